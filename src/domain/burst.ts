@@ -1,0 +1,188 @@
+import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
+import type { PodRef } from './kube.ts';
+import type { Resources } from './resources.ts';
+
+/** design.md, section 3. A burst is one attempt of one job in the cloud. */
+export const burstStates = [
+  'proposed',
+  'approved',
+  'reserved',
+  'provisioning',
+  'ready',
+  'moving',
+  'placed',
+  'attached',
+  'granted',
+  'running',
+  'draining',
+  'reported',
+  'final',
+  'settled',
+  'returning',
+  'returned',
+  'started_onprem',
+  'withdrawn',
+  'cancelling',
+  'lost',
+  'fencing',
+  'requeueing',
+  'requeued',
+  'failed',
+  'vanished',
+  'needs_person',
+] as const;
+export type BurstState = (typeof burstStates)[number];
+
+/**
+ * Every legal transition; all else is a bug. Before `granted` nothing of the user's ran, so every way out leads
+ * through `returning`, which undoes what was done. From `granted` on, a burst leaves only after its pod is known to be over.
+ */
+export const transitions: Readonly<Record<BurstState, readonly BurstState[]>> = {
+  proposed: ['approved', 'withdrawn'],
+  approved: ['reserved', 'returning'],
+  reserved: ['provisioning', 'returning'],
+  provisioning: ['ready', 'returning', 'needs_person'],
+  // An attempt that was requeued may find its job already started in burst, its stand-in waiting.
+  ready: ['moving', 'placed', 'provisioning', 'returning', 'needs_person'],
+  moving: ['placed', 'ready', 'returning', 'vanished', 'needs_person'],
+  placed: ['attached', 'returning', 'vanished', 'needs_person'],
+  attached: ['granted', 'placed', 'returning', 'vanished', 'needs_person'],
+  granted: ['running', 'draining', 'cancelling', 'lost', 'vanished', 'needs_person'],
+  running: ['draining', 'cancelling', 'lost', 'vanished', 'needs_person'],
+  draining: ['reported', 'cancelling', 'lost', 'vanished', 'needs_person'],
+  reported: ['final', 'requeueing', 'vanished', 'needs_person'],
+  final: ['settled', 'needs_person'],
+  settled: [],
+  returning: ['returned', 'started_onprem', 'withdrawn', 'requeued', 'needs_person'],
+  returned: [],
+  started_onprem: [],
+  withdrawn: [],
+  // Slurm has ended or requeued the attempt: the pod is stopped and awaited.
+  cancelling: ['draining', 'final', 'requeueing', 'lost', 'needs_person'],
+  lost: ['fencing', 'final', 'requeueing', 'failed', 'needs_person'],
+  fencing: ['final', 'requeueing', 'failed', 'needs_person'],
+  requeueing: ['requeued', 'needs_person'],
+  requeued: [],
+  failed: [],
+  vanished: ['fencing', 'running', 'cancelling', 'final', 'needs_person'],
+  needs_person: ['fencing', 'returning', 'cancelling', 'failed', 'withdrawn'],
+};
+
+export const terminalStates: ReadonlySet<BurstState> = new Set(
+  burstStates.filter((s) => transitions[s].length === 0),
+);
+
+/** From here on the one start grant may have been given: the pod may have run the script. */
+export const grantedStates: ReadonlySet<BurstState> = new Set<BurstState>([
+  'granted',
+  'running',
+  'draining',
+  'reported',
+  'final',
+  'cancelling',
+  'lost',
+  'fencing',
+  'requeueing',
+]);
+
+export function mayGo(from: BurstState, to: BurstState): boolean {
+  return transitions[from].includes(to);
+}
+
+/** Why a burst left the straight way; stands in its audit row, its receipt and, where it failed, on the job. */
+export type Cause =
+  | { readonly kind: 'no_capacity'; readonly text: string }
+  | { readonly kind: 'started_onprem'; readonly text: string }
+  | { readonly kind: 'job_ended'; readonly text: string }
+  | { readonly kind: 'owner_changed'; readonly text: string }
+  | { readonly kind: 'move_refused'; readonly text: string }
+  | { readonly kind: 'no_standin'; readonly text: string }
+  | { readonly kind: 'pod_failed'; readonly text: string }
+  | { readonly kind: 'requeued'; readonly text: string }
+  | { readonly kind: 'stopped'; readonly text: string };
+
+/** What the claim overwrites, as it was before; a give-back restores exactly this. */
+export interface SavedJob {
+  readonly partition: string;
+  /** Milliseconds; undefined = the job had none of its own and used the partition's. */
+  readonly timeLimitMs: number | 'unlimited';
+  readonly memory: { readonly per: 'node' | 'cpu'; readonly mib: number };
+  readonly minNodes: number;
+  readonly maxNodes: number | undefined;
+  readonly comment: string;
+  readonly priority: number;
+  readonly nice: number;
+}
+
+export interface Exit {
+  readonly code?: number | undefined;
+  readonly signal?: number | undefined;
+  readonly lost?: boolean | undefined;
+  readonly reason?: string | undefined;
+}
+
+export interface Usage {
+  readonly userMs: number;
+  readonly systemMs: number;
+  readonly maxRssBytes: number;
+}
+
+/** The one start grant: committed before it is sent, kept by the keeper, never a second for the same attempt. */
+export interface Grant {
+  readonly burst: BurstId;
+  readonly attempt: AttemptKey;
+  readonly podUid: string;
+  readonly epoch: number;
+  readonly generation: Uuid;
+}
+
+export interface Burst {
+  readonly id: BurstId;
+  readonly cluster: ClusterName;
+  readonly job: JobKey;
+  readonly attempt: AttemptKey;
+  /** What scontrol takes now. A claimed array task keeps `J_T`. */
+  readonly ref: JobRef;
+  /** The bare number Slurm uses now, as the stand-in's slurmstepd names it. */
+  readonly jobId: number;
+  readonly restarts: number;
+  readonly submitAt: Instant;
+  readonly firstSubmitAt: Instant;
+  readonly name: string;
+  readonly user: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly account: string;
+  readonly origin: 'decision' | 'requeue' | 'adopted';
+  readonly receipt: Uuid | undefined;
+  readonly state: BurstState;
+  readonly rev: number;
+  readonly createdAt: Instant;
+  readonly enteredAt: Instant;
+  readonly group: string;
+  /** What the pod requests, in the cloud's vCPU. */
+  readonly needs: Resources;
+  readonly saved: SavedJob;
+  readonly instance: InstanceId | undefined;
+  readonly pod: { readonly ref: PodRef; readonly uid: string | undefined } | undefined;
+  /** The move: set before it is sent. `deadline` is when the far side stops obeying it. */
+  readonly claim:
+    | { readonly deadline: Instant; readonly answered: boolean; readonly times: number }
+    | undefined;
+  readonly grant: Grant | undefined;
+  readonly startedAt: Instant | undefined;
+  readonly endedAt: Instant | undefined;
+  readonly exit: Exit | undefined;
+  readonly usage: Usage | undefined;
+  /** Bytes that no stand-in was there to take. */
+  readonly dropped: number;
+  readonly cause: Cause | undefined;
+  /** Something is not as it should be and the gateway waits for better sight: shown on the burst and in /readyz. */
+  readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
+  /** The attempt before this one; nothing of this one starts until that one's pods are confirmed gone. */
+  readonly predecessor: BurstId | undefined;
+  /** When a signal that ends the job reached the stand-in: the pod must be gone KillWait later. */
+  readonly killBy: Instant | undefined;
+  /** Job id, state and time of what Slurm said last. */
+  readonly seen: { readonly state: string; readonly at: Instant } | undefined;
+}

@@ -1,0 +1,84 @@
+import type { CloudId, ClusterName, InstanceId, Instant, LaunchToken } from './ids.ts';
+import type { Resources } from './resources.ts';
+
+export const instanceStates = [
+  'intended',
+  'launched',
+  'joined',
+  'ready',
+  'draining',
+  'terminating',
+  'gone',
+  'never_joined',
+] as const;
+export type InstanceState = (typeof instanceStates)[number];
+
+/** One-way doors: `draining` is never left for `ready`, so a late plan cannot bind to what is on its way out. */
+export const instanceTransitions: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
+  intended: ['launched', 'gone'],
+  launched: ['joined', 'never_joined', 'draining', 'gone'],
+  joined: ['ready', 'never_joined', 'draining', 'gone'],
+  ready: ['draining', 'gone'],
+  draining: ['terminating', 'gone'],
+  terminating: ['gone'],
+  gone: [],
+  never_joined: ['terminating', 'gone'],
+};
+
+export function instanceMayGo(from: InstanceState, to: InstanceState): boolean {
+  return instanceTransitions[from].includes(to);
+}
+
+/** What is asked of the cloud; kept in the row before the call, so that a repeat asks exactly the same. */
+export interface LaunchSpec {
+  readonly group: string;
+  readonly launchTemplate: string;
+  readonly types: readonly string[];
+  readonly zones: readonly string[];
+  readonly capacityType: 'spot' | 'on-demand';
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Instance {
+  readonly id: InstanceId;
+  readonly cluster: ClusterName;
+  readonly group: string;
+  readonly state: InstanceState;
+  readonly rev: number;
+  readonly token: LaunchToken;
+  readonly spec: LaunchSpec;
+  readonly cloudId: CloudId | undefined;
+  readonly type: string | undefined;
+  readonly zone: string | undefined;
+  readonly node: string | undefined;
+  /** What its pods may request: planned from the type until the node says itself. */
+  readonly capacity: Resources;
+  readonly createdAt: Instant;
+  readonly enteredAt: Instant;
+  readonly launchedAt: Instant | undefined;
+  readonly readyAt: Instant | undefined;
+  readonly idleSince: Instant | undefined;
+  readonly endedAt: Instant | undefined;
+  readonly why: string | undefined;
+  readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
+}
+
+/** One machine as the cloud lists it. */
+export interface CloudInstance {
+  readonly id: CloudId;
+  readonly type: string;
+  readonly zone: string;
+  readonly state: 'pending' | 'running' | 'shutting-down' | 'stopping' | 'stopped' | 'terminated';
+  readonly capacityType: 'spot' | 'on-demand';
+  readonly privateDnsName: string;
+  readonly launchedAt: Instant;
+  readonly token: LaunchToken | undefined;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface InstanceType {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+  readonly gpus: number;
+}

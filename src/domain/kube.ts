@@ -1,0 +1,56 @@
+import type { BurstId, Instant } from './ids.ts';
+
+export interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export type ContainerView =
+  | { readonly state: 'waiting'; readonly reason: string; readonly message: string }
+  | { readonly state: 'running'; readonly startedAt: Instant | undefined }
+  | {
+      readonly state: 'terminated';
+      readonly exitCode: number;
+      readonly signal: number;
+      readonly reason: string;
+      readonly finishedAt: Instant | undefined;
+    };
+
+/** One pod of ours as the API server shows it; a container is absent until its kubelet said something of it. */
+export interface PodView {
+  readonly ref: PodRef;
+  readonly uid: string;
+  readonly burst: BurstId | undefined;
+  readonly phase: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly node: string | undefined;
+  readonly podIp: string | undefined;
+  readonly deletingSince: Instant | undefined;
+  readonly finalizers: readonly string[];
+  readonly createdAt: Instant;
+  readonly containers: Readonly<Record<string, ContainerView>>;
+  /** False with a reason while kube-scheduler cannot place it. */
+  readonly scheduled: boolean;
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly uid: string;
+  readonly providerId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `unknown`: the node controller has not heard from the kubelet. */
+  readonly ready: 'true' | 'false' | 'unknown';
+  readonly readySince: Instant | undefined;
+  readonly unschedulable: boolean;
+  readonly allocatable: { readonly cpuMillis: number; readonly memoryBytes: number; readonly pods: number };
+  readonly createdAt: Instant;
+}
+
+/** What an admin's `tenants` set up for one user: the gateway reads it and never writes it. */
+export interface Tenant {
+  readonly namespace: string;
+  readonly uid: number;
+  readonly gids: readonly number[];
+  readonly claims: readonly string[];
+}

@@ -1,0 +1,32 @@
+/** Memory is in bytes, CPU in millicores (1000 = one CPU of the side that is spoken of). */
+export interface Resources {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** Extended resources by Kubernetes name, such as `nvidia.com/gpu`. */
+  readonly extended: Readonly<Record<string, number>>;
+}
+
+export const MiB = 1024 * 1024;
+export const GiB = 1024 * MiB;
+
+export const nothing: Resources = { cpuMillis: 0, memoryBytes: 0, extended: {} };
+
+export function plus(a: Resources, b: Resources): Resources {
+  const extended: Record<string, number> = { ...a.extended };
+  for (const [k, v] of Object.entries(b.extended)) extended[k] = (extended[k] ?? 0) + v;
+  return { cpuMillis: a.cpuMillis + b.cpuMillis, memoryBytes: a.memoryBytes + b.memoryBytes, extended };
+}
+
+export function minus(a: Resources, b: Resources): Resources {
+  const extended: Record<string, number> = { ...a.extended };
+  for (const [k, v] of Object.entries(b.extended)) extended[k] = (extended[k] ?? 0) - v;
+  return { cpuMillis: a.cpuMillis - b.cpuMillis, memoryBytes: a.memoryBytes - b.memoryBytes, extended };
+}
+
+export function fits(need: Resources, free: Resources): boolean {
+  return (
+    need.cpuMillis <= free.cpuMillis &&
+    need.memoryBytes <= free.memoryBytes &&
+    Object.entries(need.extended).every(([k, v]) => v <= (free.extended[k] ?? 0))
+  );
+}

@@ -1,0 +1,244 @@
+/**
+ * Every outside system, in domain words. The contract stands in the comments; `test/contract` holds model and real system to it.
+ * Faults are those of `domain/fault.ts`; a method may always throw `unreachable` (nothing was asked) and, where it changes
+ * something, `unknown` (asked, no answer).
+ */
+import type { Duplex } from 'node:stream';
+import type { Burst, Grant } from './domain/burst.ts';
+import type { Receipt } from './domain/decision.ts';
+import type {
+  BurstId,
+  CloudId,
+  ClusterName,
+  InstanceId,
+  Instant,
+  JobRef,
+  LaunchToken,
+  Uuid,
+} from './domain/ids.ts';
+import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
+import type { AccountedJob, ClusterFacts, JobDetail, Snapshot } from './domain/job.ts';
+import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
+
+/** Milliseconds since the epoch. */
+export interface Clock {
+  now(): Instant;
+}
+
+export interface Entropy {
+  uuid(): Uuid;
+  bytes(n: number): Uint8Array;
+  /** In [0, 1). */
+  random(): number;
+}
+
+/** Timers; in the simulator they run on virtual time. A callback never throws into the scheduler. */
+export interface Scheduler {
+  after(ms: number, work: () => void): { cancel(): void };
+}
+
+export interface MoveSpec {
+  readonly partition: string;
+  readonly timeLimitMs: number | 'unlimited';
+  readonly minNodes: number;
+  readonly maxNodes: number | undefined;
+  readonly memory: { readonly per: 'node' | 'cpu'; readonly mib: number } | undefined;
+}
+
+/** Slurm, with an Operator's rights; watching needs none. */
+export interface SlurmPort {
+  /** One text `squeue` of all pending, running and completing jobs, with partitions and nodes. Changes nothing. */
+  snapshot(): Promise<Snapshot>;
+  /** From slurmctld. Undefined: slurmctld answered that it does not know the job (finished long ago, or never was). */
+  job(ref: JobRef): Promise<JobDetail | undefined>;
+  /** From slurmdbd, every run of the job, oldest first; lags behind slurmctld, so empty is not "never was". */
+  accounting(ref: JobRef): Promise<readonly AccountedJob[]>;
+  /**
+   * Moves a pending job atomically (claim and give-back alike). Resolves: done, also when it already was so. Faults: `started`
+   * (no longer pending, unchanged), `refused` (site policy or rights, unchanged; the message is the site's), `not_found`,
+   * `transient` (unchanged), `unknown`. The far side drops the write after `deadline`.
+   */
+  move(ref: JobRef, to: MoveSpec, deadline: Instant): Promise<void>;
+  /** Appends one line to the job's comment (the owner's own text stays in front). Only for bursts that failed. */
+  appendComment(ref: JobRef, line: string, deadline: Instant): Promise<void>;
+  /** AdminComment of a finished job in slurmdbd: `spillway:v1;k=v;…`. `not_found` while slurmdbd lags. */
+  annotate(ref: JobRef, text: string): Promise<void>;
+  /** `scancel` of one job as Operator. Used only for a stand-in that cannot end by itself. */
+  cancel(ref: JobRef, deadline: Instant): Promise<void>;
+  facts(): Promise<ClusterFacts>;
+  /** Whether the account may watch, and whether it is an Operator; for `doctor`. */
+  whoami(): Promise<{ readonly user: string; readonly adminLevel: string }>;
+  close(): Promise<void>;
+}
+
+/** What the gateway asks for; the adapter turns it into API objects. `manifest` comes from `translate`. */
+export interface PodManifest {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Pod';
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+    readonly finalizers: readonly string[];
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+export type KubernetesEvent =
+  | { readonly kind: 'pod'; readonly pod: PodView; readonly gone: boolean }
+  | { readonly kind: 'node'; readonly node: NodeView; readonly gone: boolean };
+
+export interface Watch {
+  /** When each list-watch last heard from the API server, for /readyz. */
+  sight(): readonly { readonly what: string; readonly at: Instant; readonly fault: string | undefined }[];
+  /** From the watch's cache; undefined until the first list. */
+  nodes(): readonly NodeView[] | undefined;
+  pods(): readonly PodView[] | undefined;
+  close(): Promise<void>;
+}
+
+export interface KubernetesPort {
+  /** Own list-watches of our pods in all tenant namespaces and of nodes; survives broken streams, 410 and restarts. */
+  watch(on: (event: KubernetesEvent) => void): Watch;
+  /** A consistent read. Undefined: the API server says it is absent, which does not mean that its containers are over. */
+  pod(ref: PodRef): Promise<PodView | undefined>;
+  /** `already_exists` when the name is taken (read it back), `refused` with admission's words. */
+  createPod(manifest: PodManifest): Promise<PodView>;
+  /** Asked to end with this grace; `not_found` = already absent, `conflict` = another pod has that name now. */
+  deletePod(ref: PodRef, uid: string, graceSeconds: number): Promise<void>;
+  /** Takes our finalizer off: the pod's record may go. Only after settlement. */
+  releasePod(ref: PodRef, uid: string): Promise<void>;
+  /** Idempotent: `already_exists` is fine if the value is ours (names are used once). */
+  createSecret(
+    ref: PodRef,
+    data: Readonly<Record<string, Uint8Array>>,
+    labels: Readonly<Record<string, string>>,
+  ): Promise<void>;
+  /** The value back, for a gateway that restarted. Undefined = absent. */
+  secret(ref: PodRef): Promise<Readonly<Record<string, Uint8Array>> | undefined>;
+  deleteSecret(ref: PodRef): Promise<void>;
+  nodes(): Promise<readonly NodeView[]>;
+  /** Sets labels on a node that was matched with an instance of ours. */
+  labelNode(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
+  cordonNode(name: string): Promise<void>;
+  /** Only after the cloud confirmed termination. `not_found` = already gone. */
+  deleteNode(name: string): Promise<void>;
+  /** What the admin set up for this user; undefined = nothing, so the user's jobs cannot burst. */
+  tenant(uid: number): Promise<Tenant | undefined>;
+  /** A byte stream to a port on the pod's loopback, with back-pressure both ways. Its end or error means nothing but "reconnect". */
+  dial(ref: PodRef, port: number): Promise<Duplex>;
+  /** For `doctor`: the rights it lacks, as `verb resource`. */
+  missingRights(): Promise<readonly string[]>;
+  version(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface CloudPort {
+  /**
+   * One instance, or none. Idempotent on `token`: a repeat answers with the same instance.
+   * Faults: `no_capacity` when no offer can serve, `throttled`, `refused` (rights, template), `transient`, `unknown`.
+   */
+  launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance>;
+  /** Everything with this cluster's tag, terminated ones as long as the cloud shows them; eventually consistent. */
+  list(): Promise<readonly CloudInstance[]>;
+  /** Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). */
+  terminate(id: CloudId): Promise<void>;
+  types(names: readonly string[]): Promise<readonly InstanceType[]>;
+  /** For `doctor`: that template and rights hold. Faults name what is missing. */
+  check(spec: LaunchSpec): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A record of an outside effect, written before it: who asked what, until when the far side may obey. */
+export interface Intent {
+  readonly id: Uuid;
+  readonly subject: BurstId | InstanceId;
+  readonly effect: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly epoch: number;
+  readonly at: Instant;
+  readonly deadline: Instant | undefined;
+}
+
+export type Write =
+  /** `rev` is what was read; the row is stored with rev + 1. A new row has `rev: 0`. Another rev in the store is a conflict. */
+  | { readonly kind: 'burst'; readonly burst: Burst; readonly why: string }
+  | { readonly kind: 'instance'; readonly instance: Instance; readonly why: string }
+  | { readonly kind: 'receipt'; readonly receipt: Receipt }
+  | { readonly kind: 'intent'; readonly intent: Intent }
+  | { readonly kind: 'answered'; readonly intent: Uuid; readonly answer: string; readonly at: Instant };
+
+export interface AuditRow {
+  readonly subject: string;
+  readonly seq: number;
+  readonly at: Instant;
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly why: string;
+  readonly prev: string;
+  readonly hash: string;
+}
+
+export interface Lease {
+  readonly cluster: ClusterName;
+  readonly holder: string;
+  readonly epoch: number;
+  readonly until: Instant;
+}
+
+/** Postgres (or MemStore). Reads are of what is committed. */
+export interface StorePort {
+  /**
+   * All or nothing, under `id`: state, audit row (made by the store from each burst and instance write, hash-chained per subject),
+   * intents. `conflict`: a rev moved, or a live burst of that attempt exists already; nothing was written. Refuses (`stale`) when
+   * `epoch` is older than the cluster's lease. A lost COMMIT answer is looked up by `id` inside; `unknown` only if that fails too.
+   */
+  commit(id: Uuid, cluster: ClusterName, epoch: number, writes: readonly Write[]): Promise<'ok' | 'conflict'>;
+  burst(id: BurstId): Promise<Burst | undefined>;
+  /** Not in a terminal state. */
+  liveBursts(cluster: ClusterName): Promise<readonly Burst[]>;
+  /** All bursts of a bare job id or ref, newest first, terminal ones too. */
+  burstsOfJob(cluster: ClusterName, ref: JobRef | number): Promise<readonly Burst[]>;
+  /** Newest first. */
+  bursts(filter: {
+    readonly cluster?: ClusterName;
+    readonly live?: boolean;
+    readonly limit: number;
+  }): Promise<readonly Burst[]>;
+  instance(id: InstanceId): Promise<Instance | undefined>;
+  liveInstances(cluster: ClusterName): Promise<readonly Instance[]>;
+  instances(limit: number): Promise<readonly Instance[]>;
+  /** Newest first. */
+  receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]>;
+  /** The newest decision of each given attempt, for not writing an unchanged one again. */
+  lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]>;
+  /** The unchanged verdict was seen again: counted beside the chain. */
+  seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void>;
+  /** Unanswered intents of a subject, oldest first. */
+  openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]>;
+  audit(subject: string): Promise<readonly AuditRow[]>;
+  /** Takes or renews the lease if free, expired or ours; a new holder gets a higher epoch. Undefined: another holds it. */
+  lease(cluster: ClusterName, holder: string, forMs: number): Promise<Lease | undefined>;
+  releaseLease(cluster: ClusterName, holder: string): Promise<void>;
+  /** Made once with the database; part of launch tokens and start grants. */
+  generation(): Promise<Uuid>;
+  /** The database's clock, which timers between processes use. */
+  now(): Promise<Instant>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type WakeId = BurstId | InstanceId;
+
+/** Carries only "look at this". Losing it costs delay, never a job: a sweep wakes every unfinished one. */
+export interface WakePort {
+  /** At least once, soon or after `afterMs`; wakes of one id that wait already may be merged. */
+  wake(id: WakeId, afterMs?: number): Promise<void>;
+  /** Runs the handler, never twice at once for the same id in this process; a throw is logged and leads to a later wake. */
+  start(handler: (id: WakeId) => Promise<void>): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type { Grant };
