@@ -1,0 +1,140 @@
+/** `npm run lab -- …`: the real lab's command line. Progress goes to stderr, what was asked for to stdout. */
+import { exec } from './exec.ts';
+import { builtParts, type Ctx, isPartName, loadPart, type PartName, parts } from './parts.ts';
+import { cacheDir, stateDir } from './paths.ts';
+import { LabError, withLock } from './proc.ts';
+
+const usage = `usage: npm run lab -- <verb>
+  up [slurm|kubernetes|ec2]…     start these parts, or all; what is missing is installed and built
+  down [slurm|kubernetes|ec2]…   stop these parts, or all; the users of the lab stay
+  status [PART…]                 processes, pids, memory; exit 0 only if all asked parts are well
+  env [--json]                   variables for tests and for a gateway
+  exec USER CMD…                 run a command as a user of the cluster; stdin and exit code pass through
+  node boot|kill NAME            boot a Kubernetes node, or end it
+  fault SERVER NAME on|off       ssh-down, slurmctld-down, …; "fault SERVER" lists them
+`;
+
+const began = performance.now();
+const ctx: Ctx = {
+  say: (line) => process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1)} s  ${line}\n`),
+};
+
+const verbs: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  up: (args) => withLock(() => up(asked(args)), ctx.say),
+  down: (args) => withLock(() => down(asked(args)), ctx.say),
+  status: (args) => status(asked(args)),
+  env,
+  exec,
+  node: (args) => withLock(() => node(args), ctx.say),
+  fault: (args) => withLock(() => fault(args), ctx.say),
+};
+
+function asked(args: readonly string[]): PartName[] {
+  const unknown = args.find((arg) => !isPartName(arg));
+  if (unknown !== undefined) throw new LabError(`no part ${unknown}; there are ${builtParts().join(', ')}`);
+  const names = builtParts();
+  return args.length === 0 ? names : [...new Set(args.filter(isPartName))];
+}
+
+/** All at once, each after the parts it needs. */
+async function up(names: readonly PartName[]): Promise<number> {
+  const started = new Map<PartName, Promise<void>>();
+  const start = (name: PartName): Promise<void> => {
+    const known = started.get(name);
+    if (known !== undefined) return known;
+    const starting = (async () => {
+      await Promise.all(parts[name].needs.map(start));
+      await (await loadPart(name)).up(ctx);
+      ctx.say(`${name} is up`);
+    })();
+    started.set(name, starting);
+    return starting;
+  };
+  const ends = await Promise.allSettled(names.map(start));
+  const faults = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  for (const reason of new Set(faults)) ctx.say(told(reason));
+  return faults.length === 0 ? 0 : 1;
+}
+
+async function down(names: readonly PartName[]): Promise<number> {
+  let code = 0;
+  for (const name of [...names].reverse())
+    try {
+      await (await loadPart(name)).down(ctx);
+      ctx.say(`${name} is down`);
+    } catch (error) {
+      ctx.say(`${name}: ${told(error)}`);
+      code = 1;
+    }
+  return code;
+}
+
+async function status(names: readonly PartName[]): Promise<number> {
+  let code = 0;
+  for (const name of names) {
+    const { healthy, summary, processes } = await (await loadPart(name)).status(ctx);
+    process.stdout.write(`${name}: ${healthy ? 'well' : 'NOT WELL'}: ${summary}\n`);
+    for (const { name: process_, pid, residentBytes } of processes) {
+      const memory = pid === undefined ? 'not running' : `${Math.round(residentBytes / 2 ** 20)} MB`;
+      process.stdout.write(`  ${process_.padEnd(24)} ${String(pid ?? '-').padStart(8)}  ${memory}\n`);
+    }
+    if (!healthy) code = 1;
+  }
+  return code;
+}
+
+async function env(args: readonly string[]): Promise<number> {
+  const all: Record<string, string> = { SPILLWAY_LAB_STATE: stateDir, SPILLWAY_LAB_CACHE: cacheDir };
+  for (const name of builtParts()) Object.assign(all, await (await loadPart(name)).env(ctx));
+  if (args.includes('--json')) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+  else
+    for (const [name, value] of Object.entries(all))
+      process.stdout.write(`export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
+  return 0;
+}
+
+async function node([verb, name]: readonly string[]): Promise<number> {
+  const { nodes } = await loadPart('kubernetes');
+  if (nodes === undefined) throw new LabError('the part kubernetes has no nodes to boot');
+  if ((verb !== 'boot' && verb !== 'kill') || name === undefined) throw new LabError('node boot|kill NAME');
+  await nodes[verb](name, ctx);
+  return 0;
+}
+
+async function fault([server = '', name, turn]: readonly string[]): Promise<number> {
+  if (!isPartName(server)) throw new LabError(`no server ${server}; there are ${builtParts().join(', ')}`);
+  const { faults = {} } = await loadPart(server);
+  if (name === undefined) {
+    process.stdout.write(`${Object.keys(faults).join('\n')}\n`);
+    return 0;
+  }
+  const make = faults[name];
+  if (make === undefined)
+    throw new LabError(`${server} has no fault ${name}; it has ${Object.keys(faults).join(', ')}`);
+  if (turn !== 'on' && turn !== 'off') throw new LabError(`fault ${server} ${name} on|off`);
+  await make(turn === 'on', ctx);
+  return 0;
+}
+
+function told(reason: unknown): string {
+  return reason instanceof LabError
+    ? reason.message
+    : reason instanceof Error
+      ? `${reason.stack}`
+      : `${reason}`;
+}
+
+const [verb = '', ...args] = process.argv.slice(2);
+const act = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+if (act === undefined) {
+  process.stderr.write(usage);
+  process.exitCode = 2;
+} else if (process.getuid?.() !== 0) {
+  process.stderr.write('the real lab needs root\n');
+  process.exitCode = 2;
+} else {
+  process.exitCode = await act(args).catch((error: unknown) => {
+    ctx.say(told(error));
+    return 1;
+  });
+}

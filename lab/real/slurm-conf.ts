@@ -1,0 +1,135 @@
+/** What the lab's Slurm is: its nodes, partitions and daemons, as the text of its configuration files. */
+import { clusterName, dirs, ports } from './paths.ts';
+
+export const slurmConf = `${dirs.slurm}/slurm.conf`;
+export const slurmdbdConf = `${dirs.slurm}/slurmdbd.conf`;
+/** The burst slurmds' own: the same, and TaskProlog. */
+export const burstConf = `${dirs.slurm}/burst/slurm.conf`;
+export const jwtKey = `${dirs.slurm}/jwt.key`;
+export const mungeSocket = `${dirs.munge}/munge.socket`;
+export const mungeKey = `${dirs.munge}/munge.key`;
+
+/** The steps' log of each node; slurmd itself says the same on its stderr. */
+export const stepLog = (node: string): string => `${dirs.log}/slurmd-${node}.steps.log`;
+
+export const onPremNodes = ['n1', 'n2'] as const;
+export const burstNodes = Array.from({ length: 12 }, (_, index) => `c${index + 1}`);
+
+/** Both kinds of node: a job must mean the same on either. Memory is what forty small jobs fit in, not RAM. */
+const shape =
+  'CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=8000 TmpDisk=10000';
+
+/** Moving a job takes its new partition's defaults, so all partitions share them. */
+const partitionDefaults =
+  'DefaultTime=00:10:00 MaxTime=1-00:00:00 DefMemPerCPU=500 PriorityJobFactor=1 OverSubscribe=NO';
+
+export function slurmConfText(): string {
+  const lastOnPrem = ports.slurmdOnPrem + onPremNodes.length;
+  const lastBurst = ports.slurmdBurst + burstNodes.length;
+  return `# The Spillway lab's cluster. Written anew at each start.
+ClusterName=${clusterName}
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort=${ports.slurmctld}
+SlurmUser=slurm
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+
+AuthType=auth/munge
+AuthInfo=socket=${mungeSocket}
+CredType=cred/munge
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key=${jwtKey}
+
+StateSaveLocation=${dirs.slurm}/state
+SlurmctldPidFile=${dirs.slurm}/run/slurmctld.pid
+SlurmdPidFile=${dirs.slurm}/run/slurmd-%n.pid
+SlurmdSpoolDir=${dirs.slurm}/spool/%n
+SlurmdLogFile=${stepLog('%n')}
+SlurmctldDebug=info
+SlurmdDebug=info
+
+# No cgroups, no core binding: fourteen nodes are one machine.
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SlurmdParameters=config_overrides
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=5
+MpiDefault=none
+
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=5,bf_continue,sched_interval=5,batch_sched_delay=1
+PriorityType=priority/multifactor
+PriorityWeightAge=100000
+PriorityWeightPartition=1000
+PriorityMaxAge=1-0
+PriorityCalcPeriod=1
+
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=${ports.slurmdbd}
+# For munge, the "password" is the socket: AuthInfo does not reach slurmdbd's clients.
+AccountingStoragePass=${mungeSocket}
+AccountingStorageEnforce=associations,limits,qos
+AccountingStoreFlags=job_comment
+
+JobRequeue=1
+ReturnToService=2
+KillWait=10
+MinJobAge=300
+InactiveLimit=0
+SlurmctldTimeout=60
+SlurmdTimeout=60
+MessageTimeout=20
+
+NodeName=n[1-${onPremNodes.length}] NodeHostname=localhost NodeAddr=127.0.0.1 \
+Port=[${ports.slurmdOnPrem + 1}-${lastOnPrem}] ${shape}
+NodeName=c[1-${burstNodes.length}] NodeHostname=localhost NodeAddr=127.0.0.1 \
+Port=[${ports.slurmdBurst + 1}-${lastBurst}] ${shape}
+
+PartitionName=batch Nodes=n[1-${onPremNodes.length}] Default=YES State=UP ${partitionDefaults}
+# Asked for by name, never started: its jobs wait for Spillway.
+PartitionName=cloud Nodes=n[1-${onPremNodes.length}] State=DOWN ${partitionDefaults}
+PartitionName=burst_wait Nodes=c[1-${burstNodes.length}] State=DOWN ${partitionDefaults}
+PartitionName=burst Nodes=c[1-${burstNodes.length}] State=UP ${partitionDefaults}
+`;
+}
+
+/** `taskProlog` is undefined until the binary is built: then burst nodes run scripts like any other node. */
+export function burstConfText(taskProlog: string | undefined): string {
+  return slurmConfText() + (taskProlog === undefined ? '' : `\nTaskProlog=${taskProlog}\n`);
+}
+
+export function slurmdbdConfText(password: string): string {
+  return `# The Spillway lab's accounting. Written anew at each start.
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort=${ports.slurmdbd}
+CommunicationParameters=NoInAddrAny
+SlurmUser=slurm
+PidFile=${dirs.slurm}/run/slurmdbd.pid
+DebugLevel=info
+AuthType=auth/munge
+AuthInfo=socket=${mungeSocket}
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key=${jwtKey}
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort=${ports.mariadb}
+StorageUser=slurm
+StoragePass=${password}
+StorageLoc=slurm_acct
+`;
+}
+
+/** A clean login environment on the cluster, whatever shell the lab command came from. */
+export const loginPath = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
+export const loginEnvironment = (user: string, home: string): Record<string, string> => ({
+  HOME: home,
+  USER: user,
+  LOGNAME: user,
+  SHELL: '/bin/bash',
+  PATH: loginPath,
+  LANG: 'C.UTF-8',
+  SLURM_CONF: slurmConf,
+});

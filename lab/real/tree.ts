@@ -1,0 +1,105 @@
+/** Processes that the lab's daemons left behind: found by descent or by what they hold, never by name alone. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { stateDir } from './paths.ts';
+import { signal, startOf, until } from './proc.ts';
+
+/** A process, not a number: the start time tells a recycled pid apart. */
+export interface Process {
+  readonly pid: number;
+  readonly started: string;
+}
+
+/** All living processes below this one. */
+export function descendants(root: number): Process[] {
+  const children = new Map<number, number[]>();
+  for (const pid of pids()) {
+    const parent = parentOf(pid);
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  const found: number[] = [];
+  const visit = (pid: number): void => {
+    for (const child of children.get(pid) ?? []) {
+      found.push(child);
+      visit(child);
+    }
+  };
+  visit(root);
+  return found.flatMap(alive);
+}
+
+/**
+ * What runs in jobs of the lab's Slurm: step daemons, known by their program and by a log or socket of ours that
+ * they hold open (their environment is overwritten by their title), and processes with a job id and our SLURM_CONF
+ * in the environment they were started with.
+ */
+export function jobProcesses(): Process[] {
+  return pids()
+    .filter((pid) => isStepDaemon(pid) || isInJob(pid))
+    .flatMap(alive);
+}
+
+/** TERM, wait, KILL, wait, for each that is still the process it was. */
+export async function endAll(processes: readonly Process[], graceMs: number): Promise<void> {
+  const left = () => processes.filter(({ pid, started }) => startOf(pid) === started);
+  for (const { pid } of left()) signal(pid, 'SIGTERM');
+  const gone = () => left().length === 0;
+  await until(gone, { what: 'processes to end', timeoutMs: graceMs }).catch(async () => {
+    for (const { pid } of left()) signal(pid, 'SIGKILL');
+    const which = left().map(({ pid }) => pid);
+    await until(gone, { what: `processes ${which.join(' ')} to be killed`, timeoutMs: 10_000 });
+  });
+}
+
+function isStepDaemon(pid: number): boolean {
+  return link(`/proc/${pid}/exe`).endsWith('/slurmstepd') && holdsOurs(pid);
+}
+
+function holdsOurs(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) =>
+      link(`/proc/${pid}/fd/${fd}`).startsWith(`${stateDir}/`),
+    );
+  } catch {
+    return false;
+  }
+}
+
+function isInJob(pid: number): boolean {
+  try {
+    const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+    return (
+      environment.some((entry) => entry.startsWith(`SLURM_CONF=${stateDir}/`)) &&
+      environment.some((entry) => entry.startsWith('SLURM_JOB_ID='))
+    );
+  } catch {
+    return false;
+  }
+}
+
+function alive(pid: number): Process[] {
+  const started = startOf(pid);
+  return started === undefined ? [] : [{ pid, started }];
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+function pids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
