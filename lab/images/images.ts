@@ -1,0 +1,99 @@
+/**
+ * The lab's images, made on the machine without a registry and cached by what they are made of:
+ * `spillway/agent:dev` (the static binary), `lab/base:1` (a user's image: bash, coreutils, python3, no Slurm) and
+ * `lab/pause:1` (what holds a pod's namespaces).
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirs } from '../real/paths.ts';
+import { must } from '../real/proc.ts';
+import { archive, type ImageConfig, sha256 } from './archive.ts';
+import { basePackages, baseRoot } from './base.ts';
+
+export interface Image {
+  readonly name: string;
+  /** A docker-archive. */
+  readonly file: string;
+}
+
+/** What an image is made of, as text: the same text is the same image. */
+interface Recipe {
+  readonly name: string;
+  readonly from: string;
+  readonly config: ImageConfig;
+  readonly fill: (root: string) => Promise<void>;
+}
+
+const busybox = '/usr/bin/busybox';
+/** Raised when the code here makes another image from the same ingredients. */
+const recipeVersion = '1';
+
+/** Builds what is missing; `agent` is the static spill binary's path, undefined while the project has none. */
+export async function ensureImages(agent: string | undefined, say: (line: string) => void): Promise<Image[]> {
+  mkdirSync(dirs.images, { recursive: true });
+  const images: Image[] = [];
+  for (const recipe of [await agentImage(agent ?? busybox), await pauseImage(), await baseImage()])
+    images.push(await ensure(recipe, say));
+  return images;
+}
+
+async function ensure({ name, from, config, fill }: Recipe, say: (line: string) => void): Promise<Image> {
+  const short = name.replace(/[/:]/g, '-');
+  const key = createHash('sha256')
+    .update(`${recipeVersion} ${JSON.stringify(config)} ${from}`)
+    .digest('hex');
+  const file = `${dirs.images}/${short}-${key.slice(0, 16)}.tar`;
+  if (existsSync(file)) return { name, file };
+  say(`making image ${name}`);
+  const root = `${dirs.images}/${short}.root`;
+  rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  await fill(root);
+  await archive(root, name, config, file);
+  rmSync(root, { recursive: true, force: true });
+  for (const old of readdirSync(dirs.images))
+    if (old.startsWith(`${short}-`) && `${dirs.images}/${old}` !== file)
+      rmSync(`${dirs.images}/${old}`, { recursive: true, force: true });
+  return { name, file };
+}
+
+/** Only the binary, under every name it answers to: as in a real installation there is no shell to fall back on. */
+async function agentImage(agent: string): Promise<Recipe> {
+  return {
+    name: 'spillway/agent:dev',
+    from: await sha256(agent),
+    config: { Entrypoint: ['/spill'], Env: ['PATH=/'], WorkingDir: '/' },
+    fill: async (root) => {
+      copyFileSync(agent, `${root}/spill`);
+      chmodSync(`${root}/spill`, 0o755);
+      for (const name of ['spill-main', 'spill-keeper', 'spill-rsh']) symlinkSync('spill', `${root}/${name}`);
+      mkdirSync(`${root}/tmp`);
+      chmodSync(`${root}/tmp`, 0o1777);
+    },
+  };
+}
+
+async function pauseImage(): Promise<Recipe> {
+  return {
+    name: 'lab/pause:1',
+    from: await sha256(busybox),
+    config: { Entrypoint: ['/busybox', 'sleep', '2147483647'] },
+    fill: async (root) => {
+      copyFileSync(busybox, `${root}/busybox`);
+      chmodSync(`${root}/busybox`, 0o755);
+    },
+  };
+}
+
+async function baseImage(): Promise<Recipe> {
+  return {
+    name: 'lab/base:1',
+    from: await must(['dpkg-query', '-W', ...basePackages]),
+    config: {
+      Cmd: ['/bin/bash'],
+      Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8'],
+      WorkingDir: '/',
+    },
+    fill: baseRoot,
+  };
+}
