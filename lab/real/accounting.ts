@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { clusterName, dirs, logFile, ports } from './paths.ts';
-import { must, run, startDaemon, until } from './proc.ts';
-import { loginPath, slurmConf, slurmdbdConf, slurmdbdConfText } from './slurm-conf.ts';
+import { LabError, must, run, startDaemon, until } from './proc.ts';
+import { daemonEnv, slurmdbdConf, slurmdbdConfText } from './slurm-conf.ts';
 import { gatewayUser, people, teams } from './users.ts';
 
 const socket = `${dirs.mariadb}/mariadb.sock`;
@@ -19,6 +19,7 @@ export async function startDatabase(): Promise<void> {
   if (!existsSync(`${data}/mysql`)) await installDatabase();
   startDaemon({
     name: 'mariadb',
+    env: daemonEnv(),
     argv: [
       ...['/usr/sbin/mariadbd', '--no-defaults', '--user=mysql', `--datadir=${data}`, `--socket=${socket}`],
       ...['--bind-address=127.0.0.1', `--port=${ports.mariadb}`, `--pid-file=${dirs.mariadb}/mariadb.pid`],
@@ -35,7 +36,7 @@ export async function startDatabase(): Promise<void> {
      create user if not exists ${account}; set password for ${account} = password('${password()}');
      grant all on slurm_acct.* to ${account};`,
   );
-  if (made.code !== 0) throw new Error(`MariaDB: ${made.stderr.trim()}`);
+  if (made.code !== 0) throw new LabError(`MariaDB: ${made.stderr.trim()}`, logFile('mariadb'));
 }
 
 /** slurmdbd, and in it the cluster, accounts, users and QOS. */
@@ -46,7 +47,7 @@ export async function startSlurmdbd(): Promise<void> {
   startDaemon({
     name: 'slurmdbd',
     argv: ['/usr/sbin/slurmdbd', '-D'],
-    env: { PATH: loginPath, SLURM_CONF: slurmConf },
+    env: daemonEnv(),
   });
   const ready = async () => (await sacctmgr(['-n', 'list', 'cluster'])).code === 0;
   await until(ready, { what: 'slurmdbd to answer', timeoutMs: 60_000, daemon: 'slurmdbd', everyMs: 200 });
@@ -63,9 +64,7 @@ async function installDatabase(): Promise<void> {
 
 async function ensureAssociations(): Promise<void> {
   const list = async (what: string, fields: string) =>
-    (
-      await must(['sacctmgr', '-nP', 'show', what, `format=${fields}`], { env: { SLURM_CONF: slurmConf } })
-    ).split('\n');
+    (await must(['sacctmgr', '-nP', 'show', what, `format=${fields}`], { env: daemonEnv() })).split('\n');
   const clusters = await list('cluster', 'Cluster');
   if (!clusters.includes(clusterName)) await change(['add', 'cluster', clusterName]);
 
@@ -88,11 +87,11 @@ async function ensureAssociations(): Promise<void> {
 }
 
 function change(args: readonly string[]): Promise<string> {
-  return must(['sacctmgr', '-i', ...args], { env: { SLURM_CONF: slurmConf } });
+  return must(['sacctmgr', '-i', ...args], { env: daemonEnv() });
 }
 
 function sacctmgr(args: readonly string[]) {
-  return run(['sacctmgr', ...args], { env: { SLURM_CONF: slurmConf }, timeoutMs: 10_000 });
+  return run(['sacctmgr', ...args], { env: daemonEnv(), timeoutMs: 10_000 });
 }
 
 function sql(statement: string) {

@@ -1,12 +1,14 @@
 /** `npm run lab -- …`: the real lab's command line. Progress goes to stderr, what was asked for to stdout. */
+import { readFileSync, rmSync } from 'node:fs';
 import { exec } from './exec.ts';
 import { builtParts, type Ctx, isPartName, loadPart, type PartName, parts } from './parts.ts';
 import { cacheDir, stateDir } from './paths.ts';
-import { LabError, withLock } from './proc.ts';
+import { daemonPid, daemons, LabError, withLock } from './proc.ts';
 
 const usage = `usage: npm run lab -- <verb>
   up [slurm|kubernetes|ec2]…     start these parts, or all; what is missing is installed and built
-  down [slurm|kubernetes|ec2]…   stop these parts, or all; the users of the lab stay
+  down [slurm|kubernetes|ec2]…   stop these parts, or all; the lab's users, logs and accounting stay
+  down --wipe                    stop all, and forget all but the users and what was built
   status [PART…]                 processes, pids, memory; exit 0 only if all asked parts are well
   env [--json]                   variables for tests and for a gateway
   exec USER CMD…                 run a command as a user of the cluster; stdin and exit code pass through
@@ -21,7 +23,7 @@ const ctx: Ctx = {
 
 const verbs: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   up: (args) => withLock(() => up(asked(args)), ctx.say),
-  down: (args) => withLock(() => down(asked(args)), ctx.say),
+  down: (args) => withLock(() => (args[0] === '--wipe' ? wipe() : down(asked(args))), ctx.say),
   status: (args) => status(asked(args)),
   env,
   exec,
@@ -67,6 +69,18 @@ async function down(names: readonly PartName[]): Promise<number> {
       code = 1;
     }
   return code;
+}
+
+async function wipe(): Promise<number> {
+  const code = await down(asked([]));
+  const mounted = readFileSync('/proc/self/mounts', 'utf8').includes(` ${stateDir}/`);
+  const living = daemons().filter((name) => daemonPid(name) !== undefined);
+  if (code !== 0 || mounted || living.length > 0)
+    throw new LabError(
+      `${stateDir} stays: ${living.join(' ')} ${mounted ? 'something is mounted in it' : ''}`,
+    );
+  rmSync(stateDir, { recursive: true, force: true });
+  return 0;
 }
 
 async function status(names: readonly PartName[]): Promise<number> {
@@ -123,6 +137,9 @@ function told(reason: unknown): string {
       ? `${reason.stack}`
       : `${reason}`;
 }
+
+// `lab status | head` closes the pipe early: no fault.
+process.stdout.on('error', () => process.exit());
 
 const [verb = '', ...args] = process.argv.slice(2);
 const act = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;

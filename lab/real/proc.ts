@@ -15,7 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dirs, logFile, pidFile } from './paths.ts';
 
@@ -46,13 +46,16 @@ export interface RunOptions {
   readonly log?: string;
 }
 
+// A root shell without /usr/sbin on its path is common, and useradd and slurmctld live there.
+const systemPath = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
+
 /** Runs a command to its end, whatever its exit code; 127 when it is not there, 137 when it took too long. */
 export function run(argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const [file = '', ...args] = argv;
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       cwd: options.cwd ?? '/',
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, PATH: systemPath, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -244,29 +247,28 @@ export function residentBytes(pid: number): number {
 
 /** Only one lab command that changes things at a time. An abstract socket dies with its holder: no stale lock. */
 export async function withLock<T>(work: () => Promise<T>, say: (line: string) => void): Promise<T> {
-  const server = createServer((socket) => socket.destroy());
-  const take = () =>
-    new Promise<boolean>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) =>
-        error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
-      );
-      server.listen('\0spillway-lab', () => resolve(true));
-    });
-  let told = false;
-  await until(
-    async () => {
-      const taken = await take();
-      if (!taken && !told) say('waiting for another lab command to finish');
-      told ||= !taken;
-      return taken;
-    },
-    { what: 'another lab command to finish', timeoutMs: 30 * 60_000, everyMs: 200 },
-  );
+  let held = await takeLock();
+  if (held === undefined) say('waiting for another lab command to finish');
+  const taken = async () => {
+    held ??= await takeLock();
+    return held !== undefined;
+  };
+  await until(taken, { what: 'another lab command to finish', timeoutMs: 30 * 60_000, everyMs: 200 });
   try {
     return await work();
   } finally {
-    await new Promise((resolve) => server.close(resolve));
+    await new Promise((resolve) => (held === undefined ? resolve(undefined) : held.close(resolve)));
   }
+}
+
+function takeLock(): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
+    server.listen('\0spillway-lab', () => resolve(server));
+  });
 }
 
 function primaryGroup(user: string): string {

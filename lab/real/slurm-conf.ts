@@ -34,7 +34,8 @@ SlurmUser=slurm
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 
 AuthType=auth/munge
-AuthInfo=socket=${mungeSocket}
+# A requeued job may not start again before a credential expires: 2 minutes, if left alone.
+AuthInfo=socket=${mungeSocket},cred_expire=20
 CredType=cred/munge
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key=${jwtKey}
@@ -122,8 +123,15 @@ StorageLoc=slurm_acct
 `;
 }
 
-/** A clean login environment on the cluster, whatever shell the lab command came from. */
-export const loginPath = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
+const loginPath = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
+/** What a daemon of the cluster, or a command for it, gets: nothing of whoever started the lab. */
+export const daemonEnv = (file: string = slurmConf): Record<string, string> => ({
+  PATH: loginPath,
+  LANG: 'C.UTF-8',
+  SLURM_CONF: file,
+});
+
+/** A clean login on the cluster, whatever shell the lab command came from. */
 export const loginEnvironment = (user: string, home: string): Record<string, string> => ({
   HOME: home,
   USER: user,

@@ -7,7 +7,17 @@ import { ensurePackages } from './apt.ts';
 import type { Ctx, PartStatus } from './parts.ts';
 import { dirs, ports, stateDir } from './paths.ts';
 import { ensurePki, gatewayServerName, pki } from './pki.ts';
-import { daemonPid, LabError, must, residentBytes, run, startDaemon, stopDaemon, until } from './proc.ts';
+import {
+  daemonPid,
+  LabError,
+  must,
+  residentBytes,
+  run,
+  signal,
+  startDaemon,
+  stopDaemon,
+  until,
+} from './proc.ts';
 import * as conf from './slurm-conf.ts';
 import { hostKeyFingerprint, sshKey, startSshd, stopSshd } from './sshd.ts';
 import { endAll, jobProcesses } from './tree.ts';
@@ -47,14 +57,15 @@ export async function up(ctx: Ctx): Promise<void> {
   for (const node of nodes) startSlurmd(node);
   startSlurmrestd();
   if (agent !== undefined) await startRelay(agentChanged);
-  await until(async () => (await idleOrBusy()) === nodes.length, {
+  await resumeDown();
+  await until(async () => (await wellNodes()) === nodes.length, {
     what: `${nodes.length} nodes to register`,
     timeoutMs: 60_000,
     daemon: 'slurmctld',
     everyMs: 200,
   });
   await ensureToken();
-  await until(async () => (await restAnswers()) === true, {
+  await until(restAnswers, {
     what: 'slurmrestd to answer',
     timeoutMs: 20_000,
     daemon: 'slurmrestd',
@@ -84,7 +95,7 @@ export async function status(_ctx: Ctx): Promise<PartStatus> {
   if (gone.length === processes.length) return { healthy: false, summary: 'down', processes: [] };
   if (gone.length > 0)
     return { healthy: false, summary: `not running: ${gone.join(' ')}; logs in ${dirs.log}`, processes };
-  const well = await idleOrBusy().catch(() => 0);
+  const well = await wellNodes().catch(() => 0);
   const summary = `${well} of ${nodes.length} nodes well, slurmctld on 127.0.0.1:${ports.slurmctld}`;
   return { healthy: well === nodes.length, summary, processes };
 }
@@ -115,6 +126,11 @@ export async function env(_ctx: Ctx): Promise<Readonly<Record<string, string>>> 
 export const faults = {
   'ssh-down': async (on: boolean) => (on ? stopSshd() : startSshd()),
   'slurmctld-down': async (on: boolean) => (on ? stopDaemon('slurmctld', 20_000) : startSlurmctld()),
+  // Connections are accepted and nothing answers: what a client's own time-outs are for.
+  'slurmctld-hang': async (on: boolean) => {
+    const pid = daemonPid('slurmctld');
+    if (pid !== undefined) signal(pid, on ? 'SIGSTOP' : 'SIGCONT');
+  },
   'slurmdbd-down': async (on: boolean) => (on ? stopDaemon('slurmdbd', 20_000) : startSlurmdbd()),
   'relay-down': async (on: boolean) => (on ? stopDaemon('spill-relay') : startRelay(false)),
 };
@@ -137,6 +153,7 @@ async function startMunged(): Promise<void> {
   startDaemon({
     name: 'munged',
     user: 'munge',
+    env: conf.daemonEnv(),
     argv: [
       ...['/usr/sbin/munged', '--foreground', '--num-threads=4', `--key-file=${conf.mungeKey}`],
       ...[`--socket=${conf.mungeSocket}`, `--pid-file=${dirs.munge}/munged.pid`],
@@ -151,8 +168,8 @@ async function startMunged(): Promise<void> {
 }
 
 async function startSlurmctld(): Promise<void> {
-  startDaemon({ name: 'slurmctld', argv: ['/usr/sbin/slurmctld', '-D'], env: slurmEnv(conf.slurmConf) });
-  const ready = async () => (await run(['scontrol', 'ping'], { env: slurmEnv(conf.slurmConf) })).code === 0;
+  startDaemon({ name: 'slurmctld', argv: ['/usr/sbin/slurmctld', '-D'], env: conf.daemonEnv() });
+  const ready = async () => (await run(['scontrol', 'ping'], { env: conf.daemonEnv() })).code === 0;
   await until(ready, { what: 'slurmctld to answer', timeoutMs: 60_000, daemon: 'slurmctld', everyMs: 100 });
 }
 
@@ -161,7 +178,7 @@ function startSlurmd(node: string): void {
   startDaemon({
     name: slurmd(node),
     argv: ['/usr/sbin/slurmd', '-D', '-N', node, '-f', file],
-    env: slurmEnv(file),
+    env: conf.daemonEnv(file),
   });
 }
 
@@ -171,14 +188,15 @@ function startSlurmrestd(): void {
     // It refuses to run as root or as SlurmUser, and answers only to a token.
     user: 'nobody',
     argv: ['/usr/sbin/slurmrestd', '-a', 'rest_auth/jwt', `127.0.0.1:${ports.slurmrestd}`],
-    env: slurmEnv(conf.slurmConf),
+    // Without this it takes munge for the authentication of its callers, and refuses every token.
+    env: { ...conf.daemonEnv(), SLURM_JWT: 'daemon' },
   });
 }
 
 /** A week's token for the gateway's user, made anew at each start. */
 async function ensureToken(): Promise<void> {
   const argv = ['scontrol', 'token', `username=${gatewayUser}`, `lifespan=${7 * 24 * 3600}`];
-  const line = await must(argv, { env: slurmEnv(conf.slurmConf) });
+  const line = await must(argv, { env: conf.daemonEnv() });
   const token = /^SLURM_JWT=(\S+)/m.exec(line)?.[1];
   if (token === undefined) throw new LabError(`scontrol token: no token in its answer`);
   writeFileSync(tokenFile, token, { mode: 0o600 });
@@ -191,16 +209,24 @@ async function restAnswers(): Promise<boolean> {
   return response.ok;
 }
 
-async function idleOrBusy(): Promise<number> {
-  const out = await must(['sinfo', '-h', '-a', '-N', '-o', '%N %T'], { env: slurmEnv(conf.slurmConf) });
+async function wellNodes(): Promise<number> {
+  const out = await must(['sinfo', '-h', '-a', '-N', '-o', '%N %T'], { env: conf.daemonEnv() });
   const states = new Map(out.split('\n').map((line) => [line.split(' ')[0], line.split(' ')[1]] as const));
   const well = /^(idle|mixed|allocated|completing|drained|draining|planned)$/;
   return [...states.values()].filter((state) => state !== undefined && well.test(state)).length;
 }
 
+/** A node that someone, or a test, set DOWN would stay so; one that is only not there yet registers by itself. */
+async function resumeDown(): Promise<void> {
+  const options = { env: conf.daemonEnv() };
+  const down = (await must(['sinfo', '-h', '-a', '-N', '-t', 'down', '-o', '%N'], options)).split('\n');
+  for (const node of new Set(down.filter((name) => name !== '')))
+    await run(['scontrol', 'update', `nodename=${node}`, 'state=resume'], options);
+}
+
 /** So that no step is left to hunt for: what does not end by itself is ended by `down` with its slurmd. */
 async function cancelAll(): Promise<void> {
-  const options = { env: slurmEnv(conf.slurmConf), timeoutMs: 20_000 };
+  const options = { env: conf.daemonEnv(), timeoutMs: 20_000 };
   const listed = await run(['squeue', '-h', '-a', '-o', '%A'], options);
   const jobs = [...new Set(listed.stdout.split('\n').filter((id) => /^\d+$/.test(id)))];
   if (jobs.length === 0) return;
@@ -214,8 +240,4 @@ function writeConf(file: string, text: string): boolean {
   const before = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
   if (before !== text) writeFileSync(file, text, { mode: 0o644 });
   return before !== undefined && before !== text;
-}
-
-function slurmEnv(file: string): Record<string, string> {
-  return { PATH: conf.loginPath, LANG: 'C.UTF-8', SLURM_CONF: file };
 }

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { createConnection } from 'node:net';
 import { clusterName, dirs, ports } from './paths.ts';
 import { daemonPid, must, startDaemon, stopDaemon, until } from './proc.ts';
-import { slurmConf } from './slurm-conf.ts';
+import { daemonEnv, slurmConf } from './slurm-conf.ts';
 import { descendants, endAll } from './tree.ts';
 import { gatewayUser } from './users.ts';
 
@@ -24,7 +24,7 @@ export async function startSshd(): Promise<void> {
   writeFileSync(`${dirs.ssh}/authorized_keys.${gatewayUser}`, readFileSync(`${sshKey}.pub`), { mode: 0o644 });
   writeFileSync(config, sshdConfig());
   chmodSync(config, 0o644);
-  startDaemon({ name: 'sshd', argv: ['/usr/sbin/sshd', '-D', '-e', '-f', config] });
+  startDaemon({ name: 'sshd', argv: ['/usr/sbin/sshd', '-D', '-e', '-f', config], env: daemonEnv() });
   await until(() => listens(ports.sshd), { what: 'sshd to listen', timeoutMs: 10_000, daemon: 'sshd' });
 }
 
