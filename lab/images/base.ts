@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -49,28 +50,17 @@ export async function baseRoot(root: string): Promise<void> {
     mkdirSync(`${root}/usr/${dir}`, { recursive: true });
     symlinkSync(`usr/${dir}`, `${root}/${dir}`);
   }
-  const list = `${root}.list`;
-  writeFileSync(list, all.map((path) => path.slice(1)).join('\n'));
-  await must([
-    'cp',
-    '--parents',
-    '--no-dereference',
-    '--preserve=mode,links',
-    '-t',
-    root,
-    '--',
-    ...all,
-  ]).catch(() => must(['sh', '-c', `tar -C / --no-recursion -cf - -T ${list} | tar -C ${root} -xf -`]));
-  await must(['rm', list]);
+  await must(['cp', '--parents', '--no-dereference', '--preserve=mode', '-t', root, '--', ...all]);
   finish(root);
 }
 
 function wanted(path: string): boolean {
-  if (unwanted.some((pattern) => pattern.test(path)) || !existsSync(path)) return false;
+  const link = merged.includes(path.slice(1));
+  if (link || unwanted.some((pattern) => pattern.test(path)) || !existsSync(path)) return false;
   return !lstatSync(path).isDirectory();
 }
 
-/** What the dynamic linker loads for these files, under the name it asks for. */
+/** What the dynamic linker loads for these files: the name it asks for, often a link, and what that leads to. */
 async function libraries(files: readonly string[]): Promise<string[]> {
   const elf = files.filter((path) => {
     if (!lstatSync(path).isFile()) return false;
@@ -82,7 +72,7 @@ async function libraries(files: readonly string[]): Promise<string[]> {
   // ldd answers 1 when one of many files is static: what it found for the others still counts.
   const { stdout } = await run(['ldd', ...elf]);
   const found = stdout.matchAll(/(?:=> )?(\/\S+\.so\S*) \(0x/g);
-  return [...found].map(([, path = '']) => inUsr(path));
+  return [...found].flatMap(([, path = '']) => [inUsr(path), realpathSync(path)]);
 }
 
 function finish(root: string): void {

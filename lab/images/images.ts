@@ -26,7 +26,7 @@ interface Recipe {
 
 const busybox = '/usr/bin/busybox';
 /** Raised when the code here makes another image from the same ingredients. */
-const recipeVersion = '1';
+const recipeVersion = '2';
 
 /** Builds what is missing; `agent` is the static spill binary's path, undefined while the project has none. */
 export async function ensureImages(agent: string | undefined, say: (line: string) => void): Promise<Image[]> {

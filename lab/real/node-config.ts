@@ -138,6 +138,9 @@ export function kubeletConfig(dir: string, at: Place, spec: NodeSpec, machine: M
     ...(spec.providerID === undefined ? {} : { providerID: spec.providerID }),
     registerWithTaints: spec.taints ?? [],
     ...(Object.keys(reserved).length === 0 ? {} : { systemReserved: reserved }),
+    // Without it each pod gets a warning as an event. Nothing answers there.
+    clusterDNS: ['127.0.0.1'],
+    clusterDomain: 'cluster.local',
     resolvConf: `${dir}/resolv.conf`,
     // The disk is everyone's: only a full one may evict pods or images.
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },

@@ -26,7 +26,16 @@ export async function ensureTenants(): Promise<void> {
 
 /** A policy is enforced a moment after it is stored: until then a test could slip through. */
 export async function policiesEnforced(): Promise<void> {
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe' }, spec: { containers: [] } };
+  // Good in every way but who makes it: what refuses it is a policy and nothing else.
+  const allowed = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  const securityContext = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } };
+  const containers = [{ name: 'main', image: 'lab/base:1', securityContext: allowed }];
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'probe' },
+    spec: { securityContext, containers },
+  };
   const first = people[0].name;
   await until(
     async () => {
