@@ -27,7 +27,7 @@ export const taskProlog = `${installDir}/spill-taskprolog`;
 export const relaySocket = `${dirs.spill}/relay.sock`;
 
 /** False while the project has no agent yet. */
-export const hasAgent = (): boolean => existsSync(`${source}/go.mod`);
+export const hasAgent = (): boolean => existsSync(`${source}/main.go`);
 
 let building: Promise<void> | undefined;
 

@@ -53,9 +53,15 @@ async function up(names: readonly PartName[]): Promise<number> {
     return starting;
   };
   const ends = await Promise.allSettled(names.map(start));
-  const faults = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
-  for (const reason of new Set(faults)) ctx.say(told(reason));
-  return faults.length === 0 ? 0 : 1;
+  // A part that waited in vain for another fails for the other's reason: told once.
+  const reasons = new Map<unknown, PartName>();
+  for (const [index, end] of ends.entries()) {
+    const name = names[index];
+    if (end.status === 'rejected' && name !== undefined && !reasons.has(end.reason))
+      reasons.set(end.reason, name);
+  }
+  for (const [reason, name] of reasons) ctx.say(`${name}: ${told(reason)}`);
+  return reasons.size === 0 ? 0 : 1;
 }
 
 async function down(names: readonly PartName[]): Promise<number> {

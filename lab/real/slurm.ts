@@ -48,6 +48,7 @@ export async function up(ctx: Ctx): Promise<void> {
   const burstChanged = writeConf(conf.burstConf, conf.burstConfText(agent && taskProlog));
   const confChanged = writeConf(conf.slurmConf, conf.slurmConfText());
 
+  await faults['slurmctld-hang'](false);
   await startSlurmdbd();
   if (confChanged) await stopDaemon('slurmctld');
   await startSlurmctld();
@@ -74,6 +75,7 @@ export async function up(ctx: Ctx): Promise<void> {
 }
 
 export async function down(_ctx: Ctx): Promise<void> {
+  await faults['slurmctld-hang'](false);
   if (daemonPid('slurmctld') !== undefined) await cancelAll();
   await stopSshd();
   await stopDaemon('spill-relay');
