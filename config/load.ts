@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { type Problem, place, readable } from './problems.ts';
+import { type Config, jsonSchema, schema } from './schema.ts';
+
+/** Everything that is wrong with a configuration file, each with its place; the message is what an operator reads. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+  constructor(path: string, problems: readonly Problem[]) {
+    const lines = problems.map((p) => {
+      const at = p.line === undefined ? path : `${path}:${p.line}:${p.column}`;
+      return `${at}: ${p.field === '' ? '' : `${p.field}: `}${p.text}`;
+    });
+    super(lines.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** Where the configuration is, unless the command line says so. */
+export function configPath(env: NodeJS.ProcessEnv = process.env): string {
+  return env.SPILLWAY_CONFIG ?? '/etc/spillway/spillway.yaml';
+}
+
+/** Reads, checks and parses; SPILLWAY_DATA takes the place of `dataDir`. Relative paths are taken from the file's own directory. */
+export async function loadConfig(path: string, env: NodeJS.ProcessEnv = process.env): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (e) {
+    const why = (e as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(e);
+    const text = `${why}; set SPILLWAY_CONFIG, or start from config/examples/small.yaml`;
+    throw new ConfigError(path, [{ field: '', text, line: undefined, column: undefined }]);
+  }
+  const config = parseConfig(text, path);
+  const data = env.SPILLWAY_DATA;
+  return absolute(
+    data === undefined || data === '' ? config : { ...config, dataDir: resolve(data) },
+    dirname(resolve(path)),
+  );
+}
+
+/** `path` is only for messages. */
+export function parseConfig(text: string, path: string): Config {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((e) => {
+      const { line, col } = counter.linePos(e.pos[0]);
+      return { field: '', text: `not YAML: ${e.message}`, line, column: col };
+    });
+    throw new ConfigError(path, problems);
+  }
+  const parsed = schema.safeParse(document.toJS() ?? {});
+  if (parsed.success) return parsed.data;
+  const allowed = jsonSchema();
+  const problems = parsed.error.issues
+    .flatMap((issue) => readable(issue, allowed))
+    .map((p) => ({ field: p.field, text: p.text, ...place(document, counter, p.path, p.atKey) }));
+  problems.sort((a, b) => a.line - b.line || a.column - b.column);
+  throw new ConfigError(path, problems);
+}
+
+function absolute(config: Config, from: string): Config {
+  const at = (path: string) => resolve(from, path);
+  return {
+    ...config,
+    dataDir: at(config.dataDir),
+    clusters: config.clusters.map((c) => ({ ...c, slurm: { ...c.slurm, keyFile: at(c.slurm.keyFile) } })),
+    listen: {
+      ...config.listen,
+      cert: at(config.listen.cert),
+      key: at(config.listen.key),
+      clientCa: at(config.listen.clientCa),
+    },
+    kubernetes: { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+  };
+}

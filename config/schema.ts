@@ -1,0 +1,311 @@
+import { z } from 'zod';
+import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole, yes } from './units.ts';
+
+/**
+ * The configuration: this schema is its types, its documentation and its JSON Schema. What it accepts works; what a later
+ * version will add is named in `notYet` (problems.ts) and refused with words of its own. Times become milliseconds, sizes bytes.
+ */
+
+const partition = (doc: string) =>
+  form(doc, /^[A-Za-z0-9_.-]+$/, 'write the name of one Slurm partition, such as batch');
+
+const slurm = z.strictObject({
+  via: oneOf('How the gateway speaks to Slurm.', ['ssh']),
+  host: text('A host with the Slurm commands.', 'write its name or address, such as login1'),
+  port: whole('Its SSH port.', 1, 65535).default(22),
+  user: text(
+    'A Slurm Operator; watching (mode: observe) needs no rights.',
+    'write the account, such as spillway',
+  ),
+  hostKey: form(
+    "The host's key, pinned by its SHA-256 fingerprint.",
+    /^SHA256:[A-Za-z0-9+/]{43}$/,
+    'run ssh-keyscan HOST | ssh-keygen -lf - and write the fingerprint, SHA256:…',
+  ),
+  keyFile: text("The account's private key.", 'write the path of a private key'),
+  env: z
+    .record(
+      form(
+        'A variable.',
+        /^[A-Za-z_][A-Za-z0-9_]*$/,
+        'write the name of an environment variable, such as SLURM_CONF',
+      ),
+      z.string({ error: 'not text; put it in quotes' }),
+    )
+    .default({})
+    .describe('Put before every command, such as SLURM_CONF.'),
+});
+
+const cluster = z
+  .strictObject({
+    name: form(
+      "The cluster's name in Spillway; also in the relay's certificate.",
+      /^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$/,
+      'write up to 40 small letters, digits, - and _, such as hpc1',
+    ),
+    slurm,
+    watch: list(
+      'Partitions whose backlog may overflow.',
+      partition('A partition.'),
+      0,
+      '[batch, gpu]',
+    ).default([]),
+    explicit: partition(
+      'A partition that is DOWN, through which users ask for the cloud: sbatch -p cloud.',
+    ).optional(),
+    waitPartition: partition('A partition that is DOWN, where a requeued attempt waits.').default(
+      'burst_wait',
+    ),
+    burstPartition: partition('The partition of the virtual nodes, where a burst runs.').default('burst'),
+    claim: oneOf('When a job is moved: late = when its pods wait for it.', ['late', 'early']).default('late'),
+    mode: oneOf('observe = decide and record, touch nothing; approve = a person says yes; auto.', [
+      'observe',
+      'approve',
+      'auto',
+    ]).default('observe'),
+    pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
+  })
+  .superRefine((c, ctx) => {
+    const refuse = (path: (string | number)[], message: string) =>
+      ctx.addIssue({ code: 'custom', path, message });
+    if (c.claim === 'early') refuse(['claim'], 'early is not built yet; write late, or leave it out');
+    if (c.watch.length === 0 && c.explicit === undefined)
+      refuse([], 'neither watch nor explicit is given, so no job could ever burst; write watch: [batch]');
+    if (c.waitPartition === c.burstPartition)
+      refuse(['waitPartition'], `the same as burstPartition; jobs run in one and wait in the other`);
+    if (c.explicit !== undefined && (c.explicit === c.burstPartition || c.explicit === c.waitPartition))
+      refuse(
+        ['explicit'],
+        `"${c.explicit}" is where bursts run or wait; write a partition of its own, such as cloud`,
+      );
+    c.watch.forEach((p, i) => {
+      if (p === c.burstPartition || p === c.waitPartition)
+        refuse(['watch', i], `"${p}" is where bursts run or wait; take it out of watch`);
+      else if (p === c.explicit) refuse(['watch', i], `"${p}" is explicit already; take it out of watch`);
+    });
+  })
+  .transform(({ pollSeconds, ...c }) => ({ ...c, claim: 'late' as const, pollMs: pollSeconds * 1000 }));
+
+const file = (doc: string) => text(doc, 'write the path of a file');
+
+const listen = z
+  .strictObject({
+    http: address(
+      'API, health and metrics. Loopback only, until there is authentication.',
+      '127.0.0.1:8080',
+    ).prefault('127.0.0.1:8080'),
+    relay: address("Where the burst hosts' relays connect, by mutual TLS.", '0.0.0.0:8443').prefault(
+      '0.0.0.0:8443',
+    ),
+    cert: file("The gateway's certificate for relays (PEM)."),
+    key: file('Its private key.'),
+    clientCa: file("The CA that signs the relays' certificates; a relay's common name is its cluster."),
+  })
+  .superRefine((l, ctx) => {
+    if (!isLoopback(l.http.host))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['http'],
+        message: `"${l.http.host}" is not loopback, and the API has no authentication yet; write 127.0.0.1:${l.http.port} and reach it through a tunnel`,
+      });
+  });
+
+const kubernetes = z.strictObject({
+  kubeconfig: file("The gateway's service account."),
+  context: text('A context in it; its current one if left out.', 'write the name of a context').optional(),
+  namespaces: oneOf('One tenant namespace per user.', ['per-user']).default('per-user'),
+  agentImage: text(
+    'The image of keeper and agent.',
+    'write an image, such as registry.example.org/spillway/agent:1',
+  ),
+  imagePullPolicy: oneOf('As in Kubernetes.', ['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+  keeperPort: whole("The keeper's port in each pod.", 1, 65535).default(7701),
+});
+
+const mount = z.strictObject({
+  path: form('Where it is seen, as on the cluster.', /^\/[^\s]*$/, 'write an absolute path, such as /home'),
+  claim: text("A PersistentVolumeClaim in the user's namespace.", 'write the name of a claim, such as home'),
+});
+
+const nodeGroup = z
+  .strictObject({
+    name: form(
+      'As in labels, receipts and reports.',
+      /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/,
+      'write up to 40 small letters, digits and -, such as cpu',
+    ),
+    provider: oneOf('Who makes its nodes.', ['ec2']),
+    region: form('The AWS region.', /^[a-z0-9-]+$/, 'write a region, such as eu-central-1'),
+    endpoint: form(
+      "Instead of AWS's own address.",
+      /^https?:\/\/\S+$/,
+      'write a URL, such as http://127.0.0.1:4566',
+    ).optional(),
+    launchTemplate: text(
+      'Boots a node that joins the cluster by itself.',
+      'write the name of a launch template',
+    ),
+    types: list(
+      'Instance types, best first.',
+      text('An instance type.', 'write an instance type, such as c7i.4xlarge'),
+      1,
+      '[c7i.4xlarge, m7i.4xlarge]',
+    ),
+    zones: list(
+      'Zones, by letter or in full.',
+      form('A zone.', /^[a-z0-9-]+$/, 'write a zone, such as a'),
+      1,
+      '[a, b]',
+    ),
+    vcpuPerCpu: z
+      .number({
+        error: (e) =>
+          `${e.input === undefined ? 'missing' : 'not a number'}; write how many vCPU one Slurm CPU needs: 2 where a Slurm CPU is a core, 1 where it is a hyper-thread`,
+      })
+      .positive({
+        error: 'must be above 0; write 2 where a Slurm CPU is a core, 1 where it is a hyper-thread',
+      })
+      .max(64, { error: 'above 64 vCPU for one Slurm CPU; write 2 or 1' })
+      .describe('How many vCPU of this group one Slurm CPU needs.'),
+    memoryOverhead: size("Added to each pod's memory for keeper and agent.").prefault('64MiB'),
+    capacity: z
+      .strictObject({
+        spot: oneOf('Whether spot instances may serve.', ['never', 'allowed']).default('never'),
+        max: whole('Most instances at a time.', 1, 100_000),
+        idle: duration('An instance without work is given up after this.').prefault('5m'),
+      })
+      .transform(({ idle, ...c }) => ({ ...c, idleMs: idle })),
+    launchTimeout: duration('From asking the cloud until the instance is listed.').prefault('5m'),
+    joinTimeout: duration('From then until its node is Ready; after it the instance is terminated.').prefault(
+      '15m',
+    ),
+    labels: z
+      .record(z.string(), z.string({ error: 'not text; put it in quotes' }))
+      .default({})
+      .describe('Node labels that its pods ask for.'),
+    taint: taint('The taint of its nodes, which our pods tolerate.').prefault(
+      'spillway.dev/burst=true:NoSchedule',
+    ),
+  })
+  .transform(({ launchTimeout, joinTimeout, memoryOverhead, zones, ...g }) => ({
+    ...g,
+    zones: zones.map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
+    launchTimeoutMs: launchTimeout,
+    joinTimeoutMs: joinTimeout,
+    memoryOverheadBytes: memoryOverhead,
+  }));
+
+const threshold = z
+  .strictObject({
+    pendingJobs: whole('At least this many jobs pend for want of resources.', 1),
+    forMinutes: whole('Only jobs count that have pended this long.', 0, 525_600).default(0),
+  })
+  .transform((t) => ({ pendingJobs: t.pendingJobs, forMs: t.forMinutes * 60_000 }));
+
+export type NeverRule =
+  | { readonly kind: 'nodesAbove'; readonly nodes: number }
+  | { readonly kind: 'account'; readonly account: string }
+  | { readonly kind: 'partition'; readonly partition: string };
+
+const never = z
+  .strictObject({
+    nodesAbove: whole('Jobs on more nodes.', 1).optional(),
+    account: text('Jobs of this account.', 'write an account').optional(),
+    partition: partition('Jobs of this partition.').optional(),
+  })
+  .transform((n, ctx): NeverRule => {
+    if (Object.keys(n).length === 1) {
+      if (n.nodesAbove !== undefined) return { kind: 'nodesAbove', nodes: n.nodesAbove };
+      if (n.account !== undefined) return { kind: 'account', account: n.account };
+      if (n.partition !== undefined) return { kind: 'partition', partition: n.partition };
+    }
+    ctx.addIssue({
+      code: 'custom',
+      message: 'one rule an entry; write - nodesAbove: 16, - account: restricted or - partition: debug',
+    });
+    return z.NEVER;
+  });
+
+const policy = z
+  .strictObject({
+    burstWhen: threshold.optional().describe('A backlog at which watched partitions overflow.'),
+    or: list('More of them; any one is enough.', threshold, 0, '[{ pendingJobs: 100 }]').default([]),
+    never: list('Jobs that stay, whatever the backlog.', never, 0, '[{ nodesAbove: 16 }]').default([]),
+    maxBursts: whole('Most bursts of a cluster at a time.', 1, 100_000).default(100),
+    maxTime: duration('Jobs with a longer time limit stay.').optional(),
+    backOff: duration('A job that was given back is left alone this long.').prefault('30m'),
+    requireTimeLimit: yes('Jobs without a time limit of their own stay.').default(false),
+  })
+  .transform(({ burstWhen, or, maxTime, backOff, ...p }) => ({
+    ...p,
+    thresholds: burstWhen === undefined ? or : [burstWhen, ...or],
+    maxTimeMs: maxTime,
+    backOffMs: backOff,
+  }));
+
+export const schema = z
+  .strictObject({
+    clusters: list('The Slurm clusters.', cluster, 1, '[{ name: hpc1, … }]'),
+    dataDir: text('Holds the embedded Postgres.', 'write a directory').default('/var/lib/spillway'),
+    store: z
+      .strictObject({
+        url: form(
+          'A Postgres server instead of the embedded one.',
+          /^postgres(ql)?:\/\/\S+$/,
+          'write postgres://user@host/database',
+        ),
+      })
+      .optional(),
+    listen,
+    kubernetes,
+    images: z.strictObject({
+      default: text('For jobs that name none.', 'write an image, such as registry.example.org/hpc/base:1'),
+    }),
+    mounts: list('Shared file systems that pods see.', mount, 0, '[{ path: /home, claim: home }]').default(
+      [],
+    ),
+    nodeGroups: list('Where capacity comes from.', nodeGroup, 1, '[{ name: cpu, provider: ec2, … }]'),
+    policy: policy.prefault({}),
+  })
+  .superRefine((c, ctx) => {
+    const twice = (key: 'clusters' | 'nodeGroups' | 'mounts', field: string, names: readonly string[]) => {
+      names.forEach((name, i) => {
+        if (names.indexOf(name) !== i)
+          ctx.addIssue({
+            code: 'custom',
+            path: [key, i, field],
+            message: `"${name}" is taken; write another`,
+          });
+      });
+    };
+    twice(
+      'clusters',
+      'name',
+      c.clusters.map((x) => x.name),
+    );
+    twice(
+      'nodeGroups',
+      'name',
+      c.nodeGroups.map((x) => x.name),
+    );
+    twice(
+      'mounts',
+      'path',
+      c.mounts.map((x) => x.path),
+    );
+  });
+
+export type Config = z.output<typeof schema>;
+export type ClusterConfig = z.output<typeof cluster>;
+export type SlurmConfig = z.output<typeof slurm>;
+export type ListenConfig = z.output<typeof listen>;
+export type KubernetesConfig = z.output<typeof kubernetes>;
+export type MountConfig = z.output<typeof mount>;
+export type NodeGroupConfig = z.output<typeof nodeGroup>;
+export type PolicyConfig = z.output<typeof policy>;
+export type Threshold = z.output<typeof threshold>;
+
+/** For editors and documentation: what may be written, before parsing. */
+export function jsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(schema, { io: 'input' });
+}

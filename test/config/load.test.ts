@@ -1,0 +1,261 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { ConfigError, loadConfig, parseConfig } from '../../config/load.ts';
+import { jsonSchema } from '../../config/schema.ts';
+
+const examples = fileURLToPath(new URL('../../config/examples/', import.meta.url));
+
+const base = `clusters:
+  - name: hpc1
+    slurm:
+      via: ssh
+      host: login1
+      user: spillway
+      hostKey: SHA256:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE
+      keyFile: id
+    watch: [batch]
+listen: { cert: c, key: k, clientCa: ca }
+kubernetes: { kubeconfig: kc, agentImage: agent:1 }
+images: { default: base:1 }
+nodeGroups:
+  - name: cpu
+    provider: ec2
+    region: eu-central-1
+    launchTemplate: t
+    types: [c7i.4xlarge]
+    zones: [a, eu-central-1b]
+    vcpuPerCpu: 2
+    capacity: { max: 20 }
+`;
+
+function problemsOf(text: string): string[] {
+  try {
+    parseConfig(text, 'c.yaml');
+  } catch (e) {
+    if (e instanceof ConfigError) return e.message.split('\n');
+    throw e;
+  }
+  return [];
+}
+
+/** The base with one change; the text is what yaml writes, so lines are counted on it. */
+function changed(change: (config: Record<string, never>) => void): string[] {
+  const config = parse(base) as Record<string, never>;
+  change(config);
+  return problemsOf(stringify(config));
+}
+
+type Loose = Record<string, Record<string, unknown> & Record<string, unknown>[]>;
+
+function refused(change: (config: Loose) => void): string {
+  return changed((c) => change(c as unknown as Loose)).join('\n');
+}
+
+describe('a configuration that holds', () => {
+  it('is filled with defaults, times in milliseconds and sizes in bytes', () => {
+    const config = parseConfig(base, 'c.yaml');
+    const [cluster] = config.clusters;
+    expect(cluster).toMatchObject({
+      waitPartition: 'burst_wait',
+      burstPartition: 'burst',
+      claim: 'late',
+      mode: 'observe',
+      pollMs: 30_000,
+    });
+    expect(cluster?.slurm).toMatchObject({ port: 22, env: {} });
+    expect(config.listen.http).toEqual({ host: '127.0.0.1', port: 8080 });
+    expect(config.nodeGroups[0]).toMatchObject({
+      zones: ['eu-central-1a', 'eu-central-1b'],
+      capacity: { spot: 'never', max: 20, idleMs: 300_000 },
+      launchTimeoutMs: 300_000,
+      joinTimeoutMs: 900_000,
+      memoryOverheadBytes: 64 * 2 ** 20,
+      taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
+    });
+    expect(config.policy).toEqual({
+      thresholds: [],
+      never: [],
+      maxBursts: 100,
+      maxTimeMs: undefined,
+      backOffMs: 1_800_000,
+      requireTimeLimit: false,
+    });
+  });
+
+  it.each(['small.yaml', 'lab.yaml'])('is config/examples/%s', async (name) => {
+    const config = await loadConfig(join(examples, name), {});
+    expect(config.clusters).toHaveLength(1);
+  });
+
+  it('joins burstWhen and or to one list of thresholds', async () => {
+    const config = await loadConfig(join(examples, 'small.yaml'), {});
+    expect(config.policy.thresholds).toEqual([
+      { pendingJobs: 10, forMs: 3_600_000 },
+      { pendingJobs: 100, forMs: 0 },
+    ]);
+    expect(config.policy.never).toEqual([{ kind: 'nodesAbove', nodes: 16 }]);
+  });
+
+  it('takes relative paths from its own directory, and SPILLWAY_DATA in the place of dataDir', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'spillway-config-'));
+    try {
+      const path = join(dir, 'c.yaml');
+      await writeFile(path, base);
+      expect((await loadConfig(path, {})).clusters[0]?.slurm.keyFile).toBe(join(dir, 'id'));
+      expect((await loadConfig(path, {})).dataDir).toBe('/var/lib/spillway');
+      expect((await loadConfig(path, { SPILLWAY_DATA: '/elsewhere' })).dataDir).toBe('/elsewhere');
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  it('has a JSON Schema of what may be written', () => {
+    const made = jsonSchema() as { properties: Record<string, unknown>; required: string[] };
+    expect(Object.keys(made.properties)).toContain('nodeGroups');
+    expect(made.required).toEqual(['clusters', 'listen', 'kubernetes', 'images', 'nodeGroups']);
+  });
+});
+
+describe('a configuration that does not hold', () => {
+  it('is told by file, line, column, field and what to write, several errors at once', () => {
+    const text = base
+      .replace('watch: [batch]', 'wacth: [batch]\n    explicit: cloud')
+      .replace('SHA256:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE', 'MD5:aa')
+      .replace('{ max: 20 }', '{ max: 0, idle: 5min }');
+    expect(problemsOf(text)).toEqual([
+      'c.yaml:7:16: clusters[0].slurm.hostKey: "MD5:aa" will not do; run ssh-keyscan HOST | ssh-keygen -lf - and write the fingerprint, SHA256:…',
+      'c.yaml:9:5: clusters[0].wacth: unknown key; did you mean watch?',
+      'c.yaml:22:22: nodeGroups[0].capacity.max: 0 will not do; write a whole number from 1 to 100000',
+      'c.yaml:22:31: nodeGroups[0].capacity.idle: "5min" is not a duration; write 5m',
+    ]);
+  });
+
+  it('names what is missing, at the line of what it is missing in', () => {
+    expect(
+      problemsOf(base.replace('      hostKey: SHA256:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE\n', '')),
+    ).toEqual([
+      'c.yaml:3:5: clusters[0].slurm.hostKey: missing; run ssh-keyscan HOST | ssh-keygen -lf - and write the fingerprint, SHA256:…',
+    ]);
+    expect(problemsOf('')).toContain(
+      'c.yaml:1:1: kubernetes: missing; write its keys below it: kubeconfig, context, namespaces, agentImage, …',
+    );
+  });
+
+  it('is told when it is not YAML, or has a key twice', () => {
+    expect(problemsOf('clusters: [').join()).toMatch(/^c\.yaml:1:\d+: not YAML/);
+    expect(problemsOf('images: 1\nimages: 2\n').join()).toMatch(
+      /^c\.yaml:2:1: not YAML: Map keys must be unique/,
+    );
+  });
+
+  it('says where to start when there is none', async () => {
+    await expect(loadConfig('/nowhere/c.yaml', {})).rejects.toThrow(
+      '/nowhere/c.yaml: there is no such file; set SPILLWAY_CONFIG',
+    );
+  });
+
+  it.each([
+    ['5', 'write 5s, 5m or 5h'],
+    ['5min', 'write 5m'],
+    ['2 hours', 'write 2h'],
+    ['1w', 'write a whole number and one of s, m, h, d'],
+  ])('corrects the duration %s', (given, advice) => {
+    expect(refused((c) => Object.assign(c, { policy: { backOff: Number(given) || given } }))).toContain(
+      `policy.backOff: ${Number(given) ? given : `"${given}"`} is not a duration; ${advice}`,
+    );
+  });
+
+  it.each([
+    ['4GB', 'write 4GiB'],
+    ['512m', 'write 512MiB'],
+    ['lots', 'write a whole number and one of KiB, MiB, GiB, TiB'],
+  ])('corrects the size %s', (given, advice) => {
+    expect(refused((c) => Object.assign(c.nodeGroups?.[0] ?? {}, { memoryOverhead: given }))).toContain(
+      `nodeGroups[0].memoryOverhead: "${given}" is not a size; ${advice}`,
+    );
+  });
+
+  const cluster = (fields: Record<string, unknown>) => (c: Loose) =>
+    Object.assign(c.clusters?.[0] ?? {}, fields);
+  it.each<[string, (c: Loose) => unknown, string]>([
+    [
+      'a watched burst partition',
+      cluster({ watch: ['burst'] }),
+      'clusters[0].watch[0]: "burst" is where bursts run',
+    ],
+    [
+      'a watched explicit partition',
+      cluster({ explicit: 'batch' }),
+      'clusters[0].watch[0]: "batch" is explicit already',
+    ],
+    [
+      'an explicit partition that is the burst partition',
+      cluster({ explicit: 'burst' }),
+      'clusters[0].explicit: "burst" is where',
+    ],
+    [
+      'one partition to run and to wait in',
+      cluster({ waitPartition: 'burst' }),
+      'clusters[0].waitPartition: the same',
+    ],
+    [
+      'a partition watched twice',
+      cluster({ watch: ['a', 'a'] }),
+      'clusters[0].watch[1]: "a" stands here twice',
+    ],
+    ['no partition at all', cluster({ watch: [] }), 'clusters[0]: neither watch nor explicit is given'],
+    [
+      'an early claim, not built yet',
+      cluster({ claim: 'early' }),
+      'clusters[0].claim: early is not built yet',
+    ],
+    [
+      'two clusters of one name',
+      (c) => c.clusters?.push(c.clusters[0] ?? {}),
+      'clusters[1].name: "hpc1" is taken',
+    ],
+    [
+      'two node groups of one name',
+      (c) => c.nodeGroups?.push(c.nodeGroups[0] ?? {}),
+      'nodeGroups[1].name: "cpu" is taken',
+    ],
+    ['no node group', (c) => Object.assign(c, { nodeGroups: [] }), 'nodeGroups: needs at least 1'],
+    [
+      'an API that the world can reach',
+      (c) => Object.assign(c.listen ?? {}, { http: '0.0.0.0:80' }),
+      'listen.http: "0.0.0.0" is not loopback',
+    ],
+    [
+      'an address without a port',
+      (c) => Object.assign(c.listen ?? {}, { relay: 'here' }),
+      'listen.relay: "here" is not a host and port',
+    ],
+    [
+      'a rule with two conditions',
+      (c) => Object.assign(c, { policy: { never: [{ nodesAbove: 2, account: 'a' }] } }),
+      'policy.never[0]: one rule an entry',
+    ],
+    [
+      'budgets, not built yet',
+      (c) => Object.assign(c, { budgets: [] }),
+      'budgets: budgets are not built yet',
+    ],
+    [
+      'the start race, not built yet',
+      (c) => Object.assign(c, { policy: { burstWhen: { startsAtLeast: '30m' } } }),
+      'policy.burstWhen.startsAtLeast: the start race is not built yet',
+    ],
+    ['a store that is not Postgres', (c) => Object.assign(c, { store: { url: 'mysql://x' } }), 'store.url: '],
+    [
+      'a word outside its list',
+      cluster({ mode: 'automatic' }),
+      'clusters[0].mode: "automatic" will not do; write observe or approve or auto',
+    ],
+  ])('refuses %s', (_, change, message) => {
+    expect(refused((c) => void change(c))).toContain(message);
+  });
+});
