@@ -27,7 +27,8 @@ export const taskProlog = `${installDir}/spill-taskprolog`;
 export const relaySocket = `${dirs.spill}/relay.sock`;
 
 /** False while the project has no agent yet. */
-export const hasAgent = (): boolean => existsSync(`${source}/main.go`);
+export const hasAgent = (): boolean =>
+  ['relay.go', 'taskprolog.go', 'standin.go'].every((file) => existsSync(`${source}/${file}`));
 
 let building: Promise<void> | undefined;
 

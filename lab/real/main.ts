@@ -12,8 +12,9 @@ const usage = `usage: npm run lab -- <verb>
   status [PART…]                 processes, pids, memory; exit 0 only if all asked parts are well
   env [--json]                   variables for tests and for a gateway
   exec USER CMD…                 run a command as a user of the cluster; stdin and exit code pass through
-  node boot|kill NAME            boot a Kubernetes node, or end it
-  fault SERVER NAME on|off       ssh-down, slurmctld-down, …; "fault SERVER" lists them
+  node boot NAME [OPTION…]       boot a Kubernetes node: --label K=V --taint K=V:EFFECT --provider-id ID …
+  node kill NAME [--kubelet]     end it with all its processes, or kill its kubelet alone
+  fault SERVER NAME [TARGET] on|off   ssh-down, slurmctld-down, …; "fault SERVER" lists them
 `;
 
 const began = performance.now();
@@ -113,15 +114,15 @@ async function env(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function node([verb, name]: readonly string[]): Promise<number> {
+async function node([verb, name, ...options]: readonly string[]): Promise<number> {
   const { nodes } = await loadPart('kubernetes');
   if (nodes === undefined) throw new LabError('the part kubernetes has no nodes to boot');
   if ((verb !== 'boot' && verb !== 'kill') || name === undefined) throw new LabError('node boot|kill NAME');
-  await nodes[verb](name, ctx);
+  await nodes[verb](name, ctx, options);
   return 0;
 }
 
-async function fault([server = '', name, turn]: readonly string[]): Promise<number> {
+async function fault([server = '', name, ...rest]: readonly string[]): Promise<number> {
   if (!isPartName(server)) throw new LabError(`no server ${server}; there are ${builtParts().join(', ')}`);
   const { faults = {} } = await loadPart(server);
   if (name === undefined) {
@@ -131,8 +132,9 @@ async function fault([server = '', name, turn]: readonly string[]): Promise<numb
   const make = faults[name];
   if (make === undefined)
     throw new LabError(`${server} has no fault ${name}; it has ${Object.keys(faults).join(', ')}`);
-  if (turn !== 'on' && turn !== 'off') throw new LabError(`fault ${server} ${name} on|off`);
-  await make(turn === 'on', ctx);
+  const turn = rest.at(-1);
+  if (turn !== 'on' && turn !== 'off') throw new LabError(`fault ${server} ${name} [TARGET] on|off`);
+  await make(turn === 'on', ctx, rest.length > 1 ? rest[0] : undefined);
   return 0;
 }
 

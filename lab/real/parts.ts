@@ -31,12 +31,12 @@ export interface Part {
   status(ctx: Ctx): Promise<PartStatus>;
   /** Variables for tests and for a gateway; {} while the part is down. */
   env(ctx: Ctx): Promise<Readonly<Record<string, string>>>;
-  /** `lab fault PART NAME on|off`. Idempotent both ways. */
-  readonly faults?: Readonly<Record<string, (on: boolean, ctx: Ctx) => Promise<void>>>;
-  /** `lab node boot|kill NAME`. */
+  /** `lab fault PART NAME [TARGET] on|off`. Idempotent both ways. */
+  readonly faults?: Readonly<Record<string, (on: boolean, ctx: Ctx, target?: string) => Promise<void>>>;
+  /** `lab node boot|kill NAME [OPTION…]`. */
   readonly nodes?: {
-    boot(name: string, ctx: Ctx): Promise<void>;
-    kill(name: string, ctx: Ctx): Promise<void>;
+    boot(name: string, ctx: Ctx, options: readonly string[]): Promise<void>;
+    kill(name: string, ctx: Ctx, options: readonly string[]): Promise<void>;
   };
 }
 

@@ -1,10 +1,9 @@
 /** The cluster's front door: an sshd of the lab's own, through which the gateway reaches Slurm. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { clusterName, dirs, ports } from './paths.ts';
 import { daemonPid, must, startDaemon, stopDaemon, until } from './proc.ts';
 import { daemonEnv, slurmConf } from './slurm-conf.ts';
-import { descendants, endAll } from './tree.ts';
+import { descendants, endAll, listensOn } from './tree.ts';
 import { gatewayUser } from './users.ts';
 
 export const sshKey = `${dirs.ssh}/id_ed25519`;
@@ -24,8 +23,16 @@ export async function startSshd(): Promise<void> {
   writeFileSync(`${dirs.ssh}/authorized_keys.${gatewayUser}`, readFileSync(`${sshKey}.pub`), { mode: 0o644 });
   writeFileSync(config, sshdConfig());
   chmodSync(config, 0o644);
-  startDaemon({ name: 'sshd', argv: ['/usr/sbin/sshd', '-D', '-e', '-f', config], env: daemonEnv() });
-  await until(() => listens(ports.sshd), { what: 'sshd to listen', timeoutMs: 10_000, daemon: 'sshd' });
+  const pid = startDaemon({
+    name: 'sshd',
+    argv: ['/usr/sbin/sshd', '-D', '-e', '-f', config],
+    env: daemonEnv(),
+  });
+  await until(() => listensOn(pid, ports.sshd), {
+    what: 'sshd to listen',
+    timeoutMs: 10_000,
+    daemon: 'sshd',
+  });
 }
 
 /** Ends the listener and every live session of it, as a network that went away would. */
@@ -60,12 +67,4 @@ MaxStartups 50:30:100
 LogLevel VERBOSE
 SetEnv SLURM_CONF=${slurmConf} PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 `;
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: '127.0.0.1', port });
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
 }

@@ -38,6 +38,18 @@ export function jobProcesses(): Process[] {
     .flatMap(alive);
 }
 
+/** Whether this very process listens on a TCP port of IPv4: someone else's listener does not count. */
+export function listensOn(pid: number, port: number): boolean {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const listening = '0A';
+  const sockets = readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(suffix) && state === listening)
+    .map((fields) => `socket:[${fields[9]}]`);
+  return openFiles(pid).some((file) => sockets.includes(file));
+}
+
 /** TERM, wait, KILL, wait, for each that is still the process it was. */
 export async function endAll(processes: readonly Process[], graceMs: number): Promise<void> {
   const left = () => processes.filter(({ pid, started }) => startOf(pid) === started);
@@ -55,12 +67,14 @@ function isStepDaemon(pid: number): boolean {
 }
 
 function holdsOurs(pid: number): boolean {
+  return openFiles(pid).some((file) => file.startsWith(`${stateDir}/`));
+}
+
+function openFiles(pid: number): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) =>
-      link(`/proc/${pid}/fd/${fd}`).startsWith(`${stateDir}/`),
-    );
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => link(`/proc/${pid}/fd/${fd}`));
   } catch {
-    return false;
+    return [];
   }
 }
 
