@@ -15,14 +15,7 @@ import {
 } from './control-plane.ts';
 import { apiServer, networkDown, networkIsUp, networkUp } from './kube-network.ts';
 import { makePki } from './kube-pki.ts';
-import {
-  bootNode,
-  killKubelet,
-  listNodes,
-  nodeProcesses,
-  reviveKubelet,
-  terminateNode,
-} from './node.ts';
+import { bootNode, killKubelet, listNodes, nodeProcesses, reviveKubelet, terminateNode } from './node.ts';
 import { ensureNodeImage } from './node-image.ts';
 import { parseNodeOptions } from './node-options.ts';
 import type { Ctx, PartStatus } from './parts.ts';

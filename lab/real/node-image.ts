@@ -54,17 +54,18 @@ async function unpack(dir: string, images: readonly Image[]): Promise<void> {
     `  address = '${socket}.ttrpc'`,
   ];
   writeFileSync(`${dir}/config.toml`, config.join('\n'));
+  const serve = `${dirs.bin}/containerd --config ${dir}/config.toml`;
   const path = `${dirs.bin}:/usr/sbin:/usr/bin:/sbin:/bin`;
   startDaemon({
     name,
-    // A mount namespace of its own: no mount is left behind, however it ends.
+    // Mounts and a /run of its own: nothing of it is left behind, however it ends.
     argv: [
       'unshare',
       '--mount',
       '--propagation=private',
-      `${dirs.bin}/containerd`,
-      '--config',
-      `${dir}/config.toml`,
+      'sh',
+      '-c',
+      `mount -t tmpfs tmpfs /run && exec ${serve}`,
     ],
     env: { PATH: path },
   });
