@@ -1,0 +1,92 @@
+/**
+ * The job's environment in the pod: Slurm's, minus what cannot hold there. What is just as false on an on-prem
+ * node (an SSH_AUTH_SOCK of the login host) stays, so that a script sees what it would have seen.
+ */
+import type { Burst } from '../domain/burst.ts';
+import { hostNameFor } from './names.ts';
+
+export interface StartInput {
+  readonly burst: Pick<Burst, 'id' | 'saved'>;
+  /** The Kubernetes node that the pod runs on. */
+  readonly node: string;
+}
+
+/** `drop` holds globs of names (`*`, `?`); `set` comes after it. */
+export interface EnvironmentEdit {
+  readonly drop: readonly string[];
+  readonly set: Readonly<Record<string, string>>;
+}
+
+interface Drop {
+  readonly names: readonly string[];
+  readonly why: string;
+}
+
+export const dropped: readonly Drop[] = [
+  { names: ['SLURMD_*'], why: "the virtual node's daemon, which is not where the script runs" },
+  { names: ['SLURM_CONF'], why: "a path of the burst host's own configuration" },
+  { names: ['SLURM_TOPOLOGY_*'], why: "the virtual node's place in the network" },
+  {
+    names: ['SLURM_SCRIPT_CONTEXT'],
+    why: 'says "prolog_task": left over from the hand-over, absent in a job',
+  },
+  { names: ['SLURM_TASK_PID'], why: 'a process id of the burst host' },
+  { names: ['SLURM_CPU_BIND*', 'SLURM_MEM_BIND*'], why: "masks of the virtual node's CPUs" },
+  {
+    names: ['SLURM_SRUN_COMM_*', 'SLURM_STEP_LAUNCHER_PORT', 'SLURM_LAUNCH_NODE_IPADDR'],
+    why: 'where an srun listened that the pod cannot reach',
+  },
+  {
+    names: ['PMI_FD', 'PMI_PORT', 'PMIX_SERVER_*', 'PMIX_NAMESPACE', 'PMIX_RANK'],
+    why: 'file descriptors and sockets of a launcher elsewhere: an MPI program would wait for it instead of starting alone',
+  },
+  {
+    names: [
+      'CUDA_VISIBLE_DEVICES',
+      'GPU_DEVICE_ORDINAL',
+      'ROCR_VISIBLE_DEVICES',
+      'HIP_VISIBLE_DEVICES',
+      'ZE_AFFINITY_MASK',
+      'SLURM_JOB_GPUS',
+      'SLURM_STEP_GPUS',
+    ],
+    why: "indices of the virtual node's GPUs: the pod's own begin at 0",
+  },
+];
+
+interface Replacement {
+  readonly names: readonly string[];
+  readonly to: (input: StartInput) => string;
+  readonly why: string;
+}
+
+const host = ({ node }: StartInput): string => hostNameFor(node);
+
+export const replaced: readonly Replacement[] = [
+  {
+    names: ['SLURM_JOB_NODELIST', 'SLURM_NODELIST', 'SLURMD_NODENAME', 'SLURM_TOPOLOGY_ADDR', 'HOSTNAME'],
+    to: host,
+    why: 'one host name, which is also what `hostname` says in the pod, so that a launcher takes it for this machine',
+  },
+  {
+    names: ['SLURM_TOPOLOGY_ADDR_PATTERN'],
+    to: () => 'node',
+    why: 'what Slurm says of a node without switches',
+  },
+  {
+    names: ['SLURM_JOB_PARTITION'],
+    // Of a list Slurm names the one that it chose; the job never was in one, so the first.
+    to: ({ burst }) => burst.saved.partition.split(',')[0] ?? burst.saved.partition,
+    why: "the user's partition; `burst` is where the gateway moved the job to",
+  },
+  { names: ['SPILLWAY'], to: () => '1', why: 'for scripts that want to know' },
+  { names: ['SPILLWAY_BURST'], to: ({ burst }) => burst.id, why: 'what to name when asking about the run' },
+];
+
+/** The `env` of START. */
+export function startFor(input: StartInput): EnvironmentEdit {
+  return {
+    drop: dropped.flatMap(({ names }) => names),
+    set: Object.fromEntries(replaced.flatMap(({ names, to }) => names.map((name) => [name, to(input)]))),
+  };
+}

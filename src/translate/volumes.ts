@@ -1,0 +1,37 @@
+/** The pod's volumes. Ours are named `spill-…`; admission lets uid 65532 mount no other, and secrets only so. */
+export const paths = {
+  bin: '/spill-bin',
+  run: '/spill-run',
+  socket: '/spill-run/keeper.sock',
+  spool: '/spill-spool',
+  key: '/spill-key',
+} as const;
+
+interface Mount {
+  readonly path: string;
+  readonly claim: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** No emptyDir has a sizeLimit: one that is passed evicts the whole pod. The keeper bounds its spool itself. */
+export function ownVolumes(secretName: string, mounts: readonly Mount[]): Json[] {
+  const onDisk = ['spill-bin', 'spill-run', 'spill-spool'];
+  if (!mounts.some(({ path }) => path === '/tmp')) onDisk.push('spill-tmp');
+  return [
+    ...onDisk.map((name) => ({ name, emptyDir: {} })),
+    { name: 'spill-shm', emptyDir: { medium: 'Memory' } },
+    // The files are root's and there is no fsGroup, so the keeper reads them as "other"; no other container mounts them.
+    { name: 'spill-key', secret: { secretName, defaultMode: 0o444 } },
+  ];
+}
+
+/** One volume a claim, however many paths it is mounted at. */
+export function claimVolumes(mounts: readonly Mount[]): { volumes: Json[]; mounts: Json[] } {
+  const claims = [...new Set(mounts.map(({ claim }) => claim))];
+  const volume = (claim: string): string => `claim-${claims.indexOf(claim)}`;
+  return {
+    volumes: claims.map((claim) => ({ name: volume(claim), persistentVolumeClaim: { claimName: claim } })),
+    mounts: mounts.map(({ path, claim }) => ({ name: volume(claim), mountPath: path })),
+  };
+}
