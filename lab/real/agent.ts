@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { dirs, logFile, ports } from './paths.ts';
 import { gatewayServerName, pki } from './pki.ts';
 import { daemonPid, must, startDaemon, stopDaemon, until } from './proc.ts';
+import { burstNodes, spoolDir } from './slurm-conf.ts';
 
 const source = fileURLToPath(new URL('../../agent', import.meta.url));
 
@@ -81,7 +82,9 @@ function hostConfig(): string {
     ca: pki.ca,
     serverName: gatewayServerName,
   };
-  return `${JSON.stringify({ relaySocket, relay }, null, 2)}\n`;
+  // Only the burst nodes' spools: an on-prem script is none of the stand-in's business.
+  const spoolDirs = burstNodes.map(spoolDir);
+  return `${JSON.stringify({ relaySocket, spoolDirs, relay }, null, 2)}\n`;
 }
 
 function writeIfNew(file: string, text: string): boolean {

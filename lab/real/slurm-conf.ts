@@ -12,6 +12,8 @@ export const mungeKey = `${dirs.munge}/munge.key`;
 /** The steps' log of each node; slurmd itself says the same on its stderr. */
 export const stepLog = (node: string): string => `${dirs.log}/slurmd-${node}.steps.log`;
 
+export const spoolDir = (node: string): string => `${dirs.slurm}/spool/${node}`;
+
 export const onPremNodes = ['n1', 'n2'] as const;
 export const burstNodes = Array.from({ length: 12 }, (_, index) => `c${index + 1}`);
 
@@ -43,7 +45,7 @@ AuthAltParameters=jwt_key=${jwtKey}
 StateSaveLocation=${dirs.slurm}/state
 SlurmctldPidFile=${dirs.slurm}/run/slurmctld.pid
 SlurmdPidFile=${dirs.slurm}/run/slurmd-%n.pid
-SlurmdSpoolDir=${dirs.slurm}/spool/%n
+SlurmdSpoolDir=${spoolDir('%n')}
 SlurmdLogFile=${stepLog('%n')}
 SlurmctldDebug=info
 SlurmdDebug=info
