@@ -49,10 +49,13 @@ export async function up({ say }: Ctx): Promise<void> {
   await ensureTools(say);
   await ensureUsers();
   await Promise.all([networkUp(), makePki()]);
-  const images = ensureNodeImage(say);
-  await Promise.all([images, startControlPlane().then(() => say('the API server is ready'))]);
+  const image = ensureNodeImage(say);
+  await startControlPlane();
+  say('the API server is ready');
   await ensureTenants();
   await policiesEnforced();
+  const agentFault = await image;
+  if (agentFault !== undefined) throw agentFault;
 }
 
 export async function down(_ctx: Ctx): Promise<void> {

@@ -9,10 +9,18 @@ import { must, startDaemon, stopDaemon, until } from './proc.ts';
 
 const ctr = `${dirs.bin}/ctr`;
 
-/** Makes images and template as the sources are now. Nodes that run get what is new too. */
-export async function ensureNodeImage(say: (line: string) => void): Promise<void> {
-  if (hasAgent()) await buildAgent();
-  const images = await ensureImages(hasAgent() ? builtSpill : undefined, say);
+/**
+ * Makes images and template as the sources are now. Nodes that run get what is new too. Gives what kept the agent
+ * from being built: the image then holds the last one that was, and the cluster can start all the same.
+ */
+export async function ensureNodeImage(say: (line: string) => void): Promise<unknown> {
+  const fault: unknown = hasAgent() ? await buildAgent().catch((error: unknown) => error) : undefined;
+  await makeTemplate(say);
+  return fault;
+}
+
+async function makeTemplate(say: (line: string) => void): Promise<void> {
+  const images = await ensureImages(existsSync(builtSpill) ? builtSpill : undefined, say);
   const key = createHash('sha256')
     .update(images.map(({ file }) => file).join())
     .digest('hex');

@@ -14,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { controllers, makeCgroup, processesIn, removeCgroup } from './cgroups.ts';
 import { type Place, plugIn, takePlace, unplug } from './kube-network.ts';
@@ -102,8 +103,11 @@ export async function terminateNode(name: string): Promise<void> {
   if (!existsSync(dir)) return;
   const record = read(name);
   if (record !== undefined) await unplug(record.slot);
+  // The node's mounts were its own. Had one leaked, what follows would empty the users' homes.
+  if (readProc(process.pid, 'mountinfo').includes(` ${dir}/`))
+    throw new LabError(`${name}: something is still mounted below ${dir}`);
   // Last, so that a termination which was cut short is taken up again.
-  rmSync(dir, { recursive: true, force: true });
+  await rm(dir, { recursive: true, force: true });
 }
 
 /** SIGKILLs the kubelet alone and keeps it dead; its containers and containerd live on. */
