@@ -1,0 +1,160 @@
+/** What EC2's codes and the SDK's errors mean to us. */
+import type { CreateFleetError } from '@aws-sdk/client-ec2';
+import { type Fault, PortError } from '../../../src/domain/fault.ts';
+
+const noCapacity = [
+  'InsufficientInstanceCapacity',
+  'InsufficientHostCapacity',
+  'InsufficientCapacity',
+  'InsufficientFreeAddressesInSubnet',
+  'InsufficientReservedInstanceCapacity',
+  'InstanceLimitExceeded',
+  'MaxFleetCountExceeded',
+  'MaxSpotFleetRequestCountExceeded',
+  'MaxSpotInstanceCountExceeded',
+  'ReservationCapacityExceeded',
+  'SpotMaxPriceTooLow',
+  'UnfulfillableCapacity',
+  'Unsupported',
+  'VcpuLimitExceeded',
+];
+const throttled = [
+  'RequestLimitExceeded',
+  'EC2ThrottledException',
+  'Throttling',
+  'ThrottlingException',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'TooManyRequestsException',
+];
+const refused = [
+  'AccessDenied',
+  'AccessDeniedException',
+  'AuthFailure',
+  'Blocked',
+  'CredentialsProviderError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'InvalidInstanceType',
+  'InvalidSignatureException',
+  'InvalidSubnetID.NotFound',
+  'MissingAuthenticationToken',
+  'OptInRequired',
+  'PendingVerification',
+  'RequestExpired',
+  'SignatureDoesNotMatch',
+  'UnauthorizedOperation',
+  'UnrecognizedClientException',
+];
+const byCode = new Map<string, Fault>([
+  ...noCapacity.map((code) => [code, 'no_capacity'] as const),
+  ...throttled.map((code) => [code, 'throttled'] as const),
+  ...refused.map((code) => [code, 'refused'] as const),
+  ['InvalidInstanceID.NotFound', 'not_found'],
+  ['IdempotentParameterMismatch', 'invalid'],
+]);
+
+/** What an operator can do about it. */
+const advice: Readonly<Record<string, string>> = {
+  CredentialsProviderError: 'give the gateway AWS credentials: an instance profile, or AWS_ACCESS_KEY_ID',
+  RequestExpired: "set this machine's clock",
+  SignatureDoesNotMatch: 'check the secret access key',
+  UnauthorizedOperation: "add the action to the gateway's IAM policy",
+  OptInRequired: 'enable the region for this account',
+};
+
+/** A code that nobody knows yet: something of our request that EC2 will not take. */
+function faultOfCode(code: string): Fault {
+  if (code.startsWith('InvalidLaunchTemplate')) return 'refused';
+  return byCode.get(code) ?? 'invalid';
+}
+
+/** Before the connection stood: nothing was asked. */
+const neverAsked = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTDOWN',
+]);
+
+/** One attempt's error; `changes` = the call would have had an effect. */
+function faultOfAttempt(error: unknown, changes: boolean): Fault {
+  if (!(error instanceof Error)) return changes ? 'unknown' : 'transient';
+  if (error.name === 'CredentialsProviderError') return 'refused';
+  if (neverAsked.has(textOf(error, 'code')) || error.message.includes('did not establish a connection'))
+    return 'unreachable';
+  const status = statusOf(error);
+  const named = byCode.get(error.name);
+  if (status !== undefined && named !== undefined) return named;
+  if (status === 429) return 'throttled';
+  if (status !== undefined && status >= 400 && status < 500) return faultOfCode(error.name);
+  // No answer, half an answer, or a server's own trouble: it may have done it.
+  return changes ? 'unknown' : 'transient';
+}
+
+/**
+ * The SDK repeats by itself and throws the last attempt's error, which tells nothing of an earlier attempt that got
+ * no answer: a launch that timed out and was then throttled may have launched.
+ */
+export function portError(
+  at: string,
+  error: unknown,
+  attempts: readonly unknown[],
+  changes: boolean,
+): PortError {
+  const faults = [...attempts, error].map((one) => faultOfAttempt(one, changes));
+  const last = faultOfAttempt(error, changes);
+  // Only "no such instance" settles what an earlier attempt to terminate did.
+  const open = changes && faults.includes('unknown') && last !== 'not_found';
+  return new PortError(open ? 'unknown' : last, at, told(error), { cause: error });
+}
+
+/** When several offers said no, the most hopeful answer counts: throttled offers may have had room. */
+const hope: readonly Fault[] = ['throttled', 'no_capacity', 'refused', 'invalid'];
+
+/** The fleet answered, and with nothing. */
+export function emptyFleet(errors: readonly CreateFleetError[]): PortError {
+  const faults = errors.map(({ ErrorCode = '' }) =>
+    ErrorCode === 'InternalError' ? 'transient' : faultOfCode(ErrorCode),
+  );
+  const lines = errors.map(({ ErrorCode, ErrorMessage, Lifecycle, LaunchTemplateAndOverrides }) => {
+    const { InstanceType, AvailabilityZone, SubnetId } = LaunchTemplateAndOverrides?.Overrides ?? {};
+    const offer = [InstanceType, AvailabilityZone ?? SubnetId, Lifecycle].filter(
+      (part) => part !== undefined,
+    );
+    return `${offer.join(' ')}: ${ErrorCode}: ${ErrorMessage}`;
+  });
+  const best = hope.find((fault) => faults.includes(fault)) ?? 'transient';
+  const text =
+    lines.length === 0 ? 'the fleet has neither an instance nor an error' : [...new Set(lines)].join('; ');
+  return new PortError(best, 'cloud.launch', text);
+}
+
+/** The code of a service's error, for the few that a caller expects. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && statusOf(error) !== undefined ? error.name : undefined;
+}
+
+function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = textOf(error, 'code') || error.name;
+  // A refused connection on two addresses comes as an AggregateError without a message.
+  const message = error.message || `${textOf(error, 'address')}:${textOf(error, 'port')}`;
+  const what = code === 'Error' || message.startsWith(code) ? message : `${code}: ${message}`;
+  return advice[error.name] === undefined ? what : `${what}; ${advice[error.name]}`;
+}
+
+function textOf(error: object, field: string): string {
+  const value: unknown = Reflect.get(error, field);
+  return typeof value === 'string' || typeof value === 'number' ? `${value}` : '';
+}
+
+function statusOf(error: Error): number | undefined {
+  const metadata: unknown = Reflect.get(error, '$metadata');
+  if (typeof metadata !== 'object' || metadata === null) return undefined;
+  const status: unknown = Reflect.get(metadata, 'httpStatusCode');
+  return typeof status === 'number' ? status : undefined;
+}

@@ -1,0 +1,68 @@
+/** A launch in CreateFleet's words, and its answer's zone in ours. */
+import type {
+  _InstanceType,
+  CreateFleetCommandInput,
+  FleetLaunchTemplateOverridesRequest,
+} from '@aws-sdk/client-ec2';
+import { PortError } from '../../../src/domain/fault.ts';
+import type { LaunchToken } from '../../../src/domain/ids.ts';
+import type { LaunchSpec } from '../../../src/domain/instance.ts';
+import { type Bought, type Ec2Config, tag } from './schema.ts';
+
+/** The same for the same arguments, so that a repeat under the same token is the same request. */
+export function fleetOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken): CreateFleetCommandInput {
+  if (!/^[\x21-\x7e]{1,64}$/.test(token))
+    throw new PortError('invalid', 'cloud.launch', `a launch token is 1 to 64 ASCII characters: ${token}`);
+  const Tags = Object.entries(tagsOf(config, spec, token)).map(([Key, Value]) => ({ Key, Value }));
+  const types = spec.types.filter(isTypeName);
+  return {
+    Type: 'instant',
+    ClientToken: token,
+    LaunchTemplateConfigs: [
+      {
+        LaunchTemplateSpecification: templateOf(spec),
+        Overrides: types.flatMap((InstanceType) =>
+          spec.zones.map((zone): FleetLaunchTemplateOverridesRequest => {
+            const subnet = config.subnets?.[zone];
+            return subnet === undefined
+              ? { InstanceType, AvailabilityZone: zone }
+              : { InstanceType, SubnetId: subnet };
+          }),
+        ),
+      },
+    ],
+    TargetCapacitySpecification: { TotalTargetCapacity: 1, DefaultTargetCapacityType: spec.capacityType },
+    ...(spec.capacityType === 'spot'
+      ? { SpotOptions: { AllocationStrategy: 'price-capacity-optimized' } }
+      : { OnDemandOptions: { AllocationStrategy: 'lowest-price' } }),
+    TagSpecifications: [
+      { ResourceType: 'instance', Tags },
+      { ResourceType: 'volume', Tags },
+      { ResourceType: 'fleet', Tags },
+    ],
+  };
+}
+
+export function tagsOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken): Record<string, string> {
+  return { ...spec.tags, [tag.cluster]: config.cluster, [tag.group]: spec.group, [tag.token]: token };
+}
+
+/** `name` is the default version, `name:7` version 7. */
+export function templateOf({ launchTemplate }: LaunchSpec): { LaunchTemplateName: string; Version: string } {
+  const [LaunchTemplateName = '', Version = '$Default'] = launchTemplate.split(':');
+  return { LaunchTemplateName, Version };
+}
+
+/** The SDK's list of types is older than some types: any name goes. */
+export function isTypeName(name: string): name is _InstanceType {
+  return name !== '';
+}
+
+/** An answer for an override by subnet may name only that. */
+export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec, { subnets = {} }: Ec2Config): string {
+  const bySubnet = Object.entries(subnets).find(([, one]) => one === subnet)?.[0];
+  const found = zone ?? bySubnet ?? (spec.zones.length === 1 ? spec.zones[0] : undefined);
+  if (found === undefined)
+    throw new PortError('unknown', 'cloud.launch', `${id} runs, in a zone that EC2 did not say`);
+  return found;
+}

@@ -1,0 +1,167 @@
+/** CloudPort on EC2: CreateFleet of type instant with a client token of ours, and tags at creation. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  CreateFleetCommand,
+  DescribeAvailabilityZonesCommand,
+  DescribeInstancesCommand,
+  DescribeInstanceTypesCommand,
+  DescribeLaunchTemplatesCommand,
+  EC2Client,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
+import { PortError } from '../../../src/domain/fault.ts';
+import { cloudId, type LaunchToken, launchToken } from '../../../src/domain/ids.ts';
+import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domain/instance.ts';
+import type { Clock, CloudPort } from '../../../src/ports.ts';
+import { codeOf, emptyFleet, portError } from './faults.ts';
+import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf } from './fleet.ts';
+import { type Ec2Config, parseFleet, parsePage, parseTypes, tag } from './schema.ts';
+
+export type { Ec2Config } from './schema.ts';
+
+export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }): CloudPort {
+  const { client, calling } = connect(config);
+  const known = new Map<string, InstanceType>();
+
+  async function launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance> {
+    const input = fleetOf(config, spec, token);
+    const { errors, made } = await calling('cloud.launch', 'changes', async () => {
+      const answer = await client.send(new CreateFleetCommand(input));
+      return { errors: answer.Errors ?? [], made: parseFleet(answer) };
+    });
+    const [one] = made;
+    if (one === undefined) throw emptyFleet(errors);
+    return {
+      id: cloudId(one.id),
+      type: one.type,
+      zone: zoneOf(one, spec, config),
+      state: 'pending',
+      capacityType: spec.capacityType,
+      // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
+      privateDnsName: '',
+      launchedAt: clock.now(),
+      token,
+      tags: tagsOf(config, spec, token),
+    };
+  }
+
+  async function list(): Promise<CloudInstance[]> {
+    const found: CloudInstance[] = [];
+    const input = { Filters: [{ Name: `tag:${tag.cluster}`, Values: [config.cluster] }], MaxResults: 1000 };
+    let next: { readonly NextToken?: string } | undefined = {};
+    while (next !== undefined) {
+      const command: DescribeInstancesCommand = new DescribeInstancesCommand({ ...input, ...next });
+      const page = await calling('cloud.list', 'reads', async () => parsePage(await client.send(command)));
+      found.push(...page.instances);
+      next = page.next === undefined ? undefined : { NextToken: page.next };
+    }
+    return found;
+  }
+
+  async function terminate(id: string): Promise<void> {
+    const command = new TerminateInstancesCommand({ InstanceIds: [id] });
+    await calling('cloud.terminate', 'changes', () => client.send(command));
+  }
+
+  async function typesOf(names: readonly string[], at = 'cloud.types'): Promise<InstanceType[]> {
+    const missing = [...new Set(names)].filter((name) => !known.has(name));
+    // The API takes at most 100 names.
+    for (let from = 0; from < missing.length; from += 100) {
+      const command = new DescribeInstanceTypesCommand({
+        InstanceTypes: missing.slice(from, from + 100).filter(isTypeName),
+      });
+      for (const type of await calling(at, 'reads', async () => parseTypes(await client.send(command))))
+        known.set(type.name, type);
+    }
+    return names.map((name) => {
+      const type = known.get(name);
+      if (type === undefined) throw new PortError('refused', at, `EC2 told nothing of the type ${name}`);
+      return type;
+    });
+  }
+
+  async function check(spec: LaunchSpec): Promise<void> {
+    const at = 'cloud.check';
+    const { LaunchTemplateName } = templateOf(spec);
+    await expecting(
+      'InvalidLaunchTemplate',
+      `no launch template ${LaunchTemplateName} in ${config.region}`,
+      () =>
+        calling(at, 'reads', () =>
+          client.send(new DescribeLaunchTemplatesCommand({ LaunchTemplateNames: [LaunchTemplateName] })),
+        ),
+    );
+    await expecting('InvalidParameterValue', `${config.region} has not all of ${spec.zones.join(', ')}`, () =>
+      calling(at, 'reads', () =>
+        client.send(new DescribeAvailabilityZonesCommand({ ZoneNames: [...spec.zones] })),
+      ),
+    );
+    await typesOf(spec.types, at);
+    // Rights alone: EC2 answers DryRunOperation where it would have gone on.
+    const input = { ...fleetOf(config, spec, launchToken('spillway-check')), DryRun: true };
+    await calling(at, 'reads', async () => {
+      try {
+        await client.send(new CreateFleetCommand(input));
+      } catch (error) {
+        if (codeOf(error) !== 'DryRunOperation') throw error;
+      }
+    });
+    await calling(at, 'reads', () => client.send(new DescribeInstancesCommand({ MaxResults: 5 })));
+  }
+
+  return {
+    launch,
+    list,
+    terminate,
+    types: (names) => typesOf(names),
+    check,
+    close: async () => client.destroy(),
+  };
+}
+
+type Calling = <T>(at: string, effect: 'reads' | 'changes', work: () => Promise<T>) => Promise<T>;
+
+/** A client whose calls end in PortErrors that know of every attempt, not of the last alone. */
+function connect(config: Ec2Config): { client: EC2Client; calling: Calling } {
+  const client = new EC2Client({
+    region: config.region,
+    retryMode: 'standard',
+    maxAttempts: config.maxAttempts ?? 3,
+    requestHandler: {
+      connectionTimeout: config.connectTimeoutMs ?? 3_000,
+      requestTimeout: config.requestTimeoutMs ?? 30_000,
+      throwOnRequestTimeout: true,
+    },
+    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
+    ...(config.credentials === undefined ? {} : { credentials: config.credentials }),
+  });
+  const attempts = new AsyncLocalStorage<unknown[]>();
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        attempts.getStore()?.push(error);
+        throw error;
+      }
+    },
+    // Inside the SDK's retries.
+    { step: 'deserialize', priority: 'high', name: 'eachAttempt' },
+  );
+  const calling: Calling = (at, effect, work) => {
+    const seen: unknown[] = [];
+    return attempts.run(seen, work).catch((error: unknown) => {
+      throw portError(at, error, seen, effect === 'changes');
+    });
+  };
+  return { client, calling };
+}
+
+/** Says in the operator's words what a known code means here. */
+async function expecting<T>(code: string, words: string, work: () => Promise<T>): Promise<T> {
+  return work().catch((error: unknown) => {
+    if (error instanceof PortError && codeOf(error.cause)?.startsWith(code) === true)
+      throw new PortError('refused', error.at, words, { cause: error });
+    throw error;
+  });
+}

@@ -1,0 +1,285 @@
+/** What each EC2 action asks of the model, and its answer in EC2's words. */
+import type { CloudModel } from '../../src/sim/models/cloud.ts';
+import {
+  Ec2Error,
+  type FleetError,
+  type FleetRequest,
+  type Offer,
+  type Override,
+  type Shown,
+  type State,
+  type Tags,
+  type Template,
+} from '../../src/sim/models/cloud-types.ts';
+import type { Form } from './ec2-form.ts';
+import type { Xml } from './xml.ts';
+
+type Action = (form: Form, model: CloudModel) => { readonly [element: string]: Xml };
+
+export const actions: Readonly<Record<string, Action>> = {
+  CreateFleet: (form, model) => {
+    const request = fleetRequest(form, model);
+    dryRun(form);
+    const { fleetId, instances, errors } = model.createFleet(request);
+    return {
+      fleetId,
+      errorSet: { item: errors.map((error) => fleetError(error, request.template)) },
+      fleetInstanceSet: {
+        item: instances.map((offer) => ({
+          ...bought(offer, request.template),
+          instanceIds: { item: [offer.id] },
+          instanceType: offer.type,
+          availabilityZone: offer.zone,
+          subnetId: subnetOf(offer.zone),
+        })),
+      },
+    };
+  },
+
+  DescribeInstances: (form, model) => {
+    dryRun(form);
+    const ids = form.texts('InstanceId');
+    const seen = model.describe();
+    const missing = ids.find((id) => !seen.some((machine) => machine.id === id));
+    if (missing !== undefined)
+      throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${missing}' does not exist`);
+    const filters = form.list('Filter').map(filter);
+    const found = seen
+      .filter(({ id }) => ids.length === 0 || ids.includes(id))
+      .filter((machine) => filters.every((fits) => fits(machine)));
+    const { page, next } = paged(found, form);
+    return {
+      reservationSet: {
+        item: page.map((machine) => ({
+          reservationId: `r-${machine.id.slice(2)}`,
+          ownerId: '000000000000',
+          instancesSet: { item: [instance(machine)] },
+        })),
+      },
+      nextToken: next,
+    };
+  },
+
+  TerminateInstances: (form, model) => {
+    dryRun(form);
+    const ended = model.terminate(form.texts('InstanceId'));
+    return {
+      instancesSet: {
+        item: ended.map(({ id, before, now }) => ({
+          instanceId: id,
+          currentState: state(now),
+          previousState: state(before),
+        })),
+      },
+    };
+  },
+
+  CreateTags: (form, model) => {
+    dryRun(form);
+    model.createTags(form.texts('ResourceId'), tags(form.list('Tag')));
+    return { return: true };
+  },
+
+  DescribeInstanceTypes: (form, model) => {
+    dryRun(form);
+    const item = model.types(form.texts('InstanceType')).map(({ name, vcpus, memoryMib, gpus = 0 }) => ({
+      instanceType: name,
+      currentGeneration: true,
+      vCpuInfo: { defaultVCpus: vcpus },
+      memoryInfo: { sizeInMiB: memoryMib },
+      gpuInfo: gpus === 0 ? undefined : { gpus: { item: [{ count: gpus, manufacturer: 'NVIDIA' }] } },
+    }));
+    return { instanceTypeSet: { item } };
+  },
+
+  DescribeAvailabilityZones: (form, { config }) => {
+    dryRun(form);
+    const asked = form.texts('ZoneName');
+    const unknown = asked.find((zone) => !config.zones.includes(zone));
+    if (unknown !== undefined)
+      throw new Ec2Error('InvalidParameterValue', `Invalid availability zone: [${unknown}]`);
+    const zones = config.zones.filter((zone) => asked.length === 0 || asked.includes(zone));
+    const item = zones.map((zoneName) => ({ zoneName, zoneState: 'available', regionName: config.region }));
+    return { availabilityZoneInfo: { item } };
+  },
+
+  CreateLaunchTemplate: (form, model) => {
+    dryRun(form);
+    const userData = form.at('LaunchTemplateData').text('UserData') ?? '';
+    const name = needed(form, 'LaunchTemplateName');
+    const text = Buffer.from(userData, 'base64').toString('utf8');
+    return { launchTemplate: launchTemplate(model.createTemplate(name, text)) };
+  },
+
+  DescribeLaunchTemplates: (form, model) => {
+    dryRun(form);
+    return {
+      launchTemplates: { item: model.templates(form.texts('LaunchTemplateName')).map(launchTemplate) },
+    };
+  },
+
+  DescribeLaunchTemplateVersions: (form, model) => {
+    dryRun(form);
+    const item = model.templates([needed(form, 'LaunchTemplateName')]).map((template) => ({
+      ...launchTemplate(template),
+      versionNumber: 1,
+      defaultVersion: true,
+      launchTemplateData: { userData: Buffer.from(template.userData).toString('base64') },
+    }));
+    return { launchTemplateVersionSet: { item } };
+  },
+};
+
+function dryRun(form: Form): void {
+  if (form.text('DryRun') === 'true')
+    throw new Ec2Error('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
+}
+
+function needed(form: Form, name: string): string {
+  const text = form.text(name);
+  if (text === undefined || text === '')
+    throw new Ec2Error('MissingParameter', `The request must contain the parameter ${name}`);
+  return text;
+}
+
+function fleetRequest(form: Form, { config }: CloudModel): FleetRequest {
+  if (needed(form, 'Type') !== 'instant')
+    throw new Ec2Error('InvalidParameterValue', 'Only fleets of type instant are known here.');
+  const configs = form.list('LaunchTemplateConfigs');
+  const named = configs.map((one) => one.at('LaunchTemplateSpecification').text('LaunchTemplateName'));
+  const [template] = named;
+  if (template === undefined || new Set(named).size !== 1)
+    throw new Ec2Error('MissingParameter', 'One LaunchTemplateName must be given.');
+  const target = form.at('TargetCapacitySpecification');
+  const spot = needed(target, 'DefaultTargetCapacityType') === 'spot';
+  const options = form.at(spot ? 'SpotOptions' : 'OnDemandOptions');
+  const tagged = (what: string) =>
+    tags(
+      form
+        .list('TagSpecification')
+        .filter((one) => one.text('ResourceType') === what)
+        .flatMap((one) => one.list('Tag')),
+    );
+  return {
+    clientToken: needed(form, 'ClientToken'),
+    template,
+    overrides: configs.flatMap((one) => one.list('Overrides').map((o) => override(o, config.zones))),
+    capacityType: spot ? 'spot' : 'on-demand',
+    target: Number(needed(target, 'TotalTargetCapacity')),
+    minTarget: options.number('MinTargetCapacity') ?? 0,
+    instanceTags: tagged('instance'),
+    fleetTags: tagged('fleet'),
+  };
+}
+
+function override(form: Form, zones: readonly string[]): Override {
+  const subnet = form.text('SubnetId');
+  const zone =
+    subnet === undefined ? form.text('AvailabilityZone') : zones.find((z) => subnetOf(z) === subnet);
+  if (zone === undefined && subnet !== undefined)
+    throw new Ec2Error('InvalidSubnetID.NotFound', `The subnet ID '${subnet}' does not exist`);
+  return { type: needed(form, 'InstanceType'), zone: zone ?? needed(form, 'AvailabilityZone') };
+}
+
+/** Each zone has one subnet, named after it. */
+export const subnetOf = (zone: string): string => `subnet-${zone}`;
+
+function tags(list: readonly Form[]): Tags {
+  return Object.fromEntries(list.map((tag) => [tag.text('Key') ?? '', tag.text('Value') ?? '']));
+}
+
+type Fits = (machine: Shown) => boolean;
+
+/** Values of one filter are alternatives; `*` is not honoured, as nobody here asks for it. */
+function filter(form: Form): Fits {
+  const name = form.text('Name') ?? '';
+  const values = form.texts('Value');
+  const one = (pick: (machine: Shown) => string | undefined): Fits => {
+    return (machine) => values.includes(pick(machine) ?? '');
+  };
+  if (name.startsWith('tag:')) return one(({ tags }) => tags[name.slice('tag:'.length)]);
+  if (name === 'tag-key') return ({ tags }) => values.some((key) => key in tags);
+  if (name === 'instance-state-name') return one((machine) => machine.state);
+  if (name === 'instance-id') return one(({ id }) => id);
+  if (name === 'instance-type') return one(({ type }) => type);
+  if (name === 'availability-zone') return one(({ zone }) => zone);
+  if (name === 'private-dns-name') return one(({ dnsName }) => dnsName);
+  throw new Ec2Error('InvalidParameterValue', `The filter '${name}' is invalid`);
+}
+
+/** The token is the launch number of the last one shown, so that pages hold while instances come and go. */
+function paged(found: readonly Shown[], form: Form): { page: readonly Shown[]; next: string | undefined } {
+  const most = form.number('MaxResults') ?? 1000;
+  if (!(most >= 5 && most <= 1000))
+    throw new Ec2Error('InvalidParameterValue', `MaxResults ${most} is not between 5 and 1000`);
+  const token = form.text('NextToken');
+  const after = token === undefined ? 0 : Number(Buffer.from(token, 'base64').toString());
+  if (!Number.isInteger(after)) throw new Ec2Error('InvalidParameterValue', 'NextToken is not ours');
+  const rest = found.filter(({ serial }) => serial > after);
+  const page = rest.slice(0, most);
+  const last = page.at(-1);
+  const next =
+    rest.length > most && last !== undefined ? Buffer.from(`${last.serial}`).toString('base64') : undefined;
+  return { page, next };
+}
+
+function fleetError(error: FleetError, template: string): Xml {
+  return { ...bought(error, template), errorCode: error.code, errorMessage: error.message };
+}
+
+function bought({ type, zone, capacityType }: Offer, template: string): { readonly [element: string]: Xml } {
+  return {
+    launchTemplateAndOverrides: {
+      launchTemplateSpecification: { launchTemplateName: template, version: '1' },
+      overrides: { instanceType: type, availabilityZone: zone },
+    },
+    lifecycle: capacityType,
+  };
+}
+
+const stateCodes: Readonly<Record<State, number>> = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+};
+
+const state = (name: State): Xml => ({ code: stateCodes[name], name });
+
+function instance(machine: Shown): Xml {
+  const gone = machine.state === 'terminated';
+  return {
+    instanceId: machine.id,
+    instanceType: machine.type,
+    instanceState: state(machine.state),
+    // A terminated instance has no address any more.
+    privateDnsName: gone ? '' : machine.dnsName,
+    privateIpAddress: gone ? undefined : machine.address,
+    launchTime: new Date(machine.launchedAt).toISOString(),
+    placement: { availabilityZone: machine.zone, tenancy: 'default' },
+    subnetId: gone ? undefined : subnetOf(machine.zone),
+    clientToken: `${machine.fleetId}-0`,
+    instanceLifecycle: machine.capacityType === 'spot' ? 'spot' : undefined,
+    reason: machine.reason === '' ? undefined : machine.reason,
+    stateReason: machine.reason === '' ? undefined : { code: machine.reason, message: machine.reason },
+    privateDnsNameOptions: { hostnameType: 'ip-name' },
+    tagSet: {
+      item: [...Object.entries(machine.tags), ['aws:ec2:fleet-id', machine.fleetId]].map(([key, value]) => ({
+        key,
+        value,
+      })),
+    },
+  };
+}
+
+function launchTemplate({ id, name, createdAt }: Template): { readonly [element: string]: Xml } {
+  return {
+    launchTemplateId: id,
+    launchTemplateName: name,
+    createTime: new Date(createdAt).toISOString(),
+    defaultVersionNumber: 1,
+    latestVersionNumber: 1,
+  };
+}

@@ -1,0 +1,134 @@
+/** The EC2 model's wire face: the EC2 query protocol over HTTP on loopback, with a small control door beside it. */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { CloudModel } from '../../src/sim/models/cloud.ts';
+import { cloudFaults, Ec2Error, isCloudFault, NoAnswer } from '../../src/sim/models/cloud-types.ts';
+import { actions } from './ec2-actions.ts';
+import { Form } from './ec2-form.ts';
+import { xml } from './xml.ts';
+
+const namespace = 'http://ec2.amazonaws.com/doc/2016-11-15/';
+const longestBody = 1_000_000;
+
+export interface Ec2Server {
+  readonly endpoint: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface Ec2ServerOptions {
+  /** 0 = any free one. */
+  readonly port: number;
+  /** One line a request. */
+  readonly log?: (line: string) => void;
+}
+
+export async function serveEc2(model: CloudModel, options: Ec2ServerOptions): Promise<Ec2Server> {
+  const log = options.log ?? (() => undefined);
+  const server = createServer((request, response) => {
+    answer(model, request, response, log).catch((error: unknown) => {
+      log(`internal error: ${error instanceof Error ? error.stack : error}`);
+      if (!response.headersSent) refuse(response, new Ec2Error('InternalError', 'An internal error', 500));
+    });
+  });
+  await listen(server, options.port);
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  model: CloudModel,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: (line: string) => void,
+): Promise<void> {
+  const body = await read(request);
+  if (request.url?.startsWith('/_lab/') === true) return control(model, request, body, response);
+  const form = Form.parse(body);
+  const name = form.text('Action') ?? '';
+  try {
+    const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
+    if (request.method !== 'POST' || act === undefined)
+      throw new Ec2Error('InvalidAction', `The action ${name} is not valid for this web service.`);
+    if (!/^AWS4-HMAC-SHA256 Credential=/.test(request.headers.authorization ?? ''))
+      throw new Ec2Error('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
+    const said = model.call(() => act(form, model));
+    const text = xml(`${name}Response`, { requestId: randomUUID(), ...said }, namespace);
+    response.writeHead(200, { 'content-type': 'text/xml;charset=UTF-8' }).end(text);
+    log(`${name}: ok`);
+  } catch (error) {
+    if (error instanceof NoAnswer) {
+      log(`${name}: no answer`);
+      // The caller sees its connection break after it has asked.
+      request.socket.destroy();
+    } else if (error instanceof Ec2Error) {
+      log(`${name}: ${error.code}: ${error.message}`);
+      refuse(response, error);
+    } else throw error;
+  }
+}
+
+function refuse(response: ServerResponse, { code, message, status }: Ec2Error): void {
+  const body = { Errors: { Error: { Code: code, Message: message } }, RequestID: randomUUID() };
+  response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8' }).end(xml('Response', body));
+}
+
+/** GET /_lab/state; POST /_lab/fault {"name", "on"}. */
+function control(model: CloudModel, request: IncomingMessage, body: string, response: ServerResponse): void {
+  const say = (status: number, what: unknown) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(what)}\n`);
+  if (request.method === 'GET' && request.url === '/_lab/state') {
+    say(200, { faults: model.faults(), machines: model.truth(), templates: model.templates([]) });
+  } else if (request.method === 'POST' && request.url === '/_lab/fault') {
+    const asked = parsed(body);
+    if (asked === undefined)
+      return void say(400, { error: `{"name": one of ${cloudFaults.join(' ')}, "on": bool}` });
+    model.switch(asked.name, asked.on);
+    say(200, { faults: model.faults() });
+  } else say(404, { error: 'GET /_lab/state or POST /_lab/fault' });
+}
+
+function parsed(body: string) {
+  try {
+    const asked: unknown = JSON.parse(body);
+    if (typeof asked !== 'object' || asked === null || !('name' in asked) || !('on' in asked))
+      return undefined;
+    const { name, on } = asked;
+    return typeof name === 'string' && isCloudFault(name) && typeof on === 'boolean'
+      ? { name, on }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    length += chunk.length;
+    if (length > longestBody) throw new Ec2Error('RequestEntityTooLarge', 'Too much', 413);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,127 @@
+/** CreateFleet's choice: which offers are taken in which order, and why the others were not. */
+import {
+  type CapacityType,
+  Ec2Error,
+  type FleetError,
+  type FleetRequest,
+  type Machine,
+  type Offer,
+  type Override,
+  type TypeSpec,
+} from './cloud-types.ts';
+
+export interface OfferRule {
+  readonly match: Partial<Offer>;
+  readonly atMost?: number;
+  readonly code?: string;
+}
+
+export interface Stock {
+  readonly live: readonly Machine[];
+  readonly rules: readonly OfferRule[];
+  readonly zones: readonly string[];
+  readonly vcpuLimit: number;
+  readonly spotLimit: number;
+  readonly addressesPerZone: number;
+  /** Takes from the account's launch rate. */
+  readonly mayLaunch: () => boolean;
+}
+
+interface Choice {
+  readonly offers: readonly Offer[];
+  readonly errors: readonly FleetError[];
+}
+
+export function answerFleet(request: FleetRequest, types: readonly TypeSpec[], stock: Stock): Choice {
+  const taken: Offer[] = [];
+  const errors: FleetError[] = [];
+  for (const override of ordered(request, types, stock)) {
+    const offer: Offer = { ...override, capacityType: request.capacityType };
+    const type = types.find(({ name }) => name === offer.type);
+    while (taken.length < request.target) {
+      const no = type === undefined ? unknownType(offer) : refusal(offer, type, types, taken, stock);
+      if (no !== undefined) {
+        errors.push({ ...offer, code: no[0], message: no[1] });
+        break;
+      }
+      taken.push(offer);
+    }
+  }
+  if (taken.length >= request.minTarget) return { offers: taken, errors };
+  const [first] = request.overrides;
+  if (first === undefined) throw new Ec2Error('MissingParameter', 'No overrides were given.');
+  const offer = { ...first, capacityType: request.capacityType };
+  const code = 'UnfulfillableCapacity';
+  const message = `Only ${taken.length} of at least ${request.minTarget} instances can be had.`;
+  return { offers: [], errors: [...errors, { ...offer, code, message }] };
+}
+
+/** On demand: the cheapest first. Spot: the most room first, then the cheapest (price-capacity-optimized). */
+function ordered(request: FleetRequest, types: readonly TypeSpec[], stock: Stock): Override[] {
+  const { capacityType } = request;
+  const price = ({ type }: Override) => types.find((t) => t.name === type)?.price[capacityType] ?? 0;
+  const room = (override: Override) => Math.min(10, left({ ...override, capacityType }, [], stock));
+  return [...request.overrides].sort(
+    (a, b) => (capacityType === 'spot' ? room(b) - room(a) : 0) || price(a) - price(b),
+  );
+}
+
+type Refusal = readonly [code: string, message: string];
+
+function refusal(
+  offer: Offer,
+  type: TypeSpec,
+  types: readonly TypeSpec[],
+  taken: readonly Offer[],
+  stock: Stock,
+): Refusal | undefined {
+  const { capacityType, zone } = offer;
+  const all: Offer[] = [...stock.live, ...taken];
+  const vcpus = (o: Offer) => types.find(({ name }) => name === o.type)?.vcpus ?? 0;
+  const used = (of: CapacityType) => all.filter((o) => o.capacityType === of);
+  if (!stock.zones.includes(zone)) return ['InvalidParameterValue', `Invalid availability zone: [${zone}]`];
+  if (type.zones !== undefined && !type.zones.includes(zone))
+    return ['Unsupported', `Your requested instance type (${type.name}) is not supported in ${zone}.`];
+  const rule = ruleOf(offer, stock);
+  if (rule?.code !== undefined) return [rule.code, `${type.name} in ${zone}: ${rule.code}.`];
+  if (capacityType === 'on-demand') {
+    const now = used('on-demand').reduce((sum, o) => sum + vcpus(o), 0);
+    if (now + type.vcpus > stock.vcpuLimit)
+      return [
+        'VcpuLimitExceeded',
+        `You have requested more vCPU capacity than your limit of ${stock.vcpuLimit}.`,
+      ];
+  } else if (used('spot').length >= stock.spotLimit)
+    return ['MaxSpotInstanceCountExceeded', 'Max spot instance count exceeded'];
+  if (all.filter((o) => o.zone === zone).length >= stock.addressesPerZone)
+    return ['InsufficientFreeAddressesInSubnet', `The subnet of ${zone} has no free addresses.`];
+  if (left(offer, taken, stock) < 1)
+    return [
+      'InsufficientInstanceCapacity',
+      `We currently do not have sufficient ${type.name} capacity in the Availability Zone you requested (${zone}).`,
+    ];
+  if (!stock.mayLaunch()) return ['RequestLimitExceeded', 'Request limit exceeded.'];
+  return undefined;
+}
+
+const unknownType = ({ type }: Offer): Refusal => [
+  'InvalidInstanceType',
+  `The following supplied instance types do not exist: [${type}]`,
+];
+
+function left(offer: Offer, taken: readonly Offer[], stock: Stock): number {
+  const most = ruleOf(offer, stock)?.atMost;
+  if (most === undefined) return Number.MAX_SAFE_INTEGER;
+  return most - [...stock.live, ...taken].filter((o) => matches(offer, o)).length;
+}
+
+const ruleOf = (offer: Offer, { rules }: Stock): OfferRule | undefined =>
+  rules.findLast(({ match }) => matches(match, offer));
+
+function matches(match: Partial<Offer>, offer: Offer): boolean {
+  return (
+    (match.type ?? offer.type) === offer.type &&
+    (match.zone ?? offer.zone) === offer.zone &&
+    (match.capacityType ?? offer.capacityType) === offer.capacityType
+  );
+}

@@ -1,0 +1,155 @@
+/** The model behind the port. What a real adapter has to work out of EC2's answers is said here in one table. */
+import { type Fault, PortError } from '../../domain/fault.ts';
+import { type CloudId, type ClusterName, cloudId, type LaunchToken, launchToken } from '../../domain/ids.ts';
+import type { CloudInstance, InstanceType, LaunchSpec } from '../../domain/instance.ts';
+import { MiB } from '../../domain/resources.ts';
+import type { Clock, CloudPort } from '../../ports.ts';
+import {
+  type CloudConfig,
+  type CloudFault,
+  Ec2Error,
+  type FleetAnswer,
+  type FleetRequest,
+  NoAnswer,
+  type Shown,
+  type Template,
+  type TypeSpec,
+} from './cloud-types.ts';
+
+interface Model {
+  readonly config: CloudConfig;
+  on(fault: CloudFault): boolean;
+  call<T>(work: () => T): T;
+  createFleet(request: FleetRequest): FleetAnswer;
+  describe(): Shown[];
+  terminate(ids: readonly string[]): unknown;
+  types(names: readonly string[]): TypeSpec[];
+  templates(names: readonly string[]): Template[];
+}
+
+/** Every code that the model can answer with. */
+const meaning: Readonly<Record<string, Fault>> = {
+  InsufficientInstanceCapacity: 'no_capacity',
+  InsufficientFreeAddressesInSubnet: 'no_capacity',
+  MaxSpotInstanceCountExceeded: 'no_capacity',
+  VcpuLimitExceeded: 'no_capacity',
+  UnfulfillableCapacity: 'no_capacity',
+  Unsupported: 'no_capacity',
+  MaxFleetCountExceeded: 'no_capacity',
+  ReservationCapacityExceeded: 'no_capacity',
+  RequestLimitExceeded: 'throttled',
+  UnauthorizedOperation: 'refused',
+  'InvalidLaunchTemplateName.NotFoundException': 'refused',
+  InvalidInstanceType: 'refused',
+  'InvalidInstanceID.NotFound': 'not_found',
+};
+
+/** When several offers said no, the most hopeful answer counts: throttled offers may have had room. */
+const hope: readonly Fault[] = ['throttled', 'no_capacity', 'refused', 'invalid'];
+
+export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): CloudPort {
+  const ask = async <T>(at: string, changes: boolean, work: () => T): Promise<T> => {
+    try {
+      return model.call(work);
+    } catch (e) {
+      throw fault(e, at, changes && !model.on('api-down'), model.on('api-down'));
+    }
+  };
+  const tagsOf = (spec: LaunchSpec, token: LaunchToken) => ({
+    ...spec.tags,
+    'spillway.dev/cluster': cluster,
+    'spillway.dev/group': spec.group,
+    'spillway.dev/token': token,
+  });
+
+  return {
+    async launch(spec, token) {
+      const tags = tagsOf(spec, token);
+      const answer = await ask('cloud.launch', true, () =>
+        model.createFleet({
+          clientToken: token,
+          template: spec.launchTemplate,
+          overrides: spec.types.flatMap((type) => spec.zones.map((zone) => ({ type, zone }))),
+          capacityType: spec.capacityType,
+          target: 1,
+          minTarget: 0,
+          instanceTags: tags,
+          fleetTags: tags,
+        }),
+      );
+      const [made] = answer.instances;
+      if (made === undefined) throw emptyFleet(answer);
+      // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
+      return {
+        id: cloudId(made.id),
+        type: made.type,
+        zone: made.zone,
+        state: 'pending',
+        capacityType: made.capacityType,
+        privateDnsName: '',
+        launchedAt: clock.now(),
+        token,
+        tags,
+      };
+    },
+    list: () =>
+      ask('cloud.list', false, () =>
+        model
+          .describe()
+          .filter(({ tags }) => tags['spillway.dev/cluster'] === cluster)
+          .map(shown),
+      ),
+    async terminate(id: CloudId) {
+      await ask('cloud.terminate', true, () => model.terminate([id]));
+    },
+    types: (names) =>
+      ask('cloud.types', false, () =>
+        model.types(names).map(
+          (type): InstanceType => ({
+            name: type.name,
+            vcpus: type.vcpus,
+            memoryBytes: type.memoryMib * MiB,
+            gpus: type.gpus ?? 0,
+          }),
+        ),
+      ),
+    check: (spec) =>
+      ask('cloud.check', false, () => {
+        model.templates([spec.launchTemplate]);
+        model.types(spec.types);
+        const unknown = spec.zones.find((zone) => !model.config.zones.includes(zone));
+        if (unknown !== undefined) throw new PortError('refused', 'cloud.check', `no zone ${unknown}`);
+      }),
+    close: async () => undefined,
+  };
+}
+
+function shown(machine: Shown): CloudInstance {
+  const token = machine.tags['spillway.dev/token'];
+  return {
+    id: cloudId(machine.id),
+    type: machine.type,
+    zone: machine.zone,
+    state: machine.state,
+    capacityType: machine.capacityType,
+    privateDnsName: machine.state === 'terminated' ? '' : machine.dnsName,
+    launchedAt: machine.launchedAt,
+    token: token === undefined ? undefined : launchToken(token),
+    tags: machine.tags,
+  };
+}
+
+function fault(e: unknown, at: string, changes: boolean, down: boolean): unknown {
+  if (e instanceof NoAnswer)
+    return new PortError(down ? 'unreachable' : changes ? 'unknown' : 'transient', at, e.message);
+  if (e instanceof Ec2Error)
+    return new PortError(meaning[e.code] ?? 'invalid', at, `${e.code}: ${e.message}`);
+  return e;
+}
+
+function emptyFleet({ errors }: FleetAnswer): PortError {
+  const faults = errors.map(({ code }) => meaning[code] ?? 'invalid');
+  const text = errors.map((e) => `${e.type} ${e.zone} ${e.capacityType}: ${e.code}: ${e.message}`);
+  const best = hope.find((one) => faults.includes(one)) ?? 'transient';
+  return new PortError(best, 'cloud.launch', text.join('; ') || 'neither an instance nor an error');
+}

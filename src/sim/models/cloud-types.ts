@@ -1,0 +1,203 @@
+/** The words of the EC2 model: what its API takes and answers, and what can be set up or switched on in it. */
+import type { Instant } from '../../domain/ids.ts';
+import type { CloudInstance } from '../../domain/instance.ts';
+
+export type CapacityType = CloudInstance['capacityType'];
+export type State = CloudInstance['state'];
+export type Tags = Readonly<Record<string, string>>;
+
+/** One thing that can be bought: a type in a zone, spot or on demand. */
+export interface Offer {
+  readonly type: string;
+  readonly zone: string;
+  readonly capacityType: CapacityType;
+}
+
+export interface TypeSpec {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  readonly gpus?: number;
+  /** Micro-dollars an hour. */
+  readonly price: Readonly<Record<CapacityType, number>>;
+  /** Zones that have it at all; default all. */
+  readonly zones?: readonly string[];
+}
+
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+export interface CloudConfig {
+  readonly region: string;
+  /** Full names, such as `eu-west-1a`. */
+  readonly zones: readonly string[];
+  readonly types: readonly TypeSpec[];
+  /** What follows the host name in a private DNS name; '' for none. */
+  readonly domain: string;
+  /** All calls of the account. */
+  readonly requests: Rate;
+  /** Instances launched, whatever the call: beyond it an override answers RequestLimitExceeded. */
+  readonly launches: Rate;
+  /** A DescribeInstances answers with what was true up to this long ago. */
+  readonly consistencyMs: number;
+  /** The same while `slow-consistency` is on. */
+  readonly slowConsistencyMs: number;
+  /** pending → running, least and most. */
+  readonly bootMs: readonly [number, number];
+  /** shutting-down → terminated. */
+  readonly stopMs: readonly [number, number];
+  /** Terminated instances stay in sight this long. */
+  readonly keepTerminatedMs: number;
+  /** Client tokens are remembered this long. */
+  readonly keepTokensMs: number;
+  /** Between a spot notice and the end. */
+  readonly spotNoticeMs: number;
+  /** vCPUs on demand at once. */
+  readonly vcpuLimit: number;
+  readonly spotLimit: number;
+  readonly addressesPerZone: number;
+}
+
+/** Figures of facts/cloud.md. */
+export const cloudDefaults: CloudConfig = {
+  region: 'eu-sim-1',
+  zones: ['eu-sim-1a', 'eu-sim-1b', 'eu-sim-1c'],
+  types: [],
+  domain: 'eu-sim-1.compute.internal',
+  requests: { burst: 100, perSecond: 20 },
+  launches: { burst: 1000, perSecond: 2 },
+  consistencyMs: 1_500,
+  slowConsistencyMs: 30_000,
+  bootMs: [5_000, 18_000],
+  stopMs: [2_000, 20_000],
+  keepTerminatedMs: 10 * 60_000,
+  keepTokensMs: 24 * 3_600_000,
+  spotNoticeMs: 120_000,
+  vcpuLimit: Number.MAX_SAFE_INTEGER,
+  spotLimit: Number.MAX_SAFE_INTEGER,
+  addressesPerZone: 4_000,
+};
+
+export const cloudFaults = [
+  'api-down', // nothing answers
+  'throttle', // every call is over the account's rate
+  'throttle-launches', // the fleet answers, every override with RequestLimitExceeded
+  'no-capacity', // of anything
+  'never-joins', // machines run, but no node comes of them
+  'slow-consistency',
+  'unauthorized',
+  'lost-answer', // the effect is done, no answer comes
+  'lost-request', // nothing is done, no answer comes
+] as const;
+export type CloudFault = (typeof cloudFaults)[number];
+
+export function isCloudFault(name: string): name is CloudFault {
+  return cloudFaults.some((fault) => fault === name);
+}
+
+/** What EC2 answers instead: a code of its own and an HTTP status. */
+export class Ec2Error extends Error {
+  readonly code: string;
+  readonly status: number;
+  constructor(code: string, message: string, status = 400) {
+    super(message);
+    this.name = 'Ec2Error';
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** No answer ever comes; `effect` says whether the thing was done. */
+export class NoAnswer extends Error {
+  constructor() {
+    super('no answer came');
+    this.name = 'NoAnswer';
+  }
+}
+
+export interface Override {
+  readonly type: string;
+  readonly zone: string;
+}
+
+export interface FleetRequest {
+  readonly clientToken: string;
+  readonly template: string;
+  readonly overrides: readonly Override[];
+  readonly capacityType: CapacityType;
+  readonly target: number;
+  /** All or nothing from this many on; 0 = whatever can be had. */
+  readonly minTarget: number;
+  readonly instanceTags: Tags;
+  readonly fleetTags: Tags;
+}
+
+export interface FleetError extends Offer {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface FleetAnswer {
+  readonly fleetId: string;
+  readonly instances: readonly (Offer & { readonly id: string })[];
+  readonly errors: readonly FleetError[];
+}
+
+export interface Template {
+  readonly id: string;
+  readonly name: string;
+  /** As text, not base64. */
+  readonly userData: string;
+  readonly createdAt: Instant;
+}
+
+/** An instance as the model knows it to be. */
+export interface Machine extends Offer {
+  readonly id: string;
+  /** Launch order; the address and the DNS name come from it and are never used again. */
+  readonly serial: number;
+  readonly fleetId: string;
+  readonly template: string;
+  readonly userData: string;
+  readonly address: string;
+  readonly dnsName: string;
+  readonly launchedAt: Instant;
+  /** Oldest first; the last is what is true now. */
+  readonly history: readonly { readonly at: Instant; readonly state: State }[];
+  readonly reason: string;
+  readonly tags: Tags;
+  readonly neverJoins: boolean;
+  readonly spotNoticeAt: Instant | undefined;
+}
+
+export const stateOf = (machine: Machine): State => machine.history.at(-1)?.state ?? 'pending';
+
+/** An instance as a DescribeInstances shows it, maybe a moment late. */
+export interface Shown extends Machine {
+  readonly state: State;
+}
+
+/** What stands behind the API and makes machines of orders: timers, or the lab's real nodes. */
+export interface Machines {
+  /** Ends in `running(id)`, or in `ended(id)` when it cannot be. */
+  start(machine: Machine): void;
+  /** Ends in `ended(id)`. */
+  stop(machine: Machine): void;
+}
+
+/** All that a model is, as plain JSON. */
+export interface CloudState {
+  readonly serial: number;
+  readonly machines: readonly Machine[];
+  readonly templates: readonly Template[];
+  readonly tokens: readonly (readonly [string, TokenUse])[];
+  readonly faults: readonly CloudFault[];
+}
+
+export interface TokenUse {
+  readonly asked: string;
+  readonly at: Instant;
+  readonly answer: FleetAnswer;
+}

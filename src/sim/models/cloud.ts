@@ -1,0 +1,317 @@
+/**
+ * A behaving EC2: zones, types, capacity, launch templates, CreateFleet of type instant, client tokens, tags,
+ * throttling, late answers and machines that take their time. Calls are synchronous and each is atomic; what takes
+ * time happens through the scheduler or through the machines behind it.
+ */
+import type { ClusterName, Instant } from '../../domain/ids.ts';
+import type { Clock, CloudPort, Entropy, Scheduler } from '../../ports.ts';
+import { canonical, checkFleet, checkTags, noInstance, noTemplate } from './cloud-checks.ts';
+import { answerFleet, type OfferRule, type Stock } from './cloud-fleet.ts';
+import { timedMachines } from './cloud-machines.ts';
+import { cloudPort } from './cloud-port.ts';
+import { Bucket } from './cloud-rate.ts';
+import {
+  type CloudConfig,
+  type CloudFault,
+  type CloudState,
+  cloudDefaults,
+  Ec2Error,
+  type FleetAnswer,
+  type FleetRequest,
+  type Machine,
+  type Machines,
+  NoAnswer,
+  type Offer,
+  type Shown,
+  type State,
+  stateOf,
+  type Tags,
+  type Template,
+  type TokenUse,
+  type TypeSpec,
+} from './cloud-types.ts';
+
+export interface CloudDeps {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly scheduler: Scheduler;
+}
+
+export class CloudModel {
+  readonly config: CloudConfig;
+  readonly #deps: CloudDeps;
+  readonly #machines: Machines;
+  readonly #requests: Bucket;
+  readonly #launches: Bucket;
+  readonly #rules: OfferRule[] = [];
+  readonly #faults = new Set<CloudFault>();
+  #known = new Map<string, Machine>();
+  #templates = new Map<string, Template>();
+  #tokens = new Map<string, TokenUse>();
+  #serial = 0;
+  /** Called after every change of what `save` holds. */
+  onChange: () => void = () => undefined;
+
+  constructor(
+    config: Partial<CloudConfig>,
+    deps: CloudDeps,
+    machines: (model: CloudModel) => Machines = (model) => timedMachines(model, deps),
+  ) {
+    this.config = { ...cloudDefaults, ...config };
+    this.#deps = deps;
+    this.#requests = new Bucket(this.config.requests, deps.clock);
+    this.#launches = new Bucket(this.config.launches, deps.clock);
+    this.#machines = machines(this);
+  }
+
+  /** The in-process face, as the given cluster's gateway sees it. */
+  asPort(cluster: ClusterName): CloudPort {
+    return cloudPort(this, cluster, this.#deps.clock);
+  }
+
+  /** Every call of either face goes through here: faults and the account's rate come before any effect. */
+  call<T>(work: () => T): T {
+    if (this.on('lost-request') || this.on('api-down')) throw new NoAnswer();
+    if (this.on('throttle') || !this.#requests.take())
+      throw new Ec2Error('RequestLimitExceeded', 'Request limit exceeded.', 503);
+    if (this.on('unauthorized'))
+      throw new Ec2Error('UnauthorizedOperation', 'You are not authorized to perform this operation.', 403);
+    const answer = work();
+    if (this.on('lost-answer')) throw new NoAnswer();
+    return answer;
+  }
+
+  createFleet(request: FleetRequest): FleetAnswer {
+    checkFleet(request);
+    const asked = canonical(request);
+    const used = this.#tokens.get(request.clientToken);
+    if (used !== undefined && this.#now() - used.at < this.config.keepTokensMs) {
+      if (used.asked !== asked)
+        throw new Ec2Error('IdempotentParameterMismatch', 'The token was used with other parameters.');
+      // An answer without instances is an answer too: the token is spent.
+      return used.answer;
+    }
+    const template = this.#templates.get(request.template);
+    if (template === undefined) throw noTemplate(request.template);
+    const { offers, errors } = answerFleet(request, this.config.types, this.#stock());
+    const fleetId = `fleet-${this.#deps.entropy.uuid()}`;
+    const made = offers.map((offer) => this.#make(offer, fleetId, template, request.instanceTags));
+    const answer: FleetAnswer = {
+      fleetId,
+      instances: made.map(({ id, type, zone, capacityType }) => ({ id, type, zone, capacityType })),
+      errors,
+    };
+    this.#tokens.set(request.clientToken, { asked, at: this.#now(), answer });
+    this.onChange();
+    for (const machine of made) this.#machines.start(machine);
+    return answer;
+  }
+
+  /** What is in sight now, in launch order: late by up to `consistencyMs`, each call by another amount. */
+  describe(): Shown[] {
+    const { consistencyMs, slowConsistencyMs } = this.config;
+    const slow = this.on('slow-consistency') ? slowConsistencyMs : 0;
+    const asOf = this.#now() - Math.max(slow, consistencyMs * this.#deps.entropy.random());
+    return this.truth().flatMap((machine) => {
+      const seen = machine.history.filter(({ at }) => at <= asOf).at(-1);
+      return seen === undefined ? [] : [{ ...machine, state: seen.state }];
+    });
+  }
+
+  /** All or none; repeated or late calls change nothing. */
+  terminate(ids: readonly string[]): { id: string; before: State; now: State }[] {
+    const seen = new Set(this.describe().map(({ id }) => id));
+    for (const id of ids) if (!seen.has(id)) throw noInstance(id);
+    return ids.map((id) => {
+      const machine = this.#get(id);
+      const before = stateOf(machine);
+      this.#stop(machine, 'Client.UserInitiatedShutdown');
+      return { id, before, now: stateOf(this.#get(id)) };
+    });
+  }
+
+  createTags(ids: readonly string[], tags: Tags): void {
+    const seen = new Set(this.describe().map(({ id }) => id));
+    for (const id of ids) if (!seen.has(id)) throw noInstance(id);
+    for (const id of ids) {
+      const machine = this.#get(id);
+      const all = { ...machine.tags, ...tags };
+      checkTags(all);
+      this.#put({ ...machine, tags: all });
+    }
+  }
+
+  types(names: readonly string[]): TypeSpec[] {
+    if (names.length === 0) return [...this.config.types];
+    return names.map((name) => {
+      const type = this.config.types.find((t) => t.name === name);
+      if (type !== undefined) return type;
+      throw new Ec2Error(
+        'InvalidInstanceType',
+        `The following supplied instance types do not exist: [${name}]`,
+      );
+    });
+  }
+
+  createTemplate(name: string, userData: string): Template {
+    if (this.#templates.has(name))
+      throw new Ec2Error('InvalidLaunchTemplateName.AlreadyExistsException', `Template ${name} is in use.`);
+    return this.putTemplate(name, userData);
+  }
+
+  putTemplate(name: string, userData: string): Template {
+    const id = this.#templates.get(name)?.id ?? `lt-${this.#hex(17)}`;
+    const template = { id, name, userData, createdAt: this.#now() };
+    this.#templates.set(name, template);
+    this.onChange();
+    return template;
+  }
+
+  templates(names: readonly string[]): Template[] {
+    if (names.length === 0) return [...this.#templates.values()];
+    return names.map((name) => {
+      const template = this.#templates.get(name);
+      if (template === undefined) throw noTemplate(name);
+      return template;
+    });
+  }
+
+  on(fault: CloudFault): boolean {
+    return this.#faults.has(fault);
+  }
+
+  faults(): CloudFault[] {
+    return [...this.#faults];
+  }
+
+  switch(fault: CloudFault, on: boolean): void {
+    if (on) this.#faults.add(fault);
+    else this.#faults.delete(fault);
+    this.onChange();
+  }
+
+  /** From now on: how many of the matching offers there are in all, or the code they are refused with. Last rule wins. */
+  limit(match: Partial<Offer>, rule: { readonly atMost: number } | { readonly code: string }): void {
+    this.#rules.push({ match, ...rule });
+  }
+
+  /** A spot instance gets its notice, and its end after it. */
+  reclaim(id: string): void {
+    const machine = this.#get(id);
+    if (machine.capacityType !== 'spot' || machine.spotNoticeAt !== undefined) return;
+    this.#put({ ...machine, spotNoticeAt: this.#now() });
+    this.#deps.scheduler.after(this.config.spotNoticeMs, () => {
+      const now = this.#known.get(id);
+      if (now !== undefined) this.#stop(now, 'Server.SpotInstanceTermination');
+    });
+  }
+
+  /** From the machines: it has booted. */
+  running(id: string): void {
+    const machine = this.#known.get(id);
+    if (machine !== undefined && stateOf(machine) === 'pending') this.#go(machine, 'running');
+  }
+
+  /** From the machines: nothing of it is left. */
+  ended(id: string, reason?: string): void {
+    const machine = this.#known.get(id);
+    if (machine === undefined || stateOf(machine) === 'terminated') return;
+    this.#go(reason === undefined ? machine : { ...machine, reason }, 'terminated');
+  }
+
+  /** What is, in launch order; the terminated until they are out of sight. */
+  truth(): Machine[] {
+    const old = this.#now() - this.config.keepTerminatedMs;
+    for (const machine of this.#known.values()) {
+      const last = machine.history.at(-1);
+      if (last?.state === 'terminated' && last.at < old) this.#known.delete(machine.id);
+    }
+    return [...this.#known.values()];
+  }
+
+  save(): CloudState {
+    return {
+      serial: this.#serial,
+      machines: this.truth(),
+      templates: [...this.#templates.values()],
+      tokens: [...this.#tokens].filter(([, { at }]) => this.#now() - at < this.config.keepTokensMs),
+      faults: this.faults(),
+    };
+  }
+
+  restore(state: CloudState): void {
+    this.#serial = state.serial;
+    this.#known = new Map(state.machines.map((machine) => [machine.id, machine]));
+    this.#templates = new Map(state.templates.map((template) => [template.name, template]));
+    this.#tokens = new Map(state.tokens);
+    this.#faults.clear();
+    for (const fault of state.faults) this.#faults.add(fault);
+  }
+
+  #make(offer: Offer, fleetId: string, template: Template, tags: Tags): Machine {
+    const serial = ++this.#serial;
+    const address = `10.40.${Math.floor(serial / 250) % 250}.${(serial % 250) + 1}`;
+    const host = `ip-${address.replaceAll('.', '-')}`;
+    const machine: Machine = {
+      ...offer,
+      id: `i-${this.#hex(17)}`,
+      serial,
+      fleetId,
+      template: template.name,
+      userData: template.userData,
+      address,
+      dnsName: this.config.domain === '' ? host : `${host}.${this.config.domain}`,
+      launchedAt: this.#now(),
+      history: [{ at: this.#now(), state: 'pending' }],
+      reason: '',
+      tags,
+      neverJoins: this.on('never-joins'),
+      spotNoticeAt: undefined,
+    };
+    this.#put(machine);
+    return machine;
+  }
+
+  #stop(machine: Machine, reason: string): void {
+    const state = stateOf(machine);
+    if (state === 'shutting-down' || state === 'terminated') return;
+    this.#go({ ...machine, reason }, 'shutting-down');
+    this.#machines.stop(this.#get(machine.id));
+  }
+
+  #go(machine: Machine, state: State): void {
+    this.#put({ ...machine, history: [...machine.history, { at: this.#now(), state }] });
+  }
+
+  #put(machine: Machine): void {
+    this.#known.set(machine.id, machine);
+    this.onChange();
+  }
+
+  #get(id: string): Machine {
+    const machine = this.#known.get(id);
+    if (machine === undefined) throw noInstance(id);
+    return machine;
+  }
+
+  #stock(): Stock {
+    const live = this.truth().filter((machine) => stateOf(machine) !== 'terminated');
+    const { vcpuLimit, spotLimit, addressesPerZone, zones } = this.config;
+    const off = this.on('throttle-launches');
+    const rules = this.on('no-capacity') ? [...this.#rules, { match: {}, atMost: 0 }] : this.#rules;
+    const mayLaunch = () => !off && this.#launches.take();
+    return { live, rules, vcpuLimit, spotLimit, addressesPerZone, zones, mayLaunch };
+  }
+
+  #now(): Instant {
+    return this.#deps.clock.now();
+  }
+
+  #hex(digits: number): string {
+    const bytes = this.#deps.entropy.bytes(Math.ceil(digits / 2));
+    return [...bytes]
+      .map((b) => b.toString(16).padStart(2, '0'))
+      .join('')
+      .slice(0, digits);
+  }
+}
