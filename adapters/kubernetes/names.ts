@@ -1,0 +1,3 @@
+/** Names that this adapter reads; `translate` writes them and a test holds the two alike. */
+export const label = { burst: 'spillway.dev/burst', tenant: 'spillway.dev/tenant' } as const;
+export const finalizer = 'spillway.dev/settled';
