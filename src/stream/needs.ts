@@ -1,0 +1,24 @@
+import type { Duplex } from 'node:stream';
+import type { PodRef } from '../domain/kube.ts';
+import type { Clock, Entropy, Scheduler } from '../ports.ts';
+import type { StreamEvent } from './streams.ts';
+
+export interface Needs {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly entropy: Entropy;
+  /** To the keeper's port in that pod. */
+  dial(pod: PodRef): Promise<Duplex>;
+  /** Of this process's leader lease, as it is now. */
+  epoch(): number;
+  /** Called after each change that a step may care for; what it throws is noted and goes no further. */
+  on(event: StreamEvent): void;
+  /** For the log: what happened to which connection. */
+  note?(text: string, about: Readonly<Record<string, unknown>>): void;
+}
+
+/** The versions this gateway speaks, best first. */
+export const versions: readonly number[] = [1];
+
+/** What a side has to say before anything else is heard from it. */
+export const introduceWithin = 10_000;

@@ -1,0 +1,200 @@
+/** One burst's streams: its keeper's connection, its pump, what the steps asked for and how far it came. */
+import type { Exit, Grant } from '../domain/burst.ts';
+import { type AttemptKey, type BurstId, type Instant, instant, uuid } from '../domain/ids.ts';
+import type { PodRef } from '../domain/kube.ts';
+import { KeeperLeg } from './leg-b.ts';
+import type { Message, Told } from './messages.ts';
+import type { Needs } from './needs.ts';
+import { Pump } from './pump.ts';
+import type { Standin } from './standin.ts';
+import type { KeeperView, Limits, StartSpec } from './streams.ts';
+
+export class Run {
+  readonly burst: BurstId;
+  readonly pump: Pump;
+  readonly #needs: Needs;
+  readonly #changed: () => void;
+  readonly #born: Instant;
+  #leg: KeeperLeg | undefined;
+  #ready: Told<'READY'> | undefined;
+  #start: StartSpec | undefined;
+  #started: KeeperView['started'];
+  #exit: KeeperView['exit'];
+  #finish: Exit | undefined;
+  #bye = false;
+  #byeSent = false;
+  #drained = false;
+
+  constructor(burst: BurstId, needs: Needs, changed: () => void) {
+    this.burst = burst;
+    this.#needs = needs;
+    this.#changed = changed;
+    this.#born = needs.clock.now();
+    this.pump = new Pump(needs.epoch, () => this.#weigh());
+  }
+
+  attach(pod: PodRef, key: Uint8Array): void {
+    this.#leg ??= new KeeperLeg(pod, key, this.#needs, {
+      up: (ready) => this.#up(ready),
+      message: (m) => this.#hear(m),
+      data: (d) => this.pump.fromKeeper(d),
+      down: () => this.pump.keeperDown(),
+      changed: this.#changed,
+    });
+  }
+
+  get attached(): boolean {
+    return this.#leg !== undefined;
+  }
+
+  view(): KeeperView {
+    const leg = this.#leg;
+    const ready = this.#ready;
+    return {
+      burst: this.burst,
+      link: leg?.state ?? 'connecting',
+      linkSince: leg?.since ?? this.#born,
+      everUp: leg?.everUp ?? false,
+      fault: leg?.fault,
+      main: ready?.main ?? 'unknown',
+      mainFault: ready?.fault,
+      inputComplete: ready?.closed[3] === true && ready.closed[4],
+      started: this.#started,
+      exit: this.#exit,
+      acked: this.pump.acked,
+      drained: this.#drained,
+      dropped: this.pump.dropped,
+      byeSent: this.#byeSent,
+    };
+  }
+
+  start(spec: StartSpec): void {
+    this.#start = spec;
+    this.#tryStart();
+  }
+
+  finish(exit: Exit): void {
+    this.#finish = exit;
+    this.tellEnd();
+  }
+
+  /** EXIT to the stand-in, if the end was committed and the stand-in is there. */
+  tellEnd(): void {
+    const standin = this.pump.standin;
+    if (this.#finish === undefined || standin === undefined) return;
+    (standin as Standin).end(this.#finish, this.#drained && this.#exit ? this.#exit.ends : this.pump.acked);
+  }
+
+  bye(): void {
+    this.#bye = true;
+    this.#tellBye();
+  }
+
+  close(): void {
+    this.#leg?.close();
+  }
+
+  #up(ready: Told<'READY'>): void {
+    this.#ready = ready;
+    if (this.#leg?.link) this.pump.keeperUp(this.#leg.link, ready);
+    this.#weigh();
+    this.#tryStart();
+    this.#tellBye();
+    this.#changed();
+  }
+
+  #hear(m: Message): void {
+    switch (m.type) {
+      case 'ACK':
+      case 'SIGNALLED':
+        this.pump.fromKeeper(m);
+        return;
+      case 'READY':
+        this.#ready = m;
+        this.pump.keeperReady(m);
+        this.#tryStart();
+        break;
+      case 'STARTED':
+        this.#started = { grant: grantOf(m.grant), at: instant(m.at), pid: m.pid };
+        break;
+      case 'EXIT': {
+        const { type: _, rusage, ends, ...exit } = m;
+        this.#exit = { exit, usage: rusage, ends };
+        this.#weigh();
+        break;
+      }
+      default:
+        this.#leg?.link?.fail('protocol', `${m.type} from a keeper`);
+        return;
+    }
+    this.#changed();
+  }
+
+  /** Whether all output is accounted for; said once. */
+  #weigh(): void {
+    const ends = this.#exit?.ends;
+    const { acked } = this.pump;
+    const drained = ends !== undefined && acked[1] >= ends[1] && acked[2] >= ends[2];
+    if (drained === this.#drained) return;
+    this.#drained = drained;
+    this.#changed();
+  }
+
+  #tryStart(): void {
+    const leg = this.#leg;
+    const ready = this.#ready;
+    const spec = this.#start;
+    if (spec === undefined || this.#started !== undefined || leg?.link === undefined || ready === undefined)
+      return;
+    if (ready.started !== undefined && !sameGrant(grantOf(ready.started), spec.grant)) {
+      leg.complain(`already_granted: ${ready.started.attempt} on pod ${ready.started.podUid}`);
+      return;
+    }
+    if (ready.main !== 'ready' || !ready.closed[3] || !ready.closed[4]) return;
+    const { endsAt, limits, ...rest } = spec;
+    leg.send({
+      type: 'START',
+      ...rest,
+      limits: numeric(limits),
+      nowMs: this.#needs.clock.now(),
+      ...(endsAt === undefined ? {} : { endsAtMs: endsAt }),
+    });
+  }
+
+  #tellBye(): void {
+    if (!this.#bye || !this.#leg?.send({ type: 'BYE' }) || this.#byeSent) return;
+    this.#byeSent = true;
+    this.#changed();
+  }
+}
+
+function grantOf(g: Told<'STARTED'>['grant']): Grant {
+  return {
+    burst: g.burst as BurstId,
+    attempt: g.attempt as AttemptKey,
+    podUid: g.podUid,
+    epoch: g.epoch,
+    generation: uuid(g.generation),
+  };
+}
+
+function sameGrant(a: Grant, b: Grant): boolean {
+  return (
+    a.burst === b.burst &&
+    a.attempt === b.attempt &&
+    a.podUid === b.podUid &&
+    a.epoch === b.epoch &&
+    a.generation === b.generation
+  );
+}
+
+/** The keeper takes numbers only; -1 = no limit. */
+function numeric(limits: Limits): Limits {
+  const one = (v: number | string): number => {
+    const n = typeof v === 'number' ? v : Number(v);
+    return Number.isFinite(n) ? n : -1;
+  };
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, [soft, hard]]) => [name, [one(soft), one(hard)]]),
+  );
+}
