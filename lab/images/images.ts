@@ -1,10 +1,19 @@
 /**
  * The lab's images, made on the machine without a registry and cached by what they are made of:
- * `spillway/agent:dev` (the static binary), `lab/base:1` (a user's image: bash, coreutils, python3, no Slurm) and
- * `lab/pause:1` (what holds a pod's namespaces).
+ * `spillway/agent:dev` (the static binary), `lab/base:1` (a user's image: bash, coreutils, python3, no Slurm),
+ * `lab/surplus:1` (an image that lists alice's uid in bob's group) and `lab/pause:1` (what holds a pod's namespaces).
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirs } from '../real/paths.ts';
 import { must } from '../real/proc.ts';
 import { archive, type ImageConfig, sha256 } from './archive.ts';
@@ -32,7 +41,12 @@ const recipeVersion = '2';
 export async function ensureImages(agent: string | undefined, say: (line: string) => void): Promise<Image[]> {
   mkdirSync(dirs.images, { recursive: true });
   const images: Image[] = [];
-  for (const recipe of [await agentImage(agent ?? busybox), await pauseImage(), await baseImage()])
+  for (const recipe of [
+    await agentImage(agent ?? busybox),
+    await pauseImage(),
+    await surplusImage(),
+    await baseImage(),
+  ])
     images.push(await ensure(recipe, say));
   return images;
 }
@@ -81,6 +95,24 @@ async function pauseImage(): Promise<Recipe> {
     fill: async (root) => {
       copyFileSync(busybox, `${root}/busybox`);
       chmodSync(`${root}/busybox`, 0o755);
+    },
+  };
+}
+
+/** Whoever makes an image writes its /etc/group: without Strict this one lets alice read what is chemistry's. */
+async function surplusImage(): Promise<Recipe> {
+  return {
+    name: 'lab/surplus:1',
+    from: await sha256(busybox),
+    config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] },
+    fill: async (root) => {
+      for (const dir of ['bin', 'etc', 'tmp']) mkdirSync(`${root}/${dir}`);
+      chmodSync(`${root}/tmp`, 0o1777);
+      copyFileSync(busybox, `${root}/bin/busybox`);
+      chmodSync(`${root}/bin/busybox`, 0o755);
+      for (const name of ['sh', 'id', 'cat', 'ls', 'sleep']) symlinkSync('busybox', `${root}/bin/${name}`);
+      writeFileSync(`${root}/etc/passwd`, 'root:x:0:0::/:/bin/sh\nalice:x:2001:2001::/:/bin/sh\n');
+      writeFileSync(`${root}/etc/group`, 'root:x:0:\nchemistry:x:3002:alice\n');
     },
   };
 }

@@ -49,6 +49,8 @@ export async function up({ say }: Ctx): Promise<void> {
   await ensureTools(say);
   await ensureUsers();
   await Promise.all([networkUp(), makePki()]);
+  // What a reboot or a crash left of nodes.
+  for (const { name, running } of listNodes()) if (!running) await terminateNode(name);
   const image = ensureNodeImage(say);
   await startControlPlane();
   say('the API server is ready');
@@ -114,7 +116,7 @@ export async function env(_ctx: Ctx): Promise<Readonly<Record<string, string>>> 
 
 export const faults = {
   /** The API server's port refuses connections; etcd keeps what it knew. */
-  'api-down': async (on: boolean) => (on ? stopDaemon(apiServerDaemon, 3_000) : startApiServer()),
+  'api-down': async (on: boolean) => (on ? stopDaemon(apiServerDaemon, 100) : startApiServer()),
   /** `fault kubernetes kubelet-dead NODE on`: the kubelet alone is killed and stays dead. */
   'kubelet-dead': async (on: boolean, _ctx: Ctx, node?: string) => {
     if (node === undefined) throw new LabError('fault kubernetes kubelet-dead NODE on|off');

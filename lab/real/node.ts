@@ -62,7 +62,18 @@ const daemonOf = (name: string) => `node-${name}`;
  * Resolves when containerd and the kubelet are started; Ready follows about two seconds later. Idempotent on a
  * node that runs. The images are already on its disk.
  */
-export async function bootNode(spec: NodeSpec): Promise<NodeHandle> {
+export function bootNode(spec: NodeSpec): Promise<NodeHandle> {
+  return inTurn(spec.name, async () => {
+    try {
+      return await boot(spec);
+    } catch (error) {
+      await terminate(spec.name);
+      throw error;
+    }
+  });
+}
+
+async function boot(spec: NodeSpec): Promise<NodeHandle> {
   const { name } = spec;
   if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name))
     throw new LabError(`${name}: a node's name is a DNS label of at most 40 characters`);
@@ -70,7 +81,7 @@ export async function bootNode(spec: NodeSpec): Promise<NodeHandle> {
   if (known?.running) return known;
   if (!existsSync(`${templateDir}/complete`))
     throw new LabError('no node image: npm run lab -- up kubernetes makes it');
-  await terminateNode(name);
+  await terminate(name);
   const at = takePlace();
   const dir = dirOf(name);
   mkdirSync(dir, { recursive: true });
@@ -94,7 +105,11 @@ export async function bootNode(spec: NodeSpec): Promise<NodeHandle> {
 }
 
 /** Resolves when all the node's processes, mounts and files are gone; a node that is not there is fine. */
-export async function terminateNode(name: string): Promise<void> {
+export function terminateNode(name: string): Promise<void> {
+  return inTurn(name, () => terminate(name));
+}
+
+async function terminate(name: string): Promise<void> {
   const dir = dirOf(name);
   const first = firstProcess(name);
   if (first !== undefined) signal(first, 'SIGKILL');
@@ -146,6 +161,17 @@ export function inNode(name: string): string[] {
 /** The pids of everything that runs on the node, its containers included. */
 export function nodeProcesses(name: string): number[] {
   return processesIn(name);
+}
+
+const turns = new Map<string, Promise<unknown>>();
+
+/** A termination that overtook the boot of its node would find nothing to kill. */
+function inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const mine = (turns.get(name) ?? Promise.resolve()).catch(() => undefined).then(work);
+  turns.set(name, mine);
+  const done = () => turns.get(name) === mine && turns.delete(name);
+  mine.then(done, done);
+  return mine;
 }
 
 function find(name: string): NodeHandle | undefined {

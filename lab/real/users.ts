@@ -21,7 +21,15 @@ export const teams = { physics: 3001, chemistry: 3002 } as const;
 /** Who the gateway is on the cluster: a login, Slurm Operator, and nothing more. */
 export const gatewayUser = 'spillway';
 
-export async function ensureUsers(): Promise<void> {
+let once: Promise<void> | undefined;
+
+/** Slurm and Kubernetes both need them and start together: two useradds at a time fail on each other's lock. */
+export function ensureUsers(): Promise<void> {
+  once ??= makeUsers();
+  return once;
+}
+
+async function makeUsers(): Promise<void> {
   mkdirSync(dirs.home, { recursive: true, mode: 0o755 });
   for (const [name, gid] of Object.entries(teams)) await ensureGroup(name, gid);
   for (const { name, uid, team } of people) {
