@@ -1,0 +1,292 @@
+import { createHash } from 'node:crypto';
+import type { Burst } from '../../domain/burst.ts';
+import { unstorable } from '../../domain/chain.ts';
+import {
+  type AuditLink,
+  auditLink,
+  burstIsLive,
+  foreign,
+  instanceIsLive,
+  type Staged,
+  stage,
+} from '../../domain/change.ts';
+import type { Receipt } from '../../domain/decision.ts';
+import { PortError } from '../../domain/fault.ts';
+import {
+  type AttemptKey,
+  type BurstId,
+  type ClusterName,
+  type InstanceId,
+  type Instant,
+  instant,
+  type JobRef,
+  type Uuid,
+} from '../../domain/ids.ts';
+import type { Instance } from '../../domain/instance.ts';
+import type { AuditRow, Clock, Entropy, Intent, Lease, StorePort, Write } from '../../ports.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+type Of<K extends Write['kind']> = Extract<Write, { kind: K }>;
+
+/** A change and its time; the hashes are computed when somebody asks for them. */
+interface Entry {
+  readonly change: Staged;
+  readonly at: Instant;
+}
+
+interface HeldIntent {
+  readonly intent: Intent;
+  answer: string | undefined;
+}
+
+/**
+ * The store in memory, for the simulator and for tests: the same contract as Postgres, on a given clock. What is written is
+ * copied and frozen, so nothing changes but through `commit`. It outlives the gateways that use it: `close` closes nothing.
+ */
+export class MemStore implements StorePort {
+  private readonly clock: Clock;
+  private readonly generationId: Uuid;
+  private readonly commits = new Set<Uuid>();
+  private readonly burstRows = new Map<BurstId, Burst>();
+  private readonly instanceRows = new Map<InstanceId, Instance>();
+  /** By cluster and attempt: the one live burst. */
+  private readonly liveAttempts = new Map<string, BurstId>();
+  private readonly entries = new Map<string, Entry[]>();
+  /** In order of writing. */
+  private readonly receiptRows: Receipt[] = [];
+  private readonly receiptIds = new Set<Uuid>();
+  private readonly seen = new Map<Uuid, { times: number; last: Instant }>();
+  private readonly intents = new Map<Uuid, HeldIntent>();
+  private readonly leases = new Map<
+    ClusterName,
+    { holder: string | undefined; epoch: number; until: Instant }
+  >();
+
+  constructor(given: { readonly clock: Clock; readonly entropy: Entropy }) {
+    this.clock = given.clock;
+    this.generationId = given.entropy.uuid();
+  }
+
+  async commit(
+    id: Uuid,
+    cluster: ClusterName,
+    epoch: number,
+    writes: readonly Write[],
+  ): Promise<'ok' | 'conflict'> {
+    const invalid = (text: string) => new PortError('invalid', 'store.commit', text);
+    const bad = unstorable(writes) ?? foreign(cluster, writes);
+    if (bad !== undefined) throw invalid(bad);
+    if (this.commits.has(id)) return 'ok';
+    if ((this.leases.get(cluster)?.epoch ?? 0) > epoch)
+      throw new PortError(
+        'stale',
+        'store.commit',
+        `epoch ${epoch} is over: another gateway leads ${cluster}`,
+      );
+
+    const changes = writes.filter((w) => w.kind === 'burst' || w.kind === 'instance');
+    const held = (of: string) => this.burstRows.get(of as BurstId) ?? this.instanceRows.get(of as InstanceId);
+    const staging = stage(changes, held);
+    if (!staging.ok) {
+      if (staging.fault === 'conflict') return 'conflict';
+      throw invalid(staging.text);
+    }
+    const attempts = this.attemptsAfter(staging.staged);
+    if (attempts === 'conflict') return 'conflict';
+    const unknown = this.unfit(writes);
+    if (unknown !== undefined) throw invalid(unknown);
+
+    this.commits.add(id);
+    for (const [attempt, burst] of attempts) {
+      if (burst === undefined) this.liveAttempts.delete(attempt);
+      else this.liveAttempts.set(attempt, burst);
+    }
+    for (const change of staging.staged) this.apply(change);
+    for (const write of writes) this.record(write);
+    return 'ok';
+  }
+
+  /** Which burst each touched attempt's live one is afterwards; two of them are a conflict. */
+  private attemptsAfter(staged: readonly Staged[]): Map<string, BurstId | undefined> | 'conflict' {
+    const last = new Map<BurstId, Burst>();
+    for (const s of staged) if (s.kind === 'burst') last.set(s.after.id, s.after);
+    const after = new Map<string, BurstId | undefined>();
+    for (const id of last.keys()) {
+      const before = this.burstRows.get(id);
+      if (before && burstIsLive(before)) after.set(slot(before), undefined);
+    }
+    for (const burst of last.values()) {
+      if (!burstIsLive(burst)) continue;
+      const holder = after.has(slot(burst)) ? after.get(slot(burst)) : this.liveAttempts.get(slot(burst));
+      if (holder !== undefined && holder !== burst.id) return 'conflict';
+      after.set(slot(burst), burst.id);
+    }
+    return after;
+  }
+
+  /** What keys would refuse: an id that exists already, an answer to an intent that does not. */
+  private unfit(writes: readonly Write[]): string | undefined {
+    const receipts = new Set<Uuid>();
+    const intents = new Set<Uuid>();
+    for (const w of writes) {
+      if (w.kind === 'receipt') {
+        if (receipts.has(w.receipt.id) || this.receiptIds.has(w.receipt.id))
+          return `receipt ${w.receipt.id} exists already`;
+        receipts.add(w.receipt.id);
+      } else if (w.kind === 'intent') {
+        if (intents.has(w.intent.id) || this.intents.has(w.intent.id))
+          return `intent ${w.intent.id} exists already`;
+        intents.add(w.intent.id);
+      }
+    }
+    const answered = writes.filter((w): w is Of<'answered'> => w.kind === 'answered');
+    const none = answered.find((w) => !intents.has(w.intent) && !this.intents.has(w.intent));
+    return none && `intent ${none.intent} does not exist`;
+  }
+
+  private apply(change: Staged): void {
+    const kept = frozen(change);
+    if (kept.kind === 'burst') this.burstRows.set(kept.after.id, kept.after);
+    else this.instanceRows.set(kept.after.id, kept.after);
+    const rows = this.entries.get(kept.after.id) ?? [];
+    rows.push({ change: kept, at: this.clock.now() });
+    this.entries.set(kept.after.id, rows);
+  }
+
+  private record(write: Write): void {
+    if (write.kind === 'receipt') {
+      this.receiptRows.push(frozen(write.receipt));
+      this.receiptIds.add(write.receipt.id);
+    } else if (write.kind === 'intent') {
+      this.intents.set(write.intent.id, { intent: frozen(write.intent), answer: undefined });
+    } else if (write.kind === 'answered') {
+      const held = this.intents.get(write.intent);
+      if (held) held.answer ??= write.answer;
+    }
+  }
+
+  async burst(id: BurstId): Promise<Burst | undefined> {
+    return this.burstRows.get(id);
+  }
+
+  async liveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
+    const live = [...this.liveAttempts.values()].flatMap((id) => this.burstRows.get(id) ?? []);
+    return live
+      .filter((b) => b.cluster === cluster)
+      .sort(newestFirst)
+      .reverse();
+  }
+
+  async burstsOfJob(cluster: ClusterName, ref: JobRef | number): Promise<readonly Burst[]> {
+    const all = [...this.burstRows.values()];
+    return all
+      .filter((b) => b.cluster === cluster && (typeof ref === 'number' ? b.jobId === ref : b.ref === ref))
+      .sort(newestFirst);
+  }
+
+  async bursts(filter: Parameters<StorePort['bursts']>[0]): Promise<readonly Burst[]> {
+    return [...this.burstRows.values()]
+      .filter((b) => filter.cluster === undefined || b.cluster === filter.cluster)
+      .filter((b) => filter.live === undefined || burstIsLive(b) === filter.live)
+      .sort(newestFirst)
+      .slice(0, filter.limit);
+  }
+
+  async instance(id: InstanceId): Promise<Instance | undefined> {
+    return this.instanceRows.get(id);
+  }
+
+  async liveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
+    const all = [...this.instanceRows.values()];
+    return all
+      .filter((i) => i.cluster === cluster && instanceIsLive(i))
+      .sort(newestFirst)
+      .reverse();
+  }
+
+  async instances(limit: number): Promise<readonly Instance[]> {
+    return [...this.instanceRows.values()].sort(newestFirst).slice(0, limit);
+  }
+
+  async receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]> {
+    return this.receiptsNewestFirst((r) => r.cluster === cluster && r.ref === ref).slice(0, limit);
+  }
+
+  async lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]> {
+    const wanted = new Set(refs);
+    const newest = new Map<AttemptKey, Receipt>();
+    for (const r of this.receiptsNewestFirst(
+      (r) => r.cluster === cluster && r.kind === 'decision' && wanted.has(r.ref),
+    ))
+      if (!newest.has(r.attempt)) newest.set(r.attempt, r);
+    return [...newest.values()];
+  }
+
+  private receiptsNewestFirst(wanted: (r: Receipt) => boolean): Receipt[] {
+    return this.receiptRows.filter(wanted).reverse();
+  }
+
+  async seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void> {
+    for (const id of new Set(receipts)) {
+      if (!this.receiptIds.has(id)) continue;
+      const { times, last } = this.seen.get(id) ?? { times: 0, last: at };
+      this.seen.set(id, { times: times + 1, last: instant(Math.max(last, at)) });
+    }
+  }
+
+  async openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {
+    return [...this.intents.values()]
+      .filter((h) => h.intent.subject === subject && h.answer === undefined)
+      .map((h) => h.intent);
+  }
+
+  async audit(subject: string): Promise<readonly AuditRow[]> {
+    const links: AuditLink[] = [];
+    for (const { change, at } of this.entries.get(subject) ?? [])
+      links.push(auditLink(change, at, links.at(-1)?.hash, sha256));
+    return links.map(({ data, ...row }) => ({ ...row, at: instant(row.at) }));
+  }
+
+  async lease(cluster: ClusterName, holder: string, forMs: number): Promise<Lease | undefined> {
+    const now = this.clock.now();
+    const held = this.leases.get(cluster);
+    const ours = held?.holder === holder;
+    if (held && !ours && held.holder !== undefined && held.until > now) return undefined;
+    const epoch = ours ? held.epoch : (held?.epoch ?? 0) + 1;
+    const until = instant(now + forMs);
+    this.leases.set(cluster, { holder, epoch, until });
+    return { cluster, holder, epoch, until };
+  }
+
+  async releaseLease(cluster: ClusterName, holder: string): Promise<void> {
+    const held = this.leases.get(cluster);
+    if (held?.holder === holder) this.leases.set(cluster, { ...held, holder: undefined });
+  }
+
+  async generation(): Promise<Uuid> {
+    return this.generationId;
+  }
+
+  async now(): Promise<Instant> {
+    return this.clock.now();
+  }
+
+  async ping(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+const slot = (b: Burst): string => `${b.cluster}|${b.attempt}`;
+
+function newestFirst(a: Burst | Instance, b: Burst | Instance): number {
+  return b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1);
+}
+
+function frozen<T>(value: T): T {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(frozen)) as T;
+  const copy: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) copy[key] = frozen(inner);
+  return Object.freeze(copy) as T;
+}

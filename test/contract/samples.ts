@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { Burst, BurstState } from '../../src/domain/burst.ts';
+import type { Receipt, Verdict } from '../../src/domain/decision.ts';
+import {
+  attemptKey,
+  burstId,
+  type ClusterName,
+  cloudId,
+  clusterName,
+  instanceId,
+  instant,
+  jobKey,
+  jobRef,
+  launchToken,
+  uuid,
+} from '../../src/domain/ids.ts';
+import type { Instance, InstanceState } from '../../src/domain/instance.ts';
+import { GiB, nothing } from '../../src/domain/resources.ts';
+import type { Intent, Write } from '../../src/ports.ts';
+
+export const newId = () => uuid(randomUUID());
+
+const t0 = Date.UTC(2026, 0, 5, 8);
+let made = 0;
+
+/** A burst of a job of its own, new (rev 0), unless told otherwise. */
+export function aBurst(over: Partial<Burst> = {}): Burst {
+  const n = ++made;
+  const cluster = over.cluster ?? clusterName('hpc1');
+  const ref = over.ref ?? jobRef(String(1000 + n));
+  const job = jobKey(cluster, ref, instant(t0));
+  return {
+    id: burstId(`b-${String(n).padStart(6, '0')}-${randomUUID().slice(0, 8)}`),
+    cluster,
+    job,
+    attempt: attemptKey(job, over.restarts ?? 0),
+    ref,
+    jobId: 1000 + n,
+    restarts: 0,
+    submitAt: instant(t0),
+    firstSubmitAt: instant(t0),
+    name: 'größer "2" \\ 🚀',
+    user: 'alice',
+    uid: 2001,
+    gid: 2001,
+    account: 'physics',
+    origin: 'decision',
+    receipt: undefined,
+    state: 'proposed',
+    rev: 0,
+    createdAt: instant(t0 + n),
+    enteredAt: instant(t0 + n),
+    group: 'cpu',
+    needs: { cpuMillis: 4000, memoryBytes: 8 * GiB, extended: {} },
+    saved: {
+      partition: 'batch',
+      timeLimitMs: 'unlimited',
+      memory: { per: 'node', mib: 0 },
+      minNodes: 1,
+      maxNodes: undefined,
+      comment: '',
+      priority: 4294967295,
+      nice: -5,
+    },
+    instance: undefined,
+    pod: undefined,
+    claim: undefined,
+    grant: undefined,
+    startedAt: undefined,
+    endedAt: undefined,
+    exit: undefined,
+    usage: undefined,
+    dropped: 0,
+    cause: undefined,
+    trouble: undefined,
+    predecessor: undefined,
+    killBy: undefined,
+    seen: undefined,
+    ...over,
+  };
+}
+
+/** Every optional part filled in. */
+export function aFullBurst(over: Partial<Burst> = {}): Burst {
+  const b = aBurst(over);
+  return {
+    ...b,
+    receipt: newId(),
+    needs: { cpuMillis: 500, memoryBytes: 2 ** 52 + 1, extended: { 'nvidia.com/gpu': 2 } },
+    saved: {
+      ...b.saved,
+      timeLimitMs: 3_600_000,
+      maxNodes: 4,
+      memory: { per: 'cpu', mib: 2048 },
+      comment: 'a\nb\tc',
+    },
+    instance: instanceId('i-1'),
+    pod: { ref: { namespace: 'user-alice', name: 'spillway-x' }, uid: 'u-1' },
+    claim: { deadline: instant(t0 + 5), answered: true, times: 2 },
+    grant: { burst: b.id, attempt: b.attempt, podUid: 'u-1', epoch: 7, generation: newId() },
+    startedAt: instant(t0 + 6),
+    endedAt: instant(t0 + 7),
+    exit: { code: 7, reason: 'Error' },
+    usage: { userMs: 1, systemMs: 0, maxRssBytes: 2 ** 40 },
+    dropped: 2 ** 53 - 1,
+    cause: { kind: 'pod_failed', text: 'OOMKilled' },
+    trouble: { since: instant(t0 + 8), text: 'node unknown' },
+    predecessor: burstId('b-before'),
+    killBy: instant(t0 + 9),
+    seen: { state: 'RUNNING', at: instant(t0 + 10) },
+    ...over,
+  };
+}
+
+export function anInstance(over: Partial<Instance> = {}): Instance {
+  const n = ++made;
+  return {
+    id: instanceId(`i-${String(n).padStart(6, '0')}-${randomUUID().slice(0, 8)}`),
+    cluster: clusterName('hpc1'),
+    group: 'cpu',
+    state: 'intended',
+    rev: 0,
+    token: launchToken(`t-${randomUUID()}`),
+    spec: {
+      group: 'cpu',
+      launchTemplate: 'spillway-cpu',
+      types: ['c7i.large', 'm7i.large'],
+      zones: ['eu-central-1a'],
+      capacityType: 'spot',
+      tags: { 'spillway.dev/cluster': 'hpc1' },
+    },
+    cloudId: undefined,
+    type: undefined,
+    zone: undefined,
+    node: undefined,
+    capacity: nothing,
+    createdAt: instant(t0 + n),
+    enteredAt: instant(t0 + n),
+    launchedAt: undefined,
+    readyAt: undefined,
+    idleSince: undefined,
+    endedAt: undefined,
+    why: undefined,
+    trouble: undefined,
+    ...over,
+  };
+}
+
+export function aFullInstance(over: Partial<Instance> = {}): Instance {
+  return anInstance({
+    cloudId: cloudId('i-0abc'),
+    type: 'c7i.large',
+    zone: 'eu-central-1a',
+    node: 'ip-10-0-0-1',
+    launchedAt: instant(t0 + 1),
+    readyAt: instant(t0 + 2),
+    idleSince: instant(t0 + 3),
+    endedAt: instant(t0 + 4),
+    why: 'idle',
+    trouble: { since: instant(t0 + 5), text: 'does not answer' },
+    ...over,
+  });
+}
+
+export function aReceipt(of: Burst, over: Partial<Receipt> & { readonly verdict?: Verdict } = {}): Receipt {
+  const { verdict = 'wait', ...rest } = over;
+  return {
+    id: newId(),
+    cluster: of.cluster,
+    job: of.job,
+    attempt: of.attempt,
+    ref: of.ref,
+    user: of.user,
+    burst: undefined,
+    at: instant(t0 + 20),
+    snapshotAt: instant(t0 + 19),
+    kind: 'decision',
+    decision: {
+      verdict,
+      because: [{ rule: 'backlog', pass: false, measured: '4 jobs', limit: '10 jobs' }],
+      group: undefined,
+    },
+    text: 'The backlog is small.',
+    ...rest,
+  };
+}
+
+export function anIntent(of: { readonly id: Intent['subject'] }, over: Partial<Intent> = {}): Intent {
+  return {
+    id: newId(),
+    subject: of.id,
+    effect: 'slurm.move',
+    spec: { partition: 'burst', nested: { list: [1, 'two', null, true] } },
+    epoch: 1,
+    at: instant(t0 + 30),
+    deadline: instant(t0 + 60),
+    ...over,
+  };
+}
+
+export const putBurst = (burst: Burst, why = 'test'): Write => ({ kind: 'burst', burst, why });
+export const putInstance = (instance: Instance, why = 'test'): Write => ({ kind: 'instance', instance, why });
+export const putReceipt = (receipt: Receipt): Write => ({ kind: 'receipt', receipt });
+export const putIntent = (intent: Intent): Write => ({ kind: 'intent', intent });
+
+/** The same burst as the store has it after a commit, in another state. */
+export const next = (b: Burst, state: BurstState, over: Partial<Burst> = {}): Burst => ({
+  ...b,
+  rev: b.rev + 1,
+  state,
+  ...over,
+});
+export const nextInstance = (i: Instance, state: InstanceState, over: Partial<Instance> = {}): Instance => ({
+  ...i,
+  rev: i.rev + 1,
+  state,
+  ...over,
+});
+
+export function aCluster(): ClusterName {
+  return clusterName(`c${randomUUID().slice(0, 8)}`);
+}
