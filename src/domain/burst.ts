@@ -183,6 +183,4 @@ export interface Burst {
   readonly predecessor: BurstId | undefined;
   /** When a signal that ends the job reached the stand-in: the pod must be gone KillWait later. */
   readonly killBy: Instant | undefined;
-  /** Job id, state and time of what Slurm said last. */
-  readonly seen: { readonly state: string; readonly at: Instant } | undefined;
 }

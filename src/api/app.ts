@@ -1,0 +1,37 @@
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import type { Readiness } from '../engine/gateway.ts';
+import { type BurstsFacade, bursts } from './routes/bursts.ts';
+
+export interface Facade extends BurstsFacade {
+  readiness(): Promise<Readiness>;
+}
+
+/** The HTTP face: reads only, on loopback, until there is authentication. */
+export function app(gateway: Facade, log: (error: unknown) => void): Express {
+  const server = express();
+  server.disable('x-powered-by');
+  server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
+  server.get('/readyz', async (_req, res) => {
+    const readiness = await gateway.readiness();
+    res.status(readiness.ready ? 200 : 503).json(readiness);
+  });
+  const v1 = express.Router();
+  bursts(v1, gateway);
+  server.use('/api/v1', v1);
+  server.use((req, res) => {
+    res
+      .status(404)
+      .type('application/problem+json')
+      .json({ type: 'about:blank', title: 'Not found', status: 404, detail: req.path });
+  });
+  const failed: ErrorRequestHandler = (error, _req, res, next) => {
+    log(error);
+    if (res.headersSent) return next(error);
+    res
+      .status(503)
+      .type('application/problem+json')
+      .json({ type: 'about:blank', title: 'Not available', status: 503 });
+  };
+  server.use(failed);
+  return server;
+}

@@ -1,0 +1,59 @@
+import type { Router } from 'express';
+import type { Burst } from '../../domain/burst.ts';
+import type { Instant } from '../../domain/ids.ts';
+import { type BurstView, burstsQuery } from '../schemas.ts';
+
+const iso = (at: Instant): string => new Date(at).toISOString();
+
+export function viewOf(b: Burst): BurstView {
+  return {
+    id: b.id,
+    cluster: b.cluster,
+    job: b.ref,
+    jobId: b.jobId,
+    restarts: b.restarts,
+    user: b.user,
+    account: b.account,
+    name: b.name,
+    state: b.state,
+    since: iso(b.enteredAt),
+    created: iso(b.createdAt),
+    ...(b.startedAt === undefined ? {} : { started: iso(b.startedAt) }),
+    ...(b.endedAt === undefined ? {} : { ended: iso(b.endedAt) }),
+    group: b.group,
+    ...(b.instance === undefined ? {} : { instance: b.instance }),
+    ...(b.pod === undefined ? {} : { pod: `${b.pod.ref.namespace}/${b.pod.ref.name}` }),
+    ...(b.exit === undefined ? {} : { exit: { ...b.exit } }),
+    ...(b.usage === undefined ? {} : { maxRssBytes: b.usage.maxRssBytes }),
+    ...(b.dropped === 0 ? {} : { droppedBytes: b.dropped }),
+    ...(b.cause === undefined ? {} : { cause: { ...b.cause } }),
+    ...(b.trouble === undefined ? {} : { trouble: { since: iso(b.trouble.since), text: b.trouble.text } }),
+  };
+}
+
+export interface BurstsFacade {
+  bursts(limit: number, live?: boolean): Promise<readonly Burst[]>;
+}
+
+/** GET /api/v1/bursts, newest first. */
+export function bursts(router: Router, gateway: BurstsFacade): void {
+  router.get('/bursts', async (req, res) => {
+    const query = burstsQuery.safeParse(req.query);
+    if (!query.success) {
+      const issue = query.error.issues[0];
+      res
+        .status(400)
+        .type('application/problem+json')
+        .json({
+          type: 'about:blank',
+          title: 'Bad query',
+          status: 400,
+          detail: `${issue?.path.join('.') || 'query'}: ${issue?.message}`,
+        });
+      return;
+    }
+    const { limit, live } = query.data;
+    const found = await gateway.bursts(limit, live === undefined ? undefined : live === 'true');
+    res.json({ bursts: found.map(viewOf) });
+  });
+}

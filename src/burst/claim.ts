@@ -1,0 +1,193 @@
+import type { Burst, SavedJob } from '../domain/burst.ts';
+import { faultOf } from '../domain/fault.ts';
+import type { JobDetail } from '../domain/job.ts';
+import type { MoveSpec } from '../ports.ts';
+import {
+  after,
+  answered,
+  type BurstContext,
+  change,
+  intend,
+  later,
+  leave,
+  type Next,
+  now,
+  settleMs,
+  troubled,
+  writeMs,
+} from './context.ts';
+import { isHeld, look } from './look.ts';
+
+/**
+ * ready → moving: the claim. The job is read once more, so that what its owner changed meanwhile is kept; then one move, made
+ * only if Slurm still has it pending. Slurm itself decides the race with an on-prem start.
+ */
+export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await look(ctx, burst);
+  switch (sight.kind) {
+    case 'absent':
+      await troubled(ctx, burst, 'neither slurmctld nor slurmdbd know the job; looking again');
+      return after(10_000);
+    case 'ended':
+      return leave(ctx, burst, { kind: 'job_ended', text: `the job is ${sight.state} before it was moved` });
+    case 'requeued':
+      return leave(ctx, burst, {
+        kind: 'requeued',
+        text: 'the job was requeued before this attempt was moved',
+      });
+    case 'running':
+    case 'ending':
+      if (sight.job.partition === ctx.setup.burstPartition) return placed(ctx, burst, sight.job);
+      return leave(ctx, burst, {
+        kind: 'started_onprem',
+        text: `started on-prem in ${sight.job.partition} on ${sight.job.nodeList} in the moment of the move; left alone`,
+      });
+    case 'pending':
+      break;
+  }
+  const { job } = sight;
+  if (job.partition === ctx.setup.burstPartition) return placed(ctx, burst, job);
+  const changed = ownersWord(ctx, burst, job);
+  if (changed !== undefined) return leave(ctx, burst, { kind: 'owner_changed', text: changed });
+  const waiting = job.partition === ctx.setup.waitPartition;
+  const saved = waiting ? burst.saved : savedOf(job);
+  const deadline = later(ctx.clock.now(), writeMs);
+  const spec: MoveSpec = {
+    partition: ctx.setup.burstPartition,
+    timeLimitMs: waiting || job.timeLimitMs === 'partition' ? saved.timeLimitMs : job.timeLimitMs,
+    minNodes: 1,
+    maxNodes: 1,
+    memory: saved.memory,
+  };
+  const intent = intend(ctx, burst, 'slurm.move', { ...spec }, deadline);
+  const moving = await change(
+    ctx,
+    burst,
+    {
+      state: 'moving',
+      saved,
+      claim: { deadline, answered: false, times: (burst.claim?.times ?? 0) + 1 },
+      trouble: undefined,
+    },
+    `claims the job: ${job.partition} → ${spec.partition}`,
+    [{ kind: 'intent', intent }],
+  );
+  if (moving === undefined || moving.claim === undefined) return now;
+  const settled = { ...moving.claim, answered: true };
+  try {
+    await ctx.slurm.move(burst.ref, spec, deadline);
+    await change(ctx, moving, { claim: settled }, 'Slurm made the move', [answered(ctx, intent, 'moved')]);
+    return now;
+  } catch (e) {
+    switch (faultOf(e)) {
+      case 'started': {
+        const held = await change(ctx, moving, { claim: settled }, 'too late: the job has started', [
+          answered(ctx, intent, 'started'),
+        ]);
+        return held === undefined
+          ? now
+          : leave(ctx, held, {
+              kind: 'started_onprem',
+              text: 'started on-prem in the moment of the move; Slurm refused the move and the job is left alone',
+            });
+      }
+      case 'refused': {
+        const text = `Slurm refused the move: ${(e as Error).message}`;
+        const held = await change(ctx, moving, { claim: settled }, text, [answered(ctx, intent, 'refused')]);
+        return held === undefined ? now : leave(ctx, held, { kind: 'move_refused', text });
+      }
+      case 'not_found':
+      case 'transient':
+      case 'unreachable':
+        // Nothing changed: back to ready, where the job is read again.
+        await change(ctx, moving, { state: 'ready', claim: settled }, (e as Error).message, [
+          answered(ctx, intent, 'unchanged'),
+        ]);
+        return after(1_000);
+      default:
+        return after(1_000);
+    }
+  }
+}
+
+/** moving: the answer may be lost. What Slurm shows decides; "not moved" counts only once the move can no longer happen. */
+export async function confirmClaim(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await look(ctx, burst);
+  switch (sight.kind) {
+    case 'absent':
+      await troubled(
+        ctx,
+        burst,
+        'neither slurmctld nor slurmdbd know the job that was to be moved; looking again',
+      );
+      return after(10_000);
+    case 'ended':
+      return leave(ctx, burst, { kind: 'job_ended', text: `the job is ${sight.state}` });
+    case 'requeued':
+      return leave(ctx, burst, { kind: 'requeued', text: 'the job was requeued while it was moved' });
+    case 'running':
+    case 'ending':
+      if (sight.job.partition === ctx.setup.burstPartition) return placed(ctx, burst, sight.job);
+      return leave(ctx, burst, {
+        kind: 'started_onprem',
+        text: `started on-prem in ${sight.job.partition} on ${sight.job.nodeList} in the moment of the move; left alone`,
+      });
+    case 'pending':
+      break;
+  }
+  if (sight.job.partition === ctx.setup.burstPartition) return placed(ctx, burst, sight.job);
+  const open = burst.claim !== undefined && !burst.claim.answered;
+  if (open && ctx.clock.now() < later(burst.claim.deadline, settleMs)) return after(2_000);
+  // The move was made and undone by the owner, or never happened.
+  if (!open && (burst.claim?.times ?? 0) > 2)
+    return leave(ctx, burst, {
+      kind: 'owner_changed',
+      text: `the job was moved back to ${sight.job.partition} by somebody else`,
+    });
+  await change(ctx, burst, { state: 'ready' }, `the job is still in ${sight.job.partition}`);
+  return after(500);
+}
+
+async function placed(ctx: BurstContext, burst: Burst, job: JobDetail): Promise<Next> {
+  const claim = burst.claim === undefined ? undefined : { ...burst.claim, answered: true };
+  await change(
+    ctx,
+    burst,
+    { state: 'placed', jobId: job.id, claim, trouble: undefined },
+    `Slurm has the job in ${job.partition} as ${job.id}`,
+  );
+  return now;
+}
+
+/** What the owner (or an admin) did since the decision that ends the wish to burst. */
+export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): string | undefined {
+  const home = [ctx.setup.explicit, ...ctx.setup.watch, ctx.setup.waitPartition];
+  if (!job.partition.split(',').some((p) => home.includes(p)))
+    return `its owner moved it to ${job.partition}`;
+  if (isHeld(job)) return `the job is held (${job.reason})`;
+  if (job.minNodes > 1) return `its owner asks for ${job.minNodes} nodes now`;
+  if (job.requiredNodes) return `its owner asks for node ${job.requiredNodes} now`;
+  if (job.reservation) return `its owner asks for reservation ${job.reservation} now`;
+  if (job.dependency) return `it depends on other jobs now (${job.dependency})`;
+  const { memory } = burst.saved;
+  if (
+    job.partition !== ctx.setup.waitPartition &&
+    (memory.per !== job.memory.per || memory.mib !== job.memory.mib)
+  )
+    return `its owner changed its memory to ${job.memory.mib} MiB per ${job.memory.per}`;
+  return undefined;
+}
+
+/** Everything that a claim overwrites. */
+export function savedOf(job: JobDetail): SavedJob {
+  return {
+    partition: job.partition,
+    timeLimitMs: job.timeLimitMs === 'partition' ? 'unlimited' : job.timeLimitMs,
+    memory: job.memory,
+    minNodes: job.minNodes,
+    maxNodes: job.maxNodes,
+    comment: job.comment,
+    priority: job.priority,
+    nice: job.nice,
+  };
+}

@@ -1,0 +1,152 @@
+import { type Burst, type BurstState, type Cause, mayGo } from '../domain/burst.ts';
+import type { Receipt, Verdict } from '../domain/decision.ts';
+import { PortError } from '../domain/fault.ts';
+import { type Instant, instant, type Uuid } from '../domain/ids.ts';
+import type { ClusterFacts } from '../domain/job.ts';
+import { type Next, now } from '../domain/next.ts';
+import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
+import type {
+  Clock,
+  Entropy,
+  Intent,
+  KubernetesPort,
+  SlurmPort,
+  StorePort,
+  WakeId,
+  Write,
+} from '../ports.ts';
+import type { Streams } from '../stream/streams.ts';
+
+export { after, type Next, never, now } from '../domain/next.ts';
+
+/** How every pod of this site is made. */
+export interface PodSettings {
+  readonly image: string;
+  readonly agentImage: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly mounts: readonly { readonly path: string; readonly claim: string }[];
+  readonly keeperPort: number;
+}
+
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+  readonly [field: string]: unknown;
+}
+
+export interface BurstContext {
+  readonly setup: ClusterSetup;
+  readonly slurm: SlurmPort;
+  readonly kubernetes: KubernetesPort;
+  readonly store: StorePort;
+  readonly streams: Streams;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly pods: PodSettings;
+  readonly generation: Uuid;
+  /** Of this cluster's lease; the store refuses what is older. */
+  epoch(): number;
+  facts(): Promise<ClusterFacts>;
+  group(name: string): NodeGroup | undefined;
+  /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */
+  hint(burst: Burst): string;
+  /** Asks for a plan soon: a burst waits for an instance. */
+  replan(): void;
+  wake(id: WakeId): void;
+  log(line: LogLine): void;
+}
+
+/** How long Slurm may still obey a write that was sent now. A contrary write waits for this and `settleMs` more. */
+export const writeMs = 15_000;
+export const settleMs = 15_000;
+/** A job moved to the burst partition must bring its stand-in within this time. */
+export const standinMs = 120_000;
+
+export type Patch = Partial<Omit<Burst, 'id' | 'cluster' | 'rev' | 'attempt' | 'job'>>;
+
+/**
+ * One transition or note on a burst, with whatever must be written with it. Undefined: somebody else changed it first, so
+ * the step reloads. A move that the state table does not know is a bug and throws.
+ */
+export async function change(
+  ctx: BurstContext,
+  burst: Burst,
+  patch: Patch,
+  why: string,
+  extra: readonly Write[] = [],
+): Promise<Burst | undefined> {
+  const to: BurstState = patch.state ?? burst.state;
+  if (to !== burst.state && !mayGo(burst.state, to))
+    throw new PortError('invalid', 'burst.change', `no way from ${burst.state} to ${to} (burst ${burst.id})`);
+  const at = ctx.clock.now();
+  const next: Burst = { ...burst, ...patch, enteredAt: to === burst.state ? burst.enteredAt : at };
+  const answer = await ctx.store.commit(ctx.entropy.uuid(), burst.cluster, ctx.epoch(), [
+    { kind: 'burst', burst: next, why },
+    ...extra,
+  ]);
+  if (answer === 'conflict') return undefined;
+  if (to !== burst.state)
+    ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to });
+  return { ...next, rev: burst.rev + 1 };
+}
+
+/** The intent of an outside effect, to be committed before it. */
+export function intend(
+  ctx: BurstContext,
+  burst: Burst,
+  effect: string,
+  spec: Readonly<Record<string, unknown>>,
+  deadline?: Instant,
+): Intent {
+  return {
+    id: ctx.entropy.uuid(),
+    subject: burst.id,
+    effect,
+    spec,
+    epoch: ctx.epoch(),
+    at: ctx.clock.now(),
+    deadline,
+  };
+}
+
+export function answered(ctx: BurstContext, intent: Intent, answer: string): Write {
+  return { kind: 'answered', intent: intent.id, answer, at: ctx.clock.now() };
+}
+
+/** Leaves the straight way before anything of the user's ran. */
+export async function leave(ctx: BurstContext, burst: Burst, cause: Cause): Promise<Next> {
+  await change(ctx, burst, { state: 'returning', cause }, cause.text);
+  return now;
+}
+
+/** Says what the gateway is waiting for; cleared by the next step that sees well again. */
+export async function troubled(ctx: BurstContext, burst: Burst, text: string): Promise<void> {
+  if (burst.trouble?.text === text) return;
+  ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
+  await change(ctx, burst, { trouble: { since: burst.trouble?.since ?? ctx.clock.now(), text } }, text);
+}
+
+/** The receipt that says what became of a burst. */
+export function outcome(ctx: BurstContext, burst: Burst, verdict: Verdict, text: string): Receipt {
+  const rule = burst.cause?.kind ?? 'settled';
+  return {
+    id: ctx.entropy.uuid(),
+    cluster: burst.cluster,
+    job: burst.job,
+    attempt: burst.attempt,
+    ref: burst.ref,
+    user: burst.user,
+    burst: burst.id,
+    at: ctx.clock.now(),
+    snapshotAt: undefined,
+    kind: 'outcome',
+    decision: {
+      verdict,
+      because: [{ rule, pass: verdict === 'burst', measured: burst.cause?.text ?? text, limit: '' }],
+      group: burst.group,
+    },
+    text,
+  };
+}
+
+export const later = (at: Instant, ms: number): Instant => instant(at + ms);

@@ -1,0 +1,217 @@
+import type { Burst, Grant } from '../domain/burst.ts';
+import type { StandinView, StartSpec } from '../stream/streams.ts';
+import { startFor } from '../translate/index.ts';
+import {
+  after,
+  type BurstContext,
+  change,
+  later,
+  leave,
+  type Next,
+  now,
+  standinMs,
+  troubled,
+} from './context.ts';
+import { look } from './look.ts';
+import { lookAtPod } from './pod.ts';
+import { connect } from './provision.ts';
+
+/** placed → attached: Slurm starts the job on a virtual node, whose stand-in calls. */
+export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const broken = await podBroken(ctx, burst);
+  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
+  if (standin !== undefined && standin.link === 'up') {
+    if (broken !== undefined) return refuse(ctx, burst, standin, broken);
+    const wrong = mismatch(burst, standin) ?? (await foreignGroups(ctx, burst, standin));
+    if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
+    await change(
+      ctx,
+      burst,
+      { state: 'attached', trouble: undefined },
+      `its stand-in called from ${standin.peer.host}`,
+    );
+    return now;
+  }
+  const sight = await look(ctx, burst);
+  switch (sight.kind) {
+    case 'pending': {
+      if (sight.job.partition !== ctx.setup.burstPartition)
+        return leave(ctx, burst, {
+          kind: 'owner_changed',
+          text: `its owner moved it to ${sight.job.partition}`,
+        });
+      if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
+      if (ctx.clock.now() - burst.enteredAt > standinMs)
+        return leave(ctx, burst, {
+          kind: 'no_standin',
+          text: `Slurm did not start it in ${ctx.setup.burstPartition} within ${standinMs / 1000} s (${sight.job.reason})`,
+        });
+      return after(3_000);
+    }
+    case 'running':
+      if (sight.job.partition !== ctx.setup.burstPartition)
+        return leave(ctx, burst, {
+          kind: 'started_onprem',
+          text: `started on-prem in ${sight.job.partition}; left alone`,
+        });
+      if (ctx.clock.now() - burst.enteredAt > standinMs)
+        await troubled(
+          ctx,
+          burst,
+          `the job runs on ${sight.job.nodeList} but its stand-in has not called: is the relay there up and can it reach this gateway?`,
+        );
+      return after(3_000);
+    case 'ending':
+      return after(2_000);
+    case 'ended':
+      return leave(ctx, burst, {
+        kind: 'job_ended',
+        text: `the job is ${sight.state} before its stand-in called`,
+      });
+    case 'requeued':
+      return leave(ctx, burst, {
+        kind: 'requeued',
+        text: 'Slurm requeued the job before its stand-in called',
+      });
+    case 'absent':
+      await troubled(ctx, burst, 'neither slurmctld nor slurmdbd know the job; looking again');
+      return after(15_000);
+  }
+}
+
+/** attached → granted: script and environment go over to the keeper, then the one start grant is committed. */
+export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
+  if (standin === undefined || standin.link === 'gone') {
+    await change(ctx, burst, { state: 'placed' }, 'its stand-in is gone before the start');
+    return after(1_000);
+  }
+  const wrong = mismatch(burst, standin);
+  if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
+  const broken = await podBroken(ctx, burst);
+  if (broken !== undefined) return refuse(ctx, burst, standin, broken);
+  await connect(ctx, burst);
+  ctx.streams.couple(burst.id, standin.key);
+  const keeper = ctx.streams.keeper(burst.id);
+  if (keeper === undefined || !keeper.inputComplete) return after(1_000);
+  if (burst.pod?.uid === undefined)
+    return leave(ctx, burst, { kind: 'pod_failed', text: 'the pod has no uid on record' });
+  const given: Grant = {
+    burst: burst.id,
+    attempt: burst.attempt,
+    podUid: burst.pod.uid,
+    epoch: ctx.epoch(),
+    generation: ctx.generation,
+  };
+  await change(ctx, burst, { state: 'granted', grant: given, trouble: undefined }, 'start granted');
+  return now;
+}
+
+/** granted → running: the grant goes to the keeper, which starts once however often it hears it. */
+export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
+  await connect(ctx, burst);
+  const keeper = ctx.streams.keeper(burst.id);
+  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
+  if (keeper?.started !== undefined || keeper?.exit !== undefined) {
+    await change(
+      ctx,
+      burst,
+      { state: 'running', startedAt: keeper.started?.at ?? ctx.clock.now(), trouble: undefined },
+      `the script runs in ${burst.pod?.ref.name}`,
+    );
+    return now;
+  }
+  if (standin?.link === 'up') {
+    ctx.streams.couple(burst.id, standin.key);
+    if (keeper !== undefined && burst.grant !== undefined)
+      ctx.streams.start(burst.id, await startSpec(ctx, burst, burst.grant, standin));
+    return after(1_500);
+  }
+  const sight = await look(ctx, burst);
+  if (sight.kind === 'ended' || sight.kind === 'ending' || sight.kind === 'requeued') {
+    await change(
+      ctx,
+      burst,
+      { state: 'cancelling', killBy: ctx.clock.now() },
+      `the job is ${sight.kind} for Slurm before its start was confirmed`,
+    );
+    return now;
+  }
+  const pod = await lookAtPod(ctx, burst);
+  if (pod.kind === 'over') {
+    await change(
+      ctx,
+      burst,
+      { state: 'running' },
+      `its pod is over before the start was confirmed: ${pod.how}`,
+    );
+    return now;
+  }
+  return after(2_000);
+}
+
+async function startSpec(
+  ctx: BurstContext,
+  burst: Burst,
+  given: Grant,
+  { open, peer }: StandinView,
+): Promise<StartSpec> {
+  const facts = await ctx.facts();
+  const job = await ctx.slurm.job(burst.ref);
+  const limit = job?.timeLimitMs;
+  const from = job?.startAt ?? ctx.clock.now();
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  return {
+    grant: given,
+    argv: open.argv,
+    cwd: open.cwd,
+    umask: open.umask,
+    limits: open.limits,
+    join: open.join,
+    env: startFor({ burst, node: instance?.node ?? 'node' }),
+    groups: peer.groups.map((g) => g.gid),
+    user: { uid: peer.uid, gid: peer.gid, user: peer.user, home: peer.home, shell: peer.shell },
+    // Slurm looks at limits every 30 s and ends the job itself; the keeper's own limit is for a gateway that stays away.
+    endsAt: typeof limit === 'number' ? later(from, limit + facts.killWaitMs + 120_000) : undefined,
+    killAfterMs: facts.killWaitMs,
+  };
+}
+
+/** The peer is who the relay's kernel says it is; it must be the job's own user, in this very attempt. */
+function mismatch(burst: Burst, { peer, open }: StandinView): string | undefined {
+  if (peer.uid !== burst.uid) return `job ${burst.jobId} belongs to uid ${burst.uid}, not to uid ${peer.uid}`;
+  if (peer.gid !== burst.gid)
+    return `job ${burst.jobId} has group ${burst.gid}, its stand-in group ${peer.gid}`;
+  if (open.restart !== burst.restarts)
+    return `this is run ${open.restart} of the job, and the cloud holds capacity for run ${burst.restarts}`;
+  return undefined;
+}
+
+/** The pod has the groups of the tenant's record; the name service's word on the burst host must be the same. */
+async function foreignGroups(
+  ctx: BurstContext,
+  burst: Burst,
+  { peer }: StandinView,
+): Promise<string | undefined> {
+  const tenant = await ctx.kubernetes.tenant(burst.uid);
+  if (tenant === undefined) return `no tenant namespace for uid ${burst.uid}`;
+  const sorted = (gids: readonly number[]): string =>
+    [...new Set([...gids, burst.gid])].sort((a, b) => a - b).join(',');
+  const [here, there] = [sorted(peer.groups.map((g) => g.gid)), sorted(tenant.gids)];
+  if (here === there) return undefined;
+  return `groups ${here} on the burst host, ${there} in the tenant's record; an admin must bring them together`;
+}
+
+async function podBroken(ctx: BurstContext, burst: Burst): Promise<string | undefined> {
+  const pod = await lookAtPod(ctx, burst);
+  if (pod.kind === 'over') return `its pod ended before the start: ${pod.how}`;
+  const keeper = ctx.streams.keeper(burst.id);
+  return keeper?.main === 'refused'
+    ? `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`
+    : undefined;
+}
+
+async function refuse(ctx: BurstContext, burst: Burst, standin: StandinView, why: string): Promise<Next> {
+  ctx.streams.refuse(standin.key, `spillway: this job cannot run in the cloud: ${why}`, 1);
+  return leave(ctx, burst, { kind: 'pod_failed', text: why });
+}

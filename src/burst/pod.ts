@@ -1,0 +1,92 @@
+import type { Burst } from '../domain/burst.ts';
+import { ignoring } from '../domain/fault.ts';
+import type { NodeView, PodRef, PodView } from '../domain/kube.ts';
+import { secretNameFor } from '../translate/index.ts';
+import type { BurstContext } from './context.ts';
+
+/** Where in its Secret the key of a burst's keeper lies. */
+export const keyName = 'key';
+
+export function secretOf(burst: Burst, pod: PodRef): PodRef {
+  return { namespace: pod.namespace, name: secretNameFor(burst) };
+}
+
+/**
+ * Is this pod over? Only when its kubelet reported the user's container terminated and the node is Ready, or the cloud says
+ * that the instance is terminated. All else is unknown: an absent object, an unreachable node, a deletion that was asked for.
+ */
+export type PodSight =
+  | { readonly kind: 'over'; readonly how: string; readonly pod: PodView | undefined }
+  | { readonly kind: 'alive'; readonly pod: PodView }
+  | { readonly kind: 'unknown'; readonly why: string; readonly pod: PodView | undefined };
+
+export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSight> {
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  const pod = burst.pod === undefined ? undefined : await ctx.kubernetes.pod(burst.pod.ref);
+  if (instance?.state === 'gone')
+    return { kind: 'over', how: `instance ${instance.cloudId} is terminated`, pod };
+  if (burst.pod === undefined) return { kind: 'over', how: 'no pod was ever made', pod };
+  if (pod === undefined)
+    return {
+      kind: 'unknown',
+      why: `pod ${burst.pod.ref.name} is absent, which says nothing of its containers`,
+      pod,
+    };
+  const main = pod.containers.main;
+  if (pod.node === undefined && pod.deletingSince !== undefined)
+    return { kind: 'over', how: 'it was never placed on a node', pod };
+  const node = pod.node === undefined ? undefined : await nodeOf(ctx, pod.node);
+  if (main?.state === 'terminated') {
+    if (node?.ready === 'true')
+      return { kind: 'over', how: `terminated: ${main.reason} (${main.exitCode})`, pod };
+    return {
+      kind: 'unknown',
+      why: `node ${pod.node} is not Ready, its last word was that main terminated`,
+      pod,
+    };
+  }
+  if (pod.node !== undefined && (node === undefined || node.ready !== 'true'))
+    return {
+      kind: 'unknown',
+      why: `node ${pod.node} is ${node === undefined ? 'absent' : 'not Ready'}: its containers may still run`,
+      pod,
+    };
+  return { kind: 'alive', pod };
+}
+
+async function nodeOf(ctx: BurstContext, name: string): Promise<NodeView | undefined> {
+  return (await ctx.kubernetes.nodes()).find((n) => n.name === name);
+}
+
+/** Asks for the pod's end; idempotent, tolerant of what is gone already. */
+export async function endPod(ctx: BurstContext, burst: Burst, graceSeconds: number): Promise<void> {
+  if (burst.pod === undefined) return;
+  const pod = await ctx.kubernetes.pod(burst.pod.ref);
+  if (pod === undefined || pod.deletingSince !== undefined) return;
+  if (burst.pod.uid !== undefined && pod.uid !== burst.pod.uid) return;
+  await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, graceSeconds));
+}
+
+/**
+ * The record of pod and key may go: asks for the end of what still runs, waits until its kubelet said that it is over (or its
+ * instance is gone), takes the finalizer off. True once the pod is absent.
+ */
+export async function forgetPod(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  if (burst.pod === undefined) return true;
+  await ignoring('not_found', ctx.kubernetes.deleteSecret(secretOf(burst, burst.pod.ref)));
+  const pod = await ctx.kubernetes.pod(burst.pod.ref);
+  if (pod === undefined || (burst.pod.uid !== undefined && pod.uid !== burst.pod.uid)) return true;
+  if (pod.deletingSince === undefined) {
+    await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, 1));
+    return false;
+  }
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  if (pod.node !== undefined && instance?.state !== 'gone' && !stopped(pod)) return false;
+  await ignoring('not_found', ctx.kubernetes.releasePod(burst.pod.ref, pod.uid));
+  return (await ctx.kubernetes.pod(burst.pod.ref)) === undefined;
+}
+
+/** No container of it runs, by its kubelet's word; one that never started counts as stopped once the pod is being deleted. */
+function stopped(pod: PodView): boolean {
+  return Object.values(pod.containers).every((c) => c.state !== 'running');
+}

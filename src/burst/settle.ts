@@ -1,0 +1,157 @@
+import type { Burst } from '../domain/burst.ts';
+import { faultOf } from '../domain/fault.ts';
+import {
+  after,
+  type BurstContext,
+  change,
+  later,
+  type Next,
+  never,
+  now,
+  outcome,
+  writeMs,
+} from './context.ts';
+import { look } from './look.ts';
+import { endPod, forgetPod } from './pod.ts';
+import { inWords } from './run.ts';
+
+/** How long slurmdbd may lag before a job's annotation is given up. */
+const annotateMs = 10 * 60_000;
+
+/** reported → final: the stand-in has ended, so Slurm must show a final state; a requeue in this moment is seen here too. */
+export async function confirmEnd(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await look(ctx, burst);
+  switch (sight.kind) {
+    case 'ended':
+      ctx.streams.bye(burst.id);
+      await change(
+        ctx,
+        burst,
+        { state: 'final' },
+        `Slurm: ${sight.state} ${sight.exit.code}:${sight.exit.signal}`,
+      );
+      return now;
+    case 'requeued':
+      ctx.streams.bye(burst.id);
+      await change(
+        ctx,
+        burst,
+        { state: 'requeueing', cause: { kind: 'requeued', text: 'Slurm requeued the job' } },
+        'requeued after its end',
+      );
+      return now;
+    default:
+      return after(1_000);
+  }
+}
+
+/** final → settled: pod and key are forgotten, the job's record says what it used. */
+export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await look(ctx, burst);
+  if (sight.kind !== 'ended' && sight.kind !== 'absent' && sight.kind !== 'requeued') return after(1_000);
+  if (!(await cleared(ctx, burst))) return after(1_500);
+  if (sight.kind === 'ended' && !(await annotated(ctx, burst))) return after(3_000);
+  const state = sight.kind === 'ended' ? sight.state : sight.kind;
+  const words = `ran in the cloud: ${burst.exit === undefined ? 'no exit known' : inWords(burst.exit)}; Slurm says ${state}`;
+  await change(ctx, burst, { state: 'settled', trouble: undefined }, words, [
+    { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', words) },
+  ]);
+  ctx.replan();
+  return never;
+}
+
+/** The keeper may end, then pod, Secret and stream go. */
+export async function cleared(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  ctx.streams.bye(burst.id);
+  await endPod(ctx, burst, 2);
+  if (!(await forgetPod(ctx, burst))) return false;
+  ctx.streams.release(burst.id);
+  return true;
+}
+
+/** `spillway:v1;k=v;…`: no quotes, no JSON, lower case, since slurmdbd 22.05 changes all else. */
+export function annotation(burst: Burst, cloudId: string | undefined): string {
+  const seconds =
+    burst.startedAt === undefined
+      ? 0
+      : Math.max(0, Math.round(((burst.endedAt ?? burst.startedAt) - burst.startedAt) / 1000));
+  const fields: Record<string, string | number | undefined> = {
+    burst: burst.id,
+    instance: cloudId,
+    group: burst.group,
+    seconds,
+    maxrss: burst.usage?.maxRssBytes,
+    usercpums: burst.usage?.userMs,
+    syscpums: burst.usage?.systemMs,
+    dropped: burst.dropped > 0 ? burst.dropped : undefined,
+    lost: burst.exit?.lost === true ? 1 : undefined,
+  };
+  const text = Object.entries(fields)
+    .filter(([, v]) => v !== undefined)
+    .map(([k, v]) => `${k}=${v}`);
+  return ['spillway:v1', ...text].join(';');
+}
+
+export async function annotated(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  try {
+    await ctx.slurm.annotate(burst.ref, annotation(burst, instance?.cloudId));
+    return true;
+  } catch (e) {
+    const fault = faultOf(e);
+    const tired = ctx.clock.now() - burst.enteredAt > annotateMs;
+    if (fault === undefined) throw e;
+    if (!tired && fault !== 'refused') return false;
+    ctx.log({
+      level: 'warn',
+      text: `no AdminComment on job ${burst.ref}: ${(e as Error).message}`,
+      burst: burst.id,
+    });
+    return true;
+  }
+}
+
+/** requeueing → requeued: the job waits in burst_wait, and the attempt after this one is the cycle's to begin. */
+export async function requeue(ctx: BurstContext, burst: Burst): Promise<Next> {
+  if (!(await cleared(ctx, burst))) return after(1_500);
+  const words = 'this run is over and its pod confirmed gone; Slurm has requeued the job';
+  await change(ctx, burst, { state: 'requeued', trouble: undefined }, words, [
+    { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', words) },
+  ]);
+  ctx.wake(burst.id);
+  return never;
+}
+
+/** lost: the instance is terminated or pod and keeper are over without a word. The stand-in ends the job and says why. */
+export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
+  const exit = { ...burst.exit, lost: true };
+  if (standin?.link === 'up' && standin.open.restart === burst.restarts && !standin.bye) {
+    ctx.streams.couple(burst.id, standin.key);
+    ctx.streams.discard(burst.id);
+    ctx.streams.finish(burst.id, exit);
+    return after(1_000);
+  }
+  const sight = await look(ctx, burst);
+  if (sight.kind === 'requeued') {
+    await change(
+      ctx,
+      burst,
+      { state: 'requeueing', cause: { kind: 'requeued', text: 'Slurm requeued the job' } },
+      'requeued after its pod was lost',
+    );
+    return now;
+  }
+  if (sight.kind !== 'ended') return after(2_000);
+  if (!(await cleared(ctx, burst))) return after(1_500);
+  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
+  await ctx.slurm
+    .appendComment(burst.ref, `spillway: ${reason}`, later(ctx.clock.now(), writeMs))
+    .catch(() => undefined);
+  if (!(await annotated(ctx, burst))) return after(3_000);
+  await change(ctx, burst, { state: 'failed', trouble: undefined }, reason, [
+    { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', reason) },
+  ]);
+  ctx.replan();
+  return never;
+}

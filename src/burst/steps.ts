@@ -1,0 +1,45 @@
+import type { Burst, BurstState } from '../domain/burst.ts';
+import { approve, reserve } from './approve.ts';
+import { cancel } from './cancel.ts';
+import { claim, confirmClaim } from './claim.ts';
+import { type BurstContext, type Next, never } from './context.ts';
+import { giveBack } from './giveback.ts';
+import { awaitStandin, grant, start } from './handover.ts';
+import { awaitInstance, provision } from './provision.ts';
+import { drain, run } from './run.ts';
+import { confirmEnd, lose, requeue, settle } from './settle.ts';
+
+export type Step = (ctx: BurstContext, burst: Burst) => Promise<Next>;
+
+const done: Step = async () => never;
+
+/** Every state's step, in the order of a job's life: the table of contents of this folder. */
+export const steps = {
+  proposed: approve,
+  approved: reserve,
+  reserved: awaitInstance,
+  provisioning: provision,
+  ready: claim,
+  moving: confirmClaim,
+  placed: awaitStandin,
+  attached: grant,
+  granted: start,
+  running: run,
+  draining: drain,
+  reported: confirmEnd,
+  final: settle,
+  returning: giveBack,
+  cancelling: cancel,
+  lost: lose,
+  requeueing: requeue,
+  // Reached once capacity can be fenced and what vanished be judged; until then nothing leads there.
+  fencing: done,
+  vanished: done,
+  needs_person: done,
+  settled: done,
+  returned: done,
+  started_onprem: done,
+  withdrawn: done,
+  requeued: done,
+  failed: done,
+} as const satisfies Record<BurstState, Step>;

@@ -1,0 +1,101 @@
+import { expandArray } from '../domain/array.ts';
+import type { Decision } from '../domain/decision.ts';
+import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
+import type { Job, Snapshot } from '../domain/job.ts';
+import type { ClusterSetup, Policy } from '../domain/policy.ts';
+import { decide, rules } from './decide.ts';
+import type { OfferedGroup, RuleContext } from './rule.ts';
+
+export interface BacklogInput {
+  readonly snapshot: Snapshot;
+  readonly now: Instant;
+  readonly setup: ClusterSetup;
+  readonly policy: Policy;
+  readonly groups: readonly OfferedGroup[];
+  /** Jobs that have a live burst: decided already. */
+  readonly live: ReadonlySet<JobRef>;
+  readonly liveBursts: number;
+  readonly lastReturnAt: ReadonlyMap<JobRef, Instant>;
+}
+
+export interface Decided {
+  readonly job: Job;
+  readonly decision: Decision;
+}
+
+/** At most so many tasks of one array are looked at in a turn; the rest come in the next. */
+const tasksAtOnce = 200;
+
+/** These depend on the others' verdicts or on what was decided before, so they are not part of "might burst at all". */
+const later = new Set(['backlog', 'back-off', 'cap', 'array']);
+
+/**
+ * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
+ * same snapshot gives the same decisions.
+ */
+export function decideBacklog(input: BacklogInput): readonly Decided[] {
+  const { snapshot, now, setup, policy, groups, live, lastReturnAt } = input;
+  const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
+  const pending = snapshot.jobs
+    .filter((j) => j.state === 'PENDING' && j.partition.split(',').some((p) => ours.has(p)))
+    .flatMap((j) => tasksOf(j))
+    .filter((j) => !live.has(j.ref))
+    .sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
+  const running = runningTasks(snapshot, live);
+  const contextOf = (job: Job, liveBursts: number, pendingFor: RuleContext['pendingFor']): RuleContext => ({
+    job,
+    now,
+    snapshot,
+    setup,
+    policy,
+    groups,
+    liveBursts,
+    lastReturnAt: lastReturnAt.get(job.ref),
+    pendingFor,
+    arrayRoom: roomOf(job, running),
+  });
+  const pendingFor = new Map<string, number[]>();
+  for (const job of pending) {
+    const context = contextOf(job, 0, pendingFor);
+    if (!rules.every((r) => later.has(r.name) || r.judge(context).pass)) continue;
+    for (const name of job.partition.split(',')) {
+      const ages = pendingFor.get(name) ?? [];
+      ages.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
+      pendingFor.set(name, ages);
+    }
+  }
+  let alive = input.liveBursts;
+  const decided: Decided[] = [];
+  for (const job of pending) {
+    const decision = decide(contextOf(job, alive, pendingFor));
+    decided.push({ job, decision });
+    if (decision.verdict !== 'burst') continue;
+    alive += 1;
+    if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
+  }
+  return decided;
+}
+
+/** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
+export function tasksOf(job: Job): readonly Job[] {
+  if (job.arrayJobId === undefined || job.arrayTask === undefined || /^\d+$/.test(job.arrayTask))
+    return [job];
+  const { indices } = expandArray(job.arrayTask, tasksAtOnce);
+  return indices.map((i) => ({ ...job, ref: jobRef(`${job.arrayJobId}_${i}`) }));
+}
+
+/** Tasks of each array that run or that we hold claims on: both count against its throttle. */
+function runningTasks(snapshot: Snapshot, live: ReadonlySet<JobRef>): Map<number, number> {
+  const count = new Map<number, number>();
+  for (const j of snapshot.jobs) {
+    if (j.arrayJobId === undefined || (j.state === 'PENDING' && !live.has(j.ref))) continue;
+    count.set(j.arrayJobId, (count.get(j.arrayJobId) ?? 0) + 1);
+  }
+  return count;
+}
+
+function roomOf(job: Job, running: ReadonlyMap<number, number>): number | undefined {
+  if (job.arrayJobId === undefined || job.arrayTask === undefined) return undefined;
+  const { throttle } = expandArray(job.arrayTask, 0);
+  return throttle === undefined ? undefined : throttle - (running.get(job.arrayJobId) ?? 0);
+}

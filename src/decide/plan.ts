@@ -1,0 +1,143 @@
+import type { BurstId, InstanceId } from '../domain/ids.ts';
+import type { Instance, InstanceType } from '../domain/instance.ts';
+import type { NodeGroup } from '../domain/policy.ts';
+import { fits, minus, plus, type Resources } from '../domain/resources.ts';
+
+export interface PlanBurst {
+  readonly id: BurstId;
+  readonly group: string;
+  readonly needs: Resources;
+}
+
+export interface PlanGroup {
+  readonly group: NodeGroup;
+  readonly types: readonly InstanceType[];
+}
+
+export interface Plan {
+  readonly assign: readonly { readonly burst: BurstId; readonly instance: InstanceId }[];
+  /** One entry per instance to launch, with the bursts that it is for. */
+  readonly launch: readonly {
+    readonly group: string;
+    readonly capacity: Resources;
+    readonly bursts: readonly BurstId[];
+  }[];
+  /** `forGood`: no instance of the group could ever hold it; else it waits for room. */
+  readonly noRoom: readonly { readonly burst: BurstId; readonly why: string; readonly forGood: boolean }[];
+}
+
+/** Instances that a plan may still bind to. */
+export const bindable = new Set<Instance['state']>(['intended', 'launched', 'joined', 'ready']);
+
+/**
+ * First what is up or booting, then new instances, filled in the order of the bursts (the oldest first). A burst keeps its
+ * place: nothing is moved that was bound.
+ */
+export function plan(
+  bursts: readonly PlanBurst[],
+  instances: readonly Instance[],
+  used: ReadonlyMap<InstanceId, Resources>,
+  groups: readonly PlanGroup[],
+): Plan {
+  const assign: { burst: BurstId; instance: InstanceId }[] = [];
+  const launch: { group: string; capacity: Resources; free: Resources; bursts: BurstId[] }[] = [];
+  const noRoom: { burst: BurstId; why: string; forGood: boolean }[] = [];
+  const free = new Map<InstanceId, Resources>();
+  for (const i of instances)
+    if (bindable.has(i.state)) {
+      const taken = used.get(i.id);
+      free.set(i.id, taken === undefined ? i.capacity : minus(i.capacity, taken));
+    }
+  for (const burst of bursts) {
+    const offered = groups.find((g) => g.group.name === burst.group);
+    if (offered === undefined) {
+      noRoom.push({
+        burst: burst.id,
+        why: `node group ${burst.group} is not configured any more`,
+        forGood: true,
+      });
+      continue;
+    }
+    const home = instances.find((i) => i.group === burst.group && fits(burst.needs, free.get(i.id) ?? none));
+    if (home !== undefined) {
+      free.set(home.id, minus(free.get(home.id) ?? none, burst.needs));
+      assign.push({ burst: burst.id, instance: home.id });
+      continue;
+    }
+    const opened = launch.find((l) => l.group === burst.group && fits(burst.needs, l.free));
+    if (opened !== undefined) {
+      opened.free = minus(opened.free, burst.needs);
+      opened.bursts.push(burst.id);
+      continue;
+    }
+    const capacity = launchCapacity(offered, burst.needs);
+    if (capacity === undefined) {
+      noRoom.push({
+        burst: burst.id,
+        why: `no type of node group ${burst.group} holds ${describe(burst.needs)}`,
+        forGood: true,
+      });
+      continue;
+    }
+    const alive =
+      instances.filter((i) => i.group === burst.group && i.state !== 'gone').length +
+      launch.filter((l) => l.group === burst.group).length;
+    if (alive >= offered.group.max) {
+      noRoom.push({
+        burst: burst.id,
+        why: `node group ${burst.group} is at its maximum of ${offered.group.max} instances`,
+        forGood: false,
+      });
+      continue;
+    }
+    launch.push({ group: burst.group, capacity, free: minus(capacity, burst.needs), bursts: [burst.id] });
+  }
+  return {
+    assign,
+    launch: launch.map(({ group, capacity, bursts: b }) => ({ group, capacity, bursts: b })),
+    noRoom,
+  };
+}
+
+const none: Resources = { cpuMillis: -1, memoryBytes: -1, extended: {} };
+
+/** Any of the types may come, so a new instance is planned with what the smallest fitting one leaves to pods. */
+export function launchCapacity(offered: PlanGroup, needs: Resources): Resources | undefined {
+  const fitting = fittingTypes(offered, needs);
+  if (fitting.length === 0) return undefined;
+  return fitting.map((t) => podCapacity(t, offered.group)).reduce(smaller);
+}
+
+/** The types of a group that hold this at all: only they are asked for. */
+export function fittingTypes(offered: PlanGroup, needs: Resources): readonly InstanceType[] {
+  return offered.types.filter((t) => fits(needs, podCapacity(t, offered.group)));
+}
+
+/** What pods may request on an instance of this type. */
+export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
+  const whole: Resources = { cpuMillis: type.vcpus * 1000, memoryBytes: type.memoryBytes, extended: {} };
+  return minus(whole, group.overhead);
+}
+
+function smaller(a: Resources, b: Resources): Resources {
+  return {
+    cpuMillis: Math.min(a.cpuMillis, b.cpuMillis),
+    memoryBytes: Math.min(a.memoryBytes, b.memoryBytes),
+    extended: {},
+  };
+}
+
+export function usedBy(
+  bursts: readonly { readonly instance: InstanceId | undefined; readonly needs: Resources }[],
+): Map<InstanceId, Resources> {
+  const used = new Map<InstanceId, Resources>();
+  for (const b of bursts) {
+    if (b.instance === undefined) continue;
+    const so = used.get(b.instance);
+    used.set(b.instance, so === undefined ? b.needs : plus(so, b.needs));
+  }
+  return used;
+}
+
+const describe = (r: Resources): string =>
+  `${r.cpuMillis} m vCPU and ${Math.ceil(r.memoryBytes / 1024 / 1024)} MiB`;

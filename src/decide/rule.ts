@@ -1,0 +1,35 @@
+import type { RuleVerdict, Verdict } from '../domain/decision.ts';
+import type { Instant } from '../domain/ids.ts';
+import type { InstanceType } from '../domain/instance.ts';
+import type { Job, Snapshot } from '../domain/job.ts';
+import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
+
+/** What a rule may look at. Rules are pure: the same context gives the same verdict. */
+export interface RuleContext {
+  readonly job: Job;
+  readonly now: Instant;
+  readonly snapshot: Snapshot;
+  readonly setup: ClusterSetup;
+  readonly policy: Policy;
+  readonly groups: readonly OfferedGroup[];
+  /** Bursts alive in this cluster, those proposed earlier in the same cycle included. */
+  readonly liveBursts: number;
+  /** When this job was last given back or its claim refused; undefined = never. */
+  readonly lastReturnAt: Instant | undefined;
+  /** For each watched partition, since when each job that might burst has been pending, in milliseconds ago. */
+  readonly pendingFor: ReadonlyMap<string, readonly number[]>;
+  /** How many more tasks of this array may run now; undefined = no throttle. */
+  readonly arrayRoom: number | undefined;
+}
+
+export interface OfferedGroup {
+  readonly group: NodeGroup;
+  readonly types: readonly InstanceType[];
+}
+
+/** What a rule says when it fails: `never` cannot change while the job stays as it is, `wait` can. */
+export interface Rule {
+  readonly name: string;
+  readonly otherwise: Exclude<Verdict, 'burst'>;
+  judge(context: RuleContext): Omit<RuleVerdict, 'rule'>;
+}

@@ -1,0 +1,13 @@
+import type { Rule } from '../rule.ts';
+
+/** A job that was given back is left alone for a while, so that it does not swing between both sides. */
+export const backOff: Rule = {
+  name: 'back-off',
+  otherwise: 'wait',
+  judge({ lastReturnAt, now, policy }) {
+    const limit = `not given back within ${Math.round(policy.backOffMs / 60_000)} min`;
+    if (lastReturnAt === undefined) return { pass: true, measured: 'never given back', limit };
+    const ago = now - lastReturnAt;
+    return { pass: ago >= policy.backOffMs, measured: `given back ${Math.round(ago / 1000)} s ago`, limit };
+  },
+};

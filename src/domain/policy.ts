@@ -1,0 +1,59 @@
+import type { ClusterName } from './ids.ts';
+import type { Resources } from './resources.ts';
+
+/** LSF's backlog rule: so many jobs have been pending for so long. */
+export interface Threshold {
+  readonly pendingJobs: number;
+  readonly forMs: number;
+}
+
+/** What never bursts; each entry is one condition. */
+export type NeverRule =
+  | { readonly nodesAbove: number }
+  | { readonly account: string }
+  | { readonly partition: string };
+
+export interface Policy {
+  readonly thresholds: readonly Threshold[];
+  readonly never: readonly NeverRule[];
+  /** Bursts alive at once in this cluster. */
+  readonly maxBursts: number;
+  readonly maxTimeMs: number | undefined;
+  /** How long a job that was given back is left alone. */
+  readonly backOffMs: number;
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value: string;
+  readonly effect: 'NoSchedule' | 'NoExecute';
+}
+
+/** Instances that are launched alike. */
+export interface NodeGroup {
+  readonly name: string;
+  readonly launchTemplate: string;
+  readonly types: readonly string[];
+  readonly zones: readonly string[];
+  /** vCPU per Slurm CPU: 2 where a Slurm CPU is a core; a small fraction in the lab. */
+  readonly vcpuPerCpu: number;
+  /** What a node keeps for itself (kubelet, system, DaemonSets). */
+  readonly overhead: Resources;
+  readonly capacityType: 'spot' | 'on-demand';
+  readonly max: number;
+  readonly idleMs: number;
+  readonly launchTimeoutMs: number;
+  readonly joinTimeoutMs: number;
+  readonly taint: Taint;
+}
+
+/** One Slurm cluster as the engine works on it. */
+export interface ClusterSetup {
+  readonly name: ClusterName;
+  readonly watch: readonly string[];
+  readonly explicit: string | undefined;
+  readonly waitPartition: string;
+  readonly burstPartition: string;
+  readonly mode: 'observe' | 'approve' | 'auto';
+  readonly pollMs: number;
+}

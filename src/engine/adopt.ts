@@ -1,0 +1,44 @@
+import type { Burst } from '../domain/burst.ts';
+import { grantedStates } from '../domain/burst.ts';
+import type { Job, JobDetail } from '../domain/job.ts';
+
+/**
+ * A job in the burst or wait partition that no live burst explains. It was ours if an earlier burst of the same job is on
+ * record: then it is taken on again. Whatever was put there by hand never was.
+ */
+export type Orphan =
+  | { readonly kind: 'next_attempt'; readonly before: Burst }
+  | { readonly kind: 'same_attempt'; readonly before: Burst }
+  | { readonly kind: 'ran_already'; readonly before: Burst }
+  | { readonly kind: 'never_ours' };
+
+/** `earlier`: bursts of that job id, newest first. A reused job id has another submit time and no higher restart count. */
+export function explain(job: JobDetail, earlier: readonly Burst[]): Orphan {
+  for (const before of earlier) {
+    if (before.uid !== job.uid) continue;
+    if (before.submitAt === job.submitAt && before.restarts === job.restarts) {
+      const ran =
+        before.grant !== undefined || (grantedStates.has(before.state) && before.startedAt !== undefined);
+      return { kind: ran ? 'ran_already' : 'same_attempt', before };
+    }
+    if (job.restarts > before.restarts && job.submitAt >= before.submitAt)
+      return { kind: 'next_attempt', before };
+  }
+  return { kind: 'never_ours' };
+}
+
+/** Lines of the queue that may be orphans. */
+export function strays(
+  jobs: readonly Job[],
+  partitions: readonly string[],
+  live: readonly Burst[],
+): readonly Job[] {
+  const known = new Set(live.flatMap((b) => [b.ref as string, `${b.jobId}`]));
+  return jobs.filter(
+    (j) =>
+      partitions.includes(j.partition) &&
+      (j.state === 'PENDING' || j.state === 'RUNNING') &&
+      !known.has(j.ref) &&
+      !known.has(`${j.id}`),
+  );
+}

@@ -1,0 +1,345 @@
+import type { BurstContext } from '../burst/context.ts';
+import { steps } from '../burst/steps.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
+import type { Burst } from '../domain/burst.ts';
+import type { Decision } from '../domain/decision.ts';
+import { faultOf } from '../domain/fault.ts';
+import { type BurstId, type InstanceId, type Instant, instant, type Uuid } from '../domain/ids.ts';
+import type { CloudInstance, Instance } from '../domain/instance.ts';
+import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
+import type { Next } from '../domain/next.ts';
+import type { Seen } from '../domain/seen.ts';
+import type { InstanceContext } from '../instance/context.ts';
+import { instanceSteps } from '../instance/steps.ts';
+import type { StandinView } from '../stream/streams.ts';
+import { explain } from './adopt.ts';
+import type { ClusterSettings, Ports, Settings } from './context.ts';
+import { adopt, turn } from './cycle.ts';
+import { judge } from './judge.ts';
+import { planAll } from './planner.ts';
+
+/** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
+const stepsInARow = 60;
+const factsMs = 10 * 60_000;
+
+/** One cluster in one gateway process: it leads or it waits, looks, decides, and steps its bursts and instances. */
+export class ClusterEngine {
+  readonly settings: ClusterSettings;
+  /** What the last look at the queue saw. */
+  snapshot: Snapshot | undefined;
+  cloudSeen: Seen<readonly CloudInstance[]> | undefined;
+  offered: readonly OfferedGroup[] = [];
+  /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
+  readonly examined = new Map<string, { until: Instant; because: Decision }>();
+  readonly ports: Ports;
+  readonly generation: Uuid;
+  readonly #settings: Settings;
+  #epoch = 0;
+  #leadsUntil: Instant = instant(0);
+  #facts: { at: Instant; value: ClusterFacts } | undefined;
+  #planning: Promise<void> | undefined;
+  #planAgain = false;
+  #stopped = false;
+  #busy = new Set<Promise<unknown>>();
+  #timers = new Map<string, { cancel(): void }>();
+  #turnSoon = false;
+
+  constructor(settings: ClusterSettings, ports: Ports, process: Settings, generation: Uuid) {
+    this.settings = settings;
+    this.ports = ports;
+    this.#settings = process;
+    this.generation = generation;
+  }
+
+  get name() {
+    return this.settings.setup.name;
+  }
+
+  get leads(): boolean {
+    return !this.#stopped && this.ports.clock.now() < this.#leadsUntil;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  start(): void {
+    this.#loop('lease', () => this.#lease(), this.#settings.leaseMs / 3);
+    this.#loop('turn', () => this.#turn(), this.settings.setup.pollMs);
+    this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
+    this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
+  }
+
+  /** Ends the loops, waits for what is under way, gives the lease up. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const t of this.#timers.values()) t.cancel();
+    await Promise.allSettled([...this.#busy]);
+    if (this.#epoch > 0)
+      await this.ports.store.releaseLease(this.name, this.#settings.holder).catch(() => undefined);
+  }
+
+  #loop(name: string, work: () => Promise<void>, everyMs: number): void {
+    const again = (ms: number): void => {
+      if (this.#stopped) return;
+      this.#timers.set(name, this.ports.scheduler.after(ms, go));
+    };
+    const go = (): void => {
+      const run = work()
+        .catch((e: unknown) => this.#complain(`${name}: ${message(e)}`, e))
+        .finally(() => {
+          this.#busy.delete(run);
+          again(everyMs);
+        });
+      this.#busy.add(run);
+    };
+    go();
+  }
+
+  async #lease(): Promise<void> {
+    const asked = this.ports.clock.now();
+    const lease = await this.ports.store.lease(this.name, this.#settings.holder, this.#settings.leaseMs);
+    if (lease === undefined) {
+      if (this.leads)
+        this.ports.log({ level: 'warn', text: 'another gateway leads now', cluster: this.name });
+      this.#leadsUntil = instant(0);
+      return;
+    }
+    const first = !this.leads;
+    this.#epoch = lease.epoch;
+    // By this process's own clock and counted from before the question, so a pause cannot stretch it.
+    this.#leadsUntil = instant(asked + (this.#settings.leaseMs * 2) / 3);
+    if (!first) return;
+    this.ports.log({
+      level: 'info',
+      text: `leads cluster ${this.name}, epoch ${lease.epoch}`,
+      cluster: this.name,
+    });
+    await this.sweep();
+    await this.#listCloud();
+    await this.#turn();
+  }
+
+  async #turn(): Promise<void> {
+    if (!this.leads || this.#turnSoon) return;
+    this.#turnSoon = true;
+    try {
+      await this.#offer();
+      await turn(this);
+    } finally {
+      this.#turnSoon = false;
+    }
+  }
+
+  async #offer(): Promise<void> {
+    const groups = this.settings.groups;
+    if (this.offered.length === groups.length) return;
+    const offered: OfferedGroup[] = [];
+    for (const group of groups) offered.push({ group, types: await this.ports.cloud.types(group.types) });
+    this.offered = offered;
+  }
+
+  async #listCloud(): Promise<void> {
+    if (!this.leads) return;
+    const before = this.cloudSeen;
+    const seen = await this.list().catch(() => undefined);
+    if (seen === undefined) return;
+    for (const i of seen) {
+      const was = before?.ok === true ? before.value.find((b) => b.id === i.id) : undefined;
+      if (was?.state === i.state) continue;
+      const ours = (await this.ports.store.liveInstances(this.name)).find((l) => l.cloudId === i.id);
+      if (ours !== undefined) await this.ports.wake.wake(ours.id);
+    }
+    await this.#collect(seen);
+  }
+
+  /** What no row explains was launched by a gateway that died before it could write the answer, or by an older store. */
+  async #collect(seen: readonly CloudInstance[]): Promise<void> {
+    const known = await this.ports.store.liveInstances(this.name);
+    const at = this.ports.clock.now();
+    for (const i of seen) {
+      if (i.state === 'terminated' || i.state === 'shutting-down') continue;
+      if (known.some((k) => k.cloudId === i.id || (i.token !== undefined && k.token === i.token))) continue;
+      if (at - i.launchedAt < 60_000) continue;
+      this.ports.log({
+        level: 'warn',
+        text: `terminates instance ${i.id}, which no record explains`,
+        cluster: this.name,
+      });
+      await this.ports.cloud
+        .terminate(i.id)
+        .catch((e: unknown) => this.#complain(`terminate ${i.id}: ${message(e)}`, e));
+    }
+  }
+
+  async list(): Promise<readonly CloudInstance[]> {
+    const at = this.ports.clock.now();
+    try {
+      const value = await this.ports.cloud.list();
+      this.cloudSeen = { at, ok: true, value };
+      return value;
+    } catch (e) {
+      this.cloudSeen = { at, ok: false, fault: faultOf(e) ?? 'transient', text: message(e) };
+      throw e;
+    }
+  }
+
+  /** From store to world: everything unfinished is looked at, so that a lost wake costs delay only. */
+  async sweep(): Promise<void> {
+    if (!this.leads) return;
+    for (const b of await this.ports.store.liveBursts(this.name)) await this.ports.wake.wake(b.id);
+    for (const i of await this.ports.store.liveInstances(this.name)) await this.ports.wake.wake(i.id);
+    for (const s of this.ports.streams.standins())
+      if (s.cluster === this.name && s.link === 'up') this.standin(s);
+    this.replan();
+  }
+
+  replan(): void {
+    if (this.#planning !== undefined) {
+      this.#planAgain = true;
+      return;
+    }
+    if (!this.leads) return;
+    this.#planning = planAll({
+      ports: this.ports,
+      setup: this.settings.setup,
+      offered: this.offered,
+      generation: this.generation,
+      epoch: this.#epoch,
+    })
+      .catch((e: unknown) => this.#complain(`plan: ${message(e)}`, e))
+      .finally(() => {
+        this.#planning = undefined;
+        if (!this.#planAgain) return;
+        this.#planAgain = false;
+        this.replan();
+      });
+  }
+
+  /** A stand-in called, or is still waiting: its burst is woken, or it is judged where there is none. */
+  standin(view: StandinView): void {
+    if (!this.leads) return;
+    const run = judge(this, view)
+      .catch((e: unknown) => {
+        this.ports.streams.wait(view.key, 'the gateway cannot look at the job just now');
+        this.#complain(`stand-in of job ${view.peer.jobId}: ${message(e)}`, e);
+      })
+      .finally(() => this.#busy.delete(run));
+    this.#busy.add(run);
+  }
+
+  adopt(job: JobDetail, before: Burst): Promise<void> {
+    return adopt(this, job, before);
+  }
+
+  async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void> {
+    const orphan = explain(job, earlier);
+    if (orphan.kind === 'next_attempt' || orphan.kind === 'same_attempt')
+      await this.adopt(job, orphan.before);
+  }
+
+  async stepBurst(burst: Burst): Promise<Next> {
+    const ctx = this.burstContext();
+    return this.#steps(
+      burst.id,
+      () => this.ports.store.burst(burst.id),
+      (b) => steps[b.state](ctx, b),
+    );
+  }
+
+  async stepInstance(instance: Instance): Promise<Next> {
+    const ctx = this.#instanceContext();
+    return this.#steps(
+      instance.id,
+      () => this.ports.store.instance(instance.id),
+      (i) => instanceSteps[i.state](ctx, i),
+    );
+  }
+
+  async #steps<T>(
+    id: BurstId | InstanceId,
+    load: () => Promise<T | undefined>,
+    step: (row: T) => Promise<Next>,
+  ): Promise<Next> {
+    for (let i = 0; i < stepsInARow; i++) {
+      if (!this.leads) return { again: 'never' };
+      const row = await load();
+      if (row === undefined) return { again: 'never' };
+      const next = await step(row);
+      if (next.again !== 'now') return next;
+    }
+    this.ports.log({ level: 'error', text: `${id} did ${stepsInARow} steps in a row`, cluster: this.name });
+    return { again: 'after', ms: 5_000 };
+  }
+
+  burstContext(): BurstContext {
+    const { ports, settings } = this;
+    return {
+      setup: settings.setup,
+      slurm: settings.slurm,
+      kubernetes: ports.kubernetes,
+      store: ports.store,
+      streams: ports.streams,
+      clock: ports.clock,
+      entropy: ports.entropy,
+      pods: settings.pods,
+      generation: this.generation,
+      epoch: () => this.#epoch,
+      facts: () => this.facts(),
+      group: (name) => settings.groups.find((g) => g.name === name),
+      hint: (burst) => this.#hint(burst),
+      replan: () => this.replan(),
+      wake: (id) => void ports.wake.wake(id).catch(() => undefined),
+      log: (line) => ports.log({ ...line, cluster: this.name }),
+    };
+  }
+
+  #instanceContext(): InstanceContext {
+    const { ports, settings } = this;
+    return {
+      cloud: ports.cloud,
+      kubernetes: ports.kubernetes,
+      store: ports.store,
+      clock: ports.clock,
+      entropy: ports.entropy,
+      generation: this.generation,
+      epoch: () => this.#epoch,
+      group: (name) => settings.groups.find((g) => g.name === name),
+      listed: () => this.cloudSeen,
+      list: () => this.list(),
+      replan: () => this.replan(),
+      wake: (id) => void ports.wake.wake(id).catch(() => undefined),
+      log: (line) => ports.log({ ...line, cluster: this.name }),
+    };
+  }
+
+  #hint(burst: Burst): string {
+    const { snapshot } = this;
+    if (snapshot === undefined || snapshot.at <= burst.enteredAt) return 'RUNNING';
+    const line = snapshot.jobs.find((j) => j.id === burst.jobId || j.ref === burst.ref);
+    if (line === undefined) return 'ABSENT';
+    return line.restarts === burst.restarts ? line.state : 'REQUEUED';
+  }
+
+  async facts(): Promise<ClusterFacts> {
+    const at = this.ports.clock.now();
+    if (this.#facts === undefined || at - this.#facts.at > factsMs)
+      this.#facts = { at, value: await this.settings.slurm.facts() };
+    return this.#facts.value;
+  }
+
+  #complain(text: string, e: unknown): void {
+    // A port's fault is the world's; anything else is ours and keeps its stack.
+    const known = faultOf(e) !== undefined;
+    this.ports.log({
+      level: known ? 'warn' : 'error',
+      text,
+      cluster: this.name,
+      ...(known ? {} : { stack: (e as Error).stack }),
+    });
+  }
+}
+
+function message(e: unknown): string {
+  return e instanceof Error ? e.message : String(e);
+}

@@ -1,0 +1,211 @@
+import { decideBacklog } from '../decide/backlog.ts';
+import { inWords } from '../decide/decide.ts';
+import type { Burst } from '../domain/burst.ts';
+import { type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
+import { PortError } from '../domain/fault.ts';
+import { type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
+import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
+import type { Write } from '../ports.ts';
+import { strays } from './adopt.ts';
+import type { ClusterEngine } from './cluster.ts';
+import { burstOf, examine, receiptOf } from './propose.ts';
+
+/** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
+const examinedMs = 5 * 60_000;
+/** Given-back jobs within the back-off are read from the newest so many bursts. */
+const recentBursts = 2_000;
+const receiptsAtOnce = 200;
+
+/**
+ * One turn of one cluster. Ideally: look once, decide for every pending job, write every decision, begin every burst. Departures: an
+ * unchanged decision is counted beside the chain instead of written; a job that the full look found wanting is not asked about again
+ * for five minutes; of an array only the first tasks are looked at.
+ */
+export async function turn(engine: ClusterEngine): Promise<void> {
+  const { ports, settings } = engine;
+  const snapshot = await settings.slurm.snapshot();
+  engine.snapshot = snapshot;
+  const live = await ports.store.liveBursts(engine.name);
+  await wakeChanged(engine, live);
+  if (settings.setup.mode !== 'observe') await adoptStrays(engine, snapshot, live);
+
+  const at = ports.clock.now();
+  const decided = decideBacklog({
+    snapshot,
+    now: at,
+    setup: settings.setup,
+    policy: settings.policy,
+    groups: engine.offered,
+    live: new Set(live.map((b) => b.ref)),
+    liveBursts: live.length,
+    lastReturnAt: await lastReturns(engine, at),
+  });
+  const last = new Map<string, Receipt>();
+  for (const r of await ports.store.lastDecisions(
+    engine.name,
+    decided.map((d) => d.job.ref),
+  ))
+    last.set(r.ref, r);
+  const fresh: Receipt[] = [];
+  const again: Uuid[] = [];
+  const note = (job: Job, decision: Decision): void => {
+    const before = last.get(job.ref);
+    if (
+      before !== undefined &&
+      before.attempt === receiptFor(engine, job, decision, snapshot, at).attempt &&
+      sameDecision(before.decision, decision)
+    )
+      again.push(before.id);
+    else fresh.push(receiptFor(engine, job, decision, snapshot, at));
+  };
+  for (const { job, decision } of decided) {
+    if (decision.verdict !== 'burst' || settings.setup.mode === 'observe') {
+      note(job, decision);
+      continue;
+    }
+    const refused = await begin(engine, job, decision, snapshot);
+    if (refused !== undefined) note(job, refused);
+  }
+  for (let i = 0; i < fresh.length; i += receiptsAtOnce)
+    await ports.store.commit(
+      ports.entropy.uuid(),
+      engine.name,
+      engine.epoch,
+      fresh.slice(i, i + receiptsAtOnce).map((receipt): Write => ({ kind: 'receipt', receipt })),
+    );
+  if (again.length > 0) await ports.store.seenAgain(again, at);
+}
+
+function receiptFor(
+  engine: ClusterEngine,
+  job: Job,
+  decision: Decision,
+  snapshot: Snapshot,
+  at: Instant,
+): Receipt {
+  const { setup } = engine.settings;
+  return receiptOf(
+    engine.ports.entropy.uuid(),
+    setup,
+    job,
+    jobKey(setup.name, job.ref, job.submitAt),
+    decision,
+    snapshot.at,
+    at,
+    undefined,
+  );
+}
+
+/** Reads the job in full and begins its burst; answers the decision that stands instead if it may not. */
+async function begin(
+  engine: ClusterEngine,
+  line: Job,
+  decision: Decision,
+  snapshot: Snapshot,
+): Promise<Decision | undefined> {
+  const { ports, settings } = engine;
+  const at = ports.clock.now();
+  const memo = `${line.ref}@${line.submitAt}/${line.cpus}/${line.partition}`;
+  const known = engine.examined.get(memo);
+  if (known !== undefined && known.until > at) return known.because;
+  const job = await settings.slurm.job(line.ref);
+  // Started or ended since the look at the queue; the next look says what it is now.
+  if (job === undefined || job.state !== 'PENDING') return undefined;
+  const offered = engine.offered.find((o) => o.group.name === decision.group);
+  const tenant = await ports.kubernetes.tenant(job.uid);
+  const claims = settings.pods.mounts.map((m) => m.claim);
+  const full = examine(decision, job, tenant, offered, snapshot, claims);
+  if (full.needs === undefined || full.decision.group === undefined) {
+    engine.examined.set(memo, { until: instant(at + examinedMs), because: full.decision });
+    return full.decision;
+  }
+  const receipt = receiptFor(engine, job, full.decision, snapshot, at);
+  const burst = burstOf({
+    id: ports.entropy.uuid(),
+    setup: settings.setup,
+    job,
+    origin: 'decision',
+    group: full.decision.group,
+    needs: full.needs,
+    receipt: receipt.id,
+    at,
+    before: undefined,
+  });
+  const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
+    { kind: 'receipt', receipt: { ...receipt, burst: burst.id, text: inWords(full.decision) } },
+    { kind: 'burst', burst, why: inWords(full.decision) },
+  ]);
+  if (written === 'ok') {
+    ports.log({
+      level: 'info',
+      text: inWords(full.decision),
+      job: job.ref,
+      burst: burst.id,
+      cluster: engine.name,
+    });
+    await ports.wake.wake(burst.id);
+  }
+  return undefined;
+}
+
+/** Bursts whose job the queue shows in another state than the burst believes. */
+async function wakeChanged(engine: ClusterEngine, live: readonly Burst[]): Promise<void> {
+  const ctx = engine.burstContext();
+  for (const b of live) {
+    const hint = ctx.hint(b);
+    const runs = b.state === 'running' || b.state === 'draining' || b.state === 'granted';
+    if (runs ? hint !== 'RUNNING' : hint !== 'PENDING') await engine.ports.wake.wake(b.id);
+  }
+}
+
+/** From world to store: jobs in our partitions that no live burst explains. */
+async function adoptStrays(engine: ClusterEngine, snapshot: Snapshot, live: readonly Burst[]): Promise<void> {
+  const { setup, slurm } = engine.settings;
+  for (const line of strays(snapshot.jobs, [setup.burstPartition, setup.waitPartition], live)) {
+    const earlier = [
+      ...(await engine.ports.store.burstsOfJob(engine.name, line.ref)),
+      ...(await engine.ports.store.burstsOfJob(engine.name, line.id)),
+    ];
+    if (earlier.length === 0) continue;
+    const job = await slurm.job(line.ref);
+    if (job !== undefined) await engine.adoptIfOurs(job, earlier);
+  }
+}
+
+async function lastReturns(engine: ClusterEngine, at: Instant): Promise<Map<JobRef, Instant>> {
+  const returns = new Map<JobRef, Instant>();
+  const ended = await engine.ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
+  for (const b of ended) {
+    if (b.state !== 'returned' || at - b.enteredAt > engine.settings.policy.backOffMs) continue;
+    if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
+  }
+  return returns;
+}
+
+/** A burst for a job that is in our partitions already: the next attempt after a requeue, or one that came back to us. */
+export async function adopt(engine: ClusterEngine, job: JobDetail, before: Burst): Promise<void> {
+  const { ports, settings } = engine;
+  if (settings.setup.mode !== 'auto') throw new PortError('refused', 'engine.adopt', 'mode is not auto');
+  const origin = job.restarts > before.restarts ? 'requeue' : 'adopted';
+  const burst = burstOf({
+    id: ports.entropy.uuid(),
+    setup: settings.setup,
+    job,
+    origin,
+    group: before.group,
+    needs: before.needs,
+    receipt: before.receipt,
+    at: ports.clock.now(),
+    before,
+  });
+  const why =
+    origin === 'requeue'
+      ? `run ${job.restarts}, after Slurm requeued the job`
+      : 'came back to the burst partition';
+  const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
+    { kind: 'burst', burst, why },
+  ]);
+  if (written !== 'ok') return;
+  ports.log({ level: 'info', text: why, job: job.ref, burst: burst.id, cluster: engine.name });
+  await ports.wake.wake(burst.id);
+}

@@ -1,0 +1,182 @@
+import type { Burst } from '../domain/burst.ts';
+import { faultOf } from '../domain/fault.ts';
+import { burstId, type ClusterName, type Instant, instanceId } from '../domain/ids.ts';
+import type { KubernetesEvent, WakeId, Watch } from '../ports.ts';
+import type { StreamEvent } from '../stream/streams.ts';
+import { ClusterEngine } from './cluster.ts';
+import type { ClusterSettings, Ports, Settings } from './context.ts';
+
+/** One thing that the gateway needs, and how it is doing. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly text: string;
+  readonly at: Instant | undefined;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: readonly Check[];
+  /** Bursts and instances that are not as they should be, with the reason; they do not make the gateway unready. */
+  readonly troubles: readonly {
+    readonly subject: string;
+    readonly job: string | undefined;
+    readonly since: Instant;
+    readonly text: string;
+  }[];
+}
+
+/** What a port's last calls said, kept by the decorators around the ports. */
+export interface PortHealth {
+  check(port: string): Check;
+}
+
+/** A list-watch that has not heard from the API server for this long is not sight. */
+const staleWatchMs = 90_000;
+
+/** One gateway process: its clusters, the wakes, the watches and the streams, started and stopped as one. */
+export class Gateway {
+  readonly clusters: readonly ClusterEngine[];
+  readonly #ports: Ports;
+  readonly #health: PortHealth;
+  #watch: Watch | undefined;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+
+  private constructor(clusters: readonly ClusterEngine[], ports: Ports, health: PortHealth) {
+    this.clusters = clusters;
+    this.#ports = ports;
+    this.#health = health;
+  }
+
+  /** The store must answer; everything else may be away and is waited for. */
+  static async create(
+    clusters: readonly ClusterSettings[],
+    ports: Ports,
+    settings: Settings,
+    health: PortHealth,
+  ): Promise<Gateway> {
+    const generation = await ports.store.generation();
+    return new Gateway(
+      clusters.map((c) => new ClusterEngine(c, ports, settings, generation)),
+      ports,
+      health,
+    );
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'new') return;
+    this.#state = 'running';
+    await this.#ports.wake.start((id) => this.#handle(id));
+    this.#watch = this.#ports.kubernetes.watch((e) => this.#onKubernetes(e));
+    for (const c of this.clusters) c.start();
+  }
+
+  /** Effects under way are finished, streams cut (stand-ins and keepers wait for the next gateway), leases given up. */
+  async stop(): Promise<void> {
+    if (this.#state !== 'running') return;
+    this.#state = 'stopped';
+    await this.#ports.wake.close().catch(() => undefined);
+    await Promise.all(this.clusters.map((c) => c.stop()));
+    await this.#watch?.close();
+    await this.#ports.streams.close();
+  }
+
+  async #handle(id: WakeId): Promise<void> {
+    const { store, wake } = this.#ports;
+    const burst = await store.burst(burstId(id));
+    const instance = burst === undefined ? await store.instance(instanceId(id)) : undefined;
+    const row = burst ?? instance;
+    const engine = this.clusters.find((c) => c.name === row?.cluster);
+    if (engine === undefined || row === undefined) return;
+    try {
+      const next =
+        burst !== undefined
+          ? await engine.stepBurst(burst)
+          : instance !== undefined
+            ? await engine.stepInstance(instance)
+            : undefined;
+      if (next?.again === 'after') await wake.wake(id, next.ms);
+    } catch (e) {
+      const fault = faultOf(e);
+      this.#ports.log({
+        level: fault === undefined ? 'error' : 'warn',
+        text: `${burst === undefined ? 'instance' : 'burst'} ${id} in ${row.state}: ${e instanceof Error ? e.message : String(e)}`,
+        fault,
+        cluster: row.cluster,
+        ...(fault === undefined && e instanceof Error ? { stack: e.stack } : {}),
+      });
+      await wake.wake(id, fault === 'throttled' ? 5_000 : fault === 'conflict' ? 100 : 2_000);
+    }
+  }
+
+  #onKubernetes(event: KubernetesEvent): void {
+    const { wake, store } = this.#ports;
+    const quietly = (work: Promise<unknown>): void => void work.catch(() => undefined);
+    if (event.kind === 'pod') {
+      if (event.pod.burst !== undefined) quietly(wake.wake(event.pod.burst));
+      return;
+    }
+    for (const c of this.clusters)
+      quietly(
+        store.liveInstances(c.name).then(async (live) => {
+          for (const i of live)
+            if (
+              i.node === event.node.name ||
+              (i.cloudId !== undefined && event.node.providerId.endsWith(`/${i.cloudId}`))
+            )
+              await wake.wake(i.id);
+        }),
+      );
+  }
+
+  /** Given to the streams when they are made. */
+  onStream(event: StreamEvent): void {
+    if (event.kind === 'keeper') {
+      void this.#ports.wake.wake(event.burst).catch(() => undefined);
+      return;
+    }
+    this.clusters.find((c) => c.name === event.view.cluster)?.standin(event.view);
+  }
+
+  /** A cluster name on leg A that is not configured is not ours. */
+  knows(cluster: ClusterName): boolean {
+    return this.clusters.some((c) => c.name === cluster);
+  }
+
+  epochOf(cluster: ClusterName): number {
+    return this.clusters.find((c) => c.name === cluster)?.epoch ?? 0;
+  }
+
+  async readiness(): Promise<Readiness> {
+    const checks: Check[] = [this.#health.check('store'), this.#health.check('wake')];
+    for (const c of this.clusters) checks.push(this.#health.check(`slurm/${c.name}`));
+    checks.push(this.#health.check('cloud'), this.#health.check('kubernetes'));
+    const at = this.#ports.clock.now();
+    for (const s of this.#watch?.sight() ?? []) {
+      const stale = at - s.at > staleWatchMs;
+      checks.push({
+        name: `kubernetes watch: ${s.what}`,
+        ok: s.fault === undefined && !stale,
+        text: s.fault ?? (stale ? 'silent for too long' : 'ok'),
+        at: s.at,
+      });
+    }
+    const troubles: Readiness['troubles'][number][] = [];
+    try {
+      for (const c of this.clusters) {
+        for (const b of await this.#ports.store.liveBursts(c.name))
+          if (b.trouble !== undefined) troubles.push({ subject: b.id, job: b.ref, ...b.trouble });
+        for (const i of await this.#ports.store.liveInstances(c.name))
+          if (i.trouble !== undefined)
+            troubles.push({ subject: i.cloudId ?? i.id, job: undefined, ...i.trouble });
+      }
+    } catch {
+      // The store's own check says it.
+    }
+    return { ready: this.#state === 'running' && checks.every((c) => c.ok), checks, troubles };
+  }
+
+  bursts(limit: number, live?: boolean): Promise<readonly Burst[]> {
+    return this.#ports.store.bursts({ limit, ...(live === undefined ? {} : { live }) });
+  }
+}

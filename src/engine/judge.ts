@@ -1,0 +1,70 @@
+import { jobRef } from '../domain/ids.ts';
+import type { StandinView } from '../stream/streams.ts';
+import { explain } from './adopt.ts';
+import type { ClusterEngine } from './cluster.ts';
+
+/**
+ * A stand-in called. Its burst is woken; without one, the job was ours before (it waits and is taken on again) or never was: then it
+ * fails closed, with a line for its owner. While anything is unknown it waits.
+ */
+export async function judge(engine: ClusterEngine, view: StandinView): Promise<void> {
+  const { store, streams, wake } = engine.ports;
+  const { jobId, uid } = view.peer;
+  if (view.coupled !== undefined) {
+    await wake.wake(view.coupled);
+    return;
+  }
+  const live = await store.liveBursts(engine.name);
+  const direct = live.find((b) => b.jobId === jobId && b.uid === uid);
+  if (direct !== undefined) {
+    if (direct.restarts !== view.open.restart)
+      streams.wait(view.key, 'the run before this one is being ended');
+    await wake.wake(direct.id);
+    return;
+  }
+  const job = await engine.settings.slurm.job(jobRef(`${jobId}`));
+  if (job === undefined) {
+    streams.wait(view.key, 'Slurm does not show the job just now');
+    return;
+  }
+  if (job.uid !== uid) {
+    streams.refuse(view.key, `spillway: job ${jobId} belongs to another user; nothing was run`, 1);
+    return;
+  }
+  // An array task gets a job id of its own when it is moved, so its burst may know it by its ref only.
+  const byRef = live.find((b) => b.ref === job.ref && b.uid === uid);
+  if (byRef !== undefined) {
+    await wake.wake(byRef.id);
+    return;
+  }
+  const orphan = explain(job, [
+    ...(await store.burstsOfJob(engine.name, job.ref)),
+    ...(await store.burstsOfJob(engine.name, job.id)),
+  ]);
+  switch (orphan.kind) {
+    case 'next_attempt':
+    case 'same_attempt':
+      streams.wait(view.key, 'capacity for this run is being prepared');
+      await engine.adopt(job, orphan.before);
+      return;
+    case 'ran_already':
+      streams.refuse(
+        view.key,
+        `spillway: run ${job.restarts} of job ${jobId} has ended already; it is not run twice`,
+        1,
+      );
+      return;
+    case 'never_ours': {
+      const how =
+        engine.settings.setup.explicit === undefined
+          ? 'your usual partition'
+          : `-p ${engine.settings.setup.explicit}`;
+      streams.refuse(
+        view.key,
+        `spillway: nothing was run: job ${jobId} was not moved to partition ${job.partition} by Spillway; submit with ${how} instead`,
+        1,
+      );
+      return;
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { savedOf } from '../burst/claim.ts';
+import { inWords } from '../decide/decide.ts';
+import { fittingTypes } from '../decide/plan.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
+import type { Burst } from '../domain/burst.ts';
+import type { Decision, Receipt, RuleVerdict } from '../domain/decision.ts';
+import {
+  attemptKey,
+  type BurstId,
+  burstId,
+  type Instant,
+  type JobKey,
+  jobKey,
+  type Uuid,
+} from '../domain/ids.ts';
+import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
+import type { Tenant } from '../domain/kube.ts';
+import type { ClusterSetup } from '../domain/policy.ts';
+import { plus } from '../domain/resources.ts';
+import { keeperNeeds, needsOf } from '../translate/index.ts';
+
+/** The decision on a line of the queue, looked at again with the job in full: identity and exact size. */
+export function examine(
+  decision: Decision,
+  job: JobDetail,
+  tenant: Tenant | undefined,
+  offered: OfferedGroup | undefined,
+  snapshot: Snapshot,
+  claims: readonly string[],
+): { readonly decision: Decision; readonly needs: Burst['needs'] | undefined } {
+  const because: RuleVerdict[] = [...decision.because];
+  const missing = tenant === undefined ? [] : claims.filter((c) => !tenant.claims.includes(c));
+  because.push({
+    rule: 'tenant',
+    pass:
+      tenant !== undefined && missing.length === 0 && tenant.uid === job.uid && tenant.gids.includes(job.gid),
+    measured:
+      tenant === undefined
+        ? `no namespace for uid ${job.uid}`
+        : missing.length > 0
+          ? `namespace ${tenant.namespace} has no claim ${missing.join(', ')}`
+          : `namespace ${tenant.namespace}, gid ${job.gid}`,
+    limit: "the user's namespace, set up by an admin, with the user's groups and claims",
+  });
+  const node = shapeOf(job, snapshot);
+  const needs =
+    offered === undefined
+      ? undefined
+      : needsOf({ job, nodes: 1, node, vcpuPerCpu: offered.group.vcpuPerCpu });
+  const fit =
+    offered === undefined || needs === undefined ? [] : fittingTypes(offered, plus(needs, keeperNeeds));
+  because.push({
+    rule: 'memory',
+    pass: fit.length > 0,
+    measured:
+      needs === undefined
+        ? 'no group'
+        : `${needs.cpuMillis} m vCPU, ${Math.ceil(needs.memoryBytes / 1048576)} MiB`,
+    limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
+  });
+  if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
+  return { decision: { verdict: 'never', because, group: undefined }, needs: undefined };
+}
+
+/** The on-prem node that the job would have had: an exclusive job and `--mem=0` mean all of one. */
+export function shapeOf(
+  job: Pick<Job, 'partition'>,
+  snapshot: Snapshot,
+): { cpus: number; memoryMib: number } {
+  const names = job.partition.split(',');
+  const nodes = snapshot.nodes.filter((n) => n.partitions.some((p) => names.includes(p)));
+  return {
+    cpus: nodes.length === 0 ? 1 : Math.min(...nodes.map((n) => n.cpus)),
+    memoryMib: nodes.length === 0 ? 1024 : Math.min(...nodes.map((n) => n.memoryMib)),
+  };
+}
+
+export function receiptOf(
+  id: Uuid,
+  setup: ClusterSetup,
+  job: Job,
+  key: JobKey,
+  decision: Decision,
+  snapshotAt: Instant | undefined,
+  at: Instant,
+  burst: BurstId | undefined,
+): Receipt {
+  return {
+    id,
+    cluster: setup.name,
+    job: key,
+    attempt: attemptKey(key, job.restarts),
+    ref: job.ref,
+    user: job.user,
+    burst,
+    at,
+    snapshotAt,
+    kind: 'decision',
+    decision,
+    text: inWords(decision),
+  };
+}
+
+export interface NewBurst {
+  readonly id: Uuid;
+  readonly setup: ClusterSetup;
+  readonly job: JobDetail;
+  readonly origin: Burst['origin'];
+  readonly group: string;
+  readonly needs: Burst['needs'];
+  readonly receipt: Uuid | undefined;
+  readonly at: Instant;
+  /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
+  readonly before: Burst | undefined;
+}
+
+export function burstOf(n: NewBurst): Burst {
+  const first = n.before?.firstSubmitAt ?? n.job.submitAt;
+  const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
+  return {
+    id: burstId(n.id),
+    cluster: n.setup.name,
+    job: key,
+    attempt: attemptKey(key, n.job.restarts),
+    ref: n.job.ref,
+    jobId: n.job.id,
+    restarts: n.job.restarts,
+    submitAt: n.job.submitAt,
+    firstSubmitAt: first,
+    name: n.job.name,
+    user: n.job.user,
+    uid: n.job.uid,
+    gid: n.job.gid,
+    account: n.job.account,
+    origin: n.origin,
+    receipt: n.receipt,
+    state: 'proposed',
+    rev: 0,
+    createdAt: n.at,
+    enteredAt: n.at,
+    group: n.group,
+    needs: n.needs,
+    saved: n.before?.saved ?? savedOf(n.job),
+    instance: undefined,
+    pod: undefined,
+    claim: undefined,
+    grant: undefined,
+    startedAt: undefined,
+    endedAt: undefined,
+    exit: undefined,
+    usage: undefined,
+    dropped: 0,
+    cause: undefined,
+    trouble: undefined,
+    predecessor: n.before?.id,
+    killBy: undefined,
+  };
+}

@@ -1,0 +1,99 @@
+import { PortError } from '../domain/fault.ts';
+import type { BurstId, Instant, Uuid } from '../domain/ids.ts';
+import type { CloudInstance } from '../domain/instance.ts';
+import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
+import type { NodeGroup } from '../domain/policy.ts';
+import type { Seen } from '../domain/seen.ts';
+import type {
+  Clock,
+  CloudPort,
+  Entropy,
+  Intent,
+  KubernetesPort,
+  StorePort,
+  WakeId,
+  Write,
+} from '../ports.ts';
+
+export interface InstanceContext {
+  readonly cloud: CloudPort;
+  readonly kubernetes: KubernetesPort;
+  readonly store: StorePort;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly generation: Uuid;
+  epoch(): number;
+  group(name: string): NodeGroup | undefined;
+  /** The last list of the cloud, no older than a poll. */
+  listed(): Seen<readonly CloudInstance[]> | undefined;
+  /** Lists now. */
+  list(): Promise<readonly CloudInstance[]>;
+  replan(): void;
+  wake(id: WakeId): void;
+  log(line: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+    readonly text: string;
+    readonly [field: string]: unknown;
+  }): void;
+}
+
+export type InstancePatch = Partial<Omit<Instance, 'id' | 'cluster' | 'rev' | 'token' | 'spec'>>;
+
+/** As `burst/context.change`, for instances: undefined = somebody else was first. */
+export async function change(
+  ctx: InstanceContext,
+  instance: Instance,
+  patch: InstancePatch,
+  why: string,
+  extra: readonly Write[] = [],
+): Promise<Instance | undefined> {
+  const to: InstanceState = patch.state ?? instance.state;
+  if (to !== instance.state && !instanceMayGo(instance.state, to))
+    throw new PortError(
+      'invalid',
+      'instance.change',
+      `no way from ${instance.state} to ${to} (instance ${instance.id})`,
+    );
+  const at = ctx.clock.now();
+  const next: Instance = {
+    ...instance,
+    ...patch,
+    enteredAt: to === instance.state ? instance.enteredAt : at,
+  };
+  const answer = await ctx.store.commit(ctx.entropy.uuid(), instance.cluster, ctx.epoch(), [
+    { kind: 'instance', instance: next, why },
+    ...extra,
+  ]);
+  if (answer === 'conflict') return undefined;
+  if (to !== instance.state)
+    ctx.log({ level: 'info', text: why, instance: instance.id, from: instance.state, to });
+  return { ...next, rev: instance.rev + 1 };
+}
+
+export function intend(
+  ctx: InstanceContext,
+  instance: Instance,
+  effect: string,
+  spec: Readonly<Record<string, unknown>>,
+  deadline?: Instant,
+): Intent {
+  return {
+    id: ctx.entropy.uuid(),
+    subject: instance.id,
+    effect,
+    spec,
+    epoch: ctx.epoch(),
+    at: ctx.clock.now(),
+    deadline,
+  };
+}
+
+/** The live bursts bound to an instance. */
+export async function burstsOn(ctx: InstanceContext, instance: Instance): Promise<readonly BurstId[]> {
+  const live = await ctx.store.liveBursts(instance.cluster);
+  return live.filter((b) => b.instance === instance.id).map((b) => b.id);
+}
+
+export async function wakeBursts(ctx: InstanceContext, instance: Instance): Promise<void> {
+  for (const id of await burstsOn(ctx, instance)) ctx.wake(id);
+}

@@ -1,0 +1,59 @@
+import { faultOf } from '../domain/fault.ts';
+import type { Instance } from '../domain/instance.ts';
+import { after, type Next, never, now } from '../domain/next.ts';
+import { change, type InstanceContext, intend, wakeBursts } from './context.ts';
+
+/** intended → launched. The token was committed with the row, so a repeat after a crash or a lost answer finds the same instance. */
+export async function launch(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const intent = intend(ctx, instance, 'cloud.launch', { ...instance.spec, token: instance.token });
+  const held = await change(
+    ctx,
+    instance,
+    {},
+    `asks the cloud for one of ${instance.spec.types.join(', ')}`,
+    [{ kind: 'intent', intent }],
+  );
+  if (held === undefined) return now;
+  const answered = (answer: string) => ({
+    kind: 'answered' as const,
+    intent: intent.id,
+    answer,
+    at: ctx.clock.now(),
+  });
+  try {
+    const made = await ctx.cloud.launch(instance.spec, instance.token);
+    await change(
+      ctx,
+      held,
+      {
+        state: 'launched',
+        cloudId: made.id,
+        type: made.type,
+        zone: made.zone,
+        launchedAt: ctx.clock.now(),
+        trouble: undefined,
+      },
+      `the cloud launched ${made.id} (${made.type} in ${made.zone})`,
+      [answered(made.id)],
+    );
+    return after(1_000);
+  } catch (e) {
+    const fault = faultOf(e);
+    const text = (e as Error).message;
+    if (fault === 'no_capacity' || fault === 'refused' || fault === 'invalid') {
+      const why = fault === 'no_capacity' ? `no capacity: ${text}` : `the cloud refused the launch: ${text}`;
+      await change(ctx, held, { state: 'gone', endedAt: ctx.clock.now(), why }, why, [answered(fault)]);
+      await wakeBursts(ctx, held);
+      return never;
+    }
+    if (fault === undefined) throw e;
+    await change(
+      ctx,
+      held,
+      { trouble: { since: held.trouble?.since ?? ctx.clock.now(), text: `launch: ${text}` } },
+      `launch: ${text}`,
+      [answered(fault)],
+    );
+    return after(fault === 'throttled' ? 5_000 : 3_000);
+  }
+}

@@ -1,0 +1,107 @@
+import { faultOf, ignoring } from '../domain/fault.ts';
+import type { Instance } from '../domain/instance.ts';
+import { after, type Next, never, now } from '../domain/next.ts';
+import { burstsOn, change, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { cloudSaysGone, nodeOf } from './register.ts';
+
+/** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
+const absentMs = 10 * 60_000;
+
+/** ready: in use, or idle and then draining. A node that went silent is told, never acted on here. */
+export async function keep(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const over = await cloudSaysGone(ctx, instance);
+  if (over !== undefined) return over;
+  const group = ctx.group(instance.group);
+  const busy = (await burstsOn(ctx, instance)).length > 0;
+  if (busy) {
+    if (instance.idleSince !== undefined) await change(ctx, instance, { idleSince: undefined }, 'in use');
+    return silent(ctx, instance);
+  }
+  if (instance.idleSince === undefined) {
+    await change(ctx, instance, { idleSince: ctx.clock.now() }, 'idle');
+    return now;
+  }
+  const idle = ctx.clock.now() - instance.idleSince;
+  const limit = group?.idleMs ?? 0;
+  if (idle < limit) return after(Math.min(limit - idle + 50, 30_000));
+  // The plan binds bursts with this row's rev, so one that was bound in this moment makes the write below a conflict.
+  const why = `idle for ${Math.round(idle / 1000)} s`;
+  await change(ctx, instance, { state: 'draining', why }, why);
+  return now;
+}
+
+async function silent(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const node = await nodeOf(ctx, instance);
+  const text =
+    node === undefined
+      ? 'its node object is absent'
+      : node.ready === 'true'
+        ? undefined
+        : `its node ${node.name} is not Ready`;
+  if (text !== instance.trouble?.text) {
+    const trouble = text === undefined ? undefined : { since: ctx.clock.now(), text };
+    await change(ctx, instance, { trouble }, text ?? 'its node is Ready again');
+    await wakeBursts(ctx, instance);
+  }
+  return after(10_000);
+}
+
+/** draining → terminating: no pod of ours is left; the door is one-way. */
+export async function drain(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const over = await cloudSaysGone(ctx, instance);
+  if (over !== undefined) return over;
+  if (instance.node !== undefined) await ignoring('not_found', ctx.kubernetes.cordonNode(instance.node));
+  if ((await burstsOn(ctx, instance)).length > 0) return after(5_000);
+  const intent = intend(ctx, instance, 'cloud.terminate', { id: instance.cloudId });
+  await change(ctx, instance, { state: 'terminating' }, `terminates ${instance.cloudId}`, [
+    { kind: 'intent', intent },
+  ]);
+  return now;
+}
+
+/** never_joined → terminating, with what the bursts that waited for it are told already. */
+export async function giveUp(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const intent = intend(ctx, instance, 'cloud.terminate', { id: instance.cloudId });
+  await change(
+    ctx,
+    instance,
+    { state: 'terminating' },
+    `terminates ${instance.cloudId}, which never joined`,
+    [{ kind: 'intent', intent }],
+  );
+  return now;
+}
+
+/** terminating → gone: asked until the cloud itself says terminated; only then its Node object goes. */
+export async function terminate(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  if (instance.cloudId === undefined) {
+    await change(ctx, instance, { state: 'gone', endedAt: ctx.clock.now() }, 'it was never launched');
+    return now;
+  }
+  let unknown = false;
+  try {
+    await ctx.cloud.terminate(instance.cloudId);
+  } catch (e) {
+    if (faultOf(e) !== 'not_found') throw e;
+    unknown = true;
+  }
+  const seen = (await ctx.list()).find((i) => i.id === instance.cloudId);
+  const absent =
+    seen === undefined && unknown && ctx.clock.now() - (instance.launchedAt ?? instance.createdAt) > absentMs;
+  if (seen?.state !== 'terminated' && !absent) return after(1_000);
+  await change(
+    ctx,
+    instance,
+    { state: 'gone', endedAt: ctx.clock.now(), trouble: undefined },
+    instance.why ?? `${instance.cloudId} is terminated`,
+  );
+  await wakeBursts(ctx, instance);
+  return now;
+}
+
+/** gone: the Node object goes after its instance. */
+export async function bury(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const node = await nodeOf(ctx, instance);
+  if (node !== undefined) await ignoring('not_found', ctx.kubernetes.deleteNode(node.name));
+  return never;
+}
