@@ -47,7 +47,10 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
 
   async function list(): Promise<CloudInstance[]> {
     const found: CloudInstance[] = [];
-    const input = { Filters: [{ Name: `tag:${tag.cluster}`, Values: [config.cluster] }], MaxResults: 1000 };
+    const input = {
+      Filters: [{ Name: `tag:${tag.cluster}`, Values: [config.cluster] }],
+      MaxResults: config.pageSize ?? 1000,
+    };
     let next: { readonly NextToken?: string } | undefined = {};
     while (next !== undefined) {
       const command: DescribeInstancesCommand = new DescribeInstancesCommand({ ...input, ...next });

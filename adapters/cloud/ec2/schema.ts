@@ -20,6 +20,8 @@ export interface Ec2Config {
   readonly connectTimeoutMs?: number | undefined;
   /** Of one attempt, default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
+  /** Instances in one answer, 5 to 1000; default 1000. */
+  readonly pageSize?: number | undefined;
 }
 
 export const tag = {

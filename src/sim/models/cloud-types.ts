@@ -40,7 +40,10 @@ export interface CloudConfig {
   readonly requests: Rate;
   /** Instances launched, whatever the call: beyond it an override answers RequestLimitExceeded. */
   readonly launches: Rate;
-  /** A DescribeInstances answers with what was true up to this long ago. */
+  /**
+   * A new instance is out of every call's sight for up to this long, and a DescribeInstances tells states that are up
+   * to this old, each time another age: a state may seem to go back.
+   */
   readonly consistencyMs: number;
   /** The same while `slow-consistency` is on. */
   readonly slowConsistencyMs: number;
@@ -169,6 +172,8 @@ export interface Machine extends Offer {
   readonly reason: string;
   readonly tags: Tags;
   readonly neverJoins: boolean;
+  /** No call knows of it before. */
+  readonly inSightAfterMs: number;
   readonly spotNoticeAt: Instant | undefined;
 }
 

@@ -107,14 +107,15 @@ export class CloudModel {
     return answer;
   }
 
-  /** What is in sight now, in launch order: late by up to `consistencyMs`, each call by another amount. */
+  /** What is in sight, in launch order, each in a state that it has or had a moment ago. */
   describe(): Shown[] {
     const { consistencyMs, slowConsistencyMs } = this.config;
     const slow = this.on('slow-consistency') ? slowConsistencyMs : 0;
     const asOf = this.#now() - Math.max(slow, consistencyMs * this.#deps.entropy.random());
     return this.truth().flatMap((machine) => {
+      if (this.#now() < machine.launchedAt + Math.max(slow, machine.inSightAfterMs)) return [];
       const seen = machine.history.filter(({ at }) => at <= asOf).at(-1);
-      return seen === undefined ? [] : [{ ...machine, state: seen.state }];
+      return [{ ...machine, state: seen?.state ?? 'pending' }];
     });
   }
 
@@ -195,6 +196,13 @@ export class CloudModel {
     this.#rules.push({ match, ...rule });
   }
 
+  /** Ends every fault and every limit. */
+  heal(): void {
+    this.#faults.clear();
+    this.#rules.length = 0;
+    this.onChange();
+  }
+
   /** A spot instance gets its notice, and its end after it. */
   reclaim(id: string): void {
     const machine = this.#get(id);
@@ -266,6 +274,7 @@ export class CloudModel {
       reason: '',
       tags,
       neverJoins: this.on('never-joins'),
+      inSightAfterMs: this.config.consistencyMs * this.#deps.entropy.random(),
       spotNoticeAt: undefined,
     };
     this.#put(machine);

@@ -1,0 +1,192 @@
+/** The EC2 model on the wire, through the real adapter and the real SDK. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import { serveEc2 } from '../../lab/servers/ec2.ts';
+import { launchToken } from '../../src/domain/ids.ts';
+import type { CloudPort } from '../../src/ports.ts';
+import { Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
+import { cloudContract, expectFault } from './cloud.contract.ts';
+import { model, others, own, realTime, spec, types } from './cloud.harness.ts';
+
+const quick = {
+  consistencyMs: 30,
+  bootMs: [10, 40],
+  stopMs: [10, 40],
+  requests: { burst: 10_000, perSecond: 10_000 },
+} as const;
+
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+const config = (endpoint: string): Ec2Config => ({
+  cluster: own,
+  region: 'eu-sim-1',
+  endpoint,
+  credentials,
+  connectTimeoutMs: 500,
+  requestTimeoutMs: 1_000,
+  maxAttempts: 2,
+  pageSize: 5,
+});
+
+cloudContract('the model over the wire', async () => {
+  const cloud = model(realTime, quick);
+  let server = await serveEc2(cloud, { port: 0 });
+  const { port: at, endpoint } = server;
+  const port = ec2Cloud(config(endpoint), { clock: realTime });
+  const other = ec2Cloud({ ...config(endpoint), cluster: others }, { clock: realTime });
+  let listening = true;
+  const listen = async (on: boolean) => {
+    if (on && !listening) server = await serveEc2(cloud, { port: at });
+    else if (!on && listening) {
+      await server.close();
+      // Until the client has seen its idle connections end: a call on one would not know whether it was heard.
+      await sleep(50);
+    }
+    listening = on;
+  };
+  return {
+    port,
+    other,
+    spec,
+    types,
+    fault: async (name, on) => (name === 'api-down' ? listen(!on) : cloud.switch(name, on)),
+    limit: async (match, rule) => cloud.limit(match, rule),
+    heal: async () => {
+      await listen(true);
+      cloud.heal();
+    },
+    eventually: async (condition) => {
+      const deadline = performance.now() + 5_000;
+      while (!(await condition())) {
+        if (performance.now() > deadline) throw new Error('not within five seconds');
+        await sleep(10);
+      }
+    },
+    close: async () => {
+      await port.close();
+      await other.close();
+      await server.close();
+    },
+  };
+});
+
+describe('the EC2 adapter', () => {
+  const open: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const one of open.splice(0)) await one.close();
+  });
+
+  async function start(more: Partial<Ec2Config> = {}) {
+    const cloud = model(realTime, { ...quick, consistencyMs: 0 });
+    const lines: string[] = [];
+    const server = await serveEc2(cloud, { port: 0, log: (line) => lines.push(line) });
+    const port: CloudPort = ec2Cloud({ ...config(server.endpoint), ...more }, { clock: realTime });
+    open.push(port, server);
+    /** The nth call from now on goes as told. */
+    const script = (...steps: ('lost-answer' | 'throttle' | 'broken')[]) => {
+      const call = cloud.call.bind(cloud);
+      cloud.call = <T>(work: () => T): T => {
+        const step = steps.shift();
+        if (step === 'throttle') throw new Ec2Error('RequestLimitExceeded', 'Request limit exceeded.', 503);
+        if (step === 'broken') throw new Ec2Error('InternalError', 'An internal error has occurred', 500);
+        const answer = call(work);
+        if (step === 'lost-answer') throw new NoAnswer();
+        return answer;
+      };
+    };
+    return { cloud, server, port, script, lines };
+  }
+
+  test('a launch that lost one answer and was repeated is one instance', async () => {
+    const { cloud, port, script } = await start();
+    script('lost-answer');
+    const { id } = await port.launch(spec, launchToken('a'));
+    expect(cloud.truth().map((one) => one.id)).toEqual([id]);
+  });
+
+  test('a launch that lost its answer and was then throttled is unknown, for it may have launched', async () => {
+    const { cloud, port, script } = await start();
+    script('lost-answer', 'throttle');
+    await expectFault(port.launch(spec, launchToken('a')), 'unknown');
+    expect(cloud.truth()).toHaveLength(1);
+  });
+
+  test('a launch that met an internal error is unknown, a list only transient', async () => {
+    const { port, script } = await start({ maxAttempts: 1 });
+    script('broken', 'broken');
+    await expectFault(port.launch(spec, launchToken('a')), 'unknown');
+    await expectFault(port.list(), 'transient');
+  });
+
+  test('one throttled call is repeated by itself', async () => {
+    const { port, script, lines } = await start();
+    script('throttle');
+    await port.launch(spec, launchToken('a'));
+    expect(lines).toEqual([expect.stringContaining('RequestLimitExceeded'), 'CreateFleet: ok']);
+  });
+
+  test('a server that takes the connection and says nothing is unknown', async () => {
+    const { cloud, port } = await start({ requestTimeoutMs: 100, maxAttempts: 1 });
+    cloud.call = () => {
+      // Longer than the adapter waits.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      throw new NoAnswer();
+    };
+    await expectFault(port.launch(spec, launchToken('a')), 'unknown');
+  });
+
+  test('asks by subnet where the zones have one, and knows the zone again', async () => {
+    const subnets = { 'eu-sim-1a': 'subnet-eu-sim-1a', 'eu-sim-1b': 'subnet-eu-sim-1b' };
+    const { cloud, port } = await start({ subnets });
+    cloud.limit({ zone: 'eu-sim-1a' }, { atMost: 0 });
+    expect((await port.launch(spec, launchToken('a'))).zone).toBe('eu-sim-1b');
+  });
+
+  test('asks for a type only once', async () => {
+    const { port, lines } = await start();
+    await port.types(['sim.small']);
+    await port.types(['sim.small', 'sim.large']);
+    await port.types(['sim.large', 'sim.small']);
+    expect(lines).toEqual(['DescribeInstanceTypes: ok', 'DescribeInstanceTypes: ok']);
+  });
+
+  test('takes a version of the template after a colon', async () => {
+    const { port } = await start();
+    await port.launch({ ...spec, launchTemplate: 'spillway-cpu:1' }, launchToken('a'));
+  });
+
+  test('without credentials is refused, and says what to do', async () => {
+    const { server } = await start();
+    const { credentials: _none, ...rest } = config(server.endpoint);
+    const before = { ...process.env };
+    for (const key of Object.keys(process.env)) if (key.startsWith('AWS_')) delete process.env[key];
+    Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent' });
+    const port = ec2Cloud(rest, { clock: realTime });
+    open.push(port);
+    try {
+      const error = await expectFault(port.launch(spec, launchToken('a')), 'refused');
+      expect(error.message).toContain('credentials');
+    } finally {
+      process.env = before;
+    }
+  });
+});
+
+describe('the EC2 server', () => {
+  test('refuses what is not signed, and has its control door', async () => {
+    const server = await serveEc2(model(realTime, quick), { port: 0 });
+    try {
+      const unsigned = await fetch(server.endpoint, { method: 'POST', body: 'Action=DescribeInstances' });
+      expect(unsigned.status).toBe(403);
+      expect(await unsigned.text()).toContain('<Code>MissingAuthenticationToken</Code>');
+      const door = (name: string, on: unknown) =>
+        fetch(`${server.endpoint}/_lab/fault`, { method: 'POST', body: JSON.stringify({ name, on }) });
+      expect(await (await door('throttle', true)).json()).toEqual({ faults: ['throttle'] });
+      expect(await (await door('throttle', false)).json()).toEqual({ faults: [] });
+      expect((await door('no-such', true)).status).toBe(400);
+      expect((await door('throttle', 'yes')).status).toBe(400);
+    } finally {
+      await server.close();
+    }
+  });
+});
