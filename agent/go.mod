@@ -1,0 +1,3 @@
+module spill
+
+go 1.26

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+const soPeerGroups = 59 // SO_PEERGROUPS: not in package syscall
+
+// identify says who is at the other end. The pid's start time is compared before and after its parent was read:
+// a pid that was given to another process in between would have another.
+func identify(conn *net.UnixConn, proc procFS, names *nameService) (peerBody, error) {
+	uid, gid, pid, err := peerCred(conn)
+	if err != nil {
+		return peerBody{}, err
+	}
+	groups, err := peerGroups(conn)
+	if err != nil {
+		return peerBody{}, err
+	}
+	job, err := batchChild(proc, int(pid), uid)
+	if err != nil {
+		return peerBody{}, err
+	}
+	peer := peerBody{UID: uid, GID: gid, JobID: job, PID: pid}
+	if peer.Host, err = os.Hostname(); err != nil {
+		return peerBody{}, err
+	}
+	account, err := names.account(uid)
+	if err != nil {
+		return peerBody{}, err
+	}
+	peer.User, peer.Home, peer.Shell = account.user, account.home, account.shell
+	all := []int64{gid}
+	for _, g := range groups {
+		if g != gid {
+			all = append(all, g)
+		}
+	}
+	peer.Groups, err = names.groups(all)
+	return peer, err
+}
+
+func batchChild(proc procFS, pid int, uid int64) (job int64, err error) {
+	parent, start, err := proc.parentAndStart(pid)
+	if err != nil {
+		return 0, err
+	}
+	status, err := proc.status(pid)
+	if err != nil {
+		return 0, err
+	}
+	if want := strconv.FormatInt(uid, 10); !strings.HasPrefix(status["Uid"], want+"\t"+want+"\t") {
+		return 0, fmt.Errorf("process %d is no longer the one that connected", pid)
+	}
+	if job, err = proc.batchStep(parent, false); err != nil {
+		return 0, fmt.Errorf("process %d is no child of a batch step: %w", pid, err)
+	}
+	parentAgain, startAgain, err := proc.parentAndStart(pid)
+	if err != nil {
+		return 0, err
+	}
+	if parentAgain != parent || startAgain != start {
+		return 0, fmt.Errorf("process %d changed while it was looked at", pid)
+	}
+	return job, nil
+}
+
+func peerCred(conn *net.UnixConn) (uid, gid, pid int64, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	var cred *syscall.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		cred, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return 0, 0, 0, err
+	}
+	return int64(cred.Uid), int64(cred.Gid), int64(cred.Pid), nil
+}
+
+func peerGroups(conn *net.UnixConn) ([]int64, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	gids := make([]uint32, 64)
+	length := uint32(0)
+	var errno syscall.Errno
+	for {
+		length = uint32(4 * len(gids))
+		err = raw.Control(func(fd uintptr) {
+			_, _, errno = syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.SOL_SOCKET, soPeerGroups,
+				uintptr(unsafe.Pointer(&gids[0])), uintptr(unsafe.Pointer(&length)), 0)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if errno != syscall.ERANGE {
+			break
+		}
+		gids = make([]uint32, length/4) // the kernel said how many there are
+	}
+	if errno != 0 {
+		return nil, fmt.Errorf("SO_PEERGROUPS: %w", errno)
+	}
+	var groups []int64
+	for _, g := range gids[:length/4] {
+		groups = append(groups, int64(g))
+	}
+	return groups, nil
+}
+
+// errNames: the name service does not answer now; the same question may be asked again.
+var errNames = errors.New("the name service does not answer")
+
+type account struct{ user, home, shell string }
+
+// nameService asks getent, which knows every source that the host's nsswitch.conf names (LDAP, sssd); a static
+// Go program on its own would know /etc/passwd alone. Answers are kept for a minute: forty jobs may start at once.
+type nameService struct {
+	mu    sync.Mutex
+	asked map[string]answer
+}
+
+type answer struct {
+	text string
+	at   time.Time
+}
+
+const (
+	getent         = "/usr/bin/getent"
+	getentTimeout  = 10 * time.Second
+	namesKeptFor   = time.Minute
+	namesKeptAtAll = 4096
+)
+
+func (n *nameService) account(uid int64) (account, error) {
+	text, err := n.ask("passwd", uid)
+	if err != nil {
+		return account{}, err
+	}
+	fields := strings.Split(text, ":")
+	if len(fields) != 7 || fields[2] != strconv.FormatInt(uid, 10) {
+		return account{}, fmt.Errorf("uid %d has no name here", uid)
+	}
+	return account{user: fields[0], home: fields[5], shell: fields[6]}, nil
+}
+
+// groups leaves the name of an unknown group empty: a gid without a name still counts.
+func (n *nameService) groups(gids []int64) ([]namedGroup, error) {
+	named := []namedGroup{}
+	for _, gid := range gids {
+		text, err := n.ask("group", gid)
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(text, ":")
+		named = append(named, namedGroup{Gid: gid, Name: name})
+	}
+	return named, nil
+}
+
+func (n *nameService) ask(database string, id int64) (string, error) {
+	key := database + " " + strconv.FormatInt(id, 10)
+	n.mu.Lock()
+	kept, ok := n.asked[key]
+	n.mu.Unlock()
+	if ok && time.Since(kept.at) < namesKeptFor {
+		return kept.text, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), getentTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, getent, database, strconv.FormatInt(id, 10))
+	command.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
+	out, err := command.Output()
+	var ended *exec.ExitError
+	const notFound = 2
+	if err != nil && !(errors.As(err, &ended) && ended.ExitCode() == notFound && ctx.Err() == nil) {
+		return "", fmt.Errorf("%w: getent %s: %v", errNames, key, err)
+	}
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.asked) >= namesKeptAtAll || n.asked == nil {
+		n.asked = map[string]answer{}
+	}
+	n.asked[key] = answer{string(line), time.Now()}
+	return string(line), nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+// starterMain runs between fork and the script, in its process: it makes what slurmstepd would have made and
+// becomes the script. Its stdout and stderr are the job's already; what main's own log should know goes to 4.
+func starterMain() int {
+	const from, log = 3, 4
+	var order starterOrder
+	input := os.NewFile(from, "order")
+	if err := json.NewDecoder(bufio.NewReader(input)).Decode(&order); err != nil {
+		fmt.Fprintf(os.Stderr, "slurmstepd: error: spill: %v\n", err)
+		return 1
+	}
+	input.Close()
+	syscall.CloseOnExec(log)
+	environ := make([]string, len(order.Environ))
+	for i, entry := range order.Environ {
+		environ[i] = string(entry)
+	}
+	argv := []string{order.Path}
+	for _, a := range order.Argv {
+		argv = append(argv, string(a))
+	}
+	enter(string(order.Cwd))
+	debug.SetGCPercent(-1) // from here on nothing may need memory that the limits do not leave
+	if lowered := setLimits(order.Limits); len(lowered) > 0 {
+		syscall.Write(log, []byte("main: limits lower than on the cluster: "+strings.Join(lowered, ", ")+"\n"))
+	}
+	syscall.Umask(int(order.Umask))
+	err := syscall.Exec(order.Path, argv, environ)
+	errno, _ := err.(syscall.Errno)
+	fmt.Fprintf(os.Stderr, "slurmstepd: error: %s\n", execError(order.Path, errno))
+	return int(errno) // slurmstepd's exit code, too
+}
+
+// enter is slurmstepd's way with a directory that is not there.
+func enter(dir string) {
+	err := syscall.Chdir(dir)
+	if err == nil {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "slurmstepd: error: couldn't chdir to `%s': %s: going to /tmp instead\n", dir, cText(err))
+	if err := syscall.Chdir("/tmp"); err != nil {
+		fmt.Fprintf(os.Stderr, "slurmstepd: error: couldn't chdir to /tmp either. dying.\n")
+		os.Exit(4)
+	}
+}
+
+// execError names the interpreter when it is that which is missing in this image.
+func execError(path string, errno syscall.Errno) string {
+	if errno == syscall.ENOENT {
+		if interpreter := interpreterOf(path); interpreter != "" {
+			return fmt.Sprintf("execve(): bad interpreter(%s): %s", interpreter, cText(errno))
+		}
+	}
+	return fmt.Sprintf("execve(): %s: %s", path, cText(errno))
+}
+
+func interpreterOf(path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	line := make([]byte, 256)
+	n, _ := file.Read(line)
+	text, ok := strings.CutPrefix(string(line[:n]), "#!")
+	if !ok {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "\n")
+	return strings.TrimLeft(text, " \t")
+}
+
+// cText is strerror(3)'s text for the errors met here; Go writes them in small letters.
+func cText(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}

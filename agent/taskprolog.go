@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// taskPrologMain is run by slurmstepd as the user, before the batch script. It puts the stand-in in front of the
+// script, or ends by 1, which makes slurmstepd run nothing: every step on a burst node that is not a batch step
+// ends here. It trusts no variable, no PATH and no shell; all it acts on is root's.
+func taskPrologMain() int {
+	dir, err := ownDir()
+	if err != nil {
+		return failClosed(err)
+	}
+	config, err := readHostConfig(filepath.Join(dir, "spill.json"), 0)
+	if err != nil {
+		return failClosed(err)
+	}
+	if err := handOver(dir, config, realProc, os.Getppid()); err != nil {
+		return failClosed(err)
+	}
+	return chain(config.ChainTaskProlog)
+}
+
+func handOver(dir string, config hostConfig, proc procFS, parent int) error {
+	job, err := proc.batchStep(parent, true)
+	if err != nil {
+		return fmt.Errorf("only batch scripts run in a burst partition: %w", err)
+	}
+	line, err := standinLine(dir)
+	if err != nil {
+		return err
+	}
+	scripts, err := findScripts(config.SpoolDirs, job)
+	if err != nil {
+		return err
+	}
+	for _, script := range scripts {
+		if err := prependLine(script, line, proc.owner, uint32(os.Getuid())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failClosed tells the owner why; TaskProlog's stderr is the step's.
+func failClosed(err error) int {
+	complain("%v; nothing was run", err)
+	return 1
+}
+
+// chain runs the site's own TaskProlog with what slurmstepd gave us, so that its exports are not lost.
+func chain(path string) int {
+	if path == "" {
+		return 0
+	}
+	command := exec.Command(path)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := command.Run()
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &ended) && ended.ExitCode() > 0:
+		return ended.ExitCode()
+	default:
+		return failClosed(fmt.Errorf("the site's TaskProlog %s: %w", path, err))
+	}
+}
