@@ -15,6 +15,7 @@ import {
 } from './control-plane.ts';
 import { apiServer, networkDown, networkIsUp, networkUp } from './kube-network.ts';
 import { makePki } from './kube-pki.ts';
+import { raiseLimits, restoreLimits } from './limits.ts';
 import { bootNode, killKubelet, listNodes, nodeProcesses, reviveKubelet, terminateNode } from './node.ts';
 import { ensureNodeImage } from './node-image.ts';
 import { parseNodeOptions } from './node-options.ts';
@@ -48,6 +49,7 @@ export async function up({ say }: Ctx): Promise<void> {
   await ensurePackages(packages, say);
   await ensureTools(say);
   await ensureUsers();
+  raiseLimits();
   await Promise.all([networkUp(), makePki()]);
   // What a reboot or a crash left of nodes.
   for (const { name, running } of listNodes()) if (!running) await terminateNode(name);
@@ -66,6 +68,7 @@ export async function down(_ctx: Ctx): Promise<void> {
   await stopControlPlane();
   await networkDown();
   await removeCgroup('');
+  restoreLimits();
   for (const gone of ['etcd', 'nodes', 'slots', 'gateway.kubeconfig', 'admin.kubeconfig'])
     rmSync(`${dirs.kubernetes}/${gone}`, { recursive: true, force: true });
 }

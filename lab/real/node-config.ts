@@ -1,4 +1,5 @@
 /** The files of one node: what pid 1 does, containerd's, the kubelet's and CNI's configuration. */
+import { mountCgroups } from './cgroups.ts';
 import { addresses, apiServer, type Place } from './kube-network.ts';
 import { dirs, stateDir } from './paths.ts';
 
@@ -27,18 +28,13 @@ export const pauseImage = 'docker.io/lab/pause:1';
  * Pid 1 of a node. /var/lib, /var/log and /run are the node's own inside its mount namespace, so that containerd,
  * CNI and the kubelet use their usual paths and cannot meet another node's.
  */
-export function initScript(dir: string, at: Place, name: string, controllers: readonly string[]): string {
+export function initScript(dir: string, at: Place, name: string): string {
   const log = `${dirs.log}/node-${name}`;
   return `#!/bin/bash
 set -eu
 export PATH=${dirs.bin}:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
-for c in ${controllers.join(' ')}; do
-  mkdir /sys/fs/cgroup/$c
-  case $c in systemd) o=none,name=systemd ;; *) o=$c ;; esac
-  mount -t cgroup -o $o cgroup /sys/fs/cgroup/$c
-done
+${mountCgroups()}
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p ${dir}/lib/spillway-lab ${dir}/log ${dir}/lib/containerd
 exec >>${log}.log 2>&1

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { controllers, makeCgroup, processesIn, removeCgroup } from './cgroups.ts';
+import { makeCgroup, processesIn, removeCgroup } from './cgroups.ts';
 import { type Place, plugIn, takePlace, unplug } from './kube-network.ts';
 import { issue } from './kube-pki.ts';
 import {
@@ -221,7 +221,7 @@ async function writeFiles(dir: string, at: Place, spec: NodeSpec): Promise<void>
     }),
     // Nothing answers there, and says so at once: a pod that looks up a name does not hang.
     'resolv.conf': 'nameserver 127.0.0.1\n',
-    'init.sh': initScript(dir, at, spec.name, controllers),
+    'init.sh': initScript(dir, at, spec.name),
     'boot.sh': bootScript(dir, spec.name),
   };
   for (const [file, text] of Object.entries(files)) writeFileSync(`${dir}/${file}`, text);
@@ -229,12 +229,15 @@ async function writeFiles(dir: string, at: Place, spec: NodeSpec): Promise<void>
   writeFileSync(`${dir}/lib/cni/conf/10-lab.conflist`, cniConf(at));
 }
 
-/** The process that is recorded: it enters the node's control groups and becomes unshare, whose child is pid 1. */
+/**
+ * The process that is recorded becomes unshare, whose child is pid 1. That one alone enters the node's control group,
+ * before it takes the group for the root of all.
+ */
 function bootScript(dir: string, name: string): string {
-  const joins = makeCgroup(name).map((file) => `echo $$ > ${file}`);
-  const apart =
-    '--pid --mount --net --uts --ipc --cgroup --fork --kill-child --mount-proc --propagation private';
-  return `set -e\n${joins.join('\n')}\nexec unshare ${apart} bash ${dir}/init.sh\n`;
+  const joins = makeCgroup(name).map((file) => `echo 0 > ${file}`);
+  const inner = [...joins, `exec unshare --cgroup bash ${dir}/init.sh`].join('; ');
+  const apart = '--pid --mount --net --uts --ipc --fork --kill-child --mount-proc --propagation private';
+  return `exec unshare ${apart} bash -ec '${inner}'\n`;
 }
 
 /** Hard links: blobs and lower layers are never written to. The two databases are, so they are copies. */
