@@ -27,9 +27,8 @@ const names = ['spill-taskprolog', 'spill-standin', 'spill-relay'] as const;
 export const taskProlog = `${installDir}/spill-taskprolog`;
 export const relaySocket = `${dirs.spill}/relay.sock`;
 
-/** False while the project has no agent yet. */
-export const hasAgent = (): boolean =>
-  ['relay.go', 'taskprolog.go', 'standin.go'].every((file) => existsSync(`${source}/${file}`));
+/** False while the project has no agent yet: then burst nodes run scripts like any other node. */
+export const hasAgent = (): boolean => existsSync(`${source}/main.go`);
 
 let building: Promise<void> | undefined;
 

@@ -42,10 +42,11 @@ export async function up(ctx: Ctx): Promise<void> {
   await ensurePackages(packages, ctx.say);
   await ensureUsers();
   await layOut();
-  const agent = hasAgent() ? buildAgent() : undefined;
-  await Promise.all([startDatabase(), startMunged(), startSshd(), ensurePki(), agent]);
-  const agentChanged = agent !== undefined && (await installAgent());
-  const burstChanged = writeConf(conf.burstConf, conf.burstConfText(agent && taskProlog));
+  const building = hasAgent() ? buildAgent() : undefined;
+  await Promise.all([startDatabase(), startMunged(), startSshd(), ensurePki(), building]);
+  const agent = building !== undefined;
+  const agentChanged = agent && (await installAgent());
+  const burstChanged = writeConf(conf.burstConf, conf.burstConfText(agent ? taskProlog : undefined));
   const confChanged = writeConf(conf.slurmConf, conf.slurmConfText());
 
   await faults['slurmctld-hang'](false);
@@ -57,7 +58,7 @@ export async function up(ctx: Ctx): Promise<void> {
   await Promise.all(stale.map((node) => stopDaemon(slurmd(node))));
   for (const node of nodes) startSlurmd(node);
   startSlurmrestd();
-  if (agent !== undefined) await startRelay(agentChanged);
+  if (agent) await startRelay(agentChanged);
   await resumeDown();
   await until(async () => (await wellNodes()) === nodes.length, {
     what: `${nodes.length} nodes to register`,

@@ -30,11 +30,12 @@ export function descendants(root: number): Process[] {
 /**
  * What runs in jobs of the lab's Slurm: step daemons, known by their program and by a log or socket of ours that
  * they hold open (their environment is overwritten by their title), and processes with a job id and our SLURM_CONF
- * in the environment they were started with.
+ * in the environment they were started with. (A pod of a burst has both too: other pid namespaces are not ours.)
  */
 export function jobProcesses(): Process[] {
+  const here = link('/proc/self/ns/pid');
   return pids()
-    .filter((pid) => isStepDaemon(pid) || isInJob(pid))
+    .filter((pid) => (isStepDaemon(pid) || isInJob(pid)) && link(`/proc/${pid}/ns/pid`) === here)
     .flatMap(alive);
 }
 
@@ -63,7 +64,8 @@ export async function endAll(processes: readonly Process[], graceMs: number): Pr
 }
 
 function isStepDaemon(pid: number): boolean {
-  return link(`/proc/${pid}/exe`).endsWith('/slurmstepd') && holdsOurs(pid);
+  // Debian's is called slurmstepd-wlm.
+  return link(`/proc/${pid}/exe`).includes('/slurmstepd') && holdsOurs(pid);
 }
 
 function holdsOurs(pid: number): boolean {
