@@ -31,9 +31,12 @@ export class Lane {
     return skip;
   }
 
-  /** Whether that was news. Throws when what was never passed on is acknowledged. */
+  /**
+   * Whether that was news. It may lie beyond `next`: the receiver still had bytes in hand from a connection before this one
+   * (or this process), and those need not be sent again.
+   */
   ack(offset: number): boolean {
-    if (offset > this.next) throw new Gap(`${offset} acknowledged where ${this.next} was sent`);
+    if (offset > this.next) this.next = offset;
     if (offset <= this.acked) return false;
     this.acked = offset;
     return true;

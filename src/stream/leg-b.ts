@@ -20,7 +20,7 @@ export interface KeeperEvents {
 
 const firstDelay = 200;
 const greatestDelay = 10_000;
-/** A connection that held this long was no flapping: the next delay starts small again. */
+/** A connection that held this long was no flapping: the next delay starts small again, and an old complaint is over. */
 const steadyAfter = 2_000;
 const dialWithin = 20_000;
 
@@ -41,7 +41,9 @@ export class KeeperLeg {
   #attempt: Attempt | undefined;
   #retry: { cancel(): void } | undefined;
   #failures = 0;
-  #upSince: Instant | undefined;
+  #steady: { cancel(): void } | undefined;
+  /** The fault is the keeper's own word, and stays until a connection holds: else it would show for an instant only. */
+  #complained = false;
   #closed = false;
   state: 'connecting' | 'up' | 'down' = 'connecting';
   since: Instant;
@@ -68,16 +70,10 @@ export class KeeperLeg {
     return link?.open ?? false;
   }
 
-  /** What stands in KeeperView.fault although the connection holds. */
-  complain(fault: string): void {
-    if (this.fault === fault) return;
-    this.fault = fault;
-    this.#events.changed();
-  }
-
   close(): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#steady?.cancel();
     this.#attempt?.link.close('released');
   }
 
@@ -132,6 +128,7 @@ export class KeeperLeg {
   #hear(attempt: Attempt, m: Message): void {
     const { link, stage } = attempt;
     if (m.type === 'ERROR') {
+      this.#complained = m.code !== 'stale_epoch';
       link.close(m.code === 'stale_epoch' ? 'stale' : `${m.code}: ${m.text}`);
     } else if (stage === 'up') {
       this.#events.message(m);
@@ -149,9 +146,14 @@ export class KeeperLeg {
     } else if (stage === 'ready' && m.type === 'READY') {
       attempt.stage = 'up';
       attempt.patience.cancel();
-      this.#upSince = this.#needs.clock.now();
       this.everUp = true;
-      this.fault = undefined;
+      if (!this.#complained) this.fault = undefined;
+      this.#steady = this.#needs.scheduler.after(steadyAfter, () => {
+        this.#failures = 0;
+        if (!this.#complained) return;
+        this.#complained = false;
+        this.#blame(undefined);
+      });
       this.#turn('up');
       this.#events.up(m);
     } else {
@@ -162,8 +164,8 @@ export class KeeperLeg {
   #lost(attempt: Attempt, why: string): void {
     attempt.patience.cancel();
     this.#attempt = undefined;
-    const wasUp = attempt.stage === 'up';
-    if (wasUp) this.#events.down();
+    this.#steady?.cancel();
+    if (attempt.stage === 'up') this.#events.down();
     // A keeper that does not accept our mac closes without a word.
     this.#again(
       attempt.stage === 'auth' && why === 'closed' ? 'auth: the keeper closed without a word' : why,
@@ -172,18 +174,19 @@ export class KeeperLeg {
 
   #again(fault: string): void {
     if (this.#closed) return;
-    const now = this.#needs.clock.now();
-    if (this.#upSince !== undefined && now - this.#upSince >= steadyAfter) this.#failures = 0;
-    this.#upSince = undefined;
     const delay = Math.min(greatestDelay, firstDelay * 2 ** Math.min(this.#failures, 10));
     this.#failures += 1;
     this.#retry = this.#needs.scheduler.after(delay * (0.5 + this.#needs.entropy.random() / 2), () =>
       this.#dial(),
     );
-    const changed = this.fault !== fault;
-    this.fault = fault;
     if (this.everUp) this.#turn('down');
-    if (changed) this.#events.changed();
+    this.#blame(fault);
+  }
+
+  #blame(fault: string | undefined): void {
+    if (this.fault === fault) return;
+    this.fault = fault;
+    this.#events.changed();
   }
 
   #turn(state: 'up' | 'down'): void {

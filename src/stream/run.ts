@@ -19,6 +19,8 @@ export class Run {
   #ready: Told<'READY'> | undefined;
   #start: StartSpec | undefined;
   #started: KeeperView['started'];
+  /** The keeper was started by another grant than the one asked for. */
+  #conflict: string | undefined;
   #exit: KeeperView['exit'];
   #finish: Exit | undefined;
   #bye = false;
@@ -55,7 +57,7 @@ export class Run {
       link: leg?.state ?? 'connecting',
       linkSince: leg?.since ?? this.#born,
       everUp: leg?.everUp ?? false,
-      fault: leg?.fault,
+      fault: this.#conflict ?? leg?.fault,
       main: ready?.main ?? 'unknown',
       mainFault: ready?.fault,
       inputComplete: ready?.closed[3] === true && ready.closed[4],
@@ -86,6 +88,7 @@ export class Run {
   }
 
   bye(): void {
+    if (this.#bye) return;
     this.#bye = true;
     this.#tellBye();
   }
@@ -147,7 +150,8 @@ export class Run {
     if (spec === undefined || this.#started !== undefined || leg?.link === undefined || ready === undefined)
       return;
     if (ready.started !== undefined && !sameGrant(grantOf(ready.started), spec.grant)) {
-      leg.complain(`already_granted: ${ready.started.attempt} on pod ${ready.started.podUid}`);
+      this.#conflict = `already_granted: ${ready.started.attempt} on pod ${ready.started.podUid}`;
+      this.#changed();
       return;
     }
     if (ready.main !== 'ready' || !ready.closed[3] || !ready.closed[4]) return;

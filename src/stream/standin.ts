@@ -109,7 +109,9 @@ export class Standin implements Receiver {
     if (this.#word?.type !== 'REFUSE') this.#say({ type: 'REFUSE', line, exit });
   }
 
+  /** Once: what was committed as the end does not change. */
   end(exit: Exit, ends: { readonly 1: number; readonly 2: number }): void {
+    if (this.#word?.type === 'EXIT') return;
     const { code, signal, reason } = exit;
     const way =
       exit.lost === true
@@ -135,9 +137,9 @@ export class Standin implements Receiver {
     return true;
   }
 
-  /** BYE answers EXIT or REFUSE; before those it says nothing. */
+  /** BYE answers EXIT; without one it says nothing. */
   ends(): boolean {
-    if (this.#word?.type !== 'EXIT' && this.#word?.type !== 'REFUSE') return false;
+    if (this.#word?.type !== 'EXIT') return false;
     this.#bye = true;
     return true;
   }

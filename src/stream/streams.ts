@@ -48,7 +48,7 @@ export interface StandinView {
   readonly link: 'up' | 'gone';
   readonly linkSince: Instant;
   readonly coupled: BurstId | undefined;
-  /** It has its EXIT (or REFUSE) and ended. */
+  /** It has its EXIT and ended. One that was refused just goes. */
   readonly bye: boolean;
   /** When the first TERM with scope `all` passed: Slurm is ending the job. */
   readonly termAt: Instant | undefined;
