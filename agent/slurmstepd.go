@@ -57,8 +57,9 @@ func (p procFS) isSlurmstepd(pid int) error {
 	if err != nil {
 		return err
 	}
-	// An upgrade of Slurm replaces the file under running steps.
-	if filepath.Base(strings.TrimSuffix(target, " (deleted)")) != "slurmstepd" {
+	// An upgrade of Slurm replaces the file under running steps; Debian's is slurmstepd-wlm.
+	name := filepath.Base(strings.TrimSuffix(target, " (deleted)"))
+	if name != "slurmstepd" && !strings.HasPrefix(name, "slurmstepd-") {
 		return fmt.Errorf("process %d runs %s", pid, target)
 	}
 	var st syscall.Stat_t

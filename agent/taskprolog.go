@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // taskPrologMain is run by slurmstepd as the user, before the batch script. It puts the stand-in in front of the
@@ -27,7 +28,13 @@ func taskPrologMain() int {
 }
 
 func handOver(dir string, config hostConfig, proc procFS, parent int) error {
-	job, err := proc.batchStep(parent, true)
+	// slurmstepd forks, and the child that is to become the script, the user's already, runs TaskProlog: root's own
+	// slurmstepd is the parent's parent.
+	stepd, _, err := proc.parentAndStart(parent)
+	if err != nil {
+		return fmt.Errorf("only batch scripts run in a burst partition: %w", err)
+	}
+	job, err := proc.batchStep(stepd, true)
 	if err != nil {
 		return fmt.Errorf("only batch scripts run in a burst partition: %w", err)
 	}
@@ -47,9 +54,10 @@ func handOver(dir string, config hostConfig, proc procFS, parent int) error {
 	return nil
 }
 
-// failClosed tells the owner why; TaskProlog's stderr is the step's.
+// failClosed tells the owner why. TaskProlog's stderr reaches nobody, but slurmstepd writes its lines that begin with
+// "print" to the job's output, also when it ends by 1 (seen on 22.05.8).
 func failClosed(err error) int {
-	complain("%v; nothing was run", err)
+	fmt.Printf("print spillway: %s; nothing was run\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	return 1
 }
 
