@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
-import { cloudFaults, Ec2Error, isCloudFault, NoAnswer } from '../../src/sim/models/cloud-types.ts';
+import { Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
 import { actions } from './ec2-actions.ts';
+import { control } from './ec2-control.ts';
 import { Form } from './ec2-form.ts';
 import { xml } from './xml.ts';
 
@@ -52,7 +53,11 @@ async function answer(
   log: (line: string) => void,
 ): Promise<void> {
   const body = await read(request);
-  if (request.url?.startsWith('/_lab/') === true) return control(model, request, body, response);
+  if (request.url?.startsWith('/_lab/') === true) {
+    const { status, said } = control(model, `${request.method} ${request.url}`, body);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(said)}\n`);
+    return;
+  }
   const form = Form.parse(body);
   const name = form.text('Action') ?? '';
   try {
@@ -80,35 +85,6 @@ async function answer(
 function refuse(response: ServerResponse, { code, message, status }: Ec2Error): void {
   const body = { Errors: { Error: { Code: code, Message: message } }, RequestID: randomUUID() };
   response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8' }).end(xml('Response', body));
-}
-
-/** GET /_lab/state; POST /_lab/fault {"name", "on"}. */
-function control(model: CloudModel, request: IncomingMessage, body: string, response: ServerResponse): void {
-  const say = (status: number, what: unknown) =>
-    response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(what)}\n`);
-  if (request.method === 'GET' && request.url === '/_lab/state') {
-    say(200, { faults: model.faults(), machines: model.truth(), templates: model.templates([]) });
-  } else if (request.method === 'POST' && request.url === '/_lab/fault') {
-    const asked = parsed(body);
-    if (asked === undefined)
-      return void say(400, { error: `{"name": one of ${cloudFaults.join(' ')}, "on": bool}` });
-    model.switch(asked.name, asked.on);
-    say(200, { faults: model.faults() });
-  } else say(404, { error: 'GET /_lab/state or POST /_lab/fault' });
-}
-
-function parsed(body: string) {
-  try {
-    const asked: unknown = JSON.parse(body);
-    if (typeof asked !== 'object' || asked === null || !('name' in asked) || !('on' in asked))
-      return undefined;
-    const { name, on } = asked;
-    return typeof name === 'string' && isCloudFault(name) && typeof on === 'boolean'
-      ? { name, on }
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function read(request: IncomingMessage): Promise<string> {

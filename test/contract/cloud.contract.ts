@@ -4,7 +4,7 @@ import { PortError } from '../../src/domain/fault.ts';
 import { cloudId, type LaunchToken, launchToken } from '../../src/domain/ids.ts';
 import type { CloudInstance, LaunchSpec } from '../../src/domain/instance.ts';
 import type { CloudPort } from '../../src/ports.ts';
-import type { CloudFault, Offer } from '../../src/sim/models/cloud-types.ts';
+import type { CloudFault, Offer, OfferRule } from '../../src/sim/models/cloud-types.ts';
 
 export interface CloudHarness {
   readonly port: CloudPort;
@@ -14,7 +14,7 @@ export interface CloudHarness {
   readonly spec: LaunchSpec;
   readonly types: readonly { readonly name: string; readonly vcpus: number; readonly memoryBytes: number }[];
   fault(name: CloudFault, on: boolean): Promise<void>;
-  limit(match: Partial<Offer>, rule: { readonly atMost: number } | { readonly code: string }): Promise<void>;
+  limit(match: Partial<Offer>, rule: Omit<OfferRule, 'match'>): Promise<void>;
   /** Ends every fault and limit. */
   heal(): Promise<void>;
   /** Lets time go by until the condition holds. */

@@ -6,15 +6,10 @@ import {
   type FleetRequest,
   type Machine,
   type Offer,
+  type OfferRule,
   type Override,
   type TypeSpec,
 } from './cloud-types.ts';
-
-export interface OfferRule {
-  readonly match: Partial<Offer>;
-  readonly atMost?: number;
-  readonly code?: string;
-}
 
 export interface Stock {
   readonly live: readonly Machine[];
@@ -110,9 +105,9 @@ const unknownType = ({ type }: Offer): Refusal => [
 ];
 
 function left(offer: Offer, taken: readonly Offer[], stock: Stock): number {
-  const most = ruleOf(offer, stock)?.atMost;
-  if (most === undefined) return Number.MAX_SAFE_INTEGER;
-  return most - [...stock.live, ...taken].filter((o) => matches(offer, o)).length;
+  const rule = ruleOf(offer, stock);
+  if (rule?.atMost === undefined) return Number.MAX_SAFE_INTEGER;
+  return rule.atMost - [...stock.live, ...taken].filter((o) => matches(rule.match, o)).length;
 }
 
 const ruleOf = (offer: Offer, { rules }: Stock): OfferRule | undefined =>

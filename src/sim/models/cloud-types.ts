@@ -100,6 +100,13 @@ export function isCloudFault(name: string): name is CloudFault {
   return cloudFaults.some((fault) => fault === name);
 }
 
+/** Of all matching offers together: how many there are, or the code they are refused with. The last that matches wins. */
+export interface OfferRule {
+  readonly match: Partial<Offer>;
+  readonly atMost?: number;
+  readonly code?: string;
+}
+
 /** What EC2 answers instead: a code of its own and an HTTP status. */
 export class Ec2Error extends Error {
   readonly code: string;
@@ -199,6 +206,7 @@ export interface CloudState {
   readonly templates: readonly Template[];
   readonly tokens: readonly (readonly [string, TokenUse])[];
   readonly faults: readonly CloudFault[];
+  readonly rules: readonly OfferRule[];
 }
 
 export interface TokenUse {

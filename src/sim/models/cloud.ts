@@ -6,7 +6,7 @@
 import type { ClusterName, Instant } from '../../domain/ids.ts';
 import type { Clock, CloudPort, Entropy, Scheduler } from '../../ports.ts';
 import { canonical, checkFleet, checkTags, noInstance, noTemplate } from './cloud-checks.ts';
-import { answerFleet, type OfferRule, type Stock } from './cloud-fleet.ts';
+import { answerFleet, type Stock } from './cloud-fleet.ts';
 import { timedMachines } from './cloud-machines.ts';
 import { cloudPort } from './cloud-port.ts';
 import { Bucket } from './cloud-rate.ts';
@@ -22,6 +22,7 @@ import {
   type Machines,
   NoAnswer,
   type Offer,
+  type OfferRule,
   type Shown,
   type State,
   stateOf,
@@ -40,28 +41,25 @@ export interface CloudDeps {
 export class CloudModel {
   readonly config: CloudConfig;
   readonly #deps: CloudDeps;
-  readonly #machines: Machines;
   readonly #requests: Bucket;
   readonly #launches: Bucket;
-  readonly #rules: OfferRule[] = [];
+  #rules: OfferRule[] = [];
   readonly #faults = new Set<CloudFault>();
   #known = new Map<string, Machine>();
   #templates = new Map<string, Template>();
   #tokens = new Map<string, TokenUse>();
   #serial = 0;
+  /** What its orders go to; at first nothing but time. */
+  machines: Machines;
   /** Called after every change of what `save` holds. */
   onChange: () => void = () => undefined;
 
-  constructor(
-    config: Partial<CloudConfig>,
-    deps: CloudDeps,
-    machines: (model: CloudModel) => Machines = (model) => timedMachines(model, deps),
-  ) {
+  constructor(config: Partial<CloudConfig>, deps: CloudDeps) {
     this.config = { ...cloudDefaults, ...config };
     this.#deps = deps;
     this.#requests = new Bucket(this.config.requests, deps.clock);
     this.#launches = new Bucket(this.config.launches, deps.clock);
-    this.#machines = machines(this);
+    this.machines = timedMachines(this, deps);
   }
 
   /** The in-process face, as the given cluster's gateway sees it. */
@@ -103,7 +101,7 @@ export class CloudModel {
     };
     this.#tokens.set(request.clientToken, { asked, at: this.#now(), answer });
     this.onChange();
-    for (const machine of made) this.#machines.start(machine);
+    for (const machine of made) this.machines.start(machine);
     return answer;
   }
 
@@ -191,15 +189,24 @@ export class CloudModel {
     this.onChange();
   }
 
-  /** From now on: how many of the matching offers there are in all, or the code they are refused with. Last rule wins. */
-  limit(match: Partial<Offer>, rule: { readonly atMost: number } | { readonly code: string }): void {
-    this.#rules.push({ match, ...rule });
+  limits(): OfferRule[] {
+    return [...this.#rules];
+  }
+
+  /** In place of an earlier rule for the same match; undefined takes that away. */
+  limit(match: Partial<Offer>, rule: Omit<OfferRule, 'match'> | undefined): void {
+    const { type, zone, capacityType } = match;
+    this.#rules = this.#rules.filter(
+      ({ match: m }) => m.type !== type || m.zone !== zone || m.capacityType !== capacityType,
+    );
+    if (rule !== undefined) this.#rules.push({ match, ...rule });
+    this.onChange();
   }
 
   /** Ends every fault and every limit. */
   heal(): void {
     this.#faults.clear();
-    this.#rules.length = 0;
+    this.#rules = [];
     this.onChange();
   }
 
@@ -244,6 +251,7 @@ export class CloudModel {
       templates: [...this.#templates.values()],
       tokens: [...this.#tokens].filter(([, { at }]) => this.#now() - at < this.config.keepTokensMs),
       faults: this.faults(),
+      rules: this.limits(),
     };
   }
 
@@ -252,6 +260,7 @@ export class CloudModel {
     this.#known = new Map(state.machines.map((machine) => [machine.id, machine]));
     this.#templates = new Map(state.templates.map((template) => [template.name, template]));
     this.#tokens = new Map(state.tokens);
+    this.#rules = [...state.rules];
     this.#faults.clear();
     for (const fault of state.faults) this.#faults.add(fault);
   }
@@ -285,7 +294,7 @@ export class CloudModel {
     const state = stateOf(machine);
     if (state === 'shutting-down' || state === 'terminated') return;
     this.#go({ ...machine, reason }, 'shutting-down');
-    this.#machines.stop(this.#get(machine.id));
+    this.machines.stop(this.#get(machine.id));
   }
 
   #go(machine: Machine, state: State): void {

@@ -1,0 +1,67 @@
+/** The EC2 server's control door: what is true, and what is to go wrong. Never a fault's victim itself. */
+import { z } from 'zod';
+import type { CloudModel } from '../../src/sim/models/cloud.ts';
+import { cloudFaults, type OfferRule } from '../../src/sim/models/cloud-types.ts';
+
+const fault = z.strictObject({ name: z.enum(cloudFaults), on: z.boolean() });
+/** Without `atMost` and `code` the rule of this match is taken away. */
+const limit = z.strictObject({
+  type: z.string().optional(),
+  zone: z.string().optional(),
+  capacityType: z.enum(['spot', 'on-demand']).optional(),
+  atMost: z.int().min(0).optional(),
+  code: z.string().optional(),
+});
+
+export interface Told {
+  readonly status: number;
+  readonly said: unknown;
+}
+
+type Door = (model: CloudModel, body: unknown) => unknown;
+
+const doors: Readonly<Record<string, Door>> = {
+  'GET /_lab/state': (model) => ({
+    faults: model.faults(),
+    limits: model.limits(),
+    machines: model.truth(),
+    templates: model.templates([]),
+  }),
+  'POST /_lab/fault': (model, body) => {
+    const { name, on } = fault.parse(body);
+    model.switch(name, on);
+    return { faults: model.faults() };
+  },
+  'POST /_lab/limit': (model, body) => {
+    const { type, zone, capacityType, atMost, code } = limit.parse(body);
+    const match: OfferRule['match'] = {
+      ...(type === undefined ? {} : { type }),
+      ...(zone === undefined ? {} : { zone }),
+      ...(capacityType === undefined ? {} : { capacityType }),
+    };
+    const rule = {
+      ...(atMost === undefined ? {} : { atMost }),
+      ...(code === undefined ? {} : { code }),
+    };
+    model.limit(match, atMost === undefined && code === undefined ? undefined : rule);
+    return { limits: model.limits() };
+  },
+  'POST /_lab/heal': (model) => {
+    model.heal();
+    return {};
+  },
+};
+
+export function control(model: CloudModel, what: string, body: string): Told {
+  const door = Object.hasOwn(doors, what) ? doors[what] : undefined;
+  if (door === undefined)
+    return { status: 404, said: { error: `there are ${Object.keys(doors).join(', ')}` } };
+  try {
+    return { status: 200, said: door(model, body === '' ? undefined : JSON.parse(body)) };
+  } catch (error) {
+    return {
+      status: 400,
+      said: { error: error instanceof z.ZodError ? z.prettifyError(error) : `${error}` },
+    };
+  }
+}
