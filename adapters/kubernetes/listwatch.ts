@@ -19,6 +19,8 @@ export interface Tuning {
   /** Bookmarks come once a minute: two missed ones are a dead stream. Only where the server was seen to send them. */
   readonly bookmarkSilenceMs: number;
   readonly backoffMs: readonly [number, number];
+  /** How often new tenant namespaces are looked for. */
+  readonly namespacesMs: number;
   /** Read everything anew this often, whatever the stream says. */
   readonly relistMs: number;
 }
@@ -28,6 +30,7 @@ export const defaultTuning: Tuning = {
   watchSeconds: [240, 300],
   bookmarkSilenceMs: 150_000,
   backoffMs: [250, 10_000],
+  namespacesMs: 60_000,
   relistMs: 3_600_000,
 };
 
@@ -188,8 +191,8 @@ export class ListWatch<T> {
       this.#fault = undefined;
       listen();
       for await (const event of jsonLines(stream)) {
-        listen();
         const version = this.#take(event);
+        listen();
         if (version !== undefined) mark(version);
       }
     } catch (error) {

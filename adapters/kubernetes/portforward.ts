@@ -126,15 +126,19 @@ class PortForward extends Duplex {
     });
     socket.on('error', (cause) => {
       this.destroy(
-        this.#named[data] === true
+        this.#isOpen()
           ? new PortError('transient', where, `the stream broke: ${cause.message}`, { cause })
           : unanswered(where, cause, false, false),
       );
     });
     socket.on('close', (code) => {
+      this.#stopTimers();
       // 1006: no closing frame, so it was cut; what was read until then is still good.
       if (this.#said !== '') this.destroy(new PortError('transient', where, this.#said));
       else if (code === 1006) this.destroy(new PortError('transient', where, 'the stream was cut'));
+      else if (!this.#isOpen()) this.destroy(new PortError('transient', where, 'closed before it was open'));
+      // Who ended it may not read any more, and would never hear of the end.
+      else if (this.writableEnded && this.readableLength === 0) this.destroy();
       else this.push(null);
     });
   }
@@ -146,11 +150,20 @@ class PortForward extends Duplex {
     if (channel !== data && channel !== errors) return;
     if (this.#named[channel] === false) {
       this.#named[channel] = true;
-      if (this.#named.every(Boolean)) this.emit('named');
+      if (this.#isOpen()) this.emit('named');
       return;
     }
     if (channel === errors) this.#said += bytes.toString('utf8').slice(0, 1000);
     else if (bytes.length > 0 && !this.push(bytes)) this.#socket.pause();
+  }
+
+  #isOpen(): boolean {
+    return this.#named.every(Boolean);
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
   }
 
   #ping(): void {
@@ -196,7 +209,7 @@ class PortForward extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#stopTimers();
     this.#socket.terminate();
     this.#release();
     done(error);

@@ -8,7 +8,9 @@ import { label } from './names.ts';
 import { tenantView } from './views.ts';
 
 export interface TenantReader {
+  /** As they are now. */
   namespaces(): Promise<readonly string[]>;
+  /** As they were some seconds ago. */
   tenant(uid: number): Promise<Tenant | undefined>;
 }
 
@@ -18,8 +20,11 @@ const keepMs = 5_000;
 export function tenantReader(http: Http, clock: Clock, log: Log): TenantReader {
   let kept: { readonly until: number; readonly value: Promise<readonly unknown[]> } | undefined;
 
+  function recent(): Promise<readonly unknown[]> {
+    return kept !== undefined && clock.now() < kept.until ? kept.value : read();
+  }
+
   function read(): Promise<readonly unknown[]> {
-    if (kept !== undefined && clock.now() < kept.until) return kept.value;
     const value = listAll(http, 'kubernetes.tenant', '/api/v1/namespaces', `${label.tenant}=true`);
     kept = { until: clock.now() + keepMs, value };
     value.catch(() => {
@@ -33,7 +38,7 @@ export function tenantReader(http: Http, clock: Clock, log: Log): TenantReader {
       return (await read()).map((namespace) => text(at(namespace, 'metadata', 'name')));
     },
     async tenant(uid) {
-      const tenants = (await read())
+      const tenants = (await recent())
         // One that is being deleted takes no new pod.
         .filter((namespace) => at(namespace, 'metadata', 'deletionTimestamp') === undefined)
         .flatMap((namespace) => tenantView(namespace) ?? [])

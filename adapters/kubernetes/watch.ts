@@ -10,14 +10,7 @@ import { label } from './names.ts';
 import type { TenantReader } from './tenants.ts';
 import { nodeView, podView } from './views.ts';
 
-const namespacesEveryMs = 60_000;
-
-export function watchAll(
-  on: (event: KubernetesEvent) => void,
-  tenants: TenantReader,
-  tools: Tools,
-  everyMs = namespacesEveryMs,
-): Watch {
+export function watchAll(on: (event: KubernetesEvent) => void, tenants: TenantReader, tools: Tools): Watch {
   const closing = new AbortController();
   const pods = new Map<string, ListWatch<PodView>>();
   let listed: { readonly at: number; readonly names: readonly string[] } | undefined;
@@ -32,7 +25,7 @@ export function watchAll(
     },
     tools,
   );
-  const looking = look();
+  void look();
 
   async function look(): Promise<void> {
     const { clock, log, random, tuning } = tools;
@@ -58,7 +51,7 @@ export function watchAll(
         log.warn({ what: 'namespaces', fault, failures }, 'cannot list the tenant namespaces');
       }
       const [least, most] = tuning.backoffMs;
-      const wait = failures === 0 ? everyMs : Math.min(most, least * 2 ** Math.min(failures, 16));
+      const wait = failures === 0 ? tuning.namespacesMs : Math.min(most, least * 2 ** Math.min(failures, 16));
       await pause(wait * (0.75 + random() / 4), closing.signal);
     }
   }
@@ -94,8 +87,9 @@ export function watchAll(
       return all;
     },
     async close() {
+      // A look under way ends by itself and starts nothing any more.
       closing.abort();
-      await Promise.all([looking, nodes.close(), ...[...pods.values()].map((watch) => watch.close())]);
+      await Promise.all([nodes.close(), ...[...pods.values()].map((watch) => watch.close())]);
     },
   };
 }
