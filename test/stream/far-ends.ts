@@ -63,6 +63,12 @@ export class FakeKeeper {
   /** The script goes on until told to `end` while set. */
   busy = false;
   byes = 0;
+  pings = 0;
+  readonly errors: string[] = [];
+  /** Says nothing at all while set. */
+  mute = false;
+  /** What it says to a START, as an ERROR. */
+  refuses: { readonly code: string; readonly text: string } | undefined;
   highestEpoch = 0;
   /** Sends beyond its window. */
   greedy = false;
@@ -80,7 +86,7 @@ export class FakeKeeper {
     const nonce = randomBytes(16).toString('hex');
     let theirs = '';
     let up = false;
-    const say = (m: Message): void => void (socket.destroyed || socket.write(encode(m)));
+    const say = (m: Message): void => void (socket.destroyed || this.mute || socket.write(encode(m)));
     listen(
       socket,
       (m) => {
@@ -116,7 +122,7 @@ export class FakeKeeper {
   }
 
   say(m: Message): void {
-    this.socket?.write(encode(m));
+    if (!this.mute) this.socket?.write(encode(m));
   }
 
   end(): void {
@@ -150,6 +156,11 @@ export class FakeKeeper {
       this.tellReady();
     } else if (m.type === 'START') {
       this.starts += 1;
+      if (this.refuses) {
+        this.say({ type: 'ERROR', ...this.refuses });
+        this.socket?.end();
+        return;
+      }
       this.started ??= { type: 'STARTED', grant: m.grant, at: m.nowMs, pid: 7 };
       this.say(this.started);
       if (!this.busy) this.end();
@@ -168,6 +179,11 @@ export class FakeKeeper {
       if (this.deaf) return;
       if (!this.applied.some((s) => s.id === m.id)) this.applied.push(m);
       this.say({ type: 'SIGNALLED', id: m.id });
+    } else if (m.type === 'PING') {
+      this.pings += 1;
+      this.say({ type: 'PONG', n: m.n });
+    } else if (m.type === 'ERROR') {
+      this.errors.push(`${m.code}: ${m.text}`);
     } else if (m.type === 'BYE') {
       this.byes += 1;
     }

@@ -58,9 +58,11 @@ export class Loopback {
   readonly #sockets = new Set<Socket>();
   readonly #waiting = new Map<number, (s: Socket) => void>();
   readonly #early = new Map<number, Socket>();
+  accepted = 0;
 
   constructor() {
     this.#server = createServer((s) => {
+      this.accepted += 1;
       this.#keep(s);
       const port = s.remotePort ?? 0;
       const wanted = this.#waiting.get(port);
