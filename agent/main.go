@@ -25,7 +25,7 @@ var programs = map[string]func() int{
 func main() {
 	// Each of these lives for as long as a job, hundreds on one small host: buffers are reused, and what
 	// garbage there is goes early.
-	debug.SetGCPercent(25)
+	debug.SetGCPercent(10)
 	os.Exit(dispatch(filepath.Base(os.Args[0])))
 }
 

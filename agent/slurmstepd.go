@@ -37,7 +37,7 @@ func (p procFS) batchStep(pid int, exeUnreadable bool) (job int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if status["Name"] != "slurmstepd" {
+	if !isSlurmstepdName(status["Name"]) {
 		return 0, fmt.Errorf("process %d is named %q", pid, status["Name"])
 	}
 	root := strconv.FormatUint(uint64(p.owner), 10)
@@ -57,9 +57,8 @@ func (p procFS) isSlurmstepd(pid int) error {
 	if err != nil {
 		return err
 	}
-	// An upgrade of Slurm replaces the file under running steps; Debian's is slurmstepd-wlm.
-	name := filepath.Base(strings.TrimSuffix(target, " (deleted)"))
-	if name != "slurmstepd" && !strings.HasPrefix(name, "slurmstepd-") {
+	// An upgrade of Slurm replaces the file under running steps.
+	if !isSlurmstepdName(filepath.Base(strings.TrimSuffix(target, " (deleted)"))) {
 		return fmt.Errorf("process %d runs %s", pid, target)
 	}
 	var st syscall.Stat_t
@@ -67,6 +66,36 @@ func (p procFS) isSlurmstepd(pid int) error {
 		return err
 	}
 	return onlyWritableBy(target, &st, p.owner)
+}
+
+// isSlurmstepdName: Debian's is slurmstepd-wlm.
+func isSlurmstepdName(name string) bool {
+	return name == "slurmstepd" || strings.HasPrefix(name, "slurmstepd-")
+}
+
+// stepAbove is TaskProlog's batch step. slurmstepd forks the process that is to become the script, which, the
+// user's already but still under slurmstepd's title, forks TaskProlog: root's is the parent's parent (seen on
+// 22.05.8). A Slurm whose slurmstepd forks TaskProlog itself is right too.
+func (p procFS) stepAbove(parent int) (job int64, err error) {
+	if job, err := p.batchStep(parent, true); err == nil {
+		return job, nil
+	}
+	title, err := os.ReadFile(p.path(parent, "cmdline"))
+	if err != nil {
+		return 0, err
+	}
+	named, err := parseStepTitle(title)
+	if err != nil {
+		return 0, fmt.Errorf("process %d: %w", parent, err)
+	}
+	stepd, _, err := p.parentAndStart(parent)
+	if err != nil {
+		return 0, err
+	}
+	if job, err = p.batchStep(stepd, true); err == nil && job != named {
+		err = fmt.Errorf("process %d is of job %d, its parent of job %d", parent, named, job)
+	}
+	return job, err
 }
 
 // parseStepTitle reads `slurmstepd: [4711.batch]`, followed by anything but a word character.

@@ -28,13 +28,7 @@ func taskPrologMain() int {
 }
 
 func handOver(dir string, config hostConfig, proc procFS, parent int) error {
-	// slurmstepd forks, and the child that is to become the script, the user's already, runs TaskProlog: root's own
-	// slurmstepd is the parent's parent.
-	stepd, _, err := proc.parentAndStart(parent)
-	if err != nil {
-		return fmt.Errorf("only batch scripts run in a burst partition: %w", err)
-	}
-	job, err := proc.batchStep(stepd, true)
+	job, err := proc.stepAbove(parent)
 	if err != nil {
 		return fmt.Errorf("only batch scripts run in a burst partition: %w", err)
 	}
@@ -54,8 +48,8 @@ func handOver(dir string, config hostConfig, proc procFS, parent int) error {
 	return nil
 }
 
-// failClosed tells the owner why. TaskProlog's stderr reaches nobody, but slurmstepd writes its lines that begin with
-// "print" to the job's output, also when it ends by 1 (seen on 22.05.8).
+// failClosed tells the owner why: TaskProlog's stderr reaches nobody, but its stdout's lines that begin with "print"
+// slurmstepd writes to the job's output, also when it ends by 1 (seen on 22.05.8).
 func failClosed(err error) int {
 	fmt.Printf("print spillway: %s; nothing was run\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	return 1
