@@ -120,10 +120,11 @@ function main(input: PodInput): Container {
     workingDir: '/',
     env: variables({
       SPILL_SOCKET: paths.socket,
-      SPILL_DIR: paths.bin,
+      SPILL_DIR: paths.job,
       SPILL_UID: `${burst.uid}`,
       SPILL_GID: `${burst.gid}`,
-      SPILL_GROUPS: groups.join(','),
+      // With the primary one, so that it is never empty.
+      SPILL_GROUPS: [burst.gid, ...groups].join(','),
     }),
     resources: resources(burst.needs, limitMemory ? burst.needs.memoryBytes : undefined),
     securityContext: restricted,

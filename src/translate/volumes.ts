@@ -3,6 +3,8 @@ export const paths = {
   bin: '/spill-bin',
   run: '/spill-run',
   socket: '/spill-run/keeper.sock',
+  /** Where `main` keeps the script, readable by the user alone. */
+  job: '/spill-run/job',
   spool: '/spill-spool',
   key: '/spill-key',
 } as const;

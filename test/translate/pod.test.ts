@@ -135,6 +135,13 @@ describe('the pod of a burst', () => {
     expect(one(spec, 'main').volumeMounts.find(({ name }) => name === 'spill-bin')?.readOnly).toBe(true);
   });
 
+  it('tells process 1 who it must be, in groups that are never an empty list', () => {
+    const told = (groups: number[]) =>
+      one(specOf({ groups }), 'main').env?.find(({ name }) => name === 'SPILL_GROUPS')?.value;
+    expect(told([3001])).toBe('2001,3001');
+    expect(told([])).toBe('2001');
+  });
+
   it('carries neither script nor environment of the job', () => {
     const variables = all(specOf()).flatMap(({ env }) => env ?? []);
     expect(variables.every(({ name }) => name.startsWith('SPILL_'))).toBe(true);
