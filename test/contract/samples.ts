@@ -75,7 +75,6 @@ export function aBurst(over: Partial<Burst> = {}): Burst {
     trouble: undefined,
     predecessor: undefined,
     killBy: undefined,
-    seen: undefined,
     ...over,
   };
 }
@@ -107,7 +106,6 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
     trouble: { since: instant(t0 + 8), text: 'node unknown' },
     predecessor: burstId('b-before'),
     killBy: instant(t0 + 9),
-    seen: { state: 'RUNNING', at: instant(t0 + 10) },
     ...over,
   };
 }

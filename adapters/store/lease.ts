@@ -1,0 +1,46 @@
+import { type Kysely, sql } from 'kysely';
+import { type ClusterName, instant } from '../../src/domain/ids.ts';
+import type { Lease } from '../../src/ports.ts';
+import { leaseLock } from './commit.ts';
+import type { Tables } from './tables.ts';
+
+/** The database's clock, which every gateway reads a lease by. */
+export const nowMs = sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`;
+
+export async function takeLease(
+  db: Kysely<Tables>,
+  cluster: ClusterName,
+  holder: string,
+  forMs: number,
+): Promise<Lease | undefined> {
+  const mine = await db
+    .updateTable('leases')
+    .set({ until: sql`${nowMs} + ${forMs}::bigint` })
+    .where('cluster', '=', cluster)
+    .where('holder', '=', holder)
+    .returning(['epoch', 'until'])
+    .executeTakeFirst();
+  const row = mine ?? (await db.transaction().execute((tx) => takeOver(tx, cluster, holder, forMs)));
+  return row && { cluster, holder, epoch: row.epoch, until: instant(row.until) };
+}
+
+/** Waits for commits of the old epoch that are under way, and makes every later one see the new epoch. */
+async function takeOver(tx: Kysely<Tables>, cluster: ClusterName, holder: string, forMs: number) {
+  await sql`select pg_advisory_xact_lock(${sql.lit(leaseLock(cluster))})`.execute(tx);
+  const result = await sql<{ epoch: number; until: number }>`
+    insert into leases as l (cluster, holder, epoch, until) values (${cluster}, ${holder}, 1, ${nowMs} + ${forMs}::bigint)
+    on conflict (cluster) do update
+      set holder = excluded.holder, epoch = l.epoch + 1, until = excluded.until
+      where l.holder is null or l.until <= ${nowMs}
+    returning epoch, until`.execute(tx);
+  return result.rows[0];
+}
+
+export async function releaseLease(db: Kysely<Tables>, cluster: ClusterName, holder: string): Promise<void> {
+  await db
+    .updateTable('leases')
+    .set({ holder: null })
+    .where('cluster', '=', cluster)
+    .where('holder', '=', holder)
+    .execute();
+}

@@ -1,0 +1,330 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Burst } from '../../src/domain/burst.ts';
+import type { Receipt } from '../../src/domain/decision.ts';
+import { PortError } from '../../src/domain/fault.ts';
+import {
+  type BurstId,
+  type ClusterName,
+  type InstanceId,
+  type Instant,
+  instant,
+  type JobRef,
+  type Uuid,
+  uuid,
+} from '../../src/domain/ids.ts';
+import type { Instance } from '../../src/domain/instance.ts';
+import type { AuditRow, Intent, Lease, StorePort, Write } from '../../src/ports.ts';
+import { Conflict, malformed, perform } from './commit.ts';
+import { asFault, constraintOf, lostConnection, worthRepeating } from './faults.ts';
+import { nowMs, releaseLease, takeLease } from './lease.ts';
+import { migrate } from './migrate.ts';
+import { KyselyPool, makePool } from './pool.ts';
+import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
+import type { Tables } from './tables.ts';
+
+export interface PostgresStoreOptions {
+  readonly url: string;
+  /** What goes wrong where nobody waits for it: a broken idle connection. */
+  readonly onError: (e: unknown) => void;
+  /** Connections at most; each commit uses one. */
+  readonly max?: number;
+  /** How long a lost COMMIT answer is looked up before `unknown`. */
+  readonly lookUpMs?: number;
+}
+
+/** Migrates, then opens. Faults: `unreachable`, `refused` (a newer schema, missing rights). */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<StorePort> {
+  await migrate(options.url);
+  return new PostgresStore(options);
+}
+
+export class PostgresStore implements StorePort {
+  private readonly db: Kysely<Tables>;
+  private readonly lookUpMs: number;
+  private closing: Promise<void> | undefined;
+
+  constructor(options: PostgresStoreOptions) {
+    const { url, onError, max = 12 } = options;
+    const pool = makePool({ url, name: 'spillway', max, hurried: true, onError });
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
+    this.lookUpMs = options.lookUpMs ?? 15_000;
+  }
+
+  async commit(
+    id: Uuid,
+    cluster: ClusterName,
+    epoch: number,
+    writes: readonly Write[],
+  ): Promise<'ok' | 'conflict'> {
+    const commit = { id, cluster, epoch, writes };
+    const bad = malformed(commit);
+    if (bad !== undefined) throw bad;
+    let lost: unknown;
+    let until = Number.POSITIVE_INFINITY;
+    for (let turn = 0; ; turn++) {
+      const answer = await this.attempt(commit);
+      if (answer === 'ok' || answer === 'conflict') return answer;
+      if (answer.kind === 'repeat' && turn < 50) {
+        await pause(Math.min(50, 2 ** turn) * Math.random());
+      } else if (
+        answer.kind === 'lost' ||
+        (lost !== undefined && answer.kind === 'failed' && !answer.final)
+      ) {
+        // Asked again under the same id: its insert waits for a first transaction that still goes on, and finds it if it was
+        // committed. So a repeat here can never write twice.
+        if (lost === undefined) until = performance.now() + this.lookUpMs;
+        lost = answer.error;
+        if (performance.now() > until)
+          throw new PortError(
+            'unknown',
+            'store.commit',
+            'the answer to COMMIT was lost and the database stays away',
+            { cause: lost },
+          );
+        await pause(50 + 200 * Math.random());
+      } else {
+        throw asFault(answer.error, 'store.commit', false);
+      }
+    }
+  }
+
+  private async attempt(commit: Parameters<typeof perform>[1]): Promise<Answer> {
+    let sent = false;
+    try {
+      return await this.db.connection().execute(async (db) => {
+        try {
+          await perform(db, commit);
+          sent = true;
+          await sql`commit`.execute(db);
+          return 'ok' as const;
+        } catch (e) {
+          if (!lostConnection(e) || e instanceof PortError || e instanceof Conflict)
+            await sql`rollback`.execute(db);
+          throw e;
+        }
+      });
+    } catch (e) {
+      if (e instanceof Conflict) return 'conflict';
+      if (e instanceof PortError) return { kind: 'failed', error: e, final: true };
+      if (lostConnection(e))
+        return sent ? { kind: 'lost', error: e } : { kind: 'failed', error: e, final: false };
+      const constraint = constraintOf(e);
+      if (constraint !== undefined && conflicting.has(constraint)) return 'conflict';
+      // Two commits lengthened one chain, or got in each other's way: nothing was written, the second goes again.
+      if (constraint === 'receipts_chain' || worthRepeating(e)) return { kind: 'repeat', error: e };
+      return { kind: 'failed', error: e, final: true };
+    }
+  }
+
+  private async read<T>(method: string, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.db);
+    } catch (e) {
+      throw asFault(e, `store.${method}`, false);
+    }
+  }
+
+  private async change<T>(method: string, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.db);
+    } catch (e) {
+      throw asFault(e, `store.${method}`, true);
+    }
+  }
+
+  burst(id: BurstId): Promise<Burst | undefined> {
+    return this.read('burst', async (db) => {
+      const row = await db.selectFrom('bursts').select('data').where('id', '=', id).executeTakeFirst();
+      return row && readBurst(row.data);
+    });
+  }
+
+  liveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
+    return this.read('liveBursts', async (db) => {
+      const rows = await db
+        .selectFrom('bursts')
+        .select('data')
+        .where('cluster', '=', cluster)
+        .where('live', '=', sql.lit(true))
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute();
+      return rows.map((r) => readBurst(r.data));
+    });
+  }
+
+  burstsOfJob(cluster: ClusterName, ref: JobRef | number): Promise<readonly Burst[]> {
+    return this.read('burstsOfJob', async (db) => {
+      const of = db.selectFrom('bursts').select('data').where('cluster', '=', cluster);
+      const job = typeof ref === 'number' ? of.where('job_id', '=', ref) : of.where('ref', '=', ref);
+      const rows = await job.orderBy('created_at', 'desc').orderBy('id', 'desc').execute();
+      return rows.map((r) => readBurst(r.data));
+    });
+  }
+
+  bursts(filter: Parameters<StorePort['bursts']>[0]): Promise<readonly Burst[]> {
+    return this.read('bursts', async (db) => {
+      const rows = await db
+        .selectFrom('bursts')
+        .select('data')
+        .$if(filter.cluster !== undefined, (q) => q.where('cluster', '=', filter.cluster ?? ''))
+        .$if(filter.live !== undefined, (q) => q.where('live', '=', sql.lit(filter.live === true)))
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(filter.limit)
+        .execute();
+      return rows.map((r) => readBurst(r.data));
+    });
+  }
+
+  instance(id: InstanceId): Promise<Instance | undefined> {
+    return this.read('instance', async (db) => {
+      const row = await db.selectFrom('instances').select('data').where('id', '=', id).executeTakeFirst();
+      return row && readInstance(row.data);
+    });
+  }
+
+  liveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
+    return this.read('liveInstances', async (db) => {
+      const rows = await db
+        .selectFrom('instances')
+        .select('data')
+        .where('cluster', '=', cluster)
+        .where('live', '=', sql.lit(true))
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute();
+      return rows.map((r) => readInstance(r.data));
+    });
+  }
+
+  instances(limit: number): Promise<readonly Instance[]> {
+    return this.read('instances', async (db) => {
+      const all = db
+        .selectFrom('instances')
+        .select('data')
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc');
+      return (await all.limit(limit).execute()).map((r) => readInstance(r.data));
+    });
+  }
+
+  receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]> {
+    return this.read('receipts', async (db) => {
+      const rows = await db
+        .selectFrom('receipts')
+        .select('data')
+        .where('cluster', '=', cluster)
+        .where('ref', '=', ref)
+        .orderBy('n', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map((r) => readReceipt(r.data));
+    });
+  }
+
+  lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]> {
+    return this.read('lastDecisions', async (db) => {
+      const rows = await sql<{ data: unknown }>`
+        select distinct on (attempt) data from receipts
+        where cluster = ${cluster} and ref = any(${[...refs]}) and kind = 'decision'
+        order by attempt, seq desc`.execute(db);
+      return rows.rows.map((r) => readReceipt(r.data));
+    });
+  }
+
+  seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void> {
+    return this.change('seenAgain', async (db) => {
+      await sql`
+        insert into seen_again as s (receipt, times, last_at)
+        select id, 1, ${at} from receipts where id = any(${[...new Set(receipts)]}) order by id
+        on conflict (receipt) do update set times = s.times + 1, last_at = greatest(s.last_at, excluded.last_at)`.execute(
+        db,
+      );
+    });
+  }
+
+  openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {
+    return this.read('openIntents', async (db) => {
+      const rows = await db
+        .selectFrom('intents')
+        .select(['id', 'subject', 'effect', 'spec', 'epoch', 'at', 'deadline'])
+        .where('subject', '=', subject)
+        .where('answer', 'is', null)
+        .orderBy('n')
+        .execute();
+      return rows.map(readIntent);
+    });
+  }
+
+  audit(subject: string): Promise<readonly AuditRow[]> {
+    return this.read('audit', async (db) => {
+      const rows = await db
+        .selectFrom('audit')
+        .selectAll()
+        .where('subject', '=', subject)
+        .orderBy('seq')
+        .execute();
+      return rows.map((r) => ({
+        subject: r.subject,
+        seq: r.seq,
+        at: instant(r.at),
+        from: r.from_state ?? undefined,
+        to: r.to_state,
+        why: r.why,
+        prev: r.prev,
+        hash: r.hash,
+      }));
+    });
+  }
+
+  lease(cluster: ClusterName, holder: string, forMs: number): Promise<Lease | undefined> {
+    return this.change('lease', (db) => takeLease(db, cluster, holder, forMs));
+  }
+
+  releaseLease(cluster: ClusterName, holder: string): Promise<void> {
+    return this.change('releaseLease', (db) => releaseLease(db, cluster, holder));
+  }
+
+  generation(): Promise<Uuid> {
+    return this.read('generation', async (db) => {
+      const row = await db.selectFrom('meta').select('generation').executeTakeFirstOrThrow();
+      return uuid(row.generation);
+    });
+  }
+
+  now(): Promise<Instant> {
+    return this.read('now', async (db) => {
+      const result = await sql<{ now: number }>`select ${nowMs} as now`.execute(db);
+      return instant(result.rows[0]?.now ?? Number.NaN);
+    });
+  }
+
+  ping(): Promise<void> {
+    return this.read('ping', async (db) => {
+      await sql`select 1`.execute(db);
+    });
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.db.destroy();
+    return this.closing;
+  }
+}
+
+type Answer =
+  | 'ok'
+  | 'conflict'
+  /** Rolled back for a reason that passes. */
+  | { readonly kind: 'repeat'; readonly error: unknown }
+  /** COMMIT was sent and nothing came back. */
+  | { readonly kind: 'lost'; readonly error: unknown }
+  /** Nothing was written. `final`: the database said so, or the commit itself is wrong. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly final: boolean };
+
+/** A new row whose id exists, or a second live burst of an attempt. */
+const conflicting: ReadonlySet<string> = new Set(['bursts_pkey', 'instances_pkey', 'bursts_live_attempt']);
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

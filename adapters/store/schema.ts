@@ -1,0 +1,193 @@
+import { z } from 'zod';
+import {
+  type Burst,
+  burstStates,
+  type Cause,
+  type Exit,
+  type Grant,
+  type SavedJob,
+  type Usage,
+} from '../../src/domain/burst.ts';
+import type { Decision, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
+import { PortError } from '../../src/domain/fault.ts';
+import { type Instance, instanceStates, type LaunchSpec } from '../../src/domain/instance.ts';
+import type { PodRef } from '../../src/domain/kube.ts';
+import type { Resources } from '../../src/domain/resources.ts';
+import type { Intent } from '../../src/ports.ts';
+
+/**
+ * What the database gives back, as domain values. JSON has no undefined, so a key that was undefined is absent there and is put
+ * back here. A field that the domain gains or loses and this reader does not know of does not compile.
+ */
+
+/** Exactly the keys of T, optional ones too: what is not named here would be lost. */
+const object =
+  <T>() =>
+  <S extends Record<keyof T, z.ZodType>>(shape: S & Record<Exclude<keyof S, keyof T>, never>) =>
+    z.object(shape as S);
+/** A branded or literal string or number, taken as it was written. */
+const text = <T extends string = string>() => z.custom<T>((v) => typeof v === 'string', 'not text');
+const number = <T extends number = number>() => z.custom<T>((v) => typeof v === 'number', 'not a number');
+const maybe = <T extends z.ZodType>(inner: T) =>
+  inner.optional().transform((v): z.output<T> | undefined => v);
+const map = <T extends z.ZodType>(of: T) => z.record(z.string(), of);
+
+type Have<K extends keyof Burst> = NonNullable<Burst[K]>;
+const instant = number<Have<'createdAt'>>;
+
+const resources = object<Resources>()({
+  cpuMillis: number(),
+  memoryBytes: number(),
+  extended: map(number()),
+});
+const trouble = object<Have<'trouble'>>()({ since: instant(), text: text() });
+
+const burst: z.ZodType<Burst> = object<Burst>()({
+  id: text<Burst['id']>(),
+  cluster: text<Burst['cluster']>(),
+  job: text<Burst['job']>(),
+  attempt: text<Burst['attempt']>(),
+  ref: text<Burst['ref']>(),
+  jobId: number(),
+  restarts: number(),
+  submitAt: instant(),
+  firstSubmitAt: instant(),
+  name: text(),
+  user: text(),
+  uid: number(),
+  gid: number(),
+  account: text(),
+  origin: text<Burst['origin']>(),
+  receipt: maybe(text<Have<'receipt'>>()),
+  state: z.enum(burstStates),
+  rev: number(),
+  createdAt: instant(),
+  enteredAt: instant(),
+  group: text(),
+  needs: resources,
+  saved: object<SavedJob>()({
+    partition: text(),
+    timeLimitMs: z.union([number(), z.literal('unlimited')]),
+    memory: object<SavedJob['memory']>()({ per: z.enum(['node', 'cpu']), mib: number() }),
+    minNodes: number(),
+    maxNodes: maybe(number()),
+    comment: text(),
+    priority: number(),
+    nice: number(),
+  }),
+  instance: maybe(text<Have<'instance'>>()),
+  pod: maybe(
+    object<Have<'pod'>>()({
+      ref: object<PodRef>()({ namespace: text(), name: text() }),
+      uid: maybe(text()),
+    }),
+  ),
+  claim: maybe(object<Have<'claim'>>()({ deadline: instant(), answered: z.boolean(), times: number() })),
+  grant: maybe(
+    object<Grant>()({
+      burst: text<Burst['id']>(),
+      attempt: text<Burst['attempt']>(),
+      podUid: text(),
+      epoch: number(),
+      generation: text<Grant['generation']>(),
+    }),
+  ),
+  startedAt: maybe(instant()),
+  endedAt: maybe(instant()),
+  exit: maybe(
+    object<Exit>()({
+      code: number().optional(),
+      signal: number().optional(),
+      lost: z.boolean().optional(),
+      reason: text().optional(),
+    }),
+  ),
+  usage: maybe(object<Usage>()({ userMs: number(), systemMs: number(), maxRssBytes: number() })),
+  dropped: number(),
+  cause: maybe(object<Cause>()({ kind: text<Cause['kind']>(), text: text() })),
+  trouble: maybe(trouble),
+  predecessor: maybe(text<Burst['id']>()),
+  killBy: maybe(instant()),
+});
+
+const instance: z.ZodType<Instance> = object<Instance>()({
+  id: text<Instance['id']>(),
+  cluster: text<Instance['cluster']>(),
+  group: text(),
+  state: z.enum(instanceStates),
+  rev: number(),
+  token: text<Instance['token']>(),
+  spec: object<LaunchSpec>()({
+    group: text(),
+    launchTemplate: text(),
+    types: z.array(text()),
+    zones: z.array(text()),
+    capacityType: text<LaunchSpec['capacityType']>(),
+    tags: map(text()),
+  }),
+  cloudId: maybe(text<NonNullable<Instance['cloudId']>>()),
+  type: maybe(text()),
+  zone: maybe(text()),
+  node: maybe(text()),
+  capacity: resources,
+  createdAt: instant(),
+  enteredAt: instant(),
+  launchedAt: maybe(instant()),
+  readyAt: maybe(instant()),
+  idleSince: maybe(instant()),
+  endedAt: maybe(instant()),
+  why: maybe(text()),
+  trouble: maybe(trouble),
+});
+
+const receipt: z.ZodType<Receipt> = object<Receipt>()({
+  id: text<Receipt['id']>(),
+  cluster: text<Receipt['cluster']>(),
+  job: text<Receipt['job']>(),
+  attempt: text<Receipt['attempt']>(),
+  ref: text<Receipt['ref']>(),
+  user: text(),
+  burst: maybe(text<NonNullable<Receipt['burst']>>()),
+  at: instant(),
+  snapshotAt: maybe(instant()),
+  kind: text<Receipt['kind']>(),
+  decision: object<Decision>()({
+    verdict: text<Decision['verdict']>(),
+    because: z.array(
+      object<RuleVerdict>()({ rule: text(), pass: z.boolean(), measured: text(), limit: text() }),
+    ),
+    group: maybe(text()),
+  }),
+  text: text(),
+});
+
+const intent: z.ZodType<Intent> = object<Intent>()({
+  id: text<Intent['id']>(),
+  subject: text<Intent['subject']>(),
+  effect: text(),
+  spec: map(z.unknown()),
+  epoch: number(),
+  at: instant(),
+  // A column of its own, so null where JSON has no key.
+  deadline: instant()
+    .nullable()
+    .transform((v) => v ?? undefined),
+});
+
+function reader<T>(schema: z.ZodType<T>, what: string): (row: unknown) => T {
+  return (row) => {
+    const read = schema.safeParse(row);
+    if (read.success) return read.data;
+    const wrong = read.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; ');
+    throw new PortError(
+      'invalid',
+      'store.read',
+      `the store holds ${what} that this version cannot read: ${wrong}`,
+    );
+  };
+}
+
+export const readBurst = reader(burst, 'a burst');
+export const readInstance = reader(instance, 'an instance');
+export const readReceipt = reader(receipt, 'a receipt');
+export const readIntent = reader(intent, 'an intent');

@@ -1,0 +1,72 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** The tables as kysely sees them; migrations/ makes them. `jsonb` goes in as text and comes out parsed, to be read by schema.ts. */
+type Json = ColumnType<unknown, string, string>;
+
+export interface Tables {
+  meta: { one: Generated<boolean>; generation: Generated<string> };
+  commits: { id: string; cluster: string };
+  bursts: {
+    id: string;
+    cluster: string;
+    ref: string;
+    job_id: number;
+    attempt: string;
+    state: string;
+    live: boolean;
+    rev: number;
+    head: string;
+    data: Json;
+    created_at: number;
+    updated_at: number;
+  };
+  instances: {
+    id: string;
+    cluster: string;
+    state: string;
+    live: boolean;
+    rev: number;
+    head: string;
+    data: Json;
+    created_at: number;
+    updated_at: number;
+  };
+  receipts: {
+    n: Generated<number>;
+    id: string;
+    cluster: string;
+    ref: string;
+    attempt: string;
+    seq: number;
+    kind: string;
+    at: number;
+    data: Json;
+    prev: string;
+    hash: string;
+  };
+  seen_again: { receipt: string; times: number; last_at: number };
+  audit: {
+    subject: string;
+    seq: number;
+    at: number;
+    from_state: string | null;
+    to_state: string;
+    why: string;
+    data: string;
+    prev: string;
+    hash: string;
+  };
+  intents: {
+    n: Generated<number>;
+    id: string;
+    subject: string;
+    effect: string;
+    spec: Json;
+    epoch: number;
+    at: number;
+    deadline: number | null;
+    answer: string | null;
+    answered_at: number | null;
+  };
+  leases: { cluster: string; holder: string | null; epoch: number; until: number };
+}

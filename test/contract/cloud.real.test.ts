@@ -1,0 +1,92 @@
+/** The lab's EC2, whose instances are real nodes, through the real adapter. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import { kubectl } from '../../lab/real/control-plane.ts';
+import { env, faults } from '../../lab/real/ec2.ts';
+import { clusterName } from '../../src/domain/ids.ts';
+import { GiB } from '../../src/domain/resources.ts';
+import { cloudContract } from './cloud.contract.ts';
+import { realTime } from './cloud.harness.ts';
+
+const ctx = { say: () => undefined };
+
+cloudContract('the lab', async () => {
+  const lab = await env(ctx);
+  const endpoint = lab.SPILLWAY_LAB_EC2_ENDPOINT;
+  if (endpoint === undefined) throw new Error('no EC2: npm run lab -- up ec2');
+  const region = lab.SPILLWAY_LAB_EC2_REGION ?? '';
+  const connect = (cluster: string) =>
+    ec2Cloud(
+      {
+        cluster: clusterName(cluster),
+        region,
+        endpoint,
+        credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
+        maxAttempts: 2,
+        pageSize: 5,
+      },
+      { clock: realTime },
+    );
+  const port = connect('contract');
+  const other = connect('contract-2');
+  const post = async (what: string, body: unknown) => {
+    const answer = await fetch(`${endpoint}/_lab/${what}`, { method: 'POST', body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(await answer.text());
+  };
+  let down = false;
+  const api = async (on: boolean) => {
+    if (down !== on) await faults['api-down']?.(on, ctx);
+    down = on;
+    // Until the client has seen its idle connections end: a call on one would not know whether it was heard.
+    if (on) await sleep(50);
+  };
+  return {
+    port,
+    other,
+    spec: {
+      group: 'cpu',
+      launchTemplate: lab.SPILLWAY_LAB_EC2_TEMPLATE ?? '',
+      types: ['lab.small', 'lab.large'],
+      zones: [`${region}a`, `${region}b`],
+      capacityType: 'on-demand',
+      tags: {},
+    },
+    types: [
+      { name: 'lab.small', vcpus: 2, memoryBytes: 4 * GiB },
+      { name: 'lab.large', vcpus: 2, memoryBytes: 12 * GiB },
+    ],
+    fault: (name, on) => (name === 'api-down' ? api(on) : post('fault', { name, on })),
+    limit: (match, rule) => post('limit', { ...match, ...rule }),
+    heal: async () => {
+      await api(false);
+      await post('heal', {});
+    },
+    eventually: async (condition) => {
+      const deadline = performance.now() + 60_000;
+      while (!(await condition())) {
+        if (performance.now() > deadline) throw new Error('not within a minute');
+        await sleep(150);
+      }
+    },
+    close: async () => {
+      const names = [...(await port.list()), ...(await other.list())].map(({ id }) => id);
+      const nodes = (
+        await kubectl([
+          'get',
+          'nodes',
+          '-o',
+          'custom-columns=N:.metadata.name,P:.spec.providerID',
+          '--no-headers',
+        ])
+      )
+        .split('\n')
+        .flatMap((line) => {
+          const [name = '', provider = ''] = line.split(/\s+/);
+          return names.some((id) => provider.endsWith(`/${id}`)) ? [name] : [];
+        });
+      if (nodes.length > 0) await kubectl(['delete', 'node', '--ignore-not-found', ...nodes]);
+      await port.close();
+      await other.close();
+    },
+  };
+});
