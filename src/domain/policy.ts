@@ -9,9 +9,9 @@ export interface Threshold {
 
 /** What never bursts; each entry is one condition. */
 export type NeverRule =
-  | { readonly nodesAbove: number }
-  | { readonly account: string }
-  | { readonly partition: string };
+  | { readonly kind: 'nodesAbove'; readonly nodes: number }
+  | { readonly kind: 'account'; readonly account: string }
+  | { readonly kind: 'partition'; readonly partition: string };
 
 export interface Policy {
   readonly thresholds: readonly Threshold[];
@@ -26,7 +26,7 @@ export interface Policy {
 export interface Taint {
   readonly key: string;
   readonly value: string;
-  readonly effect: 'NoSchedule' | 'NoExecute';
+  readonly effect: 'NoSchedule' | 'NoExecute' | 'PreferNoSchedule';
 }
 
 /** Instances that are launched alike. */

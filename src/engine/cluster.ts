@@ -135,7 +135,7 @@ export class ClusterEngine {
     const groups = this.settings.groups;
     if (this.offered.length === groups.length) return;
     const offered: OfferedGroup[] = [];
-    for (const group of groups) offered.push({ group, types: await this.ports.cloud.types(group.types) });
+    for (const group of groups) offered.push({ group, types: await this.settings.cloud.types(group.types) });
     this.offered = offered;
   }
 
@@ -166,7 +166,7 @@ export class ClusterEngine {
         text: `terminates instance ${i.id}, which no record explains`,
         cluster: this.name,
       });
-      await this.ports.cloud
+      await this.settings.cloud
         .terminate(i.id)
         .catch((e: unknown) => this.#complain(`terminate ${i.id}: ${message(e)}`, e));
     }
@@ -175,7 +175,7 @@ export class ClusterEngine {
   async list(): Promise<readonly CloudInstance[]> {
     const at = this.ports.clock.now();
     try {
-      const value = await this.ports.cloud.list();
+      const value = await this.settings.cloud.list();
       this.cloudSeen = { at, ok: true, value };
       return value;
     } catch (e) {
@@ -189,7 +189,7 @@ export class ClusterEngine {
     if (!this.leads) return;
     for (const b of await this.ports.store.liveBursts(this.name)) await this.ports.wake.wake(b.id);
     for (const i of await this.ports.store.liveInstances(this.name)) await this.ports.wake.wake(i.id);
-    for (const s of this.ports.streams.standins())
+    for (const s of this.settings.streams.standins())
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
   }
@@ -221,7 +221,7 @@ export class ClusterEngine {
     if (!this.leads) return;
     const run = judge(this, view)
       .catch((e: unknown) => {
-        this.ports.streams.wait(view.key, 'the gateway cannot look at the job just now');
+        this.settings.streams.wait(view.key, 'the gateway cannot look at the job just now');
         this.#complain(`stand-in of job ${view.peer.jobId}: ${message(e)}`, e);
       })
       .finally(() => this.#busy.delete(run));
@@ -279,7 +279,7 @@ export class ClusterEngine {
       slurm: settings.slurm,
       kubernetes: ports.kubernetes,
       store: ports.store,
-      streams: ports.streams,
+      streams: settings.streams,
       clock: ports.clock,
       entropy: ports.entropy,
       pods: settings.pods,
@@ -297,7 +297,7 @@ export class ClusterEngine {
   #instanceContext(): InstanceContext {
     const { ports, settings } = this;
     return {
-      cloud: ports.cloud,
+      cloud: settings.cloud,
       kubernetes: ports.kubernetes,
       store: ports.store,
       clock: ports.clock,

@@ -17,13 +17,11 @@ import type { Streams } from '../stream/streams.ts';
 /** Everything that one gateway process works with; made once by `compose`, or by a simulation. */
 export interface Ports {
   readonly kubernetes: KubernetesPort;
-  readonly cloud: CloudPort;
   readonly store: StorePort;
   readonly wake: WakePort;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly scheduler: Scheduler;
-  readonly streams: Streams;
   readonly log: (line: LogLine) => void;
 }
 
@@ -33,6 +31,9 @@ export interface ClusterSettings {
   readonly groups: readonly NodeGroup[];
   readonly pods: PodSettings;
   readonly slurm: SlurmPort;
+  readonly cloud: CloudPort;
+  /** This cluster's stand-ins and keepers; epochs are a cluster's own, so each has its own. */
+  readonly streams: Streams;
 }
 
 export interface Settings {

@@ -78,7 +78,7 @@ export class Gateway {
     await this.#ports.wake.close().catch(() => undefined);
     await Promise.all(this.clusters.map((c) => c.stop()));
     await this.#watch?.close();
-    await this.#ports.streams.close();
+    await Promise.all(this.clusters.map((c) => c.settings.streams.close()));
   }
 
   async #handle(id: WakeId): Promise<void> {
@@ -129,13 +129,10 @@ export class Gateway {
       );
   }
 
-  /** Given to the streams when they are made. */
-  onStream(event: StreamEvent): void {
-    if (event.kind === 'keeper') {
-      void this.#ports.wake.wake(event.burst).catch(() => undefined);
-      return;
-    }
-    this.clusters.find((c) => c.name === event.view.cluster)?.standin(event.view);
+  /** Given to a cluster's streams when they are made. */
+  onStream(cluster: ClusterName, event: StreamEvent): void {
+    if (event.kind === 'keeper') void this.#ports.wake.wake(event.burst).catch(() => undefined);
+    else this.clusters.find((c) => c.name === cluster)?.standin(event.view);
   }
 
   /** A cluster name on leg A that is not configured is not ours. */
@@ -150,7 +147,8 @@ export class Gateway {
   async readiness(): Promise<Readiness> {
     const checks: Check[] = [this.#health.check('store'), this.#health.check('wake')];
     for (const c of this.clusters) checks.push(this.#health.check(`slurm/${c.name}`));
-    checks.push(this.#health.check('cloud'), this.#health.check('kubernetes'));
+    for (const c of this.clusters) checks.push(this.#health.check(`cloud/${c.name}`));
+    checks.push(this.#health.check('kubernetes'));
     const at = this.#ports.clock.now();
     for (const s of this.#watch?.sight() ?? []) {
       const stale = at - s.at > staleWatchMs;

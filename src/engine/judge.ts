@@ -8,7 +8,8 @@ import type { ClusterEngine } from './cluster.ts';
  * fails closed, with a line for its owner. While anything is unknown it waits.
  */
 export async function judge(engine: ClusterEngine, view: StandinView): Promise<void> {
-  const { store, streams, wake } = engine.ports;
+  const { store, wake } = engine.ports;
+  const { streams } = engine.settings;
   const { jobId, uid } = view.peer;
   if (view.coupled !== undefined) {
     await wake.wake(view.coupled);

@@ -31,10 +31,7 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   const node = await nodeOf(ctx, instance);
   if (node === undefined) return inTime(ctx, instance, 'its node went away');
   if (node.labels[groupLabel] !== instance.group)
-    await ctx.kubernetes.labelNode(node.name, {
-      [groupLabel]: instance.group,
-      'spillway.dev/instance': instance.id,
-    });
+    await ctx.kubernetes.labelNode(node.name, { [groupLabel]: instance.group });
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
   const real: Resources = {
     cpuMillis: Math.min(instance.capacity.cpuMillis, node.allocatable.cpuMillis),

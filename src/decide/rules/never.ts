@@ -18,14 +18,21 @@ export const never: Rule = {
 };
 
 function matches(rule: NeverRule, job: Job): boolean {
-  if ('nodesAbove' in rule) return job.minNodes > rule.nodesAbove;
-  if ('account' in rule) return job.account === rule.account;
-  if ('partition' in rule) return job.partition.split(',').includes(rule.partition);
-  return assertNever(rule);
+  switch (rule.kind) {
+    case 'nodesAbove':
+      return job.minNodes > rule.nodes;
+    case 'account':
+      return job.account === rule.account;
+    case 'partition':
+      return job.partition.split(',').includes(rule.partition);
+    default:
+      return assertNever(rule);
+  }
 }
 
 function describe(rule: NeverRule): string {
   return Object.entries(rule)
-    .map(([k, v]) => `${k}: ${v}`)
+    .filter(([k]) => k !== 'kind')
+    .map(([, v]) => `${rule.kind}: ${v}`)
     .join(', ');
 }

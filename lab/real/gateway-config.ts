@@ -1,0 +1,75 @@
+/** The configuration of a gateway of this lab, for tests and the demo: everything it needs is in `lab env`. */
+import { stringify } from 'yaml';
+import { clusterName, ports, stateDir } from './paths.ts';
+
+export interface GatewayWishes {
+  readonly dataDir: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly idle?: string;
+  readonly backOff?: string;
+  readonly policy?: Readonly<Record<string, unknown>>;
+  readonly mode?: 'observe' | 'auto';
+  readonly max?: number;
+  readonly joinTimeout?: string;
+  readonly ec2Endpoint?: string;
+}
+
+export function gatewayConfig(wishes: GatewayWishes): string {
+  const { env } = wishes;
+  const of = (name: string): string => {
+    const value = env[name];
+    if (value === undefined) throw new Error(`the lab's env has no ${name}: is it up? npm run lab -- status`);
+    return value;
+  };
+  return stringify({
+    clusters: [
+      {
+        name: clusterName,
+        slurm: {
+          via: 'ssh',
+          host: of('SPILLWAY_LAB_SSH_HOST'),
+          port: Number(of('SPILLWAY_LAB_SSH_PORT')),
+          user: of('SPILLWAY_LAB_SSH_USER'),
+          hostKey: of('SPILLWAY_LAB_SSH_HOST_KEY'),
+          keyFile: of('SPILLWAY_LAB_SSH_KEY'),
+          env: { SLURM_CONF: of('SLURM_CONF') },
+        },
+        watch: ['batch'],
+        explicit: 'cloud',
+        mode: wishes.mode ?? 'auto',
+        pollSeconds: 1,
+      },
+    ],
+    dataDir: wishes.dataDir,
+    listen: {
+      http: `127.0.0.1:${ports.gatewayHttp}`,
+      relay: `127.0.0.1:${ports.gatewayRelay}`,
+      cert: of('SPILLWAY_LAB_GATEWAY_CERT'),
+      key: of('SPILLWAY_LAB_GATEWAY_KEY'),
+      clientCa: of('SPILLWAY_LAB_RELAY_CA'),
+    },
+    kubernetes: {
+      kubeconfig: of('SPILLWAY_LAB_KUBECONFIG'),
+      agentImage: of('SPILLWAY_LAB_AGENT_IMAGE'),
+      imagePullPolicy: 'Never',
+    },
+    images: { default: of('SPILLWAY_LAB_USER_IMAGE') },
+    mounts: [{ path: `${stateDir}/home`, claim: 'home' }],
+    nodeGroups: [
+      {
+        name: 'cpu',
+        provider: 'ec2',
+        region: of('SPILLWAY_LAB_EC2_REGION'),
+        endpoint: wishes.ec2Endpoint ?? of('SPILLWAY_LAB_EC2_ENDPOINT'),
+        launchTemplate: of('SPILLWAY_LAB_EC2_TEMPLATE'),
+        types: ['lab.large'],
+        zones: ['a'],
+        // A kubelet here has the machine's 2 cores, and forty jobs must fit.
+        vcpuPerCpu: 0.02,
+        capacity: { max: wishes.max ?? 4, idle: wishes.idle ?? '10s' },
+        joinTimeout: wishes.joinTimeout ?? '2m',
+      },
+    ],
+    policy: { backOff: wishes.backOff ?? '1m', maxBursts: 60, ...wishes.policy },
+  });
+}

@@ -1,0 +1,207 @@
+import { faultOf } from '../domain/fault.ts';
+import type { ClusterFacts, Partition } from '../domain/job.ts';
+import type { CloudPort, KubernetesPort, SlurmPort, StorePort } from '../ports.ts';
+import type { ClusterSettings } from './context.ts';
+
+/** One thing that was looked at; `todo` says what to do where it does not hold. */
+export interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly text: string;
+  readonly todo?: string;
+}
+
+/** Every connection and right that the gateway needs. Looks only; changes nothing. */
+export async function* examineSite(
+  store: StorePort,
+  kubernetes: KubernetesPort,
+  clusters: readonly ClusterSettings[],
+): AsyncGenerator<Finding> {
+  yield await ask(
+    'store',
+    () => store.ping().then(() => 'answers'),
+    'start the database, or leave store out to use the embedded one',
+  );
+  for (const c of clusters) {
+    yield* examineSlurm(c);
+    yield* examineCloud(c.cloud, c);
+  }
+  yield* examineKubernetes(kubernetes, clusters);
+}
+
+async function ask(what: string, question: () => Promise<string>, todo: string): Promise<Finding> {
+  try {
+    return { what, ok: true, text: await question() };
+  } catch (e) {
+    return {
+      what,
+      ok: false,
+      text: `${faultOf(e) ?? 'error'}: ${e instanceof Error ? e.message : String(e)}`,
+      todo,
+    };
+  }
+}
+
+async function* examineSlurm({ slurm, setup }: ClusterSettings): AsyncGenerator<Finding> {
+  const name = `slurm ${setup.name}`;
+  let facts: ClusterFacts;
+  try {
+    facts = await slurm.facts();
+    yield {
+      what: `${name}: connection`,
+      ok: true,
+      text: `Slurm ${facts.version}, KillWait ${facts.killWaitMs / 1000} s`,
+    };
+  } catch (e) {
+    yield await ask(
+      `${name}: connection`,
+      () => Promise.reject(e),
+      'check host, user, keyFile and hostKey under clusters[].slurm, and that scontrol works there',
+    );
+    return;
+  }
+  yield await ask(
+    `${name}: queue`,
+    async () => {
+      const seen = await slurm.snapshot();
+      if (seen.partial.length > 0)
+        throw new Error(`not all could be read: ${seen.partial.slice(0, 3).join('; ')}`);
+      return `${seen.jobs.length} jobs in ${seen.tookMs} ms`;
+    },
+    'run squeue -a by hand as that user',
+  );
+  if (setup.mode !== 'observe') yield await operator(slurm, name);
+  yield* examinePartitions(facts, { setup });
+}
+
+async function operator(slurm: SlurmPort, name: string): Promise<Finding> {
+  const todo = 'sacctmgr modify user where name=USER set adminlevel=Operator';
+  try {
+    const { user, adminLevel } = await slurm.whoami();
+    const level = adminLevel.toLowerCase();
+    // More rights than needed are worth a word too: a stolen key is worth what its account may do.
+    if (level.startsWith('admin'))
+      return { what: `${name}: rights`, ok: true, text: `${user} is Administrator; Operator is enough` };
+    return {
+      what: `${name}: rights`,
+      ok: level === 'operator',
+      text: `${user} is ${adminLevel || 'no Operator'}`,
+      todo: todo.replace('USER', user),
+    };
+  } catch (e) {
+    return { what: `${name}: rights`, ok: false, text: (e as Error).message, todo };
+  }
+}
+
+export function* examinePartitions(
+  facts: ClusterFacts,
+  { setup }: Pick<ClusterSettings, 'setup'>,
+): Generator<Finding> {
+  const of = (name: string): Partition | undefined => facts.partitions.find((p) => p.name === name);
+  const there = (name: string, role: string, up: boolean | undefined): Finding => {
+    const p = of(name);
+    const what = `partition ${name} (${role})`;
+    if (p === undefined)
+      return {
+        what,
+        ok: false,
+        text: 'does not exist',
+        todo: `add PartitionName=${name} to slurm.conf; see docs/admin.md`,
+      };
+    if (up === undefined || p.up === up) return { what, ok: true, text: p.up ? 'UP' : 'DOWN' };
+    return {
+      what,
+      ok: false,
+      text: p.up ? 'is UP' : 'is DOWN',
+      todo: `set State=${up ? 'UP' : 'DOWN'} for it in slurm.conf`,
+    };
+  };
+  for (const w of setup.watch) yield there(w, 'watched', undefined);
+  if (setup.explicit !== undefined) yield there(setup.explicit, 'explicit', false);
+  if (setup.mode === 'observe') return;
+  yield there(setup.waitPartition, 'wait', false);
+  yield there(setup.burstPartition, 'burst', true);
+  const home = of(setup.watch[0] ?? setup.explicit ?? '');
+  for (const name of [setup.burstPartition, setup.waitPartition]) {
+    const p = of(name);
+    if (home === undefined || p === undefined) continue;
+    const differ = alike(home, p);
+    yield {
+      what: `partition ${name}: same defaults as ${home.name}`,
+      ok: differ.length === 0,
+      text: differ.length === 0 ? 'yes' : `differ: ${differ.join(', ')}`,
+      todo: `copy them from ${home.name}: a moved job takes its new partition's defaults`,
+    };
+  }
+  const burst = of(setup.burstPartition);
+  if (burst?.overSubscribe.startsWith('FORCE') === true && facts.preemptMode.includes('GANG'))
+    yield {
+      what: `partition ${burst.name}: OverSubscribe`,
+      ok: false,
+      text: 'FORCE under PreemptMode with GANG: stand-ins would be stopped in turn while their pods run',
+      todo: `set OverSubscribe=NO for ${burst.name}`,
+    };
+}
+
+function alike(a: Partition, b: Partition): string[] {
+  const differ: string[] = [];
+  if (JSON.stringify(a.defMemory) !== JSON.stringify(b.defMemory)) differ.push('DefMemPerCPU/DefMemPerNode');
+  if (a.defaultTimeMs !== b.defaultTimeMs) differ.push('DefaultTime');
+  if (a.maxTimeMs !== b.maxTimeMs) differ.push('MaxTime');
+  if (a.priorityJobFactor !== b.priorityJobFactor) differ.push('PriorityJobFactor');
+  return differ;
+}
+
+async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSettings): AsyncGenerator<Finding> {
+  for (const group of groups) {
+    yield await ask(
+      `node group ${group.name}`,
+      async () => {
+        const types = await cloud.types(group.types);
+        const missing = group.types.filter((t) => !types.some((k) => k.name === t));
+        if (missing.length > 0) throw new Error(`unknown instance types: ${missing.join(', ')}`);
+        await cloud.check({
+          group: group.name,
+          launchTemplate: group.launchTemplate,
+          types: group.types,
+          zones: group.zones,
+          capacityType: group.capacityType,
+          tags: { 'spillway.dev/cluster': setup.name, 'spillway.dev/group': group.name },
+        });
+        return `launch template ${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
+      },
+      'check region, launchTemplate, types and the IAM rights of the gateway',
+    );
+  }
+}
+
+async function* examineKubernetes(
+  kubernetes: KubernetesPort,
+  clusters: readonly ClusterSettings[],
+): AsyncGenerator<Finding> {
+  const reached = await ask(
+    'kubernetes: connection',
+    () => kubernetes.version(),
+    'check kubernetes.kubeconfig and context',
+  );
+  yield reached;
+  if (!reached.ok) return;
+  yield await ask(
+    'kubernetes: rights',
+    async () => {
+      const missing = await kubernetes.missingRights();
+      if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
+      return 'all there';
+    },
+    'kubectl apply -f deploy/kubernetes',
+  );
+  for (const c of clusters) {
+    const claims = [...new Set(c.pods.mounts.map((m) => m.claim))];
+    if (claims.length > 0)
+      yield {
+        what: `mounts of ${c.setup.name}`,
+        ok: true,
+        text: `each tenant namespace needs the claims ${claims.join(', ')}; checked for each job`,
+      };
+  }
+}

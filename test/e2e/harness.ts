@@ -1,0 +1,428 @@
+/** What the end-to-end tests share: the lab's env, users, Slurm's words and a gateway process that can be killed. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type GatewayWishes, gatewayConfig } from '../../lab/real/gateway-config.ts';
+import { clusterName, dirs, ports, stateDir } from '../../lab/real/paths.ts';
+import type { BurstView } from '../../src/api/schemas.ts';
+
+const exec = promisify(execFile);
+export const root = new URL('../..', import.meta.url).pathname;
+export { clusterName, dirs, ports, stateDir };
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function ran(
+  command: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly input?: string } = {},
+): Promise<Ran> {
+  const child = exec(command, args, {
+    env: options.env ?? process.env,
+    cwd: options.cwd,
+    maxBuffer: 1 << 28,
+    encoding: 'utf8',
+  });
+  if (options.input !== undefined) child.child.stdin?.end(options.input);
+  try {
+    const { stdout, stderr } = await child;
+    return { code: 0, stdout, stderr };
+  } catch (e) {
+    const failed = e as { code?: number | string; stdout?: string; stderr?: string; message: string };
+    return {
+      code: typeof failed.code === 'number' ? failed.code : 255,
+      stdout: failed.stdout ?? '',
+      stderr: failed.stderr ?? failed.message,
+    };
+  }
+}
+
+export async function lab(...args: readonly string[]): Promise<string> {
+  const done = await ran('npx', ['--no-install', 'tsx', 'lab/real/main.ts', ...args], { cwd: root });
+  if (done.code !== 0) throw new Error(`lab ${args.join(' ')}: ${done.stderr}`);
+  return done.stdout;
+}
+
+let known: Readonly<Record<string, string>> | undefined;
+/** Fails where the lab is down: a lane whose needs are missing does not skip. */
+export async function labEnv(): Promise<Readonly<Record<string, string>>> {
+  known ??= JSON.parse(await lab('env', '--json')) as Record<string, string>;
+  for (const name of ['SLURM_CONF', 'SPILLWAY_LAB_KUBECONFIG', 'SPILLWAY_LAB_EC2_ENDPOINT'])
+    if (known[name] === undefined)
+      throw new Error(`the lab is not up (${name} is missing): npm run lab -- up`);
+  return known;
+}
+
+/** Waits for a condition, not for time; says what it waited for and what it saw last. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+  timeoutMs = 60_000,
+  everyMs = 200,
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false) return answer;
+      last = answer;
+    } catch (e) {
+      last = e;
+    }
+    if (Date.now() > end)
+      throw new Error(
+        `waited ${timeoutMs / 1000} s for ${what}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+// --- Slurm -----------------------------------------------------------------------------------------------------------
+
+export type User = 'alice' | 'bob' | 'root' | 'spillway';
+const uids: Readonly<Record<'alice' | 'bob', number>> = { alice: 2001, bob: 2002 };
+export const home = (user: 'alice' | 'bob'): string => `${dirs.home}/${user}`;
+
+/** A command as a user, as after a login on a submit host. */
+export async function as(
+  user: User,
+  args: readonly string[],
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly input?: string;
+    readonly cwd?: string;
+  } = {},
+): Promise<Ran> {
+  const conf = (await labEnv()).SLURM_CONF ?? '';
+  const env = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', SLURM_CONF: conf, LC_ALL: 'C.UTF-8', ...options.env };
+  if (user === 'root' || user === 'spillway') {
+    const who =
+      user === 'root' ? [] : ['setpriv', '--reuid=spillway', '--regid=spillway', '--init-groups', '--'];
+    const [command = '', ...rest] = [...who, ...args];
+    return ran(command, rest, { env, ...(options.input === undefined ? {} : { input: options.input }) });
+  }
+  const uid = uids[user];
+  return ran('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, '--init-groups', '--', ...args], {
+    env: { ...env, HOME: home(user), USER: user, LOGNAME: user, SHELL: '/bin/bash' },
+    cwd: options.cwd ?? home(user),
+    ...(options.input === undefined ? {} : { input: options.input }),
+  });
+}
+
+const submitted: { user: User; id: string }[] = [];
+
+/** Submits a script and answers its job id. Files go to the user's home. */
+export async function sbatch(
+  user: 'alice' | 'bob',
+  args: readonly string[],
+  script?: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const done = await as(user, ['sbatch', '--parsable', ...args], {
+    env,
+    ...(script === undefined ? {} : { input: script }),
+  });
+  if (done.code !== 0) throw new Error(`sbatch ${args.join(' ')}: ${done.stderr}`);
+  const id = done.stdout.trim().split(';')[0] ?? '';
+  submitted.push({ user, id });
+  return id;
+}
+
+/** At the end of a file: nothing of it is left in the queue. */
+export async function cleanJobs(): Promise<void> {
+  if (submitted.length > 0) await as('root', ['scancel', ...submitted.map((j) => j.id)]);
+  for (const { id } of submitted.splice(0))
+    await until(
+      `job ${id} to leave the queue`,
+      async () => {
+        const seen = await jobFields(id);
+        return (
+          seen === undefined ||
+          !['PENDING', 'RUNNING', 'COMPLETING', 'CONFIGURING'].includes(seen.JobState ?? '')
+        );
+      },
+      90_000,
+    );
+}
+
+/** `scontrol show job`, as a map; undefined once slurmctld forgot it. */
+export async function jobFields(id: string): Promise<Record<string, string> | undefined> {
+  const done = await as('root', ['scontrol', '-o', 'show', 'job', id]);
+  if (done.code !== 0) return undefined;
+  const fields: Record<string, string> = {};
+  for (const m of (done.stdout.split('\n')[0] ?? '').matchAll(/(\S+?)=(\S*)/g))
+    fields[m[1] ?? ''] ??= m[2] ?? '';
+  return fields;
+}
+
+export interface Accounted {
+  readonly state: string;
+  readonly exit: string;
+  readonly partition: string;
+  readonly tres: string;
+  readonly adminComment: string;
+  readonly limit: string;
+}
+
+/** The newest run of the job, from slurmdbd. */
+export async function sacct(id: string): Promise<Accounted | undefined> {
+  const done = await as('root', [
+    'sacct',
+    '-X',
+    '-n',
+    '-P',
+    '-j',
+    id,
+    '-o',
+    'State,ExitCode,Partition,AllocTRES,TimelimitRaw,AdminComment',
+  ]);
+  const line = done.stdout.trim().split('\n').at(-1) ?? '';
+  if (line === '') return undefined;
+  const [state = '', exit = '', partition = '', tres = '', limit = '', ...comment] = line.split('|');
+  return { state, exit, partition, tres, limit, adminComment: comment.join('|') };
+}
+
+export async function ended(id: string, timeoutMs = 120_000): Promise<Accounted> {
+  return until(
+    `job ${id} to end in sacct`,
+    async () => {
+      const seen = await sacct(id);
+      return seen !== undefined && !/^(PENDING|RUNNING|COMPLETING|REQUEUED|RESIZING)/.test(seen.state)
+        ? seen
+        : undefined;
+    },
+    timeoutMs,
+    500,
+  );
+}
+
+export async function inState(
+  id: string,
+  state: string,
+  timeoutMs = 120_000,
+): Promise<Record<string, string>> {
+  return until(
+    `job ${id} to be ${state}`,
+    async () => {
+      const seen = await jobFields(id);
+      return seen?.JobState === state ? seen : undefined;
+    },
+    timeoutMs,
+  );
+}
+
+/** Keeps all 16 CPUs of n1 and n2 busy until `release`. */
+export async function fillOnPrem(user: 'alice' | 'bob' = 'bob'): Promise<{ release(): Promise<void> }> {
+  const ids = [];
+  for (const node of ['n1', 'n2'])
+    ids.push(
+      await sbatch(user, [
+        '-p',
+        'batch',
+        '-w',
+        node,
+        '--exclusive',
+        '-t',
+        '30',
+        '-o',
+        '/dev/null',
+        '--wrap',
+        'sleep 1500',
+      ]),
+    );
+  for (const id of ids) await inState(id, 'RUNNING', 60_000);
+  return { release: async () => void (await as('root', ['scancel', ...ids])) };
+}
+
+export function outputOf(user: 'alice' | 'bob', id: string): string {
+  return readFileSync(`${home(user)}/slurm-${id}.out`, 'utf8');
+}
+
+// --- Kubernetes and EC2 ----------------------------------------------------------------------------------------------
+
+export async function kubectl(args: readonly string[]): Promise<Ran> {
+  const env = await labEnv();
+  return ran(env.SPILLWAY_LAB_KUBECTL ?? 'kubectl', [
+    '--kubeconfig',
+    env.SPILLWAY_LAB_ADMIN_KUBECONFIG ?? '',
+    ...args,
+  ]);
+}
+
+export async function pods(): Promise<{ name: string; namespace: string; burst: string; phase: string }[]> {
+  const list = await kubectl(['get', 'pods', '-A', '-l', 'spillway.dev/burst', '-o', 'json']);
+  const { items } = JSON.parse(list.stdout) as {
+    items: {
+      metadata: { name: string; namespace: string; labels: Record<string, string> };
+      status: { phase: string };
+    }[];
+  };
+  return items.map((p) => ({
+    name: p.metadata.name,
+    namespace: p.metadata.namespace,
+    burst: p.metadata.labels['spillway.dev/burst'] ?? '',
+    phase: p.status.phase,
+  }));
+}
+
+/** Instances that the cloud has and that are not terminated. */
+export async function instances(): Promise<{ id: string; state: string; dnsName: string }[]> {
+  const endpoint = (await labEnv()).SPILLWAY_LAB_EC2_ENDPOINT ?? '';
+  const answer = (await (await fetch(`${endpoint}/_lab/state`)).json()) as {
+    machines: { id: string; dnsName: string; history: { state: string }[] }[];
+  };
+  return answer.machines
+    .map((m) => ({ id: m.id, dnsName: m.dnsName, state: m.history.at(-1)?.state ?? '' }))
+    .filter((m) => m.state !== 'terminated');
+}
+
+// --- the gateway -----------------------------------------------------------------------------------------------------
+
+export interface RunningGateway {
+  readonly dataDir: string;
+  bursts(): Promise<BurstView[]>;
+  burstOf(job: string): Promise<BurstView | undefined>;
+  /** Waits until the newest burst of the job is in one of these states. */
+  reaches(job: string, states: readonly BurstView['state'][], timeoutMs?: number): Promise<BurstView>;
+  readyz(): Promise<{
+    status: number;
+    body: {
+      ready: boolean;
+      checks: { name: string; ok: boolean; text: string }[];
+      troubles: { job?: string; text: string }[];
+    };
+  }>;
+  /** The process ended by itself (SPILLWAY_DIE_AT). */
+  died(timeoutMs?: number): Promise<void>;
+  kill9(): Promise<void>;
+  stop(): Promise<void>;
+  /** What it logged so far. */
+  log(): string;
+}
+
+const running = new Set<ChildProcess>();
+
+export async function startGateway(
+  wishes: Partial<GatewayWishes> & { readonly dieAt?: string; readonly awaitReady?: boolean } = {},
+): Promise<RunningGateway> {
+  const env = await labEnv();
+  const dataDir = wishes.dataDir ?? mkdtempSync(join(tmpdir(), 'spillway-gateway-'));
+  mkdirSync(dataDir, { recursive: true });
+  const { dieAt, awaitReady, ...rest } = wishes;
+  const config = join(dataDir, 'spillway.yaml');
+  const logFile = join(dataDir, 'gateway.log');
+  writeFileSync(config, gatewayConfig({ ...rest, dataDir: join(dataDir, 'data'), env }));
+  const log = createWriteStream(logFile, { flags: 'a' });
+  const child = spawn(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), join(root, 'src/main.ts'), 'serve'],
+    {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
+        AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+        SPILLWAY_CONFIG: config,
+        ...(dieAt === undefined ? {} : { SPILLWAY_DIE_AT: dieAt }),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  running.add(child);
+  child.stdout?.pipe(log);
+  child.stderr?.pipe(log);
+  const exited = new Promise<void>((resolve) =>
+    child.once('exit', () => {
+      running.delete(child);
+      resolve();
+    }),
+  );
+  const base = `http://127.0.0.1:${ports.gatewayHttp}`;
+  const gateway: RunningGateway = {
+    dataDir,
+    bursts: async () =>
+      ((await (await fetch(`${base}/api/v1/bursts?limit=500`)).json()) as { bursts: BurstView[] }).bursts,
+    burstOf: async (job) => (await gateway.bursts()).find((b) => b.job === job || `${b.jobId}` === job),
+    reaches: (job, states, timeoutMs = 90_000) =>
+      until(
+        `the burst of job ${job} to be ${states.join(' or ')}\n${gateway.log().split('\n').slice(-25).join('\n')}`,
+        async () => {
+          const burst = await gateway.burstOf(job);
+          return burst !== undefined && states.includes(burst.state) ? burst : undefined;
+        },
+        timeoutMs,
+      ),
+    readyz: async () => {
+      const answer = await fetch(`${base}/readyz`);
+      return {
+        status: answer.status,
+        body: (await answer.json()) as Awaited<ReturnType<RunningGateway['readyz']>>['body'],
+      };
+    },
+    died: async (timeoutMs = 90_000) => {
+      await until(
+        `the gateway to die at ${dieAt}`,
+        async () => child.exitCode !== null || child.signalCode !== null,
+        timeoutMs,
+      );
+      await exited;
+    },
+    kill9: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
+      await exited;
+      clearTimeout(late);
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+  };
+  await until(
+    `the gateway to ${awaitReady === false ? 'answer' : 'be ready'} (log: ${logFile})`,
+    async () => {
+      if (child.exitCode !== null) throw new Error(`it ended: ${gateway.log().slice(-3_000)}`);
+      return awaitReady === false
+        ? (await fetch(`${base}/healthz`)).ok
+        : (await gateway.readyz()).status === 200;
+    },
+    60_000,
+  ).catch((e: unknown) => {
+    child.kill('SIGKILL');
+    throw new Error(`${(e as Error).message}\n${gateway.log().slice(-4_000)}`);
+  });
+  return gateway;
+}
+
+/** Ends the gateway once nothing is alive any more, so that no pod, instance or claim is left for the next file. */
+export async function endGateway(gateway: RunningGateway): Promise<void> {
+  await cleanJobs();
+  await until(
+    'no burst to be alive',
+    async () => {
+      const live = (await (
+        await fetch(`http://127.0.0.1:${ports.gatewayHttp}/api/v1/bursts?limit=500&live=true`)
+      ).json()) as { bursts: BurstView[] };
+      if (live.bursts.length > 0)
+        throw new Error(live.bursts.map((b) => `${b.job} ${b.state} ${b.trouble?.text ?? ''}`).join('; '));
+      return true;
+    },
+    120_000,
+  );
+  await until('no instance to be left', async () => (await instances()).length === 0, 120_000);
+  await gateway.stop();
+  rmSync(gateway.dataDir, { recursive: true, force: true });
+}
+
+/** For a file that failed half-way: no process of it survives. */
+export function killGateways(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
