@@ -62,8 +62,6 @@ func (k *keeper) hearGateway(conn net.Conn) {
 	k.mu.Lock()
 	if k.gateway == l {
 		k.gateway = nil
-		k.out[chOut].pause()
-		k.out[chErr].pause()
 	}
 	k.mu.Unlock()
 	k.endIfUseless()
@@ -128,8 +126,6 @@ func (k *keeper) welcome(l *link, epoch int64) error {
 		k.gateway.close(errors.New("replaced by a new connection"))
 	}
 	k.gateway = l
-	k.out[chOut].pause()
-	k.out[chErr].pause()
 	l.send(tReady, k.ready())
 	if k.exit != nil {
 		l.send(tExit, k.exit)
@@ -174,7 +170,7 @@ func (k *keeper) handle(l *link, typ byte, body any) {
 		k.takeStart(l, b)
 	case *resumeBody:
 		for channel, offset := range map[int]int64{chOut: b.Have.Out, chErr: b.Have.Err} {
-			if err := k.out[channel].resumeAt(offset); err != nil {
+			if err := k.out[channel].resumeAt(l, offset); err != nil {
 				l.fail("gap", fmt.Sprintf("channel %d cannot go on at %d: %v", channel, offset, err))
 				return
 			}
@@ -313,7 +309,7 @@ func (k *keeper) forGateway(l *link) int {
 		return 0
 	}
 	for _, channel := range k.turns() {
-		n, err := k.out[channel].next(l.buffer())
+		n, err := k.out[channel].next(l, l.buffer())
 		if err != nil {
 			l.close(fmt.Errorf("spool: %w", err))
 			return 0

@@ -63,6 +63,15 @@ func setLimits(limits rlimits) (lowered []string) {
 	return lowered
 }
 
+// outliveLimits: the job's limit of processor time is its own, not for the hours that a stand-in forwards.
+func outliveLimits() {
+	var l syscall.Rlimit
+	if cpu := limitNumbers["cpu"]; syscall.Getrlimit(cpu, &l) == nil {
+		l.Cur = l.Max
+		syscall.Setrlimit(cpu, &l)
+	}
+}
+
 // inOrder puts last what this process might run into itself before the script takes its place.
 func inOrder(limits rlimits) []string {
 	last := map[string]int{"data": 1, "as": 2}

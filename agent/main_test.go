@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == starterName {
 		os.Exit(starterMain())
 	}
+	if os.Getenv(environMarker) != "" { // a stand-in that executed itself once more
+		os.Exit(testStandin())
+	}
 	switch os.Getenv("SPILL_TEST_PROGRAM") {
 	case "":
 		os.Exit(m.Run())
@@ -37,15 +40,16 @@ func testStandin() int {
 	if err != nil {
 		panic(err)
 	}
-	open, err := describe(os.Args[2:])
+	environ, err := environApart()
 	if err != nil {
 		panic(err)
 	}
-	environ, err := os.Open("/proc/self/environ")
+	open, err := describe(os.Args[2:], environ)
 	if err != nil {
 		panic(err)
 	}
-	dial := func() (net.Conn, error) { return net.Dial("unix", os.Getenv("SPILL_TEST_SOCKET")) }
+	socket := environValue(environ, "SPILL_TEST_SOCKET")
+	dial := func() (net.Conn, error) { return net.Dial("unix", socket) }
 	s := makeStandin(open, &input{channel: chScript, source: script}, &input{channel: chEnv, source: environ}, dial, protocolTiming)
 	watchSignals(s.signal)
 	return s.serve()

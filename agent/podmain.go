@@ -267,6 +267,9 @@ func (c envChange) apply(environ []string) []string {
 
 // run runs the script to its end.
 func (p *pod) run(l *link, o *order) innerExited {
+	if err := p.isMeant(o.start); err != nil {
+		return notRun(err)
+	}
 	readers, writers, err := outputPipes(o.start.Join)
 	if err != nil {
 		return notRun(err)
@@ -294,6 +297,19 @@ func (p *pod) run(l *link, o *order) innerExited {
 	}
 	go p.hearSignals(l)
 	return p.reap(pid)
+}
+
+// isMeant compares START with the pod that was made for it: two ways for the same, which must agree.
+func (p *pod) isMeant(start *startBody) error {
+	groups := []int{int(start.User.GID)}
+	for _, gid := range start.Groups {
+		groups = append(groups, int(gid))
+	}
+	has, want := asSet(append(p.config.groups, p.config.gid)), asSet(groups)
+	if int(start.User.UID) != p.config.uid || int(start.User.GID) != p.config.gid || !slices.Equal(has, want) {
+		return fmt.Errorf("the job is uid %d's with the groups %v, the pod uid %d's with %v", start.User.UID, want, p.config.uid, has)
+	}
+	return nil
 }
 
 func notRun(err error) innerExited {
@@ -447,19 +463,25 @@ func startScript(o *order, stdout, stderr *os.File) (pid int, err error) {
 		return 0, err
 	}
 	defer reader.Close()
+	running, started, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer running.Close()
 	pid, err = syscall.ForkExec("/proc/self/exe", []string{starterName}, &syscall.ProcAttr{
 		Env:   []string{},
-		Files: []uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), reader.Fd(), 2},
+		Files: []uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), reader.Fd(), 2, started.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
+	started.Close()
 	if err != nil {
 		writer.Close()
 		return 0, err
 	}
-	go func() { // the starter may die before it reads: then the pipe breaks, and its end is reaped
-		writer.Write(text)
-		writer.Close()
-	}()
+	writer.Write(text) // the starter may die before it has read all: then the pipe breaks, and its end is reaped
+	writer.Close()
+	// Until the script has taken its place: a signal must find the script, not a Go program.
+	running.Read(make([]byte, 1))
 	return pid, nil
 }
 

@@ -56,6 +56,8 @@ type relay struct {
 	mu      sync.Mutex
 	perUser map[int64]int
 	total   int
+	said    time.Time // that the gateway is unreachable
+	unsaid  int
 }
 
 const (
@@ -182,7 +184,7 @@ func (r *relay) handle(conn *net.UnixConn) {
 	gateway, err := r.dial(ctx)
 	cancel()
 	if err != nil {
-		r.log("job %d: gateway: %v", peer.JobID, err)
+		r.unreachable(peer.JobID, err)
 		refuse(conn, "gateway_unreachable", err.Error())
 		return
 	}
@@ -236,6 +238,17 @@ func refuse(conn net.Conn, code, text string) {
 	}
 	conn.SetWriteDeadline(time.Now().Add(time.Second))
 	conn.Write(frame)
+}
+
+// unreachable is said once a minute: every stand-in tries every five seconds.
+func (r *relay) unreachable(job int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsaid++
+	if time.Since(r.said) > time.Minute {
+		r.log("job %d: gateway: %v (attempts since the last such line: %d)", job, err, r.unsaid)
+		r.said, r.unsaid = time.Now(), 0
+	}
 }
 
 func (r *relay) enter(uid int64) bool {

@@ -36,13 +36,14 @@ func (q *signalQueue) applied(id string) {
 	q.pending = slices.DeleteFunc(q.pending, func(s signalBody) bool { return s.ID == id })
 }
 
-// caught are the signals passed on: all that can be caught, but the faults of a program itself, its children's,
-// URG, which Go's scheduler sends itself, and 32 to 34, which Go's runtime keeps (so SIGRTMIN is not passed on).
+// caught are the signals passed on: all that can be caught, but the faults of a program itself, its children's, XCPU,
+// which would be about the stand-in's own time, URG, which Go's scheduler sends itself, and 32 to 34, which Go's
+// runtime keeps (so SIGRTMIN is not passed on). XFSZ is: the limit it tells of is that of the job's output file.
 func caught() []os.Signal {
 	not := map[syscall.Signal]bool{
 		syscall.SIGKILL: true, syscall.SIGSTOP: true, syscall.SIGCHLD: true, syscall.SIGURG: true, syscall.SIGPIPE: true,
 		syscall.SIGILL: true, syscall.SIGTRAP: true, syscall.SIGBUS: true, syscall.SIGFPE: true, syscall.SIGSEGV: true,
-		syscall.SIGSYS: true, 32: true, 33: true, 34: true,
+		syscall.SIGSYS: true, syscall.SIGXCPU: true, 32: true, 33: true, 34: true,
 	}
 	var list []os.Signal
 	for s := syscall.Signal(1); s <= 64; s++ {
@@ -59,7 +60,7 @@ func watchSignals(got func(signo int, scope string)) {
 	// Slurm sends few; room for a script's worth of USR1 in a loop.
 	arrived := make(chan os.Signal, 256)
 	signal.Notify(arrived, caught()...)
-	signal.Ignore(syscall.SIGPIPE)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGXCPU)
 	go sortSignals(arrived, got)
 }
 

@@ -32,7 +32,7 @@ type spool struct {
 	resume int64 // where that began
 	freed  int64 // disk given back below here
 	closed bool  // the pipe is at its end
-	live   bool  // the far side said from where
+	holder *link // the connection that said from where to send
 }
 
 func newSpool(channel int, path string, size int64, changed func()) (*spool, error) {
@@ -103,7 +103,7 @@ func (s *spool) keep(data []byte) {
 var errBeyond = errors.New("beyond what was written")
 
 // resumeAt begins to send from offset. What was acknowledged is gone.
-func (s *spool) resumeAt(offset int64) error {
+func (s *spool) resumeAt(holder *link, offset int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if offset < s.acked {
@@ -112,25 +112,18 @@ func (s *spool) resumeAt(offset int64) error {
 	if offset > s.end {
 		return errBeyond
 	}
-	s.sent, s.resume, s.live = offset, offset, true
+	s.sent, s.resume, s.holder = offset, offset, holder
 	return nil
 }
 
-// pause: the connection is gone.
-func (s *spool) pause() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live = false
-}
-
-// next fills buf with a DATA frame.
-func (s *spool) next(buf []byte) (int, error) {
+// next fills buf with a DATA frame for the connection that asks, if it is the one that resumed last.
+func (s *spool) next(holder *link, buf []byte) (int, error) {
 	s.mu.Lock()
 	from := s.sent
 	room := min(s.end-from, window-(from-max(s.acked, s.resume)), chunk, s.size-from%s.size)
-	live := s.live
+	mine := s.holder == holder
 	s.mu.Unlock()
-	if !live || room <= 0 {
+	if !mine || room <= 0 {
 		return 0, nil
 	}
 	if _, err := s.file.ReadAt(buf[dataHeader:dataHeader+int(room)], from%s.size); err != nil {
@@ -139,7 +132,7 @@ func (s *spool) next(buf []byte) (int, error) {
 	putDataHeader(buf, s.channel, from, int(room))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sent != from || !s.live { // a new connection began while we read
+	if s.sent != from || s.holder != holder { // resumed anew while we read
 		return 0, nil
 	}
 	s.sent = from + room

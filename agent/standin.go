@@ -3,10 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +19,6 @@ import (
 // pod's output to its own descriptors, passes signals on and ends as the script ended. Nothing of the script is
 // ever run on this host.
 func standinMain() int {
-	runtime.GOMAXPROCS(2)
 	s, err := newStandin(os.Args)
 	if err != nil {
 		complain("%v; nothing was run", err)
@@ -83,14 +82,15 @@ func newStandin(argv []string) (*standin, error) {
 	if err != nil {
 		return nil, err
 	}
-	environ, err := os.Open("/proc/self/environ")
+	environ, err := environApart()
 	if err != nil {
 		return nil, err
 	}
-	open, err := describe(argv[2:])
+	open, err := describe(argv[2:], environ)
 	if err != nil {
 		return nil, err
 	}
+	outliveLimits()
 	dial := func() (net.Conn, error) { return net.DialTimeout("unix", config.RelaySocket, protocolTiming.hello) }
 	s := makeStandin(open, script, &input{channel: chEnv, source: environ}, dial, protocolTiming)
 	return s, nil
@@ -122,15 +122,15 @@ func openScript(path, line string) (*input, error) {
 }
 
 // describe gathers what the script would have inherited.
-func describe(arguments []string) (openBody, error) {
+func describe(arguments []string, environ io.ReaderAt) (openBody, error) {
 	cwd, err := syscall.Getwd()
 	if err != nil {
 		// The directory was removed: what slurmstepd could not change into, the pod cannot either.
-		cwd = os.Getenv("PWD")
+		cwd = environValue(environ, "PWD")
 	}
 	umask := syscall.Umask(0o077)
 	syscall.Umask(umask)
-	restart, _ := strconv.ParseInt(os.Getenv("SLURM_RESTART_COUNT"), 10, 64)
+	restart, _ := strconv.ParseInt(environValue(environ, "SLURM_RESTART_COUNT"), 10, 64)
 	open := openBody{
 		Restart: max(restart, 0), Cwd: bytes64(strings.TrimSuffix(cwd, " (deleted)")), Umask: int64(umask), Limits: readLimits(),
 		Join: sameFile(1, 2), Session: newNonce(), Argv: []bytes64{},

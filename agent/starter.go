@@ -11,9 +11,10 @@ import (
 )
 
 // starterMain runs between fork and the script, in its process: it makes what slurmstepd would have made and
-// becomes the script. Its stdout and stderr are the job's already; what main's own log should know goes to 4.
+// becomes the script. Its stdout and stderr are the job's already; what main's own log should know goes to 4,
+// and 5 is closed by exec.
 func starterMain() int {
-	const from, log = 3, 4
+	const from, log, started = 3, 4, 5
 	var order starterOrder
 	input := os.NewFile(from, "order")
 	if err := json.NewDecoder(bufio.NewReader(input)).Decode(&order); err != nil {
@@ -22,6 +23,7 @@ func starterMain() int {
 	}
 	input.Close()
 	syscall.CloseOnExec(log)
+	syscall.CloseOnExec(started) // main waits for its end
 	environ := make([]string, len(order.Environ))
 	for i, entry := range order.Environ {
 		environ[i] = string(entry)
