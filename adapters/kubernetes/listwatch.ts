@@ -29,7 +29,7 @@ export const defaultTuning: Tuning = {
   pageSize: 500,
   watchSeconds: [240, 300],
   bookmarkSilenceMs: 150_000,
-  backoffMs: [250, 10_000],
+  backoffMs: [250, 5_000],
   namespacesMs: 60_000,
   relistMs: 3_600_000,
 };
