@@ -27,7 +27,8 @@ const setup: Partial<CloudConfig> = {
   // A node's name in the lab is a label.
   domain: '',
   consistencyMs: 300,
-  requests: { burst: 200, perSecond: 50 },
+  // Tests poll, with small pages at that.
+  requests: { burst: 500, perSecond: 200 },
   spotNoticeMs: 20_000,
 };
 

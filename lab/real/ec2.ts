@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { cloudFaults } from '../../src/sim/models/cloud-types.ts';
 import { kubectl } from './control-plane.ts';
 import { isInstance } from './ec2-machines.ts';
-import { ec2Daemon, forget, launchTemplate, readState, region } from './ec2-model.ts';
+import { ec2Daemon, forget, launchTemplate, region } from './ec2-model.ts';
 import { listNodes, terminateNode } from './node.ts';
 import type { Ctx, PartStatus } from './parts.ts';
 import { dirs, logFile, ports } from './paths.ts';
@@ -24,12 +24,7 @@ export async function down(_ctx: Ctx): Promise<void> {
   const nodes = listNodes().filter(isInstance);
   await Promise.all(nodes.map(({ name }) => terminateNode(name)));
   // What no cloud speaks for any more would stand in the cluster as NotReady.
-  const names = new Set([
-    ...nodes.map(({ name }) => name),
-    ...(readState()?.machines ?? []).map((m) => m.dnsName),
-  ]);
-  if (names.size > 0)
-    await kubectl(['delete', 'node', '--ignore-not-found', '--wait=false', ...names]).catch(() => undefined);
+  await forgetNodes(() => true).catch(() => undefined);
   forget();
   rmSync(isUp, { force: true });
 }
@@ -60,6 +55,17 @@ export async function env(_ctx: Ctx): Promise<Readonly<Record<string, string>>> 
     AWS_SECRET_ACCESS_KEY: 'lab',
     AWS_EC2_METADATA_DISABLED: 'true',
   };
+}
+
+/** Deletes the Node objects of instances, by their instance ids; a gateway does this for its own. */
+export async function forgetNodes(which: (id: string) => boolean): Promise<void> {
+  const columns = '-o=custom-columns=NAME:.metadata.name,ID:.spec.providerID';
+  const lines = (await kubectl(['get', 'nodes', '--no-headers', columns])).split('\n');
+  const gone = lines.flatMap((line) => {
+    const [name = '', providerID] = line.split(/\s+/);
+    return isInstance({ providerID }) && which(providerID?.split('/').at(-1) ?? '') ? [name] : [];
+  });
+  if (gone.length > 0) await kubectl(['delete', 'node', '--ignore-not-found', '--wait=false', ...gone]);
 }
 
 type Fault = (on: boolean, ctx: Ctx, target?: string) => Promise<void>;

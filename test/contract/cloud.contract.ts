@@ -28,6 +28,7 @@ const noCapacityCodes = [
   'VcpuLimitExceeded',
   'UnfulfillableCapacity',
   'Unsupported',
+  'InvalidFleetConfiguration',
   'InsufficientFreeAddressesInSubnet',
   'MaxFleetCountExceeded',
   'ReservationCapacityExceeded',

@@ -57,11 +57,15 @@ describe('the EC2 model', () => {
     await port.launch(spec, launchToken('b'));
   });
 
-  test('forgets a token after a day', async () => {
+  test('forgets a token after a day, but not while its instance lives', async () => {
     const { time, cloud, port } = start();
-    await port.launch(spec, launchToken('a'));
-    time.advance(24 * 60 * minute + 1);
-    await port.launch(spec, launchToken('a'));
+    const day = 24 * 60 * minute;
+    const { id } = await port.launch(spec, launchToken('a'));
+    time.advance(2 * day);
+    expect((await port.launch(spec, launchToken('a'))).id).toBe(id);
+    await port.terminate(id);
+    time.advance(minute);
+    expect((await port.launch(spec, launchToken('a'))).id).not.toBe(id);
     expect(cloud.truth()).toHaveLength(2);
   });
 

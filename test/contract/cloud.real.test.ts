@@ -1,8 +1,7 @@
 /** The lab's EC2, whose instances are real nodes, through the real adapter. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
-import { kubectl } from '../../lab/real/control-plane.ts';
-import { env, faults } from '../../lab/real/ec2.ts';
+import { env, faults, forgetNodes } from '../../lab/real/ec2.ts';
 import { clusterName } from '../../src/domain/ids.ts';
 import { GiB } from '../../src/domain/resources.ts';
 import { cloudContract } from './cloud.contract.ts';
@@ -23,7 +22,7 @@ cloudContract('the lab', async () => {
         endpoint,
         credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
         maxAttempts: 2,
-        pageSize: 5,
+        pageSize: 20,
       },
       { clock: realTime },
     );
@@ -69,22 +68,8 @@ cloudContract('the lab', async () => {
       }
     },
     close: async () => {
-      const names = [...(await port.list()), ...(await other.list())].map(({ id }) => id);
-      const nodes = (
-        await kubectl([
-          'get',
-          'nodes',
-          '-o',
-          'custom-columns=N:.metadata.name,P:.spec.providerID',
-          '--no-headers',
-        ])
-      )
-        .split('\n')
-        .flatMap((line) => {
-          const [name = '', provider = ''] = line.split(/\s+/);
-          return names.some((id) => provider.endsWith(`/${id}`)) ? [name] : [];
-        });
-      if (nodes.length > 0) await kubectl(['delete', 'node', '--ignore-not-found', ...nodes]);
+      const ids = new Set([...(await port.list()), ...(await other.list())].map(({ id }) => `${id}`));
+      await forgetNodes((id) => ids.has(id));
       await port.close();
       await other.close();
     },

@@ -1,9 +1,10 @@
 /** The EC2 model on the wire, through the real adapter and the real SDK. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { serveEc2 } from '../../lab/servers/ec2.ts';
-import { launchToken } from '../../src/domain/ids.ts';
+import { cloudId, launchToken } from '../../src/domain/ids.ts';
 import type { CloudPort } from '../../src/ports.ts';
 import { Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
 import { cloudContract, expectFault } from './cloud.contract.ts';
@@ -116,6 +117,15 @@ describe('the EC2 adapter', () => {
     script('broken', 'broken');
     await expectFault(port.launch(spec, launchToken('a')), 'unknown');
     await expectFault(port.list(), 'transient');
+  });
+
+  test('an error tells what happened and holds nothing of the exchange', async () => {
+    const { port } = await start();
+    const error = await expectFault(port.terminate(cloudId('i-0123456789abcdef0')), 'not_found');
+    const told = inspect(error, { depth: 20, showHidden: true });
+    expect(told).toContain('InvalidInstanceID.NotFound');
+    expect(told).not.toMatch(/Signature=|Socket|Credential/);
+    expect(error.cause).toMatchObject({ status: 400, name: 'InvalidInstanceID.NotFound' });
   });
 
   test('one throttled call is repeated by itself', async () => {

@@ -12,7 +12,6 @@ import { GiB } from '../../src/domain/resources.ts';
 import type { CloudPort } from '../../src/ports.ts';
 
 const ctx = { say: () => undefined };
-const names = new Set<string>();
 let port: CloudPort;
 let spec: LaunchSpec;
 let serial = 0;
@@ -51,7 +50,8 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  if (names.size > 0) await kubectl(['delete', 'node', '--ignore-not-found', ...names]);
+  const ids = new Set((await port.list()).map(({ id }) => `${id}`));
+  await ec2.forgetNodes((id) => ids.has(id));
   await port?.close();
 });
 
@@ -105,9 +105,9 @@ test('it boots though the API was killed right after the launch', async () => {
   const pid = daemonPid('ec2');
   if (pid === undefined) throw new Error('the API does not run');
   process.kill(pid, 'SIGKILL');
+  await eventually(async () => daemonPid('ec2') === undefined);
   await ec2.faults['api-down']?.(false, ctx);
   const { privateDnsName } = await state(id, 'running');
-  names.add(privateDnsName);
   await ready(privateDnsName);
   expect(listNodes().filter(({ providerID = '' }) => providerID.endsWith(id))).toHaveLength(1);
 });
@@ -148,9 +148,7 @@ function token() {
 
 async function running(t = token()): Promise<CloudInstance> {
   const { id } = await port.launch(spec, t);
-  const seen = await state(id, 'running');
-  names.add(seen.privateDnsName);
-  return seen;
+  return state(id, 'running');
 }
 
 async function state(id: CloudInstance['id'], wanted: CloudInstance['state']): Promise<CloudInstance> {

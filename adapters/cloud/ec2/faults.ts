@@ -8,6 +8,8 @@ const noCapacity = [
   'InsufficientCapacity',
   'InsufficientFreeAddressesInSubnet',
   'InsufficientReservedInstanceCapacity',
+  // A type that its zone does not have.
+  'InvalidFleetConfiguration',
   'InstanceLimitExceeded',
   'MaxFleetCountExceeded',
   'MaxSpotFleetRequestCountExceeded',
@@ -109,7 +111,21 @@ export function portError(
   const last = faultOfAttempt(error, changes);
   // Only "no such instance" settles what an earlier attempt to terminate did.
   const open = changes && faults.includes('unknown') && last !== 'not_found';
-  return new PortError(open ? 'unknown' : last, at, told(error), { cause: error });
+  return new PortError(open ? 'unknown' : last, at, told(error), { cause: bare(error) });
+}
+
+/** The SDK's error holds the whole exchange, sockets and signature included: nothing for a log. */
+function bare(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const cause = new Error(error.message);
+  const requestId = textOf(metadataOf(error), 'requestId');
+  if (error.stack !== undefined) cause.stack = error.stack;
+  return Object.assign(cause, {
+    name: error.name,
+    code: textOf(error, 'code'),
+    status: statusOf(error),
+    requestId,
+  });
 }
 
 /** When several offers said no, the most hopeful answer counts: throttled offers may have had room. */
@@ -133,9 +149,9 @@ export function emptyFleet(errors: readonly CreateFleetError[]): PortError {
   return new PortError(best, 'cloud.launch', text);
 }
 
-/** The code of a service's error, for the few that a caller expects. */
+/** EC2's code, for the few that a caller expects. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && statusOf(error) !== undefined ? error.name : undefined;
+  return error instanceof Error ? error.name : undefined;
 }
 
 function told(error: unknown): string {
@@ -153,8 +169,11 @@ function textOf(error: object, field: string): string {
 }
 
 function statusOf(error: Error): number | undefined {
-  const metadata: unknown = Reflect.get(error, '$metadata');
-  if (typeof metadata !== 'object' || metadata === null) return undefined;
-  const status: unknown = Reflect.get(metadata, 'httpStatusCode');
+  const status: unknown = Reflect.get(metadataOf(error), 'httpStatusCode');
   return typeof status === 'number' ? status : undefined;
+}
+
+function metadataOf(error: Error): object {
+  const metadata: unknown = Reflect.get(error, '$metadata');
+  return typeof metadata === 'object' && metadata !== null ? metadata : {};
 }

@@ -35,6 +35,7 @@ const meaning: Readonly<Record<string, Fault>> = {
   VcpuLimitExceeded: 'no_capacity',
   UnfulfillableCapacity: 'no_capacity',
   Unsupported: 'no_capacity',
+  InvalidFleetConfiguration: 'no_capacity',
   MaxFleetCountExceeded: 'no_capacity',
   ReservationCapacityExceeded: 'no_capacity',
   RequestLimitExceeded: 'throttled',

@@ -53,7 +53,7 @@ export interface CloudConfig {
   readonly stopMs: readonly [number, number];
   /** Terminated instances stay in sight this long. */
   readonly keepTerminatedMs: number;
-  /** Client tokens are remembered this long. */
+  /** Client tokens are remembered this long, and while their instances live. */
   readonly keepTokensMs: number;
   /** Between a spot notice and the end. */
   readonly spotNoticeMs: number;

@@ -83,7 +83,7 @@ export class CloudModel {
     checkFleet(request);
     const asked = canonical(request);
     const used = this.#tokens.get(request.clientToken);
-    if (used !== undefined && this.#now() - used.at < this.config.keepTokensMs) {
+    if (used !== undefined && this.#remembers(used)) {
       if (used.asked !== asked)
         throw new Ec2Error('IdempotentParameterMismatch', 'The token was used with other parameters.');
       // An answer without instances is an answer too: the token is spent.
@@ -249,7 +249,7 @@ export class CloudModel {
       serial: this.#serial,
       machines: this.truth(),
       templates: [...this.#templates.values()],
-      tokens: [...this.#tokens].filter(([, { at }]) => this.#now() - at < this.config.keepTokensMs),
+      tokens: [...this.#tokens].filter(([, use]) => this.#remembers(use)),
       faults: this.faults(),
       rules: this.limits(),
     };
@@ -288,6 +288,14 @@ export class CloudModel {
     };
     this.#put(machine);
     return machine;
+  }
+
+  #remembers({ at, answer }: TokenUse): boolean {
+    const lives = answer.instances.some(({ id }) => {
+      const machine = this.#known.get(id);
+      return machine !== undefined && stateOf(machine) !== 'terminated';
+    });
+    return lives || this.#now() - at < this.config.keepTokensMs;
   }
 
   #stop(machine: Machine, reason: string): void {
