@@ -1,6 +1,6 @@
 /** Where the API server is and what it accepts: TLS, credentials and pooled connections from a kubeconfig. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { dirname, resolve } from 'node:path';
@@ -39,7 +39,8 @@ export interface Access {
 const keepMs = 60_000;
 
 export function access(file: string, context: string | undefined, clock: Clock): Access {
-  const config = load(file, context);
+  let config = load(file, context);
+  let writtenAt = statSync(file).mtimeMs;
   const cluster = config.getCurrentCluster();
   if (cluster === null)
     throw new PortError(
@@ -48,11 +49,21 @@ export function access(file: string, context: string | undefined, clock: Clock):
       `${file}: no cluster for context ${context ?? config.getCurrentContext()}; see kubectl --kubeconfig ${file} config get-contexts`,
     );
   const server = new URL(cluster.server);
-  const tokenFile = tokenFileOf(file, config.getCurrentUser()?.name);
+  let tokenFile = tokenFileOf(file, config.getCurrentUser()?.name);
   const pools = new Map<string, http.Agent>();
   let kept: { readonly until: number; readonly value: Promise<Credentials> } | undefined;
 
+  /** Kept while the file is the same, for an exec plug-in's token is kept with it. */
+  function reload(): void {
+    const { mtimeMs } = statSync(file);
+    if (mtimeMs === writtenAt) return;
+    config = load(file, context);
+    tokenFile = tokenFileOf(file, config.getCurrentUser()?.name);
+    writtenAt = mtimeMs;
+  }
+
   async function read(): Promise<Credentials> {
+    reload();
     const options: https.RequestOptions = {};
     await config.applyToHTTPSOptions(options);
     const headers: Record<string, string> = {};

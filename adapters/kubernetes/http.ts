@@ -4,7 +4,7 @@ import https from 'node:https';
 import { PortError } from '../../src/domain/fault.ts';
 import type { Access } from './access.ts';
 import { answered, apiStatus, unanswered } from './faults.ts';
-import { limit } from './limit.ts';
+import { limit, orAbort } from './limit.ts';
 
 export interface Call {
   /** Port and method, for errors. */
@@ -33,9 +33,11 @@ export function http1(access: Access): Http {
 
   async function ask(call: Call, pooled: boolean, signal: AbortSignal): Promise<http.IncomingMessage> {
     const changes = call.method !== 'GET' && call.asksOnly !== true;
-    const { headers, tls, pool, proxy } = await access.credentials().catch((cause: unknown) => {
-      throw unanswered(call.at, cause, false, changes);
-    });
+    const { headers, tls, pool, proxy } = await orAbort(access.credentials(), signal).catch(
+      (cause: unknown) => {
+        throw unanswered(call.at, cause, false, changes);
+      },
+    );
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
     const url = new URL(access.server);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${call.path}`;

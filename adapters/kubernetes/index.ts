@@ -1,5 +1,6 @@
 /** The Kubernetes port over the API server's own words: one request a method, one fault for each way it can fail. */
 
+import type { Duplex } from 'node:stream';
 import { faultOf, ignoring, PortError } from '../../src/domain/fault.ts';
 import type { NodeView, PodRef, PodView } from '../../src/domain/kube.ts';
 import type { Clock, KubernetesPort, Watch } from '../../src/ports.ts';
@@ -37,6 +38,7 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
   const tuning = { ...defaultTuning, ...defaultDial, ...options.tuning };
   const tools: Tools = { http, clock, random, log, tuning };
   const watches = new Set<Watch>();
+  const streams = new Set<Duplex>();
 
   return {
     watch(on) {
@@ -112,7 +114,11 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
 
     tenant: (uid) => tenants.tenant(uid),
 
-    dial: (ref, port) => dial(server, ref, port, tuning),
+    async dial(ref, port) {
+      const stream = await dial(server, ref, port, tuning);
+      streams.add(stream);
+      return stream.once('close', () => streams.delete(stream));
+    },
 
     missingRights: async () => missingRights(http, await tenants.namespaces().catch(() => [])),
 
@@ -125,6 +131,7 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
     async close() {
       await Promise.all([...watches].map((watch) => watch.close()));
       watches.clear();
+      for (const stream of streams) stream.destroy();
       http.close();
       server.close();
     },

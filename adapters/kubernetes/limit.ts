@@ -4,21 +4,13 @@
  */
 export interface Limit {
   readonly signal: AbortSignal;
-  /** The time is over, rather than a parent. */
-  readonly timedOut: () => boolean;
   done(): void;
 }
 
 export function limit(ms: number | undefined, ...parents: readonly (AbortSignal | undefined)[]): Limit {
   const own = new AbortController();
-  let late = false;
   const timer =
-    ms === undefined
-      ? undefined
-      : setTimeout(() => {
-          late = true;
-          own.abort(new Error(`no answer within ${ms} ms`));
-        }, ms);
+    ms === undefined ? undefined : setTimeout(() => own.abort(new Error(`no answer within ${ms} ms`)), ms);
   const heirs = parents.flatMap((parent) => {
     if (parent === undefined) return [];
     const pass = (): void => own.abort(parent.reason);
@@ -28,10 +20,19 @@ export function limit(ms: number | undefined, ...parents: readonly (AbortSignal 
   });
   return {
     signal: own.signal,
-    timedOut: () => late,
     done() {
       clearTimeout(timer);
       for (const leave of heirs) leave();
     },
   };
+}
+
+/** For work that cannot be told to stop: it is not waited for any longer. */
+export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) return stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }

@@ -10,6 +10,7 @@ import type { PodRef } from '../../src/domain/kube.ts';
 import type { Access } from './access.ts';
 import { answered, apiStatus, unanswered } from './faults.ts';
 import { bodyOf } from './http.ts';
+import { limit, orAbort } from './limit.ts';
 
 export interface DialTuning {
   readonly openMs: number;
@@ -40,9 +41,12 @@ export async function dial(
   port: number,
   tuning: DialTuning = defaultDial,
 ): Promise<Duplex> {
-  const { headers, tls, proxy } = await access.credentials().catch((cause: unknown) => {
-    throw unanswered(where, cause, false, false);
-  });
+  const within = limit(tuning.openMs);
+  const { headers, tls, proxy } = await orAbort(access.credentials(), within.signal)
+    .catch((cause: unknown) => {
+      throw unanswered(where, cause, false, false);
+    })
+    .finally(within.done);
   const url = new URL(access.server);
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/portforward`;
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
@@ -135,7 +139,8 @@ class PortForward extends Duplex {
       this.#stopTimers();
       // 1006: no closing frame, so it was cut; what was read until then is still good.
       if (this.#said !== '') this.destroy(new PortError('transient', where, this.#said));
-      else if (code === 1006) this.destroy(new PortError('transient', where, 'the stream was cut'));
+      else if (code === 1006 && !this.writableEnded)
+        this.destroy(new PortError('transient', where, 'the stream was cut'));
       else if (!this.#isOpen()) this.destroy(new PortError('transient', where, 'closed before it was open'));
       // Who ended it may not read any more, and would never hear of the end.
       else if (this.writableEnded && this.readableLength === 0) this.destroy();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -274,6 +274,25 @@ describe('a kubeconfig', () => {
     rmSync(dir, { recursive: true });
   });
 
+  it('may name a plug-in, which is not waited for longer than the call', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spillway-kube-'));
+    const config = JSON.parse(kubeconfigFor('http://127.0.0.1:1'));
+    config.users[0].user = {
+      exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'sleep', args: ['2'] },
+    };
+    writeFileSync(join(dir, 'config'), JSON.stringify(config));
+    const door = access(join(dir, 'config'), undefined, clock);
+    const calls = http1(door);
+    const work = calls.json({ at: 'test', method: 'POST', path: '/', timeoutMs: 50 });
+    expect(await faultAndText(work)).toEqual({
+      fault: 'unreachable',
+      text: 'cannot reach the API server: no answer within 50 ms',
+    });
+    calls.close();
+    door.close();
+    rmSync(dir, { recursive: true });
+  });
+
   it('may name a token file, which is read again when the token changed', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'spillway-kube-'));
     const config = JSON.parse(kubeconfigFor('http://127.0.0.1:1'));
@@ -286,6 +305,12 @@ describe('a kubeconfig', () => {
     expect((await door.credentials()).headers.Authorization).toBe('Bearer first');
     door.forget();
     expect((await door.credentials()).headers.Authorization).toBe('Bearer second');
+    // The file itself may be written anew.
+    config.users[0].user = { token: 'third' };
+    writeFileSync(join(dir, 'config'), JSON.stringify(config));
+    utimesSync(join(dir, 'config'), 1, 1);
+    door.forget();
+    expect((await door.credentials()).headers.Authorization).toBe('Bearer third');
     door.close();
     rmSync(dir, { recursive: true });
   });

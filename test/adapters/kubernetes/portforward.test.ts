@@ -195,6 +195,14 @@ describe('a dialled stream', () => {
   });
 });
 
+it('streams end with the adapter', async () => {
+  const server = await kubelet(() => {});
+  const stream = await dial(server);
+  await server.port.close();
+  await until('its end', () => stream.closed);
+  await until('the socket to be let go', () => sockets?.clients.size === 0);
+});
+
 describe('a dial', () => {
   const failure = (server: Fake): Promise<string> =>
     dial(server).then(
