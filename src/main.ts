@@ -1,19 +1,42 @@
 #!/usr/bin/env node
 /** compose: the only file that names adapters. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Config } from '../config/schema.ts';
-import { instant, uuid } from './domain/ids.ts';
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import { ec2Cloud } from '../adapters/cloud/ec2/index.ts';
+import { dieAt, parseDieAt } from '../adapters/die.ts';
+import { Health } from '../adapters/health.ts';
+import { kubernetes } from '../adapters/kubernetes/index.ts';
+import { openBullWake } from '../adapters/queue/bull.ts';
+import { sshSlurm } from '../adapters/slurm/index.ts';
+import { startEmbedded } from '../adapters/store/embedded.ts';
+import { openPostgresStore } from '../adapters/store/postgres.ts';
+import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
+import { ConfigError, configPath, loadConfig } from '../config/load.ts';
+import type { ClusterConfig, Config } from '../config/schema.ts';
+import { app } from './api/app.ts';
+import type { LogLine } from './burst/context.ts';
+import { PortError } from './domain/fault.ts';
+import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
 import { MiB } from './domain/resources.ts';
+import type { ClusterSettings, Ports } from './engine/context.ts';
+import { examineSite } from './engine/doctor.ts';
+import { Gateway } from './engine/gateway.ts';
 import type { Clock, Entropy, Scheduler } from './ports.ts';
+import { listenForRelays } from './stream/listen.ts';
+import { Switchboard } from './stream/switchboard.ts';
 
-const _clock: Clock = { now: () => instant(Date.now()) };
-const _entropy: Entropy = {
+const clock: Clock = { now: () => instant(Date.now()) };
+const entropy: Entropy = {
   uuid: () => uuid(randomUUID()),
   bytes: (n) => randomBytes(n),
   random: () => Math.random(),
 };
-const _scheduler: Scheduler = {
+const scheduler: Scheduler = {
   after: (ms, work) => {
     const timer = setTimeout(work, ms);
     return { cancel: () => clearTimeout(timer) };
@@ -23,7 +46,7 @@ const _scheduler: Scheduler = {
 /** What a node keeps for its kubelet and system, until nodes tell their own allocatable. */
 const nodeOverhead = { cpuMillis: 100, memoryBytes: 512 * MiB, extended: {} };
 
-function _groupsOf(config: Config): readonly NodeGroup[] {
+function groupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
     name: g.name,
     launchTemplate: g.launchTemplate,
@@ -40,7 +63,7 @@ function _groupsOf(config: Config): readonly NodeGroup[] {
   }));
 }
 
-function _policyOf(config: Config): Policy {
+function policyOf(config: Config): Policy {
   return {
     thresholds: config.policy.thresholds,
     never: config.policy.never,
@@ -64,7 +87,7 @@ async function compose(config: Config, write: (line: LogLine) => void): Promise<
   const health = new Health(clock);
   const dies = process.env.SPILLWAY_DIE_AT;
   const at = dies === undefined ? undefined : parseDieAt(dies);
-  const die = (): void => process.kill(process.pid, 'SIGKILL');
+  const die = (): void => void process.kill(process.pid, 'SIGKILL');
   const told = {
     info: (fields: Readonly<Record<string, unknown>>, text: string): void =>
       write({ level: 'info', text, ...fields }),
@@ -72,21 +95,20 @@ async function compose(config: Config, write: (line: LogLine) => void): Promise<
       write({ level: 'warn', text, ...fields }),
   };
   const watched = <T extends object>(port: T, name: string, label = name): T =>
-    dieAt(
-      noted(port, (ok, text) => health.note(label, ok, text)),
-      name,
-      at,
-      die,
-    );
+    dieAt(measured(port, label, noting(health)), name, at, die);
 
-  const store = await openStore({
-    url: config.store?.url,
-    dataDir: config.dataDir,
-    onError: (e) => told.warn({}, `store: ${e instanceof Error ? e.message : String(e)}`),
-  });
-  const wake = openWake({
-    url: store.url,
-    log: (text, error) => told.warn({ error: error instanceof Error ? error.message : error }, text),
+  const embedded =
+    config.store === undefined
+      ? await startEmbedded({ dataDir: config.dataDir, log: (line) => told.info({}, `postgres: ${line}`) })
+      : undefined;
+  const url = config.store?.url ?? embedded?.url;
+  if (url === undefined) throw new Error('no database');
+  const onError = (e: unknown): void =>
+    told.warn({}, `database: ${e instanceof Error ? e.message : String(e)}`);
+  const store = await openPostgresStore({ url, onError });
+  const wake = await openBullWake({
+    url,
+    onError: (what, e) => told.warn({ error: String(e) }, `wake: ${what}`),
   });
   const kube = watched(
     kubernetes({
@@ -101,7 +123,7 @@ async function compose(config: Config, write: (line: LogLine) => void): Promise<
   let gateway: Gateway | undefined;
   const ports: Ports = {
     kubernetes: kube,
-    store: watched(store.store, 'store'),
+    store: watched(store, 'store'),
     wake: watched(wake, 'wake'),
     clock,
     entropy,
@@ -134,21 +156,25 @@ async function compose(config: Config, write: (line: LogLine) => void): Promise<
         await c.cloud.close().catch(() => undefined);
       }
       await store.close();
+      await embedded?.stop();
     },
   };
 }
 
-type Watched = <T extends object>(port: T, name: string, label?: string) => T;
-interface Told {
-  info(fields: Readonly<Record<string, unknown>>, text: string): void;
-  warn(fields: Readonly<Record<string, unknown>>, text: string): void;
+/** A far side that answers, be it with a refusal, is there; only what could not be asked or heard counts as away. */
+function noting(health: Health): (call: Call) => void {
+  const away = new Set<Call['outcome']>(['unreachable', 'unknown', 'throttled']);
+  return ({ port, outcome, text }) =>
+    health.note(port, !away.has(outcome), away.has(outcome) ? `${outcome}: ${text}` : 'ok');
 }
+
+type Watched = <T extends object>(port: T, name: string, label?: string) => T;
 
 async function clusterOf(
   c: ClusterConfig,
   config: Config,
   kube: Ports['kubernetes'],
-  told: Told,
+  told: Log,
   watched: Watched,
   gateway: () => Gateway | undefined,
 ): Promise<ClusterSettings> {
@@ -164,7 +190,7 @@ async function clusterOf(
     privateKey: await readFile(c.slurm.keyFile),
     env: c.slurm.env,
     clock,
-    log: (line) => told.info({ cluster: name, ...line }, 'slurm'),
+    log: told,
   });
   const cloud = ec2Cloud({ cluster: name, region: group.region, endpoint: group.endpoint }, { clock });
   return {
@@ -186,7 +212,11 @@ async function clusterOf(
       mounts: config.mounts,
       keeperPort: config.kubernetes.keeperPort,
     },
-    slurm: watched(slurm, 'slurm', `slurm/${name}`),
+    slurm: watched(
+      retried(slurm, ['snapshot', 'job', 'accounting', 'facts'], { retries: 1 }),
+      'slurm',
+      `slurm/${name}`,
+    ),
     cloud: watched(cloud, 'cloud', `cloud/${name}`),
     streams: new Switchboard({
       clock,
@@ -300,7 +330,7 @@ program
   });
 
 program.parseAsync().catch((e: unknown) => {
-  // A wrong configuration is for a person to read; everything else keeps its stack.
-  console.error(e instanceof ConfigError ? e.message : e);
+  // What a person can mend is told in words; everything else keeps its stack.
+  console.error(e instanceof ConfigError || e instanceof PortError ? e.message : e);
   process.exit(e instanceof ConfigError ? 2 : 1);
 });

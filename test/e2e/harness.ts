@@ -1,6 +1,6 @@
 /** What the end-to-end tests share: the lab's env, users, Slurm's words and a gateway process that can be killed. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -59,6 +59,9 @@ export async function labEnv(): Promise<Readonly<Record<string, string>>> {
   return known;
 }
 
+/** Waiting is of no use any more. */
+class Fatal extends Error {}
+
 /** Waits for a condition, not for time; says what it waited for and what it saw last. */
 export async function until<T>(
   what: string,
@@ -74,6 +77,7 @@ export async function until<T>(
       if (answer !== undefined && answer !== false) return answer;
       last = answer;
     } catch (e) {
+      if (e instanceof Fatal) throw e;
       last = e;
     }
     if (Date.now() > end)
@@ -220,7 +224,7 @@ export async function inState(
 
 /** Keeps all 16 CPUs of n1 and n2 busy until `release`. */
 export async function fillOnPrem(user: 'alice' | 'bob' = 'bob'): Promise<{ release(): Promise<void> }> {
-  const ids = [];
+  const ids: string[] = [];
   for (const node of ['n1', 'n2'])
     ids.push(
       await sbatch(user, [
@@ -315,6 +319,8 @@ export async function startGateway(
   const env = await labEnv();
   const dataDir = wishes.dataDir ?? mkdtempSync(join(tmpdir(), 'spillway-gateway-'));
   mkdirSync(dataDir, { recursive: true });
+  // The embedded Postgres runs as an account of its own, which must get there.
+  chmodSync(dataDir, 0o755);
   const { dieAt, awaitReady, ...rest } = wishes;
   const config = join(dataDir, 'spillway.yaml');
   const logFile = join(dataDir, 'gateway.log');
@@ -389,7 +395,7 @@ export async function startGateway(
   await until(
     `the gateway to ${awaitReady === false ? 'answer' : 'be ready'} (log: ${logFile})`,
     async () => {
-      if (child.exitCode !== null) throw new Error(`it ended: ${gateway.log().slice(-3_000)}`);
+      if (child.exitCode !== null) throw new Fatal(`it ended: ${gateway.log().slice(-3_000)}`);
       return awaitReady === false
         ? (await fetch(`${base}/healthz`)).ok
         : (await gateway.readyz()).status === 200;

@@ -1,0 +1,16 @@
+import type { Rule } from '../rule.ts';
+import { helps } from './reason.ts';
+
+/** Bursting helps a job that waits for resources or for its turn, not one that waits for something else. */
+export const pendingReason: Rule = {
+  name: 'pending-reason',
+  otherwise: 'wait',
+  judge({ job, setup }) {
+    const explicit = setup.explicit !== undefined && job.partition.split(',').includes(setup.explicit);
+    const measured = job.reason === '' ? 'no reason shown' : job.reason;
+    const limit = explicit
+      ? 'waits for resources, its turn, or because its partition is DOWN'
+      : 'waits for resources or its turn';
+    return { pass: helps(job.reason, explicit), measured, limit };
+  },
+};

@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { plan, podCapacity, usedBy } from '../../src/decide/plan.ts';
+import { burstId, clusterName, instanceId, instant, launchToken } from '../../src/domain/ids.ts';
+import type { Instance, InstanceState } from '../../src/domain/instance.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
+import { fits, GiB, MiB, plus, type Resources } from '../../src/domain/resources.ts';
+
+const group: NodeGroup = {
+  name: 'cpu',
+  launchTemplate: 't',
+  types: ['s'],
+  zones: ['a'],
+  vcpuPerCpu: 1,
+  overhead: { cpuMillis: 100, memoryBytes: 512 * MiB, extended: {} },
+  capacityType: 'on-demand',
+  max: 3,
+  idleMs: 1,
+  launchTimeoutMs: 1,
+  joinTimeoutMs: 1,
+  taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
+};
+const type = { name: 's', vcpus: 4, memoryBytes: 16 * GiB, gpus: 0 };
+const offered = [{ group, types: [type] }];
+const need = (cpuMillis: number, gib = 1): Resources => ({ cpuMillis, memoryBytes: gib * GiB, extended: {} });
+const burst = (n: number, needs = need(1000)) => ({ id: burstId(`b${n}`), group: 'cpu', needs });
+const instance = (n: number, state: InstanceState = 'ready'): Instance => ({
+  id: instanceId(`i${n}`),
+  cluster: clusterName('c'),
+  group: 'cpu',
+  state,
+  rev: 1,
+  token: launchToken(`t${n}`),
+  spec: {
+    group: 'cpu',
+    launchTemplate: 't',
+    types: ['s'],
+    zones: ['a'],
+    capacityType: 'on-demand',
+    tags: {},
+  },
+  cloudId: undefined,
+  type: 's',
+  zone: 'a',
+  node: undefined,
+  capacity: podCapacity(type, group),
+  createdAt: instant(0),
+  enteredAt: instant(0),
+  launchedAt: undefined,
+  readyAt: undefined,
+  idleSince: undefined,
+  endedAt: undefined,
+  why: undefined,
+  trouble: undefined,
+});
+
+describe('plan', () => {
+  it('fills what is up before it launches', () => {
+    const made = plan(
+      [burst(1), burst(2)],
+      [instance(1)],
+      new Map([[instanceId('i1'), need(2000)]]),
+      offered,
+    );
+    expect(made.assign).toEqual([{ burst: 'b1', instance: 'i1' }]);
+    expect(made.launch.map((l) => l.bursts)).toEqual([['b2']]);
+  });
+
+  it('one launch serves many', () => {
+    expect(
+      plan(
+        [1, 2, 3].map((n) => burst(n)),
+        [],
+        new Map(),
+        offered,
+      ).launch.map((l) => l.bursts),
+    ).toEqual([['b1', 'b2', 'b3']]);
+  });
+
+  it('never binds to what is on its way out', () => {
+    for (const state of ['draining', 'terminating', 'never_joined', 'gone'] as const)
+      expect(plan([burst(1)], [instance(1, state)], new Map(), offered).assign, state).toEqual([]);
+  });
+
+  it('at the maximum it waits, and says so; what fits no type is given up', () => {
+    const full = [1, 2, 3].map((n) => instance(n, 'terminating'));
+    expect(plan([burst(1)], full, new Map(), offered).noRoom).toEqual([
+      expect.objectContaining({ burst: 'b1', forGood: false }),
+    ]);
+    expect(plan([burst(1, need(3901))], [], new Map(), offered).noRoom).toEqual([
+      expect.objectContaining({ burst: 'b1', forGood: true }),
+    ]);
+  });
+
+  it('property: nothing is bound twice, forgotten, or put where it does not fit', () => {
+    const needs = fc.record({ cpu: fc.integer({ min: 1, max: 5000 }), gib: fc.integer({ min: 1, max: 20 }) });
+    fc.assert(
+      fc.property(fc.array(needs, { maxLength: 40 }), fc.integer({ min: 0, max: 3 }), (wanted, up) => {
+        const bursts = wanted.map((w, n) => burst(n, need(w.cpu, w.gib)));
+        const instances = Array.from({ length: up }, (_, n) => instance(n));
+        const made = plan(bursts, instances, new Map(), offered);
+        const seen = [
+          ...made.assign.map((a) => a.burst),
+          ...made.launch.flatMap((l) => l.bursts),
+          ...made.noRoom.map((n) => n.burst),
+        ];
+        expect([...seen].sort()).toEqual(bursts.map((b) => b.id).sort());
+        const of = (id: string): Resources => bursts.find((b) => b.id === id)?.needs ?? need(0);
+        const used = usedBy(made.assign.map((a) => ({ instance: a.instance, needs: of(a.burst) })));
+        for (const i of instances) expect(fits(used.get(i.id) ?? need(0, 0), i.capacity)).toBe(true);
+        for (const l of made.launch) expect(fits(l.bursts.map(of).reduce(plus), l.capacity)).toBe(true);
+        expect(instances.length + made.launch.length).toBeLessThanOrEqual(
+          Math.max(group.max, instances.length),
+        );
+      }),
+    );
+  });
+});

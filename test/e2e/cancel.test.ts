@@ -1,0 +1,121 @@
+/** c, d: scancel at every stage, the time limit, and signals that the owner asked for. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  as,
+  ended,
+  endGateway,
+  home,
+  inState,
+  instances,
+  jobFields,
+  killGateways,
+  lab,
+  outputOf,
+  pods,
+  type RunningGateway,
+  sbatch,
+  startGateway,
+  until,
+} from './harness.ts';
+
+let gateway: RunningGateway;
+beforeAll(async () => {
+  gateway = await startGateway({ idle: '5s' });
+});
+afterAll(async () => {
+  await endGateway(gateway).finally(killGateways);
+});
+
+const noPodOf = async (burst: string): Promise<boolean> => !(await pods()).some((p) => p.burst === burst);
+
+describe('scancel', () => {
+  it('c: while the job runs: CANCELLED, its trap was heard, pod and instance are given up', async () => {
+    const script = '#!/bin/bash\ntrap "echo heard TERM; exit 143" TERM\necho started\nsleep 600 & wait';
+    const id = await sbatch('alice', ['-p', 'cloud'], script);
+    await until('its first line', async () => outputOf('alice', id).includes('started'), 60_000);
+    const burst = await gateway.reaches(id, ['running']);
+    await as('alice', ['scancel', id]);
+    expect((await ended(id)).state).toMatch(/^CANCELLED/);
+    await until('what the trap said', async () => outputOf('alice', id).includes('heard TERM'), 20_000);
+    await gateway.reaches(id, ['settled']);
+    expect(await noPodOf(burst.id)).toBe(true);
+    await until('the instance to go', async () => (await instances()).length === 0, 60_000);
+  });
+
+  it('c: a script that ignores TERM is gone within KillWait all the same', async () => {
+    const id = await sbatch(
+      'alice',
+      ['-p', 'cloud'],
+      '#!/bin/bash\ntrap "" TERM\necho started\nwhile :; do sleep 1; done',
+    );
+    await until('its first line', async () => outputOf('alice', id).includes('started'), 60_000);
+    const burst = await gateway.reaches(id, ['running']);
+    const asked = Date.now();
+    await as('alice', ['scancel', id]);
+    await gateway.reaches(id, ['settled'], 60_000);
+    expect((await ended(id)).state).toMatch(/^CANCELLED/);
+    expect(await noPodOf(burst.id)).toBe(true);
+    const { ended: end } = (await gateway.burstOf(id)) ?? {};
+    // KillWait is 10 s in the lab.
+    expect(Date.parse(end ?? '') - asked).toBeLessThan(12_000);
+  });
+
+  it('c: while its capacity is provisioned: nothing of it is left, and nothing is held', async () => {
+    await lab('fault', 'ec2', 'slow-boot', 'on').catch(() => lab('fault', 'ec2', 'never-joins', 'on'));
+    try {
+      const id = await sbatch('alice', ['-p', 'cloud', '--wrap', 'echo never']);
+      await gateway.reaches(id, ['provisioning']);
+      await as('alice', ['scancel', id]);
+      expect((await ended(id)).state).toMatch(/^CANCELLED/);
+      const burst = await gateway.reaches(id, ['withdrawn']);
+      expect(burst.cause?.kind).toBe('job_ended');
+    } finally {
+      await lab('fault', 'ec2', 'slow-boot', 'off').catch(() => undefined);
+      await lab('fault', 'ec2', 'never-joins', 'off').catch(() => undefined);
+    }
+    await until('every instance to go', async () => (await instances()).length === 0, 150_000);
+    expect(await pods()).toEqual([]);
+  });
+
+  it('c: while it is claimed and has not started: CANCELLED, and its pod is gone', async () => {
+    // With every virtual node drained the claimed job waits in burst.
+    await as('root', ['scontrol', 'update', 'nodename=c[1-12]', 'state=drain', 'reason=test']);
+    try {
+      const id = await sbatch('alice', ['-p', 'cloud', '--wrap', 'echo never']);
+      await gateway.reaches(id, ['placed']);
+      expect((await jobFields(id))?.Partition).toBe('burst');
+      await as('alice', ['scancel', id]);
+      const burst = await gateway.reaches(id, ['withdrawn']);
+      expect((await ended(id)).state).toMatch(/^CANCELLED/);
+      expect(await noPodOf(burst.id)).toBe(true);
+    } finally {
+      await as('root', ['scontrol', 'update', 'nodename=c[1-12]', 'state=resume']);
+    }
+  });
+});
+
+describe('limits and signals', () => {
+  it('d: the time limit ends it as TIMEOUT, with its containers gone within KillWait; signals reach the script', async () => {
+    const slow =
+      '#!/bin/bash\ntrap "echo heard TERM at $(date +%s)" TERM\necho started\nwhile :; do sleep 1; done';
+    const trapped = '#!/bin/bash\ntrap "echo heard USR1; exit 5" USR1\necho started\nsleep 600 & wait';
+    const limited = await sbatch('alice', ['-p', 'cloud', '-t', '1'], slow);
+    const warned = await sbatch('alice', ['-p', 'cloud', '-t', '1', '--signal=B:USR1@30'], trapped);
+    const asked = await sbatch('alice', ['-p', 'cloud'], trapped);
+    await inState(asked, 'RUNNING');
+    await until('its first line', async () => outputOf('alice', asked).includes('started'), 60_000);
+    await as('alice', ['scancel', '-b', '-s', 'USR1', asked]);
+    expect(await ended(asked)).toMatchObject({ state: 'FAILED', exit: '5:0' });
+    expect(outputOf('alice', asked)).toContain('heard USR1');
+    expect(await ended(warned, 150_000)).toMatchObject({ state: 'FAILED', exit: '5:0' });
+    expect(outputOf('alice', warned)).toContain('heard USR1');
+    const end = await ended(limited, 180_000);
+    expect(end.state).toBe('TIMEOUT');
+    const burst = await gateway.reaches(limited, ['settled']);
+    const heard = /heard TERM at (\d+)/.exec(readFileSync(`${home('alice')}/slurm-${limited}.out`, 'utf8'));
+    expect(heard).not.toBeNull();
+    expect(Date.parse(burst.ended ?? '') - Number(heard?.[1]) * 1000).toBeLessThan(11_500);
+    expect(await noPodOf(burst.id)).toBe(true);
+  });
+});

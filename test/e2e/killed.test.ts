@@ -1,0 +1,127 @@
+/** g, h: the gateway killed at the worst moments, slurmctld restarted, and output that loses no byte. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  ended,
+  endGateway,
+  home,
+  killGateways,
+  lab,
+  outputOf,
+  type RunningGateway,
+  sacct,
+  sbatch,
+  startGateway,
+  until,
+} from './harness.ts';
+
+let gateway: RunningGateway | undefined;
+afterEach(async () => {
+  if (gateway !== undefined) await endGateway(gateway);
+  gateway = undefined;
+});
+afterAll(killGateways);
+beforeEach(() => {
+  gateway = undefined;
+});
+
+const counted = (word: string, text: string): number => text.split(word).length - 1;
+
+describe('kill -9 of the gateway', () => {
+  it('g: while a job runs: it ends right, once, with every line of it', async () => {
+    gateway = await startGateway({ idle: '5s' });
+    const id = await sbatch(
+      'alice',
+      ['-p', 'cloud'],
+      '#!/bin/bash\nfor i in $(seq 1 60); do echo line-$i; sleep 0.2; done\nexit 3',
+    );
+    await until('its first lines', async () => outputOf('alice', id).includes('line-5\n'), 60_000);
+    await gateway.kill9();
+    gateway = await startGateway({ idle: '5s', dataDir: gateway.dataDir });
+    expect(await ended(id)).toMatchObject({ state: 'FAILED', exit: '3:0' });
+    expect(outputOf('alice', id)).toBe(Array.from({ length: 60 }, (_, i) => `line-${i + 1}\n`).join(''));
+    await gateway.reaches(id, ['settled']);
+  });
+
+  it.each([
+    'cloud.launch:after:1',
+    'cloud.launch:before:1',
+    'kubernetes.createPod:after:1',
+    'slurm.move:before:1',
+    'slurm.move:after:1',
+  ])('g: at %s: the job runs once and ends right', async (dieAt) => {
+    gateway = await startGateway({ idle: '5s', dieAt });
+    const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran\nexit 7');
+    await gateway.died();
+    gateway = await startGateway({ idle: '5s', dataDir: gateway.dataDir });
+    expect(await ended(id)).toMatchObject({ state: 'FAILED', exit: '7:0' });
+    expect(counted('ran\n', outputOf('alice', id))).toBe(1);
+    await gateway.reaches(id, ['settled']);
+    expect((await gateway.bursts()).filter((b) => b.job === id)).toHaveLength(1);
+  });
+
+  it('g: slurmctld restarted while a job runs', async () => {
+    gateway = await startGateway({ idle: '5s' });
+    const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran\nsleep 15\nexit 4');
+    await until('its first line', async () => outputOf('alice', id).includes('ran'), 60_000);
+    await lab('fault', 'slurm', 'slurmctld-down', 'on');
+    await until('readyz to say so', async () => (await gateway?.readyz())?.status === 503, 60_000);
+    await lab('fault', 'slurm', 'slurmctld-down', 'off');
+    expect(await ended(id)).toMatchObject({ state: 'FAILED', exit: '4:0' });
+    expect(counted('ran\n', outputOf('alice', id))).toBe(1);
+    await gateway.reaches(id, ['settled']);
+  });
+});
+
+describe('output', () => {
+  it('h: 100 MB in turns to stdout and stderr arrive byte-identical, also over a gateway restart', async () => {
+    gateway = await startGateway({ idle: '5s' });
+    const where = home('alice');
+    const script = [
+      '#!/usr/bin/env python3',
+      'import hashlib, os',
+      'h = {1: hashlib.sha256(), 2: hashlib.sha256()}',
+      'for i in range(1600):',
+      '    for fd in (1, 2):',
+      '        block = (f"{i}/{fd} ".encode() * 8192)[:32768]',
+      '        h[fd].update(block)',
+      '        view = memoryview(block)',
+      '        while view: view = view[os.write(fd, view):]',
+      'open("sums.txt", "w").write(h[1].hexdigest() + " " + h[2].hexdigest())',
+    ].join('\n');
+    const id = await sbatch(
+      'alice',
+      ['-p', 'cloud', '-o', `${where}/big-%j.out`, '-e', `${where}/big-%j.err`],
+      script,
+    );
+    await until('the first 5 MB', async () => (await sizeOf(`${where}/big-${id}.out`)) > 5_000_000, 60_000);
+    await gateway.kill9();
+    gateway = await startGateway({ idle: '5s', dataDir: gateway.dataDir });
+    expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
+    const [out, err] = (await import('node:fs')).readFileSync(`${where}/sums.txt`, 'utf8').split(' ');
+    expect(await sizeOf(`${where}/big-${id}.out`)).toBe(1600 * 32768);
+    expect(await sumOf(`${where}/big-${id}.out`)).toBe(out);
+    expect(await sumOf(`${where}/big-${id}.err`)).toBe(err);
+    await gateway.reaches(id, ['settled']);
+    expect((await sacct(id))?.adminComment).not.toContain('dropped=');
+  });
+});
+
+async function sizeOf(path: string): Promise<number> {
+  const { stat } = await import('node:fs/promises');
+  return stat(path).then(
+    (s) => s.size,
+    () => 0,
+  );
+}
+
+function sumOf(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const hash = createHash('sha256');
+    createReadStream(path)
+      .on('data', (d) => hash.update(d))
+      .on('end', () => resolve(hash.digest('hex')))
+      .on('error', reject);
+  });
+}
