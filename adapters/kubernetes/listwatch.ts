@@ -16,8 +16,11 @@ export interface Tuning {
   readonly pageSize: number;
   /** The API server ends a watch after this long; spread, so that not all come back at once. */
   readonly watchSeconds: readonly [number, number];
-  /** Bookmarks come once a minute: two missed ones are a dead stream. Only where the server was seen to send them. */
-  readonly bookmarkSilenceMs: number;
+  /**
+   * A stream that is silent this long past its own time is dead. Sooner would be wrong: an API server whose objects
+   * do not change sends no bookmarks either (apiserver 1.34, cacheWatcher.process: only for a newer version).
+   */
+  readonly silenceGraceMs: number;
   readonly backoffMs: readonly [number, number];
   /** How often new tenant namespaces are looked for. */
   readonly namespacesMs: number;
@@ -28,7 +31,7 @@ export interface Tuning {
 export const defaultTuning: Tuning = {
   pageSize: 500,
   watchSeconds: [240, 300],
-  bookmarkSilenceMs: 150_000,
+  silenceGraceMs: 15_000,
   backoffMs: [250, 5_000],
   namespacesMs: 60_000,
   relistMs: 3_600_000,
@@ -68,7 +71,6 @@ export class ListWatch<T> {
   #fault: string | undefined = 'not listed yet';
   #refused = false;
   #listedAt: number | undefined;
-  #bookmarks = false;
 
   constructor(source: Source<T>, tools: Tools) {
     this.#source = source;
@@ -176,7 +178,7 @@ export class ListWatch<T> {
     let silence = setTimeout(end, 15_000);
     const listen = (): void => {
       clearTimeout(silence);
-      silence = setTimeout(end, this.#bookmarks ? tuning.bookmarkSilenceMs : (seconds + 15) * 1000);
+      silence = setTimeout(end, seconds * 1000 + tuning.silenceGraceMs);
     };
     try {
       const query = {
@@ -212,9 +214,9 @@ export class ListWatch<T> {
       throw answered('kubernetes.watch', apiStatus(code, JSON.stringify(object)), false);
     }
     this.#hear();
-    if (type === 'BOOKMARK') this.#bookmarks = true;
-    else if (type === 'DELETED') this.#gone(object);
-    else this.#put(object);
+    // A bookmark only says how far the stream is.
+    if (type === 'DELETED') this.#gone(object);
+    else if (type !== 'BOOKMARK') this.#put(object);
     return text(at(object, 'metadata', 'resourceVersion')) || undefined;
   }
 
