@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { launchToken } from '../../src/domain/ids.ts';
 import { stateOf } from '../../src/sim/models/cloud-types.ts';
-import { cloudContract, expectFault } from './cloud.contract.ts';
+import { expectFault } from './cloud.cases.ts';
+import { cloudContract } from './cloud.contract.ts';
 import { model, others, own, spec, types, VirtualTime } from './cloud.harness.ts';
 
 const minute = 60_000;

@@ -7,7 +7,8 @@ import { serveEc2 } from '../../lab/servers/ec2.ts';
 import { cloudId, launchToken } from '../../src/domain/ids.ts';
 import type { CloudPort } from '../../src/ports.ts';
 import { Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
-import { cloudContract, expectFault } from './cloud.contract.ts';
+import { expectFault } from './cloud.cases.ts';
+import { cloudContract } from './cloud.contract.ts';
 import { model, others, own, realTime, spec, types } from './cloud.harness.ts';
 
 const quick = {

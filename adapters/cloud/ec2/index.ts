@@ -94,11 +94,14 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
           client.send(new DescribeLaunchTemplatesCommand({ LaunchTemplateNames: [LaunchTemplateName] })),
         ),
     );
-    await expecting('InvalidParameterValue', `${config.region} has not all of ${spec.zones.join(', ')}`, () =>
+    const missing = `${config.region} has not all of ${spec.zones.join(', ')}`;
+    const { AvailabilityZones = [] } = await expecting('InvalidParameterValue', missing, () =>
       calling(at, 'reads', () =>
         client.send(new DescribeAvailabilityZonesCommand({ ZoneNames: [...spec.zones] })),
       ),
     );
+    if (spec.zones.some((zone) => AvailabilityZones.every(({ ZoneName }) => ZoneName !== zone)))
+      throw new PortError('refused', at, missing);
     await typesOf(spec.types, at);
     // Rights alone: EC2 answers DryRunOperation where it would have gone on.
     const input = { ...fleetOf(config, spec, launchToken('spillway-check')), DryRun: true };

@@ -1,0 +1,197 @@
+/** What each call of a CloudPort does when nothing is wrong with the cloud. */
+import { describe, expect, test } from 'vitest';
+import { cloudId, launchToken } from '../../src/domain/ids.ts';
+import { type CloudCase, expectFault, tolerant } from './cloud.cases.ts';
+
+export function callCases(c: CloudCase): void {
+  describe('launch', () => {
+    test('answers with one instance of an offer that was asked for', async () => {
+      const t = c.token();
+      const made = await c.port.launch(c.spec, t);
+      expect(made.id).toMatch(/^i-[0-9a-f]{17}$/);
+      expect(c.spec.types).toContain(made.type);
+      expect(c.spec.zones).toContain(made.zone);
+      expect(made).toMatchObject({ state: 'pending', capacityType: 'on-demand', token: t });
+    });
+
+    test('takes the cheapest on demand', async () => {
+      expect((await c.port.launch(c.spec, c.token())).type).toBe(c.spec.types[0]);
+    });
+
+    test('tags what it makes with cluster, group, token and what else was asked for', async () => {
+      const t = c.token();
+      const { id } = await c.port.launch(
+        { ...c.spec, tags: { 'spillway.dev/generation': 'g1', team: 'ä & <b>' } },
+        t,
+      );
+      await c.seen(t);
+      expect((await c.find(id))?.tags).toMatchObject({
+        'spillway.dev/cluster': expect.any(String),
+        'spillway.dev/group': c.spec.group,
+        'spillway.dev/token': t,
+        'spillway.dev/generation': 'g1',
+        team: 'ä & <b>',
+      });
+    });
+
+    test('repeated with the same token, answers with the same instance and makes no other', async () => {
+      const t = c.token();
+      const first = await c.port.launch(c.spec, t);
+      const again = await c.port.launch(c.spec, t);
+      expect(again.id).toBe(first.id);
+      expect(again.zone).toBe(first.zone);
+      await c.seen(t);
+    });
+
+    test('of ten tokens, each three times at once, makes ten', async () => {
+      const tokens = Array.from({ length: 10 }, c.token);
+      const ids = await Promise.all(
+        tokens.flatMap((t) => [t, t, t]).map(async (t) => (await c.port.launch(c.spec, t)).id),
+      );
+      expect(new Set(ids).size).toBe(10);
+      await c.cloud.eventually(
+        async () => (await c.port.list()).filter(({ id }) => ids.includes(id)).length === 10,
+      );
+    });
+
+    test('with a used token and other parameters is invalid and makes nothing', async () => {
+      const t = c.token();
+      await c.port.launch(c.spec, t);
+      await expectFault(c.port.launch({ ...c.spec, types: [...c.spec.types].reverse() }, t), 'invalid');
+      await c.seen(t);
+    });
+
+    test('with a token too long for the cloud is invalid', async () => {
+      await expectFault(c.port.launch(c.spec, launchToken('x'.repeat(65))), 'invalid');
+    });
+
+    test('repeated after its instance was terminated does not launch another', async () => {
+      const t = c.token();
+      const { id } = await c.port.launch(c.spec, t);
+      await c.seen(t);
+      await c.port.terminate(id);
+      expect((await c.port.launch(c.spec, t)).id).toBe(id);
+    });
+
+    test('from a template that is not there is refused', async () => {
+      await expectFault(c.port.launch({ ...c.spec, launchTemplate: 'no-such' }, c.token()), 'refused');
+    });
+
+    test('of spot is shown as spot', async () => {
+      const t = c.token();
+      const made = await c.port.launch({ ...c.spec, capacityType: 'spot' }, t);
+      expect(made.capacityType).toBe('spot');
+      await c.seen(t);
+      expect((await c.find(made.id))?.capacityType).toBe('spot');
+    });
+  });
+
+  describe('list', () => {
+    test('shows a machine with its own DNS name, and that it runs', async () => {
+      const made = [await c.port.launch(c.spec, c.token()), await c.port.launch(c.spec, c.token())];
+      await c.cloud.eventually(async () => {
+        const found = (await c.port.list()).filter(({ id }) => made.some((one) => one.id === id));
+        return found.length === 2 && found.every(({ state }) => state === 'running');
+      });
+      const found = (await c.port.list()).filter(({ id }) => made.some((one) => one.id === id));
+      expect(new Set(found.map(({ privateDnsName }) => privateDnsName)).size).toBe(2);
+      for (const one of found) {
+        expect(one.privateDnsName).toMatch(/^ip-[0-9-]+/);
+        expect(one.zone).toBe(made.find(({ id }) => id === one.id)?.zone);
+        expect(Math.abs(one.launchedAt - (made[0]?.launchedAt ?? 0))).toBeLessThan(60_000);
+      }
+    });
+
+    test("does not show another cluster's", async () => {
+      const t = c.token();
+      const { id } = await c.other.launch(c.spec, t);
+      await c.cloud.eventually(async () => (await c.other.list()).some((one) => one.id === id));
+      expect(await c.find(id)).toBeUndefined();
+    });
+
+    test('goes through all pages', async () => {
+      const ids = await Promise.all(
+        Array.from({ length: 12 }, async () => (await c.port.launch(c.spec, c.token())).id),
+      );
+      await c.cloud.eventually(async () => {
+        const shown = (await c.port.list()).map(({ id }) => id);
+        expect(new Set(shown).size).toBe(shown.length);
+        return ids.every((id) => shown.includes(id));
+      });
+    });
+
+    test('may be late: what was launched comes into sight after a while', async () => {
+      await c.cloud.fault('slow-consistency', true);
+      const t = c.token();
+      await c.port.launch(c.spec, t);
+      expect(await c.under(t)).toEqual([]);
+      await c.cloud.fault('slow-consistency', false);
+      await c.seen(t);
+    });
+  });
+
+  describe('terminate', () => {
+    test('ends the instance, which stays in sight as terminated, and no other', async () => {
+      const [t, u] = [c.token(), c.token()];
+      const { id } = await c.port.launch(c.spec, t);
+      const { id: stays } = await c.port.launch(c.spec, u);
+      await c.seen(t);
+      await c.seen(u);
+      await c.port.terminate(id);
+      await c.ends(id);
+      expect((await c.find(id))?.token).toBe(t);
+      expect(['pending', 'running']).toContain((await c.find(stays))?.state);
+    });
+
+    test('twice is fine, also when all is over', async () => {
+      const t = c.token();
+      const { id } = await c.port.launch(c.spec, t);
+      await c.seen(t);
+      await c.port.terminate(id);
+      await tolerant(c.port.terminate(id));
+      await c.ends(id);
+      await c.port.terminate(id);
+      await c.ends(id);
+    });
+
+    test('of what the cloud does not know is not_found', async () => {
+      await expectFault(c.port.terminate(cloudId('i-0123456789abcdef0')), 'not_found');
+    });
+  });
+
+  describe('types and check', () => {
+    test('types have their figures, also when asked again', async () => {
+      for (const _ of [1, 2])
+        expect(await c.port.types(c.cloud.types.map((one) => one.name))).toEqual(
+          c.cloud.types.map((one) => expect.objectContaining({ ...one, gpus: 0 })),
+        );
+    });
+
+    test('a type that is not there is refused', async () => {
+      const error = await expectFault(c.port.types(['no.such']), 'refused');
+      expect(error.message).toContain('no.such');
+    });
+
+    test('check is content with what can be launched, and launches nothing', async () => {
+      const before = (await c.port.list()).length;
+      await c.port.check(c.spec);
+      expect(await c.port.list()).toHaveLength(before);
+    });
+
+    test.each([
+      { what: 'template', wrong: { launchTemplate: 'no-such' } },
+      { what: 'type', wrong: { types: ['no.such'] } },
+      { what: 'zone', wrong: { zones: ['no-such-1z'] } },
+    ])('check names a $what that is not there', async ({ wrong }) => {
+      const error = await expectFault(c.port.check({ ...c.spec, ...wrong }), 'refused');
+      expect(error.message).toContain(Object.values(wrong).flat()[0]);
+    });
+
+    test('rights that are missing are refused', async () => {
+      await c.cloud.fault('unauthorized', true);
+      await expectFault(c.port.check(c.spec), 'refused');
+      await expectFault(c.port.launch(c.spec, c.token()), 'refused');
+      await expectFault(c.port.list(), 'refused');
+    });
+  });
+}
