@@ -85,7 +85,7 @@ func (c *fileConn) Read(p []byte) (int, error) {
 	if oobn > 0 {
 		c.keep(oob[:oobn])
 	}
-	return n, err
+	return max(n, 0), err // it gives -1 with an error, which readers may not
 }
 
 func (c *fileConn) keep(oob []byte) {

@@ -158,7 +158,13 @@ func (k *keeper) concludeIfDrained() {
 	exit.Ends.Err, _ = k.out[chErr].state()
 	k.exit = exit
 	k.mu.Unlock()
-	for k.recordExit(exit) != nil { // a full disk; it empties as output is acknowledged
+	// A full disk empties as output is acknowledged; but a broken one must not keep the end from being told.
+	for range 25 {
+		err := k.recordExit(exit)
+		if err == nil || isDone(k.over) {
+			break
+		}
+		logLine("keeper: exit record: %v", err)
 		time.Sleep(200 * time.Millisecond)
 	}
 	k.tellReady()

@@ -18,6 +18,9 @@ type timing struct {
 
 var protocolTiming = timing{ping: 20 * time.Second, silence: 60 * time.Second, hello: 10 * time.Second}
 
+// lastWords may take this long to be taken.
+const lastWords = 3 * time.Second
+
 // maxQueued bounds the control frames waiting to be sent; a far side that takes none of so many is not well.
 const maxQueued = 4096
 
@@ -138,7 +141,7 @@ func (l *link) finish(why error) {
 	l.poke()
 	select {
 	case <-l.done:
-	case <-time.After(l.timing.hello): // a far side that does not read must not keep us
+	case <-time.After(lastWords): // a far side that does not read must not keep us
 		l.close(why)
 	}
 }
@@ -172,9 +175,11 @@ func (l *link) join() {
 	<-l.joined
 }
 
-func (l *link) isClosed() bool {
+func (l *link) isClosed() bool { return isDone(l.done) }
+
+func isDone(c <-chan struct{}) bool {
 	select {
-	case <-l.done:
+	case <-c:
 		return true
 	default:
 		return false

@@ -25,6 +25,13 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("SPILL_TEST_PROGRAM") {
 	case "":
 		os.Exit(m.Run())
+	case "limits":
+		fmt.Println(readLimits()["nofile"])
+		os.Exit(0)
+	case "die":
+		signo, _ := strconv.Atoi(os.Getenv("SIGNO"))
+		watchSignals(func(int, string) {})
+		os.Exit(dieBy(signo))
 	case "writer":
 		os.Exit(testWriter())
 	case "standin":

@@ -55,7 +55,7 @@ func TestEachProcessStaysUnderTenMegabytes(t *testing.T) {
 	g.hold = true
 	began := time.Now()
 	standin := startProcess(t, "spill-standin", nil, func(c *exec.Cmd) {
-		c.Path, c.Args = script, []string{script} // the kernel finds the stand-in in its first line
+		c.Path, c.Args = script, []string{script}   // the kernel finds the stand-in in its first line
 		c.Stdout, c.Stderr = drained(t), drained(t) // two pipes: both channels are in use
 	})
 	g.until("most of the output", func() bool { return g.data > total/10*7 })

@@ -181,11 +181,13 @@ type order struct {
 
 // awaitOrder keeps the script where it will be executed, and the environment in memory only.
 func (p *pod) awaitOrder(l *link) (*order, error) {
+	complete := make(chan struct{})
+	defer close(complete)
 	go func() {
 		select {
 		case <-p.ended:
 			l.close(errors.New("ended before the start"))
-		case <-l.done:
+		case <-complete:
 		}
 	}()
 	o := &order{}

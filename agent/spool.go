@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	spoolSize  = 64 << 20 // section 6: held for the far side, a channel
-	freePieces = 1 << 20  // give disk back in pieces of this size
+	spoolSize = 64 << 20 // section 6: held for the far side, a channel
+	freePiece = 1 << 20  // disk is given back in pieces of this size
 )
 
 // spool is what one output of the script wrote and the far side has not acknowledged: a ring in a sparse file,
@@ -30,7 +30,7 @@ type spool struct {
 	acked  int64
 	sent   int64 // on the connection of now
 	resume int64 // where that began
-	freed  int64 // disk given back below here
+	freed  int64 // disk given back below here; only that may be written over
 	closed bool  // the pipe is at its end
 	holder *link // the connection that said from where to send
 }
@@ -73,10 +73,10 @@ func (s *spool) finish() {
 func (s *spool) awaitRoom() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.end-s.acked >= s.size {
+	for s.end-s.freed >= s.size {
 		s.room.Wait()
 	}
-	return s.size - (s.end - s.acked)
+	return s.size - (s.end - s.freed)
 }
 
 // keep writes to the ring. A full disk is waited for: what left the pipe exists nowhere else.
@@ -157,7 +157,7 @@ func (s *spool) acknowledge(offset int64) error {
 // free gives the disk back below what was acknowledged. Punching needs no more than that the file system can;
 // where it cannot, the file stays as large as the ring, and no larger.
 func (s *spool) free() {
-	if s.acked-s.freed < freePieces && s.acked < s.end {
+	if s.acked-s.freed < min(freePiece, s.size/4) && s.acked < s.end {
 		return
 	}
 	for s.freed < s.acked {

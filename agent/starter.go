@@ -22,8 +22,7 @@ func starterMain() int {
 		return 1
 	}
 	input.Close()
-	syscall.CloseOnExec(log)
-	syscall.CloseOnExec(started) // main waits for its end
+	closeOnExec(log, started) // main waits for the end of started
 	environ := make([]string, len(order.Environ))
 	for i, entry := range order.Environ {
 		environ[i] = string(entry)
@@ -42,6 +41,17 @@ func starterMain() int {
 	errno, _ := err.(syscall.Errno)
 	fmt.Fprintf(os.Stderr, "slurmstepd: error: %s\n", execError(order.Path, errno))
 	return int(errno) // slurmstepd's exit code, too
+}
+
+// closeOnExec leaves the script with 0, 1 and 2, also of what a container runtime may have left open in process 1.
+func closeOnExec(fds ...int) {
+	const closeRange, first, last, cloexec = 436, 3, 1<<32 - 1, 4
+	if _, _, errno := syscall.RawSyscall(closeRange, first, last, cloexec); errno == 0 {
+		return
+	}
+	for _, fd := range fds { // a kernel before 5.11
+		syscall.CloseOnExec(fd)
+	}
 }
 
 // enter is slurmstepd's way with a directory that is not there.
