@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmod, chown, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -55,7 +55,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
 class Keeper implements EmbeddedPostgres {
   private readonly home: Home;
   private readonly log: (line: string) => void;
-  private readonly madeSockets: string[] = [];
+  private readonly madeElsewhere: string[] = [];
   private socketDir = '';
   private owner: pg.Client | undefined;
   private stopping: Promise<void> | undefined;
@@ -80,7 +80,10 @@ class Keeper implements EmbeddedPostgres {
       const server = await runningOn(this.home.data);
       if (server !== undefined && (await this.enter(server))) return;
       if (server === undefined && (spawned === undefined || spawned.exited)) {
-        if (starts++ === 3) throw new PortError('transient', 'store.embedded', await this.whyNot());
+        // What is left of a server that was killed may be in the way for a moment.
+        if (starts === 8) throw new PortError('transient', 'store.embedded', await this.whyNot());
+        if (starts > 0) await pause(25 * 2 ** starts);
+        starts++;
         this.adopted = false;
         spawned = await this.spawn();
       }
@@ -126,15 +129,30 @@ class Keeper implements EmbeddedPostgres {
     return life;
   }
 
-  /** A directory for the socket that only Postgres's account may enter; elsewhere if the data directory's path is too long. */
+  /**
+   * A directory for the socket that only Postgres's account may enter; elsewhere if the data directory's path is too long. A new
+   * one for each gateway, so that the lock file of a server that was killed is in nobody's way; the same one for as long as this
+   * gateway lives, since its connections know no other.
+   */
   private async socketRoom(): Promise<string> {
-    if (`${this.home.socket}/.s.PGSQL.${port}.lock`.length <= longestPath) return this.home.socket;
-    const made = await mkdtemp(join(tmpdir(), 'spillway-'));
+    if (this.socketDir !== '') {
+      for (const name of await readdir(this.socketDir)) await rm(join(this.socketDir, name), { force: true });
+      return this.socketDir;
+    }
+    const { socket, account } = this.home;
+    const short = `${socket}/xxxxxx/.s.PGSQL.${port}.lock`.length <= longestPath;
+    const made = await mkdtemp(short ? join(socket, '/') : join(tmpdir(), 'spillway-'));
     await chmod(made, 0o700);
-    if (this.home.account.uid !== undefined)
-      await chown(made, this.home.account.uid, this.home.account.gid ?? 0);
-    this.madeSockets.push(made);
+    if (account.uid !== undefined) await chown(made, account.uid, account.gid ?? 0);
+    if (!short) this.madeElsewhere.push(made);
     return made;
+  }
+
+  private async tidySockets(): Promise<void> {
+    for (const name of await readdir(this.home.socket)) {
+      const path = join(this.home.socket, name);
+      if (path !== this.socketDir) await rm(path, { recursive: true, force: true });
+    }
   }
 
   /** False while it starts up or shuts down. Throws if another gateway has it. */
@@ -145,7 +163,8 @@ class Keeper implements EmbeddedPostgres {
       const admin = await connect(server.socketDir, 'postgres');
       if (typeof admin === 'string') return false;
       await admin.query(`create database ${database}`).catch((e) => {
-        if (sqlState(e) !== '42P04') throw e;
+        // Another gateway that starts at the same moment was first.
+        if (!['42P04', '23505'].includes(sqlState(e) ?? '')) throw e;
       });
       await admin.end();
       client = await connect(server.socketDir, database);
@@ -158,9 +177,16 @@ class Keeper implements EmbeddedPostgres {
       await owner.end().catch(() => undefined);
       throw e;
     }
+    if (this.socketDir !== '' && this.socketDir !== server.socketDir) {
+      // Another gateway started it while it was down, and left: it must come back where our connections look for it.
+      await owner.end().catch(() => undefined);
+      await shutDown(server.pid);
+      return false;
+    }
     this.owner = owner;
     this.socketDir = server.socketDir;
     owner.once('end', () => this.lost(owner));
+    await this.tidySockets();
     return true;
   }
 
@@ -221,7 +247,7 @@ class Keeper implements EmbeddedPostgres {
     await this.owner?.end().catch(() => undefined);
     this.owner = undefined;
     if (server !== undefined && owned) await shutDown(server.pid);
-    for (const dir of this.madeSockets) await rm(dir, { recursive: true, force: true });
+    for (const dir of this.madeElsewhere) await rm(dir, { recursive: true, force: true });
   }
 
   private async whyNot(): Promise<string> {
@@ -264,7 +290,7 @@ async function shutDown(pid: number): Promise<void> {
     }
     const until = performance.now() + withinMs;
     while (performance.now() < until) {
-      if (!isAlive(pid)) return;
+      if (!(await isAlive(pid))) return;
       await pause(20);
     }
   }

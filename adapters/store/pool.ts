@@ -42,7 +42,7 @@ export function makePool(o: PoolOptions): pg.Pool {
       statement_timeout: 10_000,
       lock_timeout: 5_000,
       // A gateway that was paused in the midst of a commit must not keep another from leading.
-      idle_in_transaction_session_timeout: 5_000,
+      idle_in_transaction_session_timeout: 3_000,
       query_timeout: 15_000,
     }),
   });

@@ -26,12 +26,18 @@ export async function runningOn(dataDir: string): Promise<Postmaster | undefined
   const startedAt = Number(lines[2]);
   if (!Number.isInteger(pid) || pid === 0) return undefined;
   if (await isServer(pid, dataDir, startedAt)) return { pid, socketDir: lines[4] ?? '' };
-  if (!isAlive(pid)) return undefined;
-  if ((await workingIn(dataDir)).length === 0) await rm(file, { force: true });
+  if (exists(pid) && (await workingIn(dataDir)).length === 0) await rm(file, { force: true });
   return undefined;
 }
 
-export function isAlive(pid: number): boolean {
+/** Whether there is such a process; one that ended and that nobody waited for is not alive. */
+export async function isAlive(pid: number): Promise<boolean> {
+  if (!exists(pid)) return false;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return !/^\d+ \(.*\) [ZX] /s.test(stat);
+}
+
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -41,7 +47,7 @@ export function isAlive(pid: number): boolean {
 }
 
 async function isServer(pid: number, dataDir: string, startedAt: number): Promise<boolean> {
-  if (!isAlive(pid)) return false;
+  if (!(await isAlive(pid))) return false;
   if (process.platform !== 'linux') return true;
   if ((await workingDirectory(pid)) !== (await realpath(dataDir))) return false;
   const started = await startSeconds(pid);

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, chmod, chown, cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { PortError } from '../../src/domain/fault.ts';
+import { isAlive } from './postmaster.ts';
 
 const run = promisify(execFile);
 
@@ -148,10 +148,14 @@ async function initialise(home: Home): Promise<void> {
       `${home.data} is of Postgres ${version.trim()}, this is Postgres ${ours}: restore a backup into a new dataDir, ` +
         'or start the version before',
     );
+  // Left by a gateway that was killed here; one that lives may be at it right now.
   for (const old of await readdir(home.root)) {
-    if (old.startsWith('new-')) await rm(join(home.root, old), { recursive: true, force: true });
+    const pid = /^new-(\d+)$/.exec(old)?.[1];
+    if (pid !== undefined && !(await isAlive(Number(pid))))
+      await rm(join(home.root, old), { recursive: true, force: true });
   }
-  const made = join(home.root, `new-${randomBytes(6).toString('hex')}`);
+  const made = join(home.root, `new-${process.pid}`);
+  await rm(made, { recursive: true, force: true });
   const options = ['-D', made, '-U', dbUser, '--encoding=UTF8', '--no-locale', '--no-instructions'];
   const auth = ['--auth-local=trust', '--auth-host=reject'];
   try {
