@@ -23,7 +23,16 @@ export class Health {
     this.#last.set(port, { ok, text, at: this.#clock.now() });
   }
 
-  check(port: string): { readonly name: string; readonly ok: boolean; readonly text: string; readonly at: Instant | undefined } {
+  asked(port: string): boolean {
+    return this.#last.has(port);
+  }
+
+  check(port: string): {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly text: string;
+    readonly at: Instant | undefined;
+  } {
     const last = this.#last.get(port);
     if (last === undefined) return { name: port, ok: false, text: 'not asked yet', at: undefined };
     return { name: port, ok: last.ok, text: last.text, at: last.at };

@@ -19,6 +19,8 @@ import { keyName, secretOf } from './pod.ts';
 
 /** From the first wish for capacity to a keeper that answers: boot, join, image pull. */
 const provisionMs = 25 * 60_000;
+/** Between two launches that the cloud throttled. */
+const throttleMs = 5_000;
 /** A group at its maximum may get room again when a burst ends. */
 const roomMs = 10 * 60_000;
 /** A pod on a Ready node whose image does not come or whose containers do not start. */
@@ -54,6 +56,21 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (gone !== undefined) return gone;
   const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
   if (instance === undefined) return after(3_000);
+  if (
+    instance.state === 'gone' &&
+    instance.why?.startsWith('throttled') === true &&
+    burst.pod?.uid === undefined
+  ) {
+    if (ctx.clock.now() - instance.enteredAt < throttleMs) return after(throttleMs);
+    await change(
+      ctx,
+      burst,
+      { state: 'reserved', instance: undefined, pod: undefined },
+      'the cloud throttled the launch; planned again',
+    );
+    ctx.replan();
+    return after(1_000);
+  }
   const lost = capacityLost(instance);
   if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost });
   if (ctx.clock.now() - burst.enteredAt > provisionMs)

@@ -41,7 +41,8 @@ export const transitions: Readonly<Record<BurstState, readonly BurstState[]>> = 
   proposed: ['approved', 'withdrawn'],
   approved: ['reserved', 'returning'],
   reserved: ['provisioning', 'returning'],
-  provisioning: ['ready', 'returning'],
+  // Back to reserved while nothing was made for it: its instance could not even be asked for.
+  provisioning: ['ready', 'reserved', 'returning'],
   // An attempt that was requeued may find its job already started in burst, its stand-in waiting.
   ready: ['moving', 'placed', 'provisioning', 'returning'],
   moving: ['placed', 'ready', 'returning'],

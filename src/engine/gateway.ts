@@ -29,6 +29,7 @@ export interface Readiness {
 /** What a port's last calls said, kept by the decorators around the ports. */
 export interface PortHealth {
   check(port: string): Check;
+  asked(port: string): boolean;
 }
 
 /** A list-watch that has not heard from the API server for this long is not sight. */
@@ -146,9 +147,11 @@ export class Gateway {
 
   async readiness(): Promise<Readiness> {
     const checks: Check[] = [this.#health.check('store'), this.#health.check('wake')];
-    for (const c of this.clusters) checks.push(this.#health.check(`slurm/${c.name}`));
-    for (const c of this.clusters) checks.push(this.#health.check(`cloud/${c.name}`));
-    checks.push(this.#health.check('kubernetes'));
+    for (const c of this.clusters) {
+      // A replica that does not lead asks neither Slurm nor the cloud.
+      if (c.leads) checks.push(this.#health.check(`slurm/${c.name}`), this.#health.check(`cloud/${c.name}`));
+    }
+    if (this.#health.asked('kubernetes')) checks.push(this.#health.check('kubernetes'));
     const at = this.#ports.clock.now();
     for (const s of this.#watch?.sight() ?? []) {
       const stale = at - s.at > staleWatchMs;

@@ -3,6 +3,9 @@ import type { Instance } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { change, type InstanceContext, intend, wakeBursts } from './context.ts';
 
+/** What an instance's `why` begins with when it was not launched for want of leave to ask: its bursts are planned again. */
+export const throttled = 'throttled';
+
 /** intended → launched. The token was committed with the row, so a repeat after a crash or a lost answer finds the same instance. */
 export async function launch(ctx: InstanceContext, instance: Instance): Promise<Next> {
   const intent = intend(ctx, instance, 'cloud.launch', { ...instance.spec, token: instance.token });
@@ -40,8 +43,14 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
   } catch (e) {
     const fault = faultOf(e);
     const text = (e as Error).message;
-    if (fault === 'no_capacity' || fault === 'refused' || fault === 'invalid') {
-      const why = fault === 'no_capacity' ? `no capacity: ${text}` : `the cloud refused the launch: ${text}`;
+    if (fault === 'no_capacity' || fault === 'throttled' || fault === 'refused' || fault === 'invalid') {
+      // EC2 answers a spent token the same way for ever, so what is tried again needs a row and a token of its own.
+      const why = {
+        no_capacity: 'no capacity',
+        throttled,
+        refused: 'the cloud refused the launch',
+        invalid: 'the launch was malformed',
+      }[fault].concat(`: ${text}`);
       await change(ctx, held, { state: 'gone', endedAt: ctx.clock.now(), why }, why, [answered(fault)]);
       await wakeBursts(ctx, held);
       return never;
@@ -54,6 +63,6 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
       `launch: ${text}`,
       [answered(fault)],
     );
-    return after(fault === 'throttled' ? 5_000 : 3_000);
+    return after(3_000);
   }
 }

@@ -3,6 +3,7 @@ import type { Exit, Grant } from '../domain/burst.ts';
 import { type AttemptKey, type BurstId, type Instant, instant, uuid } from '../domain/ids.ts';
 import type { PodRef } from '../domain/kube.ts';
 import { KeeperLeg } from './leg-b.ts';
+import type { Link } from './link.ts';
 import type { Message, Told } from './messages.ts';
 import type { Needs } from './needs.ts';
 import { Pump } from './pump.ts';
@@ -18,6 +19,8 @@ export class Run {
   #leg: KeeperLeg | undefined;
   #ready: Told<'READY'> | undefined;
   #start: StartSpec | undefined;
+  /** START went out on this connection. */
+  #askedOn: Link | undefined;
   #started: KeeperView['started'];
   /** The keeper was started by another grant than the one asked for. */
   #conflict: string | undefined;
@@ -71,6 +74,7 @@ export class Run {
   }
 
   start(spec: StartSpec): void {
+    if (this.#start !== undefined && !sameGrant(this.#start.grant, spec.grant)) this.#askedOn = undefined;
     this.#start = spec;
     this.#tryStart();
   }
@@ -155,6 +159,8 @@ export class Run {
       return;
     }
     if (ready.main !== 'ready' || !ready.closed[3] || !ready.closed[4]) return;
+    if (this.#askedOn === leg.link) return;
+    this.#askedOn = leg.link;
     const { endsAt, limits, ...rest } = spec;
     leg.send({
       type: 'START',
