@@ -1,5 +1,6 @@
 /** A keeper and a stand-in as the protocol wants them, without processes: what they send and got can be looked at. */
 import { createHash, randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { mac, sameMac } from '../../src/stream/auth.ts';
 import { FrameDecoder } from '../../src/stream/frames.ts';
@@ -80,6 +81,10 @@ export class FakeKeeper {
 
   constructor(setup: KeeperSetup) {
     this.setup = setup;
+  }
+
+  get bytesWritten(): number | undefined {
+    return (this.socket as Socket | undefined)?.bytesWritten;
   }
 
   serve(socket: Duplex): void {
@@ -246,6 +251,8 @@ export class FakeStandin {
   gaps = 0;
   /** Writes nothing while set. */
   stuck = false;
+  /** So many bytes of what it wrote it had still in hand when it said OPEN. */
+  inHand = 0;
   /** Answers EXIT with BYE only when set. */
   polite = true;
   socket: Duplex | undefined;
@@ -305,7 +312,10 @@ export class FakeStandin {
         umask: 18,
         limits: { nofile: [1024, 4096] },
         join: this.setup.join ?? false,
-        have: { ...this.written },
+        have: {
+          1: Math.max(0, this.written[1] - this.inHand),
+          2: Math.max(0, this.written[2] - this.inHand),
+        },
         session: this.session,
       });
     } else if (m.type === 'WAIT') this.waits.push(m.why);
@@ -343,6 +353,8 @@ export class FakeStandin {
 
   #go(m: Told<'GO'>): void {
     this.gos.push(m);
+    for (const channel of [1, 2] as const)
+      if (this.written[channel] > 0) this.say({ type: 'ACK', channel, offset: this.written[channel] });
     for (const [channel, bytes] of [
       [3, this.setup.script],
       [4, this.setup.environment],

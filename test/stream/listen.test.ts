@@ -114,6 +114,8 @@ function call(port: number, who: string | undefined, more: ConnectionOptions = {
 function callPlain(port: number): Socket {
   const socket = connectPlain(port, '127.0.0.1');
   socket.on('error', () => {});
+  // Unread bytes would keep its end from being seen.
+  socket.resume();
   closers.push(() => socket.destroy());
   return socket;
 }

@@ -154,12 +154,12 @@ export class Scene {
     this.board = this.newBoard();
   }
 
-  cutKeeper(): void {
-    cut(this.toKeeper);
+  cutKeeper(): boolean {
+    return cut(this.toKeeper);
   }
 
-  cutStandin(): void {
-    cut(this.toStandin);
+  cutStandin(): boolean {
+    return cut(this.toStandin);
   }
 
   async end(): Promise<void> {

@@ -149,6 +149,7 @@ describe('signals', () => {
     s.keeper.deaf = false;
     s.cutKeeper();
     await until('applied', () => s.keeper.applied.length > 0);
+    await until('the answer is read', () => s.toKeeper?.bytesRead === s.keeper.bytesWritten);
     const heard = s.keeper.heard.filter((h) => h === 'SIGNAL').length;
     s.cutKeeper();
     await s.until('up again', () => s.view().link === 'up' && s.dials >= 3);

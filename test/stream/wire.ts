@@ -2,7 +2,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { type Instant, instant, uuid } from '../../src/domain/ids.ts';
 import type { Clock, Entropy, Scheduler } from '../../src/ports.ts';
 
@@ -110,9 +109,9 @@ export async function until(what: string, holds: () => boolean, withinMs = 20_00
   }
 }
 
-/** Reset, as a kubelet that dies or a firewall would do it. */
-export function cut(socket: Duplex | undefined): void {
-  if (socket === undefined) return;
-  if ('resetAndDestroy' in socket) (socket as Socket).resetAndDestroy();
-  else socket.destroy();
+/** Reset, as a kubelet that dies or a firewall would do it. Whether there was something to cut. */
+export function cut(socket: Socket | undefined): boolean {
+  if (socket === undefined || socket.destroyed) return false;
+  socket.resetAndDestroy();
+  return true;
 }
