@@ -92,10 +92,10 @@ export class MemStore implements StorePort {
       if (staging.fault === 'conflict') return 'conflict';
       throw invalid(staging.text);
     }
-    const attempts = this.attemptsAfter(staging.staged);
-    if (attempts === 'conflict') return 'conflict';
     const unknown = this.unfit(writes);
     if (unknown !== undefined) throw invalid(unknown);
+    const attempts = this.attemptsAfter(staging.staged);
+    if (attempts === 'conflict') return 'conflict';
 
     this.commits.add(id);
     for (const [attempt, burst] of attempts) {
