@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -18,8 +19,10 @@ type timing struct {
 
 var protocolTiming = timing{ping: 20 * time.Second, silence: 60 * time.Second, hello: 10 * time.Second}
 
-// lastWords may take this long to be taken.
-const lastWords = 3 * time.Second
+// lastWords may take this long to be heard.
+const lastWords = time.Second
+
+var errEnding = errors.New("the connection is ending")
 
 // maxQueued bounds the control frames waiting to be sent; a far side that takes none of so many is not well.
 const maxQueued = 4096
@@ -78,6 +81,9 @@ func (l *link) read() (typ byte, body any, err error) {
 		if err == nil {
 			body, err = l.decode(typ, raw)
 		}
+		if l.isEnding() {
+			return 0, nil, errEnding
+		}
 		var broken *frameError
 		if errors.As(err, &broken) && broken.reason != "truncated" {
 			l.fail(broken.reason, broken.Error())
@@ -130,7 +136,7 @@ func (l *link) fail(code, text string) {
 	l.finish(errors.New(code + ": " + text))
 }
 
-// finish closes the connection once everything queued is written, and waits for that.
+// finish closes the connection once everything queued is written and the far side closed too, and waits for that.
 func (l *link) finish(why error) {
 	l.mu.Lock()
 	if l.why == nil {
@@ -141,7 +147,7 @@ func (l *link) finish(why error) {
 	l.poke()
 	select {
 	case <-l.done:
-	case <-time.After(lastWords): // a far side that does not read must not keep us
+	case <-time.After(2 * lastWords): // a far side that does not read must not keep us
 		l.close(why)
 	}
 }
@@ -175,6 +181,12 @@ func (l *link) join() {
 	<-l.joined
 }
 
+func (l *link) isEnding() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ending
+}
+
 func (l *link) isClosed() bool { return isDone(l.done) }
 
 func isDone(c <-chan struct{}) bool {
@@ -199,9 +211,8 @@ func (l *link) write() {
 				return
 			}
 		}
-		if ending {
-			// What was queued before ending was set is written; send refuses since.
-			l.close(nil)
+		if ending { // what was queued before is written, and send refuses since
+			l.linger()
 			return
 		}
 		if n := l.nextData(); n > 0 {
@@ -220,6 +231,16 @@ func (l *link) write() {
 			return
 		}
 	}
+}
+
+// linger lets the far side hear our last words: closing a socket at which something unread has arrived, or arrives
+// then, resets it, and takes them back from under its reader.
+func (l *link) linger() {
+	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		l.conn.SetReadDeadline(time.Now().Add(lastWords))
+		io.Copy(io.Discard, struct{ io.Reader }{l.conn})
+	}
+	l.close(nil)
 }
 
 func (o outgoing) write(conn net.Conn) error {

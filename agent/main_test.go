@@ -78,6 +78,9 @@ func startProcess(t testing.TB, program string, env []string, change func(*exec.
 	}
 	p.cmd.Env = append([]string{"SPILL_TEST_PROGRAM=" + program, "PATH=/usr/bin:/bin"}, env...)
 	p.cmd.Stderr = p.errs
+	if os.Getenv("LOUD") != "" {
+		p.cmd.Stderr = os.Stderr
+	}
 	if change != nil {
 		change(p.cmd)
 	}

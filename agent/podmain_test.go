@@ -195,9 +195,8 @@ func childrenOf(parent int) (children []int) {
 func TestSignalsReachTheScriptAloneOrEverything(t *testing.T) {
 	const script = `#!/bin/sh
 trap 'echo script got USR1' USR1
-trap 'echo script got TERM; kill -0 $child && wait $child; echo child ended by $?; exit 9' TERM
-sh -c 'trap "echo child got TERM; exit 4" TERM; trap "echo child got USR1" USR1; echo child ready; while :; do sleep 0.05; done' &
-child=$!
+trap 'echo script got TERM; wait; exit 9' TERM
+sh -c 'trap "echo child got TERM; exit" TERM; trap "echo child got USR1" USR1; echo child ready; while :; do sleep 0.05; done' &
 echo ready
 while :; do wait; done
 `
@@ -216,7 +215,7 @@ while :; do wait; done
 		t.Errorf("ended by %d", code)
 	}
 	out := read(t, job.stdout)
-	if !strings.Contains(out, "child got TERM") || !strings.Contains(out, "child ended by 4") || strings.Contains(out, "child got USR1") {
+	if !strings.Contains(out, "child got TERM") || strings.Contains(out, "child got USR1") {
 		t.Errorf("%s", out)
 	}
 }
