@@ -32,8 +32,8 @@ export interface PortHealth {
   asked(port: string): boolean;
 }
 
-/** A list-watch that has not heard from the API server for this long is not sight. */
-const staleWatchMs = 90_000;
+/** An idle watch is silent until its stream's own end, up to 315 s (bookmarks come only with news); after this it is not sight. */
+const staleWatchMs = 400_000;
 
 /** One gateway process: its clusters, the wakes, the watches and the streams, started and stopped as one. */
 export class Gateway {

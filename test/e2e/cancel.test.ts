@@ -98,7 +98,7 @@ describe('scancel', () => {
 describe('limits and signals', () => {
   it('d: the time limit ends it as TIMEOUT, with its containers gone within KillWait; signals reach the script', async () => {
     const slow =
-      '#!/bin/bash\ntrap "echo heard TERM at $(date +%s)" TERM\necho started\nwhile :; do sleep 1; done';
+      "#!/bin/bash\ntrap 'echo heard TERM at $(date +%s)' TERM\necho started\nwhile :; do sleep 1; done";
     const trapped = '#!/bin/bash\ntrap "echo heard USR1; exit 5" USR1\necho started\nsleep 600 & wait';
     const limited = await sbatch('alice', ['-p', 'cloud', '-t', '1'], slow);
     const warned = await sbatch('alice', ['-p', 'cloud', '-t', '1', '--signal=B:USR1@30'], trapped);

@@ -1,0 +1,162 @@
+/** j: nobody takes another's job over, and nothing of a user's ever runs on the burst host. */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  as,
+  dirs,
+  ended,
+  endGateway,
+  home,
+  inState,
+  jobFields,
+  killGateways,
+  outputOf,
+  type RunningGateway,
+  ran,
+  sbatch,
+  startGateway,
+  until,
+} from './harness.ts';
+
+/** Outside every mount of a pod: a file here was made on this host. */
+const canaryDir = '/var/tmp/spillway-canary';
+const canary = `${canaryDir}/ran`;
+let gateway: RunningGateway;
+beforeAll(async () => {
+  mkdirSync(canaryDir, { recursive: true, mode: 0o777 });
+  await ran('chmod', ['1777', canaryDir]);
+  gateway = await startGateway({ idle: '5s' });
+});
+beforeEach(() => rmSync(canary, { force: true }));
+afterAll(async () => {
+  rmSync(canaryDir, { recursive: true, force: true });
+  await endGateway(gateway).finally(killGateways);
+});
+
+const plant = `touch ${canary}`;
+const standin = `${dirs.spill}/bin/spill-standin`;
+
+describe('on the burst host', () => {
+  it('j: a job put into burst by hand fails closed, with a line that its owner can read', async () => {
+    const id = await sbatch('bob', ['-p', 'burst', '-t', '2'], `#!/bin/bash\n${plant}`);
+    expect((await ended(id)).state).toBe('FAILED');
+    expect(outputOf('bob', id)).toMatch(/spillway: nothing was run/);
+    expect(existsSync(canary)).toBe(false);
+  });
+
+  it('j: srun -p burst, and sbatch from inside an srun step', async () => {
+    const direct = await as('bob', ['timeout', '60', 'srun', '-p', 'burst', '-t', '1', 'bash', '-c', plant]);
+    expect(direct.code).not.toBe(0);
+    const nested = await as('bob', [
+      'timeout',
+      '60',
+      'srun',
+      '-p',
+      'batch',
+      '-t',
+      '2',
+      'sbatch',
+      '--parsable',
+      '-p',
+      'burst',
+      '-t',
+      '1',
+      '--wrap',
+      plant,
+    ]);
+    expect(nested.code, nested.stderr).toBe(0);
+    expect((await ended(nested.stdout.trim())).state).toBe('FAILED');
+    expect(existsSync(canary)).toBe(false);
+  });
+
+  it('j: srun --jobid --overlap into a running burst, and a hostile PATH, LD_PRELOAD and BASH_ENV', async () => {
+    const evil = home('alice');
+    writeFileSync(`${evil}/evil.sh`, `#!/bin/sh\n${plant}\n`, { mode: 0o755 });
+    mkdirSync(`${evil}/evilbin`, { recursive: true });
+    for (const name of ['sh', 'bash', 'env', 'cat', 'getent', 'spill', 'spill-standin', 'python3'])
+      writeFileSync(`${evil}/evilbin/${name}`, `#!/bin/sh\n${plant}\n`, { mode: 0o755 });
+    const source = `${evil}/evil.c`;
+    writeFileSync(
+      source,
+      `#include <fcntl.h>\n__attribute__((constructor)) static void go(void) { open("${canary}", O_CREAT|O_WRONLY, 0644); }\n`,
+    );
+    expect((await ran('gcc', ['-shared', '-fPIC', '-o', `${evil}/evil.so`, source])).code).toBe(0);
+    await ran('chmod', ['755', `${evil}/evil.so`]);
+    const env = {
+      PATH: `${evil}/evilbin:/usr/bin:/bin`,
+      LD_PRELOAD: `${evil}/evil.so`,
+      BASH_ENV: `${evil}/evil.sh`,
+      ENV: `${evil}/evil.sh`,
+      SLURM_STEP_ID: '0',
+      GODEBUG: 'http2debug=2',
+    };
+    rmSync(canary, { force: true });
+    // sbatch itself must not load the library on the submit side: the environment is given by --export.
+    const exported = Object.entries(env)
+      .map(([k, v]) => `${k}=${v}`)
+      .join(',');
+    const id = await sbatch(
+      'alice',
+      ['-p', 'cloud', '-t', '5', `--export=${exported}`],
+      '#!/bin/sh\n/usr/bin/sleep 20',
+    );
+    await inState(id, 'RUNNING');
+    await gateway.reaches(id, ['running']);
+    const overlap = await as('alice', [
+      'timeout',
+      '30',
+      'srun',
+      `--jobid=${id}`,
+      '--overlap',
+      'bash',
+      '-c',
+      plant,
+    ]);
+    expect(overlap.code).not.toBe(0);
+    await as('alice', ['scancel', id]);
+    await ended(id);
+    expect(existsSync(canary)).toBe(false);
+  });
+});
+
+describe("another's job", () => {
+  it("j: bob cannot take over alice's job: as himself, with a forged id, past the relay, or at the relay", async () => {
+    const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho started\nsleep 30\nexit 0');
+    await until('its first line', async () => outputOf('alice', id).includes('started'), 60_000);
+    // The stand-in itself, run by hand under a forged name and environment: the relay looks at its parent, not at its words.
+    const forged = await as(
+      'bob',
+      ['bash', '-c', `exec -a "slurmstepd: [${id}.batch]" bash -c 'timeout 10 ${standin} /etc/hostname'`],
+      { env: { SLURM_JOB_ID: id, SLURM_RESTART_COUNT: '0' } },
+    );
+    expect(forged.code).not.toBe(0);
+    expect(forged.stdout).not.toContain('started');
+    // Straight to the gateway: no client certificate, no word.
+    const { connect } = await import('node:tls');
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port: 18443, rejectUnauthorized: false });
+      let heard = '';
+      socket.on('data', (d) => {
+        heard += d.toString('hex');
+      });
+      socket.on('error', (e) => resolve(`error ${e.message}`));
+      socket.on('close', () => resolve(heard));
+      socket.on('secureConnect', () => socket.write(Buffer.from('0000000304' + '7b7d', 'hex')));
+    });
+    expect(answer).not.toMatch(/^[0-9a-f]{10,}/);
+    // Garbage at the relay's socket ends that connection and nothing else.
+    await new Promise<void>((resolve) => {
+      const socket = createConnection(`${dirs.spill}/relay.sock`);
+      socket.on('error', () => resolve());
+      socket.on('close', () => resolve());
+      socket.on('connect', () => socket.end(Buffer.alloc(100_000, 0xff)));
+    });
+    // The owner's files are the owner's: the relay's key and the gateway's are not readable by users.
+    for (const file of [`${dirs.pki}/relay.key`, `${dirs.pki}/gateway.key`])
+      expect((await as('bob', ['cat', file])).code).not.toBe(0);
+    expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
+    expect(outputOf('alice', id)).toBe('started\n');
+    expect((await jobFields(id))?.UserId).toContain('alice');
+  });
+});
