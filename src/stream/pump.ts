@@ -3,6 +3,7 @@
  * away is dropped, and sent again from the offset that the returning side names. A far side sends at most its window
  * (1 MiB a channel) beyond what was acknowledged, so no more than that is ever under way here.
  */
+import type { Exit } from '../domain/burst.ts';
 import { Gap, Lane } from './lane.ts';
 import type { Link } from './link.ts';
 import type { Channel, Data, Message, Told } from './messages.ts';
@@ -13,6 +14,7 @@ export interface Receiver {
   readonly have: { readonly 1: number; readonly 2: number };
   /** Signals that it sent and that nobody answered yet. */
   readonly signals: Map<string, Told<'SIGNAL'>>;
+  end(exit: Exit, ends: { readonly 1: number; readonly 2: number }): void;
 }
 
 const outputs = [1, 2] as const;
@@ -27,6 +29,8 @@ export class Pump {
   #closed = { 3: false, 4: false };
   #standin: Receiver | undefined;
   #discarding = false;
+  /** By the stand-in, whatever was discarded. */
+  #written = { 1: 0, 2: 0 };
   dropped = 0;
 
   /** `progress` is called whenever more output was acknowledged. */
@@ -37,6 +41,15 @@ export class Pump {
 
   get acked(): { readonly 1: number; readonly 2: number } {
     return { 1: this.#lanes[1].acked, 2: this.#lanes[2].acked };
+  }
+
+  /** Where the output of the coupled stand-in ends if nothing more comes to it. */
+  get written(): { readonly 1: number; readonly 2: number } {
+    return this.#written;
+  }
+
+  get discarding(): boolean {
+    return this.#discarding;
   }
 
   get standin(): Receiver | undefined {
@@ -73,8 +86,9 @@ export class Pump {
   }
 
   couple(standin: Receiver): void {
-    if (this.#standin === standin || this.#discarding) return;
+    if (this.#standin === standin) return;
     this.#standin = standin;
+    this.#written = { 1: 0, 2: 0 };
     for (const s of standin.signals.values()) this.#keeper?.send(s);
     this.standinUp();
   }
@@ -86,7 +100,9 @@ export class Pump {
   /** The coupled stand-in has a new connection. */
   standinUp(): void {
     const standin = this.#standin;
-    if (standin?.link === undefined || this.#discarding) return;
+    if (standin?.link === undefined) return;
+    for (const c of outputs) this.#wrote(c, standin.have[c]);
+    if (this.#discarding) return;
     let more = false;
     for (const c of outputs) {
       const lane = this.#lanes[c];
@@ -162,7 +178,12 @@ export class Pump {
 
   #outputWritten({ channel, offset }: Told<'ACK'>): void {
     if (!isOutput(channel)) throw new Gap(`channel ${channel} acknowledged by a stand-in`);
+    this.#wrote(channel, offset);
     if (!this.#discarding) this.#acknowledge(channel, offset);
+  }
+
+  #wrote(channel: 1 | 2, offset: number): void {
+    this.#written[channel] = Math.max(this.#written[channel], offset);
   }
 
   #acknowledge(channel: 1 | 2, offset: number): void {

@@ -7,7 +7,6 @@ import type { Link } from './link.ts';
 import type { Message, Told } from './messages.ts';
 import type { Needs } from './needs.ts';
 import { Pump } from './pump.ts';
-import type { Standin } from './standin.ts';
 import type { KeeperView, Limits, StartSpec } from './streams.ts';
 
 export class Run {
@@ -86,9 +85,11 @@ export class Run {
 
   /** EXIT to the stand-in, if the end was committed and the stand-in is there. */
   tellEnd(): void {
-    const standin = this.pump.standin;
+    const { standin, discarding, written } = this.pump;
     if (this.#finish === undefined || standin === undefined) return;
-    (standin as Standin).end(this.#finish, this.#drained && this.#exit ? this.#exit.ends : this.pump.acked);
+    // It ends when it has written up to `ends`; what will not come to it any more must not be waited for.
+    const whole = this.#drained && !discarding ? this.#exit?.ends : undefined;
+    standin.end(this.#finish, whole ?? written);
   }
 
   bye(): void {

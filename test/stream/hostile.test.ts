@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FrameDecoder, frame } from '../../src/stream/frames.ts';
 import { encode, headOfData, type Message, parse } from '../../src/stream/messages.ts';
-import { FakeStandin, Pattern } from './far-ends.ts';
+import { FakeStandin } from './fake-standin.ts';
 import { burst, cluster, pod, Scene, type SceneSetup, startSpec } from './scene.ts';
+import { Pattern } from './talk.ts';
 import { StillTime, until } from './wire.ts';
 
 const scenes: Scene[] = [];

@@ -12,7 +12,9 @@ import {
   standinKey,
 } from '../../src/stream/streams.ts';
 import { Switchboard } from '../../src/stream/switchboard.ts';
-import { FakeKeeper, FakeStandin, type KeeperSetup, Pattern, type StandinSetup } from './far-ends.ts';
+import { FakeKeeper, type KeeperSetup } from './fake-keeper.ts';
+import { FakeStandin, type StandinSetup } from './fake-standin.ts';
+import { Pattern } from './talk.ts';
 import { cut, entropy, hurried, Loopback, until, wallClock } from './wire.ts';
 
 export const cluster = clusterName('hpc1');

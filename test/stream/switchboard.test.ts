@@ -206,6 +206,23 @@ describe('the end', () => {
     expect(s.standin.written).toEqual({ 1: 0, 2: 0 });
   });
 
+  it('a stand-in that is there all the same is not left waiting for what was discarded', async () => {
+    const s = scene({ size: { 1: 5 * MB, 2: 2 * MB } });
+    s.keeper.busy = true;
+    await s.call();
+    await s.until('all is written', () => s.standin.written[1] + s.standin.written[2] === 7 * MB);
+    s.standin.stuck = true;
+    s.keeper.grow({ 1: 8 * MB, 2: 2 * MB });
+    s.board.discard(burst);
+    s.keeper.end();
+    await until('drained', () => s.view().drained);
+    s.cutStandin();
+    s.board.finish(burst, { signal: 15 });
+    await until('told', () => s.standin.exit !== undefined);
+    expect(s.standin.exit?.ends).toEqual(s.standin.written);
+    expect(s.view().dropped).toBe(3 * MB);
+  });
+
   it('a new gateway that finds no stand-in discards from where the keeper begins', async () => {
     const size = { 1: 5 * MB, 2: 2 * MB };
     const s = scene({ size });
