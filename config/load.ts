@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { type Problem, place, readable } from './problems.ts';
 import { type Config, jsonSchema, schema } from './schema.ts';
 
@@ -52,7 +52,7 @@ export function parseConfig(text: string, path: string): Config {
     });
     throw new ConfigError(path, problems);
   }
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(plain(document, path) ?? {});
   if (parsed.success) return parsed.data;
   const allowed = jsonSchema();
   const problems = parsed.error.issues
@@ -60,6 +60,16 @@ export function parseConfig(text: string, path: string): Config {
     .map((p) => ({ field: p.field, text: p.text, ...place(document, counter, p.path, p.atKey) }));
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   throw new ConfigError(path, problems);
+}
+
+function plain(document: Document, path: string): unknown {
+  try {
+    return document.toJS();
+  } catch (e) {
+    // An alias to nothing, or aliases of aliases without end.
+    const text = `not YAML: ${e instanceof Error ? e.message : String(e)}`;
+    throw new ConfigError(path, [{ field: '', text, line: undefined, column: undefined }]);
+  }
 }
 
 function absolute(config: Config, from: string): Config {

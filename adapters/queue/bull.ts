@@ -128,6 +128,8 @@ class BullWake implements WakePort {
         removeOnFail: { count: 0 },
         // A gateway that was killed leaves its wakes active; they come again when their lock has run out.
         maxStalledCount: 1_000_000,
+        lockDuration: 15_000,
+        stalledInterval: 15_000,
         runRetryDelay: 500,
       },
       createPostgresBackend,

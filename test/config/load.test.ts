@@ -152,6 +152,17 @@ describe('a configuration that does not hold', () => {
     );
   });
 
+  it('is told when it is another thing altogether, or empty where a map must be', () => {
+    expect(problemsOf('- a\n- b\n')).toEqual([
+      'c.yaml:1:1: not a map of keys and values; write its keys below it: clusters, dataDir, store, listen, …',
+    ]);
+    expect(problemsOf(base.replace('{ cert: c, key: k, clientCa: ca }', '')).join()).toContain(
+      'c.yaml:10:9: listen: not a map of keys and values; write its keys below it: http, relay, cert, key, …',
+    );
+    const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefgh'.replace(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)}, `.repeat(9)}]\n`)}`;
+    expect(problemsOf(bomb).join()).toContain('c.yaml: not YAML: Excessive alias count');
+  });
+
   it('says where to start when there is none', async () => {
     await expect(loadConfig('/nowhere/c.yaml', {})).rejects.toThrow(
       '/nowhere/c.yaml: there is no such file; set SPILLWAY_CONFIG',
