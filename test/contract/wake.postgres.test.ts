@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import { type TestServer, testServer } from './embedded.ts';
@@ -76,6 +78,31 @@ describe('BullMQ on Postgres', () => {
       `after a crash of the server, the next wake came in ${Math.round(performance.now() - asked)} ms`,
     );
     await wakes.close();
+  });
+
+  it('brings a wake again whose gateway was killed while it was handled', async () => {
+    const child = fileURLToPath(new URL('./wake-child.ts', import.meta.url));
+    const killed = spawn(process.execPath, ['--import', 'tsx', child, server.postgres.url, 'killed-gateway']);
+    try {
+      let out = '';
+      killed.stdout.on('data', (d) => {
+        out += d;
+      });
+      const wakes = await open('killed-gateway');
+      await wakes.wake(wakeId('b-1'));
+      await until(() => out.includes('b-1'), 20_000);
+      killed.kill('SIGKILL');
+      const at = performance.now();
+      const seen: string[] = [];
+      await wakes.start(async (id) => void seen.push(id));
+      await until(() => seen.length === 1, 50_000);
+      console.log(
+        `a wake whose gateway was killed came again after ${Math.round((performance.now() - at) / 1000)} s`,
+      );
+      await wakes.close();
+    } finally {
+      killed.kill('SIGKILL');
+    }
   });
 
   it('wakes within milliseconds', async () => {
