@@ -210,7 +210,7 @@ describe('the end', () => {
     const s = scene({ size: { 1: 5 * MB, 2: 2 * MB } });
     s.keeper.busy = true;
     await s.call();
-    await s.until('all is written', () => s.standin.written[1] + s.standin.written[2] === 7 * MB);
+    await s.until('all is written and known to be', () => s.view().acked[1] + s.view().acked[2] === 7 * MB);
     s.standin.stuck = true;
     s.keeper.grow({ 1: 8 * MB, 2: 2 * MB });
     s.board.discard(burst);
