@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { isHeld, sightOf } from '../../src/burst/look.ts';
+import { exitOf } from '../../src/burst/run.ts';
+import { annotation } from '../../src/burst/settle.ts';
+import { instant, uuid } from '../../src/domain/ids.ts';
+import { jobFlags, jobStates } from '../../src/domain/job.ts';
+import { explain, strays } from '../../src/engine/adopt.ts';
+import { examinePartitions } from '../../src/engine/doctor.ts';
+import { at, burst, detail, pod } from './fixtures.ts';
+
+describe('sightOf', () => {
+  it('every final state of Slurm is an end, and keeps its name', () => {
+    for (const state of [
+      'COMPLETED',
+      'CANCELLED',
+      'FAILED',
+      'TIMEOUT',
+      'NODE_FAIL',
+      'PREEMPTED',
+      'BOOT_FAIL',
+      'DEADLINE',
+      'OUT_OF_MEMORY',
+    ] as const)
+      expect(sightOf(detail({ state }))).toMatchObject({ kind: 'ended', state });
+  });
+
+  it('a completing job is ending, a configuring one runs, a requeued one is pending', () => {
+    expect(sightOf(detail({ state: 'COMPLETING' })).kind).toBe('ending');
+    expect(sightOf(detail({ state: 'CONFIGURING' })).kind).toBe('running');
+    expect(sightOf(detail({ state: 'SUSPENDED' })).kind).toBe('running');
+    expect(sightOf(detail({ state: 'REQUEUE_HOLD' })).kind).toBe('pending');
+    for (const state of [...jobStates, ...jobFlags, 'UNKNOWN' as const])
+      expect(sightOf(detail({ state })).kind).toBeTypeOf('string');
+  });
+
+  it('held is told by priority 0 or by its reason', () => {
+    expect(isHeld(detail({ priority: 0 }))).toBe(true);
+    expect(isHeld(detail({ reason: 'JobHeldUser' }))).toBe(true);
+    expect(isHeld(detail())).toBe(false);
+  });
+});
+
+describe('exitOf', () => {
+  const ended = (exitCode: number, reason = 'Error', signal = 0) =>
+    exitOf(pod({ state: 'terminated', exitCode, signal, reason, finishedAt: at }));
+  it('128 + n is signal n, a plain code is a code, an OOM kill is told as one', () => {
+    expect(ended(137)).toMatchObject({ signal: 9 });
+    expect(ended(143)).toMatchObject({ signal: 15 });
+    expect(ended(7)).toMatchObject({ code: 7 });
+    expect(ended(255)).toMatchObject({ code: 255 });
+    expect(ended(0, 'OOMKilled')).toMatchObject({ signal: 9, reason: expect.stringContaining('OOMKilled') });
+  });
+  it('a container that did not end, or is not shown, has no exit', () => {
+    expect(exitOf(pod({ state: 'running', startedAt: at }))).toBeUndefined();
+    expect(exitOf(pod(undefined))).toBeUndefined();
+  });
+});
+
+describe('annotation', () => {
+  it('has no character that slurmdbd 22.05 changes', () => {
+    const text = annotation(
+      burst({
+        startedAt: at,
+        endedAt: instant(at + 2_400),
+        usage: { userMs: 1, systemMs: 2, maxRssBytes: 12_345 },
+        exit: { lost: true },
+        dropped: 3,
+      }),
+      'i-0abc',
+    );
+    expect(text).toBe(
+      'spillway:v1;burst=b-1;instance=i-0abc;group=cpu;seconds=2;maxrss=12345;usercpums=1;syscpums=2;dropped=3;lost=1',
+    );
+    expect(text).toMatch(/^[a-z0-9:;=_.-]+$/);
+  });
+});
+
+describe('explain: a job in our partitions that no live burst stands for', () => {
+  const granted = {
+    burst: burst().id,
+    attempt: burst().attempt,
+    podUid: 'u',
+    epoch: 1,
+    generation: uuid('g'),
+  };
+  it('the next run of a requeued job is taken on', () => {
+    const requeued = detail({ restarts: 1, submitAt: instant(at + 60_000) });
+    expect(explain(requeued, [burst({ state: 'requeued', grant: granted })]).kind).toBe('next_attempt');
+  });
+  it('one that was given back and came back to us is taken on', () => {
+    expect(explain(detail(), [burst({ state: 'returned' })]).kind).toBe('same_attempt');
+  });
+  it('a run that was granted once is never run again', () => {
+    expect(explain(detail(), [burst({ state: 'failed', grant: granted })]).kind).toBe('ran_already');
+  });
+  it('what was put there by hand never was ours: no burst, another user, or a reused job id', () => {
+    expect(explain(detail(), []).kind).toBe('never_ours');
+    expect(explain(detail({ uid: 2002 }), [burst()]).kind).toBe('never_ours');
+    expect(explain(detail({ submitAt: instant(at + 1_000) }), [burst()]).kind).toBe('never_ours');
+  });
+  it('strays are found by ref and by bare id, in our partitions only', () => {
+    const jobs = [
+      detail({ partition: 'burst' }),
+      detail({ partition: 'burst', state: 'COMPLETED' }),
+      detail({ partition: 'batch' }),
+    ];
+    expect(strays(jobs, ['burst', 'burst_wait'], [])).toHaveLength(1);
+    expect(strays(jobs, ['burst', 'burst_wait'], [burst()])).toHaveLength(0);
+  });
+});
+
+describe('doctor on partitions', () => {
+  const setup = {
+    name: burst().cluster,
+    watch: ['batch'],
+    explicit: 'cloud',
+    waitPartition: 'burst_wait',
+    burstPartition: 'burst',
+    mode: 'auto',
+    pollMs: 1,
+  } as const;
+  const partition = (name: string, up: boolean, over = {}) => ({
+    name,
+    up,
+    defaultTimeMs: 600_000,
+    maxTimeMs: 1,
+    defMemory: { per: 'cpu' as const, mib: 500 },
+    priorityJobFactor: 1,
+    nodes: '',
+    totalNodes: 1,
+    totalCpus: 1,
+    overSubscribe: 'NO',
+    ...over,
+  });
+  const well = [
+    partition('batch', true),
+    partition('cloud', false),
+    partition('burst_wait', false),
+    partition('burst', true),
+  ];
+  const facts = (partitions: typeof well, preemptMode = 'OFF') => ({
+    version: '22.05.8',
+    killWaitMs: 1,
+    minJobAgeMs: 1,
+    partitions,
+    preemptMode,
+  });
+  const bad = (partitions: typeof well, preemptMode?: string) =>
+    [...examinePartitions(facts(partitions, preemptMode), { setup })].filter((f) => !f.ok).map((f) => f.what);
+
+  it('is content with what the admin guide says', () => expect(bad(well)).toEqual([]));
+  it('finds a missing partition, one in the wrong state, and other defaults', () => {
+    expect(bad(well.slice(0, 3))).toEqual(['partition burst (burst)']);
+    expect(bad([...well.slice(0, 1), partition('cloud', true), ...well.slice(2)])).toEqual([
+      'partition cloud (explicit)',
+    ]);
+    expect(bad([...well.slice(0, 3), partition('burst', true, { defMemory: undefined })])).toEqual([
+      'partition burst: same defaults as batch',
+    ]);
+  });
+  it('refuses FORCE under gang scheduling', () => {
+    const forced = [...well.slice(0, 3), partition('burst', true, { overSubscribe: 'FORCE:4' })];
+    expect(bad(forced, 'SUSPEND,GANG')).toEqual(['partition burst: OverSubscribe']);
+    expect(bad(forced)).toEqual([]);
+  });
+});
