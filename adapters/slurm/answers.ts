@@ -18,7 +18,8 @@ const meanings: readonly Meaning[] = [
     write: 'started',
   },
   {
-    text: /Invalid job id specified|^Job \S+ not found|Invalid job array id/im,
+    // sacctmgr says the same of a job that slurmdbd does not have and of one that we may not touch.
+    text: /Invalid job id specified|\bJob \S+ not found|Invalid job array id|didn't affect anything|Nothing modified/i,
     read: 'not_found',
     write: 'not_found',
   },

@@ -17,7 +17,7 @@ export function readNodes(text: string): {
     try {
       const node = nodeOf(line.split(separator));
       const known = nodes.get(node.name);
-      const partitions = [...(known?.partitions ?? []), ...node.partitions];
+      const partitions = [...(known?.partitions ?? []), ...node.partitions].sort();
       nodes.set(node.name, { ...node, partitions });
     } catch (error) {
       partial.push(`sinfo: ${excerpt(line)}: ${error instanceof Error ? error.message : String(error)}`);

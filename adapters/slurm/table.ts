@@ -24,23 +24,24 @@ export interface Table {
 }
 
 /**
- * A row is `f1 SEP … SEP fn MARK text1 MARK … textm MARK newline`. A separator too many in the fields is somebody's text where
- * none was expected: the row is odd, and nothing is read from it.
+ * A row is `f1 SEP … SEP fn MARK text1 MARK … textm MARK newline`. A row of another shape is odd: nothing is read from it, and the
+ * next one is found by its shape.
  */
 export function readTable(output: string, mark: string, fields: number, texts: number): Table {
+  const parts = output.split(mark);
+  const last = parts.pop() ?? '';
+  const heads = parts.flatMap((part, at) =>
+    at === 0 || (part.startsWith('\n') && part.split(separator).length === fields) ? [at] : [],
+  );
   const rows: Row[] = [];
   const odd: string[] = [];
-  const parts = output.split(mark);
-  const rest = parts.pop() ?? '';
-  if (rest.trim() !== '') odd.push(excerpt(rest));
-  for (let at = 0; at < parts.length; at += texts + 1) {
-    const row = parts.slice(at, at + texts + 1);
-    const head = (row[0] ?? '').replace(/^\n/, '');
-    const values = head.split(separator);
-    if (row.length === texts + 1 && values.length === fields)
-      rows.push({ fields: values, texts: row.slice(1) });
+  for (const [nth, at] of heads.entries()) {
+    const [head = '', ...rest] = parts.slice(at, heads[nth + 1]);
+    const values = head.replace(/^\n/, '').split(separator);
+    if (values.length === fields && rest.length === texts) rows.push({ fields: values, texts: rest });
     else odd.push(excerpt(head));
   }
+  if (last.trim() !== '') odd.push(excerpt(last));
   return { rows, odd };
 }
 

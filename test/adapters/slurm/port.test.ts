@@ -1,0 +1,271 @@
+import { describe, expect, test } from 'vitest';
+import { slurmOver } from '../../../adapters/slurm/index.ts';
+import type { Answer, Command } from '../../../adapters/slurm/ssh.ts';
+import { separator } from '../../../adapters/slurm/table.ts';
+import { faultOf, PortError } from '../../../src/domain/fault.ts';
+import { clusterName, instant, jobRef } from '../../../src/domain/ids.ts';
+import type { MoveSpec } from '../../../src/ports.ts';
+import { fixture, mark } from './fixtures.ts';
+
+const out = (stdout: string): Answer => ({ code: 0, stdout, stderr: '' });
+const bad = (stderr: string, code = 1): Answer => ({ code, stdout: '', stderr });
+
+/** A recorded answer under the mark of this call. */
+const recorded = (name: string, line: string): Answer =>
+  out(fixture(name).replaceAll(mark, new RegExp(`${separator}m[\\w-]{12}`).exec(line)?.[0] ?? mark));
+
+/** The port over a far side that knows one recorded job, and what scontrol update and the like answer. */
+function over(
+  name: string,
+  write: (line: string) => Answer = () => out(''),
+  change?: (line: string) => Answer | undefined,
+) {
+  const lines: string[] = [];
+  const port = slurmOver(
+    {
+      run: async ({ line }: Command) => {
+        lines.push(line);
+        const changed = change?.(line);
+        if (changed !== undefined) return changed;
+        if (line.includes(' squeue ')) return recorded(`squeue-${name}`, line);
+        if (line.includes(' show job ')) return recorded(`scontrol-${name}`, line);
+        if (line.includes(' show partition')) return recorded('partitions', line);
+        if (line.includes(' sinfo ')) return recorded('sinfo', line);
+        return write(line);
+      },
+      close: async () => undefined,
+    },
+    {
+      cluster: clusterName('lab'),
+      user: 'spillway',
+      env: {},
+      clock: { now: () => instant(1_000) },
+      timeoutMs: 30_000,
+    },
+  );
+  return { port, lines, written: () => lines.filter((l) => l.includes('scontrol update')) };
+}
+
+const claim: MoveSpec = {
+  partition: 'burst',
+  timeLimitMs: 600_000,
+  minNodes: 1,
+  maxNodes: 1,
+  memory: { per: 'cpu', mib: 500 },
+};
+const deadline = instant(2_000_000_000_000);
+const faultIn = async (work: Promise<unknown>) =>
+  work.then(
+    () => 'none',
+    (error: unknown) => faultOf(error),
+  );
+
+describe('a move', () => {
+  test('is one update with a far-side deadline, all of it in one line', async () => {
+    const { port, written } = over('range');
+    await port.move(jobRef('3076'), claim, deadline);
+    expect(written()).toHaveLength(1);
+    expect(written()[0]).toContain('-lt 2000000000 ] || exit 75');
+    for (const key of [
+      ...[
+        'jobid=3076',
+        'partition=burst',
+        'cpuspertask=1',
+        'numnodes=1-1',
+        'timelimit=10',
+        'minmemorycpu=500',
+      ],
+    ])
+      expect(written()[0]).toContain(key);
+  });
+
+  test('gives a range back as it was', async () => {
+    const { port, written } = over('range');
+    await port.move(
+      jobRef('3076'),
+      { ...claim, partition: 'batch,cloud', maxNodes: 4, timeLimitMs: 'unlimited' },
+      deadline,
+    );
+    expect(written()[0]).toContain('partition=batch,cloud');
+    expect(written()[0]).toContain('numnodes=1-4');
+    expect(written()[0]).toContain('timelimit=UNLIMITED');
+  });
+
+  test('sets no maximum that could not be taken away again, where one task cannot spread', async () => {
+    const { port, written } = over('array-task');
+    await port.move(jobRef('3079_4'), claim, deadline);
+    await port.move(jobRef('3079_4'), { ...claim, partition: 'cloud', maxNodes: undefined }, deadline);
+    for (const line of written()) expect(line).not.toContain('numnodes');
+  });
+
+  test('pins a job of several tasks', async () => {
+    const { port, written } = over('wide');
+    await port.move(jobRef('3078'), { ...claim, memory: { per: 'node', mib: 0 } }, deadline);
+    expect(written()[0]).toContain('numnodes=1-1');
+    expect(written()[0]).toContain('minmemorynode=0');
+  });
+
+  test('leaves a job alone that has started, without asking', async () => {
+    const { port, written } = over('running-task');
+    expect(await faultIn(port.move(jobRef('3083_2'), claim, deadline))).toBe('started');
+    expect(written()).toEqual([]);
+  });
+
+  test('leaves it alone when it starts in that moment', async () => {
+    const { port } = over('range', () => bad('Job is no longer pending execution for job 3076'));
+    expect(await faultIn(port.move(jobRef('3076'), claim, deadline))).toBe('started');
+  });
+
+  test('never moves a whole array, nor a component', async () => {
+    const array = over('array');
+    expect(await faultIn(array.port.move(jobRef('3079'), claim, deadline))).toBe('invalid');
+    const het = over('het');
+    expect(await faultIn(het.port.move(jobRef('3080'), claim, deadline))).toBe('refused');
+    expect([...array.written(), ...het.written()]).toEqual([]);
+  });
+
+  test('that Slurm refuses and that changed nothing is a refusal', async () => {
+    const { port } = over('range', () => bad('Unspecified error for job 3076'));
+    await expect(port.move(jobRef('3076'), claim, deadline)).rejects.toMatchObject({
+      fault: 'refused',
+      message: 'Unspecified error for job 3076',
+    });
+  });
+
+  test('that Slurm refuses for a later key has moved the job already: that is not "unchanged"', async () => {
+    let refused = false;
+    const { port } = over(
+      'range',
+      () => {
+        refused = true;
+        return bad('Requested partition configuration not available now for job 3076');
+      },
+      (line) =>
+        refused && line.includes(' squeue ')
+          ? out(recorded('squeue-range', line).stdout.replace('\x1fcloud\x1f', '\x1fburst\x1f'))
+          : undefined,
+    );
+    const fault = await port.move(jobRef('3076'), claim, deadline).catch((e: unknown) => e);
+    expect(fault).toMatchObject({ fault: 'unknown' });
+    expect(fault instanceof PortError && fault.message).toContain('is in burst');
+  });
+
+  test('whose refusal cannot be checked is unknown', async () => {
+    let refused = false;
+    const { port } = over(
+      'range',
+      () => {
+        refused = true;
+        return bad('Unspecified error');
+      },
+      (line) =>
+        refused && line.includes(' squeue ')
+          ? bad('Unable to contact slurm controller (connect failure)')
+          : undefined,
+    );
+    expect(await faultIn(port.move(jobRef('3076'), claim, deadline))).toBe('unknown');
+  });
+
+  test.each([
+    [bad('', 75), 'transient'],
+    [bad('', 137), 'unknown'],
+    [bad('Socket timed out on send/recv operation'), 'unknown'],
+    [bad('Resource temporarily unavailable for job 3076'), 'transient'],
+    [{ code: 0, stdout: '', stderr: 'scontrol: error: Socket timed out on send/recv operation' }, 'unknown'],
+  ])('%j', async (answer, fault) => {
+    const { port } = over('range', () => answer);
+    expect(await faultIn(port.move(jobRef('3076'), claim, deadline))).toBe(fault);
+  });
+
+  test('of a job that slurmctld does not know', async () => {
+    const { port } = over('range', undefined, () => bad('slurm_load_jobs error: Invalid job id specified'));
+    expect(await faultIn(port.move(jobRef('9'), claim, deadline))).toBe('not_found');
+  });
+});
+
+describe('a job', () => {
+  test('that changed between the two answers is asked for again', async () => {
+    let times = 0;
+    const { port } = over('range', undefined, (line) => {
+      if (!line.includes(' squeue ')) return undefined;
+      times += 1;
+      const answer = recorded('squeue-range', line);
+      return times === 1 ? out(answer.stdout.replace('wrap', 'before')) : answer;
+    });
+    expect(await port.job(jobRef('3076'))).toMatchObject({ name: 'wrap', maxNodes: 4 });
+    expect(times).toBe(2);
+  });
+
+  test('whose scontrol line never fits is told from squeue alone', async () => {
+    const { port } = over('odd-bytes', undefined, (line) =>
+      line.includes(' show job ') ? out('JobId=1 JobName=x') : undefined,
+    );
+    expect(await port.job(jobRef('3074'))).toMatchObject({ uid: 2001, memory: { per: 'cpu', mib: 300 } });
+  });
+
+  test('is unknown only when slurmctld says so', async () => {
+    const unknown = over('range', undefined, () => bad('slurm_load_jobs error: Invalid job id specified'));
+    expect(await unknown.port.job(jobRef('9'))).toBeUndefined();
+    const away = over('range', undefined, () =>
+      bad('slurm_load_jobs error: Unable to contact slurm controller (connect failure)'),
+    );
+    expect(await faultIn(away.port.job(jobRef('9')))).toBe('unreachable');
+    const lying = over('range', undefined, () => ({
+      code: 0,
+      stdout: '',
+      stderr: 'slurm_load_jobs error: Socket timed out on send/recv operation',
+    }));
+    expect(await faultIn(lying.port.job(jobRef('9')))).toBe('unreachable');
+  });
+
+  test('that was never a task of the array is not mistaken for the array', async () => {
+    const { port } = over('array');
+    expect(await port.job(jobRef('3079_99'))).toBeUndefined();
+  });
+});
+
+test('a snapshot says what it could not see', async () => {
+  const { port } = over('list', undefined, (line) =>
+    line.includes(' sinfo ') ? bad('sinfo: error: no') : undefined,
+  );
+  const seen = await port.snapshot();
+  expect(seen).toMatchObject({ cluster: 'lab', at: 1_000, nodes: [] });
+  expect(seen.jobs).toHaveLength(13);
+  expect(seen.partitions).toHaveLength(4);
+  expect(seen.partial).toEqual(['nodes: no', expect.stringContaining('a line that is no job')]);
+});
+
+test('without a queue there is no snapshot', async () => {
+  const { port } = over('list', undefined, (line) =>
+    line.includes(' squeue ') ? bad('Unable to contact slurm controller (connect failure)') : undefined,
+  );
+  expect(await faultIn(port.snapshot())).toBe('unreachable');
+});
+
+test('a comment keeps the owner’s text in front and is written once', async () => {
+  const { port, written } = over('range');
+  await port.appendComment(jobRef('3076'), "spillway: it's over", deadline);
+  expect(written()[0]).toContain('comment=be careful; spillway: it');
+  await port.appendComment(jobRef('3076'), 'be careful', deadline);
+  expect(written()).toHaveLength(1);
+});
+
+test('sacctmgr gets no text that it would change', async () => {
+  const { port, lines } = over('range');
+  for (const text of ['a "b"', "it's", 'a,b', '$(id)', 'two\nlines'])
+    expect(await faultIn(port.annotate(jobRef('1'), text))).toBe('invalid');
+  expect(lines).toEqual([]);
+  await port.annotate(jobRef('1'), 'spillway:v1;instance=i-0ab;seconds=5');
+  expect(lines).toHaveLength(1);
+});
+
+test('no method lets anything but a job id near a shell', async () => {
+  const { port, lines } = over('range');
+  const ref = jobRef('1; touch /tmp/x');
+  const all = [
+    ...[port.job(ref), port.accounting(ref), port.move(ref, claim, deadline), port.cancel(ref, deadline)],
+    ...[port.appendComment(ref, 'x', deadline), port.annotate(ref, 'x')],
+  ];
+  for (const call of all) expect(await faultIn(call)).toBe('invalid');
+  expect(lines).toEqual([]);
+});
