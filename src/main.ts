@@ -19,14 +19,14 @@ import { ConfigError, configPath, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
 import { app } from './api/app.ts';
 import type { LogLine } from './burst/context.ts';
-import { PortError } from './domain/fault.ts';
+import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
 import { MiB } from './domain/resources.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
-import { examineSite } from './engine/doctor.ts';
+import { examineSite, type Finding, probe } from './engine/doctor.ts';
 import { Gateway } from './engine/gateway.ts';
-import type { Clock, Entropy, Scheduler } from './ports.ts';
+import type { Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
 import { Switchboard } from './stream/switchboard.ts';
 
@@ -73,30 +73,70 @@ function policyOf(config: Config): Policy {
   };
 }
 
-interface Composed {
-  readonly config: Config;
-  readonly ports: Ports;
+/** The ports to everything outside but the database, and how they are doing. */
+interface Reached {
+  readonly kubernetes: KubernetesPort;
   readonly clusters: readonly ClusterSettings[];
   readonly health: Health;
-  readonly gateway: () => Promise<Gateway>;
+  readonly told: Log;
+  readonly watched: Watched;
+  /** Streams tell the gateway what they see, once there is one. */
+  serves(gateway: Gateway): void;
   close(): Promise<void>;
 }
 
-/** Everything that one process works with, made from the configuration; nothing is started yet but the embedded database. */
-async function compose(config: Config, write: (line: LogLine) => void): Promise<Composed> {
+async function reach(config: Config, write: (line: LogLine) => void): Promise<Reached> {
   const health = new Health(clock);
   const dies = process.env.SPILLWAY_DIE_AT;
   const at = dies === undefined ? undefined : parseDieAt(dies);
   const die = (): void => void process.kill(process.pid, 'SIGKILL');
-  const told = {
-    info: (fields: Readonly<Record<string, unknown>>, text: string): void =>
-      write({ level: 'info', text, ...fields }),
-    warn: (fields: Readonly<Record<string, unknown>>, text: string): void =>
-      write({ level: 'warn', text, ...fields }),
+  const told: Log = {
+    info: (fields, text) => write({ level: 'info', text, ...fields }),
+    warn: (fields, text) => write({ level: 'warn', text, ...fields }),
   };
-  const watched = <T extends object>(port: T, name: string, label = name): T =>
+  const watched: Watched = (port, name, label = name) =>
     dieAt(measured(port, label, noting(health)), name, at, die);
+  const kube = watched(
+    kubernetes({
+      kubeconfig: config.kubernetes.kubeconfig,
+      context: config.kubernetes.context,
+      clock,
+      random: entropy.random,
+      log: told,
+    }),
+    'kubernetes',
+  );
+  let gateway: Gateway | undefined;
+  const clusters: ClusterSettings[] = [];
+  for (const c of config.clusters)
+    clusters.push(await clusterOf(c, config, kube, told, watched, () => gateway));
+  return {
+    kubernetes: kube,
+    clusters,
+    health,
+    told,
+    watched,
+    serves: (g) => {
+      gateway = g;
+    },
+    close: async () => {
+      await kube.close().catch(() => undefined);
+      for (const c of clusters) {
+        await c.slurm.close().catch(() => undefined);
+        await c.cloud.close().catch(() => undefined);
+      }
+    },
+  };
+}
 
+interface Database {
+  readonly url: string;
+  readonly store: StorePort;
+  close(): Promise<void>;
+}
+
+/** The configured server, or the embedded one; at most one process at a time uses a data directory. */
+async function openDatabase(config: Config, told: Log): Promise<Database> {
   const embedded =
     config.store === undefined
       ? await startEmbedded({ dataDir: config.dataDir, log: (line) => told.info({}, `postgres: ${line}`) })
@@ -106,55 +146,10 @@ async function compose(config: Config, write: (line: LogLine) => void): Promise<
   const onError = (e: unknown): void =>
     told.warn({}, `database: ${e instanceof Error ? e.message : String(e)}`);
   const store = await openPostgresStore({ url, onError });
-  const wake = await openBullWake({
-    url,
-    onError: (what, e) => told.warn({ error: String(e) }, `wake: ${what}`),
-  });
-  const kube = watched(
-    kubernetes({
-      kubeconfig: config.kubernetes.kubeconfig,
-      ...(config.kubernetes.context === undefined ? {} : { context: config.kubernetes.context }),
-      clock,
-      random: entropy.random,
-      log: told,
-    }),
-    'kubernetes',
-  );
-  let gateway: Gateway | undefined;
-  const ports: Ports = {
-    kubernetes: kube,
-    store: watched(store, 'store'),
-    wake: watched(wake, 'wake'),
-    clock,
-    entropy,
-    scheduler,
-    log: write,
-  };
-  const clusters: ClusterSettings[] = [];
-  for (const c of config.clusters)
-    clusters.push(await clusterOf(c, config, kube, told, watched, () => gateway));
   return {
-    config,
-    ports,
-    clusters,
-    health,
-    gateway: async () => {
-      const holder = `${hostname()}-${process.pid}-${entropy.uuid().slice(0, 8)}`;
-      gateway = await Gateway.create(
-        clusters,
-        ports,
-        { holder, leaseMs: 15_000, sweepMs: 15_000, cloudPollMs: 5_000 },
-        health,
-      );
-      return gateway;
-    },
+    url,
+    store,
     close: async () => {
-      await wake.close().catch(() => undefined);
-      await kube.close().catch(() => undefined);
-      for (const c of clusters) {
-        await c.slurm.close().catch(() => undefined);
-        await c.cloud.close().catch(() => undefined);
-      }
       await store.close();
       await embedded?.stop();
     },
@@ -173,7 +168,7 @@ type Watched = <T extends object>(port: T, name: string, label?: string) => T;
 async function clusterOf(
   c: ClusterConfig,
   config: Config,
-  kube: Ports['kubernetes'],
+  kube: KubernetesPort,
   told: Log,
   watched: Watched,
   gateway: () => Gateway | undefined,
@@ -238,12 +233,29 @@ async function serve(path: string): Promise<void> {
     timestamp: pino.stdTimeFunctions.isoTime,
   });
   const write = ({ level, text, ...fields }: LogLine): void => logger[level](fields, text);
-  const composed = await compose(config, write);
-  const gateway = await composed.gateway();
+  const reached = await reach(config, write);
+  const { told, watched } = reached;
+  const database = await openDatabase(config, told);
+  const wake = await openBullWake({
+    url: database.url,
+    onError: (what, e) => told.warn({ error: String(e) }, `wake: ${what}`),
+  });
+  const ports: Ports = {
+    kubernetes: reached.kubernetes,
+    store: watched(database.store, 'store'),
+    wake: watched(wake, 'wake'),
+    clock,
+    entropy,
+    scheduler,
+    log: write,
+  };
+  const holder = `${hostname()}-${process.pid}-${entropy.uuid().slice(0, 8)}`;
+  const times = { holder, leaseMs: 15_000, sweepMs: 15_000, cloudPollMs: 5_000 };
+  const gateway = await Gateway.create(reached.clusters, ports, times, reached.health);
+  reached.serves(gateway);
   const { listen } = config;
   const boards = new Map<ClusterName, Switchboard>();
-  for (const c of composed.clusters)
-    if (c.streams instanceof Switchboard) boards.set(c.setup.name, c.streams);
+  for (const c of reached.clusters) if (c.streams instanceof Switchboard) boards.set(c.setup.name, c.streams);
   const relays = await listenForRelays({
     host: listen.relay.host,
     port: listen.relay.port,
@@ -276,37 +288,70 @@ async function serve(path: string): Promise<void> {
     http.closeAllConnections();
     await relays.close();
     await gateway.stop();
-    await composed.close();
+    await wake.close().catch(() => undefined);
+    await reached.close();
+    await database.close();
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
 }
 
+/** Looks at everything that `serve` needs; may run beside a gateway that serves. */
 async function doctor(path: string): Promise<number> {
   const config = await loadConfig(path);
-  for (const file of [
-    config.listen.cert,
-    config.listen.key,
-    config.listen.clientCa,
-    config.kubernetes.kubeconfig,
-    ...config.clusters.map((c) => c.slurm.keyFile),
-  ])
-    await readFile(file);
-  const composed = await compose(config, () => undefined);
   let bad = 0;
-  for await (const finding of examineSite(
-    composed.ports.store,
-    composed.ports.kubernetes,
-    composed.clusters,
-  )) {
-    console.log(`${finding.ok ? 'ok  ' : 'BAD '} ${finding.what}: ${finding.text}`);
-    if (finding.ok) continue;
+  const say = (f: Finding): void => {
+    console.log(`${f.ok ? 'ok  ' : 'BAD '} ${f.what}: ${f.text}`);
+    if (f.ok) return;
     bad += 1;
-    if (finding.todo !== undefined) console.log(`     → ${finding.todo}`);
+    if (f.todo !== undefined) console.log(`     → ${f.todo}`);
+  };
+  for (const [field, file] of filesOf(config)) say(await readableFile(field, file));
+  if (bad === 0) {
+    const quiet: Log = { info: () => undefined, warn: () => undefined };
+    say(
+      await probe(
+        'store',
+        () => askDatabase(config, quiet),
+        'start the database, or leave `store` out to use the embedded one',
+      ),
+    );
+    const reached = await reach(config, () => undefined);
+    for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
+    await reached.close();
   }
-  await composed.close();
   console.log(bad === 0 ? 'all well' : `${bad} to mend`);
   return bad === 0 ? 0 : 1;
+}
+
+async function askDatabase(config: Config, quiet: Log): Promise<string> {
+  try {
+    const database = await openDatabase(config, quiet);
+    await database.close();
+    return 'answers';
+  } catch (e) {
+    // The embedded one belongs to one process: a gateway that serves from it shows that it works.
+    if (faultOf(e) === 'conflict') return 'in use by a gateway that serves';
+    throw e;
+  }
+}
+
+function filesOf(config: Config): readonly (readonly [string, string])[] {
+  return [
+    ['listen.cert', config.listen.cert],
+    ['listen.key', config.listen.key],
+    ['listen.clientCa', config.listen.clientCa],
+    ['kubernetes.kubeconfig', config.kubernetes.kubeconfig],
+    ...config.clusters.map((c, i) => [`clusters[${i}].slurm.keyFile`, c.slurm.keyFile] as const),
+  ];
+}
+
+function readableFile(field: string, file: string): Promise<Finding> {
+  return probe(
+    field,
+    () => readFile(file).then(() => file),
+    `write the path of a file that this account can read`,
+  );
 }
 
 const program = new Command('spillway')

@@ -206,7 +206,7 @@ class Keeper implements EmbeddedPostgres {
        where l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.objid::bigint) = ${ownerLock}`,
     );
     throw new PortError(
-      'refused',
+      'conflict',
       'store.embedded',
       `${this.home.root} is in use by another gateway (${holder.rows[0]?.name ?? 'unknown'}): stop that one first, ` +
         'or give each a dataDir of its own; several gateways on one store need a Postgres server (store.url)',

@@ -1,6 +1,6 @@
 import { faultOf } from '../domain/fault.ts';
 import type { ClusterFacts, Partition } from '../domain/job.ts';
-import type { CloudPort, KubernetesPort, SlurmPort, StorePort } from '../ports.ts';
+import type { CloudPort, KubernetesPort, SlurmPort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
 
 /** One thing that was looked at; `todo` says what to do where it does not hold. */
@@ -13,15 +13,9 @@ export interface Finding {
 
 /** Every connection and right that the gateway needs. Looks only; changes nothing. */
 export async function* examineSite(
-  store: StorePort,
   kubernetes: KubernetesPort,
   clusters: readonly ClusterSettings[],
 ): AsyncGenerator<Finding> {
-  yield await ask(
-    'store',
-    () => store.ping().then(() => 'answers'),
-    'start the database, or leave store out to use the embedded one',
-  );
   for (const c of clusters) {
     yield* examineSlurm(c);
     yield* examineCloud(c.cloud, c);
@@ -29,7 +23,8 @@ export async function* examineSite(
   yield* examineKubernetes(kubernetes, clusters);
 }
 
-async function ask(what: string, question: () => Promise<string>, todo: string): Promise<Finding> {
+/** One question; a fault is a finding, with what to do about it. */
+export async function probe(what: string, question: () => Promise<string>, todo: string): Promise<Finding> {
   try {
     return { what, ok: true, text: await question() };
   } catch (e) {
@@ -53,14 +48,14 @@ async function* examineSlurm({ slurm, setup }: ClusterSettings): AsyncGenerator<
       text: `Slurm ${facts.version}, KillWait ${facts.killWaitMs / 1000} s`,
     };
   } catch (e) {
-    yield await ask(
+    yield await probe(
       `${name}: connection`,
       () => Promise.reject(e),
       'check host, user, keyFile and hostKey under clusters[].slurm, and that scontrol works there',
     );
     return;
   }
-  yield await ask(
+  yield await probe(
     `${name}: queue`,
     async () => {
       const seen = await slurm.snapshot();
@@ -154,7 +149,7 @@ function alike(a: Partition, b: Partition): string[] {
 
 async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSettings): AsyncGenerator<Finding> {
   for (const group of groups) {
-    yield await ask(
+    yield await probe(
       `node group ${group.name}`,
       async () => {
         const types = await cloud.types(group.types);
@@ -179,14 +174,14 @@ async function* examineKubernetes(
   kubernetes: KubernetesPort,
   clusters: readonly ClusterSettings[],
 ): AsyncGenerator<Finding> {
-  const reached = await ask(
+  const reached = await probe(
     'kubernetes: connection',
     () => kubernetes.version(),
     'check kubernetes.kubeconfig and context',
   );
   yield reached;
   if (!reached.ok) return;
-  yield await ask(
+  yield await probe(
     'kubernetes: rights',
     async () => {
       const missing = await kubernetes.missingRights();
