@@ -24,6 +24,10 @@ interface Readable {
 const notYet: Readonly<Record<string, string>> = {
   budgets: 'budgets are not built yet; leave it out',
   queue: 'the queue runs on the store; Redis is not built yet, leave it out',
+  spot: 'spot instances are not built yet; leave it out',
+  launchTimeout: 'is not built yet; joinTimeout counts from the launch',
+  labels: 'labels come from the launch template; leave it out',
+  requireTimeLimit: 'is not built yet; maxTime keeps jobs without a limit at home',
   modules: 'images by module are not built yet; leave it out',
   startsAtLeast: 'the start race is not built yet; write pendingJobs and forMinutes',
   laterThan: 'the start race is not built yet; write pendingJobs and forMinutes',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole, yes } from './units.ts';
+import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
 
 /**
  * The configuration: this schema is its types, its documentation and its JSON Schema. What it accepts works; what a later
@@ -58,9 +58,8 @@ const cluster = z
     ),
     burstPartition: partition('The partition of the virtual nodes, where a burst runs.').default('burst'),
     claim: oneOf('When a job is moved: late = when its pods wait for it.', ['late', 'early']).default('late'),
-    mode: oneOf('observe = decide and record, touch nothing; approve = a person says yes; auto.', [
+    mode: oneOf('observe = decide and record, touch nothing; auto = what the policy decides is done.', [
       'observe',
-      'approve',
       'auto',
     ]).default('observe'),
     pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
@@ -167,30 +166,25 @@ const nodeGroup = z
       })
       .max(64, { error: 'above 64 vCPU for one Slurm CPU; write 2 or 1' })
       .describe('How many vCPU of this group one Slurm CPU needs.'),
-    memoryOverhead: size("Added to each pod's memory for keeper and agent.").prefault('64MiB'),
+    memoryOverhead: size('What a node keeps of its memory for kubelet, system and DaemonSets.').prefault(
+      '512MiB',
+    ),
     capacity: z
       .strictObject({
-        spot: oneOf('Whether spot instances may serve.', ['never', 'allowed']).default('never'),
         max: whole('Most instances at a time.', 1, 100_000),
         idle: duration('An instance without work is given up after this.').prefault('5m'),
       })
       .transform(({ idle, ...c }) => ({ ...c, idleMs: idle })),
-    launchTimeout: duration('From asking the cloud until the instance is listed.').prefault('5m'),
-    joinTimeout: duration('From then until its node is Ready; after it the instance is terminated.').prefault(
-      '15m',
-    ),
-    labels: z
-      .record(z.string(), z.string({ error: 'not text; put it in quotes' }))
-      .default({})
-      .describe('Node labels that its pods ask for.'),
+    joinTimeout: duration(
+      'From the launch until its node is Ready; after it the instance is terminated.',
+    ).prefault('15m'),
     taint: taint('The taint of its nodes, which our pods tolerate.').prefault(
       'spillway.dev/burst=true:NoSchedule',
     ),
   })
-  .transform(({ launchTimeout, joinTimeout, memoryOverhead, zones, ...g }) => ({
+  .transform(({ joinTimeout, memoryOverhead, zones, ...g }) => ({
     ...g,
     zones: zones.map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
-    launchTimeoutMs: launchTimeout,
     joinTimeoutMs: joinTimeout,
     memoryOverheadBytes: memoryOverhead,
   }));
@@ -234,7 +228,6 @@ const policy = z
     maxBursts: whole('Most bursts of a cluster at a time.', 1, 100_000).default(100),
     maxTime: duration('Jobs with a longer time limit stay.').optional(),
     backOff: duration('A job that was given back is left alone this long.').prefault('30m'),
-    requireTimeLimit: yes('Jobs without a time limit of their own stay.').default(false),
   })
   .transform(({ burstWhen, or, maxTime, backOff, ...p }) => ({
     ...p,
@@ -278,6 +271,15 @@ export const schema = z
           });
       });
     };
+    const [first] = c.nodeGroups;
+    c.nodeGroups.forEach((g, i) => {
+      if (first === undefined || (g.region === first.region && g.endpoint === first.endpoint)) return;
+      ctx.addIssue({
+        code: 'custom',
+        path: ['nodeGroups', i, 'region'],
+        message: `another region or endpoint than the first group's; one gateway serves one region, write ${first.region}`,
+      });
+    });
     twice(
       'clusters',
       'name',

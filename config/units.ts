@@ -183,10 +183,6 @@ export function oneOf<const T extends readonly [string, ...string[]]>(doc: strin
     .describe(doc);
 }
 
-export function yes(doc: string) {
-  return z.boolean({ error: (e) => `${shown(e.input)} will not do; write true or false` }).describe(doc);
-}
-
 /** A list without repeats. */
 export function list<T extends z.ZodType>(doc: string, of: T, least: number, example: string) {
   const advice = `write a list such as ${example}`;

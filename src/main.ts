@@ -22,7 +22,6 @@ import type { LogLine } from './burst/context.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
-import { MiB } from './domain/resources.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { examineSite, type Finding, probe } from './engine/doctor.ts';
 import { Gateway } from './engine/gateway.ts';
@@ -43,9 +42,6 @@ const scheduler: Scheduler = {
   },
 };
 
-/** What a node keeps for its kubelet and system, until nodes tell their own allocatable. */
-const nodeOverhead = { cpuMillis: 100, memoryBytes: 512 * MiB, extended: {} };
-
 function groupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
     name: g.name,
@@ -53,11 +49,11 @@ function groupsOf(config: Config): readonly NodeGroup[] {
     types: g.types,
     zones: g.zones,
     vcpuPerCpu: g.vcpuPerCpu,
-    overhead: nodeOverhead,
+    // The kubelet's own share of CPU, until the node itself tells what it leaves to pods.
+    overhead: { cpuMillis: 100, memoryBytes: g.memoryOverheadBytes, extended: {} },
     capacityType: 'on-demand',
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
-    launchTimeoutMs: g.launchTimeoutMs,
     joinTimeoutMs: g.joinTimeoutMs,
     taint: g.taint,
   }));

@@ -1,7 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { after, type BurstContext, change, type Next, never, now } from './context.ts';
 
-/** proposed → approved: by policy in mode auto; in mode approve a person says so. */
+/** proposed → approved: by policy. In mode observe nothing is proposed, and what was stays where it is. */
 export async function approve(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (ctx.setup.mode !== 'auto') return never;
   await change(ctx, burst, { state: 'approved' }, 'approved by policy (mode: auto)');

@@ -42,7 +42,6 @@ export interface NodeGroup {
   readonly capacityType: 'spot' | 'on-demand';
   readonly max: number;
   readonly idleMs: number;
-  readonly launchTimeoutMs: number;
   readonly joinTimeoutMs: number;
   readonly taint: Taint;
 }
@@ -54,6 +53,6 @@ export interface ClusterSetup {
   readonly explicit: string | undefined;
   readonly waitPartition: string;
   readonly burstPartition: string;
-  readonly mode: 'observe' | 'approve' | 'auto';
+  readonly mode: 'observe' | 'auto';
   readonly pollMs: number;
 }

@@ -70,10 +70,9 @@ describe('a configuration that holds', () => {
     expect(config.listen.http).toEqual({ host: '127.0.0.1', port: 8080 });
     expect(config.nodeGroups[0]).toMatchObject({
       zones: ['eu-central-1a', 'eu-central-1b'],
-      capacity: { spot: 'never', max: 20, idleMs: 300_000 },
-      launchTimeoutMs: 300_000,
+      capacity: { max: 20, idleMs: 300_000 },
       joinTimeoutMs: 900_000,
-      memoryOverheadBytes: 64 * 2 ** 20,
+      memoryOverheadBytes: 512 * 2 ** 20,
       taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
     });
     expect(config.policy).toEqual({
@@ -82,7 +81,6 @@ describe('a configuration that holds', () => {
       maxBursts: 100,
       maxTimeMs: undefined,
       backOffMs: 1_800_000,
-      requireTimeLimit: false,
     });
   });
 
@@ -264,7 +262,7 @@ describe('a configuration that does not hold', () => {
     [
       'a word outside its list',
       cluster({ mode: 'automatic' }),
-      'clusters[0].mode: "automatic" will not do; write observe or approve or auto',
+      'clusters[0].mode: "automatic" will not do; write observe or auto',
     ],
   ])('refuses %s', (_, change, message) => {
     expect(refused((c) => void change(c))).toContain(message);

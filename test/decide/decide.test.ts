@@ -68,7 +68,6 @@ const group: NodeGroup = {
   capacityType: 'on-demand',
   max: 4,
   idleMs: 1,
-  launchTimeoutMs: 1,
   joinTimeoutMs: 1,
   taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
 };

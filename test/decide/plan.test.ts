@@ -16,7 +16,6 @@ const group: NodeGroup = {
   capacityType: 'on-demand',
   max: 3,
   idleMs: 1,
-  launchTimeoutMs: 1,
   joinTimeoutMs: 1,
   taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
 };
