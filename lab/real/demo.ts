@@ -95,12 +95,13 @@ async function tell(stop: AbortSignal, hurry: AbortSignal): Promise<readonly str
     report('cold node', account(first, log, sights));
     report('warm node', account(second, log, sights));
   } catch (error) {
-    wrong.push(stop.aborted ? 'stopped before its end' : inShort(error));
+    wrong.push(inShort(stop.aborted ? new LabError('stopped before its end') : error));
     await tidyUp(story, hurry);
   } finally {
     watching.stop();
-    await gateway.stop(wrong.length > 0);
-    say('gateway', wrong.length > 0 ? `is stopped; its log: ${gateway.logFile}` : 'is stopped');
+    const keep = wrong.length > 0 && !stop.aborted;
+    await gateway.stop(keep);
+    say('gateway', keep ? `is stopped; its log: ${gateway.logFile}` : 'is stopped');
   }
   return wrong;
 }
@@ -190,7 +191,7 @@ async function main(args: readonly string[]): Promise<number> {
       wrong = [...wrong, inShort(error)];
     });
   else if (!wasUp) say('lab', 'stays up; npm run lab -- down takes it down');
-  for (const what of wrong) say('✗ WRONG', what);
+  for (const what of wrong) say(stop.signal.aborted ? 'demo' : '✗ WRONG', what);
   if (wrong.length === 0) say('✓', 'all is as it should be');
   return stop.signal.aborted ? 130 : wrong.length === 0 ? 0 : 1;
 }
