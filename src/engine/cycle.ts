@@ -2,7 +2,7 @@ import { decideBacklog } from '../decide/backlog.ts';
 import { inWords } from '../decide/decide.ts';
 import type { Burst } from '../domain/burst.ts';
 import { type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
-import { PortError } from '../domain/fault.ts';
+import { faultOf, PortError } from '../domain/fault.ts';
 import { type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { Write } from '../ports.ts';
@@ -63,8 +63,15 @@ export async function turn(engine: ClusterEngine): Promise<void> {
       note(job, decision);
       continue;
     }
-    const refused = await begin(engine, job, decision, snapshot);
-    if (refused !== undefined) note(job, refused);
+    try {
+      const refused = await begin(engine, job, decision, snapshot);
+      if (refused !== undefined) note(job, refused);
+    } catch (e) {
+      // One job that cannot be read must not keep the others waiting; a port that is away ends the turn.
+      const fault = faultOf(e);
+      if (fault === undefined || fault === 'unreachable' || fault === 'stale') throw e;
+      ports.log({ level: 'warn', text: `job ${job.ref}: ${(e as Error).message}`, cluster: engine.name });
+    }
   }
   for (let i = 0; i < fresh.length; i += receiptsAtOnce)
     await ports.store.commit(

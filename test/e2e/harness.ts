@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   createWriteStream,
   mkdirSync,
   mkdtempSync,
@@ -72,7 +73,7 @@ class Fatal extends Error {}
 
 /** Waits for a condition, not for time; says what it waited for and what it saw last. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   ask: () => Promise<T | undefined | false>,
   timeoutMs = 60_000,
   everyMs = 200,
@@ -90,7 +91,7 @@ export async function until<T>(
     }
     if (Date.now() > end)
       throw new Error(
-        `waited ${timeoutMs / 1000} s for ${what}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
+        `waited ${timeoutMs / 1000} s for ${typeof what === 'string' ? what : what()}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
       );
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
@@ -366,7 +367,8 @@ export async function startGateway(
     burstOf: async (job) => (await gateway.bursts()).find((b) => b.job === job || `${b.jobId}` === job),
     reaches: (job, states, timeoutMs = 90_000) =>
       until(
-        `the burst of job ${job} to be ${states.join(' or ')}\n${gateway.log().split('\n').slice(-25).join('\n')}`,
+        () =>
+          `the burst of job ${job} to be ${states.join(' or ')}\n${gateway.log().split('\n').slice(-25).join('\n')}`,
         async () => {
           const burst = await gateway.burstOf(job);
           return burst !== undefined && states.includes(burst.state) ? burst : undefined;
@@ -433,6 +435,8 @@ export async function endGateway(gateway: RunningGateway): Promise<void> {
   );
   await until('no instance to be left', async () => (await instances()).length === 0, 120_000);
   await gateway.stop();
+  // The newest log is kept, for whoever wonders about a failure.
+  copyFileSync(join(gateway.dataDir, 'gateway.log'), join(tmpdir(), 'spillway-e2e-gateway.log'));
   rmSync(gateway.dataDir, { recursive: true, force: true });
 }
 
