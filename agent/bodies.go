@@ -198,6 +198,7 @@ type readyBody struct {
 	Exited  bool       `json:"exited,omitempty"`
 	Have    inHave     `json:"have"`
 	Closed  inClosed   `json:"closed"`
+	Acked   *outHave   `json:"acked,omitempty"`
 }
 
 // newBody makes the empty body of a type; nil = this version does not know the type.
@@ -361,7 +362,8 @@ func breach(v any) string {
 	case *readyBody:
 		return first(
 			check(b.Main == "absent" || b.Main == "ready" || b.Main == "refused", "main"), inBreach(b.Have),
-			check(b.Started == nil || isOffset(b.Started.Epoch), "started"))
+			check(b.Started == nil || isOffset(b.Started.Epoch), "started"),
+			check(b.Acked == nil || outBreach(*b.Acked) == "", "acked"))
 	}
 	return ""
 }

@@ -3,16 +3,14 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestAJobGoesAllTheWay(t *testing.T) {
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, "#!/bin/sh\necho out $1; echo err >&2; exit 7\n", nil, "an argument")
 	if state := job.wait(); state.ExitCode() != 7 {
@@ -31,7 +29,7 @@ func TestAJobGoesAllTheWay(t *testing.T) {
 
 func TestOutputIsIdenticalThoughTheConnectionsAreCut(t *testing.T) {
 	const total = 100 << 20
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, writerScript(t, fmt.Sprint(total)), nil)
 	random := rand.New(rand.NewPCG(7, 7))
@@ -59,12 +57,11 @@ func TestOutputIsIdenticalThoughTheConnectionsAreCut(t *testing.T) {
 		t.Errorf("stderr is %s instead of %s", got, want[2])
 	}
 	pod.keeper.wait()
-	t.Logf("gateway saw %d bytes of output, errors %v", g.data, g.errors)
 }
 
 func TestJoinedOutputKeepsItsOrder(t *testing.T) {
 	const total = 20 << 20
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, writerScript(t, fmt.Sprint(total)), func(c *exec.Cmd) { c.Stderr = c.Stdout })
 	if state := job.wait(); state.ExitCode() != 0 {
@@ -73,14 +70,14 @@ func TestJoinedOutputKeepsItsOrder(t *testing.T) {
 	if got, want := sumOfFile(t, job.stdout), expected(total, true)[1]; got != want {
 		t.Errorf("output is %s instead of %s", got, want)
 	}
-	if g.exit.Ends.Err != 0 {
-		t.Errorf("channel 2 ended at %d", g.exit.Ends.Err)
+	if g.ended().Ends.Err != 0 {
+		t.Errorf("channel 2 ended at %d", g.ended().Ends.Err)
 	}
 }
 
 // Every byte whose write(2) had returned must arrive, and the end is said to be unknown.
 func TestProcessOneIsKilledAndNothingWrittenIsLost(t *testing.T) {
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	counter := t.TempDir() + "/counter"
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, writerScript(t, fmt.Sprint(1<<30), counter), nil)
@@ -90,32 +87,35 @@ func TestProcessOneIsKilledAndNothingWrittenIsLost(t *testing.T) {
 	if status := state.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGKILL {
 		t.Errorf("the stand-in ended by %v", state)
 	}
-	if !g.exit.Lost {
-		t.Errorf("EXIT says %+v", g.exit)
+	exit := g.ended()
+	if !exit.Lost {
+		t.Errorf("EXIT says %+v", exit)
 	}
 	var written [3]int64
 	if _, err := fmt.Sscan(read(t, counter), &written[1], &written[2]); err != nil {
 		t.Fatal(err)
 	}
-	for fd, path := range map[int]string{1: job.stdout, 2: job.stderr} {
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ends := map[int]int64{1: g.exit.Ends.Out, 2: g.exit.Ends.Err}[fd]
-		line := int64(0)
-		if fd == 2 {
-			line = int64(len("spillway: the job was lost: main ended without a report\n"))
-		}
-		if info.Size()-line != ends || ends < written[fd] {
-			t.Errorf("descriptor %d: %d bytes arrived, %d written, EXIT says %d", fd, info.Size(), written[fd], ends)
+	const line = "spillway: the job was lost: main ended without a report\n"
+	stdout, stderr := read(t, job.stdout), read(t, job.stderr)
+	if !strings.HasSuffix(stderr, line) {
+		t.Error("the owner is not told")
+	}
+	stderr = strings.TrimSuffix(stderr, line)
+	for fd, got := range map[int]string{1: stdout, 2: stderr} {
+		ends := []int64{1: exit.Ends.Out, 2: exit.Ends.Err}[fd]
+		if int64(len(got)) != ends || ends < written[fd] {
+			t.Errorf("descriptor %d: %d bytes arrived, %d written, EXIT says %d", fd, len(got), written[fd], ends)
 		}
 	}
+	var at [3]int
+	pieces(1<<30, func(fd int, p []byte) {
+		got := []string{1: stdout, 2: stderr}[fd]
+		if rest := got[min(at[fd], len(got)):]; rest[:min(len(p), len(rest))] != string(p[:min(len(p), len(rest))]) {
+			t.Fatalf("descriptor %d differs after %d bytes", fd, at[fd])
+		}
+		at[fd] += len(p)
+	})
 	if pod.keeper.wait().ExitCode() != 0 {
 		t.Error("the keeper failed")
 	}
-	if !strings.HasSuffix(read(t, job.stderr), "without a report\n") {
-		t.Error("the owner is not told")
-	}
-	_ = time.Now
 }

@@ -294,6 +294,17 @@ func (g *fakeGateway) step() {
 	}
 }
 
+// ended is the EXIT that the keeper sent.
+func (g *fakeGateway) ended() exitBody {
+	g.t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.exit == nil {
+		g.t.Fatal("the keeper sent no EXIT")
+	}
+	return *g.exit
+}
+
 // until waits for a state of the gateway, or fails the test.
 func (g *fakeGateway) until(what string, holds func() bool) {
 	g.t.Helper()

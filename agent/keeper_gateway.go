@@ -127,6 +127,9 @@ func (k *keeper) welcome(l *link, epoch int64) error {
 	}
 	k.gateway = l
 	l.send(tReady, k.ready())
+	if k.started != nil { // it may be another gateway than the one that was told
+		l.send(tStarted, k.started)
+	}
 	if k.exit != nil {
 		l.send(tExit, k.exit)
 	}
@@ -135,6 +138,7 @@ func (k *keeper) welcome(l *link, epoch int64) error {
 
 func (k *keeper) ready() readyBody {
 	r := readyBody{Main: k.main, Fault: k.fault, Exited: k.exit != nil}
+	r.Acked = &outHave{k.out[chOut].begins(), k.out[chErr].begins()}
 	r.Have.Script, r.Closed.Script = k.script.state()
 	r.Have.Env, r.Closed.Env = k.env.state()
 	if k.start != nil {

@@ -25,6 +25,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("SPILL_TEST_PROGRAM") {
 	case "":
 		os.Exit(m.Run())
+	case "chain":
+		os.Exit(chain(os.Getenv("CHAIN")))
 	case "limits":
 		fmt.Println(readLimits()["nofile"])
 		os.Exit(0)
@@ -161,7 +163,7 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-func startPod(t testing.TB, changeMain func(*exec.Cmd)) *testPod {
+func startPod(t testing.TB) *testPod {
 	t.Helper()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")
@@ -169,10 +171,9 @@ func startPod(t testing.TB, changeMain func(*exec.Cmd)) *testPod {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	groups, _ := os.Getgroups()
 	var csv []string
-	for _, g := range append(groups, os.Getgid()) {
-		csv = append(csv, strconv.Itoa(g))
+	for _, g := range podGroups() {
+		csv = append(csv, strconv.FormatInt(g, 10))
 	}
 	env := []string{
 		"SPILL_UID=" + strconv.Itoa(os.Getuid()), "SPILL_GID=" + strconv.Itoa(os.Getgid()),
@@ -181,8 +182,24 @@ func startPod(t testing.TB, changeMain func(*exec.Cmd)) *testPod {
 	}
 	p := &testPod{dir: dir, address: "127.0.0.1:" + port}
 	p.keeper = startProcess(t, "spill-keeper", env, nil)
-	p.main = startProcess(t, "spill-main", env, changeMain)
+	p.main = startProcess(t, "spill-main", env, inPidNamespace)
 	return p
+}
+
+// podGroups are main's in its namespace: without root that is a user namespace too, where foreign groups are nobody's.
+func podGroups() []int64 {
+	all := []int64{int64(os.Getgid())}
+	groups, _ := os.Getgroups()
+	for _, g := range groups {
+		switch {
+		case g == os.Getgid():
+		case os.Getuid() == 0:
+			all = append(all, int64(g))
+		default:
+			all = append(all, 65534)
+		}
+	}
+	return all
 }
 
 // inPidNamespace makes main process 1 of a namespace of its own, as a container does.
@@ -196,15 +213,10 @@ func inPidNamespace(c *exec.Cmd) {
 }
 
 func startLike(open *openBody) *startBody {
-	groups, _ := os.Getgroups()
-	var gids []int64
-	for _, g := range groups {
-		gids = append(gids, int64(g))
-	}
 	return &startBody{
 		Grant: grantBody{Burst: "b1", Attempt: "a1", PodUID: "p1", Epoch: 1, Generation: "g1"},
 		Argv:  open.Argv, Cwd: open.Cwd, Umask: open.Umask, Limits: open.Limits, Join: open.Join,
-		Env: envChange{Drop: []string{"SPILL_*"}, Set: map[string]string{}}, Groups: append(gids, int64(os.Getgid())),
+		Env: envChange{Drop: []string{"SPILL_*"}, Set: map[string]string{}}, Groups: podGroups(),
 		User:  userBody{UID: int64(os.Getuid()), GID: int64(os.Getgid()), User: "me", Home: "/", Shell: "/bin/sh"},
 		NowMs: time.Now().UnixMilli(), KillAfterMs: 5000,
 	}

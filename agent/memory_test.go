@@ -38,7 +38,7 @@ func TestEachProcessStaysUnderTenMegabytes(t *testing.T) {
 	bin := buildSpill(t)
 	t.Setenv("SPILL_TEST_BIN", bin)
 	const total = 1 << 30
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	config, _ := json.Marshal(map[string]string{"relaySocket": g.listener.Addr().String()})
 	if err := os.WriteFile(filepath.Join(bin, "spill.json"), config, 0o644); err != nil {

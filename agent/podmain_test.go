@@ -62,7 +62,7 @@ func TestARefusedMainTellsTheKeeperAndEnds(t *testing.T) {
 // podRun has a job run through a real main and keeper, and gives its ends.
 func podRun(t *testing.T, script string, start func(*startBody), args ...string) (stdout, stderr string, exit *exitBody) {
 	t.Helper()
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, func(o *openBody) *startBody {
 		s := startLike(o)
 		if start != nil {
@@ -73,7 +73,8 @@ func podRun(t *testing.T, script string, start func(*startBody), args ...string)
 	job := startJob(t, g, script, nil, args...)
 	job.wait()
 	pod.keeper.wait()
-	return read(t, job.stdout), read(t, job.stderr), g.exit
+	ended := g.ended()
+	return read(t, job.stdout), read(t, job.stderr), &ended
 }
 
 func TestTheScriptHasWhatItHadOnTheCluster(t *testing.T) {
@@ -159,7 +160,7 @@ func TestWhatTheScriptLeftBehindDiesWithIt(t *testing.T) {
 }
 
 func TestOrphansAreReapedAndCountInTheUsage(t *testing.T) {
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	goOn := t.TempDir() + "/go-on"
 	job := startJob(t, g, `#!/bin/sh
@@ -174,8 +175,8 @@ while [ ! -e `+goOn+` ]; do sleep 0.02; done
 		t.Fatal(err)
 	}
 	job.wait()
-	if g.exit.Rusage.UserMs+g.exit.Rusage.SystemMs < 20 {
-		t.Errorf("%+v", g.exit.Rusage)
+	if usage := g.ended().Rusage; usage.UserMs+usage.SystemMs < 20 {
+		t.Errorf("%+v", usage)
 	}
 }
 
@@ -200,7 +201,7 @@ sh -c 'trap "echo child got TERM; exit" TERM; trap "echo child got USR1" USR1; e
 echo ready
 while :; do wait; done
 `
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, script, nil)
 	said := func(text string) func() bool {
@@ -221,7 +222,7 @@ while :; do wait; done
 }
 
 func TestAnUntrappedTermEndsTheStandinByTerm(t *testing.T) {
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, "#!/bin/sh\necho ready\nexec sleep 1000\n", nil)
 	await(t, "the script to be ready", func() bool { return read(t, job.stdout) == "ready\n" })
@@ -233,7 +234,7 @@ func TestAnUntrappedTermEndsTheStandinByTerm(t *testing.T) {
 
 // The kubelet's TERM at a pod's deletion is passed on to everything.
 func TestMainPassesTheKubeletsTermOn(t *testing.T) {
-	pod := startPod(t, inPidNamespace)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	job := startJob(t, g, "#!/bin/sh\ntrap 'echo got TERM; exit 3' TERM\necho ready\nwhile :; do sleep 0.05; done\n", nil)
 	await(t, "the script to be ready", func() bool { return read(t, job.stdout) == "ready\n" })
@@ -251,7 +252,7 @@ func TestMainPassesTheKubeletsTermOn(t *testing.T) {
 }
 
 func TestToldToGoBeforeTheStartMainGoes(t *testing.T) {
-	pod := startPod(t, nil)
+	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)
 	g.until("main to be ready", func() bool { return g.ready != nil && g.ready.Main == "ready" })
 	pod.main.cmd.Process.Signal(syscall.SIGTERM)

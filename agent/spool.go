@@ -169,6 +169,13 @@ func (s *spool) free() {
 	}
 }
 
+// begins is where the spool begins: what is below was acknowledged and is gone.
+func (s *spool) begins() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acked
+}
+
 // state gives what the far side must acknowledge, and whether that is final.
 func (s *spool) state() (end int64, closed bool) {
 	s.mu.Lock()
