@@ -196,6 +196,8 @@ process.kill(process.pid, 'SIGKILL');`),
     j.board.discard('b-1' as Parameters<typeof board.discard>[0]);
     await j.until('drained', () => j.keeperView?.drained === true);
     const view = j.keeperView;
+    // Told by the keeper: without a stand-in, this gateway never sent a START.
+    expect(view?.started?.pid).toBeGreaterThan(0);
     const total = 40 * 1_000_003;
     expect(view?.exit?.ends).toEqual({ 1: total / 2, 2: total / 2 });
     expect(view?.dropped).toBeGreaterThanOrEqual(total - sizeOf(j.path('out')) - sizeOf(j.path('err')));
