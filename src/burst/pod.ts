@@ -16,7 +16,8 @@ export function secretOf(burst: Burst, pod: PodRef): PodRef {
  * that the instance is terminated. All else is unknown: an absent object, an unreachable node, a deletion that was asked for.
  */
 export type PodSight =
-  | { readonly kind: 'over'; readonly how: string; readonly pod: PodView | undefined }
+  /** `all`: its keeper is over too, so nothing more will be heard of it. */
+  | { readonly kind: 'over'; readonly how: string; readonly all: boolean; readonly pod: PodView | undefined }
   | { readonly kind: 'alive'; readonly pod: PodView }
   | { readonly kind: 'unknown'; readonly why: string; readonly pod: PodView | undefined };
 
@@ -24,8 +25,8 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
   const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
   const pod = burst.pod === undefined ? undefined : await ctx.kubernetes.pod(burst.pod.ref);
   if (instance?.state === 'gone')
-    return { kind: 'over', how: `instance ${instance.cloudId} is terminated`, pod };
-  if (burst.pod === undefined) return { kind: 'over', how: 'no pod was ever made', pod };
+    return { kind: 'over', how: `instance ${instance.cloudId} is terminated`, all: true, pod };
+  if (burst.pod === undefined) return { kind: 'over', how: 'no pod was ever made', all: true, pod };
   if (pod === undefined)
     return {
       kind: 'unknown',
@@ -34,11 +35,13 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
     };
   const main = pod.containers.main;
   if (pod.node === undefined && pod.deletingSince !== undefined)
-    return { kind: 'over', how: 'it was never placed on a node', pod };
+    return { kind: 'over', how: 'it was never placed on a node', all: true, pod };
   const node = pod.node === undefined ? undefined : await nodeOf(ctx, pod.node);
   if (main?.state === 'terminated') {
-    if (node?.ready === 'true')
-      return { kind: 'over', how: `terminated: ${main.reason} (${main.exitCode})`, pod };
+    if (node?.ready === 'true') {
+      const all = pod.containers.keeper?.state === 'terminated';
+      return { kind: 'over', how: `terminated: ${main.reason} (${main.exitCode})`, all, pod };
+    }
     return {
       kind: 'unknown',
       why: `node ${pod.node} is not Ready, its last word was that main terminated`,

@@ -40,21 +40,10 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   }
   if (keeper?.link !== 'up') {
     const sight = await lookAtPod(ctx, burst);
-    if (sight.kind === 'over' && sight.pod?.containers.keeper?.state === 'terminated') {
+    if (sight.kind === 'over' && sight.all) {
       // The keeper died with its spool: what it had not sent yet is lost, and is said so.
-      await change(
-        ctx,
-        burst,
-        {
-          state: 'lost',
-          exit: { ...burst.exit, lost: true, reason: 'the keeper ended before all output was sent' },
-        },
-        'the keeper is gone',
-      );
-      return now;
-    }
-    if (sight.kind === 'over' && sight.pod === undefined) {
-      await change(ctx, burst, { state: 'lost', exit: { lost: true, reason: sight.how } }, sight.how);
+      const reason = `the keeper ended before all output was sent (${sight.how})`;
+      await change(ctx, burst, { state: 'lost', exit: { ...burst.exit, lost: true, reason } }, reason);
       return now;
     }
   }
@@ -168,11 +157,10 @@ async function withoutKeeper(
   keeper: KeeperView | undefined,
 ): Promise<Next | undefined> {
   const sight = await lookAtPod(ctx, burst);
-  const kept = sight.pod?.containers.keeper;
   switch (sight.kind) {
     case 'over':
       // With the keeper alive its own word comes; without it nothing more will.
-      if (sight.pod !== undefined && kept?.state === 'running') return after(1_500);
+      if (!sight.all) return after(1_500);
       await change(
         ctx,
         burst,

@@ -62,7 +62,7 @@ describe('scancel', () => {
   });
 
   it('c: while its capacity is provisioned: nothing of it is left, and nothing is held', async () => {
-    await lab('fault', 'ec2', 'slow-boot', 'on').catch(() => lab('fault', 'ec2', 'never-joins', 'on'));
+    await lab('fault', 'ec2', 'never-joins', 'on');
     try {
       const id = await sbatch('alice', ['-p', 'cloud', '--wrap', 'echo never']);
       await gateway.reaches(id, ['provisioning']);
@@ -71,7 +71,6 @@ describe('scancel', () => {
       const burst = await gateway.reaches(id, ['withdrawn']);
       expect(burst.cause?.kind).toBe('job_ended');
     } finally {
-      await lab('fault', 'ec2', 'slow-boot', 'off').catch(() => undefined);
       await lab('fault', 'ec2', 'never-joins', 'off').catch(() => undefined);
     }
     await until('every instance to go', async () => (await instances()).length === 0, 150_000);
