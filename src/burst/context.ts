@@ -119,6 +119,12 @@ export async function leave(ctx: BurstContext, burst: Burst, cause: Cause): Prom
   return now;
 }
 
+/** The burst is over: its instance may serve others, or begins to be idle. */
+export function freed(ctx: BurstContext, burst: Burst): void {
+  if (burst.instance !== undefined) ctx.wake(burst.instance);
+  ctx.replan();
+}
+
 /** Says what the gateway is waiting for; cleared by the next step that sees well again. */
 export async function troubled(ctx: BurstContext, burst: Burst, text: string): Promise<void> {
   if (burst.trouble?.text === text) return;

@@ -7,6 +7,7 @@ import {
   answered,
   type BurstContext,
   change,
+  freed,
   intend,
   later,
   type Next,
@@ -125,6 +126,6 @@ async function close(ctx: BurstContext, burst: Burst, state: BurstState): Promis
   await change(ctx, burst, { state, trouble: undefined }, words, [
     { kind: 'receipt', receipt: outcome(ctx, burst, state === 'returned' ? 'wait' : 'never', words) },
   ]);
-  ctx.replan();
+  freed(ctx, burst);
   return never;
 }

@@ -43,7 +43,7 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
     if (sight.kind === 'over' && sight.all) {
       // The keeper died with its spool: what it had not sent yet is lost, and is said so.
       const reason = `the keeper ended before all output was sent (${sight.how})`;
-      await change(ctx, burst, { state: 'lost', exit: { ...burst.exit, lost: true, reason } }, reason);
+      await change(ctx, burst, { state: 'lost', exit: { lost: true, reason } }, reason);
       return now;
     }
   }

@@ -4,6 +4,7 @@ import {
   after,
   type BurstContext,
   change,
+  freed,
   later,
   type Next,
   never,
@@ -56,7 +57,7 @@ export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
   await change(ctx, burst, { state: 'settled', trouble: undefined }, words, [
     { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', words) },
   ]);
-  ctx.replan();
+  freed(ctx, burst);
   return never;
 }
 
@@ -118,14 +119,14 @@ export async function requeue(ctx: BurstContext, burst: Burst): Promise<Next> {
   await change(ctx, burst, { state: 'requeued', trouble: undefined }, words, [
     { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', words) },
   ]);
-  ctx.wake(burst.id);
+  freed(ctx, burst);
   return never;
 }
 
 /** lost: the instance is terminated or pod and keeper are over without a word. The stand-in ends the job and says why. */
 export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
   const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
-  const exit = { ...burst.exit, lost: true };
+  const exit = { lost: true, reason: burst.exit?.reason };
   if (standin?.link === 'up' && standin.open.restart === burst.restarts && !standin.bye) {
     ctx.streams.couple(burst.id, standin.key);
     ctx.streams.discard(burst.id);
@@ -152,6 +153,6 @@ export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
   await change(ctx, burst, { state: 'failed', trouble: undefined }, reason, [
     { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', reason) },
   ]);
-  ctx.replan();
+  freed(ctx, burst);
   return never;
 }
