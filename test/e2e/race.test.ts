@@ -19,7 +19,12 @@ import {
 
 let gateway: RunningGateway;
 beforeAll(async () => {
-  gateway = await startGateway({ idle: '5s', backOff: '1h', policy: { or: [{ pendingJobs: 1 }] } });
+  gateway = await startGateway({
+    idle: '5s',
+    joinTimeout: '20s',
+    backOff: '1h',
+    policy: { or: [{ pendingJobs: 1 }] },
+  });
 });
 afterAll(async () => {
   await endGateway(gateway).finally(killGateways);
@@ -104,7 +109,15 @@ describe('give-back', () => {
         );
       };
       const before = new Map<string, Record<string, string | undefined>>();
-      for (const job of [id, bare, boosted]) before.set(job, await facts(job));
+      for (const job of [id, bare, boosted]) {
+        await until(
+          `job ${job} to accrue age`,
+          async () => (await jobFields(job))?.AccrueTime !== 'Unknown',
+          30_000,
+        );
+        before.set(job, await facts(job));
+        expect(before.get(job)?.Partition, 'read before the claim').not.toBe('burst');
+      }
       for (const job of [id, bare, boosted]) await gateway.reaches(job, ['placed'], 120_000);
       // No virtual node will start them: after two minutes they go back.
       for (const job of [id, bare, boosted]) {
