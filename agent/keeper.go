@@ -21,7 +21,7 @@ import (
 // the far side has it, and how it ended; it outlives main's death, and ends when all is acknowledged and committed.
 func keeperMain() int {
 	runtime.GOMAXPROCS(2)
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
 	k, err := keeperFromEnv(os.Getenv)
 	if err != nil {
 		logLine("keeper: %v", err)

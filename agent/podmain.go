@@ -29,14 +29,23 @@ func podMain() int {
 	}
 	// The job has our uid: it must not look into this process, which speaks for it.
 	syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0)
-	terminate := make(chan os.Signal, 8)
-	signal.Notify(terminate, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	watchForTheEnd(p.terminate)
+	return p.serve()
+}
+
+// watchForTheEnd passes the kubelet's TERM on. The job may signal us too, and what Go's runtime would end by, with
+// its stacks, is caught and means nothing. (Caught, not ignored: that the script would inherit.)
+func watchForTheEnd(terminate func(signo int)) {
+	arrived := make(chan os.Signal, 64)
+	signal.Notify(arrived, append(caught(), syscall.SIGPIPE, syscall.SIGXCPU)...)
 	go func() {
-		for s := range terminate {
-			p.terminate(int(s.(syscall.Signal)))
+		for s := range arrived {
+			switch s {
+			case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
+				terminate(int(s.(syscall.Signal)))
+			}
 		}
 	}()
-	return p.serve()
 }
 
 type podConfig struct {
@@ -177,6 +186,7 @@ type order struct {
 	start   *startBody
 	path    string
 	environ []string
+	fault   error // the script could not be written
 }
 
 // awaitOrder keeps the script where it will be executed, and the environment in memory only.
@@ -202,25 +212,25 @@ func (p *pod) awaitOrder(l *link) (*order, error) {
 		switch b := body.(type) {
 		case *startBody:
 			o.start = b
-			if file, err = p.createScript(); err != nil {
-				return nil, err
-			}
-			o.path = file.Name()
+			file, o.fault = p.createScript()
 		case dataBody:
 			if o.start == nil {
 				return nil, errors.New("data before START")
 			}
 			if b.Channel == chEnv {
 				environ = append(environ, b.Data...)
-			} else if _, err := file.Write(b.Data); err != nil {
-				return nil, err
+			} else if o.fault == nil {
+				_, o.fault = file.Write(b.Data)
 			}
 		case *closeBody:
 			closed[b.Channel] = true
 		}
 	}
-	if err := file.Close(); err != nil {
-		return nil, err
+	if o.fault == nil {
+		o.path, o.fault = file.Name(), file.Close()
+	}
+	if o.fault == nil {
+		o.fault = p.isMeant(o.start)
 	}
 	o.environ = o.start.Env.apply(splitEnviron(environ))
 	return o, nil
@@ -269,9 +279,6 @@ func (c envChange) apply(environ []string) []string {
 
 // run runs the script to its end.
 func (p *pod) run(l *link, o *order) innerExited {
-	if err := p.isMeant(o.start); err != nil {
-		return notRun(err)
-	}
 	readers, writers, err := outputPipes(o.start.Join)
 	if err != nil {
 		return notRun(err)
@@ -279,7 +286,10 @@ func (p *pod) run(l *link, o *order) innerExited {
 	// Before the script starts: once it runs, every byte it writes can be read, whatever becomes of us.
 	l.send(tInnerPipes, innerPipes{Files: len(readers)}, readers...)
 	stdout, stderr := writers[0], writers[len(writers)-1]
-	pid, err := startScript(o, stdout, stderr)
+	pid, err := 0, o.fault
+	if err == nil {
+		pid, err = startScript(o, stdout, stderr)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "slurmstepd: error: %v\n", err)
 	}

@@ -145,6 +145,36 @@ func TestWhatSlurmSaysIsSaid(t *testing.T) {
 	}
 }
 
+// Pods do not restart containers; should one, the script must not run a second time.
+func TestAScriptThatCannotBeWrittenIsNotRunAndTheOwnerIsTold(t *testing.T) {
+	pod := startPod(t)
+	if err := os.Mkdir(pod.dir+"/job", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g := newFakeGateway(t, pod.address, startLike)
+	job := startJob(t, g, "#!/bin/sh\necho ran\n", nil)
+	if code := job.wait().ExitCode(); code != 1 || !strings.Contains(read(t, job.stderr), "file exists") || read(t, job.stdout) != "" {
+		t.Errorf("ended by %d; %q", code, read(t, job.stderr))
+	}
+	if exit := g.ended(); !strings.Contains(exit.Reason, "was not started") {
+		t.Errorf("%+v", exit)
+	}
+}
+
+func TestStartForAnotherThanThePodIsMadeForRunsNothing(t *testing.T) {
+	stdout, stderr, exit := podRun(t, "#!/bin/sh\necho ran\n", func(s *startBody) { s.Groups = append(s.Groups, 4711) })
+	if stdout != "" || !strings.Contains(stderr, "4711") || *exit.Code != 1 {
+		t.Errorf("%q %q %+v", stdout, stderr, exit)
+	}
+}
+
+func TestTheJobCannotEndProcessOneByASignal(t *testing.T) {
+	stdout, _, exit := podRun(t, "#!/bin/sh\nfor s in QUIT ABRT SEGV USR1 ALRM PIPE KILL; do kill -$s 1; done\nsleep 0.2; echo alive\n", nil)
+	if stdout != "alive\n" || exit.Code == nil || *exit.Code != 0 {
+		t.Errorf("%q %+v", stdout, exit)
+	}
+}
+
 func TestAScriptKilledByASignalIsReportedSo(t *testing.T) {
 	_, _, exit := podRun(t, "#!/bin/sh\nkill -SEGV $$\n", nil)
 	if exit.Signal == nil || *exit.Signal != 11 {
@@ -196,6 +226,7 @@ func childrenOf(parent int) (children []int) {
 func TestSignalsReachTheScriptAloneOrEverything(t *testing.T) {
 	const script = `#!/bin/sh
 trap 'echo script got USR1' USR1
+trap 'echo script got CONT' CONT
 trap 'echo script got TERM; wait; exit 9' TERM
 sh -c 'trap "echo child got TERM; exit" TERM; trap "echo child got USR1" USR1; echo child ready; while :; do sleep 0.05; done' &
 echo ready
@@ -210,7 +241,9 @@ while :; do wait; done
 	await(t, "the script to be ready", func() bool { return said("child ready")() && said("ready\n")() })
 	job.cmd.Process.Signal(syscall.SIGUSR1)
 	await(t, "USR1", said("script got USR1"))
+	// Slurm leaves some milliseconds between the two; of two that are pending at once the kernel gives TERM first.
 	job.cmd.Process.Signal(syscall.SIGCONT)
+	await(t, "CONT", said("script got CONT"))
 	job.cmd.Process.Signal(syscall.SIGTERM)
 	if code := job.wait().ExitCode(); code != 9 {
 		t.Errorf("ended by %d", code)
@@ -218,6 +251,24 @@ while :; do wait; done
 	out := read(t, job.stdout)
 	if !strings.Contains(out, "child got TERM") || strings.Contains(out, "child got USR1") {
 		t.Errorf("%s", out)
+	}
+}
+
+func TestEverySignalThatCanBePassedOnIs(t *testing.T) {
+	const passed = "HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 ALRM TERM CONT TSTP TTIN TTOU XFSZ VTALRM WINCH IO PWR SYS"
+	pod := startPod(t)
+	g := newFakeGateway(t, pod.address, startLike)
+	script := "#!/bin/bash\nfor s in " + passed + " RTMIN+1 RTMAX; do trap \"echo got $s\" $s; done\ntrap 'exit 0' XCPU\necho ready\nwhile :; do sleep 0.02; done\n"
+	job := startJob(t, g, script, nil)
+	await(t, "the script to be ready", func() bool { return read(t, job.stdout) == "ready\n" })
+	for _, name := range append(strings.Fields(passed), "RTMIN+1", "RTMAX") {
+		if out, err := exec.Command("bash", "-c", fmt.Sprintf("kill -%s %d", name, job.cmd.Process.Pid)).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %s", name, out)
+		}
+		await(t, name, func() bool { return strings.Contains(read(t, job.stdout), "got "+name+"\n") })
+	}
+	if s := read(t, job.stderr); s != "" {
+		t.Errorf("%q", s)
 	}
 }
 

@@ -344,12 +344,12 @@ func TestSlurmsEndIsForAllAndScancelBatchForTheScript(t *testing.T) {
 		arrive []syscall.Signal
 		want   string
 	}{
-		"CONT and TERM":        {[]syscall.Signal{syscall.SIGCONT, syscall.SIGTERM}, "18 script, 15 all"},
-		"delivered in reverse": {[]syscall.Signal{syscall.SIGTERM, syscall.SIGCONT}, "18 script, 15 all"},
-		"TERM alone":           {[]syscall.Signal{syscall.SIGTERM}, "15 script"},
-		"USR1 after CONT":      {[]syscall.Signal{syscall.SIGCONT, syscall.SIGUSR1}, "18 script, 10 script"},
-		"TERM, then USR2":      {[]syscall.Signal{syscall.SIGTERM, syscall.SIGUSR2}, "15 script, 12 script"},
-		"CONT and INT":         {[]syscall.Signal{syscall.SIGCONT, syscall.SIGINT}, "18 script, 2 all"},
+		"CONT and TERM":      {[]syscall.Signal{syscall.SIGCONT, syscall.SIGTERM}, "18 script, 15 all"},
+		"--signal=B:TERM@60": {[]syscall.Signal{syscall.SIGTERM, syscall.SIGCONT}, "15 script, 18 script"},
+		"TERM alone":         {[]syscall.Signal{syscall.SIGTERM}, "15 script"},
+		"USR1 after CONT":    {[]syscall.Signal{syscall.SIGCONT, syscall.SIGUSR1}, "18 script, 10 script"},
+		"TERM, then USR2":    {[]syscall.Signal{syscall.SIGTERM, syscall.SIGUSR2}, "15 script, 12 script"},
+		"CONT and INT":       {[]syscall.Signal{syscall.SIGCONT, syscall.SIGINT}, "18 script, 2 all"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			arrived := make(chan os.Signal, 8)
