@@ -147,7 +147,7 @@ process.kill(process.pid, 'SIGKILL');`),
   it('signals reach the script once, also when both legs are cut', async () => {
     const j = await run({
       script: sh(
-        'trap "echo one" USR1; trap "echo two" USR2; trap "echo over; exit 5" TERM; echo on; while :; do sleep 0.02; done',
+        'trap "echo one" USR1; trap "echo two" USR2; trap "echo woken" CONT; trap "echo over; exit 5" TERM; echo on; while :; do sleep 0.02; done',
       ),
     });
     const said = (): string => j.output().toString();
@@ -162,13 +162,14 @@ process.kill(process.pid, 'SIGKILL');`),
     j.cutKeeper();
     await j.until('both are up', () => j.keeperView?.link === 'up' && j.standinView?.link === 'up');
     expect(j.standinView?.termAt).toBeUndefined();
-    // As Slurm ends a job.
+    // As Slurm ends a job: CONT, and TERM some milliseconds later.
     j.standin?.kill('SIGCONT');
+    await j.until('it is awake', () => said().endsWith('woken\n'));
     j.standin?.kill('SIGTERM');
     await j.until('the stand-in ends', () => j.ended !== undefined);
     expect(j.standinView?.termAt).toBeDefined();
     expect(j.ended).toEqual({ code: 5, signal: null });
-    expect(said().replace(/^Terminated\n/m, '')).toBe('on\none\ntwo\nover\n');
+    expect(said().replace(/^Terminated\n/m, '')).toBe('on\none\ntwo\nwoken\nover\n');
   });
 
   it("the gateway's own signal ends it", async () => {
