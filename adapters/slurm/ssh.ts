@@ -4,6 +4,7 @@ import ssh2, { type Client, type ClientChannel } from 'ssh2';
 import { PortError } from '../../src/domain/fault.ts';
 import type { Clock } from '../../src/ports.ts';
 import type { Log } from '../wrap.ts';
+import { pause, Timer } from './timer.ts';
 
 export interface SshOptions {
   readonly host: string;
@@ -68,10 +69,17 @@ class SshTransport implements Transport {
     const timer = new Timer(timeoutMs);
     const release = await this.#channel(command, timer);
     try {
-      const client = await timer.race(this.#connected(at), () => {
-        throw new PortError('unreachable', at, `${this.#where} did not let us in within ${timeoutMs} ms`);
-      });
-      return await execute(client, command, timer, this.#where);
+      for (let tries = 0; ; tries += 1) {
+        const client = await timer.race(this.#connected(at), () => {
+          throw new PortError('unreachable', at, `${this.#where} did not let us in within ${timeoutMs} ms`);
+        });
+        const answer = await execute(client, command, timer, this.#where);
+        if (typeof answer === 'object') return answer;
+        // The connection was gone already, and nobody had told us yet.
+        if (answer === 'gone' && this.#clients.delete(client)) this.#client = undefined;
+        if (answer === 'full')
+          await timer.race(pause(25 * 2 ** Math.min(tries, 5)), () => this.#full(command));
+      }
     } finally {
       timer.stop();
       release();
@@ -90,6 +98,11 @@ class SshTransport implements Transport {
         }),
     );
     await Promise.all(ends);
+  }
+
+  #full({ at, timeoutMs }: Command): never {
+    const hint = `sshd's MaxSessions must be at least ${maxChannels + 2}`;
+    throw new PortError('throttled', at, `${this.#where} opened no channel within ${timeoutMs} ms; ${hint}`);
   }
 
   get #where(): string {
@@ -209,19 +222,24 @@ class SshTransport implements Transport {
   }
 }
 
+/** The command was not sent: the connection is gone, or sshd has no room for one more channel. */
+type NotSent = 'gone' | 'full';
+
 /** From here on the command may have been received, so for a write any loss is `unknown`. */
-function execute(client: Client, command: Command, timer: Timer, where: string): Promise<Answer> {
+function execute(client: Client, command: Command, timer: Timer, where: string): Promise<Answer | NotSent> {
   const { at, line, effect, timeoutMs } = command;
   const lost = (text: string, cause?: unknown) =>
     new PortError(effect ? 'unknown' : 'unreachable', at, text, { cause });
-  const answer = new Promise<Answer>((resolve, reject) => {
+  const answer = new Promise<Answer | NotSent>((resolve, reject) => {
     const gone = () => reject(lost(`the connection to ${where} ended before the answer came`));
     client.once('close', gone);
     const done = () => client.off('close', gone);
-    client.exec(line, (error, channel) => {
+    const opened = (error: Error | undefined, channel: ClientChannel): void => {
       if (error !== undefined) {
         done();
-        reject(notOpened(error, command, where));
+        // sshd counts a channel that has just ended for a moment more, so eight at a time may be too many.
+        if (/Channel open failure/i.test(error.message)) resolve('full');
+        else reject(notOpened(error, command, where));
         return;
       }
       collect(channel, (end) => {
@@ -230,7 +248,14 @@ function execute(client: Client, command: Command, timer: Timer, where: string):
         else resolve(end);
       });
       timer.onExpiry(() => channel.close());
-    });
+    };
+    try {
+      client.exec(line, opened);
+    } catch {
+      // ssh2 throws only before it sends anything: "Not connected".
+      done();
+      resolve('gone');
+    }
   });
   answer.catch(() => undefined);
   return timer.race(answer, () => {
@@ -255,11 +280,9 @@ function collect(channel: ClientChannel, over: (answer: Answer | undefined) => v
   channel.end();
 }
 
-/** No channel, no command: nothing was asked, unless the connection broke in that moment. */
+/** Nothing was asked, unless the connection broke in that moment. */
 function notOpened(error: Error, { at, effect }: Command, where: string): PortError {
   const text = `${where}: ${error.message}`;
-  if (/Channel open failure/i.test(error.message))
-    return new PortError('throttled', at, `${text}; sshd's MaxSessions may be below ${maxChannels + 2}`);
   if (/Unable to exec/i.test(error.message))
     return new PortError('refused', at, `${text}; the login must be allowed to run commands`);
   return new PortError(effect ? 'unknown' : 'unreachable', at, text, { cause: error });
@@ -293,35 +316,4 @@ function sameFingerprint(a: string, b: string): boolean {
 function keyType(key: Buffer): string {
   const parsed = ssh2.utils.parseKey(key);
   return parsed instanceof Error || Array.isArray(parsed) ? 'unknown' : parsed.type;
-}
-
-/** One time limit over several waits. */
-class Timer {
-  readonly #timer: NodeJS.Timeout;
-  readonly #expired: Promise<true>;
-  readonly #late: (() => void)[] = [];
-
-  constructor(ms: number) {
-    let expire: ((value: true) => void) | undefined;
-    this.#expired = new Promise((resolve) => {
-      expire = resolve;
-    });
-    this.#timer = setTimeout(() => {
-      expire?.(true);
-      for (const late of this.#late) late();
-    }, ms);
-  }
-
-  onExpiry(late: () => void): void {
-    this.#late.push(late);
-  }
-
-  async race<T>(work: Promise<T>, tooLate: () => never): Promise<T> {
-    const first = await Promise.race([work.then((value) => ({ value })), this.#expired]);
-    return first === true ? tooLate() : first.value;
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
 }

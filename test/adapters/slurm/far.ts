@@ -13,6 +13,8 @@ export interface Far {
   /** Command lines in the order in which they came. */
   readonly lines: string[];
   shell: Shell;
+  /** Whether there is room for one more channel. */
+  accepts: () => boolean;
   connections: number;
   /** Cuts every connection, as a network or a restarted sshd does. */
   cut(): void;
@@ -42,6 +44,7 @@ export async function startFar(port = 0): Promise<Far> {
     privateKey: user.private,
     lines: [],
     shell: answering(''),
+    accepts: () => true,
     connections: 0,
     cut: () => {
       for (const connection of live) connection.end();
@@ -61,7 +64,11 @@ export async function startFar(port = 0): Promise<Far> {
       if (known && context.username === 'spillway') context.accept();
       else context.reject(['publickey']);
     });
-    connection.on('session', (accept) => {
+    connection.on('session', (accept, reject) => {
+      if (!far.accepts()) {
+        reject();
+        return;
+      }
       accept().on('exec', (acceptExec, _reject, { command }) => {
         far.lines.push(command);
         const channel = acceptExec();

@@ -65,6 +65,20 @@ describe('SSH', () => {
     expect(far.connections).toBe(1);
   });
 
+  test('where sshd has no room yet, a command waits and is sent once', async () => {
+    let room = 0;
+    far.accepts = () => {
+      room += 1;
+      return room > 3;
+    };
+    far.shell = answering('in');
+    expect((await run('write', true)).stdout).toBe('in');
+    expect(far.lines).toEqual(['write']);
+    far.accepts = () => false;
+    expect(await faultIn(run('never', true, 300))).toBe('throttled');
+    expect(far.lines).toEqual(['write']);
+  });
+
   test('another host key is refused, with both fingerprints and what to do', async () => {
     const other = ssh(options({ hostKey: 'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' }));
     const fault = await other
