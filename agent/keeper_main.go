@@ -204,15 +204,21 @@ func (k *keeper) forMain(l *link) int {
 	return 0
 }
 
-// limitTime ends the script by itself when its time is over, whether or not a gateway is there to say so. The
-// timers are the monotonic clock's.
+// limitTime ends the script when its time is over and no gateway is there to say so. A gateway that is connected passes on what
+// Slurm does, and Slurm knows of a limit that an admin has extended meanwhile. The timers are the monotonic clock's.
 func (k *keeper) limitTime(start *startBody) {
 	if start.EndsAtMs == nil {
 		return
 	}
 	left := max(time.Duration(*start.EndsAtMs-start.NowMs)*time.Millisecond, 0)
-	time.AfterFunc(left, func() {
+	var over func()
+	over = func() {
 		k.mu.Lock()
+		if k.gateway != nil {
+			k.mu.Unlock()
+			time.AfterFunc(limitAgain, over)
+			return
+		}
 		k.reason = "time_limit"
 		k.mu.Unlock()
 		// As Slurm does: what was stopped must wake to hear it.
@@ -221,8 +227,12 @@ func (k *keeper) limitTime(start *startBody) {
 		time.AfterFunc(time.Duration(start.KillAfterMs)*time.Millisecond, func() {
 			k.signalMain(signalBody{ID: ownSignals + "kill", Signo: sigKill, Scope: scopeAll})
 		})
-	})
+	}
+	time.AfterFunc(left, over)
 }
+
+// limitAgain is how soon a keeper whose time is over looks again whether a gateway is there.
+var limitAgain = 30 * time.Second
 
 // ownSignals are the keeper's, of which the gateway knows nothing.
 const ownSignals = "keeper-"

@@ -82,7 +82,14 @@ const burst: z.ZodType<Burst> = object<Burst>()({
       uid: maybe(text()),
     }),
   ),
-  claim: maybe(object<Have<'claim'>>()({ deadline: instant(), answered: z.boolean(), times: number() })),
+  claim: maybe(
+    object<Have<'claim'>>()({
+      deadline: instant(),
+      answered: z.boolean(),
+      times: number(),
+      moved: z.boolean().optional(),
+    }),
+  ),
   grant: maybe(
     object<Grant>()({
       burst: text<Burst['id']>(),

@@ -19,6 +19,8 @@ import { connect } from './provision.ts';
 import { exitOf } from './run.ts';
 
 const SIGKILL = 9;
+/** A stand-in tries again every 5 s at most. */
+const reconnectMs = 8_000;
 
 /**
  * A requeued job lies in the burst partition, and Slurm would start it there: it is held back in the wait partition, which is DOWN,
@@ -54,7 +56,8 @@ async function holdBack(ctx: BurstContext, burst: Burst): Promise<boolean> {
     await change(ctx, held, { claim: { ...claim, answered: true } }, (e as Error).message, [
       answered(ctx, intent, fault),
     ]);
-    return fault === 'started';
+    // Refused or started: a stand-in that comes first only waits, so the pod's end need not wait for this.
+    return fault !== 'transient' && fault !== 'unreachable';
   }
   await change(ctx, held, { claim: { ...claim, answered: true } }, `the job waits in ${waitPartition}`, [
     answered(ctx, intent, 'moved'),
@@ -67,13 +70,14 @@ async function holdBack(ctx: BurstContext, burst: Burst): Promise<boolean> {
  * nears its end is killed. The attempt counts as over only by its kubelet's word or the cloud's.
  */
 export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
-  if (burst.cause?.kind === 'requeued' && !(await holdBack(ctx, burst))) return after(500);
   await connect(ctx, burst).catch(() => false);
   const keeper = ctx.streams.keeper(burst.id);
   const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
   const here = standin?.link === 'up' && standin.open.restart === burst.restarts;
+  // A stand-in that only reconnects (to a gateway that has just started) still takes what is left of the output.
+  const goneFor = ctx.clock.now() - (standin?.linkSince ?? burst.enteredAt);
   if (here) ctx.streams.couple(burst.id, standin.key);
-  else ctx.streams.discard(burst.id);
+  else if (goneFor > reconnectMs) ctx.streams.discard(burst.id);
 
   const due = burst.killBy ?? burst.enteredAt;
   const dead = !here || ctx.clock.now() >= due;
@@ -94,6 +98,7 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
     await troubled(ctx, burst, `Slurm has ended the job, and its pod's end is unknown: ${pod.why}`);
     return after(5_000);
   }
+  if (burst.cause?.kind === 'requeued' && !(await holdBack(ctx, burst))) return after(1_000);
   const exit = keeper?.exit?.exit ?? (pod.pod === undefined ? undefined : exitOf(pod.pod)) ?? burst.exit;
   const over = {
     exit,

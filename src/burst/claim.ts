@@ -10,6 +10,7 @@ import {
   intend,
   later,
   leave,
+  leaveAbsent,
   type Next,
   now,
   settleMs,
@@ -17,6 +18,9 @@ import {
   writeMs,
 } from './context.ts';
 import { isHeld, look } from './look.ts';
+
+/** Failed moves, each of which changed nothing, before the job is left where it is. */
+const movesAtMost = 8;
 
 /**
  * ready → moving: the claim. The job is read once more, so that what its owner changed meanwhile is kept; then one move, made
@@ -26,8 +30,7 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   const sight = await look(ctx, burst);
   switch (sight.kind) {
     case 'absent':
-      await troubled(ctx, burst, 'neither slurmctld nor slurmdbd know the job; looking again');
-      return after(10_000);
+      return leaveAbsent(ctx, burst);
     case 'ended':
       return leave(ctx, burst, { kind: 'job_ended', text: `the job is ${sight.state} before it was moved` });
     case 'requeued':
@@ -54,7 +57,7 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   const deadline = later(ctx.clock.now(), writeMs);
   const spec: MoveSpec = {
     partition: ctx.setup.burstPartition,
-    timeLimitMs: waiting || job.timeLimitMs === 'partition' ? saved.timeLimitMs : job.timeLimitMs,
+    timeLimitMs: job.timeLimitMs === 'partition' ? saved.timeLimitMs : job.timeLimitMs,
     minNodes: 1,
     maxNodes: 1,
     memory: saved.memory,
@@ -76,7 +79,9 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   const settled = { ...moving.claim, answered: true };
   try {
     await ctx.slurm.move(burst.ref, spec, deadline);
-    await change(ctx, moving, { claim: settled }, 'Slurm made the move', [answered(ctx, intent, 'moved')]);
+    await change(ctx, moving, { claim: { ...settled, moved: true } }, 'Slurm made the move', [
+      answered(ctx, intent, 'moved'),
+    ]);
     return now;
   } catch (e) {
     switch (faultOf(e)) {
@@ -98,12 +103,21 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
       }
       case 'not_found':
       case 'transient':
-      case 'unreachable':
+      case 'unreachable': {
         // Nothing changed: back to ready, where the job is read again.
-        await change(ctx, moving, { state: 'ready', claim: settled }, (e as Error).message, [
+        const text = (e as Error).message;
+        const ready = await change(ctx, moving, { state: 'ready', claim: settled }, text, [
           answered(ctx, intent, 'unchanged'),
         ]);
-        return after(1_000);
+        if (ready === undefined) return now;
+        if (settled.times >= movesAtMost)
+          return leave(ctx, ready, {
+            kind: 'move_refused',
+            text: `the move failed ${settled.times} times: ${text}`,
+          });
+        await troubled(ctx, ready, `the move failed: ${text}`);
+        return after(Math.min(30_000, 500 * 2 ** settled.times));
+      }
       default:
         return after(1_000);
     }
@@ -115,12 +129,7 @@ export async function confirmClaim(ctx: BurstContext, burst: Burst): Promise<Nex
   const sight = await look(ctx, burst);
   switch (sight.kind) {
     case 'absent':
-      await troubled(
-        ctx,
-        burst,
-        'neither slurmctld nor slurmdbd know the job that was to be moved; looking again',
-      );
-      return after(10_000);
+      return leaveAbsent(ctx, burst);
     case 'ended':
       return leave(ctx, burst, { kind: 'job_ended', text: `the job is ${sight.state}` });
     case 'requeued':
@@ -138,8 +147,7 @@ export async function confirmClaim(ctx: BurstContext, burst: Burst): Promise<Nex
   if (sight.job.partition === ctx.setup.burstPartition) return placed(ctx, burst, sight.job);
   const open = burst.claim !== undefined && !burst.claim.answered;
   if (open && ctx.clock.now() < later(burst.claim.deadline, settleMs)) return after(2_000);
-  // The move was made and undone by the owner, or never happened.
-  if (!open && (burst.claim?.times ?? 0) > 2)
+  if (burst.claim?.moved === true)
     return leave(ctx, burst, {
       kind: 'owner_changed',
       text: `the job was moved back to ${sight.job.partition} by somebody else`,

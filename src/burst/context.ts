@@ -3,7 +3,8 @@ import type { Receipt, Verdict } from '../domain/decision.ts';
 import { PortError } from '../domain/fault.ts';
 import { type Instant, instant, type Uuid } from '../domain/ids.ts';
 import type { ClusterFacts } from '../domain/job.ts';
-import { type Next, now } from '../domain/next.ts';
+import type { NodeView } from '../domain/kube.ts';
+import { after, type Next, now } from '../domain/next.ts';
 import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
 import type {
   Clock,
@@ -48,6 +49,8 @@ export interface BurstContext {
   epoch(): number;
   facts(): Promise<ClusterFacts>;
   group(name: string): NodeGroup | undefined;
+  /** As the watch has them, or asked for where it has none yet. */
+  nodes(): Promise<readonly NodeView[]>;
   /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */
   hint(burst: Burst): string;
   /** Asks for a plan soon: a burst waits for an instance. */
@@ -59,6 +62,8 @@ export interface BurstContext {
 /** How long Slurm may still obey a write that was sent now. A contrary write waits for this and `settleMs` more. */
 export const writeMs = 15_000;
 export const settleMs = 15_000;
+/** slurmctld and slurmdbd both answered, and knew no such job, for this long: before the grant it counts as ended. */
+export const absentMs = 120_000;
 /** A job moved to the burst partition must bring its stand-in within this time. */
 export const standinMs = 120_000;
 
@@ -123,6 +128,17 @@ export async function leave(ctx: BurstContext, burst: Burst, cause: Cause): Prom
 export function freed(ctx: BurstContext, burst: Burst): void {
   if (burst.instance !== undefined) ctx.wake(burst.instance);
   ctx.replan();
+}
+
+/** Neither daemon knows a job of which nothing has run: looked at again for a while, since slurmdbd lags. */
+export async function leaveAbsent(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const text = 'neither slurmctld nor slurmdbd know the job';
+  await troubled(ctx, burst, `${text}; looking again`);
+  const since = burst.trouble?.text.startsWith(text) === true ? burst.trouble.since : ctx.clock.now();
+  if (ctx.clock.now() - since < absentMs) return after(10_000);
+  const cause: Cause = { kind: 'job_ended', text: `${text} any more` };
+  await change(ctx, burst, { state: 'returning', cause }, cause.text);
+  return now;
 }
 
 /** Says what the gateway is waiting for; cleared by the next step that sees well again. */

@@ -19,7 +19,7 @@ import {
   writeMs,
 } from './context.ts';
 import { look } from './look.ts';
-import { forgetPod } from './pod.ts';
+import { forgetPod, lookAtPod } from './pod.ts';
 
 /**
  * returning: undoes what was done before the grant, in this order: the job goes back to its partition as it was, pod and key
@@ -50,7 +50,7 @@ export async function giveBack(ctx: BurstContext, burst: Burst): Promise<Next> {
       return after(2_000);
     case 'running':
       return sight.job.partition === ctx.setup.burstPartition
-        ? runningInBurst(ctx, burst)
+        ? runningInBurst(ctx, burst, sight.job)
         : close(ctx, burst, 'started_onprem');
     case 'pending':
       if (sight.job.partition === ctx.setup.burstPartition || sight.job.partition === ctx.setup.waitPartition)
@@ -91,19 +91,30 @@ async function moveBack(ctx: BurstContext, burst: Burst, job: JobDetail): Promis
     await change(ctx, held, { claim: settled }, `not moved back: ${(e as Error).message}`, [
       answered(ctx, intent, fault),
     ]);
-    if (fault === 'refused')
+    if (fault === 'refused' || fault === 'transient')
       await troubled(
         ctx,
         burst,
         `Slurm refuses to take job ${burst.ref} back to ${spec.partition}: ${(e as Error).message}; an admin must move it`,
       );
-    return after(fault === 'refused' ? 30_000 : 1_500);
+    return after(fault === 'refused' ? 30_000 : fault === 'transient' ? 5_000 : 1_500);
   }
 }
 
 /** Slurm started it in burst before it could go back: it can only end there, with a line for its owner. */
-async function runningInBurst(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
+async function runningInBurst(ctx: BurstContext, burst: Burst, job: JobDetail): Promise<Next> {
+  // Late, but well: its pod still waits, so there is nothing to give back.
+  if (burst.cause?.kind === 'no_standin' && (await lookAtPod(ctx, burst)).kind === 'alive') {
+    const claim = burst.claim === undefined ? undefined : { ...burst.claim, answered: true };
+    await change(
+      ctx,
+      burst,
+      { state: 'placed', jobId: job.id, claim, cause: undefined, trouble: undefined },
+      'Slurm started it after all',
+    );
+    return now;
+  }
+  const standin = ctx.streams.standinOf(burst.cluster, job.id);
   if (standin?.link === 'up')
     ctx.streams.refuse(
       standin.key,

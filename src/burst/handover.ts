@@ -7,6 +7,7 @@ import {
   change,
   later,
   leave,
+  leaveAbsent,
   type Next,
   now,
   standinMs,
@@ -16,21 +17,30 @@ import { look } from './look.ts';
 import { lookAtPod } from './pod.ts';
 import { connect } from './provision.ts';
 
+/** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
+const pollMs = 10_000;
+/** A stand-in waits this long for a pod that was there and does not answer. */
+const attachedMs = 10 * 60_000;
+
 /** placed → attached: Slurm starts the job on a virtual node, whose stand-in calls. */
 export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
   const broken = await podBroken(ctx, burst);
   const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
   if (standin !== undefined && standin.link === 'up') {
-    if (broken !== undefined) return refuse(ctx, burst, standin, broken);
-    const wrong = mismatch(burst, standin) ?? (await foreignGroups(ctx, burst, standin));
-    if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
-    await change(
-      ctx,
-      burst,
-      { state: 'attached', trouble: undefined },
-      `its stand-in called from ${standin.peer.host}`,
-    );
-    return now;
+    const other = await otherRun(ctx, burst, standin);
+    if (other !== undefined) return other;
+    if (standin.open.restart === burst.restarts) {
+      if (broken !== undefined) return refuse(ctx, burst, standin, broken);
+      const wrong = mismatch(burst, standin) ?? (await foreignGroups(ctx, burst, standin));
+      if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
+      await change(
+        ctx,
+        burst,
+        { state: 'attached', trouble: undefined },
+        `its stand-in called from ${standin.peer.host}`,
+      );
+      return now;
+    }
   }
   const sight = await look(ctx, burst);
   switch (sight.kind) {
@@ -41,12 +51,14 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
           text: `its owner moved it to ${sight.job.partition}`,
         });
       if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
-      if (ctx.clock.now() - burst.enteredAt > standinMs)
+      // After a node failure Slurm itself holds a job back for a while; the wait counts from then.
+      if (sight.job.reason.startsWith('BeginTime')) return after(5_000);
+      if (ctx.clock.now() - Math.max(burst.enteredAt, sight.job.eligibleAt ?? 0) > standinMs)
         return leave(ctx, burst, {
           kind: 'no_standin',
           text: `Slurm did not start it in ${ctx.setup.burstPartition} within ${standinMs / 1000} s (${sight.job.reason})`,
         });
-      return after(3_000);
+      return after(pollMs);
     }
     case 'running':
       if (sight.job.partition !== ctx.setup.burstPartition)
@@ -60,7 +72,7 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
           burst,
           `the job runs on ${sight.job.nodeList} but its stand-in has not called: is the relay there up and can it reach this gateway?`,
         );
-      return after(3_000);
+      return after(pollMs);
     case 'ending':
       return after(2_000);
     case 'ended':
@@ -74,8 +86,7 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
         text: 'Slurm requeued the job before its stand-in called',
       });
     case 'absent':
-      await troubled(ctx, burst, 'neither slurmctld nor slurmdbd know the job; looking again');
-      return after(15_000);
+      return leaveAbsent(ctx, burst);
   }
 }
 
@@ -86,6 +97,8 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
     await change(ctx, burst, { state: 'placed' }, 'its stand-in is gone before the start');
     return after(1_000);
   }
+  const other = await otherRun(ctx, burst, standin);
+  if (other !== undefined) return other;
   const wrong = mismatch(burst, standin);
   if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
   const broken = await podBroken(ctx, burst);
@@ -93,7 +106,13 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   await connect(ctx, burst);
   ctx.streams.couple(burst.id, standin.key);
   const keeper = ctx.streams.keeper(burst.id);
-  if (keeper === undefined || !keeper.inputComplete) return after(1_000);
+  if (keeper === undefined || !keeper.inputComplete) {
+    const waited = ctx.clock.now() - burst.enteredAt;
+    const text = `the pod does not take the script (${keeper?.fault ?? 'no connection to its keeper'})`;
+    if (waited > attachedMs) return refuse(ctx, burst, standin, text);
+    if (waited > 60_000) await troubled(ctx, burst, text);
+    return after(1_000);
+  }
   if (burst.pod?.uid === undefined)
     return leave(ctx, burst, { kind: 'pod_failed', text: 'the pod has no uid on record' });
   const given: Grant = {
@@ -121,11 +140,32 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
     );
     return now;
   }
-  if (standin?.link === 'up') {
+  if (keeper?.link !== 'up') {
+    const pod = await lookAtPod(ctx, burst);
+    if (pod.kind === 'over' && pod.all) {
+      await change(
+        ctx,
+        burst,
+        { state: 'running' },
+        `its pod is over before the start was confirmed: ${pod.how}`,
+      );
+      return now;
+    }
+    if (pod.kind === 'unknown')
+      await troubled(ctx, burst, `unknown: ${pod.why}; whether the script began is not known`);
+  } else if (keeper.main === 'refused' || keeper.fault?.startsWith('already_granted') === true) {
+    await troubled(
+      ctx,
+      burst,
+      `the pod does not start: ${keeper.mainFault ?? keeper.fault ?? 'no reason given'}`,
+    );
+  }
+  if (standin?.link === 'up' && standin.open.restart === burst.restarts) {
     ctx.streams.couple(burst.id, standin.key);
     if (keeper !== undefined && burst.grant !== undefined)
       ctx.streams.start(burst.id, await startSpec(ctx, burst, burst.grant, standin));
-    return after(1_500);
+    // STARTED wakes the step; the question is only repeated for what was lost on the way.
+    return after(10_000);
   }
   const sight = await look(ctx, burst);
   if (sight.kind === 'ended' || sight.kind === 'ending' || sight.kind === 'requeued') {
@@ -134,16 +174,6 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
       burst,
       { state: 'cancelling', killBy: ctx.clock.now() },
       `the job is ${sight.kind} for Slurm before its start was confirmed`,
-    );
-    return now;
-  }
-  const pod = await lookAtPod(ctx, burst);
-  if (pod.kind === 'over') {
-    await change(
-      ctx,
-      burst,
-      { state: 'running' },
-      `its pod is over before the start was confirmed: ${pod.how}`,
     );
     return now;
   }
@@ -177,13 +207,22 @@ async function startSpec(
   };
 }
 
+/** A stand-in of a later run waits for a burst of its own; one of an earlier run has nothing to run any more. */
+async function otherRun(ctx: BurstContext, burst: Burst, standin: StandinView): Promise<Next | undefined> {
+  if (standin.open.restart > burst.restarts) {
+    ctx.streams.wait(standin.key, 'capacity for this run is being prepared');
+    return leave(ctx, burst, { kind: 'requeued', text: 'Slurm requeued the job before this run began' });
+  }
+  if (standin.open.restart < burst.restarts)
+    ctx.streams.refuse(standin.key, `spillway: run ${standin.open.restart} of this job is over`, 1);
+  return undefined;
+}
+
 /** The peer is who the relay's kernel says it is; it must be the job's own user, in this very attempt. */
-function mismatch(burst: Burst, { peer, open }: StandinView): string | undefined {
+function mismatch(burst: Burst, { peer }: StandinView): string | undefined {
   if (peer.uid !== burst.uid) return `job ${burst.jobId} belongs to uid ${burst.uid}, not to uid ${peer.uid}`;
   if (peer.gid !== burst.gid)
     return `job ${burst.jobId} has group ${burst.gid}, its stand-in group ${peer.gid}`;
-  if (open.restart !== burst.restarts)
-    return `this is run ${open.restart} of the job, and the cloud holds capacity for run ${burst.restarts}`;
   return undefined;
 }
 

@@ -27,7 +27,8 @@ export async function look(ctx: BurstContext, burst: Burst): Promise<JobSight> {
     // SubmitTime changes at a requeue only, so with the same restart count it tells a reused job id.
     if (job.restarts === burst.restarts && job.submitAt === burst.submitAt) return sightOf(job);
   }
-  const run = attemptOf(burst, await ctx.slurm.accounting(burst.ref));
+  const runs = await ctx.slurm.accounting(burst.ref);
+  const run = attemptOf(burst, runs);
   if (run === undefined) return { kind: 'absent' };
   return { kind: 'ended', state: run.state, exit: run.exit, partition: run.partition };
 }
@@ -52,7 +53,11 @@ export function sightOf(job: JobDetail): JobSight {
 
 /** slurmdbd keeps one row a run, told apart by their submit time. */
 function attemptOf(burst: Burst, runs: readonly AccountedJob[]): AccountedJob | undefined {
-  return runs.find((r) => r.submitAt === burst.submitAt && finalStates.has(r.state));
+  const own = runs.find((r) => r.submitAt === burst.submitAt);
+  if (own !== undefined && finalStates.has(own.state)) return own;
+  // REQUEUED is a run's last word, and a later run of the same id shows that this one is over.
+  const over = own?.state === 'REQUEUED' || runs.some((r) => r.submitAt > burst.submitAt);
+  return over ? own : undefined;
 }
 
 /** Held by its user or an admin, or not eligible for another reason that bursting cannot help. */

@@ -26,7 +26,7 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
   const pod = burst.pod === undefined ? undefined : await ctx.kubernetes.pod(burst.pod.ref);
   if (instance?.state === 'gone')
     return { kind: 'over', how: `instance ${instance.cloudId} is terminated`, all: true, pod };
-  if (burst.pod === undefined) return { kind: 'over', how: 'no pod was ever made', all: true, pod };
+  if (burst.pod === undefined) return { kind: 'over', how: 'it has no pod', all: true, pod };
   if (pod === undefined)
     return {
       kind: 'unknown',
@@ -58,7 +58,7 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
 }
 
 async function nodeOf(ctx: BurstContext, name: string): Promise<NodeView | undefined> {
-  return (await ctx.kubernetes.nodes()).find((n) => n.name === name);
+  return (await ctx.nodes()).find((n) => n.name === name);
 }
 
 /** Asks for the pod's end; idempotent, tolerant of what is gone already. */

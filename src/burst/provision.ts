@@ -10,9 +10,9 @@ import {
   change,
   intend,
   leave,
+  leaveAbsent,
   type Next,
   now,
-  troubled,
 } from './context.ts';
 import { look } from './look.ts';
 import { keyName, secretOf } from './pod.ts';
@@ -84,7 +84,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   const pod = await ensurePod(ctx, burst, instance.node);
   if (pod.kind === 'leave') return leave(ctx, burst, { kind: 'pod_failed', text: pod.text });
   if (pod.kind === 'reload') return now;
-  const failed = podTrouble(pod.pod, ctx.clock.now() - burst.enteredAt > podMs);
+  const failed = podTrouble(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs);
   if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
   const keeper = ctx.streams.keeper(burst.id);
   if (keeper === undefined) {
@@ -105,6 +105,8 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
 
 /** Looks in the queue whether there is still a reason to go on; the exact look comes at the claim. */
 async function stillWanted(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  // The newest look at the queue will do: the claim reads the job itself once more.
+  if (ctx.hint(burst) === 'PENDING') return undefined;
   const sight = await look(ctx, burst);
   switch (sight.kind) {
     case 'pending':
@@ -125,8 +127,7 @@ async function stillWanted(ctx: BurstContext, burst: Burst): Promise<Next | unde
         text: 'the job was requeued before this attempt was moved',
       });
     case 'absent':
-      await troubled(ctx, burst, 'neither slurmctld nor slurmdbd know the job; looking again');
-      return after(15_000);
+      return leaveAbsent(ctx, burst);
   }
 }
 

@@ -23,7 +23,7 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   } else if (burst.trouble !== undefined && standin?.link === 'up') {
     await change(ctx, burst, { trouble: undefined }, 'all is in sight again');
   }
-  return after(keeper?.link === 'up' ? 20_000 : 5_000);
+  return after(keeper?.link !== 'up' || standin?.termAt !== undefined ? 5_000 : 20_000);
 }
 
 /** draining: the exit is committed; what was written must reach the stand-in, which then ends the same way. */
@@ -75,7 +75,12 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
     const pod = burst.pod === undefined ? undefined : await ctx.kubernetes.pod(burst.pod.ref);
     const told = pod === undefined ? undefined : exitOf(pod);
     // The kubelet is a moment behind the keeper; it is asked until its word is in.
-    if (told === undefined) return after(500);
+    if (told === undefined) {
+      const sight = await lookAtPod(ctx, burst);
+      if (sight.kind === 'over' && sight.all) return lostNow(ctx, burst, sight.how);
+      if (sight.kind === 'unknown') await troubled(ctx, burst, `unknown: ${sight.why}`);
+      return after(sight.kind === 'unknown' ? 5_000 : 500);
+    }
     exit = told;
   }
   await change(
@@ -83,6 +88,16 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
     burst,
     { state: 'draining', exit, usage: keeper.exit.usage, endedAt: ctx.clock.now(), trouble: undefined },
     `the script ended: ${inWords(exit)}`,
+  );
+  return now;
+}
+
+async function lostNow(ctx: BurstContext, burst: Burst, how: string): Promise<Next> {
+  await change(
+    ctx,
+    burst,
+    { state: 'lost', exit: { lost: true, reason: how }, endedAt: ctx.clock.now() },
+    `its pod is over: ${how}`,
   );
   return now;
 }
@@ -126,7 +141,8 @@ async function slurmEnds(
           burst,
           `its stand-in on ${sight.job.nodeList} is not connected; the pod's output is held for it`,
         );
-      return silent ? after(3_000) : told === undefined ? undefined : after(1_000);
+      // A TERM that Slurm did not mean as an end (preemption with grace, a user's own): the run goes on.
+      return silent ? after(3_000) : undefined;
     case 'absent':
       await troubled(
         ctx,
@@ -161,13 +177,7 @@ async function withoutKeeper(
     case 'over':
       // With the keeper alive its own word comes; without it nothing more will.
       if (!sight.all) return after(1_500);
-      await change(
-        ctx,
-        burst,
-        { state: 'lost', exit: { lost: true, reason: sight.how }, endedAt: ctx.clock.now() },
-        `its pod is over: ${sight.how}`,
-      );
-      return now;
+      return lostNow(ctx, burst, sight.how);
     case 'unknown':
       await troubled(
         ctx,

@@ -10,6 +10,7 @@ import {
   never,
   now,
   outcome,
+  troubled,
   writeMs,
 } from './context.ts';
 import { look } from './look.ts';
@@ -41,6 +42,9 @@ export async function confirmEnd(ctx: BurstContext, burst: Burst): Promise<Next>
         'requeued after its end',
       );
       return now;
+    case 'absent':
+      await troubled(ctx, burst, 'neither slurmctld nor slurmdbd show the end of the job; looking again');
+      return after(10_000);
     default:
       return after(1_000);
   }
@@ -50,24 +54,31 @@ export async function confirmEnd(ctx: BurstContext, burst: Burst): Promise<Next>
 export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
   const sight = await look(ctx, burst);
   if (sight.kind !== 'ended' && sight.kind !== 'absent' && sight.kind !== 'requeued') return after(1_000);
-  if (!(await cleared(ctx, burst))) return after(1_500);
-  if (sight.kind === 'ended' && !(await annotated(ctx, burst))) return after(3_000);
+  const held = await cleared(ctx, burst);
+  if (held === undefined) return after(1_500);
+  if (sight.kind === 'ended' && !(await annotated(ctx, held))) return after(3_000);
   const state = sight.kind === 'ended' ? sight.state : sight.kind;
   const words = `ran in the cloud: ${burst.exit === undefined ? 'no exit known' : inWords(burst.exit)}; Slurm says ${state}`;
-  await change(ctx, burst, { state: 'settled', trouble: undefined }, words, [
-    { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', words) },
+  await change(ctx, held, { state: 'settled', trouble: undefined }, words, [
+    { kind: 'receipt', receipt: outcome(ctx, held, 'burst', words) },
   ]);
   freed(ctx, burst);
   return never;
 }
 
-/** The keeper may end, then pod, Secret and stream go. */
-export async function cleared(ctx: BurstContext, burst: Burst): Promise<boolean> {
+/**
+ * The keeper may end, then pod, Secret and stream go, and the instance is free: what is left to say to slurmdbd holds no money.
+ * Undefined until all of it is gone.
+ */
+export async function cleared(ctx: BurstContext, burst: Burst): Promise<Burst | undefined> {
+  if (burst.pod === undefined) return burst;
   ctx.streams.bye(burst.id);
   await endPod(ctx, burst, 2);
-  if (!(await forgetPod(ctx, burst))) return false;
+  if (!(await forgetPod(ctx, burst))) return undefined;
   ctx.streams.release(burst.id);
-  return true;
+  const held = await change(ctx, burst, { pod: undefined }, `pod ${burst.pod.ref.name} is gone`);
+  if (held !== undefined) freed(ctx, burst);
+  return held;
 }
 
 /** `spillway:v1;k=v;…`: no quotes, no JSON, lower case, since slurmdbd 22.05 changes all else. */
@@ -114,10 +125,11 @@ export async function annotated(ctx: BurstContext, burst: Burst): Promise<boolea
 
 /** requeueing → requeued: the job waits in burst_wait, and the attempt after this one is the cycle's to begin. */
 export async function requeue(ctx: BurstContext, burst: Burst): Promise<Next> {
-  if (!(await cleared(ctx, burst))) return after(1_500);
+  const held = await cleared(ctx, burst);
+  if (held === undefined) return after(1_500);
   const words = 'this run is over and its pod confirmed gone; Slurm has requeued the job';
-  await change(ctx, burst, { state: 'requeued', trouble: undefined }, words, [
-    { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', words) },
+  await change(ctx, held, { state: 'requeued', trouble: undefined }, words, [
+    { kind: 'receipt', receipt: outcome(ctx, held, 'burst', words) },
   ]);
   freed(ctx, burst);
   return never;
@@ -144,14 +156,18 @@ export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
     return now;
   }
   if (sight.kind !== 'ended') return after(2_000);
-  if (!(await cleared(ctx, burst))) return after(1_500);
+  const held = await cleared(ctx, burst);
+  if (held === undefined) return after(1_500);
   const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
+  if (!(await annotated(ctx, held))) return after(3_000);
+  // The one time that the owner's comment is touched: the burst failed. Slurm forgets the job soon, so it is tried once.
   await ctx.slurm
     .appendComment(burst.ref, `spillway: ${reason}`, later(ctx.clock.now(), writeMs))
-    .catch(() => undefined);
-  if (!(await annotated(ctx, burst))) return after(3_000);
-  await change(ctx, burst, { state: 'failed', trouble: undefined }, reason, [
-    { kind: 'receipt', receipt: outcome(ctx, burst, 'burst', reason) },
+    .catch((e: Error) =>
+      ctx.log({ level: 'warn', text: `no comment on job ${burst.ref}: ${e.message}`, burst: burst.id }),
+    );
+  await change(ctx, held, { state: 'failed', trouble: undefined }, reason, [
+    { kind: 'receipt', receipt: outcome(ctx, held, 'burst', reason) },
   ]);
   freed(ctx, burst);
   return never;

@@ -16,6 +16,8 @@ export interface BacklogInput {
   readonly live: ReadonlySet<JobRef>;
   readonly liveBursts: number;
   readonly lastReturnAt: ReadonlyMap<JobRef, Instant>;
+  /** What a full look at this job said not long ago, where that was a no: it takes no place from others. */
+  examined(job: Job): Decision | undefined;
 }
 
 export interface Decided {
@@ -57,6 +59,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const pendingFor = new Map<string, number[]>();
   for (const job of pending) {
     const context = contextOf(job, 0, pendingFor);
+    if (input.examined(job) !== undefined) continue;
     if (!rules.every((r) => later.has(r.name) || r.judge(context).pass)) continue;
     for (const name of job.partition.split(',')) {
       const ages = pendingFor.get(name) ?? [];
@@ -67,7 +70,8 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   let alive = input.liveBursts;
   const decided: Decided[] = [];
   for (const job of pending) {
-    const decision = decide(contextOf(job, alive, pendingFor));
+    const first = decide(contextOf(job, alive, pendingFor));
+    const decision = (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
     decided.push({ job, decision });
     if (decision.verdict !== 'burst') continue;
     alive += 1;
@@ -90,6 +94,12 @@ function runningTasks(snapshot: Snapshot, live: ReadonlySet<JobRef>): Map<number
   for (const j of snapshot.jobs) {
     if (j.arrayJobId === undefined || (j.state === 'PENDING' && !live.has(j.ref))) continue;
     count.set(j.arrayJobId, (count.get(j.arrayJobId) ?? 0) + 1);
+  }
+  // A task that is ours and not split off yet has no line of its own.
+  const lines = new Set(snapshot.jobs.map((j) => j.ref));
+  for (const ref of live) {
+    const array = /^(\d+)_\d+$/.exec(ref)?.[1];
+    if (array !== undefined && !lines.has(ref)) count.set(Number(array), (count.get(Number(array)) ?? 0) + 1);
   }
   return count;
 }

@@ -54,7 +54,8 @@ export const transitions: Readonly<Record<BurstState, readonly BurstState[]>> = 
   reported: ['final', 'requeueing', 'vanished', 'needs_person'],
   final: ['settled', 'needs_person'],
   settled: [],
-  returning: ['returned', 'started_onprem', 'withdrawn', 'requeued'],
+  // Back to placed where Slurm started it before it could go back, and its pod still waits.
+  returning: ['placed', 'returned', 'started_onprem', 'withdrawn', 'requeued'],
   returned: [],
   started_onprem: [],
   withdrawn: [],
@@ -168,7 +169,12 @@ export interface Burst {
   readonly pod: { readonly ref: PodRef; readonly uid: string | undefined } | undefined;
   /** The move: set before it is sent. `deadline` is when the far side stops obeying it. */
   readonly claim:
-    | { readonly deadline: Instant; readonly answered: boolean; readonly times: number }
+    | {
+        readonly deadline: Instant;
+        readonly answered: boolean;
+        readonly times: number /** Slurm said that it was done. */;
+        readonly moved?: boolean | undefined;
+      }
     | undefined;
   readonly grant: Grant | undefined;
   readonly startedAt: Instant | undefined;
@@ -184,4 +190,10 @@ export interface Burst {
   readonly predecessor: BurstId | undefined;
   /** When a signal that ends the job reached the stand-in: the pod must be gone KillWait later. */
   readonly killBy: Instant | undefined;
+}
+
+/** Past its end and without a pod a burst only waits for Slurm's books: its instance is free. */
+export function holdsInstance(burst: Pick<Burst, 'state' | 'pod'>): boolean {
+  const past = burst.state === 'final' || burst.state === 'lost' || burst.state === 'requeueing';
+  return !(past && burst.pod === undefined);
 }

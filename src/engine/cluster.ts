@@ -1,16 +1,19 @@
 import type { BurstContext } from '../burst/context.ts';
+import { forgetPod } from '../burst/pod.ts';
 import { steps } from '../burst/steps.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import type { Burst } from '../domain/burst.ts';
+import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
 import { type BurstId, type InstanceId, type Instant, instant, type Uuid } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
+import type { NodeView } from '../domain/kube.ts';
 import type { Next } from '../domain/next.ts';
 import type { Seen } from '../domain/seen.ts';
 import type { InstanceContext } from '../instance/context.ts';
 import { instanceSteps } from '../instance/steps.ts';
+import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { explain } from './adopt.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
@@ -21,6 +24,8 @@ import { planAll } from './planner.ts';
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
 const stepsInARow = 60;
 const factsMs = 10 * 60_000;
+/** A create that was sent arrives within this time or never. */
+const strayPodMs = 60_000;
 
 /** One cluster in one gateway process: it leads or it waits, looks, decides, and steps its bursts and instances. */
 export class ClusterEngine {
@@ -29,6 +34,8 @@ export class ClusterEngine {
   snapshot: Snapshot | undefined;
   cloudSeen: Seen<readonly CloudInstance[]> | undefined;
   offered: readonly OfferedGroup[] = [];
+  /** The gateway's watch, once it is open. */
+  watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
   readonly examined = new Map<string, { until: Instant; because: Decision }>();
   readonly ports: Ports;
@@ -115,16 +122,27 @@ export class ClusterEngine {
       text: `leads cluster ${this.name}, epoch ${lease.epoch}`,
       cluster: this.name,
     });
-    await this.sweep();
-    await this.#listCloud();
-    await this.#turn();
+    // Never awaited here: a far side that hangs must not cost the lease.
+    this.#spawn('first look', async () => {
+      await this.sweep();
+      await this.#listCloud();
+      await this.#turn();
+    });
+  }
+
+  #spawn(what: string, work: () => Promise<void>): void {
+    const run = work()
+      .catch((e: unknown) => this.#complain(`${what}: ${message(e)}`, e))
+      .finally(() => this.#busy.delete(run));
+    this.#busy.add(run);
   }
 
   async #turn(): Promise<void> {
     if (!this.leads || this.#turnSoon) return;
     this.#turnSoon = true;
     try {
-      await this.#offer();
+      // Without types nothing can be decided, but what runs is still looked after.
+      await this.#offer().catch((e: unknown) => this.#complain(`instance types: ${message(e)}`, e));
       await turn(this);
     } finally {
       this.#turnSoon = false;
@@ -192,6 +210,7 @@ export class ClusterEngine {
     for (const s of this.settings.streams.standins())
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
+    await this.#forgetStrayPods();
   }
 
   replan(): void {
@@ -200,13 +219,16 @@ export class ClusterEngine {
       return;
     }
     if (!this.leads) return;
-    this.#planning = planAll({
-      ports: this.ports,
-      setup: this.settings.setup,
-      offered: this.offered,
-      generation: this.generation,
-      epoch: this.#epoch,
-    })
+    this.#planning = this.#offer()
+      .then(() =>
+        planAll({
+          ports: this.ports,
+          setup: this.settings.setup,
+          offered: this.offered,
+          generation: this.generation,
+          epoch: this.#epoch,
+        }),
+      )
       .catch((e: unknown) => this.#complain(`plan: ${message(e)}`, e))
       .finally(() => {
         this.#planning = undefined;
@@ -287,6 +309,7 @@ export class ClusterEngine {
       epoch: () => this.#epoch,
       facts: () => this.facts(),
       group: (name) => settings.groups.find((g) => g.name === name),
+      nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
@@ -306,7 +329,7 @@ export class ClusterEngine {
       epoch: () => this.#epoch,
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
-      list: () => this.list(),
+      nodes: () => this.#nodes(),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
       log: (line) => ports.log({ ...line, cluster: this.name }),
@@ -319,6 +342,26 @@ export class ClusterEngine {
     const line = snapshot.jobs.find((j) => j.id === burst.jobId || j.ref === burst.ref);
     if (line === undefined) return 'ABSENT';
     return line.restarts === burst.restarts ? line.state : 'REQUEUED';
+  }
+
+  async #nodes(): Promise<readonly NodeView[]> {
+    return this.watch?.nodes() ?? this.ports.kubernetes.nodes();
+  }
+
+  /** A pod that came into being after its burst was over: its create was under way when everybody had given it up. */
+  async #forgetStrayPods(): Promise<void> {
+    for (const pod of this.watch?.pods() ?? []) {
+      if (pod.burst === undefined || this.ports.clock.now() - pod.createdAt < strayPodMs) continue;
+      const burst = await this.ports.store.burst(pod.burst);
+      // Of another cluster, or of a store that we do not have: not ours to judge.
+      if (burst?.cluster !== this.name || !terminalStates.has(burst.state)) continue;
+      this.ports.log({
+        level: 'warn',
+        text: `pod ${pod.ref.name} outlived its burst; it is removed`,
+        cluster: this.name,
+      });
+      await forgetPod(this.burstContext(), { ...burst, pod: { ref: pod.ref, uid: pod.uid } });
+    }
   }
 
   async facts(): Promise<ClusterFacts> {

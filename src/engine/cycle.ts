@@ -6,9 +6,10 @@ import { faultOf, PortError } from '../domain/fault.ts';
 import { type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { Write } from '../ports.ts';
+import { needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import type { ClusterEngine } from './cluster.ts';
-import { burstOf, examine, receiptOf } from './propose.ts';
+import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
 const examinedMs = 5 * 60_000;
@@ -29,7 +30,10 @@ export async function turn(engine: ClusterEngine): Promise<void> {
   await wakeChanged(engine, live);
   if (settings.setup.mode !== 'observe') await adoptStrays(engine, snapshot, live);
 
+  // The cloud has not told its types yet: nothing can be said of a job's chances.
+  if (engine.offered.length === 0) return;
   const at = ports.clock.now();
+  for (const [memo, { until }] of engine.examined) if (until <= at) engine.examined.delete(memo);
   const decided = decideBacklog({
     snapshot,
     now: at,
@@ -39,6 +43,7 @@ export async function turn(engine: ClusterEngine): Promise<void> {
     live: new Set(live.map((b) => b.ref)),
     liveBursts: live.length,
     lastReturnAt: await lastReturns(engine, at),
+    examined: (job) => engine.examined.get(memoOf(job))?.because,
   });
   const last = new Map<string, Receipt>();
   for (const r of await ports.store.lastDecisions(
@@ -58,6 +63,7 @@ export async function turn(engine: ClusterEngine): Promise<void> {
       again.push(before.id);
     else fresh.push(receiptFor(engine, job, decision, snapshot, at));
   };
+  let away: unknown;
   for (const { job, decision } of decided) {
     if (decision.verdict !== 'burst' || settings.setup.mode === 'observe') {
       note(job, decision);
@@ -69,10 +75,14 @@ export async function turn(engine: ClusterEngine): Promise<void> {
     } catch (e) {
       // One job that cannot be read must not keep the others waiting; a port that is away ends the turn.
       const fault = faultOf(e);
-      if (fault === undefined || fault === 'unreachable' || fault === 'stale') throw e;
+      if (fault === undefined || fault === 'unreachable' || fault === 'stale') {
+        away = e;
+        break;
+      }
       ports.log({ level: 'warn', text: `job ${job.ref}: ${(e as Error).message}`, cluster: engine.name });
     }
   }
+  // What was decided before a port was found to be away is written all the same.
   for (let i = 0; i < fresh.length; i += receiptsAtOnce)
     await ports.store.commit(
       ports.entropy.uuid(),
@@ -81,6 +91,7 @@ export async function turn(engine: ClusterEngine): Promise<void> {
       fresh.slice(i, i + receiptsAtOnce).map((receipt): Write => ({ kind: 'receipt', receipt })),
     );
   if (again.length > 0) await ports.store.seenAgain(again, at);
+  if (away !== undefined) throw away;
 }
 
 function receiptFor(
@@ -103,6 +114,9 @@ function receiptFor(
   );
 }
 
+/** The line as it was judged: a change of what matters asks again. */
+const memoOf = (job: Job): string => `${job.ref}@${job.submitAt}/${job.cpus}/${job.partition}`;
+
 /** Reads the job in full and begins its burst; answers the decision that stands instead if it may not. */
 async function begin(
   engine: ClusterEngine,
@@ -112,9 +126,6 @@ async function begin(
 ): Promise<Decision | undefined> {
   const { ports, settings } = engine;
   const at = ports.clock.now();
-  const memo = `${line.ref}@${line.submitAt}/${line.cpus}/${line.partition}`;
-  const known = engine.examined.get(memo);
-  if (known !== undefined && known.until > at) return known.because;
   const job = await settings.slurm.job(line.ref);
   // Started or ended since the look at the queue; the next look says what it is now.
   if (job === undefined || job.state !== 'PENDING') return undefined;
@@ -123,7 +134,8 @@ async function begin(
   const claims = settings.pods.mounts.map((m) => m.claim);
   const full = examine(decision, job, tenant, offered, snapshot, claims);
   if (full.needs === undefined || full.decision.group === undefined) {
-    engine.examined.set(memo, { until: instant(at + examinedMs), because: full.decision });
+    if (full.decision.verdict === 'never')
+      engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });
     return full.decision;
   }
   const receipt = receiptFor(engine, job, full.decision, snapshot, at);
@@ -174,8 +186,17 @@ async function adoptStrays(engine: ClusterEngine, snapshot: Snapshot, live: read
       ...(await engine.ports.store.burstsOfJob(engine.name, line.id)),
     ];
     if (earlier.length === 0) continue;
-    const job = await slurm.job(line.ref);
-    if (job !== undefined) await engine.adoptIfOurs(job, earlier);
+    try {
+      const job = await slurm.job(line.ref);
+      if (job !== undefined) await engine.adoptIfOurs(job, earlier);
+    } catch (e) {
+      if (faultOf(e) === undefined || faultOf(e) === 'unreachable') throw e;
+      engine.ports.log({
+        level: 'warn',
+        text: `job ${line.ref}: ${(e as Error).message}`,
+        cluster: engine.name,
+      });
+    }
   }
 }
 
@@ -189,30 +210,49 @@ async function lastReturns(engine: ClusterEngine, at: Instant): Promise<Map<JobR
   return returns;
 }
 
-/** A burst for a job that is in our partitions already: the next attempt after a requeue, or one that came back to us. */
+/**
+ * A burst for a job that is in our partitions already. The next run after a requeue is taken on, with what it asks for now. One that
+ * came back without a requeue goes home if it still can: nobody decided that it bursts; if Slurm has started it, it is carried.
+ */
 export async function adopt(engine: ClusterEngine, job: JobDetail, before: Burst): Promise<void> {
   const { ports, settings } = engine;
   if (settings.setup.mode !== 'auto') throw new PortError('refused', 'engine.adopt', 'mode is not auto');
-  const origin = job.restarts > before.restarts ? 'requeue' : 'adopted';
-  const burst = burstOf({
+  const requeued = job.restarts > before.restarts;
+  const fresh = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
     job,
-    origin,
+    origin: requeued ? 'requeue' : 'adopted',
     group: before.group,
-    needs: before.needs,
+    needs: needsNow(engine, job, before),
     receipt: before.receipt,
     at: ports.clock.now(),
     before,
   });
-  const why =
-    origin === 'requeue'
-      ? `run ${job.restarts}, after Slurm requeued the job`
-      : 'came back to the burst partition';
+  const home = !requeued && job.state === 'PENDING';
+  const why = requeued
+    ? `run ${job.restarts}, after Slurm requeued the job`
+    : home
+      ? `it was moved to ${job.partition} by somebody else`
+      : 'Slurm started it in the burst partition';
+  const burst: Burst = home
+    ? { ...fresh, state: 'returning', cause: { kind: 'owner_changed', text: why } }
+    : fresh;
   const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
     { kind: 'burst', burst, why },
   ]);
   if (written !== 'ok') return;
   ports.log({ level: 'info', text: why, job: job.ref, burst: burst.id, cluster: engine.name });
   await ports.wake.wake(burst.id);
+}
+
+/** The owner may have changed the job's size between two runs. */
+function needsNow(engine: ClusterEngine, job: JobDetail, before: Burst): Burst['needs'] {
+  const group = engine.settings.groups.find((g) => g.name === before.group);
+  const node =
+    engine.snapshot === undefined
+      ? undefined
+      : shapeOf({ partition: before.saved.partition }, engine.snapshot);
+  if (group === undefined || node === undefined) return before.needs;
+  return needsOf({ job, nodes: 1, node, vcpuPerCpu: group.vcpuPerCpu });
 }

@@ -69,7 +69,10 @@ export class Gateway {
     this.#state = 'running';
     await this.#ports.wake.start((id) => this.#handle(id));
     this.#watch = this.#ports.kubernetes.watch((e) => this.#onKubernetes(e));
-    for (const c of this.clusters) c.start();
+    for (const c of this.clusters) {
+      c.watch = this.#watch;
+      c.start();
+    }
   }
 
   /** Effects under way are finished, streams cut (stand-ins and keepers wait for the next gateway), leases given up. */
@@ -89,6 +92,11 @@ export class Gateway {
     const row = burst ?? instance;
     const engine = this.clusters.find((c) => c.name === row?.cluster);
     if (engine === undefined || row === undefined) return;
+    if (!engine.leads) {
+      // Another gateway's to step: back into the queue, so that it hears of it.
+      await wake.wake(id, 1_000);
+      return;
+    }
     try {
       const next =
         burst !== undefined

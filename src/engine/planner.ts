@@ -1,11 +1,11 @@
-import { plan, usedBy } from '../decide/plan.ts';
+import { plan, podCapacity, usedBy } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import type { Burst } from '../domain/burst.ts';
+import { type Burst, holdsInstance } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import { instanceId, launchToken, type Uuid } from '../domain/ids.ts';
 import type { Instance, LaunchSpec } from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
-import { plus } from '../domain/resources.ts';
+import { fits, plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Ports } from './context.ts';
@@ -33,7 +33,7 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
     .sort((a, b) => a.createdAt - b.createdAt);
   if (waiting.length === 0) return;
   const whole = (b: Burst) => ({ ...b, needs: plus(b.needs, keeperNeeds) });
-  const bound = bursts.filter((b) => b.instance !== undefined).map(whole);
+  const bound = bursts.filter((b) => b.instance !== undefined && holdsInstance(b)).map(whole);
   const made = plan(waiting.map(whole), instances, usedBy(bound), offered);
   const byId = new Map(waiting.map((b) => [b.id, b]));
 
@@ -72,14 +72,17 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
   }
 
   for (const l of made.launch) {
-    const group = offered.find((o) => o.group.name === l.group)?.group;
-    if (group === undefined) continue;
+    const offer = offered.find((o) => o.group.name === l.group);
+    if (offer === undefined) continue;
+    const { group } = offer;
+    // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
+    const types = offer.types.filter((t) => fits(l.capacity, podCapacity(t, group))).map((t) => t.name);
     const id = instanceId(entropy.uuid());
     const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
     const spec: LaunchSpec = {
       group: group.name,
       launchTemplate: group.launchTemplate,
-      types: group.types,
+      types,
       zones: group.zones,
       capacityType: group.capacityType,
       tags: {

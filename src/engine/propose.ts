@@ -42,7 +42,18 @@ export function examine(
           : `namespace ${tenant.namespace}, gid ${job.gid}`,
     limit: "the user's namespace, set up by an admin, with the user's groups and claims",
   });
-  const node = shapeOf(job, snapshot);
+  const shape = shapeOf(job, snapshot);
+  const whole = job.exclusive || job.memory.mib === 0;
+  because.push({
+    rule: 'shape',
+    pass: !whole || shape !== undefined,
+    measured:
+      shape === undefined
+        ? 'no node of its partition was seen'
+        : `nodes of ${shape.cpus} CPUs, ${shape.memoryMib} MiB`,
+    limit: 'known, for a job that asks for a whole node',
+  });
+  const node = shape ?? { cpus: 1, memoryMib: 1024 };
   const needs =
     offered === undefined
       ? undefined
@@ -59,19 +70,21 @@ export function examine(
     limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
   });
   if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
-  return { decision: { verdict: 'never', because, group: undefined }, needs: undefined };
+  const seen = because.every((r) => r.pass || r.rule !== 'shape');
+  return { decision: { verdict: seen ? 'never' : 'wait', because, group: undefined }, needs: undefined };
 }
 
 /** The on-prem node that the job would have had: an exclusive job and `--mem=0` mean all of one. */
 export function shapeOf(
   job: Pick<Job, 'partition'>,
   snapshot: Snapshot,
-): { cpus: number; memoryMib: number } {
+): { cpus: number; memoryMib: number } | undefined {
   const names = job.partition.split(',');
   const nodes = snapshot.nodes.filter((n) => n.partitions.some((p) => names.includes(p)));
+  if (nodes.length === 0) return undefined;
   return {
-    cpus: nodes.length === 0 ? 1 : Math.min(...nodes.map((n) => n.cpus)),
-    memoryMib: nodes.length === 0 ? 1024 : Math.min(...nodes.map((n) => n.memoryMib)),
+    cpus: Math.min(...nodes.map((n) => n.cpus)),
+    memoryMib: Math.min(...nodes.map((n) => n.memoryMib)),
   };
 }
 

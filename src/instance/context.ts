@@ -1,7 +1,9 @@
+import { holdsInstance } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
 import type { BurstId, Instant, Uuid } from '../domain/ids.ts';
 import type { CloudInstance } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
+import type { NodeView } from '../domain/kube.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Seen } from '../domain/seen.ts';
 import type {
@@ -24,10 +26,10 @@ export interface InstanceContext {
   readonly generation: Uuid;
   epoch(): number;
   group(name: string): NodeGroup | undefined;
+  /** As the watch has them, or asked for where it has none yet. */
+  nodes(): Promise<readonly NodeView[]>;
   /** The last list of the cloud, no older than a poll. */
   listed(): Seen<readonly CloudInstance[]> | undefined;
-  /** Lists now. */
-  list(): Promise<readonly CloudInstance[]>;
   replan(): void;
   wake(id: WakeId): void;
   log(line: {
@@ -91,7 +93,7 @@ export function intend(
 /** The live bursts bound to an instance. */
 export async function burstsOn(ctx: InstanceContext, instance: Instance): Promise<readonly BurstId[]> {
   const live = await ctx.store.liveBursts(instance.cluster);
-  return live.filter((b) => b.instance === instance.id).map((b) => b.id);
+  return live.filter((b) => b.instance === instance.id && holdsInstance(b)).map((b) => b.id);
 }
 
 export async function wakeBursts(ctx: InstanceContext, instance: Instance): Promise<void> {

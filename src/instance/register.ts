@@ -61,7 +61,7 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
 
 export async function nodeOf(ctx: InstanceContext, instance: Instance): Promise<NodeView | undefined> {
   if (instance.cloudId === undefined) return undefined;
-  return (await ctx.kubernetes.nodes()).find((n) => n.providerId.endsWith(`/${instance.cloudId}`));
+  return (await ctx.nodes()).find((n) => n.providerId.endsWith(`/${instance.cloudId}`));
 }
 
 /** The cloud itself says that it is terminated: the only word that ends an instance. Absence in one list says nothing. */

@@ -85,10 +85,15 @@ export async function terminate(ctx: InstanceContext, instance: Instance): Promi
     if (faultOf(e) !== 'not_found') throw e;
     unknown = true;
   }
-  const seen = (await ctx.list()).find((i) => i.id === instance.cloudId);
+  // The list is polled for all of them together; asking again is for an answer that was lost.
+  const listed = ctx.listed();
+  const seen = listed?.ok === true ? listed.value.find((i) => i.id === instance.cloudId) : undefined;
   const absent =
-    seen === undefined && unknown && ctx.clock.now() - (instance.launchedAt ?? instance.createdAt) > absentMs;
-  if (seen?.state !== 'terminated' && !absent) return after(1_000);
+    listed?.ok === true &&
+    seen === undefined &&
+    unknown &&
+    ctx.clock.now() - (instance.launchedAt ?? instance.createdAt) > absentMs;
+  if (seen?.state !== 'terminated' && !absent) return after(30_000);
   await change(
     ctx,
     instance,

@@ -199,6 +199,7 @@ describe('decideBacklog', () => {
     live: new Set<JobRef>(),
     liveBursts: 0,
     lastReturnAt: new Map(),
+    examined: () => undefined,
     ...more,
   });
   const bursting = (i: Parameters<typeof decideBacklog>[0]) =>
