@@ -1,7 +1,14 @@
 /** The Slurm port over SSH: text commands of a login node, run as an Operator. */
 import { faultOf, PortError } from '../../src/domain/fault.ts';
 import type { ClusterName, Instant, JobRef } from '../../src/domain/ids.ts';
-import type { AccountedJob, ClusterFacts, JobDetail, Partition, Snapshot } from '../../src/domain/job.ts';
+import {
+  type AccountedJob,
+  type ClusterFacts,
+  finalStates,
+  type JobDetail,
+  type Partition,
+  type Snapshot,
+} from '../../src/domain/job.ts';
 import type { Clock, MoveSpec, SlurmPort } from '../../src/ports.ts';
 import type { Log } from '../wrap.ts';
 import { readAnswer, writeAnswer } from './answers.ts';
@@ -106,12 +113,14 @@ class SshSlurm implements SlurmPort {
 
   async move(ref: JobRef, to: MoveSpec, deadline: Instant): Promise<void> {
     const name = 'slurm.move';
-    const before = await this.#single(ref, name);
+    refOf(ref, name);
+    const [before, shown] = await Promise.all([this.#single(ref, name), this.#read(name, partitionsArgs)]);
     const { state } = before;
     if (state !== 'PENDING')
       throw new PortError('started', name, `job ${ref} is ${state} in ${before.partition}`);
     try {
-      await this.#update(name, ref, updateKeys(before, to), deadline);
+      const partitions = readable(name, () => readPartitions(shown));
+      await this.#update(name, ref, updateKeys(before, to, partitions), deadline);
     } catch (error) {
       if (faultOf(error) === 'refused') await this.#insistUnchanged(name, before, to, error);
       throw error;
@@ -120,11 +129,22 @@ class SshSlurm implements SlurmPort {
 
   async appendComment(ref: JobRef, line: string, deadline: Instant): Promise<void> {
     const name = 'slurm.appendComment';
-    const { comment } = await this.#single(ref, name);
+    const { comment, state } = await this.#single(ref, name);
     if (comment.endsWith(line)) return;
     // No newline: the site's own scripts read comments line by line.
     const text = comment === '' ? line : `${comment}; ${line}`;
-    await this.#update(name, ref, [`comment=${text}`], deadline);
+    if (!finalStates.has(state)) {
+      await this.#update(name, ref, [`comment=${text}`], deadline);
+      return;
+    }
+    // slurmctld changes nothing of a job that is over, and sacctmgr (22.05) writes in lower case.
+    if (/[A-Z"'\\]/.test(comment))
+      throw new PortError(
+        'refused',
+        name,
+        `job ${ref} is over, and sacctmgr would change its owner's comment ${excerpt(comment)}`,
+      );
+    await this.#write(name, modifyJob(refOf(ref, name), `Comment=${text}`), deadline);
   }
 
   async annotate(ref: JobRef, text: string): Promise<void> {
@@ -132,8 +152,8 @@ class SshSlurm implements SlurmPort {
     // sacctmgr turns double quotes into back-quotes and takes quotes and commas for its own.
     if (!/^[A-Za-z0-9 _.:;=/+@%-]*$/.test(text))
       throw new PortError('invalid', name, `sacctmgr would change ${excerpt(text)}`);
-    const where = ['where', `jobid=${refOf(ref, name)}`, 'set', `AdminComment=${text}`];
-    const line = this.#shell.read(['sacctmgr', '-i', 'modify', 'job', ...where], this.#farSeconds);
+    const argv = modifyJob(refOf(ref, name), `AdminComment=${text}`);
+    const line = this.#shell.read(argv, this.#farSeconds);
     writeAnswer(
       await this.#transport.run({ at: name, line, timeoutMs: this.#timeoutMs, effect: true }),
       name,
@@ -250,6 +270,10 @@ class SshSlurm implements SlurmPort {
     return Math.max(1, Math.floor(this.#timeoutMs / 1000) - 3);
   }
 }
+
+/** Of all jobs that ever had this id, slurmdbd changes the newest. */
+const modifyJob = (ref: string, key: string) =>
+  ['sacctmgr', '-i', 'modify', 'job', 'where', `jobid=${ref}`, 'set', key] as const;
 
 const partitionsArgs = ['scontrol', '-a', '-o', 'show', 'partition'] as const;
 

@@ -1,5 +1,5 @@
 /** Claim and give-back as the keys of one `scontrol update`. All of it was tried on 22.05.8 and read in job_mgr.c. */
-import type { JobDetail } from '../../src/domain/job.ts';
+import type { JobDetail, Partition } from '../../src/domain/job.ts';
 import type { MoveSpec } from '../../src/ports.ts';
 import { minutes } from './time.ts';
 
@@ -7,16 +7,35 @@ import { minutes } from './time.ts';
  * `cpuspertask` repeats what the job has: a no-op on a pending job, and refused on any other. Without it an update that names the
  * partition a running job is in already would be obeyed: it cut its time limit, and `numnodes=1` took a node from it.
  */
-export function updateKeys(job: JobDetail, to: MoveSpec): readonly string[] {
+export function updateKeys(
+  job: JobDetail,
+  to: MoveSpec,
+  partitions: readonly Partition[],
+): readonly string[] {
   const nodes = nodeRange(job, to);
   const { memory } = to;
+  const keepsLimit =
+    job.timeLimitMs === to.timeLimitMs && sameLimits(job.partition, to.partition, partitions);
   return [
     `partition=${to.partition}`,
     `cpuspertask=${job.cpusPerTask}`,
     ...(nodes === undefined ? [] : [`numnodes=${nodes}`]),
-    `timelimit=${minutes(to.timeLimitMs)}`,
+    ...(keepsLimit ? [] : [`timelimit=${minutes(to.timeLimitMs)}`]),
     ...(memory === undefined ? [] : [`minmemory${memory.per}=${memory.mib}`]),
   ];
+}
+
+/**
+ * A job without `-t` shows its partition's default. Between partitions of the same defaults it is left without: so it comes back
+ * exactly, and no Operator's word puts it above the limits of its QOS and association. (Measured for memory: a value that an Operator
+ * changed is exempt from them; one that he repeats is not.)
+ */
+function sameLimits(from: string, to: string, partitions: readonly Partition[]): boolean {
+  const limits = [...from.split(','), ...to.split(',')].map((name) => {
+    const partition = partitions.find((p) => p.name === name);
+    return partition && `${partition.defaultTimeMs} ${partition.maxTimeMs}`;
+  });
+  return limits[0] !== undefined && limits.every((one) => one === limits[0]);
 }
 
 /**

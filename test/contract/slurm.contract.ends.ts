@@ -31,6 +31,13 @@ export function endCases(of: () => SlurmHarness): void {
       expect(await faultIn(missing)).toBe('not_found');
     });
 
+    test('a job that is over takes a line too', async () => {
+      const harness = of();
+      const ref = await harness.submit({ partition: harness.partitions.home, work: { exit: 1 } });
+      await run(ref);
+      await harness.port.appendComment(ref, 'spillway: its pod was lost', soon(harness));
+    });
+
     test('not after the deadline', async () => {
       const harness = of();
       const ref = await harness.submit({});

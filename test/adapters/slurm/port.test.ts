@@ -66,17 +66,27 @@ describe('a move', () => {
     await port.move(jobRef('3076'), claim, deadline);
     expect(written()).toHaveLength(1);
     expect(written()[0]).toContain('-lt 2000000000 ] || exit 75');
-    for (const key of [
-      ...[
-        'jobid=3076',
-        'partition=burst',
-        'cpuspertask=1',
-        'numnodes=1-1',
-        'timelimit=10',
-        'minmemorycpu=500',
-      ],
-    ])
+    for (const key of ['jobid=3076', 'partition=burst', 'cpuspertask=1', 'numnodes=1-1', 'minmemorycpu=500'])
       expect(written()[0]).toContain(key);
+  });
+
+  test('repeats no time limit between partitions of the same limits, and sets it between others', async () => {
+    const same = over('range');
+    await same.port.move(jobRef('3076'), claim, deadline);
+    expect(same.written()[0]).not.toContain('timelimit');
+    const other = over('range', undefined, (line) =>
+      line.includes(' show partition')
+        ? out(fixture('partitions').replace(/(=burst .*?DefaultTime=)\S+/, '$1NONE'))
+        : undefined,
+    );
+    await other.port.move(jobRef('3076'), claim, deadline);
+    expect(other.written()[0]).toContain('timelimit=10');
+    const longer = over('range');
+    await longer.port.move(jobRef('3076'), { ...claim, timeLimitMs: 660_000 }, deadline);
+    expect(longer.written()[0]).toContain('timelimit=11');
+    const unknown = over('range');
+    await unknown.port.move(jobRef('3076'), { ...claim, partition: 'elsewhere' }, deadline);
+    expect(unknown.written()[0]).toContain('timelimit=10');
   });
 
   test('gives a range back as it was', async () => {
@@ -248,6 +258,25 @@ test('a comment keeps the owner’s text in front and is written once', async ()
   expect(written()[0]).toContain('comment=be careful; spillway: it');
   await port.appendComment(jobRef('3076'), 'be careful', deadline);
   expect(written()).toHaveLength(1);
+});
+
+test('a job that is over gets its line in slurmdbd, unless that would change the owner’s words', async () => {
+  const { port, lines } = over('exit7');
+  await port.appendComment(jobRef('3084'), 'spillway: its pod was lost', deadline);
+  expect(lines.at(-1)).toContain('sacctmgr -i modify job where');
+  expect(lines.at(-1)).toContain('Comment=spillway: its pod was lost');
+  const loud = over('exit7', undefined, (line) =>
+    line.includes(' squeue ')
+      ? out(
+          recorded('squeue-exit7', line).stdout.replace(
+            /\(null\)((?:.{14}\(null\)){2}.{14}\n)/s,
+            'My Words$1',
+          ),
+        )
+      : undefined,
+  );
+  expect((await loud.port.job(jobRef('3084')))?.comment).toBe('My Words');
+  expect(await faultIn(loud.port.appendComment(jobRef('3084'), 'x', deadline))).toBe('refused');
 });
 
 test('sacctmgr gets no text that it would change', async () => {
