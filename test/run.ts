@@ -25,6 +25,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'spillway-test-'));
 let passed = 0;
 let failed = 0;
 const broken: string[] = [];
+const skipped: string[] = [];
 
 function run(
   what: string,
@@ -89,6 +90,7 @@ function goTests(): void {
     const event = JSON.parse(line) as { Action: string; Test?: string; Output?: string };
     if (event.Test === undefined) continue;
     if (event.Action === 'pass') passed += 1;
+    if (event.Action === 'skip') skipped.push(event.Test);
     if (event.Action === 'fail') {
       failed += 1;
       console.log(`failed: ${event.Test}`);
@@ -124,6 +126,10 @@ if (wanted.includes('real')) {
 }
 rmSync(scratch, { recursive: true, force: true });
 
+if (skipped.length > 0) {
+  if (process.getuid?.() === 0) broken.push(`agent skipped ${skipped.join(', ')}`);
+  else console.log(`Left out for want of root: ${skipped.join(', ')}.`);
+}
 const left = lanes.filter((l) => !wanted.includes(l));
 if (left.length > 0)
   console.log(

@@ -16,7 +16,7 @@ import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { explain } from './adopt.ts';
-import type { ClusterSettings, Ports, Settings } from './context.ts';
+import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { judge } from './judge.ts';
 import { planAll } from './planner.ts';
@@ -28,7 +28,7 @@ const factsMs = 10 * 60_000;
 const strayPodMs = 60_000;
 
 /** One cluster in one gateway process: it leads or it waits, looks, decides, and steps its bursts and instances. */
-export class ClusterEngine {
+export class ClusterEngine implements Cluster {
   readonly settings: ClusterSettings;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;

@@ -1,6 +1,9 @@
 import type { BurstContext, LogLine, PodSettings } from '../burst/context.ts';
-import type { ClusterName, Instant, Uuid } from '../domain/ids.ts';
-import type { InstanceType } from '../domain/instance.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
+import type { Burst } from '../domain/burst.ts';
+import type { Decision } from '../domain/decision.ts';
+import type { ClusterName, Instant } from '../domain/ids.ts';
+import type { JobDetail, Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type {
   Clock,
@@ -44,4 +47,19 @@ export interface Settings {
   readonly cloudPollMs: number;
 }
 
-export type { BurstContext, ClusterName, InstanceType, Instant, LogLine, Uuid };
+/** What a turn and a judgement see of the cluster that they work for. */
+export interface Cluster {
+  readonly name: ClusterName;
+  readonly epoch: number;
+  readonly settings: ClusterSettings;
+  readonly ports: Ports;
+  readonly offered: readonly OfferedGroup[];
+  /** What the last look at the queue saw. */
+  snapshot: Snapshot | undefined;
+  /** Judged in full and found wanting, so not asked again each turn. */
+  readonly examined: Map<string, { readonly until: Instant; readonly because: Decision }>;
+  burstContext(): BurstContext;
+  /** Takes a job on again that is in our partitions already. */
+  adopt(job: JobDetail, before: Burst): Promise<void>;
+  adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void>;
+}

@@ -8,7 +8,7 @@ import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { Write } from '../ports.ts';
 import { needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
-import type { ClusterEngine } from './cluster.ts';
+import type { Cluster } from './context.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
@@ -22,7 +22,7 @@ const receiptsAtOnce = 200;
  * unchanged decision is counted beside the chain instead of written; a job that the full look found wanting is not asked about again
  * for five minutes; of an array only the first tasks are looked at.
  */
-export async function turn(engine: ClusterEngine): Promise<void> {
+export async function turn(engine: Cluster): Promise<void> {
   const { ports, settings } = engine;
   const snapshot = await settings.slurm.snapshot();
   engine.snapshot = snapshot;
@@ -94,13 +94,7 @@ export async function turn(engine: ClusterEngine): Promise<void> {
   if (away !== undefined) throw away;
 }
 
-function receiptFor(
-  engine: ClusterEngine,
-  job: Job,
-  decision: Decision,
-  snapshot: Snapshot,
-  at: Instant,
-): Receipt {
+function receiptFor(engine: Cluster, job: Job, decision: Decision, snapshot: Snapshot, at: Instant): Receipt {
   const { setup } = engine.settings;
   return receiptOf(
     engine.ports.entropy.uuid(),
@@ -119,7 +113,7 @@ const memoOf = (job: Job): string => `${job.ref}@${job.submitAt}/${job.cpus}/${j
 
 /** Reads the job in full and begins its burst; answers the decision that stands instead if it may not. */
 async function begin(
-  engine: ClusterEngine,
+  engine: Cluster,
   line: Job,
   decision: Decision,
   snapshot: Snapshot,
@@ -168,7 +162,7 @@ async function begin(
 }
 
 /** Bursts whose job the queue shows in another state than the burst believes. */
-async function wakeChanged(engine: ClusterEngine, live: readonly Burst[]): Promise<void> {
+async function wakeChanged(engine: Cluster, live: readonly Burst[]): Promise<void> {
   const ctx = engine.burstContext();
   for (const b of live) {
     const hint = ctx.hint(b);
@@ -178,7 +172,7 @@ async function wakeChanged(engine: ClusterEngine, live: readonly Burst[]): Promi
 }
 
 /** From world to store: jobs in our partitions that no live burst explains. */
-async function adoptStrays(engine: ClusterEngine, snapshot: Snapshot, live: readonly Burst[]): Promise<void> {
+async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly Burst[]): Promise<void> {
   const { setup, slurm } = engine.settings;
   for (const line of strays(snapshot.jobs, [setup.burstPartition, setup.waitPartition], live)) {
     const earlier = [
@@ -200,7 +194,7 @@ async function adoptStrays(engine: ClusterEngine, snapshot: Snapshot, live: read
   }
 }
 
-async function lastReturns(engine: ClusterEngine, at: Instant): Promise<Map<JobRef, Instant>> {
+async function lastReturns(engine: Cluster, at: Instant): Promise<Map<JobRef, Instant>> {
   const returns = new Map<JobRef, Instant>();
   const ended = await engine.ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   for (const b of ended) {
@@ -214,7 +208,7 @@ async function lastReturns(engine: ClusterEngine, at: Instant): Promise<Map<JobR
  * A burst for a job that is in our partitions already. The next run after a requeue is taken on, with what it asks for now. One that
  * came back without a requeue goes home if it still can: nobody decided that it bursts; if Slurm has started it, it is carried.
  */
-export async function adopt(engine: ClusterEngine, job: JobDetail, before: Burst): Promise<void> {
+export async function adopt(engine: Cluster, job: JobDetail, before: Burst): Promise<void> {
   const { ports, settings } = engine;
   if (settings.setup.mode !== 'auto') throw new PortError('refused', 'engine.adopt', 'mode is not auto');
   const requeued = job.restarts > before.restarts;
@@ -247,7 +241,7 @@ export async function adopt(engine: ClusterEngine, job: JobDetail, before: Burst
 }
 
 /** The owner may have changed the job's size between two runs. */
-function needsNow(engine: ClusterEngine, job: JobDetail, before: Burst): Burst['needs'] {
+function needsNow(engine: Cluster, job: JobDetail, before: Burst): Burst['needs'] {
   const group = engine.settings.groups.find((g) => g.name === before.group);
   const node =
     engine.snapshot === undefined

@@ -1,13 +1,13 @@
 import { jobRef } from '../domain/ids.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { explain } from './adopt.ts';
-import type { ClusterEngine } from './cluster.ts';
+import type { Cluster } from './context.ts';
 
 /**
  * A stand-in called. Its burst is woken; without one, the job was ours before (it waits and is taken on again) or never was: then it
  * fails closed, with a line for its owner. While anything is unknown it waits.
  */
-export async function judge(engine: ClusterEngine, view: StandinView): Promise<void> {
+export async function judge(engine: Cluster, view: StandinView): Promise<void> {
   const { store, wake } = engine.ports;
   const { streams } = engine.settings;
   const { jobId, uid } = view.peer;

@@ -53,7 +53,7 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
   const group = ctx.group(instance.group);
   const since = instance.launchedAt ?? instance.createdAt;
   if (group !== undefined && ctx.clock.now() - since <= group.joinTimeoutMs) return after(1_000);
-  const why = `${what} within ${Math.round((ctx.clock.now() - since) / 60_000)} minutes`;
+  const why = `${what} within ${Math.round((ctx.clock.now() - since) / 1000)} s`;
   await change(ctx, instance, { state: 'never_joined', why }, why);
   await wakeBursts(ctx, instance);
   return now;

@@ -6,6 +6,7 @@ import {
   endGateway,
   fillOnPrem,
   inState,
+  instances,
   jobFields,
   killGateways,
   lab,
@@ -59,6 +60,8 @@ describe('the start race', () => {
       await lab('fault', 'ec2', 'never-joins', 'off');
       await full.release();
     }
+    // What never joined is given up, so that nobody after this waits for it.
+    await until('the instance to go', async () => (await instances()).length === 0, 90_000);
   });
 });
 
