@@ -229,13 +229,46 @@ async function serve(path: string): Promise<void> {
     timestamp: pino.stdTimeFunctions.isoTime,
   });
   const write = ({ level, text, ...fields }: LogLine): void => logger[level](fields, text);
+  /** Undone in reverse, whether the start succeeded or not: nothing of ours outlives the process. */
+  const undo: (() => Promise<unknown>)[] = [];
+  let asked: string | undefined;
+  const starting = start(config, write, undo, () => asked !== undefined);
+  const stop = async (): Promise<void> => {
+    await starting.catch(() => undefined);
+    for (const close of undo.splice(0).reverse()) await close().catch((e: unknown) => logger.warn(e));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (asked !== undefined) return;
+      asked = signal;
+      logger.info(`${signal}: stopping; running jobs go on and are found again`);
+      void stop().then(() => process.exit(0));
+    });
+  try {
+    await starting;
+  } catch (e) {
+    await stop();
+    throw e;
+  }
+}
+
+/** Everything that can fail comes before the gateway makes its first effect. */
+async function start(
+  config: Config,
+  write: (line: LogLine) => void,
+  undo: (() => Promise<unknown>)[],
+  asked: () => boolean,
+): Promise<void> {
   const reached = await reach(config, write);
+  undo.push(() => reached.close());
   const { told, watched } = reached;
   const database = await openDatabase(config, told);
+  undo.push(() => database.close());
   const wake = await openBullWake({
     url: database.url,
     onError: (what, e) => told.warn({ error: String(e) }, `wake: ${what}`),
   });
+  undo.push(() => wake.close());
   const ports: Ports = {
     kubernetes: reached.kubernetes,
     store: watched(database.store, 'store'),
@@ -249,6 +282,7 @@ async function serve(path: string): Promise<void> {
   const times = { holder, leaseMs: 15_000, sweepMs: 15_000, cloudPollMs: 5_000 };
   const gateway = await Gateway.create(reached.clusters, ports, times, reached.health);
   reached.serves(gateway);
+  undo.push(() => gateway.stop());
   const { listen } = config;
   const boards = new Map<ClusterName, Switchboard>();
   for (const c of reached.clusters) if (c.streams instanceof Switchboard) boards.set(c.setup.name, c.streams);
@@ -260,36 +294,46 @@ async function serve(path: string): Promise<void> {
     clientCa: await readFile(listen.clientCa),
     knows: (name) => boards.has(name),
     accept: (socket, name) => boards.get(name)?.accept(socket, name),
-    note: (text, about) => logger.info(about, `relays: ${text}`),
-  });
-  await gateway.start();
-  const http = await new Promise<Server>((resolve, reject) => {
-    const server = app(gateway, (error) => logger.error(error)).listen(
-      listen.http.port,
-      listen.http.host,
-      (error?: Error) => (error === undefined ? resolve(server) : reject(error)),
-    );
-  });
-  logger.info(
-    { http: `${listen.http.host}:${listen.http.port}`, relay: `${listen.relay.host}:${relays.port}` },
-    'spillway serves',
+    note: (text, about) => told.info(about, `relays: ${text}`),
+  }).catch((e: unknown) => taken('listen.relay', listen.relay, e));
+  undo.push(() => relays.close());
+  const http = await listenHttp(listen.http, gateway, told).catch((e: unknown) =>
+    taken('listen.http', listen.http, e),
   );
-
-  let stopping = false;
-  const stop = async (signal: string): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    logger.info(`${signal}: stopping; running jobs go on and are found again`);
+  undo.push(async () => {
     http.close();
     http.closeAllConnections();
-    await relays.close();
-    await gateway.stop();
-    await wake.close().catch(() => undefined);
-    await reached.close();
-    await database.close();
-    process.exit(0);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  });
+  if (asked()) return;
+  await gateway.start();
+  write({
+    level: 'info',
+    text: 'spillway serves',
+    http: `${listen.http.host}:${listen.http.port}`,
+    relay: `${listen.relay.host}:${relays.port}`,
+  });
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+function listenHttp({ host, port }: Address, gateway: Gateway, told: Log): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const api = app(gateway, (error) => told.warn({ error: String(error) }, 'a request failed'));
+    const server = api.listen(port, host, (error?: Error) =>
+      error === undefined ? resolve(server) : reject(error),
+    );
+  });
+}
+
+function taken(field: string, { host, port }: Address, e: unknown): never {
+  const why =
+    (e as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      ? 'is taken: does another gateway run here?'
+      : `cannot be listened on: ${e instanceof Error ? e.message : e}`;
+  throw new PortError('refused', 'serve', `${field}: ${host}:${port} ${why}`, { cause: e });
 }
 
 /** Looks at everything that `serve` needs; may run beside a gateway that serves. */
