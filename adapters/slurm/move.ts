@@ -26,9 +26,9 @@ export function updateKeys(
 }
 
 /**
- * A job without `-t` shows its partition's default. Between partitions of the same defaults it is left without: so it comes back
- * exactly, and no Operator's word puts it above the limits of its QOS and association. (Measured for memory: a value that an Operator
- * changed is exempt from them; one that he repeats is not.)
+ * Where a partition has no default time, a job without `-t` has no limit of its own and shows the partition's maximum. Between
+ * partitions of the same limits it is left without: so it comes back exactly, and no Operator's word lifts it above its QOS.
+ * (Measured for memory: a value that an Operator changed is exempt from its QOS's limit; one that he repeats is not.)
  */
 function sameLimits(from: string, to: string, partitions: readonly Partition[]): boolean {
   const limits = [...from.split(','), ...to.split(',')].map((name) => {
