@@ -154,11 +154,19 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
     if (pod.kind === 'unknown')
       await troubled(ctx, burst, `unknown: ${pod.why}; whether the script began is not known`);
   } else if (keeper.main === 'refused' || keeper.fault?.startsWith('already_granted') === true) {
-    await troubled(
-      ctx,
-      burst,
-      `the pod does not start: ${keeper.mainFault ?? keeper.fault ?? 'no reason given'}`,
-    );
+    const why = keeper.mainFault ?? keeper.fault ?? 'no reason given';
+    // The keeper's word that nothing was started, and the kubelet's that nothing will be.
+    if (keeper.main === 'refused' && (await lookAtPod(ctx, burst)).kind === 'over') {
+      const reason = `its pod ended before the script began: ${why}`;
+      await change(
+        ctx,
+        burst,
+        { state: 'lost', exit: { lost: true, reason }, endedAt: ctx.clock.now() },
+        reason,
+      );
+      return now;
+    }
+    await troubled(ctx, burst, `the pod does not start: ${why}`);
   }
   if (standin?.link === 'up' && standin.open.restart === burst.restarts) {
     ctx.streams.couple(burst.id, standin.key);

@@ -46,19 +46,20 @@ describe('output', () => {
       'import os, time',
       'n = 0',
       'while n < 10_000_000: n += os.write(1, (b"%09d\\n" % n) * 1000)',
-      'open("written", "w").write(str(n))',
+      'open("written-" + os.environ["SLURM_JOB_ID"], "w").write(str(n))',
       'time.sleep(600)',
     ].join('\n');
     const id = await sbatch('alice', ['-p', 'cloud', '-o', `${where}/killed-%j.out`], script);
     await until(
       '10 MB to be written',
       async () =>
-        readFileSync(`${where}/written`, 'utf8') !== '' && (await jobFields(id))?.JobState === 'RUNNING',
+        readFileSync(`${where}/written-${id}`, 'utf8') !== '' &&
+        (await jobFields(id))?.JobState === 'RUNNING',
       90_000,
     );
     process.kill(await pidOf(/\/spill-main( |$)/), 'SIGKILL');
     expect(await ended(id)).toMatchObject({ state: 'FAILED', exit: '0:9' });
-    const written = Number(readFileSync(`${where}/written`, 'utf8'));
+    const written = Number(readFileSync(`${where}/written-${id}`, 'utf8'));
     const got = readFileSync(`${where}/killed-${id}.out`);
     expect(got.length).toBe(written);
     let expected = '';
