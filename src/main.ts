@@ -152,11 +152,17 @@ async function openDatabase(config: Config, told: Log): Promise<Database> {
   };
 }
 
-/** A far side that answers, be it with a refusal, is there; only what could not be asked or heard counts as away. */
+/**
+ * A far side that answers, be it with a refusal of one thing, is there; what could not be asked or heard counts as away, and so does
+ * a look at the whole that is refused (a wrong host key, lost rights).
+ */
 function noting(health: Health): (call: Call) => void {
   const away = new Set<Call['outcome']>(['unreachable', 'unknown', 'throttled']);
-  return ({ port, outcome, text }) =>
-    health.note(port, !away.has(outcome), away.has(outcome) ? `${outcome}: ${text}` : 'ok');
+  const looks = new Set(['snapshot', 'facts', 'list', 'nodes']);
+  return ({ port, method, outcome, text }) => {
+    const bad = away.has(outcome) || (outcome === 'refused' && looks.has(method));
+    health.note(port, !bad, bad ? `${outcome}: ${text}` : 'ok');
+  };
 }
 
 type Watched = <T extends object>(port: T, name: string, label?: string) => T;

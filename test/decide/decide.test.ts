@@ -155,6 +155,23 @@ describe('decide', () => {
     expect(decide(context({ minNodes: 1, maxNodes: 4 })).verdict).toBe('burst');
   });
 
+  it('more CPUs than a virtual node has would need two nodes', () => {
+    const seen = snapshot([]);
+    const node = {
+      name: 'c1',
+      state: 'IDLE',
+      partitions: ['burst'],
+      cpus: 4,
+      allocatedCpus: 0,
+      memoryMib: 1,
+      features: '',
+      gres: '',
+    };
+    const shaped = { snapshot: { ...seen, nodes: [node] } };
+    expect(failing(context({ cpus: 5 }, shaped))).toEqual(['size']);
+    expect(failing(context({ cpus: 4 }, shaped))).toEqual([]);
+  });
+
   it('another partition is never ours', () => {
     expect(failing(context({ partition: 'gpu' }))).toContain('partition');
   });

@@ -10,12 +10,17 @@ export function groupFor(cpus: number, groups: readonly OfferedGroup[]): Offered
 export const size: Rule = {
   name: 'size',
   otherwise: 'never',
-  judge({ job, groups }) {
+  judge({ job, groups, snapshot, setup }) {
     const names = groups.map((g) => g.group.name).join(', ');
+    // A job of many tasks may say one node and mean more: the virtual nodes have the on-prem shape, and it gets one of them.
+    const virtual = snapshot.nodes
+      .filter((n) => n.partitions.includes(setup.burstPartition))
+      .map((n) => n.cpus);
+    const most = virtual.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...virtual);
     return {
-      pass: groupFor(job.cpus, groups) !== undefined,
+      pass: job.cpus <= most && groupFor(job.cpus, groups) !== undefined,
       measured: `${job.cpus} CPUs`,
-      limit: `fits a node of ${names === '' ? 'a node group (none is configured)' : names}`,
+      limit: `fits ${virtual.length === 0 ? '' : `a virtual node of ${most} CPUs and `}a node of ${names === '' ? 'a node group (none is configured)' : names}`,
     };
   },
 };
