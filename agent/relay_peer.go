@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -150,12 +149,12 @@ const (
 )
 
 func (n *nameService) account(uid int64) (account, error) {
-	text, err := n.ask("passwd", uid)
+	lines, err := n.ask("passwd", []int64{uid})
 	if err != nil {
 		return account{}, err
 	}
-	fields := strings.Split(text, ":")
-	if len(fields) != 7 || fields[2] != strconv.FormatInt(uid, 10) {
+	fields := strings.Split(lines[uid], ":")
+	if len(fields) != 7 {
 		return account{}, fmt.Errorf("uid %d has no name here", uid)
 	}
 	return account{user: fields[0], home: fields[5], shell: fields[6]}, nil
@@ -163,42 +162,76 @@ func (n *nameService) account(uid int64) (account, error) {
 
 // groups leaves the name of an unknown group empty: a gid without a name still counts.
 func (n *nameService) groups(gids []int64) ([]namedGroup, error) {
+	lines, err := n.ask("group", gids)
+	if err != nil {
+		return nil, err
+	}
 	named := []namedGroup{}
 	for _, gid := range gids {
-		text, err := n.ask("group", gid)
-		if err != nil {
-			return nil, err
-		}
-		name, _, _ := strings.Cut(text, ":")
+		name, _, _ := strings.Cut(lines[gid], ":")
 		named = append(named, namedGroup{Gid: gid, Name: name})
 	}
 	return named, nil
 }
 
-func (n *nameService) ask(database string, id int64) (string, error) {
-	key := database + " " + strconv.FormatInt(id, 10)
+// ask gives the lines of a database by id, "" for an id that has none. What is not known yet takes one getent for
+// all: a user may have a hundred groups.
+func (n *nameService) ask(database string, ids []int64) (map[int64]string, error) {
+	lines := map[int64]string{}
+	var unknown []int64
 	n.mu.Lock()
-	kept, ok := n.asked[key]
+	for _, id := range ids {
+		kept, ok := n.asked[key(database, id)]
+		if ok && time.Since(kept.at) < namesKeptFor {
+			lines[id] = kept.text
+		} else {
+			unknown = append(unknown, id)
+		}
+	}
 	n.mu.Unlock()
-	if ok && time.Since(kept.at) < namesKeptFor {
-		return kept.text, nil
+	if len(unknown) == 0 {
+		return lines, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), getentTimeout)
-	defer cancel()
-	command := exec.CommandContext(ctx, getent, database, strconv.FormatInt(id, 10))
-	command.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
-	out, err := command.Output()
-	var ended *exec.ExitError
-	const notFound = 2
-	if err != nil && !(errors.As(err, &ended) && ended.ExitCode() == notFound && ctx.Err() == nil) {
-		return "", fmt.Errorf("%w: getent %s: %v", errNames, key, err)
+	args := []string{database}
+	for _, id := range unknown {
+		args = append(args, strconv.FormatInt(id, 10))
 	}
-	line, _, _ := bytes.Cut(out, []byte("\n"))
+	out, err := runGetent(args)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(out) {
+		line = strings.TrimSuffix(line, "\n")
+		// Both databases have the number in the third field.
+		if fields := strings.Split(line, ":"); len(fields) > 2 {
+			if id, err := strconv.ParseInt(fields[2], 10, 64); err == nil {
+				lines[id] = line
+			}
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.asked) >= namesKeptAtAll || n.asked == nil {
 		n.asked = map[string]answer{}
 	}
-	n.asked[key] = answer{string(line), time.Now()}
-	return string(line), nil
+	for _, id := range unknown {
+		n.asked[key(database, id)] = answer{lines[id], time.Now()}
+	}
+	return lines, nil
+}
+
+func key(database string, id int64) string { return database + " " + strconv.FormatInt(id, 10) }
+
+func runGetent(args []string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), getentTimeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, getent, args...)
+	command.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
+	out, err := command.Output()
+	var ended *exec.ExitError
+	const notFound = 2 // one of the ids, or all
+	if err != nil && !(errors.As(err, &ended) && ended.ExitCode() == notFound && ctx.Err() == nil) {
+		return "", fmt.Errorf("%w: getent %s: %v", errNames, strings.Join(args, " "), err)
+	}
+	return string(out), nil
 }

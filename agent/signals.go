@@ -23,11 +23,17 @@ type signalQueue struct {
 	pending []signalBody
 }
 
-func (q *signalQueue) add(signo int, scope string) signalBody {
+// maxPending bounds what a gateway that is away can be owed; more would be somebody's loop.
+const maxPending = 1024
+
+func (q *signalQueue) add(signo int, scope string) (s signalBody, kept bool) {
+	if len(q.pending) >= maxPending {
+		return s, false
+	}
 	q.last++
-	s := signalBody{ID: fmt.Sprintf("s%d", q.last), Signo: signo, Scope: scope}
+	s = signalBody{ID: fmt.Sprintf("s%d", q.last), Signo: signo, Scope: scope}
 	q.pending = append(q.pending, s)
-	return s
+	return s, true
 }
 
 func (q *signalQueue) applied(id string) {

@@ -410,8 +410,8 @@ func (s *standin) signal(signo int, scope string) {
 		}
 		return
 	}
-	body := s.signals.add(signo, scope)
-	if s.link != nil && s.going {
+	body, kept := s.signals.add(signo, scope)
+	if kept && s.link != nil && s.going {
 		s.link.send(tSignal, body)
 	}
 	s.mu.Unlock()

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+)
+
+func (p *pod) hearSignals(l *link) {
+	for {
+		_, body, err := l.read()
+		if err != nil {
+			return // a keeper that is gone leaves the script running; the gateway sees the container's end
+		}
+		if s, ok := body.(*signalBody); ok {
+			p.mu.Lock()
+			p.apply(*s)
+			p.mu.Unlock()
+			l.send(tSignalled, signalledBody{ID: s.ID})
+		}
+	}
+}
+
+// apply is called under mu: a pid that was reaped may be another process's.
+func (p *pod) apply(s signalBody) {
+	if p.reaped && s.Scope == scopeScript {
+		return
+	}
+	p.config.signal(s.Scope, p.script, s.Signo)
+}
+
+// signalProcesses: as process 1, -1 is everything in the container but ourselves. Elsewhere (a shared process
+// namespace, a test) it would be everything of the user's: there, what descends from us.
+func signalProcesses(scope string, script, signo int) {
+	switch {
+	case scope == scopeScript:
+		syscall.Kill(script, syscall.Signal(signo))
+	case os.Getpid() == 1:
+		syscall.Kill(-1, syscall.Signal(signo))
+	default:
+		for _, pid := range descendants(os.Getpid()) {
+			syscall.Kill(pid, syscall.Signal(signo))
+		}
+	}
+}
+
+func descendants(of int) []int {
+	children := map[int][]int{}
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			if parent, _, err := realProc.parentAndStart(pid); err == nil {
+				children[parent] = append(children[parent], pid)
+			}
+		}
+	}
+	found := slices.Clone(children[of])
+	for i := 0; i < len(found); i++ {
+		found = append(found, children[found[i]]...)
+	}
+	return found
+}
