@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
-import { type Problem, place, readable } from './problems.ts';
+import { fieldName, type Problem, place, readable } from './problems.ts';
 import { type Config, jsonSchema, schema } from './schema.ts';
 
 /** Everything that is wrong with a configuration file, each with its place; the message is what an operator reads. */
@@ -45,14 +45,23 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv = process.
 export function parseConfig(text: string, path: string): Config {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((e) => {
+  const odd = [...document.errors, ...document.warnings];
+  if (odd.length > 0) {
+    const problems = odd.map((e) => {
       const { line, col } = counter.linePos(e.pos[0]);
       return { field: '', text: `not YAML: ${e.message}`, line, column: col };
     });
     throw new ConfigError(path, problems);
   }
-  const parsed = schema.safeParse(plain(document, path) ?? {});
+  const given = plain(document, path) ?? {};
+  const nul = nulIn(given, []);
+  if (nul !== undefined) {
+    const field = fieldName(nul);
+    throw new ConfigError(path, [
+      { field, text: 'holds a NUL character; take it out', ...place(document, counter, nul, false) },
+    ]);
+  }
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const allowed = jsonSchema();
   const problems = parsed.error.issues
@@ -70,6 +79,18 @@ function plain(document: Document, path: string): unknown {
     const text = `not YAML: ${e instanceof Error ? e.message : String(e)}`;
     throw new ConfigError(path, [{ field: '', text, line: undefined, column: undefined }]);
   }
+}
+
+/** The path of a text with a NUL in it: no file name, argument or variable can have one. */
+function nulIn(value: unknown, path: readonly (string | number)[]): readonly (string | number)[] | undefined {
+  if (typeof value === 'string') return value.includes('\0') ? path : undefined;
+  // Deeper than any configuration is: an alias that holds itself.
+  if (value === null || typeof value !== 'object' || path.length > 20) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = nulIn(inner, [...path, Array.isArray(value) ? Number(key) : key]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function absolute(config: Config, from: string): Config {

@@ -49,7 +49,7 @@ export function readable(issue: z.core.$ZodIssue, jsonSchema: unknown): Readable
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
       field: fieldName([...issue.path, key]),
-      text: notYet[key] ?? unknownKey(key, known),
+      text: (Object.hasOwn(notYet, key) ? notYet[key] : undefined) ?? unknownKey(key, known),
       atKey: true,
     }));
   }

@@ -28,7 +28,12 @@ const sizeBytes: Readonly<Record<string, number>> = {
 
 /** What was given, for a message; long or nested values are not repeated. */
 export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+  let text = 'that';
+  try {
+    text = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? String(value));
+  } catch {
+    // An alias that holds itself.
+  }
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

@@ -135,7 +135,7 @@ interface Database {
 async function openDatabase(config: Config, told: Log): Promise<Database> {
   const embedded =
     config.store === undefined
-      ? await startEmbedded({ dataDir: config.dataDir, log: (line) => told.info({}, `postgres: ${line}`) })
+      ? await startEmbedded({ dataDir: config.dataDir, log: (line) => told.info({}, line) })
       : undefined;
   const url = config.store?.url ?? embedded?.url;
   if (url === undefined) throw new Error('no database');
@@ -227,6 +227,8 @@ async function clusterOf(
   };
 }
 
+const stopWithinMs = 25_000;
+
 async function serve(path: string): Promise<void> {
   const config = await loadConfig(path);
   const logger = pino({
@@ -245,8 +247,10 @@ async function serve(path: string): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
-      if (asked !== undefined) return;
+      // A second one, or a far side that keeps us waiting: what is left open is found again at the next start.
+      if (asked !== undefined) process.exit(130);
       asked = signal;
+      setTimeout(() => process.exit(1), stopWithinMs).unref();
       logger.info(`${signal}: stopping; running jobs go on and are found again`);
       void stop().then(() => process.exit(0));
     });

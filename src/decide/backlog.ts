@@ -67,6 +67,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       pendingFor.set(name, ages);
     }
   }
+  for (const ages of pendingFor.values()) ages.sort((a, b) => a - b);
   let alive = input.liveBursts;
   const decided: Decided[] = [];
   for (const job of pending) {

@@ -16,7 +16,7 @@ export interface RuleContext {
   readonly liveBursts: number;
   /** When this job was last given back or its claim refused; undefined = never. */
   readonly lastReturnAt: Instant | undefined;
-  /** For each watched partition, since when each job that might burst has been pending, in milliseconds ago. */
+  /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
   readonly pendingFor: ReadonlyMap<string, readonly number[]>;
   /** How many more tasks of this array may run now; undefined = no throttle. */
   readonly arrayRoom: number | undefined;

@@ -268,3 +268,21 @@ describe('a configuration that does not hold', () => {
     expect(refused((c) => void change(c))).toContain(message);
   });
 });
+
+describe('odd YAML', () => {
+  const problems = (text: string): string => {
+    try {
+      parseConfig(text, 'x.yaml');
+      return '';
+    } catch (e) {
+      return (e as Error).message;
+    }
+  };
+  it('an alias that holds itself, a NUL, an unknown tag and keys of Object are told in words', () => {
+    expect(problems('listen: &a { cert: *a }')).toMatch(/listen\.cert/);
+    expect(problems('dataDir: "/tmp/a\\0b"')).toContain('x.yaml:1:');
+    expect(problems('dataDir: "/tmp/a\\0b"')).toContain('NUL');
+    expect(problems('dataDir: !foo /tmp/a')).toMatch(/not YAML: .*tag/i);
+    expect(problems('constructor: 1')).toContain('constructor: unknown key');
+  });
+});

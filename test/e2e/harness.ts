@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type GatewayWishes, gatewayConfig } from '../../lab/real/gateway-config.ts';
+import { listNodes, terminateNode } from '../../lab/real/node.ts';
 import { clusterName, dirs, ports, stateDir } from '../../lab/real/paths.ts';
 import type { BurstView } from '../../src/api/schemas.ts';
 
@@ -320,12 +321,25 @@ export interface RunningGateway {
   log(): string;
 }
 
+/** What a test that failed half-way left behind is not the next one's to find. */
+async function tidyLab(): Promise<void> {
+  for (const i of await instances())
+    if (listNodes().some((n) => n.name === i.dnsName)) await terminateNode(i.dnsName);
+  for (const p of await pods()) {
+    const ref = ['-n', p.namespace, p.name];
+    await kubectl(['patch', 'pod', ...ref, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
+    await kubectl(['delete', 'pod', ...ref, '--force', '--grace-period=0', '--ignore-not-found']);
+  }
+  await as('root', ['scontrol', 'update', 'nodename=n[1-2],c[1-12]', 'state=resume']);
+}
+
 const running = new Set<ChildProcess>();
 
 export async function startGateway(
   wishes: Partial<GatewayWishes> & { readonly dieAt?: string; readonly awaitReady?: boolean } = {},
 ): Promise<RunningGateway> {
   const env = await labEnv();
+  if (wishes.dataDir === undefined) await tidyLab();
   const dataDir = wishes.dataDir ?? mkdtempSync(join(tmpdir(), 'spillway-gateway-'));
   mkdirSync(dataDir, { recursive: true });
   // The embedded Postgres runs as an account of its own, which must get there.

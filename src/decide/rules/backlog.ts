@@ -27,7 +27,7 @@ export const backlog: Rule = {
       const ages = pendingFor.get(name) ?? [];
       most = Math.max(most, ages.length);
       for (const t of policy.thresholds) {
-        const waiting = ages.filter((age) => age >= t.forMs).length;
+        const waiting = atLeast(ages, t.forMs);
         if (own >= t.forMs && waiting >= t.pendingJobs)
           return {
             pass: true,
@@ -39,3 +39,14 @@ export const backlog: Rule = {
     return { pass: false, measured: `${most} jobs pending, this one for ${minutes(own)}`, limit };
   },
 };
+
+/** How many of the ascending ages are no less than `least`. */
+function atLeast(ages: readonly number[], least: number): number {
+  let [from, to] = [0, ages.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((ages[middle] ?? 0) < least) from = middle + 1;
+    else to = middle;
+  }
+  return ages.length - from;
+}
