@@ -125,8 +125,7 @@ async function begin(
   if (job === undefined || job.state !== 'PENDING') return undefined;
   const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
-  const claims = settings.pods.mounts.map((m) => m.claim);
-  const full = examine(decision, job, tenant, offered, snapshot, claims);
+  const full = examine(decision, job, tenant, offered, snapshot, settings.pods.mounts);
   if (full.needs === undefined || full.decision.group === undefined) {
     if (full.decision.verdict === 'never')
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });

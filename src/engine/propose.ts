@@ -26,10 +26,11 @@ export function examine(
   tenant: Tenant | undefined,
   offered: OfferedGroup | undefined,
   snapshot: Snapshot,
-  claims: readonly string[],
+  mounts: readonly { readonly path: string; readonly claim: string }[],
 ): { readonly decision: Decision; readonly needs: Burst['needs'] | undefined } {
   const because: RuleVerdict[] = [...decision.because];
-  const missing = tenant === undefined ? [] : claims.filter((c) => !tenant.claims.includes(c));
+  const missing =
+    tenant === undefined ? [] : mounts.map((m) => m.claim).filter((c) => !tenant.claims.includes(c));
   because.push({
     rule: 'tenant',
     pass:
@@ -41,6 +42,20 @@ export function examine(
           ? `namespace ${tenant.namespace} has no claim ${missing.join(', ')}`
           : `namespace ${tenant.namespace}, gid ${job.gid}`,
     limit: "the user's namespace, set up by an admin, with the user's groups and claims",
+  });
+  const seen = [...mounts.map((m) => m.path), '/tmp', '/var/tmp', '/dev/shm'];
+  because.push({
+    rule: 'directory',
+    pass: seen.some((path) => job.workDir === path || job.workDir.startsWith(`${path.replace(/\/$/, '')}/`)),
+    measured: job.workDir,
+    limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
+  });
+  const stdin = job.raw.StdIn ?? '';
+  because.push({
+    rule: 'stdin',
+    pass: stdin === '' || stdin === '/dev/null',
+    measured: stdin === '' ? 'none' : stdin,
+    limit: 'no input file (sbatch --input): the stand-in does not hand it over',
   });
   const shape = shapeOf(job, snapshot);
   const whole = job.exclusive || job.memory.mib === 0;
@@ -70,8 +85,8 @@ export function examine(
     limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
   });
   if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
-  const seen = because.every((r) => r.pass || r.rule !== 'shape');
-  return { decision: { verdict: seen ? 'never' : 'wait', because, group: undefined }, needs: undefined };
+  const shaped = because.every((r) => r.pass || r.rule !== 'shape');
+  return { decision: { verdict: shaped ? 'never' : 'wait', because, group: undefined }, needs: undefined };
 }
 
 /** The on-prem node that the job would have had: an exclusive job and `--mem=0` mean all of one. */

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { clusterName } from '../../src/domain/ids.ts';
+import { GiB } from '../../src/domain/resources.ts';
+import { examine } from '../../src/engine/propose.ts';
+import { at, detail } from './fixtures.ts';
+
+const group = {
+  name: 'cpu',
+  launchTemplate: 't',
+  types: ['big'],
+  zones: ['a'],
+  vcpuPerCpu: 2,
+  overhead: { cpuMillis: 0, memoryBytes: 0, extended: {} },
+  capacityType: 'on-demand',
+  max: 1,
+  idleMs: 1,
+  joinTimeoutMs: 1,
+  taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
+} as const;
+const offered = { group, types: [{ name: 'big', vcpus: 20, memoryBytes: 16 * GiB, gpus: 0 }] };
+const tenant = { namespace: 'spillway-alice', uid: 2001, gids: [2001, 3001], claims: ['home'] };
+const node = {
+  name: 'n1',
+  state: 'IDLE',
+  partitions: ['batch'],
+  cpus: 8,
+  allocatedCpus: 0,
+  memoryMib: 8000,
+  features: '',
+  gres: '',
+};
+const snapshot = {
+  cluster: clusterName('hpc1'),
+  at,
+  tookMs: 1,
+  jobs: [],
+  partitions: [],
+  nodes: [node],
+  partial: [],
+};
+const yes = { verdict: 'burst', because: [], group: 'cpu' } as const;
+const mounts = [{ path: '/home', claim: 'home' }];
+const well = detail({ workDir: '/home/alice', memory: { per: 'cpu', mib: 500 } });
+const failing = (...[d, job, t, o, s, m]: Parameters<typeof examine>) => {
+  const { decision } = examine(d, job, t, o, s, m);
+  return [decision.verdict, ...decision.because.filter((r) => !r.pass).map((r) => r.rule)];
+};
+
+describe('the job in full', () => {
+  it('bursts with what its pod needs', () => {
+    const { decision, needs } = examine(yes, well, tenant, offered, snapshot, mounts);
+    expect(decision.verdict).toBe('burst');
+    expect(needs).toEqual({ cpuMillis: 2000, memoryBytes: 500 * 1024 * 1024, extended: {} });
+  });
+  it('never without a tenant namespace, with a foreign group, or without the claims of the mounts', () => {
+    expect(failing(yes, well, undefined, offered, snapshot, mounts)).toEqual(['never', 'tenant']);
+    expect(failing(yes, { ...well, gid: 9 }, tenant, offered, snapshot, mounts)).toEqual(['never', 'tenant']);
+    expect(failing(yes, well, { ...tenant, claims: [] }, offered, snapshot, mounts)).toEqual([
+      'never',
+      'tenant',
+    ]);
+  });
+  it('never from a directory that the pod does not have; a name that only begins alike is another', () => {
+    expect(failing(yes, { ...well, workDir: '/scratch/x' }, tenant, offered, snapshot, mounts)).toEqual([
+      'never',
+      'directory',
+    ]);
+    expect(failing(yes, { ...well, workDir: '/homestead' }, tenant, offered, snapshot, mounts)).toEqual([
+      'never',
+      'directory',
+    ]);
+    expect(failing(yes, { ...well, workDir: '/tmp' }, tenant, offered, snapshot, mounts)).toEqual(['burst']);
+  });
+  it('never with an input file', () => {
+    expect(
+      failing(yes, { ...well, raw: { StdIn: '/home/alice/in.txt' } }, tenant, offered, snapshot, mounts),
+    ).toEqual(['never', 'stdin']);
+    expect(failing(yes, { ...well, raw: { StdIn: '/dev/null' } }, tenant, offered, snapshot, mounts)).toEqual(
+      ['burst'],
+    );
+  });
+  it('never what no type holds; an exclusive job means the whole node', () => {
+    expect(
+      failing(yes, { ...well, memory: { per: 'node', mib: 20_000 } }, tenant, offered, snapshot, mounts),
+    ).toEqual(['never', 'memory']);
+    expect(
+      examine(yes, { ...well, exclusive: true }, tenant, offered, snapshot, mounts).needs?.cpuMillis,
+    ).toBe(16_000);
+  });
+  it('waits where the node that it asks for whole could not be seen', () => {
+    expect(
+      failing(yes, { ...well, exclusive: true }, tenant, offered, { ...snapshot, nodes: [] }, mounts),
+    ).toEqual(['wait', 'shape']);
+  });
+});
