@@ -75,7 +75,7 @@ describe('SSH', () => {
     expect((await run('write', true)).stdout).toBe('in');
     expect(far.lines).toEqual(['write']);
     far.accepts = () => false;
-    expect(await faultIn(run('never', true, 300))).toBe('throttled');
+    expect(await faultIn(run('never', true, 3_000))).toBe('throttled');
     expect(far.lines).toEqual(['write']);
   });
 
@@ -157,8 +157,8 @@ describe('SSH', () => {
 
   test('no answer in time: unreachable for a read, unknown for a write, and the next command goes through', async () => {
     far.shell = () => undefined;
-    expect(await faultIn(run('read', false, 50))).toBe('unreachable');
-    expect(await faultIn(run('write', true, 50))).toBe('unknown');
+    expect(await faultIn(run('read', false, 1_500))).toBe('unreachable');
+    expect(await faultIn(run('write', true, 1_500))).toBe('unknown');
     far.shell = answering('ok');
     expect((await run('next')).stdout).toBe('ok');
     expect(far.connections).toBe(1);
