@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -173,11 +174,7 @@ func (r *relay) handle(conn *net.UnixConn) {
 	peer, err := r.peer(conn)
 	if err != nil {
 		r.log("uid %d: %v", uid, err)
-		code := "not_a_batch_step"
-		if errors.Is(err, errNames) {
-			code = "names_unavailable" // the stand-in tries again
-		}
-		refuse(conn, code, err.Error())
+		refuse(conn, codeOf(err), err.Error())
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), relayDialTimeout)
@@ -201,6 +198,20 @@ func (r *relay) handle(conn *net.UnixConn) {
 	r.log("job %d: uid %d pid %d connected", peer.JobID, uid, peer.PID)
 	join(conn, gateway)
 	r.log("job %d: uid %d pid %d disconnected", peer.JobID, uid, peer.PID)
+}
+
+// codeOf: only not_a_batch_step ends a stand-in, and with it the job; after every other code it tries again. A host that has
+// no descriptors or memory left just now says nothing about who called.
+func codeOf(err error) string {
+	if errors.Is(err, errNames) {
+		return "names_unavailable"
+	}
+	for _, short := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR, syscall.EAGAIN} {
+		if errors.Is(err, short) {
+			return "busy"
+		}
+	}
+	return "not_a_batch_step"
 }
 
 // join copies both ways until one side ends, and passes on what that side had said before.

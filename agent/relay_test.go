@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -206,6 +207,14 @@ func TestTheRelayTellsWhyItRefuses(t *testing.T) {
 	}
 	_, path = startRelay(t, config, func(*net.UnixConn) (peerBody, error) { return peerBody{}, fmt.Errorf("%w: ldap", errNames) })
 	if code := readError(t, dialUnix(t, path)); code != "names_unavailable" {
+		t.Error(code)
+	}
+	// Out of descriptors while it reads /proc: no word about the step, so no end of the job.
+	full := &os.PathError{Op: "open", Path: "/proc/4711/status", Err: syscall.EMFILE}
+	_, path = startRelay(t, config, func(*net.UnixConn) (peerBody, error) {
+		return peerBody{}, fmt.Errorf("process 4711 is no child of a batch step: %w", full)
+	})
+	if code := readError(t, dialUnix(t, path)); code != "busy" {
 		t.Error(code)
 	}
 }
