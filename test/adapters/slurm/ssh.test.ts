@@ -166,8 +166,8 @@ describe('SSH', () => {
 
   test('what found no free channel in time was never sent', async () => {
     far.shell = () => undefined;
-    const hung = Array.from({ length: 8 }, (_, i) => faultIn(run(`h${i}`, true, 400)));
-    const late = await run('late', true, 100).catch((e) => e);
+    const hung = Array.from({ length: 8 }, (_, i) => faultIn(run(`h${i}`, true, 4_000)));
+    const late = await run('late', true, 1_000).catch((e) => e);
     expect(late).toMatchObject({ fault: 'unreachable' });
     expect(late.message).toContain('not sent');
     expect(await Promise.all(hung)).toEqual(Array(8).fill('unknown'));
