@@ -325,6 +325,11 @@ export interface RunningGateway {
 async function tidyLab(): Promise<void> {
   for (const i of await instances())
     if (listNodes().some((n) => n.name === i.dnsName)) await terminateNode(i.dnsName);
+  await until(
+    'no instance to be left of an earlier file',
+    async () => (await instances()).length === 0,
+    60_000,
+  );
   for (const p of await pods()) {
     const ref = ['-n', p.namespace, p.name];
     await kubectl(['patch', 'pod', ...ref, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);

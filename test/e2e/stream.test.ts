@@ -110,6 +110,10 @@ describe('a lost kubelet', () => {
     );
     await until('its first line', async () => outputOf('alice', id).includes('started'), 60_000);
     const burst = await gateway.reaches(id, ['running']);
+    // What ran before on this node must be settled: its pod could not go without a kubelet.
+    await until('the other bursts to be over', async () =>
+      (await gateway.bursts()).every((b) => b.id === burst.id || ['settled', 'failed'].includes(b.state)),
+    );
     const [instance] = await instances();
     const node = listNodes().find((n) => n.name === instance?.dnsName);
     if (node === undefined) throw new Error('no node');
