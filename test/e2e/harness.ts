@@ -13,10 +13,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { type GatewayWishes, gatewayConfig } from '../../lab/real/gateway-config.ts';
-import { listNodes, terminateNode } from '../../lab/real/node.ts';
 import { clusterName, dirs, ports, stateDir } from '../../lab/real/paths.ts';
 import type { BurstView } from '../../src/api/schemas.ts';
+import { ignoring } from '../../src/domain/fault.ts';
+import { cloudId, clusterName as cluster, instant } from '../../src/domain/ids.ts';
 
 const exec = promisify(execFile);
 export const root = new URL('../..', import.meta.url).pathname;
@@ -323,8 +325,18 @@ export interface RunningGateway {
 
 /** What a test that failed half-way left behind is not the next one's to find. */
 async function tidyLab(): Promise<void> {
-  for (const i of await instances())
-    if (listNodes().some((n) => n.name === i.dnsName)) await terminateNode(i.dnsName);
+  const env = await labEnv();
+  const cloud = ec2Cloud(
+    {
+      cluster: cluster(clusterName),
+      region: env.SPILLWAY_LAB_EC2_REGION ?? '',
+      endpoint: env.SPILLWAY_LAB_EC2_ENDPOINT ?? '',
+      credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
+    },
+    { clock: { now: () => instant(Date.now()) } },
+  );
+  for (const i of await instances()) await ignoring('not_found', cloud.terminate(cloudId(i.id)));
+  await cloud.close();
   await until(
     'no instance to be left of an earlier file',
     async () => (await instances()).length === 0,
