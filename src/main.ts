@@ -289,7 +289,13 @@ async function start(
     log: write,
   };
   const holder = `${hostname()}-${process.pid}-${entropy.uuid().slice(0, 8)}`;
-  const times = { holder, leaseMs: 15_000, sweepMs: 15_000, cloudPollMs: 5_000 };
+  const times = {
+    holder,
+    monotonic: () => performance.now(),
+    leaseMs: 15_000,
+    sweepMs: 15_000,
+    cloudPollMs: 5_000,
+  };
   const gateway = await Gateway.create(reached.clusters, ports, times, reached.health);
   reached.serves(gateway);
   undo.push(() => gateway.stop());

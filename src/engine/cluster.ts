@@ -5,7 +5,7 @@ import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
-import { type BurstId, type InstanceId, type Instant, instant, type Uuid } from '../domain/ids.ts';
+import type { BurstId, InstanceId, Instant, Uuid } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView } from '../domain/kube.ts';
@@ -42,7 +42,7 @@ export class ClusterEngine implements Cluster {
   readonly generation: Uuid;
   readonly #settings: Settings;
   #epoch = 0;
-  #leadsUntil: Instant = instant(0);
+  #leadsUntil = 0;
   #facts: { at: Instant; value: ClusterFacts } | undefined;
   #planning: Promise<void> | undefined;
   #planAgain = false;
@@ -63,7 +63,7 @@ export class ClusterEngine implements Cluster {
   }
 
   get leads(): boolean {
-    return !this.#stopped && this.ports.clock.now() < this.#leadsUntil;
+    return !this.#stopped && this.#settings.monotonic() < this.#leadsUntil;
   }
 
   get epoch(): number {
@@ -104,18 +104,18 @@ export class ClusterEngine implements Cluster {
   }
 
   async #lease(): Promise<void> {
-    const asked = this.ports.clock.now();
+    const asked = this.#settings.monotonic();
     const lease = await this.ports.store.lease(this.name, this.#settings.holder, this.#settings.leaseMs);
     if (lease === undefined) {
       if (this.leads)
         this.ports.log({ level: 'warn', text: 'another gateway leads now', cluster: this.name });
-      this.#leadsUntil = instant(0);
+      this.#leadsUntil = 0;
       return;
     }
     const first = !this.leads;
     this.#epoch = lease.epoch;
     // By this process's own clock and counted from before the question, so a pause cannot stretch it.
-    this.#leadsUntil = instant(asked + (this.#settings.leaseMs * 2) / 3);
+    this.#leadsUntil = asked + (this.#settings.leaseMs * 2) / 3;
     if (!first) return;
     this.ports.log({
       level: 'info',

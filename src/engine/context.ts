@@ -43,6 +43,8 @@ export interface Settings {
   /** Names this process in leases; unique per start. */
   readonly holder: string;
   readonly leaseMs: number;
+  /** Milliseconds that only go forward: how long a lease is trusted must not depend on a clock that somebody sets. */
+  readonly monotonic: () => number;
   readonly sweepMs: number;
   readonly cloudPollMs: number;
 }
