@@ -326,6 +326,8 @@ export interface RunningGateway {
 /** What a test that failed half-way left behind is not the next one's to find. */
 async function tidyLab(): Promise<void> {
   const env = await labEnv();
+  await as('root', ['scancel', '-u', 'alice']);
+  await as('root', ['scancel', '-u', 'bob']);
   const cloud = ec2Cloud(
     {
       cluster: cluster(clusterName),
