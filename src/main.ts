@@ -262,6 +262,17 @@ async function serve(path: string): Promise<void> {
   }
 }
 
+/** A fault that comes many times a second is told once in ten: the log may lie on the disk that is full. */
+function seldom(tell: (what: string, e: unknown) => void): (what: string, e: unknown) => void {
+  const told = new Map<string, number>();
+  return (what, e) => {
+    const now = performance.now();
+    if (now - (told.get(what) ?? Number.NEGATIVE_INFINITY) < 10_000) return;
+    told.set(what, now);
+    tell(what, e);
+  };
+}
+
 /** Everything that can fail comes before the gateway makes its first effect. */
 async function start(
   config: Config,
@@ -276,7 +287,7 @@ async function start(
   undo.push(() => database.close());
   const wake = await openBullWake({
     url: database.url,
-    onError: (what, e) => told.warn({ error: String(e) }, `wake: ${what}`),
+    onError: seldom((what: string, e: unknown) => told.warn({ error: String(e) }, `wake: ${what}`)),
   });
   undo.push(() => wake.close());
   const ports: Ports = {
