@@ -26,7 +26,8 @@ func startKeeper(t *testing.T, change func(*keeperConfig)) *keeperBench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) }) // not t.TempDir, which fails if a last record comes at this moment
+	// Not t.TempDir, which fails if a keeper's last record comes at this moment.
+	t.Cleanup(func() { await(t, "the folder to go", func() bool { return os.RemoveAll(dir) == nil }) })
 	config := keeperConfig{
 		socket: dir + "/keeper.sock", listen: "127.0.0.1:0", key: testKey, dir: dir + "/spool", uid: os.Getuid(),
 		spool: 1 << 20, timing: protocolTiming, nowMs: func() int64 { return 1000 },
