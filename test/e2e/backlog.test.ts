@@ -65,6 +65,34 @@ describe('shapes', () => {
     await as('alice', ['scancel', id]);
   });
 
+  it('e2: the tasks of an array burst one by one, never more than its throttle leaves', async () => {
+    const id = await sbatch('alice', [
+      '-p',
+      'cloud',
+      '--array=0-4%2',
+      '-t',
+      '5',
+      '--wrap',
+      'echo task $SLURM_ARRAY_TASK_ID of $SLURM_ARRAY_JOB_ID; sleep 3',
+    ]);
+    let most = 0;
+    await until(
+      'every task to end',
+      async () => {
+        const lines = (
+          await as('root', ['squeue', '-h', '-r', '-j', id, '-t', 'R', '-o', '%i'])
+        ).stdout.trim();
+        most = Math.max(most, lines === '' ? 0 : lines.split('\n').length);
+        const done = await Promise.all([0, 1, 2, 3, 4].map((t) => sacct(`${id}_${t}`)));
+        return done.every((d) => d?.state === 'COMPLETED');
+      },
+      150_000,
+      300,
+    );
+    expect(most).toBeLessThanOrEqual(2);
+    for (const t of [0, 1, 2, 3, 4]) expect(outputOf('alice', `${id}_${t}`)).toBe(`task ${t} of ${id}\n`);
+  });
+
   it('e2: forty at once burst side by side', async () => {
     const ids: string[] = [];
     for (let i = 0; i < 40; i++)
