@@ -25,7 +25,7 @@ afterAll(async () => {
 
 describe('requeue', () => {
   it('k: a node set DOWN: attempt 2 starts after the pods of attempt 1 are gone, and runs once', async () => {
-    const log = `${home('alice')}/attempts`;
+    const log = `${home('alice')}/attempts-${process.pid}-${Date.now()}`;
     appendFileSync(log, '');
     await as('root', ['chown', 'alice:alice', log]);
     const script = [
