@@ -5,12 +5,13 @@ import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
-import type { BurstId, InstanceId, Instant, Uuid } from '../domain/ids.ts';
+import { type BurstId, type InstanceId, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView } from '../domain/kube.ts';
 import type { Next } from '../domain/next.ts';
 import type { Seen } from '../domain/seen.ts';
+import { rowOf, strayInstances } from '../instance/collect.ts';
 import type { InstanceContext } from '../instance/context.ts';
 import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
@@ -171,22 +172,16 @@ export class ClusterEngine implements Cluster {
     await this.#collect(seen);
   }
 
-  /** What no row explains was launched by a gateway that died before it could write the answer, or by an older store. */
   async #collect(seen: readonly CloudInstance[]): Promise<void> {
-    const known = await this.ports.store.liveInstances(this.name);
-    const at = this.ports.clock.now();
-    for (const i of seen) {
-      if (i.state === 'terminated' || i.state === 'shutting-down') continue;
-      if (known.some((k) => k.cloudId === i.id || (i.token !== undefined && k.token === i.token))) continue;
-      if (at - i.launchedAt < 60_000) continue;
-      this.ports.log({
-        level: 'warn',
-        text: `terminates instance ${i.id}, which no record explains`,
-        cluster: this.name,
-      });
-      await this.settings.cloud
-        .terminate(i.id)
-        .catch((e: unknown) => this.#complain(`terminate ${i.id}: ${message(e)}`, e));
+    const { store, entropy, clock, wake, log } = this.ports;
+    const at = clock.now();
+    for (const stray of strayInstances(seen, await store.liveInstances(this.name), at)) {
+      const instance = rowOf(stray, instanceId(entropy.uuid()), this.name, at);
+      const why = `takes on ${stray.id}, which no record explains, to terminate it`;
+      log({ level: 'warn', text: why, cluster: this.name, instance: instance.id });
+      const write = { kind: 'instance', instance, why } as const;
+      if ((await store.commit(entropy.uuid(), this.name, this.#epoch, [write])) === 'ok')
+        await wake.wake(instance.id);
     }
   }
 
