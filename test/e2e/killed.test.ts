@@ -1,11 +1,13 @@
 /** g, h: the gateway killed at the worst moments, slurmctld restarted, and output that loses no byte. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   ended,
   endGateway,
   home,
+  instances,
   killGateways,
   lab,
   outputOf,
@@ -59,6 +61,22 @@ describe('kill -9 of the gateway', () => {
     expect(counted('ran\n', outputOf('alice', id))).toBe(1);
     await gateway.reaches(id, ['settled']);
     expect((await gateway.bursts()).filter((b) => b.job === id)).toHaveLength(1);
+  });
+
+  it('g: an instance that a dead gateway launched, and whose record is lost with its store, is terminated', async () => {
+    gateway = await startGateway({ idle: '5s', dieAt: 'cloud.launch:after:1' });
+    const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran');
+    await gateway.died();
+    const [orphan] = await instances();
+    expect(orphan).toBeDefined();
+    gateway = await startGateway({ idle: '5s', dataDir: mkdtempSync(`${tmpdir()}/spillway-gateway-`) });
+    expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
+    expect(outputOf('alice', id)).toBe('ran\n');
+    await until(
+      'the orphan to be terminated',
+      async () => !(await instances()).some((i) => i.id === orphan?.id),
+      150_000,
+    );
   });
 
   it('g: slurmctld restarted while a job runs', async () => {
