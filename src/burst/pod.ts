@@ -79,12 +79,14 @@ export async function forgetPod(ctx: BurstContext, burst: Burst): Promise<boolea
   await ignoring('not_found', ctx.kubernetes.deleteSecret(secretOf(burst, burst.pod.ref)));
   const pod = await ctx.kubernetes.pod(burst.pod.ref);
   if (pod === undefined || (burst.pod.uid !== undefined && pod.uid !== burst.pod.uid)) return true;
-  if (pod.deletingSince === undefined) {
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  if (instance?.state === 'gone') {
+    // No kubelet is left to confirm the deletion, and the API server would wait for one: with no grace it waits for nobody.
+    await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, 0));
+  } else if (pod.deletingSince === undefined) {
     await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, 1));
     return false;
-  }
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
-  if (pod.node !== undefined && instance?.state !== 'gone' && !stopped(pod)) return false;
+  } else if (pod.node !== undefined && !stopped(pod)) return false;
   await ignoring('not_found', ctx.kubernetes.releasePod(burst.pod.ref, pod.uid));
   return (await ctx.kubernetes.pod(burst.pod.ref)) === undefined;
 }

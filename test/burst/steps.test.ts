@@ -1,0 +1,420 @@
+/** Steps against a store model and a Slurm of one job: what a lost answer, a race or a dead node may lead to, and what it may not. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { BurstContext } from '../../src/burst/context.ts';
+import { steps } from '../../src/burst/steps.ts';
+import type { Burst } from '../../src/domain/burst.ts';
+import { PortError } from '../../src/domain/fault.ts';
+import { cloudId, instanceId, instant, launchToken, uuid } from '../../src/domain/ids.ts';
+import type { Instance } from '../../src/domain/instance.ts';
+import type { JobDetail } from '../../src/domain/job.ts';
+import type { NodeView, PodView } from '../../src/domain/kube.ts';
+import type { Next } from '../../src/domain/next.ts';
+import { nothing } from '../../src/domain/resources.ts';
+import type { KubernetesPort, MoveSpec, SlurmPort } from '../../src/ports.ts';
+import { MemStore } from '../../src/sim/models/store.ts';
+import { type StandinView, type Streams, standinKey } from '../../src/stream/streams.ts';
+import { at, burst, detail, pod } from './fixtures.ts';
+
+const unused = (what: string) => () => {
+  throw new Error(`${what} is not part of this test`);
+};
+/** A port of which only what is given may be called. */
+const only = <T extends object>(given: Partial<T>): T =>
+  new Proxy(given as T, { get: (t, key) => Reflect.get(t, key) ?? unused(String(key)) });
+
+let time = at;
+let job: JobDetail | undefined;
+let moves: MoveSpec[];
+/** What becomes of a move: whether it is made, and what the caller hears. */
+let onMove: () => { made: boolean; fault?: PortError };
+let podSeen: PodView | undefined;
+let nodes: NodeView[];
+let deletions: number[];
+let standin: StandinView | undefined;
+let mode: 'auto' | 'observe';
+let store: MemStore;
+let ids = 0;
+
+const slurm = only<SlurmPort>({
+  job: async () => job,
+  accounting: async () => [],
+  annotate: async () => undefined,
+  appendComment: async () => undefined,
+  move: async (_ref, to) => {
+    const { made, fault } = onMove();
+    moves.push(to);
+    if (made && job !== undefined) job = { ...job, partition: to.partition };
+    if (fault !== undefined) throw fault;
+  },
+});
+const kubernetes = only<KubernetesPort>({
+  pod: async () => podSeen,
+  secret: async () => ({ key: new Uint8Array(32) }),
+  deleteSecret: async () => undefined,
+  deletePod: async (_ref, _uid, graceSeconds) => {
+    deletions.push(graceSeconds);
+    if (podSeen === undefined) return;
+    podSeen = { ...podSeen, deletingSince: podSeen.deletingSince ?? time };
+    // Its kubelet, where there is one, ends the container.
+    if (nodes.some((n) => n.ready === 'true'))
+      podSeen = {
+        ...podSeen,
+        containers: {
+          main: { state: 'terminated', exitCode: 137, signal: 0, reason: 'Error', finishedAt: time },
+        },
+      };
+  },
+  // As the API server does it: a pod with a grace waits for its kubelet's word.
+  releasePod: async () => {
+    const over = podSeen?.containers.main?.state === 'terminated';
+    if (over || deletions.at(-1) === 0) podSeen = undefined;
+  },
+});
+const streams = only<Streams>({
+  keeper: () => undefined,
+  standinOf: () => standin,
+  attachKeeper: () => undefined,
+  couple: () => undefined,
+  discard: () => undefined,
+  signal: () => undefined,
+  release: () => undefined,
+  bye: () => undefined,
+});
+const context = (): BurstContext => ({
+  setup: {
+    name: burst().cluster,
+    watch: ['batch'],
+    explicit: 'cloud',
+    waitPartition: 'burst_wait',
+    burstPartition: 'burst',
+    mode,
+    pollMs: 1,
+  },
+  slurm,
+  kubernetes,
+  store,
+  streams,
+  clock: { now: () => time },
+  entropy: {
+    uuid: () => uuid(`00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`),
+    bytes: (n) => new Uint8Array(n),
+    random: () => 0,
+  },
+  pods: { image: 'i', agentImage: 'a', imagePullPolicy: 'Never', mounts: [], keeperPort: 1 },
+  generation: uuid('g'),
+  epoch: () => 0,
+  facts: async () => ({
+    version: '',
+    killWaitMs: 10_000,
+    minJobAgeMs: 1,
+    partitions: [],
+    preemptMode: 'OFF',
+  }),
+  nodes: async () => nodes,
+  hint: () => 'RUNNING',
+  group: () => undefined,
+  replan: () => undefined,
+  wake: () => undefined,
+  log: () => undefined,
+});
+
+beforeEach(() => {
+  time = at;
+  job = detail({ partition: 'cloud' });
+  moves = [];
+  onMove = () => ({ made: true });
+  podSeen = undefined;
+  nodes = [];
+  deletions = [];
+  standin = undefined;
+  mode = 'auto';
+  store = new MemStore({
+    clock: { now: () => time },
+    entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },
+  });
+});
+
+const readyNode: NodeView = {
+  name: 'node',
+  uid: 'u',
+  providerId: '',
+  labels: {},
+  ready: 'true',
+  readySince: at,
+  unschedulable: false,
+  allocatable: { cpuMillis: 1, memoryBytes: 1, pods: 1 },
+  createdAt: at,
+};
+/** A burst whose pod waits on a Ready node, as it must before its job is claimed. */
+async function putReady(): Promise<void> {
+  podSeen = pod({ state: 'running', startedAt: at });
+  nodes = [readyNode];
+  await put({ state: 'ready', pod: { ref: podSeen.ref, uid: podSeen.uid } });
+}
+
+async function put(over: Partial<Burst>): Promise<void> {
+  const ctx = context();
+  await store.commit(ctx.entropy.uuid(), burst().cluster, 0, [
+    { kind: 'burst', burst: burst({ rev: 0, ...over }), why: 'test' },
+  ]);
+}
+async function now(): Promise<Burst> {
+  const b = await store.burst(burst().id);
+  if (b === undefined) throw new Error('no burst');
+  return b;
+}
+/** One step, then as many more as want to go on at once. */
+async function step(): Promise<Next> {
+  for (let i = 0; i < 20; i++) {
+    const b = await now();
+    const next = await steps[b.state](context(), b);
+    if (next.again !== 'now') return next;
+  }
+  throw new Error('20 steps in a row');
+}
+/** Steps, each as late as it asked to come again, until the burst is over. */
+async function finish(): Promise<Burst> {
+  for (let i = 0; i < 20; i++) {
+    const next = await step();
+    if (next.again === 'never') return now();
+    if (next.again === 'after') time = instant(time + next.ms);
+  }
+  return now();
+}
+const fault = (f: PortError['fault']): PortError => new PortError(f, 'slurm.move', f);
+const saved = burst().saved;
+
+describe('the claim', () => {
+  it('whose answer is lost but that was made is found made, and not made again', async () => {
+    await putReady();
+    onMove = () => ({ made: true, fault: fault('unknown') });
+    await step();
+    expect((await now()).claim).toMatchObject({ answered: false });
+    await step();
+    expect(await now()).toMatchObject({ state: 'placed', claim: { answered: true } });
+    expect(moves).toHaveLength(1);
+  });
+
+  it('whose answer is lost and that is not seen is not repeated while it can still happen', async () => {
+    await putReady();
+    onMove = () => ({ made: false, fault: fault('unknown') });
+    await step();
+    time = instant(at + 29_000);
+    await step();
+    expect((await now()).state).toBe('moving');
+    expect(moves).toHaveLength(1);
+    // 15 s for the far side and 15 s more: from here it cannot.
+    time = instant(at + 31_000);
+    onMove = () => ({ made: true });
+    await step();
+    await step();
+    expect((await now()).state).toBe('placed');
+    expect(moves).toHaveLength(2);
+  });
+
+  it('that came too late leaves the job alone', async () => {
+    await putReady();
+    onMove = () => {
+      job = detail({ partition: 'cloud', state: 'RUNNING', nodeList: 'n1' });
+      return { made: false, fault: fault('started') };
+    };
+    expect(await finish()).toMatchObject({ state: 'started_onprem', cause: { kind: 'started_onprem' } });
+    expect(moves).toHaveLength(1);
+  });
+
+  it('that the site refuses is not retried, and nothing is moved back', async () => {
+    await putReady();
+    onMove = () => ({ made: false, fault: fault('refused') });
+    expect(await finish()).toMatchObject({ state: 'returned', cause: { kind: 'move_refused' } });
+    expect(moves).toHaveLength(1);
+  });
+
+  it('that fails and changes nothing, again and again, ends', async () => {
+    await putReady();
+    onMove = () => ({ made: false, fault: fault('transient') });
+    for (let i = 0; i < 20 && (await now()).state !== 'returned'; i++) {
+      time = instant(time + 30_000);
+      await step();
+    }
+    expect((await now()).state).toBe('returned');
+    expect(moves).toHaveLength(8);
+  });
+
+  it('keeps what the owner changed, and leaves a job that its owner holds', async () => {
+    job = detail({ partition: 'cloud', timeLimitMs: 180_000 });
+    await putReady();
+    await step();
+    expect(moves[0]).toMatchObject({ partition: 'burst', timeLimitMs: 180_000, minNodes: 1, maxNodes: 1 });
+    await put({ id: burst().id, state: 'ready' }).catch(() => undefined);
+    moves = [];
+    store = new MemStore({ clock: { now: () => time }, entropy: context().entropy });
+    job = detail({ partition: 'cloud', priority: 0, reason: 'JobHeldUser' });
+    await putReady();
+    expect(await finish()).toMatchObject({ state: 'withdrawn', cause: { kind: 'owner_changed' } });
+    expect(moves).toEqual([]);
+  });
+});
+
+describe('the give-back', () => {
+  const cause = { kind: 'no_capacity', text: 'x' } as const;
+  it('waits for an unanswered move until that can no longer happen, and then restores what was saved', async () => {
+    await put({
+      state: 'returning',
+      cause,
+      claim: { deadline: instant(at + 15_000), answered: false, times: 1 },
+    });
+    await step();
+    expect(moves).toEqual([]);
+    // It happened after all.
+    job = detail({ partition: 'burst' });
+    time = instant(at + 31_000);
+    await step();
+    expect(moves).toEqual([
+      expect.objectContaining({ partition: saved.partition, minNodes: 1, maxNodes: 1, memory: saved.memory }),
+    ]);
+    expect((await now()).state).toBe('returned');
+  });
+
+  it('takes a job up again that Slurm started in the last moment, if its pod still waits', async () => {
+    job = detail({ partition: 'burst', state: 'RUNNING', id: 77 });
+    podSeen = pod({ state: 'running', startedAt: at });
+    nodes = [readyNode];
+    await put({
+      state: 'returning',
+      cause: { kind: 'no_standin', text: 'x' },
+      pod: { ref: podSeen.ref, uid: podSeen.uid },
+    });
+    const next = await steps.returning(context(), await now());
+    expect(next.again).toBe('now');
+    expect(await now()).toMatchObject({ state: 'placed', jobId: 77, cause: undefined });
+  });
+});
+
+describe('a running burst', () => {
+  const running = { state: 'running', pod: { ref: { namespace: 'n', name: 'p' }, uid: 'u' } } as const;
+  beforeEach(() => {
+    job = detail({ partition: 'burst', state: 'RUNNING' });
+    standin = {
+      key: standinKey(burst().cluster, 7, 's'),
+      cluster: burst().cluster,
+      peer: {
+        ...{ uid: 2001, gid: 2001, groups: [], user: 'alice', home: '/home/alice', shell: '/bin/sh' },
+        ...{ jobId: 7, pid: 1, host: 'burst1' },
+      },
+      open: { restart: 0, argv: [], cwd: '', umask: 18, limits: {}, join: false, session: 's' },
+      since: at,
+      link: 'up',
+      linkSince: at,
+      coupled: burst().id,
+      bye: false,
+      termAt: undefined,
+    };
+  });
+
+  it.each<[string, () => void]>([
+    ['an absent pod', () => undefined],
+    [
+      'a node that is not Ready',
+      () => {
+        podSeen = pod({ state: 'running', startedAt: at });
+      },
+    ],
+    [
+      'a container whose end was told before its node fell silent',
+      () => {
+        podSeen = pod({ state: 'terminated', exitCode: 0, signal: 0, reason: 'Completed', finishedAt: at });
+      },
+    ],
+  ])('%s is unknown, not an end', async (_what, given) => {
+    given();
+    await put(running);
+    await step();
+    const b = await now();
+    expect(b.state).toBe('running');
+    expect(b.trouble?.text).toMatch(/^unknown/);
+  });
+
+  it('a job that neither daemon knows goes on', async () => {
+    job = undefined;
+    await put(running);
+    await step();
+    expect((await now()).state).toBe('running');
+  });
+
+  it('a requeue ends this run, and the job is held back even if its pod is not known to be over', async () => {
+    job = detail({ partition: 'burst', restarts: 1, submitAt: instant(at + 1_000) });
+    standin = undefined;
+    await put(running);
+    await step();
+    expect(await now()).toMatchObject({
+      state: 'cancelling',
+      cause: { kind: 'requeued' },
+      trouble: { text: expect.stringContaining('unknown') },
+    });
+  });
+});
+
+describe('a lost burst', () => {
+  it('whose instance is gone does not wait for a kubelet to confirm its pod’s deletion', async () => {
+    job = detail({ partition: 'burst', state: 'FAILED' });
+    podSeen = pod({ state: 'running', startedAt: at });
+    const ctx = context();
+    const gone: Instance = {
+      id: instanceId('i-1'),
+      cluster: burst().cluster,
+      group: 'cpu',
+      state: 'gone',
+      rev: 0,
+      token: launchToken('t'),
+      spec: { group: 'cpu', launchTemplate: '', types: [], zones: [], capacityType: 'on-demand', tags: {} },
+      cloudId: cloudId('i-abc'),
+      type: undefined,
+      zone: undefined,
+      node: podSeen.node,
+      capacity: nothing,
+      createdAt: at,
+      enteredAt: at,
+      launchedAt: at,
+      readyAt: at,
+      idleSince: undefined,
+      endedAt: at,
+      why: undefined,
+      trouble: undefined,
+    };
+    await store.commit(ctx.entropy.uuid(), burst().cluster, 0, [
+      { kind: 'instance', instance: gone, why: 'test' },
+    ]);
+    await put({
+      state: 'lost',
+      instance: gone.id,
+      exit: { lost: true, reason: 'instance i-abc is terminated' },
+      pod: { ref: podSeen.ref, uid: podSeen.uid },
+    });
+    await step();
+    expect(deletions.at(-1)).toBe(0);
+    expect(podSeen).toBeUndefined();
+    expect(await now()).toMatchObject({ state: 'failed', pod: undefined });
+  });
+});
+
+describe('before the grant', () => {
+  it('a job that neither daemon knows is given two minutes, then given up', async () => {
+    job = undefined;
+    await put({ state: 'ready' });
+    await step();
+    time = instant(at + 119_000);
+    await step();
+    expect((await now()).state).toBe('ready');
+    time = instant(at + 121_000);
+    await step();
+    expect(await now()).toMatchObject({ state: 'withdrawn', cause: { kind: 'job_ended' } });
+    expect(moves).toEqual([]);
+  });
+
+  it('back in mode observe, what was proposed is withdrawn', async () => {
+    mode = 'observe';
+    await put({ state: 'proposed' });
+    await step();
+    expect(await now()).toMatchObject({ state: 'withdrawn', cause: { kind: 'stopped' } });
+  });
+});
