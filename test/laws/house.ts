@@ -22,7 +22,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   ledger: steps,
   tenants: steps,
   engine: ['burst', 'instance', 'ledger', 'tenants', ...steps],
-  sim: ['engine', 'decide', 'ports', 'domain'],
+  // Its keepers and stand-ins speak the protocol.
+  sim: ['engine', 'stream', 'decide', 'ports', 'domain'],
   api: ['engine', 'domain'],
   cli: ['sim', 'config', 'domain'],
   web: ['api', 'domain'],

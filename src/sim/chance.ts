@@ -1,0 +1,56 @@
+/** Chance from a seed: the same seed, the same run. */
+import { type Uuid, uuid } from '../domain/ids.ts';
+import type { Entropy } from '../ports.ts';
+
+/** mulberry32 (public domain, Tommy Ettinger): 32 bits of state, enough for choices and names, not for secrets. */
+export class Chance implements Entropy {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  #next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
+  }
+
+  random(): number {
+    return this.#next() / 2 ** 32;
+  }
+
+  /** A whole number from `least` to `most`, both included. */
+  whole(least: number, most: number): number {
+    return least + Math.floor(this.random() * (most - least + 1));
+  }
+
+  /** True so often, of one. */
+  hit(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  pick<T>(of: readonly T[]): T {
+    const one = of[this.whole(0, of.length - 1)];
+    if (one === undefined) throw new Error('nothing to pick from');
+    return one;
+  }
+
+  bytes(n: number): Uint8Array {
+    return Uint8Array.from({ length: n }, () => this.#next() & 0xff);
+  }
+
+  uuid(): Uuid {
+    const hex = [...this.bytes(16)].map((b) => b.toString(16).padStart(2, '0')).join('');
+    return uuid(
+      `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`,
+    );
+  }
+
+  /** A chance of its own for one part, so that what one part draws does not move another's. */
+  fork(): Chance {
+    return new Chance(this.#next());
+  }
+}
