@@ -58,6 +58,7 @@ const group = {
   max: 100,
   idleMs: 300_000,
   joinTimeoutMs: 900_000,
+  lostAfterMs: 600_000,
   taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
 } as const;
 
@@ -79,6 +80,7 @@ const input = {
     waitPartition: 'burst_wait',
     burstPartition: 'burst',
     mode: 'auto',
+    onLost: 'fail',
     pollMs: 30_000,
   },
   policy: {

@@ -62,6 +62,10 @@ const cluster = z
       'observe',
       'auto',
     ]).default('observe'),
+    onLost: oneOf(
+      'A job whose pod was lost, once its instance is terminated: fail = it ends as FAILED, requeue = it runs again where its --requeue allows.',
+      ['fail', 'requeue'],
+    ).default('fail'),
     pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
   })
   .superRefine((c, ctx) => {
@@ -178,14 +182,18 @@ const nodeGroup = z
     joinTimeout: duration(
       'From the launch until its node is Ready; after it the instance is terminated.',
     ).prefault('15m'),
+    lostAfter: duration(
+      'A pod of which nothing can be known for this long counts as lost: its instance is terminated.',
+    ).prefault('10m'),
     taint: taint('The taint of its nodes, which our pods tolerate.').prefault(
       'spillway.dev/burst=true:NoSchedule',
     ),
   })
-  .transform(({ joinTimeout, memoryOverhead, zones, ...g }) => ({
+  .transform(({ joinTimeout, lostAfter, memoryOverhead, zones, ...g }) => ({
     ...g,
     zones: zones.map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
     joinTimeoutMs: joinTimeout,
+    lostAfterMs: lostAfter,
     memoryOverheadBytes: memoryOverhead,
   }));
 

@@ -55,6 +55,7 @@ function groupsOf(config: Config): readonly NodeGroup[] {
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
     joinTimeoutMs: g.joinTimeoutMs,
+    lostAfterMs: g.lostAfterMs,
     taint: g.taint,
   }));
 }
@@ -198,6 +199,7 @@ async function clusterOf(
       waitPartition: c.waitPartition,
       burstPartition: c.burstPartition,
       mode: c.mode,
+      onLost: c.onLost,
       pollMs: c.pollMs,
     },
     policy: policyOf(config),

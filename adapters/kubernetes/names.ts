@@ -1,3 +1,8 @@
 /** Names that this adapter reads; `translate` writes them and a test holds the two alike. */
-export const label = { burst: 'spillway.dev/burst', tenant: 'spillway.dev/tenant' } as const;
+export const label = {
+  burst: 'spillway.dev/burst',
+  cluster: 'spillway.dev/cluster',
+  tenant: 'spillway.dev/tenant',
+} as const;
+export const recordAnnotation = 'spillway.dev/record';
 export const finalizer = 'spillway.dev/settled';

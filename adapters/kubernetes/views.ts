@@ -2,7 +2,7 @@
 import { burstId, instant } from '../../src/domain/ids.ts';
 import type { ContainerView, NodeView, PodView, Tenant } from '../../src/domain/kube.ts';
 import { at, type Json, list, quantity, record, text, textRecord, texts, time, whole } from './json.ts';
-import { label } from './names.ts';
+import { label, recordAnnotation } from './names.ts';
 
 /** Undefined: not an object that has a name and a uid. */
 export function podView(object: unknown): PodView | undefined {
@@ -19,6 +19,8 @@ export function podView(object: unknown): PodView | undefined {
     ref: { namespace: text(meta.namespace), name },
     uid,
     burst: burst === '' ? undefined : burstId(burst),
+    cluster: text(at(meta, 'labels', label.cluster)) || undefined,
+    record: text(at(meta, 'annotations', recordAnnotation)) || undefined,
     phase: text(status.phase) || 'Unknown',
     reason: text(status.reason) || (scheduled ? '' : text(placed.reason)),
     message: text(status.message) || (scheduled ? '' : text(placed.message)),

@@ -114,6 +114,9 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   cause: maybe(object<Cause>()({ kind: text<Cause['kind']>(), text: text() })),
   trouble: maybe(trouble),
   predecessor: maybe(text<Burst['id']>()),
+  unknownSince: instant().optional(),
+  absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),
+  requeue: object<Have<'requeue'>>()({ deadline: instant(), answered: z.boolean() }).optional(),
   killBy: maybe(instant()),
 });
 
@@ -143,6 +146,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   readyAt: maybe(instant()),
   idleSince: maybe(instant()),
   endedAt: maybe(instant()),
+  fenced: text().optional(),
   why: maybe(text()),
   trouble: maybe(trouble),
 });

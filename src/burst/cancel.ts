@@ -1,69 +1,13 @@
 import type { Burst } from '../domain/burst.ts';
-import { faultOf } from '../domain/fault.ts';
-import type { MoveSpec } from '../ports.ts';
-import {
-  after,
-  answered,
-  type BurstContext,
-  change,
-  intend,
-  later,
-  type Next,
-  now,
-  settleMs,
-  troubled,
-  writeMs,
-} from './context.ts';
-import { endPod, lookAtPod } from './pod.ts';
+import { after, type BurstContext, change, type Next, now } from './context.ts';
+import { endPod, lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
-import { exitOf } from './run.ts';
+import { holdBack } from './requeue.ts';
+import { exitOf, lostSight } from './run.ts';
 
 const SIGKILL = 9;
 /** A stand-in tries again every 5 s at most. */
 const reconnectMs = 8_000;
-
-/**
- * A requeued job lies in the burst partition, and Slurm would start it there: it is held back in the wait partition, which is DOWN,
- * until the next attempt has its capacity. False while the move's answer is open.
- */
-async function holdBack(ctx: BurstContext, burst: Burst): Promise<boolean> {
-  const open = burst.claim !== undefined && !burst.claim.answered;
-  if (open && burst.claim !== undefined && ctx.clock.now() < later(burst.claim.deadline, settleMs))
-    return false;
-  const job = await ctx.slurm.job(burst.ref);
-  if (job === undefined || job.state !== 'PENDING' || job.partition !== ctx.setup.burstPartition) return true;
-  const { waitPartition } = ctx.setup;
-  const deadline = later(ctx.clock.now(), writeMs);
-  const spec: MoveSpec = {
-    partition: waitPartition,
-    timeLimitMs: job.timeLimitMs === 'partition' ? burst.saved.timeLimitMs : job.timeLimitMs,
-    minNodes: 1,
-    maxNodes: 1,
-    memory: burst.saved.memory,
-  };
-  const intent = intend(ctx, burst, 'slurm.move', { ...spec }, deadline);
-  const claim = { deadline, answered: false, times: burst.claim?.times ?? 0 };
-  const held = await change(ctx, burst, { claim }, `holds the requeued job back in ${waitPartition}`, [
-    { kind: 'intent', intent },
-  ]);
-  if (held === undefined) return false;
-  try {
-    await ctx.slurm.move(burst.ref, spec, deadline);
-  } catch (e) {
-    const fault = faultOf(e);
-    if (fault === undefined || fault === 'unknown') throw e;
-    // Started already: its stand-in is told to wait.
-    await change(ctx, held, { claim: { ...claim, answered: true } }, (e as Error).message, [
-      answered(ctx, intent, fault),
-    ]);
-    // Refused or started: a stand-in that comes first only waits, so the pod's end need not wait for this.
-    return fault !== 'transient' && fault !== 'unreachable';
-  }
-  await change(ctx, held, { claim: { ...claim, answered: true } }, `the job waits in ${waitPartition}`, [
-    answered(ctx, intent, 'moved'),
-  ]);
-  return false;
-}
 
 /**
  * cancelling: Slurm has ended or requeued the attempt. The script had its SIGTERM through the stand-in; what still runs when KillWait
@@ -95,7 +39,8 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
   const pod = await lookAtPod(ctx, burst);
   if (pod.kind === 'alive') return after(1_000);
   if (pod.kind === 'unknown') {
-    await troubled(ctx, burst, `Slurm has ended the job, and its pod's end is unknown: ${pod.why}`);
+    if (await unseen(ctx, burst, `${pod.why}; Slurm has ended the job`))
+      return lostSight(ctx, burst, pod.why);
     return after(5_000);
   }
   if (burst.cause?.kind === 'requeued' && !(await holdBack(ctx, burst))) return after(1_000);

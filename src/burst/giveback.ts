@@ -20,6 +20,7 @@ import {
 } from './context.ts';
 import { look } from './look.ts';
 import { forgetPod, lookAtPod } from './pod.ts';
+import { holdBack, requeueOnce } from './requeue.ts';
 
 /**
  * returning: undoes what was done before the grant, in this order: the job goes back to its partition as it was, pod and key
@@ -45,7 +46,7 @@ export async function giveBack(ctx: BurstContext, burst: Burst): Promise<Next> {
     case 'ended':
       return close(ctx, burst, 'withdrawn');
     case 'requeued':
-      return close(ctx, burst, 'requeued');
+      return (await holdBack(ctx, burst)) ? close(ctx, burst, 'requeued') : after(1_000);
     case 'ending':
       return after(2_000);
     case 'running':
@@ -101,7 +102,7 @@ async function moveBack(ctx: BurstContext, burst: Burst, job: JobDetail): Promis
   }
 }
 
-/** Slurm started it in burst before it could go back: it can only end there, with a line for its owner. */
+/** Slurm started it in burst before it could go back: requeued it is held back and tried anew; else it ends there, with a line for its owner. */
 async function runningInBurst(ctx: BurstContext, burst: Burst, job: JobDetail): Promise<Next> {
   // Late, but well: its pod still waits, so there is nothing to give back.
   if (burst.cause?.kind === 'no_standin' && (await lookAtPod(ctx, burst)).kind === 'alive') {
@@ -114,6 +115,8 @@ async function runningInBurst(ctx: BurstContext, burst: Burst, job: JobDetail): 
     );
     return now;
   }
+  const asked = await requeueOnce(ctx, burst, job);
+  if (asked !== undefined) return asked;
   const standin = ctx.streams.standinOf(burst.cluster, job.id);
   if (standin?.link === 'up')
     ctx.streams.refuse(

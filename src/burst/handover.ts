@@ -14,8 +14,9 @@ import {
   troubled,
 } from './context.ts';
 import { look } from './look.ts';
-import { lookAtPod } from './pod.ts';
+import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
+import { lostSight } from './run.ts';
 
 /** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
 const pollMs = 10_000;
@@ -30,7 +31,7 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
     const other = await otherRun(ctx, burst, standin);
     if (other !== undefined) return other;
     if (standin.open.restart === burst.restarts) {
-      if (broken !== undefined) return refuse(ctx, burst, standin, broken);
+      if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
       const wrong = mismatch(burst, standin) ?? (await foreignGroups(ctx, burst, standin));
       if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
       await change(
@@ -102,14 +103,14 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   const wrong = mismatch(burst, standin);
   if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
   const broken = await podBroken(ctx, burst);
-  if (broken !== undefined) return refuse(ctx, burst, standin, broken);
+  if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
   await connect(ctx, burst);
   ctx.streams.couple(burst.id, standin.key);
   const keeper = ctx.streams.keeper(burst.id);
   if (keeper === undefined || !keeper.inputComplete) {
     const waited = ctx.clock.now() - burst.enteredAt;
     const text = `the pod does not take the script (${keeper?.fault ?? 'no connection to its keeper'})`;
-    if (waited > attachedMs) return refuse(ctx, burst, standin, text);
+    if (waited > attachedMs) return leave(ctx, burst, { kind: 'pod_failed', text });
     if (waited > 60_000) await troubled(ctx, burst, text);
     return after(1_000);
   }
@@ -151,8 +152,11 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
       );
       return now;
     }
-    if (pod.kind === 'unknown')
-      await troubled(ctx, burst, `unknown: ${pod.why}; whether the script began is not known`);
+    if (
+      pod.kind === 'unknown' &&
+      (await unseen(ctx, burst, `${pod.why}; whether the script began is not known`))
+    )
+      return lostSight(ctx, burst, pod.why);
   } else if (keeper.main === 'refused' || keeper.fault?.startsWith('already_granted') === true) {
     const why = keeper.mainFault ?? keeper.fault ?? 'no reason given';
     // The keeper's word that nothing was started, and the kubelet's that nothing will be.

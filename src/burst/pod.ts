@@ -2,12 +2,15 @@ import type { Burst } from '../domain/burst.ts';
 import { ignoring } from '../domain/fault.ts';
 import type { NodeView, PodRef, PodView } from '../domain/kube.ts';
 import { secretNameFor } from '../translate/index.ts';
-import type { BurstContext } from './context.ts';
+import { type BurstContext, change } from './context.ts';
+
+/** For a group that is in the configuration no more. */
+const lostAfterMs = 10 * 60_000;
 
 /** Where in its Secret the key of a burst's keeper lies. */
 export const keyName = 'key';
 
-export function secretOf(burst: Burst, pod: PodRef): PodRef {
+export function secretOf(burst: Pick<Burst, 'id'>, pod: PodRef): PodRef {
   return { namespace: pod.namespace, name: secretNameFor(burst) };
 }
 
@@ -55,6 +58,23 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
       pod,
     };
   return { kind: 'alive', pod };
+}
+
+/**
+ * Notes that nothing is known of the pod, and says why. True once that has lasted so long that the pod counts as lost: from then on
+ * there is no way back, for its instance will be terminated.
+ */
+export async function unseen(ctx: BurstContext, burst: Burst, why: string): Promise<boolean> {
+  const at = ctx.clock.now();
+  const since = burst.unknownSince ?? at;
+  const patience = ctx.group(burst.group)?.lostAfterMs ?? lostAfterMs;
+  if (burst.unknownSince !== undefined && at - since >= patience) return true;
+  const text = `unknown: ${why}`;
+  if (burst.unknownSince === undefined || burst.trouble?.text !== text) {
+    if (burst.trouble?.text !== text) ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
+    await change(ctx, burst, { unknownSince: since, trouble: { since, text } }, text);
+  }
+  return false;
 }
 
 async function nodeOf(ctx: BurstContext, name: string): Promise<NodeView | undefined> {

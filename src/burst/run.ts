@@ -3,7 +3,7 @@ import type { PodView } from '../domain/kube.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
 import { look } from './look.ts';
-import { lookAtPod } from './pod.ts';
+import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 
 /** A broken stream is ridden out this long before anybody is told. */
@@ -20,8 +20,13 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (keeper?.link !== 'up') {
     const lost = await withoutKeeper(ctx, burst, keeper);
     if (lost !== undefined) return lost;
-  } else if (burst.trouble !== undefined && standin?.link === 'up') {
-    await change(ctx, burst, { trouble: undefined }, 'all is in sight again');
+  } else if (standin?.link === 'up' && (burst.trouble ?? burst.unknownSince ?? burst.absent) !== undefined) {
+    await change(
+      ctx,
+      burst,
+      { trouble: undefined, unknownSince: undefined, absent: undefined },
+      'all is in sight again',
+    );
   }
   return after(keeper?.link !== 'up' || standin?.termAt !== undefined ? 5_000 : 20_000);
 }
@@ -46,6 +51,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
       await change(ctx, burst, { state: 'lost', exit: { lost: true, reason } }, reason);
       return now;
     }
+    if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why)))
+      return lostSight(ctx, burst, sight.why);
   }
   return after(3_000);
 }
@@ -78,8 +85,8 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
     if (told === undefined) {
       const sight = await lookAtPod(ctx, burst);
       if (sight.kind === 'over' && sight.all) return lostNow(ctx, burst, sight.how);
-      if (sight.kind === 'unknown') await troubled(ctx, burst, `unknown: ${sight.why}`);
-      return after(sight.kind === 'unknown' ? 5_000 : 500);
+      if (sight.kind !== 'unknown') return after(500);
+      return (await unseen(ctx, burst, sight.why)) ? lostSight(ctx, burst, sight.why) : after(5_000);
     }
     exit = told;
   }
@@ -98,6 +105,18 @@ async function lostNow(ctx: BurstContext, burst: Burst, how: string): Promise<Ne
     burst,
     { state: 'lost', exit: { lost: true, reason: how }, endedAt: ctx.clock.now() },
     `its pod is over: ${how}`,
+  );
+  return now;
+}
+
+/** Nothing was known of the pod for too long: it is lost, and its instance will be terminated before anything else happens. */
+export async function lostSight(ctx: BurstContext, burst: Burst, why: string): Promise<Next> {
+  const reason = `nothing was known of its pod for too long: ${why}`;
+  await change(
+    ctx,
+    burst,
+    { state: 'lost', exit: { lost: true, reason }, endedAt: burst.endedAt ?? ctx.clock.now() },
+    reason,
   );
   return now;
 }
@@ -144,12 +163,7 @@ async function slurmEnds(
       // A TERM that Slurm did not mean as an end (preemption with grace, a user's own): the run goes on.
       return silent ? after(3_000) : undefined;
     case 'absent':
-      await troubled(
-        ctx,
-        burst,
-        'neither slurmctld nor slurmdbd know the job; its pod goes on until they do',
-      );
-      return after(10_000);
+      return absent(ctx, burst);
     default: {
       if (standin?.bye === true && burst.state === 'draining') return undefined;
       // A script that ends by itself within KillWait ends as it would on-prem; a margin is kept for the way to the pod.
@@ -161,6 +175,77 @@ async function slurmEnds(
           ? { kind: 'requeued' as const, text: 'Slurm requeued the job' }
           : burst.cause;
       await change(ctx, burst, { state: 'cancelling', killBy, cause }, `Slurm ends the attempt: ${what}`);
+      return now;
+    }
+  }
+}
+
+/** So often, and over so long, both daemons must have answered without knowing the job before it counts as vanished. */
+const absentLooks = 3;
+const vanishedMs = 5 * 60_000;
+
+/** Neither daemon knows the job. slurmdbd lags and slurmctld may have lost its state: one such look is no word. */
+export async function absent(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const at = ctx.clock.now();
+  const seen = burst.absent ?? { since: at, looks: 0 };
+  const text = 'neither slurmctld nor slurmdbd know the job; its pod goes on until they do';
+  if (seen.looks + 1 >= absentLooks && at - seen.since >= vanishedMs) {
+    await change(
+      ctx,
+      burst,
+      { state: 'vanished' },
+      `in ${seen.looks + 1} good looks neither daemon knew the job`,
+    );
+    return now;
+  }
+  if (burst.trouble?.text !== text) ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
+  await change(
+    ctx,
+    burst,
+    { absent: { ...seen, looks: seen.looks + 1 }, trouble: { since: burst.trouble?.since ?? at, text } },
+    text,
+  );
+  return after(30_000);
+}
+
+/** vanished: looked at for as long again; a job that is back goes on, one that stays away has nobody to run for. */
+export async function seek(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await look(ctx, burst);
+  switch (sight.kind) {
+    case 'running':
+    case 'pending':
+      await change(
+        ctx,
+        burst,
+        { state: 'running', absent: undefined, trouble: undefined },
+        'Slurm knows the job again',
+      );
+      return now;
+    case 'absent': {
+      const text = 'the job has vanished from Slurm: its pod is stopped unless it comes back';
+      await troubled(ctx, burst, text);
+      if (ctx.clock.now() - burst.enteredAt < vanishedMs) return after(30_000);
+      await change(
+        ctx,
+        burst,
+        { state: 'cancelling', killBy: ctx.clock.now() },
+        'it stayed away; its pod is stopped',
+      );
+      return now;
+    }
+    case 'ending':
+    case 'ended':
+    case 'requeued': {
+      const cause =
+        sight.kind === 'requeued'
+          ? { kind: 'requeued' as const, text: 'Slurm requeued the job' }
+          : burst.cause;
+      await change(
+        ctx,
+        burst,
+        { state: 'cancelling', killBy: ctx.clock.now(), cause },
+        `Slurm ends the attempt: ${sight.kind}`,
+      );
       return now;
     }
   }
@@ -179,11 +264,14 @@ async function withoutKeeper(
       if (!sight.all) return after(1_500);
       return lostNow(ctx, burst, sight.how);
     case 'unknown':
-      await troubled(
-        ctx,
-        burst,
-        `unknown: ${sight.why}; no second run starts before its instance is known to be terminated`,
-      );
+      if (
+        await unseen(
+          ctx,
+          burst,
+          `${sight.why}; no second run starts before its instance is known to be terminated`,
+        )
+      )
+        return lostSight(ctx, burst, sight.why);
       return after(5_000);
     case 'alive':
       if (keeper !== undefined && ctx.clock.now() - keeper.linkSince > patienceMs)

@@ -5,13 +5,11 @@ import {
   type BurstContext,
   change,
   freed,
-  later,
   type Next,
   never,
   now,
   outcome,
   troubled,
-  writeMs,
 } from './context.ts';
 import { look } from './look.ts';
 import { endPod, forgetPod } from './pod.ts';
@@ -130,44 +128,6 @@ export async function requeue(ctx: BurstContext, burst: Burst): Promise<Next> {
   const words = 'this run is over and its pod confirmed gone; Slurm has requeued the job';
   await change(ctx, held, { state: 'requeued', trouble: undefined }, words, [
     { kind: 'receipt', receipt: outcome(ctx, held, 'burst', words) },
-  ]);
-  freed(ctx, burst);
-  return never;
-}
-
-/** lost: the instance is terminated or pod and keeper are over without a word. The stand-in ends the job and says why. */
-export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
-  const exit = { lost: true, reason: burst.exit?.reason };
-  if (standin?.link === 'up' && standin.open.restart === burst.restarts && !standin.bye) {
-    ctx.streams.couple(burst.id, standin.key);
-    ctx.streams.discard(burst.id);
-    ctx.streams.finish(burst.id, exit);
-    return after(1_000);
-  }
-  const sight = await look(ctx, burst);
-  if (sight.kind === 'requeued') {
-    await change(
-      ctx,
-      burst,
-      { state: 'requeueing', cause: { kind: 'requeued', text: 'Slurm requeued the job' } },
-      'requeued after its pod was lost',
-    );
-    return now;
-  }
-  if (sight.kind !== 'ended') return after(2_000);
-  const held = await cleared(ctx, burst);
-  if (held === undefined) return after(1_500);
-  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
-  if (!(await annotated(ctx, held))) return after(3_000);
-  // The one time that the owner's comment is touched: the burst failed. Slurm forgets the job soon, so it is tried once.
-  await ctx.slurm
-    .appendComment(burst.ref, `spillway: ${reason}`, later(ctx.clock.now(), writeMs))
-    .catch((e: Error) =>
-      ctx.log({ level: 'warn', text: `no comment on job ${burst.ref}: ${e.message}`, burst: burst.id }),
-    );
-  await change(ctx, held, { state: 'failed', trouble: undefined }, reason, [
-    { kind: 'receipt', receipt: outcome(ctx, held, 'burst', reason) },
   ]);
   freed(ctx, burst);
   return never;

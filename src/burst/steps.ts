@@ -5,9 +5,10 @@ import { claim, confirmClaim } from './claim.ts';
 import { type BurstContext, type Next, never } from './context.ts';
 import { giveBack } from './giveback.ts';
 import { awaitStandin, grant, start } from './handover.ts';
+import { fence, lose } from './lose.ts';
 import { awaitInstance, provision } from './provision.ts';
-import { drain, run } from './run.ts';
-import { confirmEnd, lose, requeue, settle } from './settle.ts';
+import { drain, run, seek } from './run.ts';
+import { confirmEnd, requeue, settle } from './settle.ts';
 
 export type Step = (ctx: BurstContext, burst: Burst) => Promise<Next>;
 
@@ -32,9 +33,9 @@ export const steps = {
   cancelling: cancel,
   lost: lose,
   requeueing: requeue,
-  // Reached once capacity can be fenced and what vanished be judged; until then nothing leads there.
-  fencing: done,
-  vanished: done,
+  fencing: fence,
+  vanished: seek,
+  // Nothing leads there yet: on nodes that no cloud can terminate a person must confirm that they are off.
   needs_person: done,
   settled: done,
   returned: done,

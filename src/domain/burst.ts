@@ -61,8 +61,9 @@ export const transitions: Readonly<Record<BurstState, readonly BurstState[]>> = 
   withdrawn: [],
   // Slurm has ended or requeued the attempt: the pod is stopped and awaited.
   cancelling: ['draining', 'final', 'requeueing', 'lost', 'needs_person'],
+  // Nothing is known of its pod, or it is over without a word: fencing sees to it that it is over.
   lost: ['fencing', 'final', 'requeueing', 'failed', 'needs_person'],
-  fencing: ['final', 'requeueing', 'failed', 'needs_person'],
+  fencing: ['lost', 'final', 'requeueing', 'failed', 'needs_person'],
   requeueing: ['requeued', 'needs_person'],
   requeued: [],
   failed: [],
@@ -188,6 +189,12 @@ export interface Burst {
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
   /** The attempt before this one; nothing of this one starts until that one's pods are confirmed gone. */
   readonly predecessor: BurstId | undefined;
+  /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */
+  readonly unknownSince?: Instant | undefined;
+  /** Both daemons answered and neither knew the job, so often and since then. */
+  readonly absent?: { readonly since: Instant; readonly looks: number } | undefined;
+  /** The one requeue of this run that Slurm was asked for: never repeated, whatever became of its answer. */
+  readonly requeue?: { readonly deadline: Instant; readonly answered: boolean } | undefined;
   /** When a signal that ends the job reached the stand-in: the pod must be gone KillWait later. */
   readonly killBy: Instant | undefined;
 }

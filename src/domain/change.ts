@@ -4,7 +4,13 @@ import { type Instance, type InstanceState, instanceMayGo } from './instance.ts'
 
 /** What a commit does to bursts and instances, worked out once for every store. */
 export type Change =
-  | { readonly kind: 'burst'; readonly burst: Burst; readonly why: string }
+  | {
+      readonly kind: 'burst';
+      readonly burst: Burst;
+      readonly why: string;
+      /** In `recover` only: the state is what the world showed, whatever an older store believed. */
+      readonly adopted?: true;
+    }
   | { readonly kind: 'instance'; readonly instance: Instance; readonly why: string };
 
 /** What a store holds of a subject, as far as a change needs it. */
@@ -82,7 +88,9 @@ export function stage(changes: readonly Change[], held: (id: string) => Held | u
 
 function legal(change: Change, from: string): boolean {
   if (change.kind === 'burst')
-    return from === change.burst.state || mayGo(from as BurstState, change.burst.state);
+    return (
+      change.adopted === true || from === change.burst.state || mayGo(from as BurstState, change.burst.state)
+    );
   return from === change.instance.state || instanceMayGo(from as InstanceState, change.instance.state);
 }
 

@@ -59,6 +59,8 @@ export interface Instance {
   readonly readyAt: Instant | undefined;
   readonly idleSince: Instant | undefined;
   readonly endedAt: Instant | undefined;
+  /** It is terminated whatever still runs on it, because nothing can be known of that. */
+  readonly fenced?: string | undefined;
   readonly why: string | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
 }

@@ -21,6 +21,10 @@ export interface PodView {
   readonly ref: PodRef;
   readonly uid: string;
   readonly burst: BurstId | undefined;
+  /** Of which cluster it says it is. */
+  readonly cluster?: string | undefined;
+  /** What it says of its burst (`spillway.dev/record`), for a gateway that lost its own. */
+  readonly record?: string | undefined;
   readonly phase: string;
   readonly reason: string;
   readonly message: string;

@@ -43,6 +43,8 @@ export interface NodeGroup {
   readonly max: number;
   readonly idleMs: number;
   readonly joinTimeoutMs: number;
+  /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */
+  readonly lostAfterMs: number;
   readonly taint: Taint;
 }
 
@@ -54,5 +56,7 @@ export interface ClusterSetup {
   readonly waitPartition: string;
   readonly burstPartition: string;
   readonly mode: 'observe' | 'auto';
+  /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
+  readonly onLost: 'fail' | 'requeue';
   readonly pollMs: number;
 }

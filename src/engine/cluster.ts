@@ -8,7 +8,7 @@ import { faultOf } from '../domain/fault.ts';
 import { type BurstId, type InstanceId, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
-import type { NodeView } from '../domain/kube.ts';
+import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Next } from '../domain/next.ts';
 import type { Seen } from '../domain/seen.ts';
 import { rowOf, strayInstances } from '../instance/collect.ts';
@@ -21,10 +21,13 @@ import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { judge } from './judge.ts';
 import { planAll } from './planner.ts';
+import { type Recovering, recover } from './recover.ts';
 
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
 const stepsInARow = 60;
 const factsMs = 10 * 60_000;
+/** Between two looks while the store is older than the world. */
+const recoverMs = 5_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
 
@@ -40,7 +43,7 @@ export class ClusterEngine implements Cluster {
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
   readonly examined = new Map<string, { until: Instant; because: Decision }>();
   readonly ports: Ports;
-  readonly generation: Uuid;
+  generation: Uuid;
   readonly #settings: Settings;
   #epoch = 0;
   #leadsUntil = 0;
@@ -51,6 +54,7 @@ export class ClusterEngine implements Cluster {
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
+  #recovering: (Recovering & { readonly why: string }) | undefined;
 
   constructor(settings: ClusterSettings, ports: Ports, process: Settings, generation: Uuid) {
     this.settings = settings;
@@ -71,11 +75,22 @@ export class ClusterEngine implements Cluster {
     return this.#epoch;
   }
 
+  /** Why no effect is made: the store is older than the world, which is being taken stock of. */
+  get recovering(): string | undefined {
+    return this.#recovering?.why;
+  }
+
+  /** May make effects. */
+  get acts(): boolean {
+    return this.leads && this.#recovering === undefined;
+  }
+
   start(): void {
     this.#loop('lease', () => this.#lease(), this.#settings.leaseMs / 3);
     this.#loop('turn', () => this.#turn(), this.settings.setup.pollMs);
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
+    this.#loop('recover', () => this.#recover(), recoverMs);
   }
 
   /** Ends the loops, waits for what is under way, gives the lease up. */
@@ -113,7 +128,12 @@ export class ClusterEngine implements Cluster {
       this.#leadsUntil = 0;
       return;
     }
-    const first = !this.leads;
+    const first = !this.leads || lease.epoch !== this.#epoch;
+    if (first) {
+      this.generation = await this.ports.store.generation();
+      const older = await this.ports.store.recovering(this.name);
+      this.#recovering = older && { since: this.ports.clock.now(), why: older.why };
+    }
     this.#epoch = lease.epoch;
     // By this process's own clock and counted from before the question, so a pause cannot stretch it.
     this.#leadsUntil = asked + (this.#settings.leaseMs * 2) / 3;
@@ -123,12 +143,31 @@ export class ClusterEngine implements Cluster {
       text: `leads cluster ${this.name}, epoch ${lease.epoch}`,
       cluster: this.name,
     });
-    // Never awaited here: a far side that hangs must not cost the lease.
+    if (this.#recovering === undefined) {
+      this.#firstLook();
+      return;
+    }
+    const text = `the store is older than the world (${this.#recovering.why}): takes stock before any effect`;
+    this.ports.log({ level: 'warn', text, cluster: this.name });
+  }
+
+  /** Never awaited: a far side that hangs must not cost the lease. */
+  #firstLook(): void {
     this.#spawn('first look', async () => {
       await this.sweep();
       await this.#listCloud();
       await this.#turn();
     });
+  }
+
+  async #recover(): Promise<void> {
+    const state = this.#recovering;
+    if (!this.leads || state === undefined) return;
+    if (!(await recover(this, state)) || this.#recovering !== state) return;
+    await this.ports.store.recovered(this.name);
+    this.#recovering = undefined;
+    this.ports.log({ level: 'info', text: 'took stock of the world; goes on', cluster: this.name });
+    this.#firstLook();
   }
 
   #spawn(what: string, work: () => Promise<void>): void {
@@ -139,7 +178,7 @@ export class ClusterEngine implements Cluster {
   }
 
   async #turn(): Promise<void> {
-    if (!this.leads || this.#turnSoon) return;
+    if (!this.acts || this.#turnSoon) return;
     this.#turnSoon = true;
     try {
       // Without types nothing can be decided, but what runs is still looked after.
@@ -159,7 +198,7 @@ export class ClusterEngine implements Cluster {
   }
 
   async #listCloud(): Promise<void> {
-    if (!this.leads) return;
+    if (!this.acts) return;
     const before = this.cloudSeen;
     const seen = await this.list().catch(() => undefined);
     if (seen === undefined) return;
@@ -199,7 +238,7 @@ export class ClusterEngine implements Cluster {
 
   /** From store to world: everything unfinished is looked at, so that a lost wake costs delay only. */
   async sweep(): Promise<void> {
-    if (!this.leads) return;
+    if (!this.acts) return;
     for (const b of await this.ports.store.liveBursts(this.name)) await this.ports.wake.wake(b.id);
     for (const i of await this.ports.store.liveInstances(this.name)) await this.ports.wake.wake(i.id);
     for (const s of this.settings.streams.standins())
@@ -213,7 +252,7 @@ export class ClusterEngine implements Cluster {
       this.#planAgain = true;
       return;
     }
-    if (!this.leads) return;
+    if (!this.acts) return;
     this.#planning = this.#offer()
       .then(() =>
         planAll({
@@ -236,6 +275,10 @@ export class ClusterEngine implements Cluster {
   /** A stand-in called, or is still waiting: its burst is woken, or it is judged where there is none. */
   standin(view: StandinView): void {
     if (!this.leads) return;
+    if (!this.acts) {
+      this.settings.streams.wait(view.key, 'the gateway is taking stock after its store was restored');
+      return;
+    }
     const run = judge(this, view)
       .catch((e: unknown) => {
         this.settings.streams.wait(view.key, 'the gateway cannot look at the job just now');
@@ -279,7 +322,7 @@ export class ClusterEngine implements Cluster {
     step: (row: T) => Promise<Next>,
   ): Promise<Next> {
     for (let i = 0; i < stepsInARow; i++) {
-      if (!this.leads) return { again: 'never' };
+      if (!this.acts) return { again: 'never' };
       const row = await load();
       if (row === undefined) return { again: 'never' };
       const next = await step(row);
@@ -341,6 +384,10 @@ export class ClusterEngine implements Cluster {
 
   async #nodes(): Promise<readonly NodeView[]> {
     return this.watch?.nodes() ?? this.ports.kubernetes.nodes();
+  }
+
+  pods(): readonly PodView[] | undefined {
+    return this.watch?.pods();
   }
 
   /** A pod that came into being after its burst was over: its create was under way when everybody had given it up. */

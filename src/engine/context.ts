@@ -4,6 +4,7 @@ import type { Burst } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { ClusterName, Instant } from '../domain/ids.ts';
 import type { JobDetail, Snapshot } from '../domain/job.ts';
+import type { PodView } from '../domain/kube.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type {
   Clock,
@@ -60,6 +61,8 @@ export interface Cluster {
   snapshot: Snapshot | undefined;
   /** Judged in full and found wanting, so not asked again each turn. */
   readonly examined: Map<string, { readonly until: Instant; readonly because: Decision }>;
+  /** Our pods as the watch has them; undefined until they were listed. */
+  pods(): readonly PodView[] | undefined;
   burstContext(): BurstContext;
   /** Takes a job on again that is in our partitions already. */
   adopt(job: JobDetail, before: Burst): Promise<void>;

@@ -92,8 +92,8 @@ export class Gateway {
     const row = burst ?? instance;
     const engine = this.clusters.find((c) => c.name === row?.cluster);
     if (engine === undefined || row === undefined) return;
-    if (!engine.leads) {
-      // Another gateway's to step: back into the queue, so that it hears of it.
+    if (!engine.acts) {
+      // Another gateway's to step, or ours a little later: back into the queue.
       await wake.wake(id, 1_000);
       return;
     }
@@ -159,6 +159,14 @@ export class Gateway {
       // A replica that does not lead asks neither Slurm nor the cloud.
       if (c.leads) checks.push(this.#health.check(`slurm/${c.name}`), this.#health.check(`cloud/${c.name}`));
     }
+    for (const c of this.clusters)
+      if (c.recovering !== undefined)
+        checks.push({
+          name: `store/${c.name}`,
+          ok: false,
+          text: `older than the world: ${c.recovering}; takes stock`,
+          at: undefined,
+        });
     if (this.#health.asked('kubernetes')) checks.push(this.#health.check('kubernetes'));
     const at = this.#ports.clock.now();
     for (const s of this.#watch?.sight() ?? []) {

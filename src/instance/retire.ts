@@ -51,7 +51,8 @@ export async function drain(ctx: InstanceContext, instance: Instance): Promise<N
   const over = await cloudSaysGone(ctx, instance);
   if (over !== undefined) return over;
   if (instance.node !== undefined) await ignoring('not_found', ctx.kubernetes.cordonNode(instance.node));
-  if ((await burstsOn(ctx, instance)).length > 0) return after(5_000);
+  // A fenced one is terminated because of what may still run there.
+  if (instance.fenced === undefined && (await burstsOn(ctx, instance)).length > 0) return after(5_000);
   const intent = intend(ctx, instance, 'cloud.terminate', { id: instance.cloudId });
   await change(ctx, instance, { state: 'terminating' }, `terminates ${instance.cloudId}`, [
     { kind: 'intent', intent },

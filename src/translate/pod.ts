@@ -7,6 +7,7 @@ import { PortError } from '../domain/fault.ts';
 import type { Tenant } from '../domain/kube.ts';
 import { MiB, type Resources } from '../domain/resources.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
+import { recordAnnotation, recordOf } from './record.ts';
 import { claimVolumes, ownVolumes, paths } from './volumes.ts';
 
 export interface Mount {
@@ -63,6 +64,7 @@ export function podFor(input: PodInput): PodManifest {
       annotations: {
         'spillway.dev/attempt': burst.attempt,
         'spillway.dev/user': burst.user,
+        [recordAnnotation]: recordOf(burst),
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         'karpenter.sh/do-not-disrupt': 'true',
       },

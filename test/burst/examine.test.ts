@@ -15,6 +15,7 @@ const group = {
   max: 1,
   idleMs: 1,
   joinTimeoutMs: 1,
+  lostAfterMs: 1,
   taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
 } as const;
 const offered = { group, types: [{ name: 'big', vcpus: 20, memoryBytes: 16 * GiB, gpus: 0 }] };

@@ -117,6 +117,7 @@ describe('doctor on partitions', () => {
     waitPartition: 'burst_wait',
     burstPartition: 'burst',
     mode: 'auto',
+    onLost: 'fail',
     pollMs: 1,
   } as const;
   const partition = (name: string, up: boolean, over = {}) => ({

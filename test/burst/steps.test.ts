@@ -32,6 +32,7 @@ let nodes: NodeView[];
 let deletions: number[];
 let standin: StandinView | undefined;
 let mode: 'auto' | 'observe';
+let onLost: 'fail' | 'requeue';
 let store: MemStore;
 let ids = 0;
 
@@ -88,6 +89,7 @@ const context = (): BurstContext => ({
     waitPartition: 'burst_wait',
     burstPartition: 'burst',
     mode,
+    onLost,
     pollMs: 1,
   },
   slurm,
@@ -128,6 +130,7 @@ beforeEach(() => {
   deletions = [];
   standin = undefined;
   mode = 'auto';
+  onLost = 'fail';
   store = new MemStore({
     clock: { now: () => time },
     entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },

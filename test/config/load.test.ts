@@ -64,6 +64,7 @@ describe('a configuration that holds', () => {
       burstPartition: 'burst',
       claim: 'late',
       mode: 'observe',
+      onLost: 'fail',
       pollMs: 30_000,
     });
     expect(cluster?.slurm).toMatchObject({ port: 22, env: {} });
@@ -72,6 +73,7 @@ describe('a configuration that holds', () => {
       zones: ['eu-central-1a', 'eu-central-1b'],
       capacity: { max: 20, idleMs: 300_000 },
       joinTimeoutMs: 900_000,
+      lostAfterMs: 600_000,
       memoryOverheadBytes: 512 * 2 ** 20,
       taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
     });

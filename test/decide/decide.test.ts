@@ -49,6 +49,7 @@ const setup: ClusterSetup = {
   waitPartition: 'burst_wait',
   burstPartition: 'burst',
   mode: 'auto',
+  onLost: 'fail',
   pollMs: 1_000,
 };
 const policy: Policy = {
@@ -69,6 +70,7 @@ const group: NodeGroup = {
   max: 4,
   idleMs: 1,
   joinTimeoutMs: 1,
+  lostAfterMs: 1,
   taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
 };
 const groups = [{ group, types: [{ name: 'big', vcpus: 16, memoryBytes: 64 * GiB, gpus: 0 }] }];

@@ -17,6 +17,7 @@ const group: NodeGroup = {
   max: 3,
   idleMs: 1,
   joinTimeoutMs: 1,
+  lostAfterMs: 1,
   taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
 };
 const type = { name: 's', vcpus: 4, memoryBytes: 16 * GiB, gpus: 0 };

@@ -1,0 +1,151 @@
+import type { Burst } from '../domain/burst.ts';
+import type { Write } from '../ports.ts';
+import {
+  after,
+  type BurstContext,
+  change,
+  freed,
+  later,
+  type Next,
+  never,
+  now,
+  outcome,
+  troubled,
+  writeMs,
+} from './context.ts';
+import { look } from './look.ts';
+import { endPod, lookAtPod } from './pod.ts';
+import { requeueOnce } from './requeue.ts';
+import { annotated, cleared } from './settle.ts';
+
+/** The pod is over by now, so nothing runs: this long a job that neither daemon knows is looked for. */
+const absentMs = 10 * 60_000;
+
+/** lost: over without a word, or out of sight for too long. What is not known to be over is fenced before anything follows. */
+export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await lookAtPod(ctx, burst);
+  if (sight.kind === 'over') return conclude(ctx, burst);
+  const why = sight.kind === 'unknown' ? sight.why : 'its pod was given up and is back';
+  await change(ctx, burst, { state: 'fencing' }, `must be known to be over first: ${why}`);
+  return now;
+}
+
+/**
+ * fencing: the pod is asked to end, and its instance is terminated unless a kubelet that is Ready says that the pod is over.
+ * Only the kubelet's or the cloud's word ends this.
+ */
+export async function fence(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await lookAtPod(ctx, burst);
+  if (sight.kind === 'over') return conclude(ctx, burst);
+  await endPod(ctx, burst, 1);
+  if (sight.kind === 'alive') return after(2_000);
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  if (instance === undefined) {
+    await troubled(
+      ctx,
+      burst,
+      `its pod cannot be known to be over (${sight.why}) and no instance of ours holds it: a person must see to it`,
+    );
+    return after(60_000);
+  }
+  const text = `waits for instance ${instance.cloudId ?? instance.id} to be terminated: ${sight.why}`;
+  if (instance.fenced !== undefined) {
+    await troubled(ctx, burst, text);
+    return after(5_000);
+  }
+  const alive = instance.state === 'launched' || instance.state === 'joined' || instance.state === 'ready';
+  const write: Write = {
+    kind: 'instance',
+    instance: {
+      ...instance,
+      state: alive ? 'draining' : instance.state,
+      enteredAt: alive ? ctx.clock.now() : instance.enteredAt,
+      fenced: `burst ${burst.id}: ${sight.why}`,
+      why: instance.why ?? `fenced: ${sight.why}`,
+    },
+    why: `fenced for burst ${burst.id}: ${sight.why}`,
+  };
+  const trouble = { since: burst.trouble?.since ?? ctx.clock.now(), text };
+  if (
+    (await change(ctx, burst, { trouble }, `terminates instance ${instance.cloudId}`, [write])) === undefined
+  )
+    return now;
+  ctx.log({
+    level: 'warn',
+    text: `terminates instance ${instance.cloudId}: ${sight.why}`,
+    burst: burst.id,
+    job: burst.ref,
+  });
+  ctx.wake(instance.id);
+  return after(5_000);
+}
+
+/** The pod is over. The job runs again where site and job allow it, or its stand-in ends it and says why. */
+async function conclude(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const sight = await look(ctx, burst);
+  switch (sight.kind) {
+    case 'requeued':
+      await change(
+        ctx,
+        burst,
+        { state: 'requeueing', cause: { kind: 'requeued', text: 'Slurm requeued the job' } },
+        'requeued after its pod was lost',
+      );
+      return now;
+    case 'running': {
+      const asked = ctx.setup.onLost === 'requeue' ? await requeueOnce(ctx, burst, sight.job) : undefined;
+      return asked ?? endStandin(ctx, burst);
+    }
+    case 'ended':
+      return fail(ctx, burst, sight.state);
+    case 'absent': {
+      if (ctx.clock.now() - burst.enteredAt > absentMs) return fail(ctx, burst, 'absent');
+      await troubled(
+        ctx,
+        burst,
+        'neither slurmctld nor slurmdbd know the job whose pod was lost; looking again',
+      );
+      return after(30_000);
+    }
+    default:
+      return after(2_000);
+  }
+}
+
+async function endStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
+  const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
+  if (standin?.link !== 'up' || standin.open.restart !== burst.restarts) {
+    await troubled(
+      ctx,
+      burst,
+      'its pod was lost; its stand-in is not connected, so the job cannot be ended yet',
+    );
+    return after(2_000);
+  }
+  if (!standin.bye) {
+    ctx.streams.couple(burst.id, standin.key);
+    ctx.streams.discard(burst.id);
+    ctx.streams.finish(burst.id, { lost: true, reason: burst.exit?.reason });
+  }
+  return after(1_000);
+}
+
+async function fail(ctx: BurstContext, burst: Burst, state: string): Promise<Next> {
+  const held = await cleared(ctx, burst);
+  if (held === undefined) return after(1_500);
+  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
+  if (state !== 'absent') {
+    if (!(await annotated(ctx, held))) return after(3_000);
+    // The one time that the owner's comment is touched: the burst failed. Slurm forgets the job soon, so it is tried once.
+    await ctx.slurm
+      .appendComment(burst.ref, `spillway: ${reason}`, later(ctx.clock.now(), writeMs))
+      .catch((e: Error) =>
+        ctx.log({ level: 'warn', text: `no comment on job ${burst.ref}: ${e.message}`, burst: burst.id }),
+      );
+  }
+  await change(ctx, held, { state: 'failed', trouble: undefined, unknownSince: undefined }, reason, [
+    { kind: 'receipt', receipt: outcome(ctx, held, 'burst', `${reason}; Slurm says ${state}`) },
+  ]);
+  freed(ctx, burst);
+  return never;
+}

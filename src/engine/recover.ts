@@ -1,0 +1,254 @@
+/**
+ * A store that is older than what was done with it knows nothing of the latest bursts, and less than the truth of others. Before any
+ * effect the world is listed: jobs, stand-ins, pods with what their keepers were granted, nodes and instances. What it shows is
+ * written as it is; from there the steps go on as ever. Nothing is made, moved or ended here.
+ */
+import { secretOf } from '../burst/pod.ts';
+import { type Burst, type BurstState, grantedStates, terminalStates } from '../domain/burst.ts';
+import { PortError } from '../domain/fault.ts';
+import { type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
+import type { CloudInstance, Instance } from '../domain/instance.ts';
+import type { Job, Snapshot } from '../domain/job.ts';
+import type { NodeView, PodView } from '../domain/kube.ts';
+import { nothing } from '../domain/resources.ts';
+import { rowOf } from '../instance/collect.ts';
+import type { Write } from '../ports.ts';
+import type { KeeperView } from '../stream/streams.ts';
+import { readRecord } from '../translate/index.ts';
+import type { Cluster } from './context.ts';
+import { burstOf } from './propose.ts';
+
+/** A stand-in tries again every 5 s at most, and keepers are dialled at once: by then who can answer has. */
+const answerMs = 20_000;
+
+/** Where a recovery stands between two calls. */
+export interface Recovering {
+  readonly since: Instant;
+}
+
+/** One look; true once all is adopted. Throws what a port throws: then the recovery is tried again, and nothing else is done. */
+export async function recover(engine: Cluster, state: Recovering): Promise<boolean> {
+  const { ports, settings } = engine;
+  const snapshot = await settings.slurm.snapshot();
+  const unseen = snapshot.partial[0];
+  if (unseen !== undefined)
+    throw new PortError('transient', 'engine.recover', `the queue was seen in part: ${unseen}`);
+  const pods = engine.pods();
+  if (pods === undefined)
+    throw new PortError('transient', 'engine.recover', 'the pods have not been listed yet');
+  const nodes = await ports.kubernetes.nodes();
+  const machines = await settings.cloud.list();
+  const ours = pods.filter((p) => p.cluster === engine.name && p.burst !== undefined);
+  for (const pod of ours) await attach(engine, pod);
+  const asked = ports.clock.now() - state.since;
+  const silent = ours.some((p) => p.burst !== undefined && settings.streams.keeper(p.burst)?.link !== 'up');
+  if (asked < answerMs || (silent && asked < 3 * answerMs)) return false;
+
+  // Of one attempt the newest pod counts: what came before it was over before it was made.
+  const newest = [...ours].sort((a, b) => b.createdAt - a.createdAt);
+  for (const pod of newest) await adoptPod(engine, pod, snapshot, nodes, machines);
+  for (const line of snapshot.jobs) await adoptJob(engine, line);
+  return true;
+}
+
+/** Its keeper is asked what it was granted: only the pod's own key opens it. */
+async function attach(engine: Cluster, pod: PodView): Promise<void> {
+  if (pod.burst === undefined || engine.settings.streams.keeper(pod.burst) !== undefined) return;
+  const secret = await engine.ports.kubernetes.secret(secretOf({ id: pod.burst }, pod.ref));
+  const key = secret?.key;
+  if (key !== undefined) engine.settings.streams.attachKeeper(pod.burst, pod.ref, key);
+}
+
+async function adoptPod(
+  engine: Cluster,
+  pod: PodView,
+  snapshot: Snapshot,
+  nodes: readonly NodeView[],
+  machines: readonly CloudInstance[],
+): Promise<void> {
+  const { store, entropy, clock, log } = engine.ports;
+  const record = readRecord(pod.record);
+  if (pod.burst === undefined) return;
+  const row = await store.burst(pod.burst);
+  // An ended one stays ended: its pod is only to be forgotten, which the sweep does.
+  if (row !== undefined && terminalStates.has(row.state)) return;
+  if (record === undefined && row === undefined) {
+    log({
+      level: 'error',
+      text: `pod ${pod.ref.name} tells of no burst that can be read: a person must see to it`,
+      cluster: engine.name,
+    });
+    return;
+  }
+  const writes: Write[] = [];
+  const instance = await instanceOf(engine, pod, nodes, machines, writes);
+  const keeper = engine.settings.streams.keeper(pod.burst);
+  const line = snapshot.jobs.find((j) => j.ref === (row ?? record)?.ref);
+  const at = clock.now();
+  const known: Burst | undefined =
+    row ?? (record && { ...fresh, ...record, id: pod.burst, cluster: engine.name, enteredAt: at });
+  if (known === undefined) return;
+  const others = await store.liveBursts(engine.name);
+  const rival = others.find((b) => b.attempt === known.attempt && b.id !== known.id);
+  if (rival !== undefined) {
+    const over: Burst = { ...rival, state: 'withdrawn', enteredAt: at, pod: undefined };
+    writes.push({
+      kind: 'burst',
+      burst: over,
+      why: `a later burst of this run has a pod: ${known.id}`,
+      adopted: true,
+    });
+  }
+  const state = shown(engine, known, keeper, line);
+  const burst: Burst = {
+    ...known,
+    state,
+    enteredAt: state === known.state && row !== undefined ? known.enteredAt : at,
+    jobId: line?.id ?? known.jobId,
+    pod: { ref: pod.ref, uid: pod.uid },
+    instance: instance ?? known.instance,
+    grant: keeper?.started?.grant ?? known.grant,
+    startedAt: keeper?.started?.at ?? known.startedAt,
+    // What was under way when the store was lost may still happen.
+    claim: { deadline: at, answered: false, times: known.claim?.times ?? 0 },
+    cause:
+      state === 'returning'
+        ? { kind: 'stopped', text: 'the store was restored before the job was moved' }
+        : known.cause,
+  };
+  const why = `taken on again as the world shows it: ${state}`;
+  writes.push({ kind: 'burst', burst, why, adopted: true });
+  log({ level: 'warn', text: why, burst: burst.id, job: burst.ref, cluster: engine.name });
+  if ((await store.commit(entropy.uuid(), engine.name, engine.epoch, writes)) === 'conflict')
+    throw new PortError('conflict', 'engine.recover', `burst ${burst.id} was changed meanwhile`);
+}
+
+/**
+ * Whatever may have run counts as running: its steps find out by kubelet, cloud and Slurm whether it is over. What certainly was not
+ * granted goes on where its job is: with us, or at home, where it is left.
+ */
+function shown(
+  engine: Cluster,
+  known: Burst,
+  keeper: KeeperView | undefined,
+  line: Job | undefined,
+): BurstState {
+  if (keeper?.started !== undefined || keeper?.exit !== undefined || keeper?.link !== 'up')
+    return grantedStates.has(known.state) ? known.state : 'running';
+  const here = line?.partition === engine.settings.setup.burstPartition;
+  return here && line.restarts === known.restarts ? 'placed' : 'returning';
+}
+
+/** The row of the machine that the pod runs on; where there is none, one is written with what the cloud says of it. */
+async function instanceOf(
+  engine: Cluster,
+  pod: PodView,
+  nodes: readonly NodeView[],
+  machines: readonly CloudInstance[],
+  writes: Write[],
+): Promise<InstanceId | undefined> {
+  const { store, entropy, clock } = engine.ports;
+  const node = nodes.find((n) => n.name === pod.node);
+  const machine = machines.find(
+    (m) =>
+      node?.providerId.endsWith(`/${m.id}`) === true || (node === undefined && m.privateDnsName === pod.node),
+  );
+  if (machine === undefined) return undefined;
+  const rows = await store.liveInstances(engine.name);
+  const row = rows.find(
+    (i) => i.cloudId === machine.id || (machine.token !== undefined && i.token === machine.token),
+  );
+  if (row !== undefined) return row.id;
+  const id = instanceId(entropy.uuid());
+  const stray = rowOf(machine, id, engine.name, clock.now());
+  const group = engine.settings.groups.find((g) => g.name === stray.group);
+  const instance: Instance = {
+    ...stray,
+    state: machine.state === 'pending' || machine.state === 'running' ? 'ready' : 'draining',
+    node: pod.node,
+    capacity:
+      node === undefined
+        ? stray.capacity
+        : { cpuMillis: node.allocatable.cpuMillis, memoryBytes: node.allocatable.memoryBytes, extended: {} },
+    why: group === undefined ? stray.why : undefined,
+  };
+  writes.push({ kind: 'instance', instance, why: `taken on again: ${machine.id} holds pod ${pod.ref.name}` });
+  await store.commit(entropy.uuid(), engine.name, engine.epoch, writes.splice(0));
+  return id;
+}
+
+/**
+ * A job in our partitions that neither a row nor a pod explains: a run that Slurm requeued and that waits for its capacity. It is
+ * taken on; one that only waits goes home, as far as home is known. What was put there by hand was never ours and is left.
+ */
+async function adoptJob(engine: Cluster, line: Job): Promise<void> {
+  const { store, entropy, clock, log } = engine.ports;
+  const { setup, slurm, groups } = engine.settings;
+  const waits = line.partition === setup.waitPartition && line.state === 'PENDING';
+  const again = line.partition === setup.burstPartition && line.restarts > 0;
+  if (!waits && !again) return;
+  const earlier = [
+    ...(await store.burstsOfJob(engine.name, line.ref)),
+    ...(await store.burstsOfJob(engine.name, line.id)),
+  ];
+  if (earlier.length > 0) return;
+  const job = await slurm.job(line.ref);
+  const group = groups[0];
+  if (job === undefined || group === undefined) return;
+  const home = setup.explicit ?? setup.watch[0];
+  if (home === undefined) return;
+  const at = clock.now();
+  const burst = burstOf({
+    id: entropy.uuid(),
+    setup,
+    job: { ...job, partition: home },
+    origin: 'adopted',
+    group: group.name,
+    needs: nothing,
+    receipt: undefined,
+    at,
+    before: undefined,
+  });
+  const why = `the store knows nothing of it and it is in ${line.partition}: it goes to ${home}`;
+  const cause = { kind: 'stopped', text: why } as const;
+  log({ level: 'warn', text: why, job: line.ref, burst: burst.id, cluster: engine.name });
+  await store.commit(entropy.uuid(), engine.name, engine.epoch, [
+    { kind: 'burst', burst: { ...burst, state: 'returning', cause }, why },
+  ]);
+}
+
+/** Everything of a burst that its pod's record does not hold. */
+const fresh: Pick<
+  Burst,
+  | 'receipt'
+  | 'state'
+  | 'rev'
+  | 'instance'
+  | 'pod'
+  | 'claim'
+  | 'grant'
+  | 'startedAt'
+  | 'endedAt'
+  | 'exit'
+  | 'usage'
+  | 'dropped'
+  | 'cause'
+  | 'trouble'
+  | 'killBy'
+> = {
+  receipt: undefined,
+  state: 'provisioning',
+  rev: 0,
+  instance: undefined,
+  pod: undefined,
+  claim: undefined,
+  grant: undefined,
+  startedAt: undefined,
+  endedAt: undefined,
+  exit: undefined,
+  usage: undefined,
+  dropped: 0,
+  cause: undefined,
+  trouble: undefined,
+  killBy: undefined,
+};

@@ -1,0 +1,74 @@
+/**
+ * What a pod says of its burst, so that a gateway whose store was lost or is older can take it on again: the pod is made before its
+ * job is moved and its record goes only when the burst is settled, so every job that is with us has one. It is as true as admission
+ * keeps others from writing our pods; whom the job belongs to is Slurm's word, not the record's.
+ */
+import type { Burst } from '../domain/burst.ts';
+
+export const recordAnnotation = 'spillway.dev/record';
+
+type Kept =
+  | 'job'
+  | 'attempt'
+  | 'ref'
+  | 'jobId'
+  | 'restarts'
+  | 'submitAt'
+  | 'firstSubmitAt'
+  | 'name'
+  | 'user'
+  | 'uid'
+  | 'gid'
+  | 'account'
+  | 'origin'
+  | 'createdAt'
+  | 'group'
+  | 'needs'
+  | 'saved'
+  | 'predecessor';
+export type BurstRecord = Pick<Burst, Kept>;
+
+export function recordOf(burst: BurstRecord): string {
+  const { job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid } = burst;
+  const { account, origin, createdAt, group, needs, saved, predecessor } = burst;
+  const kept: BurstRecord = {
+    ...{ job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid },
+    ...{ account, origin, createdAt, group, needs, saved, predecessor },
+  };
+  return JSON.stringify({ v: 1, ...kept });
+}
+
+/** Undefined where it is none of ours, or of a version that is not known here. */
+export function readRecord(text: string | undefined): BurstRecord | undefined {
+  if (text === undefined) return undefined;
+  let read: unknown;
+  try {
+    read = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(read) || read.v !== 1) return undefined;
+  const { needs, saved } = read;
+  const texts = ['job', 'attempt', 'ref', 'name', 'user', 'account', 'origin', 'group'];
+  const numbers = ['jobId', 'restarts', 'submitAt', 'firstSubmitAt', 'uid', 'gid', 'createdAt'];
+  const whole =
+    texts.every((key) => typeof read[key] === 'string') &&
+    numbers.every((key) => typeof read[key] === 'number') &&
+    isRecord(needs) &&
+    typeof needs.cpuMillis === 'number' &&
+    typeof needs.memoryBytes === 'number' &&
+    isRecord(needs.extended) &&
+    isRecord(saved) &&
+    typeof saved.partition === 'string' &&
+    (typeof saved.timeLimitMs === 'number' || saved.timeLimitMs === 'unlimited') &&
+    isRecord(saved.memory) &&
+    typeof saved.minNodes === 'number';
+  if (!whole) return undefined;
+  const { v: _, ...kept } = read;
+  // Every key that is used was looked at above; JSON drops what was undefined.
+  return { predecessor: undefined, ...kept } as unknown as BurstRecord;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
