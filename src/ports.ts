@@ -187,6 +187,12 @@ export interface Lease {
   readonly until: Instant;
 }
 
+/** The store was found to be older than what was done with it: since when that is known (its clock), and by what. */
+export interface Recovery {
+  readonly since: Instant;
+  readonly why: string;
+}
+
 /** Postgres (or MemStore). Reads are of what is committed. */
 export interface StorePort {
   /**
@@ -218,11 +224,22 @@ export interface StorePort {
   /** Unanswered intents of a subject, oldest first. */
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]>;
   audit(subject: string): Promise<readonly AuditRow[]>;
-  /** Takes or renews the lease if free, expired or ours; a new holder gets a higher epoch. Undefined: another holds it. */
+  /**
+   * Takes or renews the lease if free, expired or ours; a new holder gets a higher epoch, and so does its old one once the store was
+   * found to be older. Undefined: another holds it.
+   */
   lease(cluster: ClusterName, holder: string, forMs: number): Promise<Lease | undefined>;
   releaseLease(cluster: ClusterName, holder: string): Promise<void>;
-  /** Made once with the database; part of launch tokens and start grants. */
+  /**
+   * Part of launch tokens, pod names and start grants. Made with the database, and made anew when the store turns out to be older
+   * than what was done with it (restored, failed over), so that no name ever comes twice. At that moment every lease ends, and no
+   * epoch that was ever given comes again. So whoever is given an epoch it did not have reads `generation` and `recovering` anew.
+   */
   generation(): Promise<Uuid>;
+  /** Set while the store is older than the world and this cluster's part of the world has not been listed and adopted since. */
+  recovering(cluster: ClusterName): Promise<Recovery | undefined>;
+  /** It has been. Ends the recovery that `recovering` last told this process of; one that began since goes on. */
+  recovered(cluster: ClusterName): Promise<void>;
   /** The database's clock, which timers between processes use. */
   now(): Promise<Instant>;
   ping(): Promise<void>;

@@ -32,7 +32,7 @@ export class Conflict extends Error {}
 /** What the database holds of all that a commit touches, read and locked in one statement. */
 interface Ground {
   readonly fresh: boolean;
-  readonly epoch: number | null;
+  readonly epoch: number;
   readonly at: number;
   readonly held: readonly (Held & { readonly id: string; readonly head: string })[];
   readonly chains: readonly { readonly attempt: string; readonly seq: number; readonly hash: string }[];
@@ -59,7 +59,7 @@ export async function perform(db: Kysely<Tables>, c: Commit): Promise<void> {
   await sql`begin; select pg_advisory_xact_lock_shared(${sql.lit(leaseLock(c.cluster))})`.execute(db);
   const ground = await survey(db, c);
   if (!ground.fresh) return;
-  if ((ground.epoch ?? 0) > c.epoch)
+  if (ground.epoch > c.epoch)
     throw new PortError(
       'stale',
       'store.commit',
@@ -129,7 +129,7 @@ async function survey(db: Kysely<Tables>, c: Commit): Promise<Ground> {
     )
     select
       exists (select 1 from mine) as fresh,
-      (select epoch from leases where cluster = ${c.cluster}) as epoch,
+      (select greatest(epoch_floor, (select epoch from leases where cluster = ${c.cluster})) from meta) as epoch,
       (extract(epoch from clock_timestamp()) * 1000)::bigint as at,
       ${bursts.length > 0 ? found(holding(sql`bursts`, bursts)) : none} as bursts,
       ${instances.length > 0 ? found(holding(sql`instances`, instances)) : none} as instances,

@@ -28,9 +28,10 @@ export async function takeLease(
 async function takeOver(tx: Kysely<Tables>, cluster: ClusterName, holder: string, forMs: number) {
   await sql`select pg_advisory_xact_lock(${sql.lit(leaseLock(cluster))})`.execute(tx);
   const result = await sql<{ epoch: number; until: number }>`
-    insert into leases as l (cluster, holder, epoch, until) values (${cluster}, ${holder}, 1, ${nowMs} + ${forMs}::bigint)
+    insert into leases as l (cluster, holder, epoch, until)
+      select ${cluster}, ${holder}, epoch_floor + 1, ${nowMs} + ${forMs}::bigint from meta
     on conflict (cluster) do update
-      set holder = excluded.holder, epoch = l.epoch + 1, until = excluded.until
+      set holder = excluded.holder, epoch = greatest(l.epoch + 1, excluded.epoch), until = excluded.until
       where l.holder is null or l.until <= ${nowMs}
     returning epoch, until`.execute(tx);
   return result.rows[0];

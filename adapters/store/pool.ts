@@ -58,10 +58,14 @@ const mostPrepared = 100;
 /** The pool as kysely wants it; a connection whose last answer was lost is never used again. */
 export class KyselyPool implements PostgresPool {
   private readonly pool: pg.Pool;
+  private readonly vet: ((client: pg.PoolClient) => Promise<void>) | undefined;
+  private readonly vetted = new WeakSet<pg.PoolClient>();
   private readonly names = new Map<string, string>();
 
-  constructor(pool: pg.Pool) {
+  /** `vet` looks at each new connection before anything else is asked of it. */
+  constructor(pool: pg.Pool, vet?: (client: pg.PoolClient) => Promise<void>) {
     this.pool = pool;
+    this.vet = vet;
   }
 
   async connect(): Promise<PostgresPoolClient> {
@@ -70,6 +74,15 @@ export class KyselyPool implements PostgresPool {
       client = await this.pool.connect();
     } catch (e) {
       throw new NeverSent(e);
+    }
+    if (this.vet !== undefined && !this.vetted.has(client)) {
+      try {
+        await this.vet(client);
+        this.vetted.add(client);
+      } catch (e) {
+        client.release(true);
+        throw lostConnection(e) ? new NeverSent(e) : e;
+      }
     }
     let broken = false;
     const query = async (text: string, values: readonly unknown[]) => {

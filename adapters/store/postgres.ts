@@ -13,7 +13,8 @@ import {
   uuid,
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
-import type { AuditRow, Intent, Lease, StorePort, Write } from '../../src/ports.ts';
+import type { AuditRow, Intent, Lease, Recovery, StorePort, Write } from '../../src/ports.ts';
+import { endRecovery, recoveringOf, vet } from './age.ts';
 import { Conflict, malformed, perform } from './commit.ts';
 import { asFault, constraintOf, lostConnection, worthRepeating } from './faults.ts';
 import { nowMs, releaseLease, takeLease } from './lease.ts';
@@ -41,12 +42,14 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 export class PostgresStore implements StorePort {
   private readonly db: Kysely<Tables>;
   private readonly lookUpMs: number;
+  /** What `recovering` last said: `recovered` speaks of that one. */
+  private told: Recovery | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(options: PostgresStoreOptions) {
     const { url, onError, max = 12 } = options;
     const pool = makePool({ url, name: 'spillway', max, hurried: true, onError });
-    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool, vet) }) });
     this.lookUpMs = options.lookUpMs ?? 15_000;
   }
 
@@ -290,6 +293,20 @@ export class PostgresStore implements StorePort {
     return this.read('generation', async (db) => {
       const row = await db.selectFrom('meta').select('generation').executeTakeFirstOrThrow();
       return uuid(row.generation);
+    });
+  }
+
+  recovering(cluster: ClusterName): Promise<Recovery | undefined> {
+    return this.read('recovering', async (db) => {
+      const found = await recoveringOf(db, cluster);
+      this.told = found?.recovery;
+      return found?.done === false ? found.recovery : undefined;
+    });
+  }
+
+  recovered(cluster: ClusterName): Promise<void> {
+    return this.change('recovered', async (db) => {
+      if (this.told !== undefined) await endRecovery(db, cluster, this.told.since);
     });
   }
 

@@ -4,7 +4,14 @@ import type { ColumnType, Generated } from 'kysely';
 type Json = ColumnType<unknown, string, string>;
 
 export interface Tables {
-  meta: { one: Generated<boolean>; generation: Generated<string> };
+  meta: {
+    one: Generated<boolean>;
+    generation: Generated<string>;
+    incarnation: string | null;
+    epoch_floor: Generated<number>;
+    recovering_since: number | null;
+    recovering_why: string | null;
+  };
   commits: { id: string; cluster: string };
   bursts: {
     id: string;
@@ -68,5 +75,11 @@ export interface Tables {
     answer: string | null;
     answered_at: number | null;
   };
-  leases: { cluster: string; holder: string | null; epoch: number; until: number };
+  leases: {
+    cluster: string;
+    holder: string | null;
+    epoch: number;
+    until: number;
+    recovered: Generated<number>;
+  };
 }

@@ -1,16 +1,24 @@
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import { testServer } from './embedded.ts';
+import { keeping } from './postgres.copy.ts';
 import { storeContract } from './store.contract.ts';
+import { recoveryContract } from './store.recovery.contract.ts';
+import type { StoreUnderTest } from './store.under-test.ts';
 
-storeContract('Postgres', async () => {
+async function open(): Promise<StoreUnderTest> {
   const server = await testServer();
-  const store = await openPostgresStore({ url: await server.database(), onError: () => undefined });
+  const url = await server.database();
+  const store = await openPostgresStore({ url, onError: () => undefined });
   return {
     store,
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    keep: keeping(url),
     close: async () => {
       await store.close();
       await server.stop();
     },
   };
-});
+}
+
+storeContract('Postgres', open);
+recoveryContract('Postgres', open);

@@ -6,6 +6,8 @@ import { aBurst, newId } from './samples.ts';
 export interface StoreUnderTest {
   readonly store: StorePort;
   pass(ms: number): Promise<void>;
+  /** Keeps a copy of everything; what it gives sets the store back to that copy, as often as one likes. */
+  keep(): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 

@@ -11,6 +11,7 @@ import {
   stage,
 } from '../../domain/change.ts';
 import type { Receipt } from '../../domain/decision.ts';
+import { epochFloor } from '../../domain/epoch.ts';
 import { PortError } from '../../domain/fault.ts';
 import {
   type AttemptKey,
@@ -23,22 +24,12 @@ import {
   type Uuid,
 } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
-import type { AuditRow, Clock, Entropy, Intent, Lease, StorePort, Write } from '../../ports.ts';
+import type { AuditRow, Clock, Entropy, Intent, Lease, Recovery, StorePort, Write } from '../../ports.ts';
+import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 type Of<K extends Write['kind']> = Extract<Write, { kind: K }>;
-
-/** A change and its time; the hashes are computed when somebody asks for them. */
-interface Entry {
-  readonly change: Staged;
-  readonly at: Instant;
-}
-
-interface HeldIntent {
-  readonly intent: Intent;
-  answer: string | undefined;
-}
 
 /**
  * The store in memory, for the simulator and for tests: the same contract as Postgres, on a given clock. What is written is
@@ -46,26 +37,46 @@ interface HeldIntent {
  */
 export class MemStore implements StorePort {
   private readonly clock: Clock;
-  private readonly generationId: Uuid;
-  private readonly commits = new Set<Uuid>();
-  private readonly burstRows = new Map<BurstId, Burst>();
-  private readonly instanceRows = new Map<InstanceId, Instance>();
-  /** By cluster and attempt: the one live burst. */
-  private readonly liveAttempts = new Map<string, BurstId>();
-  private readonly entries = new Map<string, Entry[]>();
-  /** In order of writing. */
-  private readonly receiptRows: Receipt[] = [];
-  private readonly receiptIds = new Set<Uuid>();
-  private readonly seen = new Map<Uuid, { times: number; last: Instant }>();
-  private readonly intents = new Map<Uuid, HeldIntent>();
-  private readonly leases = new Map<
-    ClusterName,
-    { holder: string | undefined; epoch: number; until: Instant }
-  >();
+  private readonly entropy: Entropy;
+  private held: Contents = empty();
+  private generationId: Uuid;
+  private recovery: Recovery | undefined;
+  /** What `recovering` last said: `recovered` speaks of that one. */
+  private told: Recovery | undefined;
+  /** Every epoch given from now on is higher. */
+  private epochFloor = 0;
 
   constructor(given: { readonly clock: Clock; readonly entropy: Entropy }) {
     this.clock = given.clock;
+    this.entropy = given.entropy;
     this.generationId = given.entropy.uuid();
+  }
+
+  /** A store of its own that begins with an older copy of another. */
+  static restored(
+    snapshot: StoreSnapshot,
+    given: { readonly clock: Clock; readonly entropy: Entropy },
+    why?: string,
+  ): MemStore {
+    const store = new MemStore(given);
+    store.restore(snapshot, why);
+    return store;
+  }
+
+  snapshot(): StoreSnapshot {
+    return copyOf(this.held) as StoreSnapshot;
+  }
+
+  /** Sets this store back under whoever uses it: what was written since the snapshot is gone, and `recovering` says so. */
+  restore(snapshot: StoreSnapshot, why = 'a backup was restored'): void {
+    this.held = copyOf(snapshot);
+    this.generationId = this.entropy.uuid();
+    const now = this.clock.now();
+    this.recovery = { since: instant(Math.max(now, (this.recovery?.since ?? 0) + 1)), why };
+    const known = [...this.held.leases.values()].map((l) => l.epoch);
+    this.epochFloor = epochFloor(now, [this.epochFloor, ...known]);
+    for (const [cluster, lease] of this.held.leases)
+      this.held.leases.set(cluster, { holder: undefined, epoch: this.epochFloor, until: lease.until });
   }
 
   async commit(
@@ -77,8 +88,8 @@ export class MemStore implements StorePort {
     const invalid = (text: string) => new PortError('invalid', 'store.commit', text);
     const bad = unstorable(writes) ?? foreign(cluster, writes);
     if (bad !== undefined) throw invalid(bad);
-    if (this.commits.has(id)) return 'ok';
-    if ((this.leases.get(cluster)?.epoch ?? 0) > epoch)
+    if (this.held.commits.has(id)) return 'ok';
+    if (this.lastEpoch(cluster) > epoch)
       throw new PortError(
         'stale',
         'store.commit',
@@ -86,7 +97,8 @@ export class MemStore implements StorePort {
       );
 
     const changes = writes.filter((w) => w.kind === 'burst' || w.kind === 'instance');
-    const held = (of: string) => this.burstRows.get(of as BurstId) ?? this.instanceRows.get(of as InstanceId);
+    const held = (of: string) =>
+      this.held.bursts.get(of as BurstId) ?? this.held.instances.get(of as InstanceId);
     const staging = stage(changes, held);
     if (!staging.ok) {
       if (staging.fault === 'conflict') return 'conflict';
@@ -97,10 +109,10 @@ export class MemStore implements StorePort {
     const attempts = this.attemptsAfter(staging.staged);
     if (attempts === 'conflict') return 'conflict';
 
-    this.commits.add(id);
+    this.held.commits.add(id);
     for (const [attempt, burst] of attempts) {
-      if (burst === undefined) this.liveAttempts.delete(attempt);
-      else this.liveAttempts.set(attempt, burst);
+      if (burst === undefined) this.held.liveAttempts.delete(attempt);
+      else this.held.liveAttempts.set(attempt, burst);
     }
     for (const change of staging.staged) this.apply(change);
     for (const write of writes) this.record(write);
@@ -113,12 +125,14 @@ export class MemStore implements StorePort {
     for (const s of staged) if (s.kind === 'burst') last.set(s.after.id, s.after);
     const after = new Map<string, BurstId | undefined>();
     for (const id of last.keys()) {
-      const before = this.burstRows.get(id);
+      const before = this.held.bursts.get(id);
       if (before && burstIsLive(before)) after.set(slot(before), undefined);
     }
     for (const burst of last.values()) {
       if (!burstIsLive(burst)) continue;
-      const holder = after.has(slot(burst)) ? after.get(slot(burst)) : this.liveAttempts.get(slot(burst));
+      const holder = after.has(slot(burst))
+        ? after.get(slot(burst))
+        : this.held.liveAttempts.get(slot(burst));
       if (holder !== undefined && holder !== burst.id) return 'conflict';
       after.set(slot(burst), burst.id);
     }
@@ -131,47 +145,47 @@ export class MemStore implements StorePort {
     const intents = new Set<Uuid>();
     for (const w of writes) {
       if (w.kind === 'receipt') {
-        if (receipts.has(w.receipt.id) || this.receiptIds.has(w.receipt.id))
+        if (receipts.has(w.receipt.id) || this.held.receiptIds.has(w.receipt.id))
           return `receipt ${w.receipt.id} exists already`;
         receipts.add(w.receipt.id);
       } else if (w.kind === 'intent') {
-        if (intents.has(w.intent.id) || this.intents.has(w.intent.id))
+        if (intents.has(w.intent.id) || this.held.intents.has(w.intent.id))
           return `intent ${w.intent.id} exists already`;
         intents.add(w.intent.id);
       }
     }
     const answered = writes.filter((w): w is Of<'answered'> => w.kind === 'answered');
-    const none = answered.find((w) => !intents.has(w.intent) && !this.intents.has(w.intent));
+    const none = answered.find((w) => !intents.has(w.intent) && !this.held.intents.has(w.intent));
     return none && `intent ${none.intent} does not exist`;
   }
 
   private apply(change: Staged): void {
     const kept = frozen(change);
-    if (kept.kind === 'burst') this.burstRows.set(kept.after.id, kept.after);
-    else this.instanceRows.set(kept.after.id, kept.after);
-    const rows = this.entries.get(kept.after.id) ?? [];
-    rows.push({ change: kept, at: this.clock.now() });
-    this.entries.set(kept.after.id, rows);
+    if (kept.kind === 'burst') this.held.bursts.set(kept.after.id, kept.after);
+    else this.held.instances.set(kept.after.id, kept.after);
+    const rows = this.held.entries.get(kept.after.id) ?? [];
+    this.held.entries.set(kept.after.id, [...rows, { change: kept, at: this.clock.now() }]);
   }
 
   private record(write: Write): void {
     if (write.kind === 'receipt') {
-      this.receiptRows.push(frozen(write.receipt));
-      this.receiptIds.add(write.receipt.id);
+      this.held.receipts.push(frozen(write.receipt));
+      this.held.receiptIds.add(write.receipt.id);
     } else if (write.kind === 'intent') {
-      this.intents.set(write.intent.id, { intent: frozen(write.intent), answer: undefined });
+      this.held.intents.set(write.intent.id, { intent: frozen(write.intent), answer: undefined });
     } else if (write.kind === 'answered') {
-      const held = this.intents.get(write.intent);
-      if (held) held.answer ??= write.answer;
+      const held = this.held.intents.get(write.intent);
+      if (held?.answer === undefined && held !== undefined)
+        this.held.intents.set(write.intent, { ...held, answer: write.answer });
     }
   }
 
   async burst(id: BurstId): Promise<Burst | undefined> {
-    return this.burstRows.get(id);
+    return this.held.bursts.get(id);
   }
 
   async liveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
-    const live = [...this.liveAttempts.values()].flatMap((id) => this.burstRows.get(id) ?? []);
+    const live = [...this.held.liveAttempts.values()].flatMap((id) => this.held.bursts.get(id) ?? []);
     return live
       .filter((b) => b.cluster === cluster)
       .sort(newestFirst)
@@ -179,14 +193,14 @@ export class MemStore implements StorePort {
   }
 
   async burstsOfJob(cluster: ClusterName, ref: JobRef | number): Promise<readonly Burst[]> {
-    const all = [...this.burstRows.values()];
+    const all = [...this.held.bursts.values()];
     return all
       .filter((b) => b.cluster === cluster && (typeof ref === 'number' ? b.jobId === ref : b.ref === ref))
       .sort(newestFirst);
   }
 
   async bursts(filter: Parameters<StorePort['bursts']>[0]): Promise<readonly Burst[]> {
-    return [...this.burstRows.values()]
+    return [...this.held.bursts.values()]
       .filter((b) => filter.cluster === undefined || b.cluster === filter.cluster)
       .filter((b) => filter.live === undefined || burstIsLive(b) === filter.live)
       .sort(newestFirst)
@@ -194,11 +208,11 @@ export class MemStore implements StorePort {
   }
 
   async instance(id: InstanceId): Promise<Instance | undefined> {
-    return this.instanceRows.get(id);
+    return this.held.instances.get(id);
   }
 
   async liveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
-    const all = [...this.instanceRows.values()];
+    const all = [...this.held.instances.values()];
     return all
       .filter((i) => i.cluster === cluster && instanceIsLive(i))
       .sort(newestFirst)
@@ -206,7 +220,7 @@ export class MemStore implements StorePort {
   }
 
   async instances(limit: number): Promise<readonly Instance[]> {
-    return [...this.instanceRows.values()].sort(newestFirst).slice(0, limit);
+    return [...this.held.instances.values()].sort(newestFirst).slice(0, limit);
   }
 
   async receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]> {
@@ -224,48 +238,62 @@ export class MemStore implements StorePort {
   }
 
   private receiptsNewestFirst(wanted: (r: Receipt) => boolean): Receipt[] {
-    return this.receiptRows.filter(wanted).reverse();
+    return this.held.receipts.filter(wanted).reverse();
   }
 
   async seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void> {
     for (const id of new Set(receipts)) {
-      if (!this.receiptIds.has(id)) continue;
-      const { times, last } = this.seen.get(id) ?? { times: 0, last: at };
-      this.seen.set(id, { times: times + 1, last: instant(Math.max(last, at)) });
+      if (!this.held.receiptIds.has(id)) continue;
+      const { times, last } = this.held.seen.get(id) ?? { times: 0, last: at };
+      this.held.seen.set(id, { times: times + 1, last: instant(Math.max(last, at)) });
     }
   }
 
   async openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {
-    return [...this.intents.values()]
+    return [...this.held.intents.values()]
       .filter((h) => h.intent.subject === subject && h.answer === undefined)
       .map((h) => h.intent);
   }
 
   async audit(subject: string): Promise<readonly AuditRow[]> {
     const links: AuditLink[] = [];
-    for (const { change, at } of this.entries.get(subject) ?? [])
+    for (const { change, at } of this.held.entries.get(subject) ?? [])
       links.push(auditLink(change, at, links.at(-1)?.hash, sha256));
     return links.map(({ data, ...row }) => ({ ...row, at: instant(row.at) }));
   }
 
   async lease(cluster: ClusterName, holder: string, forMs: number): Promise<Lease | undefined> {
     const now = this.clock.now();
-    const held = this.leases.get(cluster);
+    const held = this.held.leases.get(cluster);
     const ours = held?.holder === holder;
     if (held && !ours && held.holder !== undefined && held.until > now) return undefined;
-    const epoch = ours ? held.epoch : (held?.epoch ?? 0) + 1;
+    const epoch = ours ? held.epoch : this.lastEpoch(cluster) + 1;
     const until = instant(now + forMs);
-    this.leases.set(cluster, { holder, epoch, until });
+    this.held.leases.set(cluster, { holder, epoch, until });
     return { cluster, holder, epoch, until };
   }
 
   async releaseLease(cluster: ClusterName, holder: string): Promise<void> {
-    const held = this.leases.get(cluster);
-    if (held?.holder === holder) this.leases.set(cluster, { ...held, holder: undefined });
+    const held = this.held.leases.get(cluster);
+    if (held?.holder === holder) this.held.leases.set(cluster, { ...held, holder: undefined });
+  }
+
+  private lastEpoch(cluster: ClusterName): number {
+    return Math.max(this.held.leases.get(cluster)?.epoch ?? 0, this.epochFloor);
   }
 
   async generation(): Promise<Uuid> {
     return this.generationId;
+  }
+
+  async recovering(cluster: ClusterName): Promise<Recovery | undefined> {
+    this.told = this.recovery;
+    const done = this.held.recovered.get(cluster) ?? 0;
+    return this.recovery !== undefined && this.recovery.since > done ? this.recovery : undefined;
+  }
+
+  async recovered(cluster: ClusterName): Promise<void> {
+    if (this.told !== undefined) this.held.recovered.set(cluster, this.told.since);
   }
 
   async now(): Promise<Instant> {

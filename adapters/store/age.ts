@@ -1,0 +1,105 @@
+import { type Kysely, sql } from 'kysely';
+import type pg from 'pg';
+import type { ClusterName, Instant } from '../../src/domain/ids.ts';
+import type { Recovery } from '../../src/ports.ts';
+import { leaseLock } from './commit.ts';
+import { sqlState } from './faults.ts';
+import type { Tables } from './tables.ts';
+
+/**
+ * A store may turn out to be older than what was done with it: a backup was restored, or a standby that lacked the last commits took
+ * over. What can be told by Postgres is told here, at each new connection: a connection stays on one server and one timeline, so one
+ * look as it begins is as good as one at each statement.
+ */
+
+/** The database cluster, and the branch of its history that this connection writes to. */
+const incarnation = `(select system_identifier from pg_control_system()) || '/' ||
+  substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`;
+
+/** Not permitted, not there (managed servers), or a standby, on which nothing can be written anyway. */
+const cannotTell: ReadonlySet<string> = new Set(['42501', '42883', '0A000', '55000']);
+
+/** Compares where a new connection leads with where the store was last open; another place makes the store recover. */
+export async function vet(client: pg.ClientBase): Promise<void> {
+  let known: string | null | undefined;
+  let here: string | undefined;
+  try {
+    const { rows } = await client.query<{ known: string | null; here: string }>(
+      `select incarnation as known, ${incarnation} as here from meta`,
+    );
+    known = rows[0]?.known;
+    here = rows[0]?.here;
+  } catch (e) {
+    if (cannotTell.has(sqlState(e) ?? '')) return;
+    throw e;
+  }
+  if (here === undefined || known === here) return;
+  if (known === null)
+    await client.query('update meta set incarnation = $1 where incarnation is null', [here]);
+  else await beginRecovery(client, moved(known ?? '', here), { incarnation: here });
+}
+
+function moved(from: string, to: string): string {
+  const [server, timeline] = to.split('/');
+  const before = from.split('/')[1] ?? '';
+  return server === from.split('/')[0]
+    ? `Postgres is on timeline ${Number.parseInt(timeline ?? '', 16)} and was on ${Number.parseInt(before, 16)}: it was restored or failed over`
+    : 'the store is on another Postgres server than before: it was moved or restored';
+}
+
+/**
+ * A new generation, no lease, and epochs that go on above all that were ever given [src/domain/epoch.ts]. Waits for the commits that
+ * are under way; later ones of an older epoch are refused. Of several processes that see the same new incarnation one begins.
+ */
+export async function beginRecovery(
+  client: pg.ClientBase,
+  why: string,
+  seen: { readonly incarnation?: string } = {},
+): Promise<void> {
+  await client.query('begin');
+  try {
+    const { rows } = await client.query<{ cluster: ClusterName }>(
+      'select cluster from leases order by cluster',
+    );
+    for (const { cluster } of rows)
+      await client.query('select pg_advisory_xact_lock($1)', [leaseLock(cluster)]);
+    const { rowCount } = await client.query(
+      `update meta set
+         generation = gen_random_uuid(),
+         incarnation = coalesce($2, incarnation),
+         epoch_floor = greatest(now_ms.at, epoch_floor + 1, (select coalesce(max(epoch), 0) + 1 from leases)),
+         recovering_since = greatest(now_ms.at, coalesce(recovering_since, 0) + 1),
+         recovering_why = $1
+       from (select (extract(epoch from clock_timestamp()) * 1000)::bigint as at) now_ms
+       where $2::text is null or incarnation is distinct from $2`,
+      [why, seen.incarnation],
+    );
+    if (rowCount === 1)
+      await client.query(
+        'update leases set holder = null, epoch = greatest(epoch, (select epoch_floor from meta))',
+      );
+    await client.query('commit');
+  } catch (e) {
+    await client.query('rollback').catch(() => undefined);
+    throw e;
+  }
+}
+
+export async function recoveringOf(
+  db: Kysely<Tables>,
+  cluster: ClusterName,
+): Promise<{ readonly recovery: Recovery; readonly done: boolean } | undefined> {
+  const { rows } = await sql<{ since: Instant | null; why: string | null; done: boolean }>`
+    select recovering_since as since, recovering_why as why,
+      coalesce(recovering_since <= (select recovered from leases where cluster = ${cluster}), false) as done
+    from meta`.execute(db);
+  const [row] = rows;
+  if (row === undefined || row.since === null) return undefined;
+  return { recovery: { since: row.since, why: row.why ?? '' }, done: row.done };
+}
+
+export async function endRecovery(db: Kysely<Tables>, cluster: ClusterName, since: Instant): Promise<void> {
+  await sql`
+    insert into leases as l (cluster, holder, epoch, until, recovered) values (${cluster}, null, 0, 0, ${since})
+    on conflict (cluster) do update set recovered = greatest(l.recovered, excluded.recovered)`.execute(db);
+}
