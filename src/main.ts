@@ -322,7 +322,11 @@ async function start(
     key: await readFile(listen.key),
     clientCa: await readFile(listen.clientCa),
     knows: (name) => boards.has(name),
-    accept: (socket, name) => boards.get(name)?.accept(socket, name),
+    accept: (socket, name) => {
+      // Another gateway's: its relay tries again, and comes to whoever leads.
+      if (gateway.leads(name)) boards.get(name)?.accept(socket, name);
+      else socket.on('error', () => undefined).destroy();
+    },
     note: (text, about) => told.info(about, `relays: ${text}`),
   }).catch((e: unknown) => taken('listen.relay', listen.relay, e));
   undo.push(() => relays.close());

@@ -123,9 +123,13 @@ export class ClusterEngine implements Cluster {
     const asked = this.#settings.monotonic();
     const lease = await this.ports.store.lease(this.name, this.#settings.holder, this.#settings.leaseMs);
     if (lease === undefined) {
-      if (this.leads)
+      if (this.#epoch > 0) {
         this.ports.log({ level: 'warn', text: 'another gateway leads now', cluster: this.name });
+        // Stand-ins and keepers call again, or are called, and so come to whoever leads.
+        this.settings.streams.drop();
+      }
       this.#leadsUntil = 0;
+      this.#epoch = 0;
       return;
     }
     const first = !this.leads || lease.epoch !== this.#epoch;

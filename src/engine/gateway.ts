@@ -149,6 +149,11 @@ export class Gateway {
     return this.clusters.some((c) => c.name === cluster);
   }
 
+  /** Only the leader takes stand-ins: one that called a standby would never be seen by whoever steps its burst. */
+  leads(cluster: ClusterName): boolean {
+    return this.clusters.some((c) => c.name === cluster && c.leads);
+  }
+
   epochOf(cluster: ClusterName): number {
     return this.clusters.find((c) => c.name === cluster)?.epoch ?? 0;
   }

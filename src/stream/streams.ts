@@ -138,5 +138,7 @@ export interface Streams {
   bye(burst: BurstId): void;
   /** Forgets the burst and closes its keeper's connection; its stand-in stays connected, uncoupled. */
   release(burst: BurstId): void;
+  /** Another gateway leads: every connection is closed and all is forgotten, so that it can have the far ends. */
+  drop(): void;
   close(): Promise<void>;
 }

@@ -135,11 +135,20 @@ export class Switchboard implements Streams {
     for (const s of this.#standins.values()) if (s.coupled === burst) s.coupled = undefined;
   }
 
+  drop(): void {
+    this.#cut('another gateway leads');
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.#cut('the gateway ends');
+  }
+
+  #cut(why: string): void {
     this.#sweep?.cancel();
+    this.#sweep = undefined;
     for (const run of this.#runs.values()) run.close();
-    for (const leg of this.#legs) leg.link.close('the gateway ends');
+    for (const leg of this.#legs) leg.link.close(why);
     this.#runs.clear();
     this.#standins.clear();
     this.#legs.clear();

@@ -1,0 +1,256 @@
+/** What one seed does: plain data, so that a failing one can be made smaller piece by piece and written down. */
+import type { Chance } from '../../../src/sim/chance.ts';
+
+export interface JobPlan {
+  readonly atMs: number;
+  readonly user: 'alice' | 'bob';
+  /** `cloud`: asked for the cloud. `batch`: overflows when the backlog says so. */
+  readonly partition: 'cloud' | 'batch';
+  readonly runMs: number;
+  readonly exit: { readonly code: number } | { readonly signal: number };
+  readonly onTerm: 'die' | 'ignore';
+  readonly cpus: number;
+  readonly timeMin: number;
+  readonly requeue: boolean;
+  readonly array: string | undefined;
+}
+
+export type PersonDoes = 'cancel' | 'hold' | 'release' | 'away' | 'back' | 'requeue' | 'shorten';
+export interface PersonPlan {
+  readonly atMs: number;
+  readonly job: number;
+  readonly does: PersonDoes;
+}
+
+export type WorldDoes =
+  | 'silence' // a kubelet dies, its containers live on
+  | 'revive'
+  | 'power-off' // a machine is off, and nobody says so
+  | 'reclaim' // the cloud ends a machine
+  | 'slurmctld-restart'
+  | 'virtual-node-down'
+  | 'virtual-node-up'
+  | 'cut-streams'
+  | 'no-capacity'
+  | 'never-joins'
+  | 'slurm-away'
+  | 'kubernetes-away'
+  | 'cloud-away'
+  | 'watch-broken'
+  | 'accounting-late'
+  | 'oom';
+export interface WorldPlan {
+  readonly atMs: number;
+  readonly does: WorldDoes;
+  readonly forMs: number;
+  readonly nth: number;
+}
+
+/** `lost`: the effect happens, its answer does not arrive. `unsent`: neither, and the caller cannot tell. */
+export type FaultKind = 'transient' | 'unreachable' | 'lost' | 'unsent' | 'slow';
+export interface FaultPlan {
+  readonly call: string;
+  /** Counted from 1, over all gateways. */
+  readonly nth: number;
+  readonly kind: FaultKind;
+}
+
+export interface KillPlan {
+  readonly call: string;
+  readonly nth: number;
+  readonly when: 'before' | 'after';
+  readonly downMs: number;
+  /** The next gateway finds the store as it was so long ago. */
+  readonly olderMs: number | undefined;
+}
+
+export interface PausePlan {
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly onLost: 'fail' | 'requeue';
+  readonly jobs: readonly JobPlan[];
+  /** On-prem is full for so long at first. */
+  readonly fullMs: number;
+  readonly people: readonly PersonPlan[];
+  readonly world: readonly WorldPlan[];
+  readonly faults: readonly FaultPlan[];
+  readonly kills: readonly KillPlan[];
+  readonly pauses: readonly PausePlan[];
+  /** A second gateway stands by from then on. */
+  readonly secondAtMs: number | undefined;
+  /** Chance that an outside call takes seconds. */
+  readonly slowness: number;
+}
+
+const writes = [
+  'slurm.move',
+  'slurm.move',
+  'slurm.move',
+  'slurm.requeue',
+  'slurm.annotate',
+  'slurm.appendComment',
+  'kubernetes.createPod',
+  'kubernetes.createPod',
+  'kubernetes.deletePod',
+  'kubernetes.releasePod',
+  'kubernetes.createSecret',
+  'kubernetes.deleteSecret',
+  'kubernetes.labelNode',
+  'cloud.launch',
+  'cloud.launch',
+  'cloud.terminate',
+  'store.commit',
+  'store.commit',
+  'store.commit',
+] as const;
+const reads = [
+  'slurm.job',
+  'slurm.snapshot',
+  'slurm.accounting',
+  'kubernetes.pod',
+  'kubernetes.secret',
+  'kubernetes.nodes',
+  'kubernetes.tenant',
+  'kubernetes.dial',
+  'cloud.list',
+  'store.burst',
+  'store.liveBursts',
+  'store.lease',
+] as const;
+/** How many calls of a kind a run has, so that a plan for the nth of them is likely to be met. */
+const usual: Readonly<Record<string, number>> = {
+  'slurm.move': 6,
+  'slurm.requeue': 1,
+  'slurm.annotate': 4,
+  'slurm.appendComment': 1,
+  'kubernetes.createPod': 4,
+  'kubernetes.deletePod': 6,
+  'kubernetes.releasePod': 4,
+  'kubernetes.createSecret': 4,
+  'kubernetes.deleteSecret': 5,
+  'kubernetes.labelNode': 2,
+  'cloud.launch': 2,
+  'cloud.terminate': 2,
+  'store.commit': 90,
+  'slurm.job': 60,
+  'slurm.snapshot': 40,
+  'kubernetes.pod': 60,
+  'store.burst': 90,
+  'cloud.list': 60,
+};
+
+const minute = 60_000;
+
+/** Every second seed has no more than one kind of trouble: what a single fault can do must not hide behind ten others. */
+export function scenarioOf(seed: number, chance: Chance): Scenario {
+  const wild = chance.hit(0.5);
+  const some = (most: number): number => (wild ? chance.whole(0, most) : 0);
+  const jobs = Array.from({ length: chance.whole(1, 4) }, () => jobOf(chance));
+  const tame = wild
+    ? 'all'
+    : chance.pick(['people', 'world', 'faults', 'kills', 'kills', 'pauses', 'older'] as const);
+  const people = tame === 'people' ? chance.whole(1, 2) : some(3);
+  const world = tame === 'world' ? chance.whole(1, 2) : some(4);
+  const faults = tame === 'faults' ? chance.whole(1, 3) : some(6);
+  const kills = tame === 'kills' || tame === 'older' ? 1 : some(3);
+  const pauses = tame === 'pauses' ? 1 : chance.hit(0.3) ? some(1) : 0;
+  return {
+    seed,
+    onLost: chance.hit(0.5) ? 'requeue' : 'fail',
+    jobs,
+    fullMs: chance.whole(0, 12) * minute,
+    people: Array.from({ length: people }, () => ({
+      atMs: chance.whole(1, 600_000),
+      job: chance.whole(0, jobs.length - 1),
+      does: chance.pick([
+        'cancel',
+        'cancel',
+        'hold',
+        'release',
+        'away',
+        'back',
+        'requeue',
+        'shorten',
+      ] as const),
+    })),
+    world: Array.from({ length: world }, () => worldOf(chance)),
+    faults: Array.from({ length: faults }, () => faultOf(chance)),
+    kills: Array.from({ length: kills }, (): KillPlan => {
+      const call = chance.pick(writes);
+      return {
+        call,
+        nth: chance.whole(1, usual[call] ?? 10),
+        when: chance.hit(0.5) ? 'before' : 'after',
+        downMs: chance.whole(1, 90) * 1_000,
+        olderMs: tame === 'older' || (wild && chance.hit(0.15)) ? chance.whole(1, 240) * 1_000 : undefined,
+      };
+    }),
+    pauses: Array.from({ length: pauses }, () => ({
+      atMs: chance.whole(10, 500) * 1_000,
+      forMs: chance.whole(10, 180) * 1_000,
+    })),
+    secondAtMs: pauses > 0 || (wild && chance.hit(0.2)) ? chance.whole(0, 120_000) : undefined,
+    slowness: wild ? chance.pick([0, 0.02, 0.1]) : 0,
+  };
+}
+
+function jobOf(chance: Chance): JobPlan {
+  const timeMin = chance.whole(2, 8);
+  return {
+    atMs: chance.whole(0, 240_000),
+    user: chance.pick(['alice', 'bob']),
+    partition: chance.hit(0.7) ? 'cloud' : 'batch',
+    // Now and then longer than its limit.
+    runMs: chance.whole(1, timeMin * 65) * 1_000,
+    exit: chance.hit(0.6) ? { code: 0 } : chance.hit(0.6) ? { code: 7 } : { signal: chance.pick([9, 11]) },
+    onTerm: chance.hit(0.7) ? 'die' : 'ignore',
+    cpus: chance.whole(1, 4),
+    timeMin,
+    requeue: chance.hit(0.6),
+    array: chance.hit(0.15) ? chance.pick(['1-2', '1-3%1', '1-3%2']) : undefined,
+  };
+}
+
+function worldOf(chance: Chance): WorldPlan {
+  return {
+    atMs: chance.whole(20, 600) * 1_000,
+    does: chance.pick([
+      'silence',
+      'silence',
+      'revive',
+      'power-off',
+      'reclaim',
+      'slurmctld-restart',
+      'virtual-node-down',
+      'virtual-node-up',
+      'cut-streams',
+      'cut-streams',
+      'no-capacity',
+      'never-joins',
+      'slurm-away',
+      'kubernetes-away',
+      'cloud-away',
+      'watch-broken',
+      'accounting-late',
+      'oom',
+    ] as const),
+    forMs: chance.whole(5, 150) * 1_000,
+    nth: chance.whole(0, 3),
+  };
+}
+
+function faultOf(chance: Chance): FaultPlan {
+  const write = chance.hit(0.65);
+  const call = write ? chance.pick(writes) : chance.pick(reads);
+  return {
+    call,
+    nth: chance.whole(1, usual[call] ?? 20),
+    kind: write
+      ? chance.pick(['lost', 'lost', 'unsent', 'transient', 'slow'] as const)
+      : chance.pick(['transient', 'unreachable', 'slow'] as const),
+  };
+}
