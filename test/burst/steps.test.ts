@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { BurstContext } from '../../src/burst/context.ts';
 import { steps } from '../../src/burst/steps.ts';
-import type { Burst } from '../../src/domain/burst.ts';
+import type { Burst, Exit } from '../../src/domain/burst.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { cloudId, instanceId, instant, launchToken, uuid } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
@@ -25,6 +25,10 @@ const only = <T extends object>(given: Partial<T>): T =>
 let time = at;
 let job: JobDetail | undefined;
 let moves: MoveSpec[];
+/** The run that each requeue named. */
+let requeues: number[];
+let onRequeue: () => { made: boolean; fault?: PortError };
+let finished: Exit[];
 /** What becomes of a move: whether it is made, and what the caller hears. */
 let onMove: () => { made: boolean; fault?: PortError };
 let podSeen: PodView | undefined;
@@ -39,6 +43,13 @@ let ids = 0;
 const slurm = only<SlurmPort>({
   job: async () => job,
   accounting: async () => [],
+  requeue: async (_ref, restarts) => {
+    const { made, fault } = onRequeue();
+    requeues.push(restarts);
+    if (made && job !== undefined)
+      job = { ...job, state: 'PENDING', restarts: restarts + 1, submitAt: instant(time + 1_000) };
+    if (fault !== undefined) throw fault;
+  },
   annotate: async () => undefined,
   appendComment: async () => undefined,
   move: async (_ref, to) => {
@@ -80,6 +91,7 @@ const streams = only<Streams>({
   signal: () => undefined,
   release: () => undefined,
   bye: () => undefined,
+  finish: (_burst, exit) => void (finished.length === 0 && finished.push(exit)),
 });
 const context = (): BurstContext => ({
   setup: {
@@ -124,6 +136,9 @@ beforeEach(() => {
   time = at;
   job = detail({ partition: 'cloud' });
   moves = [];
+  requeues = [];
+  onRequeue = () => ({ made: true });
+  finished = [];
   onMove = () => ({ made: true });
   podSeen = undefined;
   nodes = [];
@@ -148,6 +163,21 @@ const readyNode: NodeView = {
   allocatable: { cpuMillis: 1, memoryBytes: 1, pods: 1 },
   createdAt: at,
 };
+const connected = (): StandinView => ({
+  key: standinKey(burst().cluster, 7, 's'),
+  cluster: burst().cluster,
+  peer: {
+    ...{ uid: 2001, gid: 2001, groups: [], user: 'alice', home: '/home/alice', shell: '/bin/sh' },
+    ...{ jobId: 7, pid: 1, host: 'burst1' },
+  },
+  open: { restart: 0, argv: [], cwd: '', umask: 18, limits: {}, join: false, session: 's' },
+  since: at,
+  link: 'up',
+  linkSince: at,
+  coupled: burst().id,
+  bye: false,
+  termAt: undefined,
+});
 /** A burst whose pod waits on a Ready node, as it must before its job is claimed. */
 async function putReady(): Promise<void> {
   podSeen = pod({ state: 'running', startedAt: at });
@@ -297,21 +327,7 @@ describe('a running burst', () => {
   const running = { state: 'running', pod: { ref: { namespace: 'n', name: 'p' }, uid: 'u' } } as const;
   beforeEach(() => {
     job = detail({ partition: 'burst', state: 'RUNNING' });
-    standin = {
-      key: standinKey(burst().cluster, 7, 's'),
-      cluster: burst().cluster,
-      peer: {
-        ...{ uid: 2001, gid: 2001, groups: [], user: 'alice', home: '/home/alice', shell: '/bin/sh' },
-        ...{ jobId: 7, pid: 1, host: 'burst1' },
-      },
-      open: { restart: 0, argv: [], cwd: '', umask: 18, limits: {}, join: false, session: 's' },
-      since: at,
-      link: 'up',
-      linkSince: at,
-      coupled: burst().id,
-      bye: false,
-      termAt: undefined,
-    };
+    standin = connected();
   });
 
   it.each<[string, () => void]>([
@@ -357,36 +373,121 @@ describe('a running burst', () => {
   });
 });
 
+async function putInstance(state: 'ready' | 'gone'): Promise<Instance> {
+  const id = instanceId('i-1');
+  const made: Instance = {
+    id,
+    cluster: burst().cluster,
+    group: 'cpu',
+    state,
+    rev: (await store.instance(id))?.rev ?? 0,
+    token: launchToken('t'),
+    spec: { group: 'cpu', launchTemplate: '', types: [], zones: [], capacityType: 'on-demand', tags: {} },
+    cloudId: cloudId('i-abc'),
+    type: undefined,
+    zone: undefined,
+    node: podSeen?.node,
+    capacity: nothing,
+    createdAt: at,
+    enteredAt: at,
+    launchedAt: at,
+    readyAt: at,
+    idleSince: undefined,
+    endedAt: undefined,
+    why: undefined,
+    trouble: undefined,
+  };
+  await store.commit(context().entropy.uuid(), burst().cluster, 0, [
+    { kind: 'instance', instance: made, why: 'test' },
+  ]);
+  return made;
+}
+
 describe('a lost burst', () => {
+  const lostAfter = 600_000;
+  /** Its node fell silent while its script ran, and stays silent for longer than anybody waits. */
+  async function putLost(): Promise<void> {
+    job = detail({ partition: 'burst', state: 'RUNNING', requeue: true });
+    podSeen = pod({ state: 'running', startedAt: at });
+    standin = connected();
+    const { id } = await putInstance('ready');
+    await put({ state: 'running', instance: id, pod: { ref: podSeen.ref, uid: podSeen.uid } });
+    await step();
+    time = instant(at + lostAfter - 1_000);
+    await step();
+    expect((await now()).state).toBe('running');
+    time = instant(at + lostAfter + 1_000);
+    await step();
+  }
+
+  it('is fenced: its instance is terminated, and nothing follows before that is known', async () => {
+    onLost = 'requeue';
+    await putLost();
+    expect((await now()).state).toBe('fencing');
+    expect(await store.instance(instanceId('i-1'))).toMatchObject({
+      state: 'draining',
+      fenced: expect.stringContaining('may still run'),
+    });
+    time = instant(time + 3_600_000);
+    await step();
+    expect(requeues).toEqual([]);
+    expect((await now()).state).toBe('fencing');
+  });
+
+  async function terminated(): Promise<void> {
+    const row = await store.instance(instanceId('i-1'));
+    if (row === undefined) throw new Error('no instance');
+    await store.commit(context().entropy.uuid(), burst().cluster, 0, [
+      { kind: 'instance', instance: { ...row, state: 'gone' }, why: 'test' },
+    ]);
+  }
+
+  it('is requeued once its instance is gone, where the site wants it', async () => {
+    onLost = 'requeue';
+    await putLost();
+    await terminated();
+    expect(await finish()).toMatchObject({ state: 'requeued', cause: { kind: 'requeued' } });
+    expect(requeues).toEqual([0]);
+  });
+
+  it('whose requeue’s answer is lost is never requeued a second time', async () => {
+    onLost = 'requeue';
+    onRequeue = () => ({ made: false, fault: fault('unknown') });
+    await putLost();
+    await terminated();
+    for (let i = 0; i < 40; i++) {
+      time = instant(time + 2_000);
+      await step();
+    }
+    expect(requeues).toEqual([0]);
+    // Slurm was never asked, as is known by now: the run ends as lost.
+    expect(finished).toEqual([expect.objectContaining({ lost: true })]);
+  });
+
+  it('whose requeue was made though its answer is lost goes on as requeued', async () => {
+    onLost = 'requeue';
+    onRequeue = () => ({ made: true, fault: fault('unknown') });
+    await putLost();
+    await terminated();
+    expect(await finish()).toMatchObject({ state: 'requeued' });
+    expect(requeues).toEqual([0]);
+    expect(finished).toEqual([]);
+  });
+
+  it('ends as lost where the site wants that', async () => {
+    await putLost();
+    await terminated();
+    await step();
+    expect(requeues).toEqual([]);
+    expect(finished).toEqual([expect.objectContaining({ lost: true })]);
+    job = detail({ partition: 'burst', state: 'FAILED' });
+    expect(await finish()).toMatchObject({ state: 'failed' });
+  });
+
   it('whose instance is gone does not wait for a kubelet to confirm its pod’s deletion', async () => {
     job = detail({ partition: 'burst', state: 'FAILED' });
     podSeen = pod({ state: 'running', startedAt: at });
-    const ctx = context();
-    const gone: Instance = {
-      id: instanceId('i-1'),
-      cluster: burst().cluster,
-      group: 'cpu',
-      state: 'gone',
-      rev: 0,
-      token: launchToken('t'),
-      spec: { group: 'cpu', launchTemplate: '', types: [], zones: [], capacityType: 'on-demand', tags: {} },
-      cloudId: cloudId('i-abc'),
-      type: undefined,
-      zone: undefined,
-      node: podSeen.node,
-      capacity: nothing,
-      createdAt: at,
-      enteredAt: at,
-      launchedAt: at,
-      readyAt: at,
-      idleSince: undefined,
-      endedAt: at,
-      why: undefined,
-      trouble: undefined,
-    };
-    await store.commit(ctx.entropy.uuid(), burst().cluster, 0, [
-      { kind: 'instance', instance: gone, why: 'test' },
-    ]);
+    const gone = await putInstance('gone');
     await put({
       state: 'lost',
       instance: gone.id,
