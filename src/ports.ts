@@ -65,6 +65,15 @@ export interface SlurmPort {
   annotate(ref: JobRef, text: string): Promise<void>;
   /** `scancel` of one job as Operator. Used only for a stand-in that cannot end by itself. */
   cancel(ref: JobRef, deadline: Instant): Promise<void>;
+  /**
+   * `scontrol requeue` of a job that is running or completing as run `restarts` (its restart count). Resolves once asked: the count
+   * has risen by one, SubmitTime changes when the run's processes are gone. Faults: `conflict` (it runs as another run, or not
+   * at all: nothing was asked), `refused` (Slurm says no: it may not be requeued, or not by us), `not_found`, `transient`
+   * (unchanged; also past `deadline`), `unknown`. After `unknown` never ask again: re-read the restart count, for a repeated
+   * requeue kills the next run. Slurm has no word for "this run only", so look and write are two moments: a job that ends in
+   * between is run again, and so is a completing one whose owner has just cancelled it.
+   */
+  requeue(ref: JobRef, restarts: number, deadline: Instant): Promise<void>;
   facts(): Promise<ClusterFacts>;
   /** Whether the account may watch, and whether it is an Operator; for `doctor`. */
   whoami(): Promise<{ readonly user: string; readonly adminLevel: string }>;
@@ -163,7 +172,13 @@ export interface Intent {
 
 export type Write =
   /** `rev` is what was read; the row is stored with rev + 1. A new row has `rev: 0`. Another rev in the store is a conflict. */
-  | { readonly kind: 'burst'; readonly burst: Burst; readonly why: string }
+  | {
+      readonly kind: 'burst';
+      readonly burst: Burst;
+      readonly why: string;
+      /** In `recover` only: the state is what the world showed, which no older state need lead to. */
+      readonly adopted?: true;
+    }
   | { readonly kind: 'instance'; readonly instance: Instance; readonly why: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
   | { readonly kind: 'intent'; readonly intent: Intent }

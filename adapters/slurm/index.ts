@@ -13,6 +13,7 @@ import type { Clock, MoveSpec, SlurmPort } from '../../src/ports.ts';
 import type { Log } from '../wrap.ts';
 import { readAnswer, writeAnswer } from './answers.ts';
 import { partlyMoved, updateKeys } from './move.ts';
+import { notThatRun, requeueRefusal } from './requeue.ts';
 import { readRuns, sacctArgs } from './sacct.ts';
 import { detailOf, readConfig, readHints, readPartitions } from './scontrol.ts';
 import { refOf, Shell } from './shell.ts';
@@ -120,7 +121,7 @@ class SshSlurm implements SlurmPort {
       throw new PortError('started', name, `job ${ref} is ${state} in ${before.partition}`);
     try {
       const partitions = readable(name, () => readPartitions(shown));
-      await this.#update(name, ref, updateKeys(before, to, partitions), deadline);
+      await this.#update(name, before.ref, updateKeys(before, to, partitions), deadline);
     } catch (error) {
       if (faultOf(error) === 'refused') await this.#insistUnchanged(name, before, to, error);
       throw error;
@@ -129,12 +130,12 @@ class SshSlurm implements SlurmPort {
 
   async appendComment(ref: JobRef, line: string, deadline: Instant): Promise<void> {
     const name = 'slurm.appendComment';
-    const { comment, state } = await this.#single(ref, name);
+    const { comment, state, ref: own } = await this.#single(ref, name);
     if (comment.endsWith(line)) return;
     // No newline: the site's own scripts read comments line by line.
     const text = comment === '' ? line : `${comment}; ${line}`;
     if (!finalStates.has(state)) {
-      await this.#update(name, ref, [`comment=${text}`], deadline);
+      await this.#update(name, own, [`comment=${text}`], deadline);
       return;
     }
     // slurmctld changes nothing of a job that is over, and sacctmgr (22.05) writes in lower case.
@@ -163,6 +164,19 @@ class SshSlurm implements SlurmPort {
   async cancel(ref: JobRef, deadline: Instant): Promise<void> {
     const name = 'slurm.cancel';
     await this.#write(name, ['scancel', refOf(ref, name)], deadline);
+  }
+
+  async requeue(ref: JobRef, restarts: number, deadline: Instant): Promise<void> {
+    const name = 'slurm.requeue';
+    const job = await this.#single(ref, name);
+    const other = notThatRun(job, restarts);
+    if (other !== undefined) throw new PortError('conflict', name, other);
+    if (!job.requeue) throw new PortError('refused', name, `job ${ref} may not be requeued (--no-requeue)`);
+    try {
+      await this.#write(name, ['scontrol', 'requeue', job.ref], deadline);
+    } catch (error) {
+      throw requeueRefusal(error, name);
+    }
   }
 
   async facts(): Promise<ClusterFacts> {
@@ -211,7 +225,7 @@ class SshSlurm implements SlurmPort {
     }
   }
 
-  /** A job or task that one write can mean. */
+  /** A job or task that one write can mean. Its own `ref` does: the id of an array's last task is that of all of its tasks, too. */
   async #single(ref: JobRef, name: string): Promise<JobDetail> {
     const job = await this.#job(ref, name);
     if (job === undefined) throw new PortError('not_found', name, `slurmctld knows no job ${ref}`);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { endCases } from './slurm.contract.ends.ts';
 import { moveCases } from './slurm.contract.moves.ts';
 import { readCases } from './slurm.contract.reads.ts';
+import { requeueCases } from './slurm.contract.requeues.ts';
 import type { SlurmHarness } from './slurm.harness.ts';
 
 export function slurmContract(name: string, make: () => Promise<SlurmHarness>): void {
@@ -21,5 +22,6 @@ export function slurmContract(name: string, make: () => Promise<SlurmHarness>): 
     readCases(harness);
     moveCases(harness);
     endCases(harness);
+    requeueCases(harness);
   });
 }

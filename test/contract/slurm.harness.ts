@@ -24,6 +24,8 @@ export interface Ask {
   readonly exclusive?: boolean;
   /** A heterogeneous job of two components. */
   readonly het?: boolean;
+  /** False: `--no-requeue`. */
+  readonly requeue?: boolean;
   /** What it does when it runs; nothing, unless told. */
   readonly work?: { readonly seconds?: number; readonly exit?: number; readonly kill?: number };
 }

@@ -91,6 +91,7 @@ function sbatchArgs(ask: Ask): string[] {
     ask.nice !== undefined && [`--nice=${ask.nice}`],
     ask.after !== undefined && ['-d', `afterany:${ask.after}`],
     ask.exclusive === true && ['--exclusive'],
+    ask.requeue === false && ['--no-requeue'],
     ask.het === true && [':', '-p', ask.partition ?? partitions.explicit, '-n1'],
   ];
   return args.flatMap((arg) => (arg === false ? [] : arg));

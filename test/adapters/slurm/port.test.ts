@@ -193,6 +193,57 @@ describe('a move', () => {
   });
 });
 
+describe('a requeue', () => {
+  const task = jobRef('3083_2');
+  const asked = (lines: readonly string[]) => lines.filter((l) => l.includes('scontrol requeue'));
+
+  test('is one write with a far-side deadline, of the very run that is meant', async () => {
+    const { port, lines } = over('running-task');
+    await port.requeue(task, 0, deadline);
+    expect(asked(lines)).toHaveLength(1);
+    expect(asked(lines)[0]).toContain('-lt 2000000000 ] || exit 75');
+  });
+
+  test('names the task, for the array’s id, which its last task has, means all of them', async () => {
+    const { port, lines } = over('running-task');
+    await port.requeue(jobRef('3083'), 0, deadline);
+    expect(asked(lines)[0]).toContain('scontrol requeue 3083_2');
+  });
+
+  test('of another run, or of a job that does not run, is not asked', async () => {
+    const running = over('running-task');
+    expect(await faultIn(running.port.requeue(task, 1, deadline))).toBe('conflict');
+    const pending = over('range');
+    expect(await faultIn(pending.port.requeue(jobRef('3076'), 0, deadline))).toBe('conflict');
+    const ended = over('exit7');
+    expect(await faultIn(ended.port.requeue(jobRef('3084'), 0, deadline))).toBe('conflict');
+    for (const { lines } of [running, pending, ended]) expect(asked(lines)).toEqual([]);
+  });
+
+  test('of a job that may not be requeued is refused, before or by Slurm', async () => {
+    const { port, lines } = over('running-task', undefined, (line) =>
+      line.includes(' squeue ')
+        ? out(recorded('squeue-running-task', line).stdout.replace('\x1f0\x1f1\x1f17', '\x1f0\x1f0\x1f17'))
+        : undefined,
+    );
+    expect(await faultIn(port.requeue(task, 0, deadline))).toBe('refused');
+    expect(asked(lines)).toEqual([]);
+    const late = over('running-task', () => bad('Requested operation is presently disabled for job 3083'));
+    expect(await faultIn(late.port.requeue(task, 0, deadline))).toBe('refused');
+  });
+
+  test.each([
+    [bad('Job is pending execution for job 3083'), 'conflict'],
+    [bad('Socket timed out on send/recv operation'), 'unknown'],
+    [bad('', 137), 'unknown'],
+    [bad('', 75), 'transient'],
+    [bad('Access/permission denied for job 3083'), 'refused'],
+  ])('%j', async (answer, fault) => {
+    const { port } = over('running-task', () => answer);
+    expect(await faultIn(port.requeue(task, 0, deadline))).toBe(fault);
+  });
+});
+
 describe('a job', () => {
   test('that changed between the two answers is asked for again', async () => {
     let times = 0;
@@ -293,7 +344,7 @@ test('no method lets anything but a job id near a shell', async () => {
   const ref = jobRef('1; touch /tmp/x');
   const all = [
     ...[port.job(ref), port.accounting(ref), port.move(ref, claim, deadline), port.cancel(ref, deadline)],
-    ...[port.appendComment(ref, 'x', deadline), port.annotate(ref, 'x')],
+    ...[port.appendComment(ref, 'x', deadline), port.annotate(ref, 'x'), port.requeue(ref, 0, deadline)],
   ];
   for (const call of all) expect(await faultIn(call)).toBe('invalid');
   expect(lines).toEqual([]);
