@@ -88,12 +88,14 @@ const input = {
     never: [],
     maxBursts: 500,
     maxTimeMs: undefined,
+    budgets: [],
     backOffMs: 1_800_000,
   },
   groups: [{ group, types: [{ name: 'big', vcpus: 64, memoryBytes: 256 * GiB, gpus: 0 }] }],
   live: new Set<ReturnType<typeof jobRef>>(),
   liveBursts: 0,
   lastReturnAt: new Map(),
+  budgetLeft: () => undefined,
   examined: () => undefined,
 } as const;
 

@@ -179,6 +179,17 @@ const nodeGroup = z
         idle: duration('An instance without work is given up after this.').prefault('5m'),
       })
       .transform(({ idle, ...c }) => ({ ...c, idleMs: idle })),
+    prices: z
+      .record(
+        form('An instance type.', /^[a-z0-9.-]+$/, 'write a type, such as c7i.4xlarge'),
+        z
+          .number({ error: 'not a number; write US dollars an hour, such as 0.714' })
+          .positive({ error: 'must be above 0; write US dollars an hour, such as 0.714' }),
+      )
+      .optional()
+      .describe(
+        'US dollars an hour by instance type. Under a hard budget nothing without a price is bought.',
+      ),
     joinTimeout: duration(
       'From the launch until its node is Ready; after it the instance is terminated.',
     ).prefault('15m'),
@@ -189,11 +200,14 @@ const nodeGroup = z
       'spillway.dev/burst=true:NoSchedule',
     ),
   })
-  .transform(({ joinTimeout, lostAfter, memoryOverhead, zones, ...g }) => ({
+  .transform(({ joinTimeout, lostAfter, memoryOverhead, prices, zones, ...g }) => ({
     ...g,
     zones: zones.map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
     joinTimeoutMs: joinTimeout,
     lostAfterMs: lostAfter,
+    prices:
+      prices &&
+      Object.fromEntries(Object.entries(prices).map(([type, usd]) => [type, Math.round(usd * 1_000_000)])),
     memoryOverheadBytes: memoryOverhead,
   }));
 
@@ -244,6 +258,31 @@ const policy = z
     backOffMs: backOff,
   }));
 
+const budget = z
+  .strictObject({
+    account: text(
+      'The Slurm account; without one the budget is of all together.',
+      'write an account',
+    ).optional(),
+    usd: z
+      .number({ error: 'missing or not a number; write US dollars, such as 5000' })
+      .positive({ error: 'must be above 0; write US dollars, such as 5000' })
+      .max(1_000_000_000, { error: 'above a thousand million dollars; write US dollars' }),
+    per: oneOf('Begins anew at midnight, on Monday, on the first (UTC), or never.', [
+      'day',
+      'week',
+      'month',
+      'total',
+    ]).default('month'),
+    hard: z
+      .boolean({ error: 'write true (never passed) or false (told when passed)' })
+      .default(true)
+      .describe(
+        'A hard budget is never passed: what a job can cost at most is held before anything is bought.',
+      ),
+  })
+  .transform(({ usd, account, ...b }) => ({ ...b, account, microUsd: Math.round(usd * 1_000_000) }));
+
 export const schema = z
   .strictObject({
     clusters: list('The Slurm clusters.', cluster, 1, '[{ name: hpc1, … }]'),
@@ -267,6 +306,12 @@ export const schema = z
     ),
     nodeGroups: list('Where capacity comes from.', nodeGroup, 1, '[{ name: cpu, provider: ec2, … }]'),
     policy: policy.prefault({}),
+    budgets: list(
+      'What accounts may spend on bursts.',
+      budget,
+      0,
+      '[{ account: physics, usd: 5000, per: month }]',
+    ).default([]),
   })
   .superRefine((c, ctx) => {
     const twice = (key: 'clusters' | 'nodeGroups' | 'mounts', field: string, names: readonly string[]) => {

@@ -54,6 +54,7 @@ function groupsOf(config: Config): readonly NodeGroup[] {
     capacityType: 'on-demand',
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
+    prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,
     taint: g.taint,
@@ -67,6 +68,7 @@ function policyOf(config: Config): Policy {
     maxBursts: config.policy.maxBursts,
     maxTimeMs: config.policy.maxTimeMs,
     backOffMs: config.policy.backOffMs,
+    budgets: config.budgets,
   };
 }
 

@@ -19,6 +19,8 @@ import type {
 import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, JobDetail, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
+import type { Hold, Limit, Money } from './domain/ledger.ts';
+import type { MicroUsd } from './domain/money.ts';
 
 /** Milliseconds since the epoch. */
 export interface Clock {
@@ -181,6 +183,10 @@ export type Write =
     }
   | { readonly kind: 'instance'; readonly instance: Instance; readonly why: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
+  /** Money for a burst, held in the same transaction as its state. A burst's second hold is a bug. */
+  | { readonly kind: 'hold'; readonly hold: Hold }
+  /** What it cost in the end; the rest of the hold is free again. Without a hold, or again: nothing. */
+  | { readonly kind: 'settle'; readonly settles: BurstId; readonly microUsd: MicroUsd; readonly at: Instant }
   | { readonly kind: 'intent'; readonly intent: Intent }
   | { readonly kind: 'answered'; readonly intent: Uuid; readonly answer: string; readonly at: Instant };
 
@@ -212,10 +218,18 @@ export interface Recovery {
 export interface StorePort {
   /**
    * All or nothing, under `id`: state, audit row (made by the store from each burst and instance write, hash-chained per subject),
-   * intents. `conflict`: a rev moved, or a live burst of that attempt exists already; nothing was written. Refuses (`stale`) when
+   * intents. `over_budget`: a hold would pass one of its limits, also together with holds that others make at this moment; nothing was
+   * written. `conflict`: a rev moved, or a live burst of that attempt exists already; nothing was written. Refuses (`stale`) when
    * `epoch` is older than the cluster's lease. A lost COMMIT answer is looked up by `id` inside; `unknown` only if that fails too.
    */
-  commit(id: Uuid, cluster: ClusterName, epoch: number, writes: readonly Write[]): Promise<'ok' | 'conflict'>;
+  commit(
+    id: Uuid,
+    cluster: ClusterName,
+    epoch: number,
+    writes: readonly Write[],
+  ): Promise<'ok' | 'conflict' | 'over_budget'>;
+  /** What counts against a limit now. */
+  money(cluster: ClusterName, of: Pick<Limit, 'account' | 'since'>): Promise<Money>;
   burst(id: BurstId): Promise<Burst | undefined>;
   /** Not in a terminal state. */
   liveBursts(cluster: ClusterName): Promise<readonly Burst[]>;

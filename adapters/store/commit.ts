@@ -15,6 +15,7 @@ import type { Receipt } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import type { ClusterName, Uuid } from '../../src/domain/ids.ts';
 import type { Intent, Write } from '../../src/ports.ts';
+import { keepLedger } from './ledger.ts';
 import type { Tables } from './tables.ts';
 
 export const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
@@ -101,6 +102,7 @@ export async function perform(db: Kysely<Tables>, c: Commit): Promise<void> {
       fresh.filter((r) => r.kind === 'instance'),
     ),
   ].filter((p) => p !== undefined);
+  await keepLedger(db, c.cluster, c.writes);
   await together(db, parts);
   await together(
     db,

@@ -3,12 +3,14 @@ import { PortError } from '../../src/domain/fault.ts';
 import { asFault, sqlState } from './faults.ts';
 import { start } from './migrations/0001_start.ts';
 import { age } from './migrations/0002_age.ts';
+import { ledger } from './migrations/0003_ledger.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_start': start,
   '0002_age': age,
+  '0003_ledger': ledger,
 };
 
 /** Brings the schema up to this version, one gateway at a time (advisory lock); all of it or nothing. Refuses a newer schema. */

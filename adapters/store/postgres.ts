@@ -13,11 +13,13 @@ import {
   uuid,
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
+import type { Limit, Money } from '../../src/domain/ledger.ts';
 import type { AuditRow, Intent, Lease, Recovery, StorePort, Write } from '../../src/ports.ts';
 import { endRecovery, recoveringOf, vet } from './age.ts';
 import { Conflict, malformed, perform } from './commit.ts';
 import { asFault, constraintOf, lostConnection, worthRepeating } from './faults.ts';
 import { nowMs, releaseLease, takeLease } from './lease.ts';
+import { moneyOf, OverBudget } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
@@ -58,7 +60,7 @@ export class PostgresStore implements StorePort {
     cluster: ClusterName,
     epoch: number,
     writes: readonly Write[],
-  ): Promise<'ok' | 'conflict'> {
+  ): Promise<'ok' | 'conflict' | 'over_budget'> {
     const commit = { id, cluster, epoch, writes };
     const bad = malformed(commit);
     if (bad !== undefined) throw bad;
@@ -66,7 +68,7 @@ export class PostgresStore implements StorePort {
     let until = Number.POSITIVE_INFINITY;
     for (let turn = 0; ; turn++) {
       const answer = await this.attempt(commit);
-      if (answer === 'ok' || answer === 'conflict') return answer;
+      if (answer === 'ok' || answer === 'conflict' || answer === 'over_budget') return answer;
       if (answer.kind === 'repeat' && turn < 50) {
         await pause(Math.min(50, 2 ** turn) * Math.random());
       } else if (
@@ -101,13 +103,19 @@ export class PostgresStore implements StorePort {
           await sql`commit`.execute(db);
           return 'ok' as const;
         } catch (e) {
-          if (!lostConnection(e) || e instanceof PortError || e instanceof Conflict)
+          if (
+            !lostConnection(e) ||
+            e instanceof PortError ||
+            e instanceof Conflict ||
+            e instanceof OverBudget
+          )
             await sql`rollback`.execute(db);
           throw e;
         }
       });
     } catch (e) {
       if (e instanceof Conflict) return 'conflict';
+      if (e instanceof OverBudget) return 'over_budget';
       if (e instanceof PortError) return { kind: 'failed', error: e, final: true };
       if (lostConnection(e))
         return sent ? { kind: 'lost', error: e } : { kind: 'failed', error: e, final: false };
@@ -133,6 +141,10 @@ export class PostgresStore implements StorePort {
     } catch (e) {
       throw asFault(e, `store.${method}`, true);
     }
+  }
+
+  money(cluster: ClusterName, of: Pick<Limit, 'account' | 'since'>): Promise<Money> {
+    return this.read('money', (db) => moneyOf(db, cluster, of));
   }
 
   burst(id: BurstId): Promise<Burst | undefined> {
@@ -332,6 +344,7 @@ export class PostgresStore implements StorePort {
 type Answer =
   | 'ok'
   | 'conflict'
+  | 'over_budget'
   /** Rolled back for a reason that passes. */
   | { readonly kind: 'repeat'; readonly error: unknown }
   /** COMMIT was sent and nothing came back. */

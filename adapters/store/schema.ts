@@ -114,6 +114,8 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   cause: maybe(object<Cause>()({ kind: text<Cause['kind']>(), text: text() })),
   trouble: maybe(trouble),
   predecessor: maybe(text<Burst['id']>()),
+  price: object<Have<'price'>>()({ held: number(), rates: map(number()) }).optional(),
+  machine: text().optional(),
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),
   requeue: object<Have<'requeue'>>()({ deadline: instant(), answered: z.boolean() }).optional(),

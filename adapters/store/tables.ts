@@ -75,6 +75,14 @@ export interface Tables {
     answer: string | null;
     answered_at: number | null;
   };
+  ledger: {
+    burst: string;
+    cluster: string;
+    account: string;
+    micro_usd: number;
+    state: string;
+    at: number;
+  };
   leases: {
     cluster: string;
     holder: string | null;

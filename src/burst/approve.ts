@@ -1,5 +1,10 @@
+import { priceOf } from '../decide/price.ts';
 import type { Burst } from '../domain/burst.ts';
-import { after, type BurstContext, change, type Next, never, now, outcome } from './context.ts';
+import type { Hold, Limit } from '../domain/ledger.ts';
+import { dollars, periodStart } from '../domain/money.ts';
+import { plus } from '../domain/resources.ts';
+import { keeperNeeds } from '../translate/index.ts';
+import { after, type BurstContext, change, leave, type Next, never, now, outcome } from './context.ts';
 
 /** proposed → approved: by policy. Where the site has gone back to mode observe meanwhile, what was only proposed is withdrawn. */
 export async function approve(ctx: BurstContext, burst: Burst): Promise<Next> {
@@ -14,11 +19,46 @@ export async function approve(ctx: BurstContext, burst: Burst): Promise<Next> {
 }
 
 /**
- * approved → reserved: from here the burst holds its place under the cap and waits for an instance. (Money is held here too,
- * once prices are known.)
+ * approved → reserved: from here the burst holds its place under the cap, and its money: the most that it can cost, in the same
+ * transaction, so that no two together pass a hard budget.
  */
 export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
-  await change(ctx, burst, { state: 'reserved' }, 'holds one of the places for bursts');
+  const at = ctx.clock.now();
+  const budgets = ctx.budgets.filter((b) => b.account === undefined || b.account === burst.account);
+  const offered = ctx.offered(burst.group);
+  if (offered === undefined) return after(5_000);
+  const price = priceOf(plus(burst.needs, keeperNeeds), burst.saved.timeLimitMs, offered);
+  const hard = budgets.filter((b) => b.hard);
+  if (price === undefined) {
+    if (hard.length > 0)
+      return leave(ctx, burst, {
+        kind: 'no_budget',
+        text: `a hard budget counts for account ${burst.account}, and what this job could cost is not known (no time limit, or a type without a price)`,
+      });
+    await change(ctx, burst, { state: 'reserved' }, 'holds one of the places for bursts; no price is known');
+    ctx.replan();
+    return after(5_000);
+  }
+  const limits: readonly Limit[] = hard.map((b) => ({
+    account: b.account,
+    microUsd: b.microUsd,
+    since: periodStart(b.per, at),
+  }));
+  const { cluster, account } = burst;
+  const hold: Hold = { burst: burst.id, cluster, account, microUsd: price.held, at, limits };
+  const why = `holds ${dollars(price.held)} for account ${account}`;
+  const next: Burst = { ...burst, state: 'reserved', price, enteredAt: at };
+  const answer = await ctx.store.commit(ctx.entropy.uuid(), cluster, ctx.epoch(), [
+    { kind: 'burst', burst: next, why },
+    { kind: 'hold', hold },
+  ]);
+  if (answer === 'over_budget')
+    return leave(ctx, burst, {
+      kind: 'no_budget',
+      text: `the budget of account ${account} does not hold the ${dollars(price.held)} that this job could cost`,
+    });
+  if (answer === 'conflict') return now;
+  ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to: 'reserved' });
   ctx.replan();
   return after(5_000);
 }

@@ -1,9 +1,12 @@
-import { type Burst, type BurstState, type Cause, mayGo } from '../domain/burst.ts';
+import { spentBy } from '../decide/price.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
+import { type Burst, type BurstState, type Cause, mayGo, terminalStates } from '../domain/burst.ts';
 import type { Receipt, Verdict } from '../domain/decision.ts';
 import { PortError } from '../domain/fault.ts';
 import { type Instant, instant, type Uuid } from '../domain/ids.ts';
 import type { ClusterFacts } from '../domain/job.ts';
 import type { NodeView } from '../domain/kube.ts';
+import type { Budget } from '../domain/money.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
 import type {
@@ -49,6 +52,9 @@ export interface BurstContext {
   epoch(): number;
   facts(): Promise<ClusterFacts>;
   group(name: string): NodeGroup | undefined;
+  /** With its types, once the cloud has told them. */
+  offered(name: string): OfferedGroup | undefined;
+  readonly budgets: readonly Budget[];
   /** As the watch has them, or asked for where it has none yet. */
   nodes(): Promise<readonly NodeView[]>;
   /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */
@@ -85,11 +91,14 @@ export async function change(
     throw new PortError('invalid', 'burst.change', `no way from ${burst.state} to ${to} (burst ${burst.id})`);
   const at = ctx.clock.now();
   const next: Burst = { ...burst, ...patch, enteredAt: to === burst.state ? burst.enteredAt : at };
+  const over = terminalStates.has(to) && burst.price !== undefined;
   const answer = await ctx.store.commit(ctx.entropy.uuid(), burst.cluster, ctx.epoch(), [
     { kind: 'burst', burst: next, why },
+    // Whatever way it ends, what it did not spend is free again.
+    ...(over ? [{ kind: 'settle', settles: burst.id, microUsd: spentBy(next, at), at } as const] : []),
     ...extra,
   ]);
-  if (answer === 'conflict') return undefined;
+  if (answer !== 'ok') return undefined;
   if (to !== burst.state)
     ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to });
   return { ...next, rev: burst.rev + 1 };

@@ -99,7 +99,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
       text: `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`,
     });
   if (keeper.main !== 'ready') return after(2_000);
-  await change(ctx, burst, { state: 'ready' }, `the pod waits on ${instance.node}`);
+  await change(ctx, burst, { state: 'ready', machine: instance.type }, `the pod waits on ${instance.node}`);
   return now;
 }
 

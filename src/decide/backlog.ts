@@ -16,6 +16,7 @@ export interface BacklogInput {
   readonly live: ReadonlySet<JobRef>;
   readonly liveBursts: number;
   readonly lastReturnAt: ReadonlyMap<JobRef, Instant>;
+  readonly budgetLeft: RuleContext['budgetLeft'];
   /** What a full look at this job said not long ago, where that was a no: it takes no place from others. */
   examined(job: Job): Decision | undefined;
 }
@@ -29,7 +30,7 @@ export interface Decided {
 const tasksAtOnce = 200;
 
 /** These depend on the others' verdicts or on what was decided before, so they are not part of "might burst at all". */
-const later = new Set(['backlog', 'back-off', 'cap', 'array']);
+const later = new Set(['backlog', 'back-off', 'cap', 'array', 'budget']);
 
 /**
  * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
@@ -54,6 +55,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     liveBursts,
     lastReturnAt: lastReturnAt.get(job.ref),
     pendingFor,
+    budgetLeft: input.budgetLeft,
     arrayRoom: roomOf(job, running),
   });
   const pendingFor = new Map<string, number[]>();

@@ -4,6 +4,7 @@ import { array } from './rules/array.ts';
 import { backlog } from './rules/backlog.ts';
 import { backOff } from './rules/backoff.ts';
 import { batch } from './rules/batch.ts';
+import { budget } from './rules/budget.ts';
 import { cap } from './rules/cap.ts';
 import { never } from './rules/never.ts';
 import { nodes } from './rules/nodes.ts';
@@ -26,6 +27,7 @@ export const rules: readonly Rule[] = [
   array,
   backlog,
   backOff,
+  budget,
   cap,
 ];
 

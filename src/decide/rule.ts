@@ -2,6 +2,7 @@ import type { RuleVerdict, Verdict } from '../domain/decision.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { InstanceType } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
+import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
@@ -18,6 +19,8 @@ export interface RuleContext {
   readonly lastReturnAt: Instant | undefined;
   /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
   readonly pendingFor: ReadonlyMap<string, readonly number[]>;
+  /** What is left of the tightest hard budget that counts for an account; undefined = none does. */
+  readonly budgetLeft: (account: string) => MicroUsd | undefined;
   /** How many more tasks of this array may run now; undefined = no throttle. */
   readonly arrayRoom: number | undefined;
 }

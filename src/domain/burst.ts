@@ -1,5 +1,6 @@
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
 import type { PodRef } from './kube.ts';
+import type { MicroUsd } from './money.ts';
 import type { Resources } from './resources.ts';
 
 /** design.md, section 3. A burst is one attempt of one job in the cloud. */
@@ -99,6 +100,7 @@ export type Cause =
   | { readonly kind: 'job_ended'; readonly text: string }
   | { readonly kind: 'owner_changed'; readonly text: string }
   | { readonly kind: 'move_refused'; readonly text: string }
+  | { readonly kind: 'no_budget'; readonly text: string }
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
@@ -189,6 +191,12 @@ export interface Burst {
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
   /** The attempt before this one; nothing of this one starts until that one's pods are confirmed gone. */
   readonly predecessor: BurstId | undefined;
+  /** The most that it can cost, held before anything is bought, and what an hour of each type costs it. */
+  readonly price?:
+    | { readonly held: MicroUsd; readonly rates: Readonly<Record<string, MicroUsd>> }
+    | undefined;
+  /** The type of the instance that its pod waits or ran on. */
+  readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */
   readonly unknownSince?: Instant | undefined;
   /** Both daemons answered and neither knew the job, so often and since then. */

@@ -44,12 +44,15 @@ export function foreign(
     readonly burst?: Owned;
     readonly instance?: Owned;
     readonly receipt?: Owned;
+    readonly hold?: { readonly burst: string; readonly cluster: string };
   }[],
 ): string | undefined {
   for (const w of writes) {
     const of = w.burst ?? w.instance ?? w.receipt;
     if (of !== undefined && of.cluster !== cluster)
       return `${w.kind} ${of.id} is of cluster ${of.cluster}, not ${cluster}`;
+    if (w.hold !== undefined && w.hold.cluster !== cluster)
+      return `hold ${w.hold.burst} is of cluster ${w.hold.cluster}, not ${cluster}`;
   }
   return undefined;
 }

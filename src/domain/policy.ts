@@ -1,4 +1,5 @@
 import type { ClusterName } from './ids.ts';
+import type { Budget, MicroUsd } from './money.ts';
 import type { Resources } from './resources.ts';
 
 /** LSF's backlog rule: so many jobs have been pending for so long. */
@@ -21,6 +22,7 @@ export interface Policy {
   readonly maxTimeMs: number | undefined;
   /** How long a job that was given back is left alone. */
   readonly backOffMs: number;
+  readonly budgets: readonly Budget[];
 }
 
 export interface Taint {
@@ -42,6 +44,8 @@ export interface NodeGroup {
   readonly capacityType: 'spot' | 'on-demand';
   readonly max: number;
   readonly idleMs: number;
+  /** Micro-dollars an hour by instance type; a type without one is bought only where no budget is set. */
+  readonly prices?: Readonly<Record<string, MicroUsd>> | undefined;
   readonly joinTimeoutMs: number;
   /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */
   readonly lostAfterMs: number;

@@ -351,6 +351,8 @@ export class ClusterEngine implements Cluster {
       epoch: () => this.#epoch,
       facts: () => this.facts(),
       group: (name) => settings.groups.find((g) => g.name === name),
+      offered: (name) => this.offered.find((o) => o.group.name === name),
+      budgets: settings.policy.budgets,
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),
       replan: () => this.replan(),

@@ -5,6 +5,7 @@ import { type Decision, type Receipt, sameDecision } from '../domain/decision.ts
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
+import { type MicroUsd, periodStart } from '../domain/money.ts';
 import type { Write } from '../ports.ts';
 import { needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
@@ -43,6 +44,7 @@ export async function turn(engine: Cluster): Promise<void> {
     live: new Set(live.map((b) => b.ref)),
     liveBursts: live.length,
     lastReturnAt: await lastReturns(engine, at),
+    budgetLeft: await budgetsLeft(engine, at),
     examined: (job) => engine.examined.get(memoOf(job))?.because,
   });
   const last = new Map<string, Receipt>();
@@ -191,6 +193,24 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
       });
     }
   }
+}
+
+/** What is left of each hard budget now, by whom it counts for. */
+async function budgetsLeft(engine: Cluster, at: Instant): Promise<(account: string) => MicroUsd | undefined> {
+  const hard = engine.settings.policy.budgets.filter((b) => b.hard);
+  const left = await Promise.all(
+    hard.map(async ({ account, microUsd, per }) => {
+      const { held, spent } = await engine.ports.store.money(engine.name, {
+        account,
+        since: periodStart(per, at),
+      });
+      return { account, left: microUsd - held - spent };
+    }),
+  );
+  return (account) => {
+    const counts = left.filter((b) => b.account === undefined || b.account === account).map((b) => b.left);
+    return counts.length === 0 ? undefined : Math.min(...counts);
+  };
 }
 
 async function lastReturns(engine: Cluster, at: Instant): Promise<Map<JobRef, Instant>> {

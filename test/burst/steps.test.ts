@@ -127,6 +127,8 @@ const context = (): BurstContext => ({
   nodes: async () => nodes,
   hint: () => 'RUNNING',
   group: () => undefined,
+  offered: () => undefined,
+  budgets: [],
   replan: () => undefined,
   wake: () => undefined,
   log: () => undefined,

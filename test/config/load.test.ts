@@ -251,9 +251,9 @@ describe('a configuration that does not hold', () => {
       'policy.never[0]: one rule an entry',
     ],
     [
-      'budgets, not built yet',
-      (c) => Object.assign(c, { budgets: [] }),
-      'budgets: budgets are not built yet',
+      'a budget without its dollars',
+      (c) => Object.assign(c, { budgets: [{ account: 'physics', per: 'month' }] }),
+      'budgets[0].usd: missing or not a number; write US dollars, such as 5000',
     ],
     [
       'the start race, not built yet',

@@ -18,6 +18,7 @@ import {
   putReceipt,
 } from './samples.ts';
 import { commitContract } from './store.commit.contract.ts';
+import { ledgerContract } from './store.ledger.contract.ts';
 import { faulting, putting, type StoreUnderTest } from './store.under-test.ts';
 
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
@@ -33,6 +34,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     const put = putting(() => store);
 
     commitContract(() => store);
+    ledgerContract(() => store);
 
     describe('reads', () => {
       it('knows nothing of what was never written', async () => {

@@ -13,7 +13,7 @@ export interface StoreUnderTest {
 
 /** Commits under a new id, for the cluster of what is written, in epoch 1. */
 export function putting(store: () => StorePort) {
-  return (...writes: Write[]): Promise<'ok' | 'conflict'> => {
+  return (...writes: Write[]): Promise<'ok' | 'conflict' | 'over_budget'> => {
     const owned = writes.map((w) =>
       w.kind === 'burst' ? w.burst : w.kind === 'instance' ? w.instance : undefined,
     );

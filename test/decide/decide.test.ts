@@ -57,6 +57,7 @@ const policy: Policy = {
   never: [],
   maxBursts: 10,
   maxTimeMs: undefined,
+  budgets: [],
   backOffMs: 60_000,
 };
 const group: NodeGroup = {
@@ -94,6 +95,7 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   liveBursts: 0,
   lastReturnAt: undefined,
   pendingFor: new Map(),
+  budgetLeft: () => undefined,
   arrayRoom: undefined,
   ...more,
 });
@@ -202,6 +204,11 @@ describe('decide', () => {
     expect(failing(context({}, { lastReturnAt: instant(now - 60_000) }))).toEqual([]);
   });
 
+  it('an account whose hard budget is spent waits', () => {
+    expect(failing(context({}, { budgetLeft: () => 0 }))).toEqual(['budget']);
+    expect(failing(context({}, { budgetLeft: () => 1 }))).toEqual([]);
+  });
+
   it('waits at the cap, and at the throttle of its array', () => {
     expect(failing(context({}, { liveBursts: 10 }))).toEqual(['cap']);
     expect(failing(context({}, { arrayRoom: 0 }))).toEqual(['array']);
@@ -218,6 +225,7 @@ describe('decideBacklog', () => {
     live: new Set<JobRef>(),
     liveBursts: 0,
     lastReturnAt: new Map(),
+    budgetLeft: () => undefined,
     examined: () => undefined,
     ...more,
   });

@@ -3,6 +3,7 @@ import type { Staged } from '../../domain/change.ts';
 import type { Receipt } from '../../domain/decision.ts';
 import type { BurstId, ClusterName, InstanceId, Instant, Uuid } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
+import type { LedgerRow } from '../../domain/ledger.ts';
 import type { Intent } from '../../ports.ts';
 
 /** A change and its time; the hashes are computed when somebody asks for them. */
@@ -29,6 +30,7 @@ export interface Contents {
   readonly receiptIds: Set<Uuid>;
   readonly seen: Map<Uuid, { readonly times: number; readonly last: Instant }>;
   readonly intents: Map<Uuid, HeldIntent>;
+  readonly ledger: Map<BurstId, LedgerRow>;
   readonly leases: Map<ClusterName, HeldLease>;
   /** By cluster: the recovery that it has finished. */
   readonly recovered: Map<ClusterName, Instant>;
@@ -55,6 +57,7 @@ export function copyOf(c: Contents): Contents {
     receiptIds: new Set(c.receiptIds),
     seen: new Map(c.seen),
     intents: new Map(c.intents),
+    ledger: new Map(c.ledger),
     leases: new Map(c.leases),
     recovered: new Map(c.recovered),
   };
@@ -70,6 +73,7 @@ export const empty = (): Contents => ({
   receiptIds: new Set(),
   seen: new Map(),
   intents: new Map(),
+  ledger: new Map(),
   leases: new Map(),
   recovered: new Map(),
 });

@@ -24,6 +24,7 @@ import {
   type Uuid,
 } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
+import { type LedgerRow, type Limit, type Money, moneyOf, passed } from '../../domain/ledger.ts';
 import type { AuditRow, Clock, Entropy, Intent, Lease, Recovery, StorePort, Write } from '../../ports.ts';
 import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
 
@@ -84,7 +85,7 @@ export class MemStore implements StorePort {
     cluster: ClusterName,
     epoch: number,
     writes: readonly Write[],
-  ): Promise<'ok' | 'conflict'> {
+  ): Promise<'ok' | 'conflict' | 'over_budget'> {
     const invalid = (text: string) => new PortError('invalid', 'store.commit', text);
     const bad = unstorable(writes) ?? foreign(cluster, writes);
     if (bad !== undefined) throw invalid(bad);
@@ -108,12 +109,15 @@ export class MemStore implements StorePort {
     if (unknown !== undefined) throw invalid(unknown);
     const attempts = this.attemptsAfter(staging.staged);
     if (attempts === 'conflict') return 'conflict';
+    const ledger = this.ledgerAfter(cluster, writes);
+    if (ledger === 'over_budget') return 'over_budget';
 
     this.held.commits.add(id);
     for (const [attempt, burst] of attempts) {
       if (burst === undefined) this.held.liveAttempts.delete(attempt);
       else this.held.liveAttempts.set(attempt, burst);
     }
+    for (const row of ledger) this.held.ledger.set(row.burst, row);
     for (const change of staging.staged) this.apply(change);
     for (const write of writes) this.record(write);
     return 'ok';
@@ -137,6 +141,28 @@ export class MemStore implements StorePort {
       after.set(slot(burst), burst.id);
     }
     return after;
+  }
+
+  /** The ledger's changed rows. Settlements come first: what they free may be held at once. */
+  private ledgerAfter(cluster: ClusterName, writes: readonly Write[]): readonly LedgerRow[] | 'over_budget' {
+    const changed = new Map<BurstId, LedgerRow>();
+    for (const w of writes) {
+      if (w.kind !== 'settle') continue;
+      const row = this.held.ledger.get(w.settles);
+      if (row?.state !== 'held' || row.cluster !== cluster) continue;
+      changed.set(row.burst, { ...row, state: 'settled', microUsd: w.microUsd, at: w.at });
+    }
+    for (const w of writes) {
+      if (w.kind !== 'hold') continue;
+      const { limits, ...row } = w.hold;
+      if (this.held.ledger.has(row.burst) || changed.has(row.burst))
+        throw new PortError('invalid', 'store.commit', `burst ${row.burst} holds money already`);
+      const now = new Map([...this.held.ledger, ...changed]);
+      const own = [...now.values()].filter((r) => r.cluster === cluster);
+      if (passed(w.hold, (limit) => moneyOf(own, limit)) !== undefined) return 'over_budget';
+      changed.set(row.burst, { ...row, state: 'held' });
+    }
+    return [...changed.values()];
   }
 
   /** What keys would refuse: an id that exists already, an answer to an intent that does not. */
@@ -205,6 +231,13 @@ export class MemStore implements StorePort {
       .filter((b) => filter.live === undefined || burstIsLive(b) === filter.live)
       .sort(newestFirst)
       .slice(0, filter.limit);
+  }
+
+  async money(cluster: ClusterName, of: Pick<Limit, 'account' | 'since'>): Promise<Money> {
+    return moneyOf(
+      [...this.held.ledger.values()].filter((r) => r.cluster === cluster),
+      of,
+    );
   }
 
   async instance(id: InstanceId): Promise<Instance | undefined> {

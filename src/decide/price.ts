@@ -1,0 +1,56 @@
+import type { Burst } from '../domain/burst.ts';
+import type { InstanceType } from '../domain/instance.ts';
+import type { MicroUsd } from '../domain/money.ts';
+import type { Resources } from '../domain/resources.ts';
+import { fittingTypes } from './plan.ts';
+import type { OfferedGroup } from './rule.ts';
+
+/** What a burst holds: the most that it can cost, and what an hour of its share of each type costs. */
+export interface Price {
+  readonly held: MicroUsd;
+  /** Micro-dollars an hour, by instance type. */
+  readonly rates: Readonly<Record<string, MicroUsd>>;
+}
+
+/** Beyond the time limit: Slurm looks at limits every 30 s, KillWait, and the pod's way out. */
+const marginMs = 10 * 60_000;
+
+/**
+ * Worst case: the dearest type that may come, for the whole time limit. Undefined where a type that may come has no price, or the
+ * job no end: nothing is bought whose price nobody knows.
+ */
+export function priceOf(
+  needs: Resources,
+  timeLimitMs: number | 'unlimited',
+  offered: OfferedGroup,
+): Price | undefined {
+  if (timeLimitMs === 'unlimited') return undefined;
+  const rates: Record<string, MicroUsd> = {};
+  for (const type of fittingTypes(offered, needs)) {
+    const price = offered.group.prices?.[type.name];
+    if (price === undefined) return undefined;
+    rates[type.name] = Math.ceil(price * shareOf(needs, type));
+  }
+  const dearest = Math.max(...Object.values(rates));
+  if (!Number.isFinite(dearest)) return undefined;
+  return { held: costOf(dearest, timeLimitMs + marginMs), rates };
+}
+
+/** Of a machine, the larger of its shares of CPU and memory: what it takes from others. */
+function shareOf(needs: Resources, type: InstanceType): number {
+  return Math.min(1, Math.max(needs.cpuMillis / (type.vcpus * 1000), needs.memoryBytes / type.memoryBytes));
+}
+
+const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((perHour * ms) / 3_600_000);
+
+/** What it did cost: its share of the machine that it ran on, for as long as it ran. */
+export function spentBy(
+  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt'>,
+  now: number,
+): MicroUsd {
+  if (burst.price === undefined || burst.startedAt === undefined) return 0;
+  const { rates } = burst.price;
+  const rate =
+    (burst.machine === undefined ? undefined : rates[burst.machine]) ?? Math.max(0, ...Object.values(rates));
+  return costOf(rate, Math.max(0, (burst.endedAt ?? now) - burst.startedAt));
+}
