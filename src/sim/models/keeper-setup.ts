@@ -1,0 +1,32 @@
+/** What a pod of a burst is made of, for the model that runs in it. */
+import type { Instant } from '../../domain/ids.ts';
+import type { Clock, Entropy, Scheduler } from '../../ports.ts';
+import type { Timing } from './far-link.ts';
+import type { ContainerEnd } from './keeper-main.ts';
+import type { Grant, Work } from './keeper-work.ts';
+
+export type Container = 'main' | 'keeper';
+
+export interface KeeperSetup {
+  /** The burst's, as in its Secret. */
+  readonly key: Uint8Array;
+  readonly podUid: string;
+  /** Whose the pod was made to be. */
+  readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+  /** Default: what stands in the script. */
+  readonly work?: Work;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly entropy: Entropy;
+  readonly timing?: Timing;
+  /** A channel; default 64 MiB. */
+  readonly spoolBytes?: number;
+  /** Main comes up so much later than the keeper; with a fault it refuses to run anything. */
+  readonly main?: { readonly afterMs?: number; readonly fault?: string };
+  /** From a kept grant to the script's first instruction. */
+  readonly startMs?: number;
+  /** Each container once. */
+  onEnd?(container: Container, end: ContainerEnd): void;
+  /** Each time that a script really began. */
+  ran?(run: { readonly grant: Grant; readonly podUid: string; readonly at: Instant }): void;
+}
