@@ -1,0 +1,123 @@
+/** slurmdbd: a row for each run, kept for ever, which hears of everything a little late and in order. */
+import type { Instant, JobRef } from '../../domain/ids.ts';
+import type { ExitCode, SeenState } from '../../domain/job.ts';
+import { ranges } from './slurm-nodes.ts';
+import { type JobRecord, noExit, type RunRecord, refOf } from './slurm-record.ts';
+
+export interface Row {
+  /** As `sacct` names it: `15_2`, or `15_[3-5%2]` for tasks that wait. */
+  name: string;
+  readonly id: number;
+  readonly arrayJobId: number | undefined;
+  readonly submitAt: Instant;
+  startAt: Instant | undefined;
+  endAt: Instant | undefined;
+  state: SeenState;
+  /** Who cancelled it. */
+  byUid: number | undefined;
+  partition: string;
+  exit: ExitCode;
+  nodes: readonly string[];
+  comment: string;
+  adminComment: string;
+  readonly restarts: number;
+}
+
+interface News {
+  due: number;
+  readonly apply: () => void;
+}
+
+export class Books {
+  readonly #now: () => number;
+  readonly #lag: () => number;
+  readonly #byId = new Map<number, Row[]>();
+  readonly #byArray = new Map<number, Row[]>();
+  readonly #rows = new Map<RunRecord, Row>();
+  #news: News[] = [];
+
+  constructor(now: () => number, lag: () => number) {
+    this.#now = now;
+    this.#lag = lag;
+  }
+
+  /** A run that waits, or one more thing about it: the row as the run is now. */
+  tell(job: JobRecord, run: RunRecord, end?: { readonly exit?: ExitCode; readonly byUid?: number }): void {
+    const tasks = job.tasks;
+    const name =
+      tasks === undefined
+        ? refOf(job)
+        : `${job.id}_[${ranges(tasks)}${job.array?.throttle ? `%${job.array.throttle}` : ''}]`;
+    const { startAt, endAt, state, partition, nodes } = run;
+    const { comment } = job;
+    this.#hear(() => {
+      const row = this.#rows.get(run) ?? this.#open(job, run, name);
+      Object.assign(row, { name, startAt, endAt, state, partition, nodes, comment });
+      if (end !== undefined) {
+        row.exit = end.exit ?? noExit;
+        row.byUid = end.byUid;
+      }
+    });
+  }
+
+  /** Every run that slurmdbd has heard of, oldest first. */
+  rows(ref: JobRef): readonly Row[] {
+    this.#catchUp();
+    const [id = '', task] = ref.split('_');
+    const known =
+      task === undefined
+        ? [...(this.#byId.get(Number(id)) ?? []), ...(this.#byArray.get(Number(id)) ?? [])]
+        : (this.#byArray.get(Number(id)) ?? []).filter((row) => row.name === ref);
+    return [...new Set(known)].sort((a, b) => a.submitAt - b.submitAt || (a.startAt ?? 0) - (b.startAt ?? 0));
+  }
+
+  /** `sacctmgr modify job`: of all that ever had this id, the one that was submitted last. False: no such row. */
+  modify(ref: JobRef, change: { readonly adminComment?: string; readonly comment?: string }): boolean {
+    const own = this.rows(ref).filter(({ id, name }) => name === ref || `${id}` === ref);
+    const newest = own.at(-1);
+    if (newest === undefined) return false;
+    const { adminComment, comment } = change;
+    // 22.05 writes in lower case, and takes double quotes for its own.
+    const plain = (text: string) => text.toLowerCase().replaceAll('"', '`');
+    if (adminComment !== undefined) newest.adminComment = plain(adminComment);
+    if (comment !== undefined) newest.comment = plain(comment);
+    return true;
+  }
+
+  /** What it should have heard by now, at its new pace. */
+  hurry(): void {
+    const latest = this.#now() + this.#lag();
+    for (const news of this.#news) news.due = Math.min(news.due, latest);
+  }
+
+  #hear(apply: () => void): void {
+    const due = this.#now() + this.#lag();
+    // One connection: nothing overtakes.
+    this.#news.push({ due: Math.max(due, this.#news.at(-1)?.due ?? 0), apply });
+  }
+
+  #catchUp(): void {
+    const now = this.#now();
+    const until = this.#news.findIndex(({ due }) => due > now);
+    const heard = this.#news.splice(0, until < 0 ? this.#news.length : until);
+    for (const { apply } of heard) apply();
+  }
+
+  #open(job: JobRecord, run: RunRecord, name: string): Row {
+    const row: Row = {
+      ...{ name, id: job.id, arrayJobId: job.array?.jobId, submitAt: run.submitAt, restarts: run.restarts },
+      ...{ startAt: undefined, endAt: undefined, state: run.state, byUid: undefined },
+      ...{ partition: run.partition, exit: noExit, nodes: [], comment: '', adminComment: '' },
+    };
+    this.#rows.set(run, row);
+    add(this.#byId, row.id, row);
+    if (row.arrayJobId !== undefined) add(this.#byArray, row.arrayJobId, row);
+    return row;
+  }
+}
+
+function add<K>(rows: Map<K, Row[]>, key: K, row: Row): void {
+  const known = rows.get(key);
+  if (known === undefined) rows.set(key, [row]);
+  else known.push(row);
+}

@@ -1,0 +1,156 @@
+/** Jobs, partitions and nodes as the port tells of them: what the adapter reads out of `squeue`, `scontrol` and `sinfo`. */
+import { jobRef } from '../../domain/ids.ts';
+import type { Job, JobDetail, Partition, SlurmNode } from '../../domain/job.ts';
+import { dependencyText } from './slurm-depend.ts';
+import { askedCpus, endOf, limitOf, partitionText, priorityOf, startOf } from './slurm-figures.ts';
+import { freeRoom, hostlist, nodeState, ranges } from './slurm-nodes.ts';
+import { type JobRecord, type NodeRecord, refOf, stateOf, waits } from './slurm-record.ts';
+import { shown } from './slurm-show.ts';
+import type { PartitionRecord, SlurmState, Target } from './slurm-state.ts';
+
+export function taskText({ job, task }: Target): string | undefined {
+  if (task !== undefined) return `${task}`;
+  if (job.tasks === undefined) return job.task === undefined ? undefined : `${job.task}`;
+  const throttle = job.array?.throttle ?? 0;
+  return `${ranges(job.tasks)}${throttle > 0 ? `%${throttle}` : ''}`;
+}
+
+export function jobView(target: Target, state: SlurmState): Job {
+  const { job, task } = target;
+  const array = taskText(target);
+  const pending = job.base === 'PENDING' && !job.completing;
+  const nodes = job.run.nodes;
+  // A husk of the array stands for its tasks; the task alone bears its own name.
+  const ref =
+    job.tasks === undefined
+      ? refOf(job)
+      : task === undefined
+        ? jobRef(`${job.id}`)
+        : jobRef(`${job.id}_${task}`);
+  return {
+    ref,
+    id: job.id,
+    arrayJobId: array === undefined ? undefined : job.array?.jobId,
+    arrayTask: array,
+    name: job.name,
+    user: job.user.name,
+    account: job.account,
+    qos: job.qos,
+    partition: partitionText(job),
+    state: stateOf(job),
+    reason: job.reason,
+    submitAt: job.submitAt,
+    eligibleAt: job.eligibleAt,
+    startAt: startOf(job, state),
+    priority: priorityOf(job, state),
+    timeLimitMs: limitOf(job, state),
+    minNodes: nodes.length > 0 ? nodes.length : job.minNodes,
+    maxNodes: pending && job.maxNodes !== job.minNodes ? job.maxNodes : undefined,
+    cpus: askedCpus(job),
+    batch: job.batch,
+    hetJob: job.het !== undefined,
+    dependency: dependencyText(job.unmet),
+    features: '',
+    licenses: '',
+    reservation: '',
+    requiredNodes: '',
+    gres: '',
+    restarts: job.restarts,
+    nodeList: hostlist(nodes),
+  };
+}
+
+export function detailView(target: Target, state: SlurmState): JobDetail {
+  const { job } = target;
+  const view = jobView(target, state);
+  let raw: Readonly<Record<string, string>> | undefined;
+  return {
+    ...view,
+    maxNodes: view.state === 'PENDING' ? job.maxNodes : undefined,
+    uid: job.user.uid,
+    gid: job.user.gid,
+    command: job.script,
+    workDir: job.workDir,
+    comment: job.comment,
+    adminComment: '',
+    nice: job.nice,
+    requeue: job.requeue,
+    accrueAt: job.accrueAt,
+    endAt: endOf(job, state),
+    memory: job.memory,
+    cpusPerTask: job.cpusPerTask,
+    tasks: job.ntasks ?? (view.state === 'PENDING' ? Math.max(1, job.minNodes) : view.minNodes),
+    exclusive: job.exclusive,
+    exitCode: job.exit,
+    batchHost: job.run.nodes[0] ?? '',
+    // Sixty texts that hardly anybody reads.
+    get raw() {
+      raw ??= Object.fromEntries(shown(view, job, state));
+      return raw;
+    },
+  };
+}
+
+/** One row of `squeue`, and the jobs that it stands for besides its own. */
+export interface QueueRow {
+  readonly target: Target;
+  readonly also: readonly JobRecord[];
+}
+
+/** Tasks that wait in the same partition as the rest of their array are one row with it, and the throttle is not told any more. */
+export function queueRows(targets: Iterable<Target>): readonly QueueRow[] {
+  const rows: { readonly target: Target; readonly also: JobRecord[] }[] = [];
+  for (const target of targets) rows.push({ target, also: [] });
+  const wholes = rows.filter(
+    ({ target: { job, task } }) => job.tasks !== undefined && task === undefined && waits(job),
+  );
+  if (wholes.length === 0) return rows;
+  return rows.filter(({ target: { job } }) => {
+    if (job.array === undefined || job.tasks !== undefined || !waits(job)) return true;
+    const whole = wholes.find(
+      ({ target }) => target.job.array === job.array && partitionText(target.job) === partitionText(job),
+    );
+    whole?.also.push(job);
+    return whole === undefined;
+  });
+}
+
+export function rowView<V extends Job>({ target, also }: QueueRow, view: (target: Target) => V): V {
+  const own = view(target);
+  if (also.length === 0) return own;
+  const tasks = [...(target.job.tasks ?? []), ...also.flatMap(({ task }) => task ?? [])];
+  const reasons = [own.reason, ...also.map(({ reason }) => reason)];
+  return { ...own, arrayTask: ranges(tasks), reason: [...new Set(reasons)].join(',') };
+}
+
+export function partitionView({ spec, up, nodes }: PartitionRecord): Partition {
+  return {
+    name: spec.name,
+    up,
+    defaultTimeMs: spec.defaultTimeMs,
+    maxTimeMs: spec.maxTimeMs,
+    defMemory: spec.defMemory,
+    priorityJobFactor: 1,
+    nodes: hostlist(spec.nodes),
+    totalNodes: nodes.length,
+    totalCpus: nodes.reduce((sum, node) => sum + node.spec.cpus, 0),
+    overSubscribe: 'NO',
+  };
+}
+
+export function nodeView(node: NodeRecord, state: SlurmState): SlurmNode {
+  const { name, cpus, memoryMib } = node.spec;
+  return {
+    name,
+    state: nodeState(node),
+    partitions: [...state.partitions.values()]
+      .filter(({ nodes }) => nodes.includes(node))
+      .map(({ spec }) => spec.name)
+      .sort(),
+    cpus,
+    allocatedCpus: cpus - freeRoom(node).cpus,
+    memoryMib,
+    features: '',
+    gres: '',
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * A behaving Slurm 22.05: a queue with priorities, a main and a backfill scheduler over real nodes, virtual burst nodes, accounting
+ * that lags, and a controller that restarts. Calls are synchronous and each is atomic; what takes time happens through the
+ * scheduler. Nothing happens, and nothing is computed, while nothing can change.
+ */
+import type { ClusterName, Instant, JobRef } from '../../domain/ids.ts';
+import type { JobDetail } from '../../domain/job.ts';
+import type { SlurmPort } from '../../ports.ts';
+import { submit } from './slurm-ask.ts';
+import { Life } from './slurm-life.ts';
+import { type Asked, slurmPort } from './slurm-port.ts';
+import { Queue } from './slurm-queue.ts';
+import { refOf, second } from './slurm-record.ts';
+import { type SlurmDeps, SlurmState } from './slurm-state.ts';
+import { trueJob } from './slurm-truth.ts';
+import {
+  type BurstHost,
+  type Ended,
+  type JobSubmit,
+  type SlurmAsk,
+  type SlurmChange,
+  type SlurmConfig,
+  type SlurmFault,
+  slurmDefaults,
+  type TrueJob,
+} from './slurm-types.ts';
+import { Changes } from './slurm-update.ts';
+import { detailView, queueRows, rowView } from './slurm-view.ts';
+import { controllerAway, dbdAway, SlurmLate, SlurmRefused, SlurmSilent } from './slurm-words.ts';
+
+export type { SlurmDeps } from './slurm-state.ts';
+
+export class SlurmModel {
+  /** For the faces of the model; what is in it is changed by the model alone. */
+  readonly state: SlurmState;
+  readonly changes: Changes;
+  readonly #life: Life;
+
+  constructor(config: Partial<SlurmConfig>, deps: SlurmDeps) {
+    this.state = new SlurmState({ ...slurmDefaults, ...config }, deps);
+    this.#life = new Life(this.state);
+    this.changes = new Changes(this.state, this.#life);
+    new Queue(this.state, this.#life);
+  }
+
+  get config(): SlurmConfig {
+    return this.state.config;
+  }
+
+  /** Who runs on the burst nodes; what starts from now on is started there. */
+  set host(host: BurstHost | undefined) {
+    this.state.host = host;
+  }
+
+  /** The site's job_submit plugin. */
+  set jobSubmit(plugin: JobSubmit) {
+    this.state.jobSubmit = plugin;
+  }
+
+  set onStart(told: (job: TrueJob) => void) {
+    this.state.onStart = told;
+  }
+
+  /** Told when the job is over and its nodes are free; not of a run that is requeued. */
+  set onEnd(told: (job: TrueJob) => void) {
+    this.state.onEnd = told;
+  }
+
+  /** The in-process face, as the given cluster's gateway sees it when it logs in as `user`. */
+  asPort(cluster: ClusterName, user: string): SlurmPort {
+    return slurmPort(this, cluster, user);
+  }
+
+  /**
+   * Every command of either face goes through here: faults come before any effect, or hide it. A change is not begun after its
+   * deadline, by the seconds of the model's clock. Throws SlurmRefused, SlurmSilent and SlurmLate.
+   */
+  command<T>(what: 'read' | 'write', of: Asked, work: () => T, deadline?: Instant): T {
+    if (this.on('away')) throw new SlurmSilent(false, 'the login node cannot be reached');
+    const silent = new SlurmSilent(true, 'no answer came');
+    if (what === 'write' && this.on('lost-request')) throw silent;
+    const lost = what === 'write' && this.on('lost-answer');
+    try {
+      if (deadline !== undefined && this.state.second() >= second(deadline)) throw new SlurmLate();
+      if (of === 'slurmctld' && this.state.isDown) throw controllerAway();
+      if (of === 'slurmdbd' && this.on('dbd-away')) throw dbdAway();
+      if (what === 'write' && of === 'slurmctld' && this.on('busy')) throw new SlurmRefused('busy');
+      const answer = work();
+      if (!lost) return answer;
+    } catch (error) {
+      if (!lost) throw error;
+    }
+    throw silent;
+  }
+
+  /** What `squeue -j` and `scontrol show job` say of one job or task. */
+  find(ref: JobRef): JobDetail | undefined {
+    const targets = this.state.targets(ref);
+    const task = ref.includes('_');
+    const own = task ? targets[0]?.job : this.state.jobs.get(Number(ref));
+    const row = queueRows(targets).find(({ target }) => target.job === own);
+    return row && rowView(row, (target) => detailView(target, this.state));
+  }
+
+  /** As `sbatch` does. Throws SlurmRefused with Slurm's words, and SlurmSilent while slurmctld is away. */
+  submit(user: string, ask: SlurmAsk): JobRef {
+    this.state.needsController();
+    const job = submit(this.state, this.state.user(user), ask);
+    return refOf(job.array === undefined ? job : { ...job, task: undefined });
+  }
+
+  /** As `scontrol update` does; 'root' may do everything. */
+  alter(user: string, ref: JobRef, change: SlurmChange): void {
+    this.state.needsController();
+    this.changes.update(this.state.user(user), ref, change);
+  }
+
+  hold(user: string, ref: JobRef): void {
+    this.state.needsController();
+    this.changes.hold(this.state.user(user), ref);
+  }
+
+  release(user: string, ref: JobRef): void {
+    this.state.needsController();
+    this.changes.release(this.state.user(user), ref);
+  }
+
+  cancel(user: string, ref: JobRef): void {
+    this.state.needsController();
+    this.changes.cancel(this.state.user(user), ref);
+  }
+
+  requeue(user: string, ref: JobRef): void {
+    this.state.needsController();
+    this.changes.requeue(this.state.user(user), ref);
+  }
+
+  /** `scancel --signal`, with `-b` to the script alone. */
+  signal(user: string, ref: JobRef, signo: number, scope: 'script' | 'all' = 'all'): void {
+    this.state.needsController();
+    this.changes.signal(this.state.user(user), ref, signo, scope);
+  }
+
+  /** From the host: the stand-in of run `restarts` has ended. `submitAt` tells runs of a reused id apart. */
+  ended(jobId: number, restarts: number, how: Ended, submitAt?: Instant): void {
+    this.#life.processes.ended(jobId, restarts, how, submitAt);
+  }
+
+  /** slurmctld has given the node up (SlurmdTimeout is over); stand-ins on it may live on. */
+  nodeDown(name: string): void {
+    this.state.whenUp(() => this.#life.nodeDown(name));
+  }
+
+  /** Its slurmd has registered again, and ends what is not slurmctld's any more. */
+  nodeUp(name: string): void {
+    this.state.whenUp(() => this.#life.nodeUp(name));
+  }
+
+  /** `scontrol update partitionname=… state=…`. */
+  partition(name: string, up: boolean): void {
+    const partition = this.state.partitions.get(name);
+    if (partition === undefined) throw new SlurmRefused('no_partition');
+    partition.up = up;
+    this.state.changed();
+  }
+
+  /** slurmctld goes, and is back after so long with all that it knew. */
+  restart(awayMs: number): void {
+    this.state.restart(awayMs);
+  }
+
+  on(fault: SlurmFault): boolean {
+    return this.state.faults.has(fault);
+  }
+
+  faults(): SlurmFault[] {
+    return [...this.state.faults];
+  }
+
+  switch(fault: SlurmFault, on: boolean): void {
+    if (on) this.state.faults.add(fault);
+    else this.state.faults.delete(fault);
+    if (fault === 'slow-dbd' && !on) this.state.books.hurry();
+  }
+
+  /** Ends every fault. A controller that is away stays away until its time. */
+  heal(): void {
+    for (const fault of this.faults()) this.switch(fault, false);
+  }
+
+  /** Every job that ever was, in the order of its record. */
+  truth(): TrueJob[] {
+    return this.state.all.map((job) => trueJob(job, this.state));
+  }
+}
