@@ -1,24 +1,26 @@
 /** The Kubernetes adapter on the lab's API server, with a node booted for it. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kubernetes } from '../../adapters/kubernetes/index.ts';
 import { kubectl } from '../../lab/real/control-plane.ts';
 import { env, faults } from '../../lab/real/kubernetes.ts';
 import { bootNode, terminateNode } from '../../lab/real/node.ts';
 import { gatewayKubeconfig } from '../../lab/real/tenants.ts';
-import { burstId, instant } from '../../src/domain/ids.ts';
-import type { Tenant } from '../../src/domain/kube.ts';
+import { burstId } from '../../src/domain/ids.ts';
 import { MiB } from '../../src/domain/resources.ts';
 import type { KubernetesEvent, KubernetesPort, PodManifest } from '../../src/ports.ts';
 import { podFor, podNameFor, secretNameFor } from '../../src/translate/index.ts';
 import { burst, input } from '../translate/samples.ts';
-import { faultIn, type KubernetesUnderTest, kubernetesContract, until } from './kubernetes.contract.ts';
+import { kubernetesContract } from './kubernetes.contract.ts';
+import { echoPort, groupLabel, manifest as plainly, realTime, taint, tenant } from './kubernetes.harness.ts';
+import { faultIn, type KubernetesUnderTest, pageSize, until } from './kubernetes.scene.ts';
+import { wayTo } from './kubernetes.way.ts';
 
 const ctx = { say: () => undefined };
-const tenant: Tenant = { namespace: 'spillway-alice', uid: 2001, gids: [2001, 3001], claims: ['home'] };
-const taint = { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' } as const;
-const echoPort = 7000;
 const keeperPort = 8470;
 
 async function booted(name: string): Promise<string> {
@@ -33,15 +35,28 @@ async function unbooted(name: string): Promise<void> {
   await kubectl(['delete', 'node', name, '--ignore-not-found']);
 }
 
-async function connect(): Promise<KubernetesPort> {
+async function connect(kubeconfig = gatewayKubeconfig): Promise<KubernetesPort> {
   const lab = await env(ctx);
   if (lab.SPILLWAY_LAB_KUBECONFIG === undefined) throw new Error('no cluster: npm run lab -- up kubernetes');
   return kubernetes({
-    kubeconfig: gatewayKubeconfig,
-    clock: { now: () => instant(Date.now()) },
+    kubeconfig,
+    clock: realTime,
     random: Math.random,
     log: { info: () => {}, warn: () => {} },
+    tuning: { pageSize },
   });
+}
+
+/** The gateway's kubeconfig, but by way of a proxy that can be cut. */
+async function throughProxy() {
+  const config = JSON.parse(readFileSync(gatewayKubeconfig, 'utf8'));
+  const [cluster] = config.clusters;
+  const way = await wayTo(new URL(cluster.cluster.server));
+  cluster.cluster.server = `https://127.0.0.1:${way.port}`;
+  const dir = mkdtempSync(join(tmpdir(), 'spillway-kube-'));
+  const file = join(dir, 'config');
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  return { way, file, close: () => way.close().then(() => rmSync(dir, { recursive: true })) };
 }
 
 const echo = `
@@ -74,46 +89,27 @@ const commands = {
   'exit 7': ['bash', '-c', 'exit 7'],
 } as const;
 
-/** A pod as translate makes it, its main container doing something else. */
-function manifest(does: keyof typeof commands, name: string, id: string, node: string): PodManifest {
-  const whole = podFor(
-    input({
-      burst: burst({
-        id: burstId(id),
-        needs: { cpuMillis: 20, memoryBytes: 32 * MiB, extended: {} },
-      }),
-      tenant,
-      image: 'lab/base:1',
-      agentImage: 'spillway/agent:dev',
-      imagePullPolicy: 'Never',
-      node,
-      limitMemory: false,
-      graceSeconds: 1,
-    }),
-  );
-  const { initContainers: _, containers, ...spec } = whole.spec;
-  const main = (containers as { name: string }[]).find((container) => container.name === 'main');
-  const volumes = (spec.volumes as { name: string }[]).filter((volume) => volume.name !== 'spill-key');
-  return {
-    ...whole,
-    metadata: { ...whole.metadata, name },
-    spec: { ...spec, volumes, containers: [{ ...main, name: 'main', command: commands[does] }] },
-  };
-}
+const manifest = (does: keyof typeof commands, name: string, id: string, on: string): PodManifest =>
+  plainly(does, name, id, on, commands);
 
 kubernetesContract('the lab’s API server', async (): Promise<KubernetesUnderTest> => {
-  const port = await connect();
+  const proxied = await throughProxy();
+  const port = await connect(proxied.file);
   const node = await booted(`contract-${process.pid}`);
+  const spare = `spare-${process.pid}`;
   return {
     port,
     tenant,
     node,
-    groupLabel: 'node-restriction.kubernetes.io/spillway-group',
+    groupLabel,
     echoPort,
     manifest: (does, name, id, on = node) => manifest(does, name, id, on),
+    spare: async () => ({ name: await booted(spare), powerOff: () => terminateNode(spare) }),
+    cut: async () => proxied.way.cut(),
     async close() {
       await port.close();
-      await unbooted(node);
+      await proxied.close();
+      await Promise.all([node, spare].map(unbooted));
     },
   };
 });
