@@ -19,7 +19,7 @@ import {
   writeMs,
 } from './context.ts';
 import { look } from './look.ts';
-import { forgetPod, lookAtPod } from './pod.ts';
+import { forgotten, lookAtPod } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
 
 /**
@@ -129,7 +129,7 @@ async function runningInBurst(ctx: BurstContext, burst: Burst, job: JobDetail): 
 
 async function close(ctx: BurstContext, burst: Burst, state: BurstState): Promise<Next> {
   ctx.streams.release(burst.id);
-  if (!(await forgetPod(ctx, burst))) return after(1_500);
+  if (!(await forgotten(ctx, burst))) return after(1_500);
   const text = burst.cause?.text ?? 'no reason on record';
   const words = {
     returned: `given back: ${text}`,

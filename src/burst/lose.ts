@@ -1,5 +1,4 @@
 import type { Burst } from '../domain/burst.ts';
-import type { Write } from '../ports.ts';
 import {
   after,
   type BurstContext,
@@ -14,7 +13,7 @@ import {
   writeMs,
 } from './context.ts';
 import { look } from './look.ts';
-import { endPod, lookAtPod } from './pod.ts';
+import { endPod, fenceInstance, lookAtPod } from './pod.ts';
 import { requeueOnce } from './requeue.ts';
 import { annotated, cleared } from './settle.ts';
 
@@ -39,45 +38,7 @@ export async function fence(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (sight.kind === 'over') return conclude(ctx, burst);
   await endPod(ctx, burst, 1);
   if (sight.kind === 'alive') return after(2_000);
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
-  if (instance === undefined) {
-    await troubled(
-      ctx,
-      burst,
-      `its pod cannot be known to be over (${sight.why}) and no instance of ours holds it: a person must see to it`,
-    );
-    return after(60_000);
-  }
-  const text = `waits for instance ${instance.cloudId ?? instance.id} to be terminated: ${sight.why}`;
-  if (instance.fenced !== undefined) {
-    await troubled(ctx, burst, text);
-    return after(5_000);
-  }
-  const alive = instance.state === 'launched' || instance.state === 'joined' || instance.state === 'ready';
-  const write: Write = {
-    kind: 'instance',
-    instance: {
-      ...instance,
-      state: alive ? 'draining' : instance.state,
-      enteredAt: alive ? ctx.clock.now() : instance.enteredAt,
-      fenced: `burst ${burst.id}: ${sight.why}`,
-      why: instance.why ?? `fenced: ${sight.why}`,
-    },
-    why: `fenced for burst ${burst.id}: ${sight.why}`,
-  };
-  const trouble = { since: burst.trouble?.since ?? ctx.clock.now(), text };
-  if (
-    (await change(ctx, burst, { trouble }, `terminates instance ${instance.cloudId}`, [write])) === undefined
-  )
-    return now;
-  ctx.log({
-    level: 'warn',
-    text: `terminates instance ${instance.cloudId}: ${sight.why}`,
-    burst: burst.id,
-    job: burst.ref,
-  });
-  ctx.wake(instance.id);
-  return after(5_000);
+  return (await fenceInstance(ctx, burst, sight.why)) ? after(5_000) : after(60_000);
 }
 
 /** The pod is over. The job runs again where site and job allow it, or its stand-in ends it and says why. */

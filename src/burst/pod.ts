@@ -1,8 +1,9 @@
 import type { Burst } from '../domain/burst.ts';
 import { ignoring } from '../domain/fault.ts';
 import type { NodeView, PodRef, PodView } from '../domain/kube.ts';
+import type { Write } from '../ports.ts';
 import { secretNameFor } from '../translate/index.ts';
-import { type BurstContext, change } from './context.ts';
+import { type BurstContext, change, troubled } from './context.ts';
 
 /** For a group that is in the configuration no more. */
 const lostAfterMs = 10 * 60_000;
@@ -74,6 +75,54 @@ export async function unseen(ctx: BurstContext, burst: Burst, why: string): Prom
     if (burst.trouble?.text !== text) ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
     await change(ctx, burst, { unknownSince: since, trouble: { since, text } }, text);
   }
+  return false;
+}
+
+/**
+ * Has the instance of a pod of which nothing can be known terminated, whatever else runs there; asked once, and awaited by whoever
+ * looks at the pod. False: no instance of ours holds it, so a person must see to it.
+ */
+export async function fenceInstance(ctx: BurstContext, burst: Burst, why: string): Promise<boolean> {
+  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  if (instance === undefined) {
+    await troubled(
+      ctx,
+      burst,
+      `its pod cannot be known to be over (${why}) and no instance of ours holds it: a person must see to it`,
+    );
+    return false;
+  }
+  const text = `waits for instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`;
+  if (instance.fenced !== undefined || instance.state === 'gone') {
+    await troubled(ctx, burst, text);
+    return true;
+  }
+  const alive = instance.state === 'launched' || instance.state === 'joined' || instance.state === 'ready';
+  const write: Write = {
+    kind: 'instance',
+    instance: {
+      ...instance,
+      state: alive ? 'draining' : instance.state,
+      enteredAt: alive ? ctx.clock.now() : instance.enteredAt,
+      fenced: `burst ${burst.id}: ${why}`,
+      why: instance.why ?? `fenced: ${why}`,
+    },
+    why: `fenced for burst ${burst.id}: ${why}`,
+  };
+  const trouble = { since: burst.trouble?.since ?? ctx.clock.now(), text };
+  const what = `terminates instance ${instance.cloudId ?? instance.id}: ${why}`;
+  if ((await change(ctx, burst, { trouble }, what, [write])) === undefined) return true;
+  ctx.log({ level: 'warn', text: what, burst: burst.id, job: burst.ref });
+  ctx.wake(instance.id);
+  return true;
+}
+
+/** `forgetPod`, and patience with it: a pod of which nothing can be known for too long has its instance terminated. */
+export async function forgotten(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  if (await forgetPod(ctx, burst)) return true;
+  const sight = await lookAtPod(ctx, burst);
+  if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why)))
+    await fenceInstance(ctx, burst, sight.why);
   return false;
 }
 

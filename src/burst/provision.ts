@@ -81,7 +81,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (instance.state !== 'ready' || instance.node === undefined) return after(15_000);
   if (!(await predecessorOver(ctx, burst))) return after(5_000);
 
-  const pod = await ensurePod(ctx, burst, instance.node);
+  const pod = await ensurePod(ctx, burst, instance);
   if (pod.kind === 'leave') return leave(ctx, burst, { kind: 'pod_failed', text: pod.text });
   if (pod.kind === 'reload') return now;
   const failed = podTrouble(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs);
@@ -159,7 +159,8 @@ type Ensured =
  * The pod of this burst, made at most once: its name was committed before, so a create whose answer was lost is found again by
  * name, and once its uid is known an absent pod is never made anew.
  */
-async function ensurePod(ctx: BurstContext, burst: Burst, node: string): Promise<Ensured> {
+async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): Promise<Ensured> {
+  const { id, cloudId, token, node = '' } = instance;
   if (burst.pod === undefined) return { kind: 'leave', text: 'no pod was named for this burst' };
   const { ref, uid } = burst.pod;
   const found = await ctx.kubernetes.pod(ref);
@@ -205,6 +206,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, node: string): Promise
       imagePullPolicy: ctx.pods.imagePullPolicy,
       mounts: ctx.pods.mounts,
       node,
+      machine: cloudId === undefined ? undefined : { id, cloudId, token },
       taint: group.taint,
       keeperPort: ctx.pods.keeperPort,
       graceSeconds: 5,

@@ -12,7 +12,7 @@ import {
   troubled,
 } from './context.ts';
 import { look } from './look.ts';
-import { endPod, forgetPod } from './pod.ts';
+import { endPod, forgotten } from './pod.ts';
 import { inWords } from './run.ts';
 
 /** How long slurmdbd may lag before a job's annotation is given up. */
@@ -72,7 +72,7 @@ export async function cleared(ctx: BurstContext, burst: Burst): Promise<Burst | 
   if (burst.pod === undefined) return burst;
   ctx.streams.bye(burst.id);
   await endPod(ctx, burst, 2);
-  if (!(await forgetPod(ctx, burst))) return undefined;
+  if (!(await forgotten(ctx, burst))) return undefined;
   ctx.streams.release(burst.id);
   const held = await change(ctx, burst, { pod: undefined }, `pod ${burst.pod.ref.name} is gone`);
   if (held !== undefined) freed(ctx, burst);

@@ -6,7 +6,7 @@
 import { secretOf } from '../burst/pod.ts';
 import { type Burst, type BurstState, grantedStates, terminalStates } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
-import { type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
+import { cloudId, type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
@@ -14,7 +14,7 @@ import { nothing } from '../domain/resources.ts';
 import { rowOf } from '../instance/collect.ts';
 import type { Write } from '../ports.ts';
 import type { KeeperView } from '../stream/streams.ts';
-import { readRecord } from '../translate/index.ts';
+import { type MachineRecord, readRecord } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import { burstOf } from './propose.ts';
 
@@ -81,9 +81,8 @@ async function adoptPod(
     return;
   }
   const writes: Write[] = [];
-  const instance = await instanceOf(engine, pod, nodes, machines, writes);
+  const instance = await instanceOf(engine, pod, record?.on, nodes, machines);
   const keeper = engine.settings.streams.keeper(pod.burst);
-  const line = snapshot.jobs.find((j) => j.ref === (row ?? record)?.ref);
   const at = clock.now();
   const known: Burst | undefined =
     row ?? (record && { ...fresh, ...record, id: pod.burst, cluster: engine.name, enteredAt: at });
@@ -99,12 +98,13 @@ async function adoptPod(
       adopted: true,
     });
   }
+  const line = snapshot.jobs.find((j) => j.ref === known.ref);
   const state = shown(engine, known, keeper, line);
   const burst: Burst = {
     ...known,
     state,
     enteredAt: state === known.state && row !== undefined ? known.enteredAt : at,
-    jobId: line?.id ?? known.jobId,
+    jobId: line?.id ?? (await jobIdOf(engine, known)),
     pod: { ref: pod.ref, uid: pod.uid },
     instance: instance ?? known.instance,
     grant: keeper?.started?.grant ?? known.grant,
@@ -139,41 +139,60 @@ function shown(
   return here && line.restarts === known.restarts ? 'placed' : 'returning';
 }
 
+/**
+ * An array task got an id of its own when it was moved, after its pod was made; and the array's own id went to the last of its
+ * tasks. By a wrong id another task's stand-in would be taken for its own: 0 is nobody's.
+ */
+async function jobIdOf(engine: Cluster, known: Burst): Promise<number> {
+  const { slurm } = engine.settings;
+  const job = await slurm.job(known.ref);
+  if (job !== undefined && job.ref === known.ref) return job.id;
+  const runs = await slurm.accounting(known.ref);
+  return runs.find((r) => r.ref === known.ref && r.submitAt === known.submitAt)?.id ?? 0;
+}
+
 /** The row of the machine that the pod runs on; where there is none, one is written with what the cloud says of it. */
 async function instanceOf(
   engine: Cluster,
   pod: PodView,
+  on: MachineRecord | undefined,
   nodes: readonly NodeView[],
   machines: readonly CloudInstance[],
-  writes: Write[],
 ): Promise<InstanceId | undefined> {
   const { store, entropy, clock } = engine.ports;
   const node = nodes.find((n) => n.name === pod.node);
   const machine = machines.find(
-    (m) =>
-      node?.providerId.endsWith(`/${m.id}`) === true || (node === undefined && m.privateDnsName === pod.node),
+    (m) => m.id === on?.cloudId || node?.providerId.endsWith(`/${m.id}`) === true,
   );
-  if (machine === undefined) return undefined;
   const rows = await store.liveInstances(engine.name);
-  const row = rows.find(
-    (i) => i.cloudId === machine.id || (machine.token !== undefined && i.token === machine.token),
-  );
+  const row =
+    rows.find((i) => i.cloudId === (machine?.id ?? on?.cloudId)) ??
+    rows.find((i) => i.token === (machine?.token ?? on?.token));
   if (row !== undefined) return row.id;
-  const id = instanceId(entropy.uuid());
-  const stray = rowOf(machine, id, engine.name, clock.now());
-  const group = engine.settings.groups.find((g) => g.name === stray.group);
+  if (machine === undefined && on === undefined) return undefined;
+  const id = on?.id ?? instanceId(entropy.uuid());
+  if ((await store.instance(id)) !== undefined) return id;
+  const at = clock.now();
+  const seen: CloudInstance = machine ?? {
+    // The cloud lists it no more: it is asked to end it all the same, and only its own word counts.
+    ...{ id: on?.cloudId ?? cloudId(''), type: '', zone: '', state: 'stopped', capacityType: 'on-demand' },
+    ...{ privateDnsName: '', launchedAt: pod.createdAt, token: on?.token, tags: {} },
+  };
+  const stray = rowOf(seen, id, engine.name, at);
+  const up = seen.state === 'pending' || seen.state === 'running';
   const instance: Instance = {
     ...stray,
-    state: machine.state === 'pending' || machine.state === 'running' ? 'ready' : 'draining',
+    state: up ? 'ready' : 'draining',
     node: pod.node,
     capacity:
       node === undefined
         ? stray.capacity
         : { cpuMillis: node.allocatable.cpuMillis, memoryBytes: node.allocatable.memoryBytes, extended: {} },
-    why: group === undefined ? stray.why : undefined,
+    fenced: up ? undefined : 'the cloud does not show it as running',
+    why: up ? undefined : stray.why,
   };
-  writes.push({ kind: 'instance', instance, why: `taken on again: ${machine.id} holds pod ${pod.ref.name}` });
-  await store.commit(entropy.uuid(), engine.name, engine.epoch, writes.splice(0));
+  const why = `taken on again: ${seen.id} holds pod ${pod.ref.name}`;
+  await store.commit(entropy.uuid(), engine.name, engine.epoch, [{ kind: 'instance', instance, why }]);
   return id;
 }
 

@@ -26,7 +26,8 @@ export class VirtualTime implements Clock, Scheduler {
   }
 
   after(ms: number, work: () => void): { cancel(): void } {
-    const timer: Timer = { at: this.#now + Math.max(0, ms), nth: this.#asked++, work };
+    // Whole milliseconds, as clocks tell them.
+    const timer: Timer = { at: this.#now + Math.max(0, Math.round(ms)), nth: this.#asked++, work };
     this.#push(timer);
     return {
       cancel: () => {

@@ -2,5 +2,5 @@
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
 export { hostNameFor, label, podNameFor, secretNameFor, settledFinalizer } from './names.ts';
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
-export { type BurstRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
+export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';

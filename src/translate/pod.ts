@@ -7,7 +7,7 @@ import { PortError } from '../domain/fault.ts';
 import type { Tenant } from '../domain/kube.ts';
 import { MiB, type Resources } from '../domain/resources.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
-import { recordAnnotation, recordOf } from './record.ts';
+import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
 import { claimVolumes, ownVolumes, paths } from './volumes.ts';
 
 export interface Mount {
@@ -26,6 +26,7 @@ export interface PodInput {
   readonly mounts: readonly Mount[];
   /** The Kubernetes node that was booted for it: the scheduler may choose no other. */
   readonly node: string;
+  readonly machine?: MachineRecord | undefined;
   readonly taint: { readonly key: string; readonly value: string; readonly effect: string };
   readonly keeperPort: number;
   /** KillWait: what lies between SIGTERM and SIGKILL. */
@@ -64,7 +65,7 @@ export function podFor(input: PodInput): PodManifest {
       annotations: {
         'spillway.dev/attempt': burst.attempt,
         'spillway.dev/user': burst.user,
-        [recordAnnotation]: recordOf(burst),
+        [recordAnnotation]: recordOf({ ...burst, on: input.machine }),
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         'karpenter.sh/do-not-disrupt': 'true',
       },

@@ -4,6 +4,7 @@
  * keeps others from writing our pods; whom the job belongs to is Slurm's word, not the record's.
  */
 import type { Burst } from '../domain/burst.ts';
+import type { CloudId, InstanceId, LaunchToken } from '../domain/ids.ts';
 
 export const recordAnnotation = 'spillway.dev/record';
 
@@ -26,14 +27,20 @@ type Kept =
   | 'needs'
   | 'saved'
   | 'predecessor';
-export type BurstRecord = Pick<Burst, Kept>;
+/** The instance that the pod was made for, by our own id and the cloud's. */
+export interface MachineRecord {
+  readonly id: InstanceId;
+  readonly cloudId: CloudId;
+  readonly token: LaunchToken;
+}
+export type BurstRecord = Pick<Burst, Kept> & { readonly on?: MachineRecord | undefined };
 
 export function recordOf(burst: BurstRecord): string {
   const { job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid } = burst;
-  const { account, origin, createdAt, group, needs, saved, predecessor } = burst;
+  const { account, origin, createdAt, group, needs, saved, predecessor, on } = burst;
   const kept: BurstRecord = {
     ...{ job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid },
-    ...{ account, origin, createdAt, group, needs, saved, predecessor },
+    ...{ account, origin, createdAt, group, needs, saved, predecessor, on },
   };
   return JSON.stringify({ v: 1, ...kept });
 }
@@ -48,7 +55,7 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     return undefined;
   }
   if (!isRecord(read) || read.v !== 1) return undefined;
-  const { needs, saved } = read;
+  const { needs, saved, on } = read;
   const texts = ['job', 'attempt', 'ref', 'name', 'user', 'account', 'origin', 'group'];
   const numbers = ['jobId', 'restarts', 'submitAt', 'firstSubmitAt', 'uid', 'gid', 'createdAt'];
   const whole =
@@ -62,7 +69,9 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     typeof saved.partition === 'string' &&
     (typeof saved.timeLimitMs === 'number' || saved.timeLimitMs === 'unlimited') &&
     isRecord(saved.memory) &&
-    typeof saved.minNodes === 'number';
+    typeof saved.minNodes === 'number' &&
+    (on === undefined ||
+      (isRecord(on) && ['id', 'cloudId', 'token'].every((key) => typeof on[key] === 'string')));
   if (!whole) return undefined;
   const { v: _, ...kept } = read;
   // Every key that is used was looked at above; JSON drops what was undefined.

@@ -1,0 +1,219 @@
+/** design.md, section 4, on the models' own truth: what the gateway believes counts for nothing here. */
+import { instant, type JobRef } from '../../../src/domain/ids.ts';
+import { stateOf } from '../../../src/sim/models/cloud-types.ts';
+import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
+import type { PodRun } from '../../../src/sim/world.ts';
+import { budgetMicroUsd, cluster, type Run } from './run.ts';
+
+export interface Breach {
+  readonly invariant: 1 | 2 | 3 | 4 | 5 | 6 | 'truth' | 'bug';
+  readonly text: string;
+}
+
+const final = new Set([
+  'COMPLETED',
+  'CANCELLED',
+  'FAILED',
+  'TIMEOUT',
+  'NODE_FAIL',
+  'PREEMPTED',
+  'BOOT_FAIL',
+  'DEADLINE',
+  'OUT_OF_MEMORY',
+]);
+
+export async function breaches(run: Run): Promise<readonly Breach[]> {
+  const found: Breach[] = [];
+  const say = (invariant: Breach['invariant'], text: string): void => {
+    found.push({ invariant, text });
+  };
+  const jobs = run.slurm.truth().filter((j) => j.name !== 'filler');
+  for (const e of run.errors) say('bug', e);
+  once(run, jobs, say);
+  home(run, jobs, say);
+  nothingLeft(run, say);
+  if (run.highest > budgetMicroUsd)
+    say(
+      4,
+      `${run.highest} micro-dollars were held and spent of one account at once; its hard budget is ${budgetMicroUsd}`,
+    );
+  await money(run, say);
+  await receipts(run, jobs, say);
+  identity(run, say);
+  ends(run, jobs, say);
+  return found;
+}
+
+type Say = (invariant: Breach['invariant'], text: string) => void;
+
+/** Which job a grant was for: `cluster/ref@first submit`, then `#restarts`. */
+function attemptOf(pod: PodRun): { readonly ref: JobRef; readonly restarts: number } {
+  const [, ref = '', restarts = ''] = /\/([^@]+)@\d+#(\d+)$/.exec(pod.grant.attempt) ?? [];
+  return { ref: ref as JobRef, restarts: Number(restarts) };
+}
+
+interface Span {
+  readonly what: string;
+  readonly restarts: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** 1: a job never runs twice: once for each of its runs, and no run while an earlier one is still alive anywhere. */
+function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
+  const spans = new Map<JobRef, Span[]>();
+  const add = (ref: JobRef, span: Span): void => void spans.set(ref, [...(spans.get(ref) ?? []), span]);
+  for (const pod of run.world.ran) {
+    const { ref, restarts } = attemptOf(pod);
+    add(ref, {
+      what: `pod ${pod.podUid} on ${pod.node}`,
+      restarts,
+      from: pod.startedAt,
+      to: pod.endedAt ?? Number.POSITIVE_INFINITY,
+    });
+  }
+  for (const job of jobs)
+    for (const one of job.runs)
+      if (!one.burst && one.startAt !== undefined)
+        add(job.ref, {
+          what: `${one.nodes.join(',')} on-prem`,
+          restarts: one.restarts,
+          from: one.startAt,
+          to: one.endAt ?? Number.POSITIVE_INFINITY,
+        });
+  for (const [ref, all] of spans) {
+    const sorted = [...all].sort((a, b) => a.from - b.from);
+    for (const [i, a] of sorted.entries())
+      for (const b of sorted.slice(i + 1)) {
+        if (a.restarts === b.restarts)
+          say(1, `run ${a.restarts} of job ${ref} ran twice: ${a.what}, and ${b.what}`);
+        else if (b.from < a.to)
+          say(
+            1,
+            `run ${b.restarts} of job ${ref} (${b.what}) began while run ${a.restarts} (${a.what}) was alive`,
+          );
+      }
+  }
+}
+
+/** 2: every claimed job ends, or is back where it was, as it was. */
+function home(run: Run, jobs: readonly TrueJob[], say: Say): void {
+  for (const job of jobs) {
+    const ours = job.moves.some((m) => m.by === 'spillway');
+    if (final.has(job.state)) continue;
+    const where = `job ${job.ref} is ${job.state} in ${job.partition}`;
+    if (job.partition === 'burst' || job.partition === 'burst_wait')
+      say(2, `${where} when all has come to rest`);
+    else if (job.state !== 'PENDING') say(2, `${where} when all has come to rest`);
+    else if (job.held === 'admin') say(2, `${where}, held by an admin`);
+    if (!ours) continue;
+    const submitted = run.submitted.find(
+      (s) => s.ref === job.ref || String(s.ref) === String(job.arrayJobId),
+    );
+    const touched = run.touched.get(submitted?.ref ?? job.ref);
+    if (submitted === undefined || touched !== undefined) continue;
+    if (job.partition !== submitted.plan.partition)
+      say(2, `${where}; it was submitted to ${submitted.plan.partition}`);
+    if (job.timeLimitMs !== submitted.plan.timeMin * 60_000)
+      say(2, `${where} with a limit of ${job.timeLimitMs} ms instead of ${submitted.plan.timeMin} min`);
+  }
+}
+
+/** 3: no machine outlives its purpose, also when its gateway died during the launch; and no pod's containers do. */
+function nothingLeft(run: Run, say: Say): void {
+  for (const m of run.cloud.truth())
+    if (stateOf(m) !== 'terminated')
+      say(3, `instance ${m.id} (${m.dnsName}) is ${stateOf(m)} when all has come to rest`);
+  for (const c of run.kubernetes.truth().running)
+    say(3, `container ${c.container} of pod ${c.pod.name} runs on ${c.node} when all has come to rest`);
+}
+
+/** 4, by the books: nothing is held for a burst that is over. */
+async function money(run: Run, say: Say): Promise<void> {
+  const live = await run.store.liveBursts(cluster);
+  for (const account of ['physics', 'chemistry']) {
+    const { held } = await run.store.money(cluster, { account, since: instant(0) });
+    const explained = live.reduce((sum, b) => sum + (b.account === account ? (b.price?.held ?? 0) : 0), 0);
+    // A store that was set back has lost settlements with the bursts that they were of.
+    if (held !== explained && run.scenario.kills.every((k) => k.olderMs === undefined))
+      say(4, `${held} micro-dollars are held for account ${account}, the live bursts explain ${explained}`);
+  }
+}
+
+/** 5: what burst has a receipt that says so, and every chain holds. */
+async function receipts(run: Run, jobs: readonly TrueJob[], say: Say): Promise<void> {
+  const older = run.scenario.kills.some((k) => k.olderMs !== undefined);
+  for (const job of jobs) {
+    if (!job.moves.some((m) => m.by === 'spillway')) continue;
+    const told = await run.store.receipts(cluster, job.ref, 100);
+    if (!told.some((r) => r.kind === 'decision' && r.decision.verdict === 'burst') && !older)
+      say(5, `job ${job.ref} was moved and no receipt says why`);
+  }
+  for (const b of await run.store.bursts({ cluster, limit: 1_000 })) {
+    const rows = await run.store.audit(b.id);
+    rows.forEach((row, i) => {
+      if (row.prev !== (rows[i - 1]?.hash ?? '0'.repeat(64)))
+        say(5, `audit row ${row.seq} of ${b.id} does not follow`);
+    });
+    if (rows.length !== b.rev && !older)
+      say(5, `burst ${b.id} is at rev ${b.rev} with ${rows.length} audit rows`);
+  }
+  // What is unfinished when all has come to rest will never be finished.
+  for (const b of await run.store.liveBursts(cluster))
+    say(
+      2,
+      `burst of job ${b.ref} is ${b.state} when all has come to rest: ${b.trouble?.text ?? b.cause?.text ?? 'no reason'}`,
+    );
+}
+
+/** 6: a pod has its user's uid, gid and groups. */
+function identity(run: Run, say: Say): void {
+  const who: Readonly<Record<string, string>> = {
+    't-alice': '2001:2001:2001,3001',
+    't-bob': '2002:2002:2002',
+  };
+  for (const pod of run.made) {
+    const expected = who[pod.namespace];
+    if (pod.identity !== expected)
+      say(6, `pod ${pod.name} in ${pod.namespace} ran as ${pod.identity}, not ${expected}`);
+  }
+}
+
+/** What Slurm tells is what happened: a script that ended by itself in a pod ends its job the same way. */
+function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
+  for (const pod of run.world.ran) {
+    const { ref, restarts } = attemptOf(pod);
+    const job = jobs.find((j) => j.ref === ref);
+    const one = job?.runs.find((r) => r.restarts === restarts);
+    if (job === undefined || one === undefined) {
+      say('truth', `pod ${pod.podUid} ran for run ${restarts} of job ${ref}, which Slurm never had`);
+      continue;
+    }
+    if (!one.burst)
+      say('truth', `run ${restarts} of job ${ref} ran in a pod while Slurm had it in ${one.partition}`);
+    if (one.state === 'COMPLETED' && (pod.exit === undefined || pod.exit.exitCode !== 0))
+      say('truth', `job ${ref} is COMPLETED, its script in the pod ended ${JSON.stringify(pod.exit)}`);
+    check(one, pod, ref, say);
+  }
+  for (const job of jobs)
+    for (const one of job.runs) {
+      if (!one.burst || one.state !== 'COMPLETED') continue;
+      const ran = run.world.ran.some(
+        (p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === one.restarts,
+      );
+      if (!ran) say('truth', `job ${job.ref} is COMPLETED in burst, and nothing of it ran`);
+    }
+}
+
+function check(one: TrueRun, pod: PodRun, ref: JobRef, say: Say): void {
+  if (one.state !== 'FAILED' || pod.exit === undefined || one.exit.signal === 9) return;
+  const { exitCode } = pod.exit;
+  // A runtime writes signal n as 128 + n.
+  const signal = pod.exit.signal > 0 ? pod.exit.signal : exitCode > 128 ? exitCode - 128 : 0;
+  const same = signal > 0 ? one.exit.signal === signal : one.exit.code === exitCode;
+  if (!same)
+    say(
+      'truth',
+      `job ${ref} is FAILED ${one.exit.code}:${one.exit.signal}, its script ended ${exitCode}:${signal}`,
+    );
+}

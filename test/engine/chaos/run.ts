@@ -1,0 +1,655 @@
+/** One seed: the real engine, its steps and streams, on the models, under virtual time, with everything going wrong that the scenario plans. */
+import type { Duplex } from 'node:stream';
+import { cloudId, clusterName, type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
+import type { NodeGroup } from '../../../src/domain/policy.ts';
+import { GiB } from '../../../src/domain/resources.ts';
+import type { ClusterSettings } from '../../../src/engine/context.ts';
+import { type Check, Gateway } from '../../../src/engine/gateway.ts';
+import type { KubernetesPort } from '../../../src/ports.ts';
+import { Chance } from '../../../src/sim/chance.ts';
+import { CloudModel } from '../../../src/sim/models/cloud.ts';
+import { stateOf } from '../../../src/sim/models/cloud-types.ts';
+import { scriptOf } from '../../../src/sim/models/keeper-work.ts';
+import { KubernetesModel } from '../../../src/sim/models/kubernetes.ts';
+import { SlurmModel } from '../../../src/sim/models/slurm.ts';
+import { MemStore } from '../../../src/sim/models/store.ts';
+import type { StoreSnapshot } from '../../../src/sim/models/store-contents.ts';
+import { MemWake } from '../../../src/sim/models/wake.ts';
+import { VirtualTime } from '../../../src/sim/time.ts';
+import { World } from '../../../src/sim/world.ts';
+import { Switchboard } from '../../../src/stream/switchboard.ts';
+import { type Fate, type Fates, SimProcess } from './process.ts';
+import type { FaultPlan, JobPlan, KillPlan, PersonPlan, Scenario, WorldPlan } from './scenario.ts';
+
+export const cluster = clusterName('sim');
+const start = instant(Date.UTC(2026, 0, 5, 8));
+const second = 1_000;
+const minute = 60 * second;
+/** Trouble ends here; from then on all must come to rest by itself. */
+const calmAt = 15 * minute;
+const longest = 150 * minute;
+
+const group: NodeGroup = {
+  name: 'cpu',
+  launchTemplate: 'cpu',
+  types: ['m.small', 'm.large'],
+  zones: ['eu-sim-1a', 'eu-sim-1b'],
+  vcpuPerCpu: 1,
+  overhead: { cpuMillis: 100, memoryBytes: GiB / 2, extended: {} },
+  capacityType: 'on-demand',
+  max: 3,
+  idleMs: minute,
+  joinTimeoutMs: 3 * minute,
+  lostAfterMs: 2 * minute,
+  prices: { 'm.small': 200_000, 'm.large': 400_000 },
+  taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
+};
+const types = [
+  { name: 'm.small', vcpus: 8, memoryMib: 16_384, price: { 'on-demand': 200_000, spot: 60_000 } },
+  { name: 'm.large', vcpus: 16, memoryMib: 32_768, price: { 'on-demand': 400_000, spot: 120_000 } },
+];
+/** Micro-dollars for each account: so little that it runs out now and then. */
+export const budgetMicroUsd = 400_000;
+
+const users = {
+  alice: {
+    name: 'alice',
+    uid: 2001,
+    gid: 2001,
+    groups: [2001, 3001],
+    account: 'physics',
+    home: '/home/alice',
+  },
+  bob: { name: 'bob', uid: 2002, gid: 2002, groups: [2002], account: 'chemistry', home: '/home/bob' },
+} as const;
+
+export interface Submitted {
+  readonly plan: JobPlan;
+  readonly ref: JobRef;
+}
+
+interface Running {
+  readonly process: SimProcess;
+  readonly gateway: Gateway;
+  readonly board: Switchboard;
+  readonly at: Instant;
+}
+
+const untroubled: Check = { name: '', ok: true, text: '', at: undefined };
+
+export class Run implements Fates {
+  readonly scenario: Scenario;
+  readonly time: VirtualTime;
+  readonly chance: Chance;
+  readonly slurm: SlurmModel;
+  readonly kubernetes: KubernetesModel;
+  readonly cloud: CloudModel;
+  readonly world: World;
+  store: MemStore;
+  readonly submitted: Submitted[] = [];
+  /** What people did, by job: a job that its owner ended or moved has no other end to show. */
+  readonly touched = new Map<JobRef, Set<string>>();
+  readonly history: string[] = [];
+  readonly keepHistory: boolean;
+  /** Outside effects and commits. */
+  effects = 0;
+  /** Every held and spent sum of each account, after each commit, as high as it ever was. */
+  highest = 0;
+  readonly #calls = new Map<string, number>();
+  readonly #running: Running[] = [];
+  readonly #kubernetesPort: KubernetesPort;
+  readonly #snapshots: { readonly at: Instant; readonly store: StoreSnapshot }[] = [];
+  #gateways = 0;
+
+  constructor(scenario: Scenario, drain: () => Promise<void>, keepHistory = false) {
+    this.scenario = scenario;
+    this.keepHistory = keepHistory;
+    this.time = new VirtualTime(start, drain);
+    this.chance = new Chance(scenario.seed ^ 0x5eed);
+    const deps = { clock: this.time, scheduler: this.time };
+    const entropy = (): Chance => this.chance.fork();
+    const onprem = ['n1', 'n2'].map((name) => ({ name, cpus: 8, memoryMib: 16_000 }));
+    const virtual = ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((name) => ({
+      name,
+      cpus: 8,
+      memoryMib: 16_000,
+      burst: true,
+    }));
+    const names = (of: readonly { name: string }[]): string[] => of.map((n) => n.name);
+    const common = { maxTimeMs: 24 * 60 * minute, defMemory: { per: 'cpu' as const, mib: 1_000 } };
+    this.slurm = new SlurmModel(
+      {
+        nodes: [...onprem, ...virtual],
+        partitions: [
+          { name: 'batch', nodes: names(onprem), up: true, default: true, ...common },
+          { name: 'other', nodes: names(onprem), up: true, ...common },
+          { name: 'cloud', nodes: names(onprem), up: false, ...common },
+          { name: 'burst_wait', nodes: names(virtual), up: false, ...common },
+          { name: 'burst', nodes: names(virtual), up: true, ...common },
+        ],
+        users: [
+          users.alice,
+          users.bob,
+          {
+            name: 'spillway',
+            uid: 900,
+            gid: 900,
+            groups: [900],
+            account: 'root',
+            home: '/',
+            adminLevel: 'Operator',
+          },
+        ],
+      },
+      { ...deps, entropy: entropy() },
+    );
+    this.kubernetes = new KubernetesModel(
+      { image: { pullMs: [500, 5_000] } },
+      { ...deps, entropy: entropy() },
+    );
+    for (const u of [users.alice, users.bob])
+      this.kubernetes.addTenant({
+        namespace: `t-${u.name}`,
+        uid: u.uid,
+        gids: [...u.groups],
+        claims: ['home'],
+      });
+    this.cloud = new CloudModel({ types, zones: [...group.zones] }, { ...deps, entropy: entropy() });
+    this.cloud.putTemplate('cpu', '{}');
+    this.world = new World({
+      ...deps,
+      entropy: entropy(),
+      slurm: this.slurm,
+      kubernetes: this.kubernetes,
+      cloud: this.cloud,
+      joinMs: [2_000, 20_000],
+      dialGateway: () => this.#dialLeader(),
+      capacityOf: (name) => {
+        const type = types.find((t) => t.name === name);
+        return {
+          cpuMillis: (type?.vcpus ?? 1) * 1000 - 100,
+          memoryBytes: ((type?.memoryMib ?? 1024) - 512) * 1_048_576,
+        };
+      },
+      taint: group.taint,
+    });
+    this.#kubernetesPort = this.kubernetes.asPort((e) => this.note(`a watch handler threw: ${String(e)}`));
+    this.store = new MemStore({ clock: this.time, entropy: entropy() });
+  }
+
+  note(text: string): void {
+    if (this.keepHistory) this.history.push(`${this.#stamp()} ${text}`);
+  }
+
+  #stamp(): string {
+    return ((this.time.now() - start) / 1000).toFixed(3).padStart(9);
+  }
+
+  // --- what happens to calls -----------------------------------------------------------------------------------------
+
+  next(call: string): Fate {
+    const nth = (this.#calls.get(call) ?? 0) + 1;
+    this.#calls.set(call, nth);
+    const of = (p: FaultPlan | KillPlan): boolean => p.call === call && p.nth === nth;
+    const troubled = this.time.now() - start < calmAt;
+    const kill = troubled ? this.scenario.kills.find(of) : undefined;
+    const fault = troubled ? this.scenario.faults.find(of) : undefined;
+    const outside = !call.startsWith('store.');
+    const delayMs = !outside
+      ? 0
+      : this.chance.hit(troubled ? this.scenario.slowness : 0)
+        ? this.chance.whole(1_000, 12_000)
+        : this.chance.whole(5, 150);
+    if (writes.has(call)) this.effects += 1;
+    return { fault: fault?.kind, die: kill?.when, delayMs };
+  }
+
+  died(process: SimProcess): void {
+    const at = this.time.now();
+    const plan = this.scenario.kills.find((k) => this.#calls.get(k.call) === k.nth);
+    this.#remove(process);
+    const downMs = plan?.downMs ?? 10_000;
+    this.time.after(downMs, () => {
+      if (plan?.olderMs !== undefined) {
+        const wanted = at - plan.olderMs;
+        const older = this.#snapshots.filter((s) => s.at <= wanted).at(-1) ?? this.#snapshots[0];
+        if (older !== undefined) {
+          this.note(`--- the store is as it was at ${((older.at - start) / 1000).toFixed(1)} s`);
+          this.store.restore(older.store);
+        }
+      }
+      this.startGateway();
+    });
+  }
+
+  saw(process: SimProcess, call: string, args: readonly unknown[], outcome: string): void {
+    if (!this.keepHistory) return;
+    if (outcome === 'ok' && !writes.has(call)) return;
+    if (call === 'store.commit' || call === 'store.lease') {
+      if (outcome !== 'ok') this.note(`${process.name} ${call} ${outcome}`);
+      return;
+    }
+    this.note(`${process.name} ${call}(${args.map(brief).join(', ')}) ${outcome}`);
+  }
+
+  // --- gateways ------------------------------------------------------------------------------------------------------
+
+  startGateway(): void {
+    const name = `g${++this.#gateways}`;
+    const process = new SimProcess(name, this.time, this);
+    const entropy = this.chance.fork();
+    const clock = this.time;
+    const { scheduler } = process;
+    const wake = new MemWake({
+      clock,
+      scheduler,
+      onError: (what, e) => this.note(`${name} wake: ${what} ${String(e)}`),
+    });
+    const store = process.port(this.#counted(), 'store');
+    const kubernetes = this.#kubernetesOf(process);
+    const running: { gateway?: Gateway } = {};
+    const board = new Switchboard({
+      clock,
+      scheduler,
+      entropy,
+      dial: (pod) => kubernetes.dial(pod, 7443),
+      epoch: () => running.gateway?.epochOf(cluster) ?? 0,
+      on: (event) => running.gateway?.onStream(cluster, event),
+    });
+    const settings: ClusterSettings = {
+      setup: {
+        name: cluster,
+        watch: ['batch'],
+        explicit: 'cloud',
+        waitPartition: 'burst_wait',
+        burstPartition: 'burst',
+        mode: 'auto',
+        onLost: this.scenario.onLost,
+        pollMs: 10 * second,
+      },
+      policy: {
+        thresholds: [{ pendingJobs: 1, forMs: 30 * second }],
+        never: [],
+        maxBursts: 10,
+        maxTimeMs: undefined,
+        backOffMs: 3 * minute,
+        budgets: [
+          { account: 'physics', microUsd: budgetMicroUsd, per: 'total', hard: true },
+          { account: 'chemistry', microUsd: budgetMicroUsd, per: 'total', hard: true },
+        ],
+      },
+      groups: [group],
+      pods: {
+        image: 'user',
+        agentImage: 'agent',
+        imagePullPolicy: 'IfNotPresent',
+        mounts: [{ path: '/home', claim: 'home' }],
+        keeperPort: 7443,
+      },
+      slurm: process.port(this.slurm.asPort(cluster, 'spillway'), 'slurm'),
+      cloud: process.port(this.cloud.asPort(cluster), 'cloud'),
+      streams: board,
+    };
+    const ports = {
+      kubernetes,
+      store,
+      wake,
+      clock,
+      entropy,
+      scheduler,
+      log: ({ level, text, ...fields }: { level: string; text: string; [field: string]: unknown }) => {
+        const about = ['job', 'burst', 'instance', 'from', 'to'].flatMap((k) =>
+          fields[k] === undefined ? [] : [`${k}=${brief(fields[k])}`],
+        );
+        this.note(
+          `${name} ${level === 'info' ? '' : `${level.toUpperCase()} `}${text} ${about.join(' ')}${typeof fields.stack === 'string' ? `\n${fields.stack}` : ''}`,
+        );
+        if (level === 'error')
+          this.errors.push(`${text} ${typeof fields.stack === 'string' ? fields.stack : ''}`);
+      },
+    };
+    const times = {
+      holder: `${name}-${entropy.uuid()}`,
+      monotonic: () => this.time.now() - start,
+      leaseMs: 30 * second,
+      sweepMs: 30 * second,
+      cloudPollMs: 15 * second,
+    };
+    const health = { check: () => untroubled, asked: () => false };
+    this.note(`--- ${name} starts`);
+    void Gateway.create([settings], ports, times, health).then(
+      async (gateway) => {
+        if (process.dead) return;
+        running.gateway = gateway;
+        this.#running.push({ process, gateway, board, at: this.time.now() });
+        await gateway.start();
+      },
+      (e: unknown) => {
+        // The store does not answer: whoever supervises the process starts it again.
+        this.note(`${name} cannot start: ${String(e)}`);
+        process.kill();
+        this.time.after(5 * second, () => this.startGateway());
+      },
+    );
+  }
+
+  /** Every pod that was made, and who it was to run as. */
+  readonly made: { readonly name: string; readonly namespace: string; readonly identity: string }[] = [];
+  /** What the engine did wrong by its own word: a bug, whatever came of it. */
+  readonly errors: string[] = [];
+
+  #remove(process: SimProcess): void {
+    const at = this.#running.findIndex((r) => r.process === process);
+    const [gone] = at < 0 ? [] : this.#running.splice(at, 1);
+    // Its connections break as its process ends.
+    if (gone !== undefined) void gone.board.close();
+    for (const watch of this.#watches.get(process) ?? []) void watch.close();
+  }
+
+  readonly #watches = new Map<SimProcess, { close(): Promise<void> }[]>();
+
+  #kubernetesOf(process: SimProcess): KubernetesPort {
+    const real = this.#kubernetesPort;
+    const own: KubernetesPort = {
+      ...bound(real),
+      createPod: (manifest) => {
+        const { name, namespace } = manifest.metadata;
+        const as = (manifest.spec.securityContext ?? {}) as Readonly<Record<string, unknown>>;
+        const groups = [
+          as.runAsGroup,
+          ...(Array.isArray(as.supplementalGroups) ? as.supplementalGroups : []),
+        ];
+        this.made.push({
+          name,
+          namespace,
+          identity: `${as.runAsUser}:${as.runAsGroup}:${groups.map(Number).sort().join(',')}`,
+        });
+        return real.createPod(manifest);
+      },
+      watch: (on) => {
+        const watch = real.watch((event) => process.does(() => on(event)));
+        this.#watches.set(process, [...(this.#watches.get(process) ?? []), watch]);
+        return watch;
+      },
+    };
+    return process.port(own, 'kubernetes', ['watch']);
+  }
+
+  /** Watches every commit, so that a sum that was too high for a moment only is seen too. */
+  #counted(): MemStore {
+    const run = this;
+    return new Proxy(this.store, {
+      get(_, key) {
+        // A restored store is the same object; whoever holds this port reaches what stands now.
+        const value: unknown = Reflect.get(run.store, key, run.store);
+        if (typeof value !== 'function') return value;
+        if (key !== 'commit') return value.bind(run.store);
+        return async (...args: Parameters<MemStore['commit']>) => {
+          const answer = await run.store.commit(...args);
+          for (const account of ['physics', 'chemistry']) {
+            const { held, spent } = await run.store.money(cluster, { account, since: instant(0) });
+            run.highest = Math.max(run.highest, held + spent);
+          }
+          return answer;
+        };
+      },
+    });
+  }
+
+  /** The relays' way in leads to the gateway that leads; one that was stopped still has the connections it had. */
+  #dialLeader(): Duplex {
+    const leader = this.#running.find((r) => r.process.running && r.gateway.leads(cluster));
+    if (leader === undefined) throw new Error('no gateway takes it');
+    const pipe = this.world.pipe();
+    leader.board.accept(pipe.far, cluster);
+    return pipe.near;
+  }
+
+  // --- what the scenario plans -----------------------------------------------------------------------------------------
+
+  async play(): Promise<void> {
+    const { scenario, time } = this;
+    this.startGateway();
+    if (scenario.secondAtMs !== undefined) time.after(scenario.secondAtMs, () => this.startGateway());
+    if (scenario.fullMs > 0)
+      for (const user of ['alice', 'bob'])
+        this.slurm.submit(user, {
+          partition: 'batch',
+          cpusPerTask: 8,
+          timeMs: 30 * minute,
+          name: 'filler',
+          work: { ms: scenario.fullMs, exit: 0 },
+        });
+    for (const plan of scenario.jobs) time.after(plan.atMs, () => this.#submit(plan));
+    for (const plan of scenario.people) time.after(plan.atMs, () => this.#person(plan));
+    for (const plan of scenario.world)
+      time.after(plan.atMs, () => {
+        try {
+          this.#happen(plan);
+        } catch (e) {
+          // Of a machine that has no node, or none any more.
+          this.note(`    nothing: ${(e as Error).message}`);
+        }
+      });
+    for (const plan of scenario.pauses) time.after(plan.atMs, () => this.#pause(plan.forMs));
+    if (scenario.kills.some((k) => k.olderMs !== undefined)) this.#keepSnapshots();
+    await time.run(instant(start + calmAt));
+    this.#heal();
+    for (let at = start + calmAt; at < start + longest; at += 30 * second) {
+      await time.run(instant(at));
+      if (this.atRest()) return;
+    }
+  }
+
+  #keepSnapshots(): void {
+    this.#snapshots.push({ at: this.time.now(), store: this.store.snapshot() });
+    if (this.time.now() - start < calmAt) this.time.after(10 * second, () => this.#keepSnapshots());
+  }
+
+  #submit(plan: JobPlan): void {
+    let ref: JobRef;
+    try {
+      ref = this.#sbatch(plan);
+    } catch {
+      // slurmctld is away: people try again.
+      this.time.after(10 * second, () => this.#submit(plan));
+      return;
+    }
+    this.submitted.push({ plan, ref });
+    this.note(`${plan.user} submits ${ref} to ${plan.partition}: ${JSON.stringify(plan)}`);
+  }
+
+  #sbatch(plan: JobPlan): JobRef {
+    const { exit } = plan;
+    const work =
+      'code' in exit ? { ms: plan.runMs, exit: exit.code } : { ms: plan.runMs, signal: exit.signal };
+    const script = scriptOf({ ms: plan.runMs, exit, onTerm: plan.onTerm, output: { 1: 200 } });
+    return this.slurm.submit(plan.user, {
+      partition: plan.partition,
+      cpusPerTask: plan.cpus,
+      timeMs: plan.timeMin * minute,
+      requeue: plan.requeue,
+      script,
+      workDir: `/home/${plan.user}`,
+      work: { ...work, deaf: plan.onTerm === 'ignore' },
+      ...(plan.array === undefined ? {} : { array: plan.array }),
+    });
+  }
+
+  #person({ job, does }: PersonPlan): void {
+    const one = this.submitted[job];
+    if (one === undefined) return;
+    const { ref } = one;
+    this.touched.set(ref, (this.touched.get(ref) ?? new Set()).add(does));
+    const user = one.plan.user;
+    this.note(`${user}: ${does} ${ref}`);
+    try {
+      if (does === 'cancel') this.slurm.cancel(user, ref);
+      else if (does === 'hold') this.slurm.hold(user, ref);
+      else if (does === 'release') this.slurm.release(user, ref);
+      else if (does === 'requeue') this.slurm.requeue(user, ref);
+      else if (does === 'away') this.slurm.alter(user, ref, { partition: 'other' });
+      else if (does === 'back') this.slurm.alter(user, ref, { partition: 'cloud' });
+      else this.slurm.alter(user, ref, { timeMs: minute });
+    } catch (e) {
+      this.note(`  refused: ${(e as Error).message}`);
+    }
+  }
+
+  #happen(plan: WorldPlan): void {
+    const { does, forMs, nth } = plan;
+    const machines = this.cloud.truth().filter((m) => stateOf(m) === 'running');
+    const machine = machines[nth % Math.max(1, machines.length)];
+    const during = (on: () => void, off: () => void): void => {
+      on();
+      this.time.after(forMs, off);
+    };
+    this.note(`*** ${does} ${machine?.dnsName ?? ''} for ${forMs / 1000} s`);
+    switch (does) {
+      case 'silence':
+        if (machine !== undefined) this.kubernetes.silenceNode(machine.dnsName);
+        return;
+      case 'revive':
+        for (const m of machines) this.kubernetes.reviveNode(m.dnsName);
+        return;
+      case 'power-off':
+        if (machine !== undefined) this.kubernetes.powerOff(machine.dnsName);
+        return;
+      case 'reclaim':
+        if (machine !== undefined) this.world.reclaim(cloudId(machine.id));
+        return;
+      case 'oom': {
+        const pods = this.kubernetes.truth().running.filter((r) => r.container === 'main');
+        const pod = pods[nth % Math.max(1, pods.length)];
+        if (pod !== undefined) this.kubernetes.oomKill(pod.pod);
+        return;
+      }
+      case 'slurmctld-restart':
+        this.slurm.restart(forMs);
+        return;
+      case 'virtual-node-down':
+        this.slurm.nodeDown(`v${nth + 1}`);
+        return;
+      case 'virtual-node-up':
+        for (const n of [1, 2, 3, 4, 5, 6]) this.slurm.nodeUp(`v${n}`);
+        return;
+      case 'cut-streams':
+        this.world.cutStreams();
+        return;
+      case 'no-capacity':
+      case 'never-joins':
+        during(
+          () => this.cloud.switch(does, true),
+          () => this.cloud.switch(does, false),
+        );
+        return;
+      case 'slurm-away':
+        during(
+          () => this.slurm.switch('away', true),
+          () => this.slurm.switch('away', false),
+        );
+        return;
+      case 'accounting-late':
+        during(
+          () => this.slurm.switch('slow-dbd', true),
+          () => this.slurm.switch('slow-dbd', false),
+        );
+        return;
+      case 'kubernetes-away':
+        during(
+          () => this.kubernetes.switch('away', true),
+          () => this.kubernetes.switch('away', false),
+        );
+        return;
+      case 'watch-broken':
+        during(
+          () => this.kubernetes.switch('watch-broken', true),
+          () => this.kubernetes.switch('watch-broken', false),
+        );
+        return;
+      case 'cloud-away':
+        during(
+          () => this.cloud.switch('api-down', true),
+          () => this.cloud.switch('api-down', false),
+        );
+        return;
+    }
+  }
+
+  #pause(forMs: number): void {
+    const leader = this.#running.find((r) => r.process.running && r.gateway.leads(cluster));
+    if (leader === undefined) return;
+    this.note(`--- ${leader.process.name} is stopped for ${forMs / 1000} s`);
+    leader.process.pause();
+    this.time.after(forMs, () => {
+      this.note(`--- ${leader.process.name} goes on`);
+      leader.process.resume();
+    });
+  }
+
+  #heal(): void {
+    this.note('--- trouble ends');
+    this.slurm.heal();
+    this.kubernetes.heal();
+    this.cloud.heal();
+    for (const n of [1, 2, 3, 4, 5, 6]) this.slurm.nodeUp(`v${n}`);
+    for (const { process } of this.#running) process.resume();
+    if (this.#running.length === 0 && this.scenario.kills.length === 0) this.startGateway();
+  }
+
+  /** Nothing is under way any more: no job of ours, no burst, no machine. */
+  atRest(): boolean {
+    const busy = this.slurm.truth().some((j) => {
+      if (j.state === 'PENDING') return j.held === undefined && j.partition !== 'cloud';
+      return ['RUNNING', 'COMPLETING', 'CONFIGURING', 'SUSPENDED'].includes(j.state);
+    });
+    if (busy) return false;
+    if (this.cloud.truth().some((m) => stateOf(m) !== 'terminated')) return false;
+    return this.#running.length > 0;
+  }
+
+  get gatewaysUp(): number {
+    return this.#running.length;
+  }
+
+  async stop(): Promise<void> {
+    for (const { process, board } of this.#running) {
+      process.kill();
+      void board.close();
+    }
+  }
+}
+
+const writes = new Set([
+  'slurm.move',
+  'slurm.requeue',
+  'slurm.annotate',
+  'slurm.appendComment',
+  'slurm.cancel',
+  'kubernetes.createPod',
+  'kubernetes.deletePod',
+  'kubernetes.releasePod',
+  'kubernetes.createSecret',
+  'kubernetes.deleteSecret',
+  'kubernetes.labelNode',
+  'kubernetes.cordonNode',
+  'kubernetes.deleteNode',
+  'cloud.launch',
+  'cloud.terminate',
+  'store.commit',
+]);
+
+function bound<T extends object>(of: T): T {
+  const made: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(of))
+    made[key] = typeof value === 'function' ? value.bind(of) : value;
+  return made as T;
+}
+
+function brief(value: unknown): string {
+  if (typeof value === 'string')
+    return value.length > 40 ? `${value.slice(0, 16)}…${value.slice(-8)}` : value;
+  if (value instanceof Uint8Array) return `${value.length} B`;
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 160 ? `${text.slice(0, 160)}…` : text;
+}
