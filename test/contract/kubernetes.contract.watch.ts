@@ -34,6 +34,7 @@ export function watchCases(scene: Scene): void {
     ];
     await scene.until('both', () => [stays, goes].every(({ ref }) => scene.told(ref).length > 0));
     await under.cut();
+    await scene.answering();
     await port.deletePod(goes.ref, goes.uid, 0);
     await port.releasePod(goes.ref, goes.uid);
     const fresh = await scene.create('sleep', 'fresh', 'no-such-node');

@@ -103,6 +103,16 @@ export class Scene {
     });
   }
 
+  /** After a cut: a change on a connection that was cut would not know whether it was heard. */
+  async answering(): Promise<void> {
+    await this.until('the API server to answer', () =>
+      this.port.version().then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
   absent(ref: PodRef): Promise<true> {
     return this.until(
       `the record of ${ref.name} to go`,
