@@ -22,7 +22,6 @@ interface Readable {
 
 /** Keys of the design that are refused until what they promise is built. */
 const notYet: Readonly<Record<string, string>> = {
-  queue: 'the queue runs on the store; Redis is not built yet, leave it out',
   spot: 'spot instances are not built yet; leave it out',
   launchTimeout: 'is not built yet; joinTimeout counts from the launch',
   labels: 'labels come from the launch template; leave it out',

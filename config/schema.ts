@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { queue, store } from './keeping.ts';
 import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
 
 /**
@@ -287,15 +288,7 @@ export const schema = z
   .strictObject({
     clusters: list('The Slurm clusters.', cluster, 1, '[{ name: hpc1, … }]'),
     dataDir: text('Holds the embedded Postgres.', 'write a directory').default('/var/lib/spillway'),
-    store: z
-      .strictObject({
-        url: form(
-          'A Postgres server instead of the embedded one.',
-          /^postgres(ql)?:\/\/\S+$/,
-          'write postgres://user@host/database',
-        ),
-      })
-      .optional(),
+    store: store.optional(),
     listen,
     kubernetes,
     images: z.strictObject({
@@ -306,6 +299,7 @@ export const schema = z
     ),
     nodeGroups: list('Where capacity comes from.', nodeGroup, 1, '[{ name: cpu, provider: ec2, … }]'),
     policy: policy.prefault({}),
+    queue: queue.optional(),
     budgets: list(
       'What accounts may spend on bursts.',
       budget,

@@ -128,6 +128,13 @@ async function reach(config: Config, write: (line: LogLine) => void): Promise<Re
   };
 }
 
+/** Wakes go through Redis where there is one, else through the store's own database. */
+function queueOf(config: Config, database: Database): { readonly url: string; readonly prefix?: string } {
+  return config.queue === undefined
+    ? { url: database.url }
+    : { url: config.queue.redis, prefix: config.queue.prefix };
+}
+
 interface Database {
   readonly url: string;
   readonly store: StorePort;
@@ -290,7 +297,7 @@ async function start(
   const database = await openDatabase(config, told);
   undo.push(() => database.close());
   const wake = await openBullWake({
-    url: database.url,
+    ...queueOf(config, database),
     onError: seldom((what: string, e: unknown) => told.warn({ error: String(e) }, `wake: ${what}`)),
   });
   undo.push(() => wake.close());
@@ -391,6 +398,11 @@ async function doctor(path: string): Promise<number> {
         'start the database, or leave `store` out to use the embedded one',
       ),
     );
+    if (config.queue !== undefined) {
+      const { redis, prefix } = config.queue;
+      const text = 'start Redis, or leave `queue` out to send wakes through the store';
+      say(await probe('queue', () => askQueue(redis, prefix), text));
+    }
     const reached = await reach(config, () => undefined);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
     await reached.close();

@@ -1,43 +1,28 @@
-import {
-  createPostgresBackend,
-  type PostgresConnectionOptions,
-  type PostgresQueueBackend,
-  Queue,
-  Worker,
-} from 'bullmq';
 import { PortError } from '../../src/domain/fault.ts';
 import { retryAfterMs, Turns, Waiting } from '../../src/domain/turns.ts';
 import type { WakeId, WakePort } from '../../src/ports.ts';
+import type { Backend, Incoming, Outgoing, Wake } from './backend.ts';
+import { postgresBackend } from './postgres.ts';
+import { redisBackend } from './redis.ts';
 
 export interface BullWakeOptions {
+  /** `postgres://…` or `redis://…` */
   readonly url: string;
   /** What goes wrong where nobody waits for it. */
   readonly onError: (what: string, e: unknown) => void;
   /** Handlers at a time. */
   readonly concurrency?: number;
   readonly queue?: string;
+  /** Of the keys in Redis. */
+  readonly prefix?: string;
+  /** A wake whose gateway was killed comes again after this, and at most three times of it. */
+  readonly lockMs?: number;
 }
 
-interface Wake {
-  readonly id: WakeId;
-  readonly due: number;
-}
-
-type WakeQueue = Queue<
-  Wake,
-  void,
-  string,
-  Wake,
-  void,
-  string,
-  PostgresQueueBackend,
-  PostgresConnectionOptions
->;
-
-/** BullMQ's own tables, apart from ours. */
-const schema = 'spillway_wake';
 /** A wake that has not come this long after its time was lost. */
 const patienceMs = 2_000;
+/** How long what BullMQ still has to say to its backend may take at the end. */
+const farewellMs = 3_000;
 
 /** Makes the queue's tables and answers once it can be used. Faults: `unreachable`. */
 export async function openBullWake(options: BullWakeOptions): Promise<WakePort> {
@@ -51,48 +36,31 @@ export async function openBullWake(options: BullWakeOptions): Promise<WakePort> 
   return wake;
 }
 
+function backendOf({ url, queue = 'wake', prefix = 'spillway' }: BullWakeOptions): Backend {
+  return /^rediss?:/.test(url) ? redisBackend(url, queue, prefix) : postgresBackend(url, queue);
+}
+
 /**
- * BullMQ carries wakes between gateways and over restarts; its Postgres backend on our database, without waiting for the disk: a
- * lost wake costs a sweep's delay. BullMQ tells jobs apart by id only while they wait, so merging is done here.
+ * BullMQ carries wakes between gateways and over restarts, on Postgres or on Redis. It tells jobs apart by id only while they wait, so
+ * merging is done here.
  */
 class BullWake implements WakePort {
   private readonly options: BullWakeOptions;
-  private readonly queue: WakeQueue;
+  private readonly backend: Backend;
+  private readonly queue: Outgoing;
   private readonly turns = new Turns<WakeId>();
   private readonly waiting = new Waiting<WakeId>(patienceMs);
   private readonly failures = new Map<WakeId, number>();
   private readonly retries = new Set<NodeJS.Timeout>();
-  private worker: { close(): Promise<void> } | undefined;
+  private readonly active = new Set<Promise<void>>();
+  private worker: Incoming | undefined;
   private closing: Promise<void> | undefined;
   private closed = false;
 
   constructor(options: BullWakeOptions) {
     this.options = options;
-    // The backend must be the last argument: left out, BullMQ speaks Redis without a word.
-    this.queue = new Queue(
-      this.name,
-      // Nobody listens to BullMQ's events.
-      { connection: this.connection(4, true), streams: { events: { maxLen: 100 } } },
-      createPostgresBackend,
-    );
-    this.queue.on('error', (e) => options.onError('queue', e));
-  }
-
-  private get name(): string {
-    return this.options.queue ?? 'wake';
-  }
-
-  private connection(max: number, migrate: boolean): PostgresConnectionOptions {
-    return {
-      connectionString: this.options.url,
-      schema,
-      migrate,
-      max,
-      application_name: 'spillway wake',
-      options: '-c synchronous_commit=off',
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-    };
+    this.backend = backendOf(options);
+    this.queue = this.backend.queue((e) => options.onError('queue', e));
   }
 
   async ready(): Promise<void> {
@@ -117,26 +85,28 @@ class BullWake implements WakePort {
 
   async start(handler: (id: WakeId) => Promise<void>): Promise<void> {
     if (this.worker !== undefined) throw new PortError('invalid', 'wake.start', 'started already');
-    const { concurrency = 16, onError } = this.options;
-    const worker = new Worker(
-      this.name,
-      (job: { readonly data: Wake }) => this.arrived(job.data, handler),
+    const { concurrency = 16, lockMs = 15_000, onError } = this.options;
+    const worker = this.backend.worker(
+      (wake) => this.tracked(this.arrived(wake, handler)),
+      concurrency,
       {
-        connection: this.connection(concurrency + 2, false),
-        concurrency,
         removeOnComplete: { count: 0 },
         removeOnFail: { count: 0 },
         // A gateway that was killed leaves its wakes active; they come again when their lock has run out.
         maxStalledCount: 1_000_000,
-        lockDuration: 15_000,
-        stalledInterval: 15_000,
+        lockDuration: lockMs,
+        stalledInterval: lockMs,
         runRetryDelay: 500,
       },
-      createPostgresBackend,
+      (e) => onError('queue', e),
     );
     this.worker = worker;
-    worker.on('error', (e) => onError('queue', e));
     await worker.waitUntilReady();
+  }
+
+  private tracked(turn: Promise<void>): Promise<void> {
+    this.active.add(turn);
+    return turn.finally(() => this.active.delete(turn));
   }
 
   private async arrived({ id, due }: Wake, handler: (id: WakeId) => Promise<void>): Promise<void> {
@@ -169,16 +139,32 @@ class BullWake implements WakePort {
     }
   }
 
-  /** Lets the handlers that run end, and still takes the wakes that they ask for. */
+  /** Lets the handlers that run end, and still takes the wakes that they ask for. Ends though the backend is away. */
   close(): Promise<void> {
     this.closing ??= (async () => {
-      await this.worker?.close();
+      const stopped = this.worker?.close();
+      do {
+        await Promise.allSettled(this.active);
+        await within(farewellMs, stopped);
+      } while (this.active.size > 0);
       this.closed = true;
       for (const timer of this.retries) clearTimeout(timer);
-      await this.queue.close();
+      await within(farewellMs, this.queue.close());
+      this.backend.cut();
     })();
     return this.closing;
   }
+}
+
+/** Waits so long at most; what comes of it later is nobody's any more. */
+async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+  if (work === undefined) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
 }
 
 function unreachable(at: string, e: unknown): PortError {

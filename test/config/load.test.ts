@@ -113,6 +113,14 @@ describe('a configuration that holds', () => {
     }
   });
 
+  it('sends wakes through the store, or through a Redis that is named', () => {
+    expect(parseConfig(base, 'c.yaml').queue).toBeUndefined();
+    expect(parseConfig(`${base}queue: { redis: redis://:pw@r1:6379/2 }\n`, 'c.yaml').queue).toEqual({
+      redis: 'redis://:pw@r1:6379/2',
+      prefix: 'spillway',
+    });
+  });
+
   it('has a JSON Schema of what may be written', () => {
     const made = jsonSchema() as { properties: Record<string, unknown>; required: string[] };
     expect(Object.keys(made.properties)).toContain('nodeGroups');
@@ -260,6 +268,7 @@ describe('a configuration that does not hold', () => {
       (c) => Object.assign(c, { policy: { burstWhen: { startsAtLeast: '30m' } } }),
       'policy.burstWhen.startsAtLeast: the start race is not built yet',
     ],
+    ['a queue that is not Redis', (c) => Object.assign(c, { queue: { redis: 'amqp://x' } }), 'queue.redis: '],
     ['a store that is not Postgres', (c) => Object.assign(c, { store: { url: 'mysql://x' } }), 'store.url: '],
     [
       'a word outside its list',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { faultOf } from '../../src/domain/fault.ts';
 import { burstId } from '../../src/domain/ids.ts';
 import type { WakeId, WakePort } from '../../src/ports.ts';
 
@@ -239,6 +240,58 @@ export function wakeContract(name: string, start: () => Promise<WakesUnderTest>)
         await wakes.wake(b);
         await sleep(500);
         expect(seen).toHaveLength(1);
+      }),
+    );
+
+    it(
+      'takes a time that has passed for now',
+      withWakes(async ({ wakes, seen }) => {
+        await wakes.start(async (id) => void seen.push({ id, at: performance.now() }));
+        await wakes.wake(a, -5_000);
+        await until(() => seen.length === 1);
+      }),
+    );
+
+    it(
+      'brings delayed wakes in the order of their times, whatever the order in which they were asked for',
+      withWakes(async ({ wakes, seen }) => {
+        await wakes.start(async (id) => void seen.push({ id, at: performance.now() }));
+        for (const ms of [450, 150, 300]) await wakes.wake(wakeId(`b-${ms}`), ms);
+        await until(() => seen.length === 3);
+        expect(seen.map((s) => s.id)).toEqual(['b-150', 'b-300', 'b-450']);
+      }),
+    );
+
+    it(
+      'does not hold a new wake back until the one after a failure is due',
+      withWakes(async ({ wakes, seen }) => {
+        await wakes.start(async (id) => {
+          seen.push({ id, at: performance.now() });
+          if (seen.length === 1) throw new Error('not yet');
+        });
+        await wakes.wake(a);
+        await until(() => seen.length === 1);
+        for (; seen.length < 2; await sleep(5)) await wakes.wake(a);
+        expect((seen[1]?.at ?? 0) - (seen[0]?.at ?? 0)).toBeLessThan(800);
+      }),
+    );
+
+    it(
+      'has one handler: a second start is refused, and the first goes on',
+      withWakes(async ({ wakes, seen }) => {
+        await wakes.start(async (id) => void seen.push({ id, at: performance.now() }));
+        expect(faultOf(await wakes.start(async () => undefined).catch((e: unknown) => e))).toBe('invalid');
+        await wakes.wake(a);
+        await until(() => seen.length === 1);
+      }),
+    );
+
+    it(
+      'closes without ever having been started, and twice',
+      withWakes(async ({ wakes }) => {
+        await wakes.wake(a, 60_000);
+        await Promise.all([wakes.close(), wakes.close()]);
+        await wakes.close();
       }),
     );
 

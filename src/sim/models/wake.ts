@@ -1,3 +1,4 @@
+import { PortError } from '../../domain/fault.ts';
 import { retryAfterMs, Turns, Waiting } from '../../domain/turns.ts';
 import type { Clock, Scheduler, WakeId, WakePort } from '../../ports.ts';
 
@@ -55,6 +56,7 @@ export class MemWake implements WakePort {
   }
 
   async start(handler: (id: WakeId) => Promise<void>): Promise<void> {
+    if (this.handler !== undefined) throw new PortError('invalid', 'wake.start', 'started already');
     this.handler = handler;
     for (const id of this.early) this.run(id, handler);
     this.early.clear();
