@@ -423,6 +423,12 @@ async function askDatabase(config: Config, quiet: Log): Promise<string> {
   }
 }
 
+async function askQueue(url: string, prefix: string): Promise<string> {
+  const wake = await openBullWake({ url, prefix, onError: () => undefined });
+  await wake.close();
+  return 'answers';
+}
+
 function filesOf(config: Config): readonly (readonly [string, string])[] {
   return [
     ['listen.cert', config.listen.cert],

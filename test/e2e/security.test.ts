@@ -151,6 +151,8 @@ describe("another's job", () => {
       socket.on('error', () => resolve());
       socket.on('close', () => resolve());
       socket.on('connect', () => socket.end(Buffer.alloc(100_000, 0xff)));
+      // What it answers must be read, or its end is never seen.
+      socket.resume();
     });
     // The owner's files are the owner's: the relay's key and the gateway's are not readable by users.
     for (const file of [`${dirs.pki}/relay.key`, `${dirs.pki}/gateway.key`])
