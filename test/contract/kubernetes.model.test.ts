@@ -1,11 +1,12 @@
-/** The Kubernetes model in process, in virtual time: the port's contract. What only a model can be asked is in test/sim. */
+/** The Kubernetes model in process, in virtual time: the port's contract and faults. What only a model can be asked is in test/sim. */
 import { instant } from '../../src/domain/ids.ts';
 import { Chance } from '../../src/sim/chance.ts';
 import { VirtualTime } from '../../src/sim/time.ts';
 import { kubernetesContract } from './kubernetes.contract.ts';
+import { kubernetesFaults, type ModelUnderTest } from './kubernetes.faults.ts';
 import { drained, echoPort, groupLabel, join, manifest, model, tenant } from './kubernetes.harness.ts';
 
-kubernetesContract('the model in process', async () => {
+async function inProcess(): Promise<ModelUnderTest> {
   const time = new VirtualTime(instant(1_700_000_000_000), drained);
   const cluster = model({ clock: time, scheduler: time, entropy: new Chance(7) });
   const pass = async (ms: number): Promise<void> => void (await time.run(instant(time.now() + ms)));
@@ -17,6 +18,7 @@ kubernetesContract('the model in process', async () => {
   };
   const node = await ready('first');
   return {
+    model: cluster,
     port,
     tenant,
     node,
@@ -34,4 +36,7 @@ kubernetesContract('the model in process', async () => {
     pass,
     close: () => port.close(),
   };
-});
+}
+
+kubernetesContract('the model in process', inProcess);
+kubernetesFaults('the model in process', inProcess);
