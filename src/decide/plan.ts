@@ -44,7 +44,8 @@ export function plan(
   const noRoom: { burst: BurstId; why: string; forGood: boolean }[] = [];
   const free = new Map<InstanceId, Resources>();
   for (const i of instances)
-    if (bindable.has(i.state)) {
+    // What is on a silent node waits for it, or is lost with it; nothing new goes there.
+    if (bindable.has(i.state) && !(i.state === 'ready' && i.trouble !== undefined)) {
       const taken = used.get(i.id);
       free.set(i.id, taken === undefined ? i.capacity : minus(i.capacity, taken));
     }

@@ -6,8 +6,10 @@ import { cloudSaysGone, nodeOf } from './register.ts';
 
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
 const absentMs = 10 * 60_000;
+/** For a group that is in the configuration no more. */
+const lostAfterMs = 10 * 60_000;
 
-/** ready: in use, or idle and then draining. A node that went silent is told, never acted on here. */
+/** ready: in use, or idle and then draining. A node that stays silent for too long takes its bursts with it: it is terminated. */
 export async function keep(ctx: InstanceContext, instance: Instance): Promise<Next> {
   const over = await cloudSaysGone(ctx, instance);
   if (over !== undefined) return over;
@@ -42,8 +44,14 @@ async function silent(ctx: InstanceContext, instance: Instance): Promise<Next> {
     const trouble = text === undefined ? undefined : { since: ctx.clock.now(), text };
     await change(ctx, instance, { trouble }, text ?? 'its node is Ready again');
     await wakeBursts(ctx, instance);
+    if (text === undefined) ctx.replan();
   }
-  return after(10_000);
+  const since = instance.trouble?.since;
+  const patience = ctx.group(instance.group)?.lostAfterMs ?? lostAfterMs;
+  if (text === undefined || since === undefined || ctx.clock.now() - since < patience) return after(10_000);
+  const why = `${text} for ${Math.round((ctx.clock.now() - since) / 1000)} s: what runs there cannot be known`;
+  await change(ctx, instance, { state: 'draining', fenced: why, why }, why);
+  return now;
 }
 
 /** draining → terminating: no pod of ours is left; the door is one-way. */

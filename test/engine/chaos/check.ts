@@ -3,7 +3,7 @@ import { instant, type JobRef } from '../../../src/domain/ids.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
 import type { PodRun } from '../../../src/sim/world.ts';
-import { budgetMicroUsd, cluster, type Run } from './run.ts';
+import { cluster, type Run } from './run.ts';
 
 export interface Breach {
   readonly invariant: 1 | 2 | 3 | 4 | 5 | 6 | 'truth' | 'bug';
@@ -32,11 +32,13 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   once(run, jobs, say);
   home(run, jobs, say);
   nothingLeft(run, say);
-  if (run.highest > budgetMicroUsd)
+  if (run.highest > run.scenario.budget)
     say(
       4,
-      `${run.highest} micro-dollars were held and spent of one account at once; its hard budget is ${budgetMicroUsd}`,
+      `${run.highest} micro-dollars were held and spent of one account at once; its hard budget is ${run.scenario.budget}`,
     );
+  for (const text of run.early) say(2, text);
+  launches(run, say);
   await money(run, say);
   await receipts(run, jobs, say);
   identity(run, say);
@@ -126,6 +128,17 @@ function nothingLeft(run: Run, say: Say): void {
       say(3, `instance ${m.id} (${m.dnsName}) is ${stateOf(m)} when all has come to rest`);
   for (const c of run.kubernetes.truth().running)
     say(3, `container ${c.container} of pod ${c.pod.name} runs on ${c.node} when all has come to rest`);
+}
+
+/** 4: one intent buys one machine, however often it is asked for and whatever answer was lost. */
+function launches(run: Run, say: Say): void {
+  const seen = new Map<string, string>();
+  for (const { id, tags } of run.world.launched) {
+    const intent = tags['spillway.dev/instance'] ?? '';
+    const other = seen.get(intent);
+    if (other !== undefined) say(4, `instances ${other} and ${id} were both launched for intent ${intent}`);
+    seen.set(intent, id);
+  }
 }
 
 /** 4, by the books: nothing is held for a burst that is over. */

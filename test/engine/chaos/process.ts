@@ -73,6 +73,7 @@ export class SimProcess {
 
   #gate(): Promise<void> {
     if (this.#state === 'up') return Promise.resolve();
+    if (this.#state === 'dead') return new Promise(() => undefined);
     return new Promise((resolve) => this.#held.push(resolve));
   }
 
@@ -104,13 +105,15 @@ export class SimProcess {
     // A slow call is slow on its way there or on its way back: decided by its own length.
     const late = fate.delayMs + (fault === 'slow' ? 25_000 : 0);
     const there = late % 2 === 0 ? late : 0;
+    // What is on its way arrives, whatever becomes of who sent it.
     await this.#wait(there);
-    await this.#gate();
     if (fault === 'transient' || fault === 'unreachable') {
+      await this.#gate();
       told(fault);
       throw new PortError(fault, call, `planned: ${fault}`);
     }
     if (fault === 'unsent') {
+      await this.#gate();
       told('unsent');
       throw new PortError('unknown', call, 'planned: no answer, nothing was done');
     }
@@ -123,6 +126,8 @@ export class SimProcess {
       threw = true;
       failed = e;
     }
+    if (this.dead)
+      this.#fates.saw(this, call, args, threw ? 'failed after its death' : 'happened after its death');
     if (fate.die === 'after') return this.#die(call, args, 'after');
     await this.#wait(late - there);
     await this.#gate();

@@ -48,9 +48,6 @@ const types = [
   { name: 'm.small', vcpus: 8, memoryMib: 16_384, price: { 'on-demand': 200_000, spot: 60_000 } },
   { name: 'm.large', vcpus: 16, memoryMib: 32_768, price: { 'on-demand': 400_000, spot: 120_000 } },
 ];
-/** Micro-dollars for each account: so little that it runs out now and then. */
-export const budgetMicroUsd = 400_000;
-
 const users = {
   alice: {
     name: 'alice',
@@ -223,6 +220,11 @@ export class Run implements Fates {
   }
 
   saw(process: SimProcess, call: string, args: readonly unknown[], outcome: string): void {
+    if (
+      call === 'slurm.move' &&
+      (outcome === 'ok' || outcome.startsWith('done') || outcome.startsWith('happened'))
+    )
+      this.#moved(args);
     if (!this.keepHistory) return;
     if (outcome === 'ok' && !writes.has(call)) return;
     if (call === 'store.commit' || call === 'store.lease') {
@@ -231,6 +233,32 @@ export class Run implements Fates {
     }
     this.note(`${process.name} ${call}(${args.map(brief).join(', ')}) ${outcome}`);
   }
+
+  /** Moves to the burst partition while no pod waited for the job. */
+  readonly early: string[] = [];
+
+  #moved([ref, to]: readonly unknown[]): void {
+    if ((to as { partition?: string }).partition !== 'burst') return;
+    const waits = this.kubernetes
+      .truth()
+      .running.some((c) => c.container === 'main' && this.podsOf.get(c.pod.name) === ref);
+    const job = this.slurm.truth().find((j) => j.ref === ref);
+    // Its node may have died in the moment of the move.
+    const died = this.kubernetes
+      .truth()
+      .runs.some(
+        (c) =>
+          c.container === 'main' &&
+          this.podsOf.get(c.pod.name) === ref &&
+          c.endedAt !== undefined &&
+          this.time.now() - c.endedAt < 60_000,
+      );
+    if (!waits && !died)
+      this.early.push(`job ${String(ref)} (${job?.state}) was moved to burst, and no pod waited for it`);
+  }
+
+  /** The job that each pod was made for. */
+  readonly podsOf = new Map<string, JobRef>();
 
   // --- gateways ------------------------------------------------------------------------------------------------------
 
@@ -274,8 +302,8 @@ export class Run implements Fates {
         maxTimeMs: undefined,
         backOffMs: 3 * minute,
         budgets: [
-          { account: 'physics', microUsd: budgetMicroUsd, per: 'total', hard: true },
-          { account: 'chemistry', microUsd: budgetMicroUsd, per: 'total', hard: true },
+          { account: 'physics', microUsd: this.scenario.budget, per: 'total', hard: true },
+          { account: 'chemistry', microUsd: this.scenario.budget, per: 'total', hard: true },
         ],
       },
       groups: [group],
@@ -353,7 +381,9 @@ export class Run implements Fates {
     const own: KubernetesPort = {
       ...bound(real),
       createPod: (manifest) => {
-        const { name, namespace } = manifest.metadata;
+        const { name, namespace, annotations } = manifest.metadata;
+        const { ref } = JSON.parse(annotations['spillway.dev/record'] ?? '{}') as { ref?: JobRef };
+        if (ref !== undefined) this.podsOf.set(name, ref);
         const as = (manifest.spec.securityContext ?? {}) as Readonly<Record<string, unknown>>;
         const groups = [
           as.runAsGroup,
@@ -437,7 +467,7 @@ export class Run implements Fates {
     this.#heal();
     for (let at = start + calmAt; at < start + longest; at += 30 * second) {
       await time.run(instant(at));
-      if (this.atRest()) return;
+      if (this.atRest() && (await this.store.liveBursts(cluster)).length === 0) return;
     }
   }
 

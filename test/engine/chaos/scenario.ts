@@ -5,7 +5,7 @@ export interface JobPlan {
   readonly atMs: number;
   readonly user: 'alice' | 'bob';
   /** `cloud`: asked for the cloud. `batch`: overflows when the backlog says so. */
-  readonly partition: 'cloud' | 'batch';
+  readonly partition: 'cloud' | 'batch' | 'batch,other';
   readonly runMs: number;
   readonly exit: { readonly code: number } | { readonly signal: number };
   readonly onTerm: 'die' | 'ignore';
@@ -72,6 +72,8 @@ export interface PausePlan {
 export interface Scenario {
   readonly seed: number;
   readonly onLost: 'fail' | 'requeue';
+  /** Of each account, in micro-dollars: plenty, or enough for a few bursts. */
+  readonly budget: number;
   readonly jobs: readonly JobPlan[];
   /** On-prem is full for so long at first. */
   readonly fullMs: number;
@@ -161,6 +163,7 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
   return {
     seed,
     onLost: chance.hit(0.5) ? 'requeue' : 'fail',
+    budget: chance.pick([1_000_000, 1_000_000, 40_000]),
     jobs,
     fullMs: chance.whole(0, 12) * minute,
     people: Array.from({ length: people }, () => ({
@@ -203,7 +206,7 @@ function jobOf(chance: Chance): JobPlan {
   return {
     atMs: chance.whole(0, 240_000),
     user: chance.pick(['alice', 'bob']),
-    partition: chance.hit(0.7) ? 'cloud' : 'batch',
+    partition: chance.hit(0.7) ? 'cloud' : chance.pick(['batch', 'batch', 'batch,other']),
     // Now and then longer than its limit.
     runMs: chance.whole(1, timeMin * 65) * 1_000,
     exit: chance.hit(0.6) ? { code: 0 } : chance.hit(0.6) ? { code: 7 } : { signal: chance.pick([9, 11]) },
