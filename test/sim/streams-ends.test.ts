@@ -61,6 +61,19 @@ describe('signals', () => {
     expect(s.standinEnd).toEqual({ signal: 9 });
   });
 
+  it('of the gateway, asked for while the pod cannot be reached, are applied once it can', async () => {
+    const s = await running();
+    s.portForward = false;
+    s.last('B').cut('reset');
+    await s.pass(1_000);
+    s.gateways[0]?.board.signal(burst, 'g1', TERM, 'all');
+    await s.pass(10_000);
+    expect(s.keeper.exit).toBeUndefined();
+    s.portForward = true;
+    expect(await s.until(() => s.over(), 20_000)).toBe(true);
+    expect(s.standinEnd).toEqual({ signal: TERM });
+  });
+
   it('sent while both legs are down they are applied later, once, and answered', async () => {
     const got: [number, string][] = [];
     const runner: Runner = (_, io) =>
@@ -151,6 +164,14 @@ describe('main and keeper die', () => {
     expect(s.ends[1]).toEqual(['main', { exitCode: 141, signal: 0 }]);
   });
 
+  it('the keeper alone is killed while it holds the script back: its write is broken at once', async () => {
+    const s = stage({ does: { ms: 1_000, output: { 1: 900_000 } }, keeper: { spoolBytes: 100_000 } });
+    s.standin.diskFull(true);
+    expect(await s.until(() => s.keeper.held)).toBe(true);
+    s.keeper.kill('keeper');
+    expect(s.ends[1]).toEqual(['main', { exitCode: 141, signal: 0 }]);
+  });
+
   it('told to go, a pod that never was granted goes; one with a script tells how that ended', async () => {
     const idle = new Stage();
     await idle.pass(1_000);
@@ -205,6 +226,8 @@ describe('output that nobody takes', () => {
     await s.until(() => s.standin.written[1] > 500_000);
     s.standin.diskFull(true);
     await s.pass(600_000);
+    // What it does not read it cannot miss: that is no silence.
+    expect([s.pipes.A.length, s.pipes.B.length]).toEqual([1, 1]);
     s.last('A').cut('reset');
     s.last('B').cut('reset');
     await s.pass(600_000);
@@ -216,6 +239,24 @@ describe('output that nobody takes', () => {
     expect(await s.until(() => s.over())).toBe(true);
     expect(s.whole(does)).toBe(true);
     expect(s.ran).toHaveLength(1);
+  });
+
+  it('a writer that is killed while it is held back loses what it had in hand, and its end is known at once', async () => {
+    const does: Behaviour = { ms: 10_000, output: { 1: 5_000_000 }, salt: 4 };
+    for (const kill of [
+      (s: Stage) => s.keeper.kill('main'),
+      (s: Stage) => s.gateways[0]?.board.signal(burst, 'g1', 9, 'all'),
+    ]) {
+      const s = stage({ does, keeper: { spoolBytes: 300_000 } });
+      s.standin.diskFull(true);
+      expect(await s.until(() => s.keeper.held)).toBe(true);
+      kill(s);
+      await s.pass(1_000);
+      expect(s.keeper.exit).toMatchObject({ ends: { 1: 300_000, 2: 0 } });
+      s.standin.diskFull(false);
+      expect(await s.until(() => s.over())).toBe(true);
+      expect(s.standin.sums[1]).toBe(patternSum(4, 1, 300_000));
+    }
   });
 
   it('without a stand-in the spool fills, holds the writer back, and drains to the one that comes back', async () => {

@@ -161,6 +161,10 @@ export class Stage {
   readonly text: Record<1 | 2, string> = { 1: '', 2: '' };
   standinEnd: StandinExit | undefined;
   frames = 0;
+  /** Complaints that passed on a watched connection. */
+  readonly errors: string[] = [];
+  /** The way from the gateways to the pod. */
+  portForward = true;
 
   constructor(setup: StageSetup = {}) {
     this.setup = setup;
@@ -229,6 +233,7 @@ export class Stage {
   }
 
   toKeeper(): Pipe['near'] {
+    if (!this.portForward) throw new Error('error dialing backend');
     const pipe = this.#pipe('B');
     this.keeper.serve(pipe.far);
     return pipe.near;
@@ -294,6 +299,7 @@ export class Stage {
         this.frames += 1;
         const m = parse(raw);
         const what = m?.type === 'DATA' ? `DATA ${m.channel} ${m.offset}+${m.bytes.length}` : m?.type;
+        if (m?.type === 'ERROR') this.errors.push(`${leg} ${m.code}: ${m.text}`);
         this.say(`${leg}${nth} ${from === 'near' ? '>' : '<'} ${what}`);
         this.setup.frame?.(this, leg, this.frames);
       });

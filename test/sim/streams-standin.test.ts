@@ -139,6 +139,24 @@ describe('what the model stand-in is told', () => {
     expect([text, b.standin.written]).toEqual(['abcdefg', { 1: 7, 2: 0 }]);
   });
 
+  it('says nothing but who it is before GO, on each connection', async () => {
+    const b = new StandinBench();
+    const t = await b.going();
+    b.standin.diskFull(true);
+    t.give(1, 0, Buffer.from('abc'));
+    await b.pass(0);
+    t.socket.destroy();
+    await b.pass(1);
+    const again = await b.greeted();
+    b.standin.diskFull(false);
+    b.standin.signal(10);
+    await b.pass(1_000);
+    expect(told(again)).toEqual(['PEER', 'HELLO', 'OPEN']);
+    again.say({ type: 'GO', have: { 3: 10, 4: 4 }, epoch: 1 });
+    await b.pass(0);
+    expect(told(again).slice(3)).toEqual(['ACK', 'SIGNAL', 'CLOSE', 'CLOSE']);
+  });
+
   it('EXIT: it ends only when all is written, by the same code or signal, and says BYE', async () => {
     const b = new StandinBench();
     const t = await b.going();

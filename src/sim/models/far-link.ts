@@ -1,4 +1,4 @@
-/** What keeper and stand-in make of a connection; written anew beside the gateway's, so that a fault of one is no fault of the other. */
+/** What keeper and stand-in make of a connection. It shares only the frames with the gateway's, so neither hides the other's faults. */
 import type { Duplex } from 'node:stream';
 import type { Clock, Scheduler } from '../../ports.ts';
 import { FrameDecoder, FrameError, maxFrame } from '../../stream/frames.ts';

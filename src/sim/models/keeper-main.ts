@@ -96,10 +96,14 @@ export class MainModel {
     this.#end({ exitCode: 1, signal: 0 }, undefined);
   }
 
-  /** The keeper is gone: a script that runs goes on, until it writes. */
+  /** The keeper is gone: a script that runs goes on, until it writes; one that waits to write is told at once. */
   alone(): void {
-    if (this.#script === undefined) this.refuse();
-    else this.#script.alone();
+    if (this.#script === undefined) {
+      this.refuse();
+      return;
+    }
+    this.#script.alone();
+    for (const spool of [this.#spools[1], this.#spools[2]]) spool.interrupt();
   }
 
   #begin(order: Order): void {

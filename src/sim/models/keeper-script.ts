@@ -113,8 +113,10 @@ export class ActedScript implements Script {
     const bytes = patternAt(this.#behaviour.salt ?? 0, channel, this.#at[channel], n);
     this.#left[channel] -= n;
     this.#at[channel] += n;
-    this.#spools[channel].write(bytes, () => {
-      if (!this.#over) this.#timer = this.#needs.scheduler.after(this.#pause, () => this.#step());
+    this.#spools[channel].write(bytes, (kept) => {
+      if (this.#over) return;
+      if (kept) this.#timer = this.#needs.scheduler.after(this.#pause, () => this.#step());
+      else this.#end({ signal: SIGPIPE });
     });
   }
 

@@ -324,9 +324,8 @@ export class KeeperModel {
     this.#concludeIfDrained();
   }
 
-  /** From both outputs in turn. */
+  /** From both outputs in turn; they know which connection resumed last. */
   #next(link: FarLink): Buffer | undefined {
-    if (this.#gateway !== link) return undefined;
     this.#errFirst = !this.#errFirst;
     const [first, second]: OutputChannel[] = this.#errFirst ? [2, 1] : [1, 2];
     for (const c of [first, second]) {

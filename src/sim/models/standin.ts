@@ -141,7 +141,7 @@ export class StandinModel {
     if (this.#going && signal !== undefined) this.#link?.send(signal);
   }
 
-  /** SIGKILL, or its host is gone: no word is said. */
+  /** SIGKILL, or its host is gone: not a word to the gateway. */
   kill(): void {
     if (this.#over) return;
     this.#outcome = { exit: { signal: SIGKILL } };
