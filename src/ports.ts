@@ -244,8 +244,8 @@ export interface StorePort {
   instance(id: InstanceId): Promise<Instance | undefined>;
   liveInstances(cluster: ClusterName): Promise<readonly Instance[]>;
   instances(limit: number): Promise<readonly Instance[]>;
-  /** Newest first. */
-  receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]>;
+  /** Newest first; of all jobs where none is named. */
+  receipts(cluster: ClusterName, ref: JobRef | undefined, limit: number): Promise<readonly Receipt[]>;
   /** The newest decision of each given attempt, for not writing an unchanged one again. */
   lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]>;
   /** The unchanged verdict was seen again: counted beside the chain. */

@@ -224,16 +224,12 @@ export class PostgresStore implements StorePort {
     });
   }
 
-  receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]> {
+  receipts(cluster: ClusterName, ref: JobRef | undefined, limit: number): Promise<readonly Receipt[]> {
     return this.read('receipts', async (db) => {
-      const rows = await db
-        .selectFrom('receipts')
-        .select('data')
-        .where('cluster', '=', cluster)
-        .where('ref', '=', ref)
-        .orderBy('n', 'desc')
-        .limit(limit)
-        .execute();
+      const all = db.selectFrom('receipts').select('data').where('cluster', '=', cluster);
+      // Each by its own index.
+      const of = ref === undefined ? all.orderBy('at', 'desc') : all.where('ref', '=', ref);
+      const rows = await of.orderBy('n', 'desc').limit(limit).execute();
       return rows.map((r) => readReceipt(r.data));
     });
   }

@@ -1,8 +1,11 @@
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Readiness } from '../engine/gateway.ts';
+import { type BudgetsFacade, budgets } from './routes/budgets.ts';
 import { type BurstsFacade, bursts } from './routes/bursts.ts';
+import { type DecisionsFacade, decisions } from './routes/decisions.ts';
+import { type InstancesFacade, instances } from './routes/instances.ts';
 
-export interface Facade extends BurstsFacade {
+export interface Facade extends BudgetsFacade, BurstsFacade, DecisionsFacade, InstancesFacade {
   readiness(): Promise<Readiness>;
 }
 
@@ -17,6 +20,9 @@ export function app(gateway: Facade, log: (error: unknown) => void): Express {
   });
   const v1 = express.Router();
   bursts(v1, gateway);
+  decisions(v1, gateway);
+  instances(v1, gateway);
+  budgets(v1, gateway);
   server.use('/api/v1', v1);
   server.use((req, res) => {
     res

@@ -1,9 +1,17 @@
 import { z } from 'zod';
 import { burstStates } from '../domain/burst.ts';
+import type { Instant } from '../domain/ids.ts';
+import { instanceStates } from '../domain/instance.ts';
+import { periods } from '../domain/money.ts';
+
+/** Times as the API tells them. */
+export const iso = (at: Instant): string => new Date(at).toISOString();
+
+const limit = z.coerce.number().int().min(1).max(1000).default(100);
 
 /** What a list of bursts may be asked for. */
 export const burstsQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit,
   live: z.enum(['true', 'false']).optional(),
 });
 
@@ -39,6 +47,62 @@ export const burstView = z.strictObject({
   trouble: z.strictObject({ since: z.iso.datetime(), text: z.string() }).optional(),
 });
 export type BurstView = z.output<typeof burstView>;
+
+/** What a list of decisions or instances may be asked for. */
+export const newestQuery = z.strictObject({ limit });
+
+/** One receipt: a decision, "no" included, or what became of a burst. */
+export const decisionView = z.strictObject({
+  id: z.string(),
+  cluster: z.string(),
+  job: z.string(),
+  user: z.string(),
+  at: z.iso.datetime(),
+  kind: z.enum(['decision', 'outcome']),
+  verdict: z.enum(['burst', 'wait', 'never']),
+  /** In one sentence. */
+  text: z.string(),
+  burst: z.string().optional(),
+  group: z.string().optional(),
+  because: z.array(
+    z.strictObject({ rule: z.string(), pass: z.boolean(), measured: z.string(), limit: z.string() }),
+  ),
+});
+export type DecisionView = z.output<typeof decisionView>;
+
+/** One budget and what counts against it now. Money is in whole micro-dollars, so that sums are exact. */
+export const budgetView = z.strictObject({
+  cluster: z.string(),
+  /** Absent: of all accounts together. */
+  account: z.string().optional(),
+  per: z.enum(periods),
+  since: z.iso.datetime(),
+  hard: z.boolean(),
+  limitMicroUsd: z.number(),
+  /** The most that bursts under way can still cost. */
+  heldMicroUsd: z.number(),
+  spentMicroUsd: z.number(),
+});
+export type BudgetView = z.output<typeof budgetView>;
+
+/** One machine in the cloud, from the wish for it to its end. */
+export const instanceView = z.strictObject({
+  id: z.string(),
+  cluster: z.string(),
+  group: z.string(),
+  state: z.enum(instanceStates),
+  since: z.iso.datetime(),
+  created: z.iso.datetime(),
+  ready: z.iso.datetime().optional(),
+  ended: z.iso.datetime().optional(),
+  cloudId: z.string().optional(),
+  type: z.string().optional(),
+  zone: z.string().optional(),
+  node: z.string().optional(),
+  why: z.string().optional(),
+  trouble: z.strictObject({ since: z.iso.datetime(), text: z.string() }).optional(),
+});
+export type InstanceView = z.output<typeof instanceView>;
 
 /** RFC 9457. */
 export interface Problem {

@@ -1,6 +1,10 @@
 import type { Burst } from '../domain/burst.ts';
+import type { Receipt } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId } from '../domain/ids.ts';
+import type { Instance } from '../domain/instance.ts';
+import type { Money } from '../domain/ledger.ts';
+import { type Budget, periodStart } from '../domain/money.ts';
 import type { KubernetesEvent, WakeId, Watch } from '../ports.ts';
 import type { StreamEvent } from '../stream/streams.ts';
 import { ClusterEngine } from './cluster.ts';
@@ -24,6 +28,12 @@ export interface Readiness {
     readonly since: Instant;
     readonly text: string;
   }[];
+}
+
+/** A budget of one cluster, with what counts against it since its period began. */
+export interface BudgetState extends Budget, Money {
+  readonly cluster: ClusterName;
+  readonly since: Instant;
 }
 
 /** What a port's last calls said, kept by the decorators around the ports. */
@@ -200,5 +210,32 @@ export class Gateway {
 
   bursts(limit: number, live?: boolean): Promise<readonly Burst[]> {
     return this.#ports.store.bursts({ limit, ...(live === undefined ? {} : { live }) });
+  }
+  /** Newest first, of all clusters. */
+  async decisions(limit: number): Promise<readonly Receipt[]> {
+    const of = await Promise.all(
+      this.clusters.map((c) => this.#ports.store.receipts(c.name, undefined, limit)),
+    );
+    return of
+      .flat()
+      .sort((a, b) => b.at - a.at)
+      .slice(0, limit);
+  }
+
+  /** Newest first. */
+  instances(limit: number): Promise<readonly Instance[]> {
+    return this.#ports.store.instances(limit);
+  }
+
+  async budgets(): Promise<readonly BudgetState[]> {
+    const at = this.#ports.clock.now();
+    const all = this.clusters.flatMap((c) => c.settings.policy.budgets.map((budget) => ({ c, budget })));
+    return Promise.all(
+      all.map(async ({ c, budget }) => {
+        const since = periodStart(budget.per, at);
+        const money = await this.#ports.store.money(c.name, { account: budget.account, since });
+        return { ...budget, ...money, cluster: c.name, since };
+      }),
+    );
   }
 }

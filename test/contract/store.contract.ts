@@ -110,6 +110,17 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.receipts(b.cluster, b.ref, 1)).toEqual([rs[2]]);
       });
 
+      it('gives the newest receipts of all jobs of a cluster, up to a limit', async () => {
+        const cluster = aCluster();
+        const [a, b, other] = [aBurst({ cluster }), aBurst({ cluster }), aBurst({ cluster: aCluster() })];
+        const at = (ms: number) => ({ at: instant(1_000 + ms) });
+        const rs = [aReceipt(a, at(1)), aReceipt(b, at(3)), aReceipt(a, at(2)), aReceipt(b, at(3))] as const;
+        for (const r of rs) await store.commit(newId(), cluster, 1, [putReceipt(r)]);
+        await store.commit(newId(), other.cluster, 1, [putReceipt(aReceipt(other))]);
+        expect(await store.receipts(cluster, undefined, 9)).toEqual([rs[3], rs[1], rs[2], rs[0]]);
+        expect(await store.receipts(cluster, undefined, 2)).toEqual([rs[3], rs[1]]);
+      });
+
       it('has the newest decision of each attempt, outcomes left out', async () => {
         const cluster = aCluster();
         const [a, b, c] = [aBurst({ cluster }), aBurst({ cluster }), aBurst({ cluster })];

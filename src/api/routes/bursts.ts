@@ -1,9 +1,7 @@
 import type { Router } from 'express';
 import type { Burst } from '../../domain/burst.ts';
-import type { Instant } from '../../domain/ids.ts';
-import { type BurstView, burstsQuery } from '../schemas.ts';
-
-const iso = (at: Instant): string => new Date(at).toISOString();
+import { queryOf } from '../query.ts';
+import { type BurstView, burstsQuery, iso } from '../schemas.ts';
 
 export function viewOf(b: Burst): BurstView {
   return {
@@ -38,21 +36,9 @@ export interface BurstsFacade {
 /** GET /api/v1/bursts, newest first. */
 export function bursts(router: Router, gateway: BurstsFacade): void {
   router.get('/bursts', async (req, res) => {
-    const query = burstsQuery.safeParse(req.query);
-    if (!query.success) {
-      const issue = query.error.issues[0];
-      res
-        .status(400)
-        .type('application/problem+json')
-        .json({
-          type: 'about:blank',
-          title: 'Bad query',
-          status: 400,
-          detail: `${issue?.path.join('.') || 'query'}: ${issue?.message}`,
-        });
-      return;
-    }
-    const { limit, live } = query.data;
+    const query = queryOf(burstsQuery, req, res);
+    if (query === undefined) return;
+    const { limit, live } = query;
     const found = await gateway.bursts(limit, live === undefined ? undefined : live === 'true');
     res.json({ bursts: found.map(viewOf) });
   });

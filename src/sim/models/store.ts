@@ -256,8 +256,12 @@ export class MemStore implements StorePort {
     return [...this.held.instances.values()].sort(newestFirst).slice(0, limit);
   }
 
-  async receipts(cluster: ClusterName, ref: JobRef, limit: number): Promise<readonly Receipt[]> {
-    return this.receiptsNewestFirst((r) => r.cluster === cluster && r.ref === ref).slice(0, limit);
+  async receipts(cluster: ClusterName, ref: JobRef | undefined, limit: number): Promise<readonly Receipt[]> {
+    const found = this.receiptsNewestFirst(
+      (r) => r.cluster === cluster && (r.ref === ref || ref === undefined),
+    );
+    if (ref === undefined) found.sort((a, b) => b.at - a.at);
+    return found.slice(0, limit);
   }
 
   async lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]> {

@@ -1,0 +1,152 @@
+/** The API's lists over HTTP, on a façade that holds samples. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { app, type Facade } from '../../src/api/app.ts';
+import { budgetView, burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
+import { PortError } from '../../src/domain/fault.ts';
+import { clusterName, instant } from '../../src/domain/ids.ts';
+import { aBurst, aFullBurst, aFullInstance, anInstance, aReceipt } from '../contract/samples.ts';
+
+const at = instant(Date.UTC(2026, 0, 5, 8));
+const burst = aFullBurst();
+const asked: unknown[][] = [];
+let away = false;
+
+const facade: Facade = {
+  readiness: async () => ({ ready: true, checks: [], troubles: [] }),
+  bursts: async (...args) => {
+    asked.push(args);
+    return [burst, aBurst()];
+  },
+  decisions: async (limit) => {
+    asked.push([limit]);
+    if (away) throw new PortError('unreachable', 'store.receipts', 'the database is away');
+    return [
+      aReceipt(burst, { burst: burst.id, verdict: 'burst', text: 'It waits too long.' }),
+      aReceipt(burst),
+    ];
+  },
+  instances: async (limit) => {
+    asked.push([limit]);
+    return [aFullInstance(), anInstance()];
+  },
+  budgets: async () => [
+    {
+      cluster: clusterName('hpc1'),
+      account: 'physics',
+      microUsd: 5_000_000,
+      per: 'month',
+      hard: true,
+      held: 1_250_000,
+      spent: 3,
+      since: at,
+    },
+    {
+      cluster: clusterName('hpc1'),
+      account: undefined,
+      microUsd: 9_000_000,
+      per: 'total',
+      hard: false,
+      held: 0,
+      spent: 0,
+      since: instant(0),
+    },
+  ],
+};
+
+let server: Server;
+let base: string;
+const complaints: unknown[] = [];
+beforeAll(async () => {
+  server = app(facade, (error) => complaints.push(error)).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+async function get(path: string): Promise<{ status: number; type: string; body: unknown }> {
+  const response = await fetch(`${base}${path}`);
+  const type = response.headers.get('content-type') ?? '';
+  return { status: response.status, type, body: await response.json() };
+}
+
+describe('every list', () => {
+  const lists = {
+    bursts: burstView,
+    decisions: decisionView,
+    instances: instanceView,
+    budgets: budgetView,
+  } as const;
+
+  it.each(Object.entries(lists))('%s is what its schema says', async (name, schema) => {
+    const { status, body } = await get(`/api/v1/${name}`);
+    expect(status).toBe(200);
+    const rows = (body as Record<string, unknown[]>)[name] ?? [];
+    expect(rows).toHaveLength(2);
+    for (const row of rows) expect(schema.parse(row)).toEqual(row);
+  });
+
+  it.each(['bursts', 'decisions', 'instances'])('%s asks for as many as were wished', async (name) => {
+    await get(`/api/v1/${name}`);
+    expect(asked.at(-1)?.[0]).toBe(100);
+    await get(`/api/v1/${name}?limit=7`);
+    expect(asked.at(-1)?.[0]).toBe(7);
+  });
+
+  it.each([
+    ['bursts?limit=0', 'limit'],
+    ['decisions?limit=1001', 'limit'],
+    ['instances?limit=all', 'limit'],
+    ['budgets?account=physics', 'account'],
+    ['decisions?state=burst', 'state'],
+  ])('%s is refused, with the field that is wrong', async (path, field) => {
+    const { status, type, body } = await get(`/api/v1/${path}`);
+    expect(status).toBe(400);
+    expect(type).toContain('application/problem+json');
+    expect(body).toMatchObject({ title: 'Bad query', status: 400, detail: expect.stringContaining(field) });
+  });
+});
+
+it('a decision comes with every reason, what was measured and against what', async () => {
+  const { body } = await get('/api/v1/decisions');
+  expect(body).toMatchObject({
+    decisions: [
+      {
+        job: burst.ref,
+        user: 'alice',
+        kind: 'decision',
+        verdict: 'burst',
+        text: 'It waits too long.',
+        burst: burst.id,
+        because: [{ rule: 'backlog', pass: false, measured: '4 jobs', limit: '10 jobs' }],
+      },
+      { verdict: 'wait' },
+    ],
+  });
+});
+
+it('a budget comes with what is held and spent of it, to the micro-dollar', async () => {
+  const { body } = await get('/api/v1/budgets');
+  const physics = {
+    cluster: 'hpc1',
+    account: 'physics',
+    per: 'month',
+    since: '2026-01-05T08:00:00.000Z',
+    hard: true,
+    limitMicroUsd: 5_000_000,
+    heldMicroUsd: 1_250_000,
+    spentMicroUsd: 3,
+  };
+  expect(body).toMatchObject({ budgets: [physics, { hard: false, limitMicroUsd: 9_000_000 }] });
+  expect((body as { budgets: object[] }).budgets[1]).not.toHaveProperty('account');
+});
+
+it('a store that is away is a 503, told to the log, not to the caller', async () => {
+  away = true;
+  const { status, body } = await get('/api/v1/decisions');
+  away = false;
+  expect(status).toBe(503);
+  expect(JSON.stringify(body)).not.toContain('database');
+  expect(String(complaints.at(-1))).toContain('the database is away');
+});
