@@ -48,7 +48,12 @@ function record(
   const array = tasks === undefined ? undefined : newArray(id, tasks.throttle);
   const eligibleAt = ask.held === true || unmet.length > 0 ? undefined : now;
   const job: JobRecord = {
-    ...{ id, array, tasks: undefined, task: undefined, user, qos },
+    id,
+    array,
+    tasks: undefined,
+    task: undefined,
+    user,
+    qos,
     het: leader === undefined ? undefined : { leader, offset: 1 },
     account: ask.account ?? user.account,
     name: ask.name ?? 'sbatch',
@@ -64,7 +69,9 @@ function record(
     fixedPriority: undefined,
     held: ask.held === true ? 'user' : undefined,
     requeue: ask.requeue ?? true,
-    ...{ partitions: names, partition: undefined, timeMs: ask.timeMs },
+    partitions: names,
+    partition: undefined,
+    timeMs: ask.timeMs,
     memory: ask.memory ?? defaultMemory(partitions[0]),
     memorySet: ask.memory !== undefined,
     ntasks: ask.tasks,
@@ -72,11 +79,27 @@ function record(
     minNodes: ask.minNodes ?? 1,
     maxNodes: ask.maxNodes,
     exclusive: ask.exclusive ?? false,
-    ...{ base: 'PENDING', completing: false, submitAt: now, eligibleAt, accrueAt: eligibleAt },
+    base: 'PENDING',
+    completing: false,
+    submitAt: now,
+    eligibleAt,
+    accrueAt: eligibleAt,
     reason: ask.held === true ? heldReason('user') : 'None',
-    ...{ beginAt: undefined, startAt: undefined, endAt: undefined, plannedAt: undefined },
-    ...{ priority: 0, restarts: 0, exit: noExit, shares: [], runs: [], moves: [], unmet },
-    ...{ verdicts: undefined, limit: undefined, settling: undefined, overAt: undefined },
+    beginAt: undefined,
+    startAt: undefined,
+    endAt: undefined,
+    plannedAt: undefined,
+    priority: 0,
+    restarts: 0,
+    exit: noExit,
+    shares: [],
+    runs: [],
+    moves: [],
+    unmet,
+    verdicts: undefined,
+    limit: undefined,
+    settling: undefined,
+    overAt: undefined,
     run: newRun(0, now, names.join(',')),
   };
   job.runs.push(job.run);
@@ -90,7 +113,12 @@ function record(
 }
 
 const newArray = (jobId: number, throttle: number): ArrayRecord => ({
-  ...{ jobId, throttle, records: new Set(), live: new Set(), ok: 0, failed: 0 },
+  jobId,
+  throttle,
+  records: new Set(),
+  live: new Set(),
+  ok: 0,
+  failed: 0,
 });
 
 function found(state: SlurmState, ref: JobRef): JobRecord | ArrayRecord | undefined {

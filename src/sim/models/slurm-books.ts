@@ -2,7 +2,7 @@
 import type { Instant, JobRef } from '../../domain/ids.ts';
 import type { ExitCode, SeenState } from '../../domain/job.ts';
 import { ranges } from './slurm-nodes.ts';
-import { type JobRecord, noExit, type RunRecord, refOf } from './slurm-record.ts';
+import { type JobRecord, noExit, type RunRecord, refOf, set } from './slurm-record.ts';
 
 export interface Row {
   /** As `sacct` names it: `15_2`, or `15_[3-5%2]` for tasks that wait. */
@@ -17,7 +17,7 @@ export interface Row {
   byUid: number | undefined;
   partition: string;
   exit: ExitCode;
-  nodes: readonly string[];
+  nodeList: string;
   comment: string;
   adminComment: string;
   readonly restarts: number;
@@ -48,11 +48,11 @@ export class Books {
       tasks === undefined
         ? refOf(job)
         : `${job.id}_[${ranges(tasks)}${job.array?.throttle ? `%${job.array.throttle}` : ''}]`;
-    const { startAt, endAt, state, partition, nodes } = run;
+    const { startAt, endAt, state, partition, nodeList } = run;
     const { comment } = job;
     this.#hear(() => {
       const row = this.#rows.get(run) ?? this.#open(job, run, name);
-      Object.assign(row, { name, startAt, endAt, state, partition, nodes, comment });
+      set(row, { name, startAt, endAt, state, partition, nodeList, comment });
       if (end !== undefined) {
         row.exit = end.exit ?? noExit;
         row.byUid = end.byUid;
@@ -91,11 +91,10 @@ export class Books {
   }
 
   #hear(apply: () => void): void {
-    const due = this.#now() + this.#lag();
-    // One connection: nothing overtakes.
-    this.#news.push({ due: Math.max(due, this.#news.at(-1)?.due ?? 0), apply });
+    this.#news.push({ due: this.#now() + this.#lag(), apply });
   }
 
+  /** One connection: nothing overtakes what is still on its way. */
   #catchUp(): void {
     const now = this.#now();
     const until = this.#news.findIndex(({ due }) => due > now);
@@ -105,9 +104,20 @@ export class Books {
 
   #open(job: JobRecord, run: RunRecord, name: string): Row {
     const row: Row = {
-      ...{ name, id: job.id, arrayJobId: job.array?.jobId, submitAt: run.submitAt, restarts: run.restarts },
-      ...{ startAt: undefined, endAt: undefined, state: run.state, byUid: undefined },
-      ...{ partition: run.partition, exit: noExit, nodes: [], comment: '', adminComment: '' },
+      name,
+      id: job.id,
+      arrayJobId: job.array?.jobId,
+      submitAt: run.submitAt,
+      restarts: run.restarts,
+      startAt: undefined,
+      endAt: undefined,
+      state: run.state,
+      byUid: undefined,
+      partition: run.partition,
+      exit: noExit,
+      nodeList: '',
+      comment: '',
+      adminComment: '',
     };
     this.#rows.set(run, row);
     add(this.#byId, row.id, row);

@@ -3,7 +3,7 @@ import { type Instant, instant } from '../../domain/ids.ts';
 import type { SeenState } from '../../domain/job.ts';
 import { limitOf } from './slurm-figures.ts';
 import type { Share } from './slurm-fit.ts';
-import { free, take } from './slurm-nodes.ts';
+import { free, hostlist, take } from './slurm-nodes.ts';
 import { Processes } from './slurm-process.ts';
 import {
   heldReason,
@@ -14,6 +14,7 @@ import {
   type Process,
   runs,
   second,
+  set,
 } from './slurm-record.ts';
 import type { SlurmState } from './slurm-state.ts';
 import { trueJob } from './slurm-truth.ts';
@@ -36,12 +37,25 @@ export class Life {
     if (first === undefined) return;
     take(state.nodes, job, shares);
     state.pending.delete(job);
-    Object.assign(job, {
-      ...{ base: 'RUNNING', reason: 'None', startAt: state.second(), endAt: undefined, plannedAt: undefined },
-      ...{ partition, exit: noExit, eligibleAt: job.eligibleAt ?? state.second() },
+    set(job, {
+      base: 'RUNNING',
+      reason: 'None',
+      startAt: state.second(),
+      endAt: undefined,
+      plannedAt: undefined,
+      partition,
+      exit: noExit,
+      eligibleAt: job.eligibleAt ?? state.second(),
     });
     const burst = first.spec.burst === true;
-    Object.assign(job.run, { startAt: job.startAt, partition, nodes, burst, state: 'RUNNING' });
+    set(job.run, {
+      startAt: job.startAt,
+      partition,
+      nodes,
+      nodeList: hostlist(nodes),
+      burst,
+      state: 'RUNNING',
+    });
     state.books.tell(job, job.run);
     this.processes.start(job, first);
     this.watchLimit(job);
@@ -74,12 +88,12 @@ export class Life {
     }
     const now = this.#state.second();
     job.base = 'CANCELLED';
-    Object.assign(job.run, { state: 'CANCELLED', endAt: now });
+    set(job.run, { state: 'CANCELLED', endAt: now });
     this.#state.books.tell(job, job.run, { byUid });
     job.endAt = now;
     // One that was requeued and has still to leave its nodes does so first.
     if (job.completing) return true;
-    Object.assign(job, { startAt: now, plannedAt: undefined });
+    set(job, { startAt: now, plannedAt: undefined });
     this.#close(job);
     return true;
   }
@@ -87,8 +101,8 @@ export class Life {
   /** Cancels a task that was split off only for that: it leaves nothing behind, in slurmctld or in slurmdbd. */
   drop(job: JobRecord): void {
     const now = this.#state.second();
-    Object.assign(job, { base: 'CANCELLED', startAt: now, endAt: now });
-    Object.assign(job.run, { state: 'CANCELLED', endAt: now });
+    set(job, { base: 'CANCELLED', startAt: now, endAt: now });
+    set(job.run, { state: 'CANCELLED', endAt: now });
     this.#close(job);
     this.#state.jobs.delete(job.id);
     job.array?.records.delete(job);
@@ -110,7 +124,7 @@ export class Life {
       this.#renew(job);
       return;
     }
-    Object.assign(job, { startAt: now, endAt: undefined });
+    set(job, { startAt: now, endAt: undefined });
     if (!was.running) return;
     job.completing = true;
     const { process } = job.run;
@@ -174,8 +188,8 @@ export class Life {
   #final(job: JobRecord, base: SeenState, reason: string): void {
     const now = this.#state.second();
     job.limit?.cancel();
-    Object.assign(job, { base, completing: true, reason, endAt: now });
-    Object.assign(job.run, { state: base, endAt: now });
+    set(job, { base, completing: true, reason, endAt: now });
+    set(job.run, { state: base, endAt: now });
   }
 
   #settleSoon(job: JobRecord): void {
@@ -203,16 +217,16 @@ export class Life {
     // The same second would make it the same job to slurmdbd.
     const submitAt = second(Math.max(state.now(), job.submitAt + 1_000));
     const beginAt: Instant = instant(submitAt + state.config.credExpireMs + 1_000);
-    Object.assign(job, {
-      ...{
-        submitAt,
-        beginAt,
-        eligibleAt: beginAt,
-        accrueAt: undefined,
-        startAt: undefined,
-        endAt: undefined,
-      },
-      ...{ partition: undefined, plannedAt: undefined, verdicts: undefined },
+    set(job, {
+      submitAt,
+      beginAt,
+      eligibleAt: beginAt,
+      accrueAt: undefined,
+      startAt: undefined,
+      endAt: undefined,
+      partition: undefined,
+      plannedAt: undefined,
+      verdicts: undefined,
       reason: job.held === undefined ? 'BeginTime' : heldReason(job.held),
     });
     job.run = newRun(job.restarts, submitAt, job.partitions.join(','));

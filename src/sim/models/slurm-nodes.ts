@@ -1,11 +1,13 @@
 /** The nodes and what is taken of them. */
 import type { Room, Share } from './slurm-fit.ts';
 import type { JobRecord, NodeRecord } from './slurm-record.ts';
-import type { NodeSpec } from './slurm-types.ts';
+import type { NodeSpec, PartitionSpec } from './slurm-types.ts';
 
-export function newNode(spec: NodeSpec): NodeRecord {
+export function newNode(spec: NodeSpec, partitions: readonly PartitionSpec[]): NodeRecord {
+  const over = partitions.filter(({ nodes }) => nodes.includes(spec.name));
   return {
     spec,
+    partitions: over.map(({ name }) => name).sort(),
     up: true,
     cpus: spec.cpus,
     memoryMib: spec.memoryMib,
@@ -56,6 +58,8 @@ export function nodeState({ spec, up, cpus, jobs }: NodeRecord): string {
 
 /** `n[1-3,7],login1`, as Slurm writes lists of nodes. */
 export function hostlist(names: readonly string[]): string {
+  const [first = ''] = names;
+  if (names.length <= 1) return first;
   const groups = new Map<string, number[]>();
   for (const name of names) {
     const [, prefix = name, number] = /^(.*?)(\d+)$/.exec(name) ?? [];

@@ -5,7 +5,6 @@ import { type AccountedJob, finalStates, type JobDetail } from '../../domain/job
 import type { SlurmPort } from '../../ports.ts';
 import type { Row } from './slurm-books.ts';
 import { changedInPart, moveKeys } from './slurm-moves.ts';
-import { hostlist } from './slurm-nodes.ts';
 import type { SlurmState } from './slurm-state.ts';
 import type { Changes } from './slurm-update.ts';
 import { jobView, nodeView, partitionView, queueRows, rowView } from './slurm-view.ts';
@@ -80,7 +79,7 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
           tookMs: 0,
           jobs: queueRows(live).map((row) => rowView(row, (target) => jobView(target, state))),
           partitions: [...state.partitions.values()].map(partitionView),
-          nodes: [...state.nodes.values()].map((node) => nodeView(node, state)),
+          nodes: [...state.nodes.values()].map(nodeView),
           partial: [],
         };
       }),
@@ -187,7 +186,7 @@ function accounted(row: Row): AccountedJob {
     startAt: row.startAt,
     endAt: row.endAt,
     exit: row.exit,
-    nodeList: hostlist(row.nodes),
+    nodeList: row.nodeList,
     restarts: undefined,
     adminComment: row.adminComment,
   };

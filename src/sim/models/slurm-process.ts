@@ -25,7 +25,13 @@ export class Processes {
   start(job: JobRecord, node: NodeRecord): void {
     const { run } = job;
     const process: Process = {
-      ...{ job, run, node, state: 'starting', handle: undefined, timer: undefined, killing: undefined },
+      job,
+      run,
+      node,
+      state: 'starting',
+      handle: undefined,
+      timer: undefined,
+      killing: undefined,
     };
     run.process = process;
     node.processes.add(process);
@@ -81,17 +87,24 @@ export class Processes {
     if (run.burst && job.batch) {
       const { user, name, script, args, workDir, work } = job;
       const handle = this.#state.host?.start({
-        ...{ jobId: job.id, ref: refOf(job), arrayJobId: job.array?.jobId, task: job.task },
-        ...{
-          restarts: run.restarts,
-          name,
-          user: user.name,
-          uid: user.uid,
-          gid: user.gid,
-          groups: user.groups,
-        },
-        ...{ node: node.spec.name, nodes: run.nodes, partition: run.partition },
-        ...{ script, args, workDir, submitAt: run.submitAt, work },
+        jobId: job.id,
+        ref: refOf(job),
+        arrayJobId: job.array?.jobId,
+        task: job.task,
+        restarts: run.restarts,
+        name,
+        user: user.name,
+        uid: user.uid,
+        gid: user.gid,
+        groups: user.groups,
+        node: node.spec.name,
+        nodes: run.nodes,
+        partition: run.partition,
+        script,
+        args,
+        workDir,
+        submitAt: run.submitAt,
+        work,
       });
       if (!this.#is(process, 'over')) process.handle = handle;
       return;

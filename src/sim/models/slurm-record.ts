@@ -19,6 +19,8 @@ export interface Cancel {
 
 export interface NodeRecord {
   readonly spec: NodeSpec;
+  /** The partitions over it, by name. */
+  readonly partitions: readonly string[];
   up: boolean;
   /** Free. */
   cpus: number;
@@ -50,6 +52,8 @@ export interface RunRecord {
   endAt: Instant | undefined;
   partition: string;
   nodes: readonly string[];
+  /** The same as Slurm writes it. */
+  nodeList: string;
   burst: boolean;
   state: SeenState;
   exit: ExitCode;
@@ -149,13 +153,27 @@ export interface Waited extends Dependency {
 
 export const noExit: ExitCode = { code: 0, signal: 0 };
 
+/** Several things of a record at once. */
+export function set<T extends object>(record: T, to: { readonly [K in keyof T]?: T[K] }): T {
+  return Object.assign(record, to);
+}
+
 /** Slurm counts in seconds. */
 export const second = (ms: number): Instant => instant(Math.floor(ms / 1000) * 1000);
 
 export function newRun(restarts: number, submitAt: Instant, partition: string): RunRecord {
   return {
-    ...{ restarts, submitAt, partition, startAt: undefined, endAt: undefined, nodes: [], burst: false },
-    ...{ state: 'PENDING', exit: noExit, process: undefined },
+    restarts,
+    submitAt,
+    partition,
+    startAt: undefined,
+    endAt: undefined,
+    nodes: [],
+    nodeList: '',
+    burst: false,
+    state: 'PENDING',
+    exit: noExit,
+    process: undefined,
   };
 }
 

@@ -3,8 +3,8 @@ import type { JobRef } from '../../domain/ids.ts';
 import { partitionsOf } from './slurm-ask.ts';
 import { limitOf, partitionText, priorityOf } from './slurm-figures.ts';
 import type { Life } from './slurm-life.ts';
-import { free, take } from './slurm-nodes.ts';
-import { heldReason, isOver, type JobRecord, runs, waits } from './slurm-record.ts';
+import { free, hostlist, take } from './slurm-nodes.ts';
+import { heldReason, isOver, type JobRecord, runs, set, waits } from './slurm-record.ts';
 import type { SlurmState, Target } from './slurm-state.ts';
 import type { PartitionSpec, SlurmChange, UserSpec } from './slurm-types.ts';
 import { SlurmRefused } from './slurm-words.ts';
@@ -115,7 +115,7 @@ export class Changes {
     if (change.minNodes !== undefined || change.maxNodes !== undefined) this.#nodes(job, change);
     if (change.memory !== undefined) {
       if (!pending) throw new SlurmRefused('not_pending', about);
-      Object.assign(job, { memory: change.memory, memorySet: true });
+      set(job, { memory: change.memory, memorySet: true });
     }
     if (change.comment !== undefined) job.comment = change.comment;
     if (change.requeue !== undefined) job.requeue = change.requeue;
@@ -135,7 +135,7 @@ export class Changes {
     if (job.base !== 'PENDING') throw new SlurmRefused('not_pending', `${job.id}`);
     const [first] = specs;
     job.moves.push({ at: this.#state.now(), by: user.name, from, to: names.join(',') });
-    Object.assign(job, {
+    set(job, {
       partitions: names,
       partition: undefined,
       plannedAt: undefined,
@@ -168,7 +168,8 @@ export class Changes {
       const shares = job.shares.slice(0, minNodes);
       free(this.#state.nodes, job);
       take(this.#state.nodes, job, shares);
-      job.run.nodes = shares.map(({ node }) => node);
+      const nodes = shares.map(({ node }) => node);
+      set(job.run, { nodes, nodeList: hostlist(nodes) });
       return;
     }
     if (job.base !== 'PENDING') throw new SlurmRefused('not_pending', about);
@@ -193,14 +194,14 @@ export class Changes {
     }
     if (!mayAll(user) && priority > priorityOf(job, this.#state))
       throw new SlurmRefused('denied', `${job.id}`);
-    Object.assign(job, { fixedPriority: priority, held: undefined });
+    set(job, { fixedPriority: priority, held: undefined });
   }
 
   #hold(user: UserSpec, job: JobRecord): void {
     const held = user === job.user ? 'user' : 'admin';
     if (job.held === 'admin') return;
-    Object.assign(job, { held, reason: heldReason(held), plannedAt: undefined });
-    Object.assign(job, { eligibleAt: undefined, accrueAt: undefined, fixedPriority: undefined });
+    set(job, { held, reason: heldReason(held), plannedAt: undefined });
+    set(job, { eligibleAt: undefined, accrueAt: undefined, fixedPriority: undefined });
   }
 
   #release(job: JobRecord): void {

@@ -3,9 +3,8 @@ import { jobRef } from '../../domain/ids.ts';
 import type { Job, JobDetail, Partition, SlurmNode } from '../../domain/job.ts';
 import { dependencyText } from './slurm-depend.ts';
 import { askedCpus, endOf, limitOf, partitionText, priorityOf, startOf } from './slurm-figures.ts';
-import { freeRoom, hostlist, nodeState, ranges } from './slurm-nodes.ts';
+import { freeRoom, nodeState, ranges } from './slurm-nodes.ts';
 import { type JobRecord, type NodeRecord, refOf, stateOf, waits } from './slurm-record.ts';
-import { shown } from './slurm-show.ts';
 import type { PartitionRecord, SlurmState, Target } from './slurm-state.ts';
 
 export function taskText({ job, task }: Target): string | undefined {
@@ -56,16 +55,16 @@ export function jobView(target: Target, state: SlurmState): Job {
     requiredNodes: '',
     gres: '',
     restarts: job.restarts,
-    nodeList: hostlist(nodes),
+    nodeList: job.run.nodeList,
   };
 }
 
 export function detailView(target: Target, state: SlurmState): JobDetail {
   const { job } = target;
   const view = jobView(target, state);
-  let raw: Readonly<Record<string, string>> | undefined;
-  return {
-    ...view,
+  const file = `${job.workDir}/slurm-${view.ref}.out`;
+  // Not one literal: a spread that many properties follow takes 100 times as long.
+  return Object.assign(view, {
     maxNodes: view.state === 'PENDING' ? job.maxNodes : undefined,
     uid: job.user.uid,
     gid: job.user.gid,
@@ -83,12 +82,9 @@ export function detailView(target: Target, state: SlurmState): JobDetail {
     exclusive: job.exclusive,
     exitCode: job.exit,
     batchHost: job.run.nodes[0] ?? '',
-    // Sixty texts that hardly anybody reads.
-    get raw() {
-      raw ??= Object.fromEntries(shown(view, job, state));
-      return raw;
-    },
-  };
+    // The few of sixty keys that anybody reads from the text; `shown` has them all, and takes its time.
+    raw: { StdIn: job.stdin, StdOut: file, StdErr: file },
+  });
 }
 
 /** One row of `squeue`, and the jobs that it stands for besides its own. */
@@ -123,7 +119,7 @@ export function rowView<V extends Job>({ target, also }: QueueRow, view: (target
   return { ...own, arrayTask: ranges(tasks), reason: [...new Set(reasons)].join(',') };
 }
 
-export function partitionView({ spec, up, nodes }: PartitionRecord): Partition {
+export function partitionView({ spec, up, nodes, nodeList, totalCpus }: PartitionRecord): Partition {
   return {
     name: spec.name,
     up,
@@ -131,22 +127,19 @@ export function partitionView({ spec, up, nodes }: PartitionRecord): Partition {
     maxTimeMs: spec.maxTimeMs,
     defMemory: spec.defMemory,
     priorityJobFactor: 1,
-    nodes: hostlist(spec.nodes),
+    nodes: nodeList,
     totalNodes: nodes.length,
-    totalCpus: nodes.reduce((sum, node) => sum + node.spec.cpus, 0),
+    totalCpus,
     overSubscribe: 'NO',
   };
 }
 
-export function nodeView(node: NodeRecord, state: SlurmState): SlurmNode {
+export function nodeView(node: NodeRecord): SlurmNode {
   const { name, cpus, memoryMib } = node.spec;
   return {
     name,
     state: nodeState(node),
-    partitions: [...state.partitions.values()]
-      .filter(({ nodes }) => nodes.includes(node))
-      .map(({ spec }) => spec.name)
-      .sort(),
+    partitions: node.partitions,
     cpus,
     allocatedCpus: cpus - freeRoom(node).cpus,
     memoryMib,

@@ -77,8 +77,7 @@ export class SlurmModel {
    */
   command<T>(what: 'read' | 'write', of: Asked, work: () => T, deadline?: Instant): T {
     if (this.on('away')) throw new SlurmSilent(false, 'the login node cannot be reached');
-    const silent = new SlurmSilent(true, 'no answer came');
-    if (what === 'write' && this.on('lost-request')) throw silent;
+    if (what === 'write' && this.on('lost-request')) throw new SlurmSilent(true, 'no answer came');
     const lost = what === 'write' && this.on('lost-answer');
     try {
       if (deadline !== undefined && this.state.second() >= second(deadline)) throw new SlurmLate();
@@ -90,7 +89,7 @@ export class SlurmModel {
     } catch (error) {
       if (!lost) throw error;
     }
-    throw silent;
+    throw new SlurmSilent(true, 'no answer came');
   }
 
   /** What `squeue -j` and `scontrol show job` say of one job or task. */
