@@ -148,8 +148,8 @@ export class Stage {
   readonly setup: StageSetup;
   readonly chance: Chance;
   readonly time = new VirtualTime(instant(1_700_000_000_000), drain);
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
+  readonly clock: Clock = this.time;
+  readonly scheduler: Scheduler = this.time;
   readonly key: Uint8Array;
   readonly keeper: KeeperModel;
   readonly standin: StandinModel;
@@ -169,8 +169,6 @@ export class Stage {
   constructor(setup: StageSetup = {}) {
     this.setup = setup;
     this.chance = new Chance(setup.seed ?? 1);
-    this.clock = { now: () => instant(Math.floor(this.time.now())) };
-    this.scheduler = { after: (ms, work) => this.time.after(Math.ceil(ms), work) };
     this.key = this.chance.bytes(32);
     const { clock, scheduler } = this;
     this.keeper = new KeeperModel({

@@ -3,7 +3,6 @@
  * given time alone.
  */
 import type { Duplex } from 'node:stream';
-import { instant } from '../../domain/ids.ts';
 import type { Message, Told } from '../../stream/messages.ts';
 import type { FarLink, OutputChannel } from './far-link.ts';
 import { Door } from './keeper-door.ts';
@@ -259,7 +258,7 @@ export class KeeperModel {
   #mainStarted(): void {
     const grant = this.#start?.grant;
     if (grant === undefined) return;
-    const at = instant(Math.floor(this.setup.clock.now()));
+    const at = this.setup.clock.now();
     this.setup.ran?.({ grant, podUid: this.setup.podUid, at });
     if (this.#ended) return;
     this.#started = { type: 'STARTED', grant, at, pid: pidInPod };

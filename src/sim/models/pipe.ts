@@ -176,7 +176,9 @@ class Way {
 
   #add(bytes: Buffer | undefined): void {
     const { delay } = this.#options;
-    if (delay !== undefined) this.#due = Math.max(this.#due, delay.clock.now() + Math.max(0, delay.ms()));
+    // Whole milliseconds, as clocks have them: a timer for less than one may come before it.
+    if (delay !== undefined)
+      this.#due = Math.max(this.#due, delay.clock.now() + Math.max(0, Math.ceil(delay.ms())));
     this.#queue.push({ bytes, due: this.#due });
     this.#queued += bytes?.length ?? 0;
     this.#await();
