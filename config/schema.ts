@@ -250,12 +250,16 @@ const policy = z
     never: list('Jobs that stay, whatever the backlog.', never, 0, '[{ nodesAbove: 16 }]').default([]),
     maxBursts: whole('Most bursts of a cluster at a time.', 1, 100_000).default(100),
     maxTime: duration('Jobs with a longer time limit stay.').optional(),
+    limitMargin: duration(
+      'Money is held for so long beyond a time limit: Slurm looks at limits every 30 s, and KillWait comes after.',
+    ).prefault('10m'),
     backOff: duration('A job that was given back is left alone this long.').prefault('30m'),
   })
-  .transform(({ burstWhen, or, maxTime, backOff, ...p }) => ({
+  .transform(({ burstWhen, or, maxTime, limitMargin, backOff, ...p }) => ({
     ...p,
     thresholds: burstWhen === undefined ? or : [burstWhen, ...or],
     maxTimeMs: maxTime,
+    limitMarginMs: limitMargin,
     backOffMs: backOff,
   }));
 

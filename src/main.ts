@@ -67,6 +67,7 @@ function policyOf(config: Config): Policy {
     never: config.policy.never,
     maxBursts: config.policy.maxBursts,
     maxTimeMs: config.policy.maxTimeMs,
+    limitMarginMs: config.policy.limitMarginMs,
     backOffMs: config.policy.backOffMs,
     budgets: config.budgets,
   };
@@ -351,7 +352,7 @@ async function start(
   write({
     level: 'info',
     text: 'spillway serves',
-    http: `${listen.http.host}:${listen.http.port}`,
+    http: `${listen.http.host}:${portOf(http)}`,
     relay: `${listen.relay.host}:${relays.port}`,
   });
 }
@@ -359,6 +360,11 @@ async function start(
 interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address();
+  return typeof address === 'object' ? address?.port : undefined;
 }
 
 function listenHttp({ host, port }: Address, gateway: Gateway, told: Log): Promise<Server> {

@@ -27,7 +27,8 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   const budgets = ctx.budgets.filter((b) => b.account === undefined || b.account === burst.account);
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
-  const price = priceOf(plus(burst.needs, keeperNeeds), burst.saved.timeLimitMs, offered);
+  const needs = plus(burst.needs, keeperNeeds);
+  const price = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs);
   const hard = budgets.filter((b) => b.hard);
   if (price === undefined) {
     if (hard.length > 0)

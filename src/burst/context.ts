@@ -55,6 +55,7 @@ export interface BurstContext {
   /** With its types, once the cloud has told them. */
   offered(name: string): OfferedGroup | undefined;
   readonly budgets: readonly Budget[];
+  readonly limitMarginMs?: number | undefined;
   /** As the watch has them, or asked for where it has none yet. */
   nodes(): Promise<readonly NodeView[]>;
   /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */

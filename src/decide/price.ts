@@ -12,8 +12,8 @@ export interface Price {
   readonly rates: Readonly<Record<string, MicroUsd>>;
 }
 
-/** Beyond the time limit: Slurm looks at limits every 30 s, KillWait, and the pod's way out. */
-const marginMs = 10 * 60_000;
+/** Beyond the time limit, unless the site says otherwise: Slurm looks at limits every 30 s, KillWait, and the pod's way out. */
+const usualMarginMs = 10 * 60_000;
 
 /**
  * Worst case: the dearest type that may come, for the whole time limit. Undefined where a type that may come has no price, or the
@@ -23,6 +23,7 @@ export function priceOf(
   needs: Resources,
   timeLimitMs: number | 'unlimited',
   offered: OfferedGroup,
+  marginMs = usualMarginMs,
 ): Price | undefined {
   if (timeLimitMs === 'unlimited') return undefined;
   const rates: Record<string, MicroUsd> = {};

@@ -20,6 +20,8 @@ export interface Policy {
   /** Bursts alive at once in this cluster. */
   readonly maxBursts: number;
   readonly maxTimeMs: number | undefined;
+  /** For so long beyond its time limit a burst holds money; ten minutes if undefined. */
+  readonly limitMarginMs?: number | undefined;
   /** How long a job that was given back is left alone. */
   readonly backOffMs: number;
   readonly budgets: readonly Budget[];

@@ -353,6 +353,7 @@ export class ClusterEngine implements Cluster {
       group: (name) => settings.groups.find((g) => g.name === name),
       offered: (name) => this.offered.find((o) => o.group.name === name),
       budgets: settings.policy.budgets,
+      limitMarginMs: settings.policy.limitMarginMs,
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),
       replan: () => this.replan(),

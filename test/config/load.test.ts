@@ -82,6 +82,7 @@ describe('a configuration that holds', () => {
       never: [],
       maxBursts: 100,
       maxTimeMs: undefined,
+      limitMarginMs: 600_000,
       backOffMs: 1_800_000,
     });
   });

@@ -35,6 +35,10 @@ describe('the price of a burst', () => {
     expect(priceOf(half, hour, offered)).toEqual({ held: 875_000, rates: { small: 500_000, big: 750_000 } });
   });
 
+  it('holds for as long beyond the limit as the site says', () => {
+    expect(priceOf(half, hour, offered, hour)?.held).toBe(1_500_000);
+  });
+
   it('goes by memory where that is the larger share', () => {
     const memory = { cpuMillis: 100, memoryBytes: 16 * GiB, extended: {} };
     expect(priceOf(memory, hour, offered)?.rates).toEqual({ small: 1_000_000, big: 1_500_000 });
