@@ -58,7 +58,8 @@ export class Feed {
       const next = waiting[0];
       if (asked || over || next === undefined) return;
       asked = true;
-      const wait = next.due - this.#pace.now();
+      // Whole milliseconds: a remainder of a rounding error would be waited for without end.
+      const wait = Math.ceil(next.due - this.#pace.now());
       if (wait <= 0) queueMicrotask(give);
       else this.#pace.after([wait, wait], give);
     };

@@ -85,7 +85,7 @@ export class Kubelet implements Host {
     this.#reachable = reachable;
     for (const pod of this.#pods.values()) {
       pod.pause();
-      if (!reachable) this.#cut(pod);
+      if (!reachable) pod.cutStreams();
     }
   }
 
@@ -126,11 +126,7 @@ export class Kubelet implements Host {
   }
 
   cutStreams(): void {
-    for (const pod of this.#pods.values()) this.#cut(pod);
-  }
-
-  #cut(pod: LocalPod): void {
-    for (const stream of [...pod.streams]) stream.destroy();
+    for (const pod of this.#pods.values()) pod.cutStreams();
   }
 
   #look(then: Pod, deleted: boolean): void {

@@ -1,11 +1,13 @@
 /** One pod on its node: what its kubelet does with it, step by step, and what is true of it when nobody is told. */
 import type { Duplex } from 'node:stream';
+import { PortError } from '../../domain/fault.ts';
 import type { Instant } from '../../domain/ids.ts';
 import type { PodRef } from '../../domain/kube.ts';
+import { Errands } from './kubernetes-errands.ts';
 import type { Events } from './kubernetes-events.ts';
 import { type Images, type Pulled, volumesOf } from './kubernetes-images.ts';
 import { alike, type ContainerSpec, type Pod } from './kubernetes-objects.ts';
-import type { Ended, PodHandle, Runtime, Sandbox } from './kubernetes-runtime.ts';
+import { type Ended, type PodHandle, type Runtime, sandboxOf } from './kubernetes-runtime.ts';
 import type { ApiServer } from './kubernetes-server.ts';
 import { type Container, type Seen, type State, statusOf, succeeded } from './kubernetes-status.ts';
 import type { Runs } from './kubernetes-truth.ts';
@@ -29,15 +31,18 @@ export interface Host {
   forget(uid: string): void;
 }
 
+/** An image that could not be pulled is `ErrImagePull` until its kubelet looks again, and backs off from then on. */
+const nextLookMs: Span = [5_000, 9_000];
+
 type Eviction = { readonly reason: string; readonly message: string };
 
 export class LocalPod {
   readonly ref: PodRef;
   readonly uid: string;
-  readonly streams = new Set<Duplex>();
   readonly #host: Host;
   readonly #since: Instant;
   readonly #containers = new Map<string, Container>();
+  readonly #streams = new Set<Duplex>();
   readonly #retries = new Map<string, number>();
   #pod: Pod;
   /** Its record is gone. */
@@ -50,7 +55,7 @@ export class LocalPod {
   #eviction: Eviction | undefined;
   #final = false;
   /** What the kubelet has under way; all of it ends with the kubelet. */
-  readonly #timers = new Map<string, { cancel(): void }>();
+  readonly #errands: Errands;
 
   constructor(pod: Pod, host: Host) {
     const { namespace, name, uid } = pod.metadata;
@@ -58,6 +63,7 @@ export class LocalPod {
     this.uid = uid;
     this.#pod = pod;
     this.#host = host;
+    this.#errands = new Errands(host.pace);
     this.#since = host.pace.now();
     const { initContainers, containers } = pod.spec;
     const reason = initContainers === undefined ? 'ContainerCreating' : 'PodInitializing';
@@ -94,11 +100,12 @@ export class LocalPod {
 
   /** The next thing to do, if nothing is under way. */
   advance(): void {
-    if (!this.#host.alive || this.#grace !== undefined || this.#final || this.#timers.has('step')) return;
+    if (!this.#host.alive || this.#grace !== undefined || this.#final || this.#errands.has('step')) return;
     if (this.#ip === undefined) {
       this.#report();
       this.#files = volumesOf(this.#pod, this.#host.server, this.#host.events);
-      if (this.#files !== undefined) this.#do('step', this.#host.config.sandboxMs, () => this.#setUp());
+      if (this.#files !== undefined)
+        this.#errands.run('step', this.#host.config.sandboxMs, () => this.#setUp());
       return;
     }
     const all = [...this.#containers.values()];
@@ -109,8 +116,8 @@ export class LocalPod {
     }
     const next =
       init ??
-      all.find(({ state, spec }) => state.is === 'waiting' && !this.#timers.has(`retry ${spec.name}`));
-    if (next?.state.is === 'waiting' && !this.#timers.has(`retry ${next.spec.name}`)) this.#begin(next.spec);
+      all.find(({ state, spec }) => state.is === 'waiting' && !this.#errands.has(`retry ${spec.name}`));
+    if (next?.state.is === 'waiting' && !this.#errands.has(`retry ${next.spec.name}`)) this.#begin(next.spec);
     else if (next === undefined && all.every(({ state }) => state.is === 'over')) this.#wither();
   }
 
@@ -120,7 +127,7 @@ export class LocalPod {
     // A kubelet gives a second at least.
     this.#grace = Math.max(1, graceSeconds);
     this.#eviction = eviction;
-    for (const what of [...this.#timers.keys()]) if (what !== 'report') this.#stop(what);
+    this.#errands.stopAllBut('report');
     for (const { spec, state } of this.#containers.values())
       if (state.is === 'running') {
         this.#host.events.record(
@@ -133,7 +140,7 @@ export class LocalPod {
         this.#handle?.terminate(spec.name, this.#grace);
       }
     const ms = this.#grace * 1_000;
-    if (this.runs) this.#do('kill', [ms, ms], () => this.#killAll());
+    if (this.runs) this.#errands.run('kill', [ms, ms], () => this.#killAll());
     else this.#settle();
   }
 
@@ -151,12 +158,12 @@ export class LocalPod {
       }
     this.#handle = undefined;
     this.pause();
-    this.#cut();
+    this.cutStreams();
   }
 
   /** The kubelet died: what it had under way is forgotten. */
   pause(): void {
-    for (const what of [...this.#timers.keys()]) this.#stop(what);
+    this.#errands.stopAllBut();
   }
 
   /** A kubelet began anew and found it. */
@@ -174,14 +181,27 @@ export class LocalPod {
     if (this.#handle === undefined || this.#final) throw new Error(`pod ${this.ref.name} is not running`);
     const stream = this.#handle.dial(port);
     if (stream === undefined) return undefined;
-    this.streams.add(stream);
-    stream.once('close', () => this.streams.delete(stream));
+    this.#streams.add(stream);
+    stream.once('close', () => this.#streams.delete(stream));
     return stream;
+  }
+
+  /** Both ends see a connection that broke. */
+  cutStreams(): void {
+    for (const stream of [...this.#streams])
+      stream.destroy(new PortError('transient', 'kubernetes.dial', 'the stream was cut'));
   }
 
   #setUp(): void {
     this.#ip = this.#host.podIp();
-    this.#handle = this.#host.runtime().start(this.#sandbox(this.#ip));
+    this.#handle = this.#host.runtime().start(
+      sandboxOf(this.#pod, {
+        node: this.#host.node,
+        ip: this.#ip,
+        file: (container, path) => this.#files?.(container, path),
+        ended: (container, how) => this.#ended(container, how),
+      }),
+    );
     this.#report();
     this.advance();
   }
@@ -197,10 +217,10 @@ export class LocalPod {
     if (pull.kind !== 'present')
       events.record(this.#pod, 'Normal', 'Pulling', `Pulling image "${spec.image}"`, 'kubelet');
     const startMs = this.#host.pace.of(config.startMs);
-    this.#do('step', [pullMs, pullMs], () => {
+    this.#errands.run('step', [pullMs, pullMs], () => {
       const got = pull.kind === 'present' ? pull : images.pulled(spec);
       if (got.kind === 'never') this.#blocked(spec, got);
-      else this.#do('step', [startMs, startMs], () => this.#start(spec));
+      else this.#errands.run('step', [startMs, startMs], () => this.#start(spec));
     });
   }
 
@@ -211,9 +231,9 @@ export class LocalPod {
     this.#change(spec.name, { is: 'waiting', reason, message });
     this.#host.events.record(this.#pod, 'Warning', 'Failed', `Error: ${reason}`, 'kubelet');
     const backoff = Math.min(300_000, 10_000 * 2 ** (tries - 1));
-    this.#do(`retry ${spec.name}`, [backoff, backoff], () => this.advance());
+    this.#errands.run(`retry ${spec.name}`, [backoff, backoff], () => this.advance());
     if (reason === 'ErrImagePull')
-      this.#do(`backing off ${spec.name}`, this.#host.config.reportMs, () => {
+      this.#errands.run(`backing off ${spec.name}`, nextLookMs, () => {
         if (this.#containers.get(spec.name)?.state.is === 'waiting')
           this.#change(spec.name, {
             is: 'waiting',
@@ -262,7 +282,8 @@ export class LocalPod {
 
   /** Ended by itself: the phase follows once the kubelet has seen to the rest. */
   #wither(): void {
-    if (!this.#timers.has('wither')) this.#do('wither', this.#host.config.phaseMs, () => this.#settle());
+    if (!this.#errands.has('wither'))
+      this.#errands.run('wither', this.#host.config.phaseMs, () => this.#settle());
   }
 
   /** Nothing of it runs or will. */
@@ -277,7 +298,7 @@ export class LocalPod {
           this.#change(spec.name, { is: 'over', exitCode: 137, reason: 'ContainerStatusUnknown', message });
     this.#final = true;
     this.#handle = undefined;
-    this.#cut();
+    for (const stream of [...this.#streams]) stream.destroy();
     this.#report();
   }
 
@@ -287,15 +308,15 @@ export class LocalPod {
       this.#host.forget(this.uid);
       return;
     }
-    if (this.#pod.metadata.deletionTimestamp === undefined || this.#timers.has('confirm')) return;
-    this.#do('confirm', this.#host.config.confirmMs, () =>
+    if (this.#pod.metadata.deletionTimestamp === undefined || this.#errands.has('confirm')) return;
+    this.#errands.run('confirm', this.#host.config.confirmMs, () =>
       this.#host.server.end(this.ref.namespace, this.ref.name, this.uid, 0),
     );
   }
 
   #report(): void {
-    if (!this.#host.alive || this.#timers.has('report')) return;
-    this.#do('report', this.#host.config.reportMs, () => {
+    if (!this.#host.alive || this.#errands.has('report')) return;
+    this.#errands.run('report', this.#host.config.reportMs, () => {
       const { server, pace } = this.#host;
       server.update('pods', this.ref.namespace, this.ref.name, (before) => {
         if (before.metadata.uid !== this.uid) return undefined;
@@ -317,28 +338,6 @@ export class LocalPod {
     };
   }
 
-  #sandbox(ip: string): Sandbox {
-    const { metadata, spec } = this.#pod;
-    return {
-      ref: this.ref,
-      uid: this.uid,
-      burst: metadata.labels?.['spillway.dev/burst'],
-      labels: metadata.labels ?? {},
-      annotations: metadata.annotations ?? {},
-      node: this.#host.node,
-      ip,
-      spec,
-      env: (container, name) =>
-        this.#containers.get(container)?.spec.env?.find((one) => one.name === name)?.value,
-      file: (container, path) => this.#files?.(container, path),
-      ended: (container, how) => this.#ended(container, how),
-    };
-  }
-
-  #cut(): void {
-    for (const stream of [...this.streams]) stream.destroy();
-  }
-
   #change(container: string, state: State): void {
     const known = this.#containers.get(container);
     if (known === undefined) return;
@@ -348,21 +347,5 @@ export class LocalPod {
 
   #set(container: Container): void {
     this.#containers.set(container.spec.name, container);
-  }
-
-  #do(what: string, span: Span, work: () => void): void {
-    this.#stop(what);
-    this.#timers.set(
-      what,
-      this.#host.pace.after(span, () => {
-        this.#timers.delete(what);
-        work();
-      }),
-    );
-  }
-
-  #stop(what: string): void {
-    this.#timers.get(what)?.cancel();
-    this.#timers.delete(what);
   }
 }

@@ -5,11 +5,11 @@ import type { PodRef, Tenant } from '../../domain/kube.ts';
 import type { KubernetesPort, Watch } from '../../ports.ts';
 import type { Does, KubernetesModel } from './kubernetes.ts';
 import type { Kind } from './kubernetes-objects.ts';
-import { pipe } from './kubernetes-pipe.ts';
 import { needs } from './kubernetes-rights.ts';
 import { ApiError, NoAnswer } from './kubernetes-types.ts';
 import { nodeView, podView, tenantView } from './kubernetes-views.ts';
 import { watchAll } from './kubernetes-watch.ts';
+import { Pipe } from './pipe.ts';
 
 const finalizer = 'spillway.dev/settled';
 const releaseTries = 5;
@@ -186,9 +186,9 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
 
 /** The connection is made, to the kubelet; only then does it find that nobody listens. */
 function refused(): Duplex {
-  const [ours, theirs] = pipe();
-  ours.destroy();
-  return theirs;
+  const { near, far } = new Pipe();
+  far.destroy();
+  return near;
 }
 
 export function faulty(error: unknown, at: string, changes: boolean): unknown {

@@ -5,8 +5,8 @@
 import type { Duplex } from 'node:stream';
 import type { PodRef } from '../../domain/kube.ts';
 import type { Scheduler } from '../../ports.ts';
-import type { ContainerSpec, PodSpec, Words } from './kubernetes-objects.ts';
-import { pipe } from './kubernetes-pipe.ts';
+import type { ContainerSpec, Pod, PodSpec, Words } from './kubernetes-objects.ts';
+import { Pipe } from './pipe.ts';
 
 export interface Runtime {
   /** A kubelet has made the pod's sandbox; none of its containers runs yet. Once for a pod on a node. */
@@ -44,8 +44,26 @@ export interface PodHandle {
   terminate(container: string, graceSeconds: number): void;
   /** It is no more (SIGKILL, out of memory, or its machine lost power): no `ended` is heard any longer. */
   killed(container: string): void;
-  /** A connection to the pod's loopback, the dialler's end of it; undefined: nobody listens. `pipe()` makes both ends. */
+  /** A connection to the pod's loopback, the dialler's end of it; undefined: nobody listens. A `Pipe` has both ends. */
   dial(port: number): Duplex | undefined;
+}
+
+export function sandboxOf(
+  { metadata, spec }: Pod,
+  of: Pick<Sandbox, 'node' | 'ip' | 'file' | 'ended'>,
+): Sandbox {
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  return {
+    ref: { namespace: metadata.namespace ?? '', name: metadata.name },
+    uid: metadata.uid,
+    burst: metadata.labels?.['spillway.dev/burst'],
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    spec,
+    env: (container, name) =>
+      all.find((one) => one.name === container)?.env?.find((one) => one.name === name)?.value,
+    ...of,
+  };
 }
 
 /**
@@ -95,11 +113,11 @@ class PlainPod implements PodHandle {
   dial(port: number): Duplex | undefined {
     const listening = this.#ports.get(port);
     if (listening === undefined) return undefined;
-    const [ours, theirs] = pipe();
-    listening.streams.add(ours);
-    ours.once('close', () => listening.streams.delete(ours));
-    ours.pipe(ours);
-    return theirs;
+    const { near, far } = new Pipe();
+    listening.streams.add(far);
+    far.once('close', () => listening.streams.delete(far));
+    far.pipe(far);
+    return near;
   }
 
   #end(container: string, exitCode: number): void {

@@ -171,7 +171,7 @@ export class Pace {
   }
 
   of([least, most]: Span): number {
-    return least === most ? least : least + (most - least) * this.#deps.entropy.random();
+    return least === most ? least : Math.round(least + (most - least) * this.#deps.entropy.random());
   }
 
   after(span: Span, work: () => void): { cancel(): void } {
