@@ -130,11 +130,7 @@ function patchOf(contentType: string): PatchType {
   if (contentType.startsWith('application/json-patch+json')) return 'json';
   // For what kubectl labels and cordons with it, a strategic patch says the same as a merge patch.
   if (/^application\/(strategic-)?merge-patch\+json/.test(contentType)) return 'merge';
-  throw new ApiError(
-    415,
-    'UnsupportedMediaType',
-    `the body of the request was in an unknown format: ${contentType}`,
-  );
+  throw unsupported(contentType);
 }
 
 function deleteOptions(body: unknown, query: URLSearchParams): DeleteOptions {
@@ -156,3 +152,10 @@ function unknown(path: string): never {
 
 const notAllowed = (): ApiError =>
   new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+
+export const unsupported = (contentType: string): ApiError =>
+  new ApiError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format: ${contentType}`,
+  );

@@ -12,7 +12,7 @@ import type { Who } from '../../src/sim/models/kubernetes-rights.ts';
 import { ApiError, badRequest, NoAnswer } from '../../src/sim/models/kubernetes-types.ts';
 import { callerOf, kubeconfig, makeKeys } from './kubernetes-access.ts';
 import { Forwarder } from './kubernetes-forward.ts';
-import { type Asked, answer, asking, doesOf, isWatch, resourceOf } from './kubernetes-routes.ts';
+import { type Asked, answer, asking, doesOf, isWatch, resourceOf, unsupported } from './kubernetes-routes.ts';
 import { type Answer, failure, unauthorized } from './kubernetes-status.ts';
 import { watch } from './kubernetes-watch.ts';
 
@@ -149,10 +149,12 @@ async function read(request: IncomingMessage, who: Who): Promise<Asked> {
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8');
+  const contentType = request.headers['content-type'] ?? '';
   let body: unknown;
   try {
     body = text === '' ? undefined : JSON.parse(text);
   } catch {
+    if (!contentType.includes('json')) throw unsupported(contentType);
     throw badRequest('the body of the request is not JSON');
   }
   return {
@@ -160,7 +162,7 @@ async function read(request: IncomingMessage, who: Who): Promise<Asked> {
     method: request.method ?? 'GET',
     path: url.pathname,
     query: url.searchParams,
-    contentType: request.headers['content-type'] ?? '',
+    contentType,
     body,
   };
 }
