@@ -175,6 +175,8 @@ class SshTransport implements Transport {
       client.once('ready', () => {
         this.#failures = 0;
         this.#lastFault = undefined;
+        // A command is a handful of small packets, each of which would wait for the one before to be acknowledged.
+        client.setNoDelay(true);
         log.info({ host, port, user }, 'SSH connection is up');
         resolve(client);
       });
