@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { sshSlurm } from '../../adapters/slurm/index.ts';
 import { env } from '../../lab/real/slurm.ts';
 import { loginEnvironment } from '../../lab/real/slurm-conf.ts';
 import { account } from '../../lab/real/users.ts';
 import { clusterName, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Ask, Change, SlurmHarness } from './slurm.harness.ts';
+import { cuttableWay } from './slurm.way.ts';
 
 const partitions = { home: 'batch', explicit: 'cloud', wait: 'burst_wait', burst: 'burst' } as const;
 
@@ -132,49 +132,4 @@ async function as(user: string, argv: readonly string[], input = ''): Promise<st
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`${argv.join(' ')} as ${user}: ${output.err.trim() || `exit ${code}`}`);
   return output.out.trim();
-}
-
-interface Way {
-  readonly port: number;
-  open(on: boolean): void;
-  close(): Promise<void>;
-}
-
-/** Nobody else's sessions suffer when this one is cut. */
-async function cuttableWay(to: number): Promise<Way> {
-  const live = new Set<Socket>();
-  let open = true;
-  const server = createServer((near) => {
-    if (!open) {
-      near.destroy();
-      return;
-    }
-    const far = createConnection(to, '127.0.0.1');
-    for (const socket of [near, far]) {
-      live.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        live.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-    near.pipe(far).pipe(near);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const cut = () => {
-    for (const socket of live) socket.destroy();
-  };
-  return {
-    port: (server.address() as AddressInfo).port,
-    open: (on) => {
-      open = on;
-      if (!on) cut();
-    },
-    close: async () => {
-      cut();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
 }

@@ -10,8 +10,8 @@ import { submit } from './slurm-ask.ts';
 import { Life } from './slurm-life.ts';
 import { type Asked, slurmPort } from './slurm-port.ts';
 import { Queue } from './slurm-queue.ts';
-import { refOf, second } from './slurm-record.ts';
-import { type SlurmDeps, SlurmState } from './slurm-state.ts';
+import { type JobRecord, refOf, second } from './slurm-record.ts';
+import { type SlurmDeps, SlurmState, type Target } from './slurm-state.ts';
 import { trueJob } from './slurm-truth.ts';
 import {
   type BurstHost,
@@ -29,6 +29,11 @@ import { detailView, queueRows, rowView } from './slurm-view.ts';
 import { controllerAway, dbdAway, SlurmLate, SlurmRefused, SlurmSilent } from './slurm-words.ts';
 
 export type { SlurmDeps } from './slurm-state.ts';
+
+export interface SlurmRow {
+  readonly job: JobRecord;
+  readonly view: JobDetail;
+}
 
 export class SlurmModel {
   /** For the faces of the model; what is in it is changed by the model alone. */
@@ -92,11 +97,22 @@ export class SlurmModel {
     throw new SlurmSilent(true, 'no answer came');
   }
 
-  /** What `squeue -j` and `scontrol show job` say of one job or task. */
+  /** The rows of `squeue`: of one job, array or task, or of all that slurmctld has. Throws SlurmRefused where it knows no such job. */
+  rows(ref?: JobRef): readonly SlurmRow[] {
+    this.state.forget();
+    const whole = (job: JobRecord): Target => ({ job, task: undefined });
+    const targets = ref === undefined ? [...this.state.jobs.values()].map(whole) : this.state.targets(ref);
+    if (ref !== undefined && targets.length === 0) throw new SlurmRefused('no_job');
+    return queueRows(targets).map((row) => ({
+      job: row.target.job,
+      view: rowView(row, (target) => detailView(target, this.state)),
+    }));
+  }
+
+  /** What `squeue -j` and `scontrol show job` say together of one job or task. */
   find(ref: JobRef): JobDetail | undefined {
     const targets = this.state.targets(ref);
-    const task = ref.includes('_');
-    const own = task ? targets[0]?.job : this.state.jobs.get(Number(ref));
+    const own = ref.includes('_') ? targets[0]?.job : this.state.jobs.get(Number(ref));
     const row = queueRows(targets).find(({ target }) => target.job === own);
     return row && rowView(row, (target) => detailView(target, this.state));
   }
