@@ -18,9 +18,13 @@ import {
   writeMs,
 } from './context.ts';
 import { isHeld, look } from './look.ts';
+import { lookAtPod, unseen } from './pod.ts';
+import { connect } from './provision.ts';
 
 /** Failed moves, each of which changed nothing, before the job is left where it is. */
 const movesAtMost = 8;
+/** A keeper that was ready and does not answer any more, before its burst is given up. */
+const keeperMs = 10 * 60_000;
 
 /**
  * ready → moving: the claim. The job is read once more, so that what its owner changed meanwhile is kept; then one move, made
@@ -50,6 +54,8 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   }
   const { job } = sight;
   if (job.partition === ctx.setup.burstPartition) return placed(ctx, burst, job);
+  const waits = await podWaits(ctx, burst);
+  if (waits !== undefined) return waits;
   const changed = ownersWord(ctx, burst, job);
   if (changed !== undefined) return leave(ctx, burst, { kind: 'owner_changed', text: changed });
   const waiting = job.partition === ctx.setup.waitPartition;
@@ -122,6 +128,39 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
         return after(1_000);
     }
   }
+}
+
+/** The pod must wait for the job, not the job for a pod: what became of it since it was ready is looked at in the moment of the move. */
+async function podWaits(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  const pod = await lookAtPod(ctx, burst);
+  if (pod.kind === 'over')
+    return leave(ctx, burst, {
+      kind: 'pod_failed',
+      text: `its pod ended before the job was moved: ${pod.how}`,
+    });
+  if (pod.kind === 'unknown') {
+    if (!(await unseen(ctx, burst, pod.why))) return after(5_000);
+    return leave(ctx, burst, { kind: 'no_capacity', text: `nothing is known of its pod: ${pod.why}` });
+  }
+  if (burst.unknownSince !== undefined) {
+    await change(ctx, burst, { unknownSince: undefined, trouble: undefined }, 'its pod is in sight again');
+    return now;
+  }
+  if (!(await connect(ctx, burst)))
+    return leave(ctx, burst, { kind: 'pod_failed', text: "the Secret with the keeper's key is gone" });
+  const keeper = ctx.streams.keeper(burst.id);
+  if (keeper?.link === 'up' && keeper.main === 'ready') return undefined;
+  if (keeper?.main === 'refused')
+    return leave(ctx, burst, {
+      kind: 'pod_failed',
+      text: `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`,
+    });
+  if (ctx.clock.now() - burst.enteredAt > keeperMs)
+    return leave(ctx, burst, {
+      kind: 'pod_failed',
+      text: `its keeper does not answer (${keeper?.fault ?? 'no fault told'})`,
+    });
+  return after(1_000);
 }
 
 /** moving: the answer may be lost. What Slurm shows decides; "not moved" counts only once the move can no longer happen. */

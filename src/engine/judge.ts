@@ -3,6 +3,11 @@ import type { StandinView } from '../stream/streams.ts';
 import { explain } from './adopt.ts';
 import type { Cluster } from './context.ts';
 
+/** A store that was set back knows of nothing: before a job is failed for want of a record, the store itself says that we still lead. */
+async function insist(engine: Cluster): Promise<void> {
+  await engine.ports.store.commit(engine.ports.entropy.uuid(), engine.name, engine.epoch, []);
+}
+
 /**
  * A stand-in called. Its burst is woken; without one, the job was ours before (it waits and is taken on again) or never was: then it
  * fails closed, with a line for its owner. While anything is unknown it waits.
@@ -49,6 +54,7 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
       await engine.adopt(job, orphan.before);
       return;
     case 'ran_already':
+      await insist(engine);
       streams.refuse(
         view.key,
         `spillway: run ${job.restarts} of job ${jobId} has ended already; it is not run twice`,
@@ -56,6 +62,7 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
       );
       return;
     case 'never_ours': {
+      await insist(engine);
       const how =
         engine.settings.setup.explicit === undefined
           ? 'your usual partition'

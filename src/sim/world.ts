@@ -48,6 +48,8 @@ export class World {
   readonly options: WorldOptions;
   /** Every script that ever began in a pod, oldest first. */
   readonly ran: PodRun[] = [];
+  /** Every machine that the cloud ever started, oldest first. */
+  readonly launched: Machine[] = [];
   readonly #standins = new Map<string, StandinModel>();
   readonly #pipes = new Set<Pipe>();
 
@@ -77,6 +79,7 @@ export class World {
   }
 
   #boot(machine: Machine): void {
+    this.launched.push(machine);
     const { cloud, kubernetes, scheduler, entropy, joinMs, taint } = this.options;
     const [least, most] = cloud.config.bootMs;
     scheduler.after(least + (most - least) * entropy.random(), () => {

@@ -12,7 +12,7 @@ import type { Next } from '../../src/domain/next.ts';
 import { nothing } from '../../src/domain/resources.ts';
 import type { KubernetesPort, MoveSpec, SlurmPort } from '../../src/ports.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
-import { type StandinView, type Streams, standinKey } from '../../src/stream/streams.ts';
+import { type KeeperView, type StandinView, type Streams, standinKey } from '../../src/stream/streams.ts';
 import { at, burst, detail, pod } from './fixtures.ts';
 
 const unused = (what: string) => () => {
@@ -35,6 +35,7 @@ let podSeen: PodView | undefined;
 let nodes: NodeView[];
 let deletions: number[];
 let standin: StandinView | undefined;
+let keeper: KeeperView | undefined;
 let mode: 'auto' | 'observe';
 let onLost: 'fail' | 'requeue';
 let store: MemStore;
@@ -83,7 +84,7 @@ const kubernetes = only<KubernetesPort>({
   },
 });
 const streams = only<Streams>({
-  keeper: () => undefined,
+  keeper: () => keeper,
   standinOf: () => standin,
   attachKeeper: () => undefined,
   couple: () => undefined,
@@ -146,6 +147,7 @@ beforeEach(() => {
   nodes = [];
   deletions = [];
   standin = undefined;
+  keeper = undefined;
   mode = 'auto';
   onLost = 'fail';
   store = new MemStore({
@@ -184,6 +186,11 @@ const connected = (): StandinView => ({
 async function putReady(): Promise<void> {
   podSeen = pod({ state: 'running', startedAt: at });
   nodes = [readyNode];
+  keeper = {
+    ...{ burst: burst().id, link: 'up', linkSince: at, everUp: true, fault: undefined, main: 'ready' },
+    ...{ mainFault: undefined, inputComplete: false, started: undefined, exit: undefined },
+    ...{ acked: { 1: 0, 2: 0 }, drained: false, dropped: 0, byeSent: false },
+  };
   await put({ state: 'ready', pod: { ref: podSeen.ref, uid: podSeen.uid } });
 }
 
@@ -245,6 +252,20 @@ describe('the claim', () => {
     await step();
     expect((await now()).state).toBe('placed');
     expect(moves).toHaveLength(2);
+  });
+
+  it('is not made for a pod that ended since it was ready, nor while nothing is known of it', async () => {
+    await putReady();
+    nodes = [];
+    await step();
+    expect(await now()).toMatchObject({
+      state: 'ready',
+      trouble: { text: expect.stringMatching(/^unknown/) },
+    });
+    nodes = [readyNode];
+    podSeen = pod({ state: 'terminated', exitCode: 137, signal: 0, reason: 'OOMKilled', finishedAt: at });
+    expect(await finish()).toMatchObject({ state: 'returned', cause: { kind: 'pod_failed' } });
+    expect(moves).toEqual([]);
   });
 
   it('that came too late leaves the job alone', async () => {

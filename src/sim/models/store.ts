@@ -315,6 +315,12 @@ export class MemStore implements StorePort {
     if (held?.holder === holder) this.held.leases.set(cluster, { ...held, holder: undefined });
   }
 
+  /** Who leads by the store's word, for whoever checks a run. */
+  holderOf(cluster: ClusterName): { readonly name: string; readonly until: Instant } | undefined {
+    const lease = this.held.leases.get(cluster);
+    return lease?.holder === undefined ? undefined : { name: lease.holder, until: lease.until };
+  }
+
   private lastEpoch(cluster: ClusterName): number {
     return Math.max(this.held.leases.get(cluster)?.epoch ?? 0, this.epochFloor);
   }

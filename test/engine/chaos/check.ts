@@ -39,6 +39,10 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
     );
   for (const text of run.early) say(2, text);
   launches(run, say);
+  for (const text of run.usurped) say(1, text);
+  requeues(run, say);
+  await unbound(run, say);
+  failedClosed(run, jobs, say);
   await money(run, say);
   await receipts(run, jobs, say);
   identity(run, say);
@@ -102,6 +106,7 @@ function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
 function home(run: Run, jobs: readonly TrueJob[], say: Say): void {
   for (const job of jobs) {
     const ours = job.moves.some((m) => m.by === 'spillway');
+    wayHome(run, job, say);
     if (final.has(job.state)) continue;
     const where = `job ${job.ref} is ${job.state} in ${job.partition}`;
     if (job.partition === 'burst' || job.partition === 'burst_wait')
@@ -121,6 +126,21 @@ function home(run: Run, jobs: readonly TrueJob[], say: Say): void {
   }
 }
 
+/** What we move out of our partitions goes where it came from. */
+function wayHome(run: Run, job: TrueJob, say: Say): void {
+  const submitted = run.submitted.find((s) => s.ref === job.ref || String(s.ref) === String(job.arrayJobId));
+  // A store that lost all record of a job may only guess where it belongs.
+  if (
+    submitted === undefined ||
+    run.touched.has(submitted.ref) ||
+    run.scenario.kills.some((k) => k.olderMs !== undefined)
+  )
+    return;
+  for (const m of job.moves)
+    if (m.by === 'spillway' && m.to !== 'burst' && m.to !== 'burst_wait' && m.to !== submitted.plan.partition)
+      say(2, `job ${job.ref} was given back to ${m.to}; it was submitted to ${submitted.plan.partition}`);
+}
+
 /** 3: no machine outlives its purpose, also when its gateway died during the launch; and no pod's containers do. */
 function nothingLeft(run: Run, say: Say): void {
   for (const m of run.cloud.truth())
@@ -128,6 +148,45 @@ function nothingLeft(run: Run, say: Say): void {
       say(3, `instance ${m.id} (${m.dnsName}) is ${stateOf(m)} when all has come to rest`);
   for (const c of run.kubernetes.truth().running)
     say(3, `container ${c.container} of pod ${c.pod.name} runs on ${c.node} when all has come to rest`);
+}
+
+/** 1: a requeue whose answer was lost may have been made, and a second one would kill the run that follows. */
+function requeues(run: Run, say: Say): void {
+  const no = new Set(['conflict', 'refused', 'transient', 'unreachable', 'not_found']);
+  for (const [which, outcomes] of run.requeues) {
+    const open = outcomes.findIndex((o) => !no.has(o));
+    if (open >= 0 && open < outcomes.length - 1)
+      say(1, `the requeue of run ${which} was asked for again after: ${outcomes.slice(0, -1).join(', ')}`);
+  }
+}
+
+/** 4: nothing is bought that no burst was to run on. */
+async function unbound(run: Run, say: Say): Promise<void> {
+  if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
+  const bursts = await run.store.bursts({ cluster, limit: 10_000 });
+  for (const { id, tags } of run.world.launched) {
+    const intent = tags['spillway.dev/instance'];
+    if (!bursts.some((b) => b.instance === intent))
+      say(4, `instance ${id} was bought, and no burst was ever bound to it`);
+  }
+}
+
+/** 2: a job that may run again is not failed for want of its pod. */
+function failedClosed(run: Run, jobs: readonly TrueJob[], say: Say): void {
+  if (run.scenario.faults.some((f) => f.call === 'slurm.requeue')) return;
+  for (const job of jobs) {
+    const plan = run.submitted.find(
+      (s) => s.ref === job.ref || String(s.ref) === String(job.arrayJobId),
+    )?.plan;
+    const last = job.runs.at(-1);
+    if (plan?.requeue !== true || last?.burst !== true || last.state !== 'FAILED' || last.exit.code !== 1)
+      continue;
+    const ran = run.world.ran.some(
+      (p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === last.restarts,
+    );
+    if (!ran)
+      say(2, `job ${job.ref} FAILED 1:0 in burst, nothing of it ran, and it could have been requeued`);
+  }
 }
 
 /** 4: one intent buys one machine, however often it is asked for and whatever answer was lost. */

@@ -3,7 +3,7 @@
  * nothing had been, and whatever it asks for goes through here.
  */
 import { PortError } from '../../../src/domain/fault.ts';
-import type { Scheduler } from '../../../src/ports.ts';
+import type { Clock, Scheduler } from '../../../src/ports.ts';
 import type { FaultKind } from './scenario.ts';
 
 /** What happens to one call: decided before it is made. */
@@ -15,7 +15,7 @@ export interface Fate {
 
 export interface Fates {
   /** `call` is `port.method`. Asked once for each call, in order. */
-  next(call: string): Fate;
+  next(call: string, process: SimProcess): Fate;
   /** The call of that process is where it dies. */
   died(process: SimProcess): void;
   /** For the history of a failing run. */
@@ -27,11 +27,13 @@ type Method = (...args: readonly unknown[]) => unknown;
 export class SimProcess {
   readonly name: string;
   readonly #time: Scheduler;
+  readonly #now: () => number;
   readonly #fates: Fates;
   #state: 'up' | 'paused' | 'dead' = 'up';
   #held: (() => void)[] = [];
 
-  constructor(name: string, time: Scheduler, fates: Fates) {
+  constructor(name: string, time: Scheduler & Clock, fates: Fates) {
+    this.#now = () => time.now();
     this.name = name;
     this.#time = time;
     this.#fates = fates;
@@ -54,9 +56,13 @@ export class SimProcess {
     if (this.#state === 'up') this.#state = 'paused';
   }
 
+  /** When it went on last: what was asked just before it was stopped is asked now. */
+  resumedAt: number | undefined;
+
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#state = 'up';
+    this.resumedAt = this.#now();
     for (const work of this.#held.splice(0)) this.does(work);
   }
 
@@ -98,7 +104,7 @@ export class SimProcess {
 
   async #call(call: string, invoke: () => Promise<unknown>, args: readonly unknown[]): Promise<unknown> {
     await this.#gate();
-    const fate = this.#fates.next(call);
+    const fate = this.#fates.next(call, this);
     if (fate.die === 'before') return this.#die(call, args, 'before');
     const told = (outcome: string): void => this.#fates.saw(this, call, args, outcome);
     const { fault } = fate;

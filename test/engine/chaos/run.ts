@@ -97,6 +97,7 @@ export class Run implements Fates {
   readonly #kubernetesPort: KubernetesPort;
   readonly #snapshots: { readonly at: Instant; readonly store: StoreSnapshot }[] = [];
   #gateways = 0;
+  #restoredAt: number | undefined;
 
   constructor(scenario: Scenario, drain: () => Promise<void>, keepHistory = false) {
     this.scenario = scenario;
@@ -124,6 +125,7 @@ export class Run implements Fates {
           { name: 'burst_wait', nodes: names(virtual), up: false, ...common },
           { name: 'burst', nodes: names(virtual), up: true, ...common },
         ],
+        credExpireMs: this.scenario.seed % 2 === 0 ? 10_000 : 120_000,
         users: [
           users.alice,
           users.bob,
@@ -184,7 +186,7 @@ export class Run implements Fates {
 
   // --- what happens to calls -----------------------------------------------------------------------------------------
 
-  next(call: string): Fate {
+  next(call: string, process: SimProcess): Fate {
     const nth = (this.#calls.get(call) ?? 0) + 1;
     this.#calls.set(call, nth);
     const of = (p: FaultPlan | KillPlan): boolean => p.call === call && p.nth === nth;
@@ -198,6 +200,7 @@ export class Run implements Fates {
         ? this.chance.whole(1_000, 12_000)
         : this.chance.whole(5, 150);
     if (writes.has(call)) this.effects += 1;
+    if (outside && writes.has(call)) this.#byLeader(call, process);
     return { fault: fault?.kind, die: kill?.when, delayMs };
   }
 
@@ -213,6 +216,7 @@ export class Run implements Fates {
         if (older !== undefined) {
           this.note(`--- the store is as it was at ${((older.at - start) / 1000).toFixed(1)} s`);
           this.store.restore(older.store);
+          this.#restoredAt = this.time.now();
         }
       }
       this.startGateway();
@@ -220,6 +224,10 @@ export class Run implements Fates {
   }
 
   saw(process: SimProcess, call: string, args: readonly unknown[], outcome: string): void {
+    if (call === 'slurm.requeue') {
+      const which = `${String(args[0])}#${String(args[1])}`;
+      this.requeues.set(which, [...(this.requeues.get(which) ?? []), outcome]);
+    }
     if (
       call === 'slurm.move' &&
       (outcome === 'ok' || outcome.startsWith('done') || outcome.startsWith('happened'))
@@ -233,6 +241,23 @@ export class Run implements Fates {
     }
     this.note(`${process.name} ${call}(${args.map(brief).join(', ')}) ${outcome}`);
   }
+
+  /** Effects that a gateway asked for though another led by then. */
+  readonly usurped: string[] = [];
+
+  /** A gateway that was stopped asks, in the moment that it goes on, for what it was about to: names and deadlines see to that. */
+  #byLeader(call: string, process: SimProcess): void {
+    const now = this.time.now();
+    if (process.resumedAt !== undefined && now - process.resumedAt < 2_000) return;
+    // A store that is set back under a gateway that lives ends a lease which that one still trusts: intents fence it, not the lease.
+    if (this.#restoredAt !== undefined && now - this.#restoredAt < 30 * second) return;
+    const holder = this.store.holderOf(cluster);
+    if (holder !== undefined && holder.until > now && !holder.name.startsWith(`${process.name}-`))
+      this.usurped.push(`${process.name} asked for ${call} while ${holder.name.split('-')[0]} led`);
+  }
+
+  /** Requeues that were asked for, by job and run, and what came of each. */
+  readonly requeues = new Map<string, string[]>();
 
   /** Moves to the burst partition while no pod waited for the job. */
   readonly early: string[] = [];
@@ -642,7 +667,7 @@ export class Run implements Fates {
     return this.#running.length;
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     for (const { process, board } of this.#running) {
       process.kill();
       void board.close();

@@ -154,7 +154,8 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
   const jobs = Array.from({ length: chance.whole(1, 4) }, () => jobOf(chance));
   const tame = wild
     ? 'all'
-    : chance.pick(['people', 'world', 'faults', 'kills', 'kills', 'pauses', 'older'] as const);
+    : chance.pick(['people', 'world', 'faults', 'kills', 'kills', 'pauses', 'older', 'lost node'] as const);
+  if (tame === 'lost node') return lostNode(seed, chance);
   const people = tame === 'people' ? chance.whole(1, 2) : some(3);
   const world = tame === 'world' ? chance.whole(1, 2) : some(4);
   const faults = tame === 'faults' ? chance.whole(1, 3) : some(6);
@@ -198,6 +199,44 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
     })),
     secondAtMs: pauses > 0 || (wild && chance.hit(0.2)) ? chance.whole(0, 120_000) : undefined,
     slowness: wild ? chance.pick([0, 0.02, 0.1]) : 0,
+  };
+}
+
+/** A kubelet dies, or Slurm gives a virtual node up, while a job that may run again runs: what follows must wait for the old run's end. */
+function lostNode(seed: number, chance: Chance): Scenario {
+  const job: JobPlan = {
+    ...jobOf(chance),
+    atMs: 0,
+    partition: 'cloud',
+    timeMin: 8,
+    runMs: 400_000,
+    requeue: true,
+    array: undefined,
+  };
+  const kind = chance.pick(['lost', 'unsent', 'slow'] as const);
+  return {
+    seed,
+    onLost: 'requeue',
+    budget: 1_000_000,
+    jobs: [job],
+    fullMs: 0,
+    people: [],
+    world: [
+      {
+        atMs: chance.whole(50, 150) * 1_000,
+        does: chance.pick(['silence', 'virtual-node-down']),
+        forMs: 5_000,
+        nth: 0,
+      },
+      ...(chance.hit(0.5)
+        ? [{ atMs: chance.whole(100, 300) * 1_000, does: 'silence' as const, forMs: 5_000, nth: 0 }]
+        : []),
+    ],
+    faults: chance.hit(0.6) ? [{ call: 'slurm.requeue', nth: 1, kind }] : [],
+    kills: [],
+    pauses: [],
+    secondAtMs: undefined,
+    slowness: 0,
   };
 }
 

@@ -1,0 +1,253 @@
+/**
+ * Bugs to plant, each as an edit of our own source at the place where it would be made. The checker must find every one of them
+ * within the seeds that CI plays: a check that cannot fail checks nothing.
+ */
+export interface Plant {
+  readonly name: string;
+  readonly edits: readonly { readonly file: string; readonly find: string; readonly instead: string }[];
+}
+
+export const plants: readonly Plant[] = [
+  {
+    name: "a move's lost answer read as refused",
+    edits: [
+      {
+        file: 'src/burst/claim.ts',
+        find: '      default:\n        return after(1_000);',
+        instead:
+          "      default:\n        await change(ctx, moving, { state: 'returning', claim: settled, cause: { kind: 'move_refused', text: 'planted' } }, 'planted');\n        return now;",
+      },
+      {
+        file: 'src/burst/giveback.ts',
+        find: '  const sight = await look(ctx, burst);\n',
+        instead:
+          "  if (burst.cause?.kind === 'move_refused') return close(ctx, burst, 'returned');\n  const sight = await look(ctx, burst);\n",
+      },
+      {
+        file: 'src/engine/cycle.ts',
+        find: "if (settings.setup.mode !== 'observe') await adoptStrays(engine, snapshot, live);",
+        instead: '',
+      },
+      {
+        file: 'src/engine/adopt.ts',
+        find: "return { kind: ran ? 'ran_already' : 'same_attempt', before };",
+        instead: "return { kind: 'never_ours' };",
+      },
+    ],
+  },
+  {
+    name: 'a stale move after a give-back',
+    edits: [
+      {
+        file: 'src/burst/giveback.ts',
+        find: 'if (claim !== undefined && !claim.answered && ctx.clock.now() < later(claim.deadline, settleMs))',
+        instead: 'if (claim === undefined && burst.rev < 0)',
+      },
+      {
+        file: 'src/burst/claim.ts',
+        find: 'const open = burst.claim !== undefined && !burst.claim.answered;',
+        instead: 'const open = false;',
+      },
+      {
+        file: 'src/burst/claim.ts',
+        find: '    await ctx.slurm.move(burst.ref, spec, deadline);',
+        instead: '    await ctx.slurm.move(burst.ref, spec, later(deadline, 3_600_000));',
+      },
+      {
+        file: 'src/engine/cycle.ts',
+        find: "if (settings.setup.mode !== 'observe') await adoptStrays(engine, snapshot, live);",
+        instead: '',
+      },
+    ],
+  },
+  {
+    name: 'launch without a token',
+    edits: [
+      {
+        file: 'src/instance/launch.ts',
+        find: 'const made = await ctx.cloud.launch(instance.spec, instance.token);',
+        instead:
+          'const made = await ctx.cloud.launch(instance.spec, `${ctx.entropy.uuid()}` as typeof instance.token);',
+      },
+    ],
+  },
+  {
+    name: 'two start grants for one run',
+    edits: [
+      {
+        file: 'src/engine/adopt.ts',
+        find: "return { kind: ran ? 'ran_already' : 'same_attempt', before };",
+        instead: "return { kind: 'same_attempt', before };",
+      },
+      {
+        file: 'src/burst/run.ts',
+        find: 'const silent = standin === undefined ||',
+        instead:
+          "if (keeperGone(ctx, burst)) { await change(ctx, burst, { state: 'lost' }, 'planted'); return now; }\n  const silent = standin === undefined ||",
+      },
+      {
+        file: 'src/burst/run.ts',
+        find: '/** No stream to the keeper: look at',
+        instead:
+          "function keeperGone(ctx: BurstContext, burst: Burst): boolean { const k = ctx.streams.keeper(burst.id); return burst.state === 'running' && k?.link === 'down'; }\n/** No stream to the keeper: look at",
+      },
+      {
+        file: 'src/burst/lose.ts',
+        find: "  const sight = await lookAtPod(ctx, burst);\n  if (sight.kind === 'over') return conclude(ctx, burst);\n  const why",
+        instead:
+          "  const planted = true;\n  if (planted) { ctx.streams.release(burst.id); await change(ctx, burst, { state: 'failed' }, 'planted'); return now; }\n  const sight = await lookAtPod(ctx, burst);\n  if (sight.kind === 'over') return conclude(ctx, burst);\n  const why",
+      },
+    ],
+  },
+  {
+    name: 'move before the keepers are ready',
+    edits: [
+      {
+        file: 'src/burst/provision.ts',
+        find: '  const keeper = ctx.streams.keeper(burst.id);\n  if (keeper === undefined) {',
+        instead:
+          "  const planted = burst.rev > 0;\n  if (planted) { await change(ctx, burst, { state: 'ready', machine: instance.type }, 'planted'); return now; }\n  const keeper = ctx.streams.keeper(burst.id);\n  if (keeper === undefined) {",
+      },
+    ],
+  },
+  {
+    name: 'settled twice',
+    edits: [
+      {
+        file: 'src/sim/models/store.ts',
+        find: "      if (row?.state !== 'held' || row.cluster !== cluster) continue;\n      changed.set(row.burst, { ...row, state: 'settled', microUsd: w.microUsd, at: w.at });",
+        instead:
+          "      if (row === undefined || row.cluster !== cluster) continue;\n      changed.set(row.burst, { ...row, state: 'settled', microUsd: (row.state === 'settled' ? row.microUsd : 0) + w.microUsd, at: w.at });",
+      },
+      {
+        file: 'src/burst/context.ts',
+        find: 'const over = terminalStates.has(to) && burst.price !== undefined;',
+        instead: "const over = (terminalStates.has(to) || to === 'final') && burst.price !== undefined;",
+      },
+    ],
+  },
+  {
+    name: 'a lost wake-up',
+    edits: [
+      {
+        file: 'src/engine/cluster.ts',
+        find: 'for (const b of await this.ports.store.liveBursts(this.name)) await this.ports.wake.wake(b.id);\n    for (const i',
+        instead: 'for (const i',
+      },
+    ],
+  },
+  {
+    name: 'a time-out read as gone',
+    edits: [
+      {
+        file: 'src/burst/pod.ts',
+        find: "  if (pod.node !== undefined && (node === undefined || node.ready !== 'true'))\n    return {\n      kind: 'unknown',",
+        instead:
+          "  if (pod.node !== undefined && (node === undefined || node.ready !== 'true'))\n    return { kind: 'over', how: 'planted', all: true, pod };\n  if (pod.uid === '')\n    return {\n      kind: 'unknown',",
+      },
+    ],
+  },
+  {
+    name: 'a repeated requeue',
+    edits: [
+      {
+        file: 'src/burst/requeue.ts',
+        find: '  if (requeue !== undefined) {',
+        instead: '  if (requeue?.answered === true) {',
+      },
+    ],
+  },
+  {
+    name: 'an attempt started beside the old one',
+    edits: [
+      {
+        file: 'src/burst/provision.ts',
+        find: '  const before = await ctx.store.burst(burst.predecessor);\n  return before === undefined || terminalStates.has(before.state);',
+        instead: '  return terminalStates.size > 0;',
+      },
+    ],
+  },
+  {
+    name: 'give-back to the wrong partition list',
+    edits: [
+      {
+        file: 'src/burst/giveback.ts',
+        find: '    partition: saved.partition,',
+        instead: "    partition: saved.partition.split(',')[0] ?? '',",
+      },
+    ],
+  },
+  {
+    name: 'a lost COMMIT repeated',
+    edits: [
+      {
+        file: 'src/engine/planner.ts',
+        find: '      if (faultOf(e) === undefined) throw e;\n',
+        instead:
+          "      if (faultOf(e) === undefined) throw e;\n      if (faultOf(e) === 'unknown') return (await store.commit(entropy.uuid(), setup.name, epoch, writes.map((w) => (w.kind === 'instance' ? { ...w, instance: { ...w.instance, id: instanceId(entropy.uuid()), rev: 0 } } : w)).filter((w) => w.kind !== 'burst'))) === 'ok';\n",
+      },
+    ],
+  },
+  {
+    name: 'a deposed leader that goes on',
+    edits: [
+      {
+        file: 'src/engine/cluster.ts',
+        find: 'return !this.#stopped && this.#settings.monotonic() < this.#leadsUntil;',
+        instead: 'return !this.#stopped && this.#epoch > 0;',
+      },
+      {
+        file: 'src/engine/cluster.ts',
+        find: '      this.#epoch = 0;\n      return;',
+        instead: '      return;',
+      },
+      {
+        file: 'src/sim/models/store.ts',
+        find: 'if (this.lastEpoch(cluster) > epoch)',
+        instead: 'if (this.lastEpoch(cluster) < 0)',
+      },
+    ],
+  },
+  {
+    name: 'an older store that makes names again',
+    edits: [
+      {
+        file: 'src/engine/cluster.ts',
+        find: 'this.#recovering = older && { since: this.ports.clock.now(), why: older.why };',
+        instead: 'this.#recovering = older && undefined;',
+      },
+    ],
+  },
+  {
+    name: 'a budget held twice',
+    edits: [
+      {
+        file: 'src/burst/approve.ts',
+        find: '{ burst: burst.id, cluster, account, microUsd: price.held, at, limits }',
+        instead: '{ burst: burst.id, cluster, account, microUsd: price.held, at, limits: limits.slice(1) }',
+      },
+    ],
+  },
+  {
+    name: 'an instance forgotten during launch',
+    edits: [
+      {
+        file: 'src/instance/launch.ts',
+        find: "if (fault === 'no_capacity' ||",
+        instead:
+          "if (fault === 'unknown') { await change(ctx, held, { state: 'gone', endedAt: ctx.clock.now(), why: 'planted' }, 'planted', [answered(fault)]); await wakeBursts(ctx, held); return never; }\n    if (fault === 'no_capacity' ||",
+      },
+      { file: 'src/engine/cluster.ts', find: '    await this.#collect(seen);\n', instead: '' },
+    ],
+  },
+  {
+    name: "a pod with another's groups",
+    edits: [
+      {
+        file: 'src/translate/pod.ts',
+        find: '        supplementalGroups: [...groups],',
+        instead: '        supplementalGroups: [...groups, 3001],',
+      },
+    ],
+  },
+];
