@@ -93,6 +93,24 @@ export function endCases(of: () => SlurmHarness): void {
       expect((await run(ref)).state).toBe('CANCELLED');
     });
 
+    test('cancelled while it runs: slurmctld tells how its processes ended, slurmdbd does not', async () => {
+      const harness = of();
+      const { port, submit, partitions, eventually } = harness;
+      const ref = await submit({ partition: partitions.home, work: { seconds: 300 } });
+      // Its script, too: that takes slurmd a moment.
+      await eventually('it to run', async () => {
+        const job = await port.job(ref);
+        return job?.state === 'RUNNING' && harness.now() - (job.startAt ?? 0) > 2_000;
+      });
+      await port.cancel(ref, soon(harness));
+      const ended = await eventually('it to be over', async () => {
+        const job = await port.job(ref);
+        return job?.state === 'CANCELLED' ? job : undefined;
+      });
+      expect(ended).toMatchObject({ exitCode: { code: 0, signal: 15 }, restarts: 0 });
+      expect(await run(ref)).toMatchObject({ state: 'CANCELLED', exit: { code: 0, signal: 0 } });
+    });
+
     test('a cancel after its deadline is not made', async () => {
       const harness = of();
       const ref = await harness.submit({});

@@ -195,6 +195,9 @@ export function moveCases(of: () => SlurmHarness): void {
       await port.move(ref, backOf(before), soon(harness));
       const after = await jobOf(harness, ref);
       expect({ ...asAsked(after), accrueAt: 0 }).toEqual({ ...asAsked(before), accrueAt: 0 });
+      // In one partition again, squeue tells of them in one row; the task itself can still be asked for.
+      const rows = (await port.snapshot()).jobs.filter((j) => j.arrayJobId === Number(array));
+      expect(rows.map((j) => [j.ref, j.arrayTask])).toEqual([[array, '1-3']]);
     });
 
     test('a whole array, or a component, is never moved', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { JobDetail } from '../../src/domain/job.ts';
-import { faultIn, jobOf, type SlurmHarness, soon } from './slurm.harness.ts';
+import { type Ask, faultIn, jobOf, type SlurmHarness, soon } from './slurm.harness.ts';
 
 export function requeueCases(of: () => SlurmHarness): void {
   const inState = (ref: JobRef, state: JobDetail['state']): Promise<JobDetail> =>
@@ -9,7 +9,7 @@ export function requeueCases(of: () => SlurmHarness): void {
       const job = await of().port.job(ref);
       return job?.state === state ? job : undefined;
     });
-  const run = async (ask: { readonly array?: string; readonly requeue?: boolean } = {}) => {
+  const run = async (ask: Ask = {}) => {
     const { submit, partitions } = of();
     return submit({ partition: partitions.home, work: { seconds: 300 }, ...ask });
   };
@@ -84,6 +84,16 @@ export function requeueCases(of: () => SlurmHarness): void {
       const past = instant(harness.now() - 2_000);
       expect(await faultIn(harness.port.requeue(ref, 0, past))).toBe('transient');
       expect(await jobOf(harness, ref)).toMatchObject({ state: 'RUNNING', restarts: 0 });
+      await harness.cancel(ref);
+    });
+
+    test('of a list of partitions: it waits in all of them again', async () => {
+      const harness = of();
+      const { home, explicit } = harness.partitions;
+      const ref = await run({ partition: `${home},${explicit}` });
+      expect((await inState(ref, 'RUNNING')).partition).toBe(home);
+      await harness.port.requeue(ref, 0, soon(harness));
+      expect((await inState(ref, 'PENDING')).partition).toBe(`${home},${explicit}`);
       await harness.cancel(ref);
     });
 

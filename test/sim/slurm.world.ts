@@ -111,3 +111,10 @@ export function world(change: Partial<SlurmConfig> = {}, seed = 1) {
     since: (at: number | undefined) => ((at ?? Number.NaN) - start) / 1000,
   };
 }
+
+/** A world whose burst nodes have a host. */
+export function hosted(...args: Parameters<typeof world>): ReturnType<typeof world> {
+  const it = world(...args);
+  it.model.host = it.host;
+  return it;
+}

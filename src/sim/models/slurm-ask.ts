@@ -1,9 +1,10 @@
 /** A submission: what is refused at once, and the record that is made of the rest. */
 import type { JobRef } from '../../domain/ids.ts';
 import { waitedFor } from './slurm-depend.ts';
+import { askedOf } from './slurm-figures.ts';
 import { type ArrayRecord, heldReason, type JobRecord, newRun, noExit } from './slurm-record.ts';
 import type { SlurmState } from './slurm-state.ts';
-import type { Memory, PartitionSpec, SlurmAsk, UserSpec } from './slurm-types.ts';
+import type { Asked, Memory, PartitionSpec, SlurmAsk, UserSpec } from './slurm-types.ts';
 import { SlurmRefused } from './slurm-words.ts';
 
 /** MaxArraySize. */
@@ -63,6 +64,7 @@ function record(
     workDir: ask.workDir ?? user.home,
     stdin: ask.stdin ?? '/dev/null',
     work: ask.work ?? { ms: 0, exit: 0 },
+    asked: nothingYet,
     comment: ask.comment ?? '',
     nice: ask.nice ?? 0,
     bonus: ask.priority ?? 0,
@@ -103,6 +105,7 @@ function record(
     run: newRun(0, now, names.join(',')),
   };
   job.runs.push(job.run);
+  job.asked = askedOf(job, state);
   if (tasks !== undefined) state.keep(job, tasks.all);
   if (array !== undefined) state.arrays.set(id, array);
   state.add(job);
@@ -111,6 +114,15 @@ function record(
   state.changed();
   return job;
 }
+
+const nothingYet: Asked = {
+  partition: '',
+  timeLimitMs: 'unlimited',
+  memory: { per: 'node', mib: 0 },
+  minNodes: 1,
+  maxNodes: undefined,
+  comment: '',
+};
 
 const newArray = (jobId: number, throttle: number): ArrayRecord => ({
   jobId,

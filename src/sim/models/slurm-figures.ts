@@ -2,7 +2,7 @@
 import { type Instant, instant } from '../../domain/ids.ts';
 import { type JobRecord, waits } from './slurm-record.ts';
 import type { PartitionRecord, SlurmState } from './slurm-state.ts';
-import type { Limit } from './slurm-types.ts';
+import type { Asked, Limit } from './slurm-types.ts';
 
 /** A job without an end ends in a year, to whoever asks. */
 const longest = 365 * 86_400_000;
@@ -29,6 +29,18 @@ export function priorityOf(job: JobRecord, state: SlurmState): number {
 }
 
 export const partitionText = (job: JobRecord): string => job.partition ?? job.partitions.join(',');
+
+/** What a give-back has to restore, as it is now. */
+export function askedOf(job: JobRecord, state: SlurmState): Asked {
+  return {
+    partition: partitionText(job),
+    timeLimitMs: limitOf(job, state),
+    memory: job.memory,
+    minNodes: job.minNodes,
+    maxNodes: job.maxNodes,
+    comment: job.comment,
+  };
+}
 
 export function askedCpus(job: JobRecord): number {
   if (job.shares.length > 0) return job.shares.reduce((sum, { cpus }) => sum + cpus, 0);

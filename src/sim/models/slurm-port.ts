@@ -70,19 +70,18 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
   };
 
   return {
-    snapshot: () =>
-      read('slurm.snapshot', () => {
+    async snapshot() {
+      const at = state.now();
+      const seen = await read('slurm.snapshot', () => {
         const live = [...state.live].map((job) => ({ job, task: undefined }));
         return {
-          cluster,
-          at: state.now(),
-          tookMs: 0,
           jobs: queueRows(live).map((row) => rowView(row, (target) => jobView(target, state))),
           partitions: [...state.partitions.values()].map(partitionView),
           nodes: [...state.nodes.values()].map(nodeView),
-          partial: [],
         };
-      }),
+      });
+      return { cluster, at, tookMs: state.now() - at, ...seen, partial: [] };
+    },
     async job(ref) {
       wellFormed(ref, 'slurm.job');
       return read('slurm.job', () => model.find(ref));

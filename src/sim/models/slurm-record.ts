@@ -3,6 +3,7 @@ import { type Instant, instant, type JobRef, jobRef } from '../../domain/ids.ts'
 import type { ExitCode, SeenState } from '../../domain/job.ts';
 import type { Need, Share } from './slurm-fit.ts';
 import type {
+  Asked,
   Dependency,
   Limit,
   Memory,
@@ -91,6 +92,8 @@ export interface JobRecord {
   readonly stdin: string;
   readonly work: Work;
 
+  /** As it was submitted. */
+  asked: Asked;
   comment: string;
   nice: number;
   /** Its own share of the priority. */

@@ -255,7 +255,17 @@ export interface TrueMove {
   readonly to: string;
 }
 
-export interface TrueJob {
+/** What a give-back has to restore. */
+export interface Asked {
+  readonly partition: string;
+  readonly timeLimitMs: Limit;
+  readonly memory: Memory;
+  readonly minNodes: number;
+  readonly maxNodes: number | undefined;
+  readonly comment: string;
+}
+
+export interface TrueJob extends Asked {
   readonly id: number;
   readonly ref: JobRef;
   readonly arrayJobId: number | undefined;
@@ -265,11 +275,11 @@ export interface TrueJob {
   /** Of the first run. */
   readonly submitAt: Instant;
   readonly state: SeenState;
-  readonly partition: string;
   readonly held: 'user' | 'admin' | undefined;
-  readonly comment: string;
-  readonly timeLimitMs: Limit;
+  readonly priority: number;
   readonly restarts: number;
+  /** The same as it was at its submission. */
+  readonly asked: Asked;
   /** Every run, oldest first; the last may still wait. */
   readonly runs: readonly TrueRun[];
   readonly moves: readonly TrueMove[];

@@ -23,14 +23,14 @@ export class Changes {
    * split off. All tasks of an array that is named by its own id.
    */
   update(user: UserSpec, ref: JobRef, change: SlurmChange): void {
-    for (const target of this.#found(ref)) {
+    each(this.#found(ref), (target) => {
       const { job } = target;
       this.#own(user, job, 'not_yours');
       const words = this.#state.jobSubmit.modify?.(user, ref, change);
       if (words !== undefined) throw new SlurmRefused('plugin', about(target), words);
       if (job.base !== 'PENDING' && !runs(job)) throw new SlurmRefused('over', about(target));
       this.#keys(user, this.#state.split(target), change);
-    }
+    });
     this.#state.changed();
   }
 
@@ -76,14 +76,14 @@ export class Changes {
 
   /** Of a running or completing job, and also of one that is over. */
   requeue(user: UserSpec, ref: JobRef): void {
-    for (const target of this.#found(ref)) {
+    each(this.#found(ref), (target) => {
       const { job } = target;
       this.#own(user, job, 'denied');
       if (!job.requeue) throw new SlurmRefused('disabled', about(target));
       if (!job.batch) throw new SlurmRefused('batch_only', about(target));
       if (job.base === 'PENDING') throw new SlurmRefused('pending', about(target));
       this.#life.requeue(job, 'REQUEUED');
-    }
+    });
   }
 
   /** `sacctmgr modify job`: an Operator's note in slurmdbd, for jobs that are over too. */
@@ -222,6 +222,18 @@ export class Changes {
   #own(user: UserSpec, job: JobRecord, code: 'not_yours' | 'denied'): void {
     if (user !== job.user && !mayAll(user)) throw new SlurmRefused(code, `${job.id}`);
   }
+}
+
+/** Each task of an array for itself; it is refused where it is for all of them. */
+function each(targets: readonly Target[], work: (target: Target) => void): void {
+  const refused: unknown[] = [];
+  for (const target of targets)
+    try {
+      work(target);
+    } catch (error) {
+      refused.push(error);
+    }
+  if (refused.length === targets.length) throw refused[0];
 }
 
 const about = ({ job }: Target): string => `${job.id}`;

@@ -53,20 +53,33 @@ export class SlurmModel {
   }
 
   /** Who runs on the burst nodes; what starts from now on is started there. */
+  get host(): BurstHost | undefined {
+    return this.state.host;
+  }
   set host(host: BurstHost | undefined) {
     this.state.host = host;
   }
 
   /** The site's job_submit plugin. */
+  get jobSubmit(): JobSubmit {
+    return this.state.jobSubmit;
+  }
   set jobSubmit(plugin: JobSubmit) {
     this.state.jobSubmit = plugin;
   }
 
+  /** Told when a run starts. */
+  get onStart(): (job: TrueJob) => void {
+    return this.state.onStart;
+  }
   set onStart(told: (job: TrueJob) => void) {
     this.state.onStart = told;
   }
 
   /** Told when the job is over and its nodes are free; not of a run that is requeued. */
+  get onEnd(): (job: TrueJob) => void {
+    return this.state.onEnd;
+  }
   set onEnd(told: (job: TrueJob) => void) {
     this.state.onEnd = told;
   }
