@@ -14,7 +14,7 @@ import {
 } from './context.ts';
 import { look } from './look.ts';
 import { endPod, fenceInstance, lookAtPod } from './pod.ts';
-import { requeueOnce } from './requeue.ts';
+import { holdBack, requeueOnce } from './requeue.ts';
 import { annotated, cleared } from './settle.ts';
 
 /** The pod is over by now, so nothing runs: this long a job that neither daemon knows is looked for. */
@@ -45,7 +45,10 @@ export async function fence(ctx: BurstContext, burst: Burst): Promise<Next> {
 async function conclude(ctx: BurstContext, burst: Burst): Promise<Next> {
   const sight = await look(ctx, burst);
   switch (sight.kind) {
+    case 'pending':
     case 'requeued':
+      // Pending in this very run: it was taken on again after the store was lost, and had never begun.
+      if (!(await holdBack(ctx, burst))) return after(1_000);
       await change(
         ctx,
         burst,

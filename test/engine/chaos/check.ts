@@ -1,4 +1,5 @@
 /** design.md, section 4, on the models' own truth: what the gateway believes counts for nothing here. */
+import { spentBy } from '../../../src/decide/price.ts';
 import { instant, type JobRef } from '../../../src/domain/ids.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
@@ -203,11 +204,18 @@ function launches(run: Run, say: Say): void {
 /** 4, by the books: nothing is held for a burst that is over. */
 async function money(run: Run, say: Say): Promise<void> {
   const live = await run.store.liveBursts(cluster);
+  const all = await run.store.bursts({ cluster, limit: 10_000 });
+  const older = run.scenario.kills.some((k) => k.olderMs !== undefined);
   for (const account of ['physics', 'chemistry']) {
-    const { held } = await run.store.money(cluster, { account, since: instant(0) });
+    const { held, spent } = await run.store.money(cluster, { account, since: instant(0) });
     const explained = live.reduce((sum, b) => sum + (b.account === account ? (b.price?.held ?? 0) : 0), 0);
     // A store that was set back has lost settlements with the bursts that they were of.
-    if (held !== explained && run.scenario.kills.every((k) => k.olderMs === undefined))
+    const own = all.filter((b) => b.account === account && b.price !== undefined && !live.includes(b));
+    const dated = own.every((b) => b.startedAt === undefined || b.endedAt !== undefined);
+    const cost = own.reduce((sum, b) => sum + spentBy(b, 0), 0);
+    if (dated && spent !== cost && !older)
+      say(4, `${spent} micro-dollars are booked as spent by ${account}, its bursts cost ${cost}`);
+    if (held !== explained && !older)
       say(4, `${held} micro-dollars are held for account ${account}, the live bursts explain ${explained}`);
   }
 }

@@ -103,6 +103,11 @@ export const plants: readonly Plant[] = [
     name: 'move before the keepers are ready',
     edits: [
       {
+        file: 'src/burst/claim.ts',
+        find: 'const waits = await podWaits(ctx, burst);',
+        instead: 'const waits = burst.rev > 0 ? undefined : await podWaits(ctx, burst);',
+      },
+      {
         file: 'src/burst/provision.ts',
         find: '  const keeper = ctx.streams.keeper(burst.id);\n  if (keeper === undefined) {',
         instead:
@@ -141,6 +146,11 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: 'src/burst/pod.ts',
+        find: '  } else if (pod.node !== undefined && !stopped(pod)) return false;',
+        instead: '  } else if (pod.node !== undefined && !stopped(pod)) return true;',
+      },
+      {
+        file: 'src/burst/pod.ts',
         find: "  if (pod.node !== undefined && (node === undefined || node.ready !== 'true'))\n    return {\n      kind: 'unknown',",
         instead:
           "  if (pod.node !== undefined && (node === undefined || node.ready !== 'true'))\n    return { kind: 'over', how: 'planted', all: true, pod };\n  if (pod.uid === '')\n    return {\n      kind: 'unknown',",
@@ -160,6 +170,12 @@ export const plants: readonly Plant[] = [
   {
     name: 'an attempt started beside the old one',
     edits: [
+      {
+        file: 'src/engine/judge.ts',
+        find: "      streams.wait(view.key, 'the run before this one is being ended');",
+        instead:
+          "{ streams.wait(view.key, 'planted'); const job = await engine.settings.slurm.job(jobRef(`${jobId}`)); if (job !== undefined) await engine.adopt(job, direct); }",
+      },
       {
         file: 'src/burst/provision.ts',
         find: '  const before = await ctx.store.burst(burst.predecessor);\n  return before === undefined || terminalStates.has(before.state);',

@@ -331,7 +331,7 @@ export class Run implements Fates {
           { account: 'chemistry', microUsd: this.scenario.budget, per: 'total', hard: true },
         ],
       },
-      groups: [group],
+      groups: [{ ...group, idleMs: this.scenario.idleMs }],
       pods: {
         image: 'user',
         agentImage: 'agent',

@@ -72,6 +72,8 @@ export interface PausePlan {
 export interface Scenario {
   readonly seed: number;
   readonly onLost: 'fail' | 'requeue';
+  /** How long an instance without work is kept. */
+  readonly idleMs: number;
   /** Of each account, in micro-dollars: plenty, or enough for a few bursts. */
   readonly budget: number;
   readonly jobs: readonly JobPlan[];
@@ -164,6 +166,7 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
   return {
     seed,
     onLost: chance.hit(0.5) ? 'requeue' : 'fail',
+    idleMs: minute,
     budget: chance.pick([1_000_000, 1_000_000, 40_000]),
     jobs,
     fullMs: chance.whole(0, 12) * minute,
@@ -187,7 +190,7 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
       const call = chance.pick(writes);
       return {
         call,
-        nth: chance.whole(1, usual[call] ?? 10),
+        nth: nthOf(call, chance),
         when: chance.hit(0.5) ? 'before' : 'after',
         downMs: chance.whole(1, 90) * 1_000,
         olderMs: tame === 'older' || (wild && chance.hit(0.15)) ? chance.whole(1, 240) * 1_000 : undefined,
@@ -217,6 +220,7 @@ function lostNode(seed: number, chance: Chance): Scenario {
   return {
     seed,
     onLost: 'requeue',
+    idleMs: 4 * minute,
     budget: 1_000_000,
     jobs: [job],
     fullMs: 0,
@@ -285,12 +289,18 @@ function worldOf(chance: Chance): WorldPlan {
   };
 }
 
+/** Of commits, as often one of the first, with which bursts and instances begin. */
+function nthOf(call: string, chance: Chance): number {
+  if (call === 'store.commit' && chance.hit(0.5)) return chance.whole(1, 14);
+  return chance.whole(1, usual[call] ?? 10);
+}
+
 function faultOf(chance: Chance): FaultPlan {
   const write = chance.hit(0.65);
   const call = write ? chance.pick(writes) : chance.pick(reads);
   return {
     call,
-    nth: chance.whole(1, usual[call] ?? 20),
+    nth: nthOf(call, chance),
     kind: write
       ? chance.pick(['lost', 'lost', 'unsent', 'transient', 'slow'] as const)
       : chance.pick(['transient', 'unreachable', 'slow'] as const),
