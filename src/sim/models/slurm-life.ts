@@ -79,23 +79,18 @@ export class Life {
     job.limit = this.#state.after(due - this.#state.now(), () => this.#state.whenUp(check));
   }
 
-  /** True: it had not ended yet. */
-  cancel(job: JobRecord, byUid: number): boolean {
-    if (isOver(job) || (job.completing && job.base !== 'PENDING')) return false;
-    if (runs(job)) {
-      this.#end(job, 'CANCELLED', 'None', byUid);
-      return true;
-    }
+  cancel(job: JobRecord, byUid: number): void {
+    if (runs(job)) this.#end(job, 'CANCELLED', 'None', byUid);
+    if (job.base !== 'PENDING') return;
     const now = this.#state.second();
     job.base = 'CANCELLED';
     set(job.run, { state: 'CANCELLED', endAt: now });
     this.#state.books.tell(job, job.run, { byUid });
     job.endAt = now;
     // One that was requeued and has still to leave its nodes does so first.
-    if (job.completing) return true;
+    if (job.completing) return;
     set(job, { startAt: now, plannedAt: undefined });
     this.#close(job);
-    return true;
   }
 
   /** Cancels a task that was split off only for that: it leaves nothing behind, in slurmctld or in slurmdbd. */
@@ -173,15 +168,14 @@ export class Life {
   #gone(process: Process, how: Ended | undefined): void {
     const { job, run } = process;
     if (how !== undefined) run.exit = exitOf(how);
-    if (job.run !== run) return;
+    // What is left of a run that slurmctld has given up.
+    if (job.run !== run || isOver(job)) return;
     if (runs(job)) {
-      const exit = exitOf(how ?? { signal: 9 });
-      const ok = exit.code === 0 && exit.signal === 0;
+      const ok = 'code' in (how ?? {}) && run.exit.code === 0;
       this.#final(job, ok ? 'COMPLETED' : 'FAILED', reasonOf(how));
-      job.exit = exit;
-      this.#state.books.tell(job, run, { exit });
-    } else if (!job.completing) return;
-    else if (job.base !== 'PENDING' && how !== undefined) job.exit = exitOf(how);
+      this.#state.books.tell(job, run, { exit: run.exit });
+    }
+    if (job.base !== 'PENDING') job.exit = run.exit;
     this.#settleSoon(job);
   }
 

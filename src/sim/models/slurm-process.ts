@@ -53,8 +53,9 @@ export class Processes {
   signal(process: Process, signo: number, scope: 'script' | 'all'): void {
     if (process.state !== 'alive') return;
     if (process.handle !== undefined) process.handle.signal(signo, scope);
-    else if (signo === SIGKILL) this.#over(process, { signal: SIGKILL });
-    else if (signo === SIGTERM && !isDeaf(process.job)) this.#over(process, { signal: SIGTERM });
+    // A script without a trap ends by any of them.
+    else if (signo === SIGKILL || (signo !== SIGCONT && !isDeaf(process.job)))
+      this.#over(process, { signal: signo });
   }
 
   /** REQUEST_TERMINATE_JOB: it may clean up until KillWait is over. */

@@ -226,11 +226,12 @@ export class Changes {
 
 /** Each task of an array for itself; it is refused where it is for all of them. */
 function each(targets: readonly Target[], work: (target: Target) => void): void {
-  const refused: unknown[] = [];
+  const refused: SlurmRefused[] = [];
   for (const target of targets)
     try {
       work(target);
     } catch (error) {
+      if (!(error instanceof SlurmRefused)) throw error;
       refused.push(error);
     }
   if (refused.length === targets.length) throw refused[0];

@@ -17,7 +17,6 @@ const errors = {
   array: ['Invalid job array specification', 'refused'],
   account: ['Invalid account or account/partition combination specified', 'refused'],
   qos: ['Invalid qos specification', 'refused'],
-  het: ['Requested operation not supported on this system', 'refused'],
   plugin: ['Unspecified error', 'refused'],
   busy: ['Resource temporarily unavailable', 'transient'],
   no_row: [
