@@ -7,9 +7,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const lanes = ['unit', 'model', 'real'] as const;
+const lanes = ['unit', 'model', 'chaos', 'real'] as const;
 type Lane = (typeof lanes)[number];
-const plain: readonly Lane[] = ['unit', 'model'];
+const plain: readonly Lane[] = ['unit', 'model', 'chaos'];
 
 const asked = process.env.LANES?.split(',')
   .map((l) => l.trim())
@@ -123,6 +123,11 @@ if (wanted.includes('unit')) {
   vitest('unit');
 }
 if (wanted.includes('model')) vitest('model');
+if (wanted.includes('chaos') && files.length === 0) {
+  const chaos = ['--no-install', 'tsx', 'test/engine/chaos/main.ts'];
+  run('lane chaos: 5,000 seeds', 'npx', [...chaos, '--seeds', '5000']);
+  run('lane chaos: planted bugs', 'npx', [...chaos, '--plants', '--seeds', '1500']);
+}
 if (wanted.includes('real')) {
   if (process.getuid?.() !== 0)
     broken.push('lane real needs root: it boots a Slurm, a Kubernetes and their nodes');
