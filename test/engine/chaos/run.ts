@@ -250,7 +250,7 @@ export class Run implements Fates {
     const now = this.time.now();
     if (process.resumedAt !== undefined && now - process.resumedAt < 2_000) return;
     // A store that is set back under a gateway that lives ends a lease which that one still trusts: intents fence it, not the lease.
-    if (this.#restoredAt !== undefined && now - this.#restoredAt < 30 * second) return;
+    if (this.#restoredAt !== undefined && now - this.#restoredAt < 45 * second) return;
     const holder = this.store.holderOf(cluster);
     if (holder !== undefined && holder.until > now && !holder.name.startsWith(`${process.name}-`))
       this.usurped.push(`${process.name} asked for ${call} while ${holder.name.split('-')[0]} led`);
@@ -364,9 +364,9 @@ export class Run implements Fates {
     const times = {
       holder: `${name}-${entropy.uuid()}`,
       monotonic: () => this.time.now() - start,
-      leaseMs: 30 * second,
+      leaseMs: 45 * second,
       sweepMs: 30 * second,
-      cloudPollMs: 15 * second,
+      cloudPollMs: 20 * second,
     };
     const health = { check: () => untroubled, asked: () => false };
     this.note(`--- ${name} starts`);
@@ -488,12 +488,25 @@ export class Run implements Fates {
       });
     for (const plan of scenario.pauses) time.after(plan.atMs, () => this.#pause(plan.forMs));
     if (scenario.kills.some((k) => k.olderMs !== undefined)) this.#keepSnapshots();
+    const planned = [...scenario.jobs, ...scenario.people, ...scenario.world, ...scenario.pauses].map(
+      (p) => p.atMs + ('forMs' in p ? p.forMs : 0),
+    );
+    const last = start + Math.max(scenario.fullMs, ...planned) + minute;
+    // Nothing is planned any more and all has come to rest: a calm that only passes time shows nothing.
+    const done = async (): Promise<boolean> => this.time.now() > last && (await this.#idle());
+    for (let at: number = start; at < start + calmAt && !(await done()); at += 30 * second)
+      await time.run(instant(at));
+    if (await done()) return;
     await time.run(instant(start + calmAt));
     this.#heal();
     for (let at = start + calmAt; at < start + longest; at += 30 * second) {
       await time.run(instant(at));
-      if (this.atRest() && (await this.store.liveBursts(cluster)).length === 0) return;
+      if (await this.#idle()) return;
     }
+  }
+
+  async #idle(): Promise<boolean> {
+    return this.atRest() && (await this.store.liveBursts(cluster)).length === 0;
   }
 
   #keepSnapshots(): void {
