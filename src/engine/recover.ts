@@ -14,7 +14,7 @@ import { nothing } from '../domain/resources.ts';
 import { rowOf } from '../instance/collect.ts';
 import type { Write } from '../ports.ts';
 import type { KeeperView } from '../stream/streams.ts';
-import { type MachineRecord, readRecord } from '../translate/index.ts';
+import { labelValue, type MachineRecord, readRecord } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import { burstOf } from './propose.ts';
 
@@ -38,7 +38,7 @@ export async function recover(engine: Cluster, state: Recovering): Promise<boole
     throw new PortError('transient', 'engine.recover', 'the pods have not been listed yet');
   const nodes = await ports.kubernetes.nodes();
   const machines = await settings.cloud.list();
-  const ours = pods.filter((p) => p.cluster === engine.name && p.burst !== undefined);
+  const ours = pods.filter((p) => p.cluster === labelValue(engine.name) && p.burst !== undefined);
   for (const pod of ours) await attach(engine, pod);
   const asked = ports.clock.now() - state.since;
   const silent = ours.some((p) => p.burst !== undefined && settings.streams.keeper(p.burst)?.link !== 'up');

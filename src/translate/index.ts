@@ -1,6 +1,6 @@
 /** Slurm job → Kubernetes objects. Pure: the same burst always translates to the same pod. */
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
-export { hostNameFor, label, podNameFor, secretNameFor, settledFinalizer } from './names.ts';
+export { hostNameFor, label, labelValue, podNameFor, secretNameFor, settledFinalizer } from './names.ts';
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
