@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { cloudId, instanceId, launchToken } from '../../src/domain/ids.ts';
+import { podFor, readRecord, recordAnnotation, recordOf } from '../../src/translate/index.ts';
+import { burst, input } from './samples.ts';
+
+const on = { id: instanceId('i-1'), cloudId: cloudId('i-0abc'), token: launchToken('t') };
+
+describe('what a pod says of its burst', () => {
+  it('is read back as it was written, also where the owner’s words are odd', () => {
+    const saved = { ...burst().saved, comment: 'keep "this"\n\u2028 and \\ that', maxNodes: undefined };
+    const read = readRecord(recordOf({ ...burst({ saved, name: 'größer 🚀' }), on }));
+    const { job, attempt, ref, jobId, restarts, user, uid, gid, account, group, needs } = burst();
+    expect(read).toMatchObject({
+      job,
+      attempt,
+      ref,
+      jobId,
+      restarts,
+      user,
+      uid,
+      gid,
+      account,
+      group,
+      needs,
+      on,
+    });
+    expect(read?.saved).toEqual({ ...saved, maxNodes: undefined });
+    expect(read?.name).toBe('größer 🚀');
+    expect(read).not.toHaveProperty('state');
+  });
+
+  it('stands on every pod, with the instance that it was made for', () => {
+    const pod = podFor({ ...input(), machine: on });
+    expect(readRecord(pod.metadata.annotations[recordAnnotation])).toMatchObject({ ref: burst().ref, on });
+    expect(readRecord(podFor(input()).metadata.annotations[recordAnnotation])?.on).toBeUndefined();
+  });
+
+  const whole = JSON.parse(recordOf(burst())) as Record<string, unknown>;
+  it.each<[string, string | undefined]>([
+    ['nothing', undefined],
+    ['no JSON', '{'],
+    ['a list', '[]'],
+    ['another version', JSON.stringify({ ...whole, v: 2 })],
+    ['one without its job', JSON.stringify({ ...whole, job: undefined })],
+    ['one whose uid is text', JSON.stringify({ ...whole, uid: '2001' })],
+    [
+      'one whose saved partition is missing',
+      JSON.stringify({ ...whole, saved: { ...burst().saved, partition: undefined } }),
+    ],
+    ['one whose instance has no token', JSON.stringify({ ...whole, on: { id: 'i', cloudId: 'c' } })],
+  ])('%s is no record', (_what, text) => {
+    expect(readRecord(text)).toBeUndefined();
+  });
+});
