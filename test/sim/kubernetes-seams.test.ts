@@ -97,6 +97,27 @@ describe('a runtime', () => {
     await w.until(async () => (await w.look(ref))?.podIp === pod?.ip);
   });
 
+  it('may answer a kill with an end of its own, which changes nothing any more', async () => {
+    const { w, runtime } = await noting();
+    const plain = runtime.start.bind(runtime);
+    runtime.start = (pod) => ({
+      ...plain(pod),
+      killed: (container) => pod.ended(container, { signal: 9 }),
+    });
+    const { ref } = await w.port.createPod(manifest('one', 'a'));
+    await w.until(() => w.running().length === 2);
+    const since = w.model.truth().running[0]?.startedAt;
+    await w.pass(minute);
+    w.model.oomKill(ref);
+    const run = w.model.truth().runs.find(({ container }) => container === 'main');
+    expect(run).toMatchObject({ startedAt: since, exitCode: 137, reason: 'OOMKilled' });
+    const main = await w.until(async () => {
+      const one = (await w.look(ref))?.containers.main;
+      return one?.state === 'terminated' && one;
+    });
+    expect(main.reason).toBe('OOMKilled');
+  });
+
   it('learns that its machine lost power, and of an OOM kill, as kills', async () => {
     const { w, runtime } = await noting();
     const { ref } = await w.port.createPod(manifest('one', 'a'));

@@ -38,9 +38,9 @@ export function podDeletion(pod: Pod, asked: number | undefined, now: Instant): 
   };
 }
 
-/** Everything else goes at once, unless a finalizer holds it. */
-export function plainDeletion({ metadata }: ApiObject, now: Instant): Deletion {
-  if ((metadata.finalizers ?? []).length === 0) return { metadata, gone: true };
+/** Everything else goes at once, unless a finalizer holds it, or what is in it: a namespace goes when it is empty. */
+export function plainDeletion({ metadata, kind }: ApiObject, now: Instant): Deletion {
+  if ((metadata.finalizers ?? []).length === 0 && kind !== 'Namespace') return { metadata, gone: true };
   return {
     metadata: metadata.deletionTimestamp === undefined ? ending(metadata, now, 0) : metadata,
     gone: false,

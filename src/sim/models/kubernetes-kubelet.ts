@@ -1,8 +1,9 @@
 /** A machine and its kubelet: which pods are on it, what the kubelet hears of them, and what is left when either is dead. */
 import type { Duplex } from 'node:stream';
 import type { Events } from './kubernetes-events.ts';
+import type { Host } from './kubernetes-host.ts';
 import { Images } from './kubernetes-images.ts';
-import { type Host, LocalPod } from './kubernetes-localpod.ts';
+import { LocalPod } from './kubernetes-localpod.ts';
 import { isOver, type Pod } from './kubernetes-objects.ts';
 import type { Runtime } from './kubernetes-runtime.ts';
 import type { ApiServer } from './kubernetes-server.ts';

@@ -4,32 +4,12 @@ import { PortError } from '../../domain/fault.ts';
 import type { Instant } from '../../domain/ids.ts';
 import type { PodRef } from '../../domain/kube.ts';
 import { Errands } from './kubernetes-errands.ts';
-import type { Events } from './kubernetes-events.ts';
-import { type Images, type Pulled, volumesOf } from './kubernetes-images.ts';
+import type { Host } from './kubernetes-host.ts';
+import { type Pulled, volumesOf } from './kubernetes-images.ts';
 import { alike, type ContainerSpec, type Pod } from './kubernetes-objects.ts';
-import { type Ended, type PodHandle, type Runtime, sandboxOf } from './kubernetes-runtime.ts';
-import type { ApiServer } from './kubernetes-server.ts';
+import { type Ended, type PodHandle, sandboxOf } from './kubernetes-runtime.ts';
 import { type Container, type Seen, type State, statusOf, succeeded } from './kubernetes-status.ts';
-import type { Runs } from './kubernetes-truth.ts';
-import type { KubernetesConfig, Pace, Span } from './kubernetes-types.ts';
-
-/** The node under it. */
-export interface Host {
-  readonly node: string;
-  readonly ip: string;
-  /** False: the kubelet is dead and does and says nothing; containers live on. */
-  readonly alive: boolean;
-  readonly config: KubernetesConfig;
-  readonly pace: Pace;
-  readonly server: ApiServer;
-  readonly events: Events;
-  readonly images: Images;
-  readonly runs: Runs;
-  runtime(): Runtime;
-  podIp(): string;
-  /** The pod is over, and the API server was told so as far as it can be. */
-  forget(uid: string): void;
-}
+import type { Span } from './kubernetes-types.ts';
 
 /** An image that could not be pulled is `ErrImagePull` until its kubelet looks again, and backs off from then on. */
 const nextLookMs: Span = [5_000, 9_000];
@@ -257,12 +237,16 @@ export class LocalPod {
   #ended(container: string, how: Ended): void {
     if (this.#containers.get(container)?.state.is !== 'running') return;
     const exitCode = 'signal' in how ? 128 + how.signal : how.exitCode;
-    this.#finish(container, exitCode, how.reason ?? (exitCode === 0 ? 'Completed' : 'Error'));
+    this.#over(container, exitCode, how.reason ?? (exitCode === 0 ? 'Completed' : 'Error'));
+    this.#goOn();
   }
 
   #kill(container: string, reason: string): void {
-    this.#handle?.killed(container);
-    this.#finish(container, 137, reason);
+    const handle = this.#handle;
+    this.#over(container, 137, reason);
+    // It is over before its runtime hears of it, which may answer with an end of its own.
+    handle?.killed(container);
+    this.#goOn();
   }
 
   #killAll(): void {
@@ -270,12 +254,15 @@ export class LocalPod {
       if (state.is === 'running') this.#kill(spec.name, 'Error');
   }
 
-  #finish(container: string, exitCode: number, reason: string): void {
+  #over(container: string, exitCode: number, reason: string): void {
     const { runs, node, pace } = this.#host;
     const state = this.#containers.get(container)?.state;
     const startedAt = state?.is === 'running' ? state.startedAt : pace.now();
     runs.end({ uid: this.uid, container, node }, exitCode, reason);
     this.#change(container, { is: 'over', exitCode, reason, startedAt, finishedAt: pace.now() });
+  }
+
+  #goOn(): void {
     if (this.#grace === undefined) this.advance();
     else if (!this.runs) this.#settle();
   }
@@ -310,7 +297,7 @@ export class LocalPod {
     }
     if (this.#pod.metadata.deletionTimestamp === undefined || this.#errands.has('confirm')) return;
     this.#errands.run('confirm', this.#host.config.confirmMs, () =>
-      this.#host.server.end(this.ref.namespace, this.ref.name, this.uid, 0),
+      this.#host.server.end('pods', this.ref.namespace, this.ref.name, this.uid, 0),
     );
   }
 

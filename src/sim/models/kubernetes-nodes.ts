@@ -235,7 +235,7 @@ export class Nodes {
         'Taint manager: deleting due to NoExecute taint',
         undefined,
       );
-      server.end(namespace ?? '', name, uid, undefined);
+      server.end('pods', namespace ?? '', name, uid, undefined);
     });
     this.#evictions.set(key, timer);
   }
@@ -254,7 +254,7 @@ export class Nodes {
       for (const pod of this.#podsOn(metadata.name)) {
         const { namespace, name, uid } = pod.metadata;
         this.#disrupted(pod, 'DeletionByPodGC', 'PodGC: node no longer exists', 'Failed');
-        server.end(namespace ?? '', name, uid, 0);
+        server.end('pods', namespace ?? '', name, uid, 0);
       }
     });
   }

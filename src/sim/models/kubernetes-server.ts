@@ -145,10 +145,10 @@ export class ApiServer {
     return this.store.replace(kind, before, after);
   }
 
-  /** The same for a deletion; nothing where the pod is another or gone. */
-  end(namespace: string, name: string, uid: string, graceSeconds: number | undefined): void {
-    const pod = this.store.get('pods', namespace, name);
-    if (pod?.metadata.uid === uid) this.#end('pods', pod, graceSeconds);
+  /** The same for a deletion; nothing where the object is another or gone. */
+  end(kind: Kind, namespace: string, name: string, uid: string, graceSeconds: number | undefined): void {
+    const object = this.store.get(kind, namespace, name);
+    if (object?.metadata.uid === uid) this.#end(kind, object, graceSeconds);
   }
 
   meta(given: Posted['metadata']): Meta {
@@ -241,8 +241,11 @@ export class ApiServer {
     const now = this.#deps.clock.now();
     const { metadata, gone }: Deletion =
       kind === 'pods' ? podDeletion(before as Pod, graceSeconds, now) : plainDeletion(before, now);
+    const status = kind === 'namespaces' ? { status: { phase: 'Terminating' } } : {};
     const last =
-      metadata === before.metadata ? before : this.store.replace(kind, before, { ...before, metadata });
+      metadata === before.metadata
+        ? before
+        : this.store.replace(kind, before, { ...before, ...status, metadata });
     if (gone) this.store.remove(kind, last);
     return last;
   }

@@ -11,6 +11,7 @@ import type { Posted } from './kubernetes-checks.ts';
 import { Events } from './kubernetes-events.ts';
 import { Feed } from './kubernetes-feed.ts';
 import type { Cluster } from './kubernetes-kubelet.ts';
+import { emptyNamespaces } from './kubernetes-namespaces.ts';
 import { type NodeSpec, Nodes } from './kubernetes-nodes.ts';
 import { kubernetesPort } from './kubernetes-port.ts';
 import { tenantLabel, type Who } from './kubernetes-rights.ts';
@@ -68,6 +69,7 @@ export class KubernetesModel {
     this.feed = new Feed(server.store, pace, () => this.#lag());
     this.#nodes = new Nodes(cluster);
     new PodScheduler(server, pace, this.config, events);
+    emptyNamespaces(server, pace, this.config);
     for (const name of ['default', 'kube-system']) this.#namespace(name, {}, {});
   }
 
@@ -94,6 +96,11 @@ export class KubernetesModel {
         metadata: { name },
         spec: { accessModes: ['ReadWriteMany'] },
       });
+  }
+
+  /** By an admin: takes no new pod from now on, and goes once the last one has. */
+  removeTenant(namespace: string): void {
+    this.server.remove('admin', { kind: 'namespaces', namespace: undefined, name: namespace });
   }
 
   /** Beside deploy/kubernetes/admission.yaml: why a pod is refused, in the words the caller sees; undefined = let through. */
