@@ -35,6 +35,17 @@ export function endCases(scene: Scene): void {
     expect(watch.pods()?.some(({ uid }) => uid === pod.uid)).toBe(false);
   });
 
+  it('a later word with more grace changes nothing', async () => {
+    const { port } = scene;
+    const pod = await scene.create('sleep', 'longer');
+    await scene.running(pod.ref);
+    await port.deletePod(pod.ref, pod.uid, 2);
+    const first = await port.pod(pod.ref);
+    await port.deletePod(pod.ref, pod.uid, 600);
+    expect((await port.pod(pod.ref))?.deletingSince).toBe(first?.deletingSince);
+    expect(await scene.over(pod.ref)).toMatchObject({ exitCode: 137 });
+  });
+
   it('a released pod’s record goes once its kubelet has confirmed the end, not before', async () => {
     const { port } = scene;
     const pod = await scene.create('sleep', 'confirmed');

@@ -143,6 +143,25 @@ export function kubernetesFaults(name: string, make: () => Promise<ModelUnderTes
       await settled();
     });
 
+    it('a pod that took the name of another while nobody watched is told as both', async () => {
+      const { port } = scene;
+      const first = await scene.create('sleep', 'renewed', 'no-such-node');
+      await scene.until('it', () => scene.told(first.ref).length > 0);
+      model.cutWatches();
+      await port.deletePod(first.ref, first.uid, 0);
+      await port.releasePod(first.ref, first.uid);
+      const second = await scene.create('sleep', 'renewed', 'no-such-node');
+      model.forgetHistory();
+      const told = () =>
+        scene.events.flatMap((event) =>
+          event.kind === 'pod' && event.pod.ref.name === first.ref.name ? [[event.pod.uid, event.gone]] : [],
+        );
+      await scene.until('the second', () => told().some(([uid]) => uid === second.uid));
+      expect(told()).toContainEqual([first.uid, true]);
+      expect(told().at(-1)).toEqual([second.uid, false]);
+      await settled();
+    });
+
     it('a watch that lags tells all the same, in order', async () => {
       const { port } = scene;
       const late = await during('watch-lag', async () => {
