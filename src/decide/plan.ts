@@ -43,8 +43,8 @@ export function plan(
   const launch: { group: string; capacity: Resources; free: Resources; bursts: BurstId[] }[] = [];
   const noRoom: { burst: BurstId; why: string; forGood: boolean }[] = [];
   const free = new Map<InstanceId, Resources>();
+  // What is on a silent node waits for it, or is lost with it; nothing new goes there.
   for (const i of instances)
-    // What is on a silent node waits for it, or is lost with it; nothing new goes there.
     if (bindable.has(i.state) && !(i.state === 'ready' && i.trouble !== undefined)) {
       const taken = used.get(i.id);
       free.set(i.id, taken === undefined ? i.capacity : minus(i.capacity, taken));
