@@ -7,6 +7,7 @@ import { type Instant, instant } from '../../src/domain/ids.ts';
 import type { SlurmModel } from '../../src/sim/models/slurm.ts';
 import { SlurmLate, SlurmRefused, SlurmSilent } from '../../src/sim/models/slurm-words.ts';
 import { type Command, commands, type Said } from './slurm-commands.ts';
+import { newKeys } from './slurm-keys.ts';
 import { type Line, NoShell, readLine } from './slurm-line.ts';
 import { NoFormat } from './slurm-print.ts';
 
@@ -49,7 +50,7 @@ const away: Readonly<Record<Command['of'], string>> = {
 type Answer = Said | undefined;
 
 export async function serveSlurm(model: SlurmModel, options: SlurmServerOptions): Promise<SlurmServer> {
-  const host = ssh2.utils.generateKeyPairSync('ed25519');
+  const host = newKeys();
   const keys = options.logins.map(({ user, publicKey }) => ({ user, key: keyOf(publicKey) }));
   const live = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [host.private] });

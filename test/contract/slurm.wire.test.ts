@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { sshSlurm } from '../../adapters/slurm/index.ts';
 import { ssh } from '../../adapters/slurm/ssh.ts';
 import { type SlurmServer, serveSlurm } from '../../lab/servers/slurm.ts';
+import { newKeys } from '../../lab/servers/slurm-keys.ts';
 import { clusterName, instant } from '../../src/domain/ids.ts';
 import type { Clock, Scheduler, SlurmPort } from '../../src/ports.ts';
 import { Chance } from '../../src/sim/chance.ts';
@@ -34,7 +35,7 @@ const realTime: Clock & Scheduler = {
   },
 };
 
-const keys = ssh2.utils.generateKeyPairSync('ed25519');
+const keys = newKeys();
 const log = { info: () => undefined, warn: () => undefined };
 
 async function eventually<T>(what: string, condition: () => Promise<T | undefined | false>): Promise<T> {
@@ -179,8 +180,8 @@ describe('the Slurm server', () => {
     const before = await it.port.job(ref);
     if (before === undefined) throw new Error('no job');
     it.model.switch('dropped', true);
-    expect(await faultIn(it.port.snapshot())).toBe('unreachable');
     expect(await faultIn(it.port.cancel(ref, soon()))).toBe('unknown');
+    expect(await faultIn(it.port.snapshot())).toBe('unreachable');
     it.model.heal();
     await eventually('the port to be back', async () => (await it.port.job(ref))?.state === 'PENDING');
   });
@@ -218,6 +219,8 @@ describe('the Slurm server', () => {
     // The far side gives up three seconds before the adapter does.
     const it = await start({ timeoutMs: 4_000, config: { latencyMs: [2_400, 2_400] } });
     const ref = await it.submit({});
+    // The connection is up before time counts.
+    await it.port.job(ref);
     it.model.switch('latency', true);
     await expect(it.port.job(ref)).rejects.toMatchObject({
       fault: 'unreachable',

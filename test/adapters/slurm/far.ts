@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import ssh2, { type Connection, type ServerChannel } from 'ssh2';
 import { fingerprint } from '../../../adapters/slurm/ssh.ts';
+import { newKeys } from '../../../lab/servers/slurm-keys.ts';
 
 export type Shell = (line: string, channel: ServerChannel) => void;
 
@@ -31,8 +32,8 @@ export const answering =
   };
 
 export async function startFar(port = 0): Promise<Far> {
-  const host = ssh2.utils.generateKeyPairSync('ed25519');
-  const user = ssh2.utils.generateKeyPairSync('ed25519');
+  const host = newKeys();
+  const user = newKeys();
   const hostPublic = ssh2.utils.parseKey(host.public);
   const userPublic = ssh2.utils.parseKey(user.public);
   if (hostPublic instanceof Error || userPublic instanceof Error) throw new Error('no keys');
