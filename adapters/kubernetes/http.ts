@@ -1,4 +1,5 @@
 /** Requests to the API server, each with its own time-out, and with a sure word on whether one was sent. */
+import { setMaxListeners } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { PortError } from '../../src/domain/fault.ts';
@@ -30,6 +31,8 @@ const defaultTimeoutMs = 10_000;
 
 export function http1(access: Access): Http {
   const closing = new AbortController();
+  // Each request under way listens, and leaves when it is over: many at once are no leak, and no warning in an operator's log.
+  setMaxListeners(0, closing.signal);
 
   async function ask(call: Call, pooled: boolean, signal: AbortSignal): Promise<http.IncomingMessage> {
     const changes = call.method !== 'GET' && call.asksOnly !== true;
