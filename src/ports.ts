@@ -4,6 +4,7 @@
  * something, `unknown` (asked, no answer).
  */
 import type { Duplex } from 'node:stream';
+import type { Anchor } from './domain/anchor.ts';
 import type { Burst, Grant } from './domain/burst.ts';
 import type { Receipt } from './domain/decision.ts';
 import type {
@@ -273,6 +274,39 @@ export interface StorePort {
   now(): Promise<Instant>;
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** How old, by the store's clock, what is over must be to be taken away. */
+export interface Retention {
+  /** Ended bursts and gone instances, with their audit rows and intents. */
+  readonly auditMs: number;
+  readonly receiptsMs: number;
+}
+
+/** The anchors over all hash chains of the store [domain/anchor.ts]; a port of its own, since no step needs them. */
+export interface AnchorPort {
+  /** Takes in the heads that moved since the last anchor. Undefined: none did, or another process is at it. `more`: ask again at once. */
+  anchor(): Promise<{ readonly anchor: Anchor; readonly more: boolean } | undefined>;
+  /** Those after `seq`, oldest first. */
+  after(seq: number, limit: number): Promise<readonly Anchor[]>;
+  /** Whether the store made this anchor, or has already recovered from not knowing it. */
+  knows(anchor: Anchor): Promise<boolean>;
+  /**
+   * The store is older than `witness`, an anchor of its own that it does not know: it begins to recover, and goes on with an anchor
+   * above that one. Several that find the same are one.
+   */
+  olderThan(witness: Anchor): Promise<void>;
+  /** Takes away some of what is old and over, behind anchors. True: there is more, ask again. */
+  prune(retention: Retention): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Where anchors are kept outside of the store, one after another. */
+export interface WitnessPort {
+  /** Undefined: none was kept yet. */
+  last(): Promise<Anchor | undefined>;
+  /** Resolves once they are on the disk. Those that are kept already may come again. */
+  append(anchors: readonly Anchor[]): Promise<void>;
 }
 
 export type WakeId = BurstId | InstanceId;

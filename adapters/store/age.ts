@@ -1,6 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import { CompiledQuery, type Kysely, sql } from 'kysely';
 import type pg from 'pg';
-import type { ClusterName, Instant } from '../../src/domain/ids.ts';
+import { type ClusterName, clusterName, type Instant } from '../../src/domain/ids.ts';
 import type { Recovery } from '../../src/ports.ts';
 import { leaseLock } from './commit.ts';
 import { sqlState } from './faults.ts';
@@ -47,10 +47,7 @@ function moved(from: string, to: string): string {
     : 'the store is on another Postgres server than before: it was moved or restored';
 }
 
-/**
- * A new generation, no lease, and epochs that go on above all that were ever given [src/domain/epoch.ts]. Waits for the commits that
- * are under way; later ones of an older epoch are refused. Of several processes that see the same new incarnation one begins.
- */
+/** In a transaction of its own. */
 export async function beginRecovery(
   client: pg.ClientBase,
   why: string,
@@ -58,31 +55,59 @@ export async function beginRecovery(
 ): Promise<void> {
   await client.query('begin');
   try {
-    const { rows } = await client.query<{ cluster: ClusterName }>(
-      'select cluster from leases order by cluster',
+    await recoverWithin(
+      async (text, values) => {
+        const { rows, rowCount } = await client.query<Record<string, unknown>>(text, [...values]);
+        return { rows, changed: rowCount ?? 0 };
+      },
+      why,
+      seen,
     );
-    for (const { cluster } of rows)
-      await client.query('select pg_advisory_xact_lock($1)', [leaseLock(cluster)]);
-    const { rowCount } = await client.query(
-      `update meta set
-         generation = gen_random_uuid(),
-         incarnation = coalesce($2, incarnation),
-         epoch_floor = greatest(now_ms.at, epoch_floor + 1, (select coalesce(max(epoch), 0) + 1 from leases)),
-         recovering_since = greatest(now_ms.at, coalesce(recovering_since, 0) + 1),
-         recovering_why = $1
-       from (select (extract(epoch from clock_timestamp()) * 1000)::bigint as at) now_ms
-       where $2::text is null or incarnation is distinct from $2`,
-      [why, seen.incarnation],
-    );
-    if (rowCount === 1)
-      await client.query(
-        'update leases set holder = null, epoch = greatest(epoch, (select epoch_floor from meta))',
-      );
     await client.query('commit');
   } catch (e) {
     await client.query('rollback').catch(() => undefined);
     throw e;
   }
+}
+
+/** A statement within the caller's transaction. */
+export type Ask = (
+  text: string,
+  values: readonly unknown[],
+) => Promise<{ readonly rows: readonly Record<string, unknown>[]; readonly changed: number }>;
+
+export const asking =
+  (tx: Kysely<Tables>): Ask =>
+  async (text, values) => {
+    const result = await tx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, [...values]));
+    return { rows: result.rows, changed: Number(result.numAffectedRows ?? 0n) };
+  };
+
+/**
+ * A new generation, no lease, and epochs that go on above all that were ever given [src/domain/epoch.ts]. Waits for the commits that
+ * are under way; later ones of an older epoch are refused. Of several processes that see the same new incarnation one begins.
+ */
+export async function recoverWithin(
+  ask: Ask,
+  why: string,
+  seen: { readonly incarnation?: string } = {},
+): Promise<void> {
+  const { rows } = await ask('select cluster from leases order by cluster', []);
+  for (const { cluster } of rows)
+    await ask('select pg_advisory_xact_lock($1)', [leaseLock(clusterName(String(cluster)))]);
+  const { changed } = await ask(
+    `update meta set
+       generation = gen_random_uuid(),
+       incarnation = coalesce($2, incarnation),
+       epoch_floor = greatest(now_ms.at, epoch_floor + 1, (select coalesce(max(epoch), 0) + 1 from leases)),
+       recovering_since = greatest(now_ms.at, coalesce(recovering_since, 0) + 1),
+       recovering_why = $1
+     from (select (extract(epoch from clock_timestamp()) * 1000)::bigint as at) now_ms
+     where $2::text is null or incarnation is distinct from $2`,
+    [why, seen.incarnation],
+  );
+  if (changed === 1)
+    await ask('update leases set holder = null, epoch = greatest(epoch, (select epoch_floor from meta))', []);
 }
 
 export async function recoveringOf(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { auditChain, type Head, receiptChain } from '../../src/domain/anchor.ts';
 import { canonical, chainStart, receiptHash, unstorable } from '../../src/domain/chain.ts';
 import {
   type AuditLink,
@@ -94,8 +95,8 @@ export async function perform(db: Kysely<Tables>, c: Commit): Promise<void> {
       'instances',
       old.filter((r) => r.kind === 'instance'),
     ),
-    insertAudit(links),
-    insertReceipts(c.writes, ground.chains),
+    ...insertAudit(links),
+    ...insertReceipts(c.writes, ground.chains),
     ...intentParts(c.writes, new Set(ground.intents)),
     insert(
       'instances',
@@ -209,15 +210,24 @@ function update(table: 'bursts' | 'instances', rows: readonly Row[]): Part {
   return sql`update ${sql.table(table)} t set ${sql.raw(set.join(', '))} from ${records(rows, columns[table])} where t.id = r.id`;
 }
 
-function insertAudit(links: readonly AuditLink[]): Part {
-  if (links.length === 0) return undefined;
-  return sql`insert into audit (subject, seq, at, from_state, to_state, why, data, prev, hash)
+function insertAudit(links: readonly AuditLink[]): Part[] {
+  if (links.length === 0) return [];
+  const rows = sql`insert into audit (subject, seq, at, from_state, to_state, why, data, prev, hash)
     select subject, seq, at, "from", "to", why, data, prev, hash from ${records(links, columns.audit)}`;
+  return [rows, toAnchor(links.map(({ subject, seq, hash }) => ({ chain: auditChain(subject), seq, hash })))];
 }
 
-function insertReceipts(writes: readonly Write[], chains: Ground['chains']): Part {
+/** The next anchor takes these in. */
+function toAnchor(heads: readonly Omit<Head, 'pruned'>[]): Part {
+  if (heads.length === 0) return undefined;
+  return sql`insert into unanchored (chain, seq, hash)
+    select chain, seq, hash from ${records(heads, 'chain text, seq bigint, hash text')}`;
+}
+
+function insertReceipts(writes: readonly Write[], chains: Ground['chains']): Part[] {
   const ends = new Map(chains.map((c) => [c.attempt, { seq: c.seq, hash: c.hash }]));
   const rows: unknown[] = [];
+  const heads: Omit<Head, 'pruned'>[] = [];
   for (const w of writes) {
     if (w.kind !== 'receipt') continue;
     const data: Receipt = w.receipt;
@@ -227,8 +237,9 @@ function insertReceipts(writes: readonly Write[], chains: Ground['chains']): Par
     ends.set(data.attempt, { seq, hash });
     const { id, cluster, ref, attempt, kind, at } = data;
     rows.push({ id, cluster, ref, attempt, seq, kind, at, data, prev: end.hash, hash });
+    heads.push({ chain: receiptChain(attempt), seq, hash });
   }
-  return insert('receipts', rows);
+  return [insert('receipts', rows), toAnchor(heads)];
 }
 
 /** An intent that is answered in its own commit is stored answered; a first answer stays. */

@@ -4,6 +4,7 @@ import { asFault, sqlState } from './faults.ts';
 import { start } from './migrations/0001_start.ts';
 import { age } from './migrations/0002_age.ts';
 import { ledger } from './migrations/0003_ledger.ts';
+import { anchors } from './migrations/0004_anchors.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -11,6 +12,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001_start': start,
   '0002_age': age,
   '0003_ledger': ledger,
+  '0004_anchors': anchors,
 };
 
 /** Brings the schema up to this version, one gateway at a time (advisory lock); all of it or nothing. Refuses a newer schema. */

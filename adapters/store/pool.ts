@@ -21,7 +21,7 @@ function int8(text: string): number {
   return n;
 }
 
-const types: pg.CustomTypesConfig = {
+export const int8Types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format: 'text' | 'binary') =>
     oid === pg.types.builtins.INT8
       ? int8
@@ -37,7 +37,7 @@ export function makePool(o: PoolOptions): pg.Pool {
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    types,
+    types: int8Types,
     ...(o.hurried && {
       statement_timeout: 10_000,
       lock_timeout: 5_000,

@@ -11,6 +11,8 @@ export interface Tables {
     epoch_floor: Generated<number>;
     recovering_since: number | null;
     recovering_why: string | null;
+    anchor_floor: Generated<number>;
+    heads_from: Generated<number>;
   };
   commits: { id: string; cluster: string };
   bursts: {
@@ -83,6 +85,24 @@ export interface Tables {
     state: string;
     at: number;
   };
+  unanchored: {
+    n: Generated<number>;
+    chain: string;
+    seq: number;
+    hash: string;
+    pruned: Generated<boolean>;
+  };
+  anchors: {
+    seq: number;
+    at: number;
+    generation: string;
+    heads_from: number;
+    heads: number;
+    root: string;
+    prev: string;
+    hash: string;
+  };
+  anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };
   leases: {
     cluster: string;
     holder: string | null;

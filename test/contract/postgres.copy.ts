@@ -12,8 +12,8 @@ async function on<T>(url: string, work: (client: pg.Client) => Promise<T>): Prom
   }
 }
 
-/** Copies of the whole schema, kept beside it, that it can be set back to under whoever uses it. */
-export function keeping(url: string): () => Promise<() => Promise<void>> {
+/** Copies of the whole schema, kept beside it, that it can be set back to under whoever uses it; `say`: as `spillway restore` does. */
+export function keeping(url: string, say = true): () => Promise<() => Promise<void>> {
   return async () => {
     const copy = `kept_${randomBytes(4).toString('hex')}`;
     const tables = await on(url, async (client) => {
@@ -31,7 +31,7 @@ export function keeping(url: string): () => Promise<() => Promise<void>> {
       on(url, async (client) => {
         const back = tables.map((t) => `insert into ${t} overriding system value table ${copy}.${t}`);
         await client.query(`begin; truncate ${tables.join(', ')}; ${back.join('; ')}; commit`);
-        await beginRecovery(client, 'a backup was restored');
+        if (say) await beginRecovery(client, 'a backup was restored');
       });
   };
 }

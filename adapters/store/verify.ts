@@ -1,0 +1,149 @@
+import type { Anchor } from '../../src/domain/anchor.ts';
+import { auditHash, receiptHash } from '../../src/domain/chain.ts';
+import { faultsOf, type Link, type Standing, type Witnessed } from '../../src/domain/verify.ts';
+import { dataHash, sha256 } from './commit.ts';
+import { atOneMoment, grouped, type Moment, sideBySide } from './pages.ts';
+import { compareAnchors, lastOwn } from './verify-anchors.ts';
+
+export interface Finding {
+  /** A note is no fault: what was lost by a restore that everybody can see, what no anchor has yet. */
+  readonly kind: 'fault' | 'note';
+  readonly where: string;
+  readonly text: string;
+}
+
+export interface Verified {
+  /** The last anchor that was exported: up to it the export vouches for the store. */
+  readonly upTo: Anchor | undefined;
+  readonly anchors: number;
+  readonly chains: number;
+  readonly links: number;
+}
+
+/** Reads the whole store as of one moment, page by page, and holds it against its own anchors and those exported to `dir`. */
+export function verifyStore(url: string, dir: string, say: (finding: Finding) => void): Promise<Verified> {
+  return atOneMoment(url, 'spillway audit verify', async (moment) => {
+    const { upTo, anchors } = await compareAnchors(moment, dir, say);
+    const from = (await lastOwn(moment))?.from ?? 1;
+    const audit = await chainsOf(
+      auditRows(moment),
+      headsOf(moment, 'audit', from),
+      standing(moment),
+      say,
+      'audit',
+    );
+    const receipts = await chainsOf(
+      receiptRows(moment),
+      headsOf(moment, 'receipts', from),
+      nothing<StandingRow>(),
+      say,
+      'receipts',
+    );
+    return {
+      upTo,
+      anchors,
+      chains: audit.chains + receipts.chains,
+      links: audit.links + receipts.links,
+    };
+  });
+}
+
+interface Row extends Link {
+  readonly key: string;
+  /** The hash of the subject that an audit row names. */
+  readonly data: string | undefined;
+}
+interface StandingRow {
+  readonly key: string;
+  readonly rev: number;
+  readonly head: string;
+  readonly data: unknown;
+}
+type HeadRow = Omit<Witnessed, 'anchor'> & { readonly key: string; readonly anchor: number | null };
+
+async function chainsOf(
+  rows: AsyncGenerator<Row>,
+  heads: AsyncGenerator<HeadRow>,
+  standings: AsyncGenerator<StandingRow>,
+  say: (finding: Finding) => void,
+  kind: 'audit' | 'receipts',
+): Promise<{ readonly chains: number; readonly links: number }> {
+  let [chains, links] = [0, 0];
+  const by = (row: { readonly key: string }) => row.key;
+  for await (const { key, a, b, c } of sideBySide(
+    grouped(rows, by),
+    grouped(heads, by),
+    grouped(standings, by),
+  )) {
+    chains += 1;
+    links += a.length;
+    const witnessed = b.map(({ anchor, ...head }) => ({ ...head, anchor: anchor ?? undefined }));
+    const own = kind === 'receipts' ? 'not kept' : standingOf(c[0], a.at(-1));
+    for (const text of faultsOf(a, witnessed, own)) say({ kind: 'fault', where: `${kind}/${key}`, text });
+  }
+  return { chains, links };
+}
+
+function standingOf(row: StandingRow | undefined, last: Row | undefined): Standing | 'none' {
+  if (row === undefined) return 'none';
+  return { seq: row.rev, hash: row.head, data: dataHash(row.data), audited: last?.data };
+}
+
+async function* auditRows(moment: Moment): AsyncGenerator<Row> {
+  const rows = moment.rows<{
+    subject: string;
+    seq: number;
+    at: number;
+    from_state: string | null;
+    to_state: string;
+    why: string;
+    data: string;
+    prev: string;
+    hash: string;
+  }>(`select * from audit order by subject collate "C", seq`);
+  for await (const { from_state, to_state, hash, ...body } of rows) {
+    const computed = auditHash({ ...body, from: from_state ?? undefined, to: to_state }, sha256);
+    yield { key: body.subject, seq: body.seq, prev: body.prev, hash, computed, data: body.data };
+  }
+}
+
+async function* receiptRows(moment: Moment): AsyncGenerator<Row> {
+  const rows = moment.rows<{
+    attempt: string;
+    seq: number;
+    data: Readonly<Record<string, unknown>>;
+    prev: string;
+    hash: string;
+    columns: Readonly<Record<string, unknown>>;
+  }>(`select attempt, seq, data, prev, hash,
+      jsonb_build_object('id', id, 'cluster', cluster, 'ref', ref, 'attempt', attempt, 'kind', kind, 'at', at) as columns
+    from receipts order by attempt collate "C", seq`);
+  for await (const { attempt, seq, data, prev, hash, columns } of rows) {
+    // The columns that are searched by repeat what the receipt says.
+    const same = Object.entries(columns).every(([name, value]) => data[name] === value);
+    const computed = same ? receiptHash(data, seq, prev, sha256) : 'another receipt';
+    yield { key: attempt, seq, prev, hash, computed, data: undefined };
+  }
+}
+
+/** Oldest first; what waits for the next anchor comes last. */
+function headsOf(moment: Moment, kind: 'audit' | 'receipts', from: number): AsyncGenerator<HeadRow> {
+  return moment.rows<HeadRow>(
+    `select substr(chain, length($1) + 1) as key, chain, seq, hash, pruned, anchor from (
+       select chain, seq, hash, pruned, anchor, 0 as n from anchored where anchor >= $2
+       union all select chain collate "C", seq, hash, pruned, null, n from unanchored
+     ) heads
+     where starts_with(chain, $1) order by chain collate "C", anchor nulls last, n`,
+    [`${kind}/`, from],
+  );
+}
+
+function standing(moment: Moment): AsyncGenerator<StandingRow> {
+  return moment.rows<StandingRow>(
+    `select id as key, rev, head, data from (
+       select id, rev, head, data from bursts union all select id, rev, head, data from instances
+     ) rows order by id collate "C"`,
+  );
+}
+
+async function* nothing<T>(): AsyncGenerator<T> {}
