@@ -4,7 +4,8 @@ import { instant, type JobRef } from '../../../src/domain/ids.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
 import type { PodRun } from '../../../src/sim/world.ts';
-import { cluster, type Run } from './run.ts';
+import { cluster } from './centre.ts';
+import type { Run } from './run.ts';
 
 export interface Breach {
   readonly invariant: 1 | 2 | 3 | 4 | 5 | 6 | 'truth' | 'bug';

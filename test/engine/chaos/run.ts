@@ -1,64 +1,30 @@
 /** One seed: the real engine, its steps and streams, on the models, under virtual time, with everything going wrong that the scenario plans. */
 import type { Duplex } from 'node:stream';
-import { cloudId, clusterName, type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
-import type { NodeGroup } from '../../../src/domain/policy.ts';
-import { GiB } from '../../../src/domain/resources.ts';
+import { type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
 import type { ClusterSettings } from '../../../src/engine/context.ts';
 import { type Check, Gateway } from '../../../src/engine/gateway.ts';
 import type { KubernetesPort } from '../../../src/ports.ts';
 import { Chance } from '../../../src/sim/chance.ts';
-import { CloudModel } from '../../../src/sim/models/cloud.ts';
+import type { CloudModel } from '../../../src/sim/models/cloud.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import { scriptOf } from '../../../src/sim/models/keeper-work.ts';
-import { KubernetesModel } from '../../../src/sim/models/kubernetes.ts';
-import { SlurmModel } from '../../../src/sim/models/slurm.ts';
+import type { KubernetesModel } from '../../../src/sim/models/kubernetes.ts';
+import type { SlurmModel } from '../../../src/sim/models/slurm.ts';
 import { MemStore } from '../../../src/sim/models/store.ts';
 import type { StoreSnapshot } from '../../../src/sim/models/store-contents.ts';
 import { MemWake } from '../../../src/sim/models/wake.ts';
 import { VirtualTime } from '../../../src/sim/time.ts';
-import { World } from '../../../src/sim/world.ts';
+import type { World } from '../../../src/sim/world.ts';
 import { Switchboard } from '../../../src/stream/switchboard.ts';
+import { cluster, group, minute, openCentre, second } from './centre.ts';
 import { type Fate, type Fates, SimProcess } from './process.ts';
-import type { FaultPlan, JobPlan, KillPlan, PersonPlan, Scenario, WorldPlan } from './scenario.ts';
+import type { FaultPlan, JobPlan, KillPlan, PersonPlan, Scenario } from './scenario.ts';
+import { happen } from './troubles.ts';
 
-export const cluster = clusterName('sim');
 const start = instant(Date.UTC(2026, 0, 5, 8));
-const second = 1_000;
-const minute = 60 * second;
 /** Trouble ends here; from then on all must come to rest by itself. */
 const calmAt = 15 * minute;
 const longest = 150 * minute;
-
-const group: NodeGroup = {
-  name: 'cpu',
-  launchTemplate: 'cpu',
-  types: ['m.small', 'm.large'],
-  zones: ['eu-sim-1a', 'eu-sim-1b'],
-  vcpuPerCpu: 1,
-  overhead: { cpuMillis: 100, memoryBytes: GiB / 2, extended: {} },
-  capacityType: 'on-demand',
-  max: 3,
-  idleMs: minute,
-  joinTimeoutMs: 3 * minute,
-  lostAfterMs: 2 * minute,
-  prices: { 'm.small': 200_000, 'm.large': 400_000 },
-  taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
-};
-const types = [
-  { name: 'm.small', vcpus: 8, memoryMib: 16_384, price: { 'on-demand': 200_000, spot: 60_000 } },
-  { name: 'm.large', vcpus: 16, memoryMib: 32_768, price: { 'on-demand': 400_000, spot: 120_000 } },
-];
-const users = {
-  alice: {
-    name: 'alice',
-    uid: 2001,
-    gid: 2001,
-    groups: [2001, 3001],
-    account: 'physics',
-    home: '/home/alice',
-  },
-  bob: { name: 'bob', uid: 2002, gid: 2002, groups: [2002], account: 'chemistry', home: '/home/bob' },
-} as const;
 
 export interface Submitted {
   readonly plan: JobPlan;
@@ -104,74 +70,17 @@ export class Run implements Fates {
     this.keepHistory = keepHistory;
     this.time = new VirtualTime(start, drain);
     this.chance = new Chance(scenario.seed ^ 0x5eed);
-    const deps = { clock: this.time, scheduler: this.time };
     const entropy = (): Chance => this.chance.fork();
-    const onprem = ['n1', 'n2'].map((name) => ({ name, cpus: 8, memoryMib: 16_000 }));
-    const virtual = ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((name) => ({
-      name,
-      cpus: 8,
-      memoryMib: 16_000,
-      burst: true,
-    }));
-    const names = (of: readonly { name: string }[]): string[] => of.map((n) => n.name);
-    const common = { maxTimeMs: 24 * 60 * minute, defMemory: { per: 'cpu' as const, mib: 1_000 } };
-    this.slurm = new SlurmModel(
-      {
-        nodes: [...onprem, ...virtual],
-        partitions: [
-          { name: 'batch', nodes: names(onprem), up: true, default: true, ...common },
-          { name: 'other', nodes: names(onprem), up: true, ...common },
-          { name: 'cloud', nodes: names(onprem), up: false, ...common },
-          { name: 'burst_wait', nodes: names(virtual), up: false, ...common },
-          { name: 'burst', nodes: names(virtual), up: true, ...common },
-        ],
-        credExpireMs: this.scenario.seed % 2 === 0 ? 10_000 : 120_000,
-        users: [
-          users.alice,
-          users.bob,
-          {
-            name: 'spillway',
-            uid: 900,
-            gid: 900,
-            groups: [900],
-            account: 'root',
-            home: '/',
-            adminLevel: 'Operator',
-          },
-        ],
-      },
-      { ...deps, entropy: entropy() },
+    const { slurm, kubernetes, cloud, world } = openCentre(
+      this.time,
+      entropy,
+      scenario.seed % 2 === 0 ? 10 * second : 2 * minute,
+      () => this.#dialLeader(),
     );
-    this.kubernetes = new KubernetesModel(
-      { image: { pullMs: [500, 5_000] } },
-      { ...deps, entropy: entropy() },
-    );
-    for (const u of [users.alice, users.bob])
-      this.kubernetes.addTenant({
-        namespace: `t-${u.name}`,
-        uid: u.uid,
-        gids: [...u.groups],
-        claims: ['home'],
-      });
-    this.cloud = new CloudModel({ types, zones: [...group.zones] }, { ...deps, entropy: entropy() });
-    this.cloud.putTemplate('cpu', '{}');
-    this.world = new World({
-      ...deps,
-      entropy: entropy(),
-      slurm: this.slurm,
-      kubernetes: this.kubernetes,
-      cloud: this.cloud,
-      joinMs: [2_000, 20_000],
-      dialGateway: () => this.#dialLeader(),
-      capacityOf: (name) => {
-        const type = types.find((t) => t.name === name);
-        return {
-          cpuMillis: (type?.vcpus ?? 1) * 1000 - 100,
-          memoryBytes: ((type?.memoryMib ?? 1024) - 512) * 1_048_576,
-        };
-      },
-      taint: group.taint,
-    });
+    this.slurm = slurm;
+    this.kubernetes = kubernetes;
+    this.cloud = cloud;
+    this.world = world;
     this.#kubernetesPort = this.kubernetes.asPort((e) => this.note(`a watch handler threw: ${String(e)}`));
     this.store = new MemStore({ clock: this.time, entropy: entropy() });
   }
@@ -480,7 +389,7 @@ export class Run implements Fates {
     for (const plan of scenario.world)
       time.after(plan.atMs, () => {
         try {
-          this.#happen(plan);
+          happen(plan, this, time, (text) => this.note(text));
         } catch (e) {
           // Of a machine that has no node, or none any more.
           this.note(`    nothing: ${(e as Error).message}`);
@@ -561,86 +470,6 @@ export class Run implements Fates {
       else this.slurm.alter(user, ref, { timeMs: minute });
     } catch (e) {
       this.note(`  refused: ${(e as Error).message}`);
-    }
-  }
-
-  #happen(plan: WorldPlan): void {
-    const { does, forMs, nth } = plan;
-    const machines = this.cloud.truth().filter((m) => stateOf(m) === 'running');
-    const machine = machines[nth % Math.max(1, machines.length)];
-    const during = (on: () => void, off: () => void): void => {
-      on();
-      this.time.after(forMs, off);
-    };
-    this.note(`*** ${does} ${machine?.dnsName ?? ''} for ${forMs / 1000} s`);
-    switch (does) {
-      case 'silence':
-        if (machine !== undefined) this.kubernetes.silenceNode(machine.dnsName);
-        return;
-      case 'revive':
-        for (const m of machines) this.kubernetes.reviveNode(m.dnsName);
-        return;
-      case 'power-off':
-        if (machine !== undefined) this.kubernetes.powerOff(machine.dnsName);
-        return;
-      case 'reclaim':
-        if (machine !== undefined) this.world.reclaim(cloudId(machine.id));
-        return;
-      case 'oom': {
-        const pods = this.kubernetes.truth().running.filter((r) => r.container === 'main');
-        const pod = pods[nth % Math.max(1, pods.length)];
-        if (pod !== undefined) this.kubernetes.oomKill(pod.pod);
-        return;
-      }
-      case 'slurmctld-restart':
-        this.slurm.restart(forMs);
-        return;
-      case 'virtual-node-down':
-        this.slurm.nodeDown(`v${nth + 1}`);
-        return;
-      case 'virtual-node-up':
-        for (const n of [1, 2, 3, 4, 5, 6]) this.slurm.nodeUp(`v${n}`);
-        return;
-      case 'cut-streams':
-        this.world.cutStreams();
-        return;
-      case 'no-capacity':
-      case 'never-joins':
-        during(
-          () => this.cloud.switch(does, true),
-          () => this.cloud.switch(does, false),
-        );
-        return;
-      case 'slurm-away':
-        during(
-          () => this.slurm.switch('away', true),
-          () => this.slurm.switch('away', false),
-        );
-        return;
-      case 'accounting-late':
-        during(
-          () => this.slurm.switch('slow-dbd', true),
-          () => this.slurm.switch('slow-dbd', false),
-        );
-        return;
-      case 'kubernetes-away':
-        during(
-          () => this.kubernetes.switch('away', true),
-          () => this.kubernetes.switch('away', false),
-        );
-        return;
-      case 'watch-broken':
-        during(
-          () => this.kubernetes.switch('watch-broken', true),
-          () => this.kubernetes.switch('watch-broken', false),
-        );
-        return;
-      case 'cloud-away':
-        during(
-          () => this.cloud.switch('api-down', true),
-          () => this.cloud.switch('api-down', false),
-        );
-        return;
     }
   }
 
