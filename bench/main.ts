@@ -1,0 +1,21 @@
+/** `npm run bench` lists the benches, `npm run bench -- pipeline` runs one. Nothing is asserted: they print figures. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const benches: Readonly<Record<string, string>> = {
+  decide: '[jobs]: one turn’s decisions for so many pending jobs',
+  pipeline:
+    '[all|embedded|redis|memory] [bursts] [at once]: bursts settled a second, from sbatch to the settled row',
+};
+
+const [name, ...args] = process.argv.slice(2);
+if (name === undefined) {
+  for (const [bench, what] of Object.entries(benches)) console.log(`npm run bench -- ${bench} ${what}`);
+} else if (benches[name] === undefined) {
+  console.error(`no bench ${name}; there are ${Object.keys(benches).join(', ')}`);
+  process.exitCode = 1;
+} else {
+  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', file, ...args], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
+}
