@@ -6,7 +6,6 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
-import ssh2 from 'ssh2';
 import { Chance } from '../../src/sim/chance.ts';
 import { CloudModel } from '../../src/sim/models/cloud.ts';
 import { KubernetesModel } from '../../src/sim/models/kubernetes.ts';
@@ -16,6 +15,7 @@ import { authority } from '../servers/certificates.ts';
 import { serveEc2 } from '../servers/ec2.ts';
 import { serveKubernetes } from '../servers/kubernetes.ts';
 import { serveSlurm } from '../servers/slurm.ts';
+import { newKeys } from '../servers/slurm-keys.ts';
 import * as site from './site.ts';
 import { Ticking } from './told.ts';
 
@@ -71,7 +71,7 @@ export async function openCentre(dir: string, seed: number): Promise<Centre> {
     },
   });
 
-  const login = ssh2.utils.generateKeyPairSync('ed25519');
+  const login = newKeys();
   // People come in by the same key: in a demo that stays open its owner plays them all.
   const logins = [site.operator, ...site.people].map(({ name: user }) => ({ user, publicKey: login.public }));
   const ssh = await serveSlurm(slurm, { port: 0, logins });
