@@ -305,7 +305,7 @@ export class ClusterEngine implements Cluster {
   async stepBurst(burst: Burst): Promise<Next> {
     const ctx = this.burstContext();
     return this.#steps(
-      burst.id,
+      burst,
       () => this.ports.store.burst(burst.id),
       (b) => steps[b.state](ctx, b),
     );
@@ -314,25 +314,30 @@ export class ClusterEngine implements Cluster {
   async stepInstance(instance: Instance): Promise<Next> {
     const ctx = this.#instanceContext();
     return this.#steps(
-      instance.id,
+      instance,
       () => this.ports.store.instance(instance.id),
       (i) => instanceSteps[i.state](ctx, i),
     );
   }
 
-  async #steps<T>(
-    id: BurstId | InstanceId,
+  /** `first` was read for this wake: only later steps must read again what the one before them made of it. */
+  async #steps<T extends { readonly id: BurstId | InstanceId }>(
+    first: T,
     load: () => Promise<T | undefined>,
     step: (row: T) => Promise<Next>,
   ): Promise<Next> {
     for (let i = 0; i < stepsInARow; i++) {
       if (!this.acts) return { again: 'never' };
-      const row = await load();
+      const row = i === 0 ? first : await load();
       if (row === undefined) return { again: 'never' };
       const next = await step(row);
       if (next.again !== 'now') return next;
     }
-    this.ports.log({ level: 'error', text: `${id} did ${stepsInARow} steps in a row`, cluster: this.name });
+    this.ports.log({
+      level: 'error',
+      text: `${first.id} did ${stepsInARow} steps in a row`,
+      cluster: this.name,
+    });
     return { again: 'after', ms: 5_000 };
   }
 
