@@ -2,6 +2,7 @@
  * Bursts settled a second, from sbatch to the settled row: `npm run bench -- pipeline [backing] [bursts] [at once]`. Slurm, Kubernetes,
  * cloud, keepers and stand-ins are the models, in this process; store and queue are real. Their CPU time counts too.
  */
+import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Backing, backings, inWords, Missing, open } from './backends.ts';
 import { heading, mebibytes } from './machine.ts';
@@ -29,6 +30,7 @@ async function run(backing: Backing): Promise<void> {
   try {
     while (!site.gateway.leads(cluster)) await sleep(10);
     const cpu = process.cpuUsage();
+    const servers = backends.serversCpuMs();
     const began = performance.now();
     for (let i = 0; i < count; i++) site.submit();
     /** When so many were settled. */
@@ -51,12 +53,15 @@ async function run(backing: Backing): Promise<void> {
     const at = (n: number) => settledAt.find((s) => s.settled >= n) ?? { ms: tookMs, settled: count };
     const [first, last] = [at(count * 0.1), at(count * 0.9)];
     const { user, system } = process.cpuUsage(cpu);
+    const own = (user + system) / 1_000 / count;
+    const theirs = (backends.serversCpuMs() - servers) / count;
     console.log(
       [
         `${inWords[backing]}: ${((count * 1000) / tookMs).toFixed(1)} bursts settled a second`,
         `  ${count} jobs, ${cap} bursts at once at most, all settled after ${(tookMs / 1000).toFixed(1)} s;`,
         `  in the midst (10 to 90 %) ${(((last.settled - first.settled) * 1000) / (last.ms - first.ms)).toFixed(1)} a second;`,
-        `  this process, models included: ${((user + system) / 1000 / count).toFixed(1)} ms of CPU a burst, ${mebibytes(process.memoryUsage().rss)} resident at the end`,
+        `  CPU a burst: ${own.toFixed(1)} ms here, models included, ${theirs.toFixed(1)} ms in the servers; load ${loadavg()[0]?.toFixed(1)};`,
+        `  ${mebibytes(process.memoryUsage().rss)} resident at the end, models included`,
         ...[...troubles].map(([text, times]) => `  ${times} times: ${text}`),
       ].join('\n'),
     );
