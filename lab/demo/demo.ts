@@ -8,15 +8,12 @@ import { type Centre, openCentre } from './centre.ts';
 import { findings } from './check.ts';
 import { gather } from './evidence.ts';
 import { type Gateway, GatewayError, startGateway } from './gateway.ts';
-import { another, jobsIn, morningOf } from './morning.ts';
+import { jobsIn, morningOf } from './morning.ts';
 import type { Options } from './options.ts';
 import { lines, type Show, screen } from './show.ts';
 import { Story } from './story.ts';
 import { summary, table, verdict } from './summary.ts';
-import { minutesPerSecond, pause } from './told.ts';
-
-/** Between two jobs that come after the morning. */
-const everyMs = [250, 700] as const;
+import { minutesPerSecond } from './told.ts';
 
 export class Demo {
   readonly #options: Options;
@@ -103,20 +100,10 @@ The centre stays open until Ctrl-C, and new jobs keep coming. To look around, fr
   the API        curl ${gateway.http}/api/v1/bursts?live=true
                  also decisions, instances, budgets; and ${gateway.http}/readyz
   Slurm          ${ssh} alice@127.0.0.1 squeue
-  Kubernetes     kubectl --kubeconfig ${join(this.#dir, 'kubeconfig')} get --raw /api/v1/nodes
+  Kubernetes     kubectl --kubeconfig ${join(this.#dir, 'kubeconfig')} get nodes
   data, config   ${this.#dir} (gateway.log, spillway.yaml, data/)
 `);
-    const stop = this.#stop.signal;
-    let next = 0;
-    while (!stop.aborted && gateway.ended() === undefined) {
-      if (performance.now() >= next) {
-        story.submit(another(centre.chance, story.atMs));
-        next = performance.now() + centre.chance.whole(...everyMs);
-      }
-      await Promise.all([story.look(), pause(everyMs[0], stop)]);
-    }
-    const over = gateway.ended();
-    if (over !== undefined && !stop.aborted) throw new GatewayError(over);
+    await story.goOn();
   }
 
   /** Nothing stays: no process, no port, no directory; of a failure the gateway's log alone. */

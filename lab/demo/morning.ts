@@ -51,10 +51,10 @@ const sweeps = [
   { at: msAt(9, 4), user: 'frank', name: 'cohort', tasks: 14, cpus: 16 },
   { at: msAt(9, 40), user: 'alice', name: 'beta-scan', tasks: 12, cpus: 16 },
 ] as const;
-const singles = 76;
+const singles = 70;
 /** One in so many of them goes to `long`. */
 const longOneIn = 4;
-const lastAtMs = msAt(10, 0);
+const lastAtMs = msAt(9, 56);
 
 export function morningOf(seed: number): readonly JobPlan[] {
   const chance = new Chance(seed);

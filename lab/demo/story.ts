@@ -4,7 +4,7 @@ import { stateOf } from '../../src/sim/models/cloud-types.ts';
 import type { Centre } from './centre.ts';
 import { leftOf, machinesOf, type Reclaim, runOf, type Submitted } from './evidence.ts';
 import { type Gateway, GatewayError, type SeenDecision, type Sight } from './gateway.ts';
-import { askOf, type JobPlan, jobsIn } from './morning.ts';
+import { another, askOf, type JobPlan, jobsIn } from './morning.ts';
 import type { Show, View } from './show.ts';
 import * as site from './site.ts';
 import { msAt, pause, timeOfDay } from './told.ts';
@@ -19,6 +19,8 @@ const reclaimFrom = msAt(9, 28);
 const leastLeftMs = 1_500;
 const lookMs = 700;
 const mostTries = 5;
+/** Between two jobs of a centre that stays open. */
+const betweenMs = [150, 500] as const;
 /** Whatever hangs then will not come. */
 const longestMs = 150_000;
 /** So many of the newest at each look, that none is missed. */
@@ -72,6 +74,20 @@ export class Story {
       await pause(lookMs, this.#stop);
     }
     return unrest;
+  }
+
+  /** After the morning, for as long as somebody wishes: jobs keep coming, somewhat more than the nodes can run. */
+  async goOn(): Promise<void> {
+    const { time, chance } = this.#centre;
+    const come = (): void => {
+      this.submit(another(chance, this.atMs));
+      time.after(chance.whole(...betweenMs), come);
+    };
+    come();
+    while (!this.#stop.aborted) {
+      await this.look();
+      await pause(lookMs, this.#stop);
+    }
   }
 
   /** All that were seen in the morning. */

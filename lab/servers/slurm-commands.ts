@@ -6,6 +6,7 @@ import { nodeView, partitionView } from '../../src/sim/models/slurm-view.ts';
 import { SlurmRefused } from '../../src/sim/models/slurm-words.ts';
 import { configText, jobText, NoFormat, nodeText, partitionText, queueText, runText } from './slurm-print.ts';
 import { limitOf, mebibytes, readSubmission, whole } from './slurm-sbatch.ts';
+import { queueTable } from './slurm-table.ts';
 
 export interface Call {
   readonly model: SlurmModel;
@@ -137,10 +138,9 @@ function squeue({ model, args }: Call): string {
   const { values } = options(args, 'tjO', 'har');
   const asked = (values.get('t') ?? 'PD,R,CG').split(',').map((state) => codes[state] ?? state);
   const format = values.get('O');
-  if (format === undefined) throw new NoFormat('squeue: only -O is known here');
   const rows = model.rows(refIn(values.get('j')));
   const wanted = asked.includes('all') ? rows : rows.filter(({ view }) => asked.includes(view.state));
-  return queueText(wanted, format, model);
+  return format === undefined ? queueTable(wanted, model.state.now()) : queueText(wanted, format, model);
 }
 
 function scontrol(call: Call): string {
