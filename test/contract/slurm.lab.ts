@@ -121,6 +121,8 @@ async function as(user: string, argv: readonly string[], input = ''): Promise<st
     env: loginEnvironment(user, home),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // A command that reads nothing may be over before its input is.
+  child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const output = { out: '', err: '' };
   child.stdout.on('data', (chunk: Buffer) => {
