@@ -81,6 +81,8 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     });
     // A command that reads no input may be gone before it is written: not a fault.
     child.stdin.on('error', () => undefined);
+    // A command may be over before it has read its input.
+    child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
   });
 }

@@ -41,6 +41,8 @@ export async function ran(
     maxBuffer: 1 << 28,
     encoding: 'utf8',
   });
+  // A command may be over before it has read its input.
+  child.child.stdin?.on('error', () => undefined);
   if (options.input !== undefined) child.child.stdin?.end(options.input);
   try {
     const { stdout, stderr } = await child;
