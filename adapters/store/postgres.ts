@@ -23,6 +23,7 @@ import { moneyOf, OverBudget } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
+import { Shared } from './shared.ts';
 import type { Tables } from './tables.ts';
 
 export interface PostgresStoreOptions {
@@ -47,6 +48,8 @@ export class PostgresStore implements StorePort {
   /** What `recovering` last said: `recovered` speaks of that one. */
   private told: Recovery | undefined;
   private closing: Promise<void> | undefined;
+  private readonly sharedBursts = new Shared<ClusterName, readonly Burst[]>();
+  private readonly sharedInstances = new Shared<ClusterName, readonly Instance[]>();
 
   constructor(options: PostgresStoreOptions) {
     const { url, onError, max = 12 } = options;
@@ -155,6 +158,10 @@ export class PostgresStore implements StorePort {
   }
 
   liveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
+    return this.sharedBursts.get(cluster, () => this.readLiveBursts(cluster));
+  }
+
+  private readLiveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
     return this.read('liveBursts', async (db) => {
       const rows = await db
         .selectFrom('bursts')
@@ -200,6 +207,10 @@ export class PostgresStore implements StorePort {
   }
 
   liveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
+    return this.sharedInstances.get(cluster, () => this.readLiveInstances(cluster));
+  }
+
+  private readLiveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
     return this.read('liveInstances', async (db) => {
       const rows = await db
         .selectFrom('instances')

@@ -7,7 +7,7 @@ import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
 import { type BurstId, type InstanceId, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
-import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
+import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Next } from '../domain/next.ts';
 import type { Seen } from '../domain/seen.ts';
@@ -389,7 +389,7 @@ export class ClusterEngine implements Cluster {
   #hint(burst: Burst): string {
     const { snapshot } = this;
     if (snapshot === undefined || snapshot.at <= burst.enteredAt) return 'RUNNING';
-    const line = snapshot.jobs.find((j) => j.id === burst.jobId || j.ref === burst.ref);
+    const line = lineOf(snapshot, burst);
     if (line === undefined) return 'ABSENT';
     return line.restarts === burst.restarts ? line.state : 'REQUEUED';
   }
@@ -435,6 +435,24 @@ export class ClusterEngine implements Cluster {
       ...(known ? {} : { stack: (e as Error).stack }),
     });
   }
+}
+
+/** Of each look at the queue, the first line by id or ref: asked for every burst of every turn, so not searched each time. */
+const linesOf = new WeakMap<Snapshot, ReadonlyMap<number | string, number>>();
+
+function lineOf(snapshot: Snapshot, burst: Pick<Burst, 'jobId' | 'ref'>): Job | undefined {
+  const { jobs } = snapshot;
+  let lines = linesOf.get(snapshot);
+  if (lines === undefined) {
+    const places = new Map<number | string, number>();
+    for (const [at, job] of jobs.entries())
+      for (const name of [job.id, job.ref]) if (!places.has(name)) places.set(name, at);
+    lines = places;
+    linesOf.set(snapshot, lines);
+  }
+  const byId = lines.get(burst.jobId) ?? jobs.length;
+  const byRef = lines.get(burst.ref) ?? jobs.length;
+  return jobs[Math.min(byId, byRef)];
 }
 
 function message(e: unknown): string {
