@@ -17,7 +17,7 @@ export interface Finding {
 
 /** So many bursts at least, and so much of the mean wait at most: far from what is usual, for machines may be slow. */
 const leastBursts = 12;
-const mostOfTheWait = 0.7;
+const mostOfTheWait = 0.75;
 
 export function findings(e: Evidence): readonly Finding[] {
   return [
@@ -126,16 +126,16 @@ function shorter({ jobs, alone }: Evidence): Finding {
   return { what: 'jobs waited clearly less than without a cloud', against, seen };
 }
 
-/** Refused by the cloud, the job kept its place at home and ended all the same; a receipt says why. */
+/** Refused by the cloud, or with its machine gone before it began, the job kept its place at home and ended all the same; a receipt says why. */
 function capacity({ bursts: all, decisions, jobs }: Evidence): Finding {
   const back = all.filter(({ state, cause }) => state === 'returned' && cause?.kind === 'no_capacity');
   const against: string[] = [];
-  if (back.length === 0) against.push('the cloud never lacked capacity');
-  for (const { job } of back) {
-    const told = decisions.some(
-      (d) => d.job === job && d.kind === 'outcome' && d.text.includes('no capacity'),
-    );
-    if (!told) against.push(`no receipt says that job ${job} was given back for want of capacity`);
+  if (!back.some(({ cause }) => cause?.text.includes('no capacity')))
+    against.push('the cloud never lacked capacity');
+  for (const { job, cause } of back) {
+    const why = cause?.text ?? '';
+    if (!decisions.some((d) => d.job === job && d.kind === 'outcome' && d.text.includes(why)))
+      against.push(`no receipt says that job ${job} was given back: ${why}`);
     const own = jobs.find(({ ref }) => String(ref) === job);
     if (own === undefined || !isOver(own)) against.push(`job ${job} was given back, and did not end`);
   }

@@ -15,7 +15,7 @@ const soldOut = [
   [msAt(10, 0), msAt(10, 12)],
 ] as const;
 const reclaimFrom = msAt(9, 28);
-/** A job that loses its machine must have so much still to do: else nothing would be lost. */
+/** One of the jobs that lose their machine must have so much still to do: else little would be lost. */
 const leastLeftMs = 1_500;
 const lookMs = 700;
 const mostTries = 5;
@@ -155,7 +155,7 @@ export class Story {
     }
   }
 
-  /** The machine with the most running jobs that will not end by themselves in a moment. */
+  /** Of the machines on which jobs run, that with the most. */
   #reclaim(): void {
     const { cloud, world, slurm } = this.#centre;
     const now = Date.now();
@@ -165,9 +165,9 @@ export class Story {
       .map((machine) => {
         const runs = world.ran.filter((r) => r.node === machine.dnsName && r.endedAt === undefined);
         const ends = runs.map((r) => r.startedAt + (this.#planOf(runOf(r).ref)?.runMs ?? 0));
-        return { machine, runs, whole: runs.length > 0 && ends.every((end) => end - now > leastLeftMs) };
+        return { machine, runs, worth: ends.some((end) => end - now > leastLeftMs) };
       })
-      .filter(({ whole }) => whole)
+      .filter(({ worth }) => worth)
       .sort((a, b) => b.runs.length - a.runs.length);
     const [one] = busy;
     if (one === undefined) return;

@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: one real job from sbatch to sacct by way of a cloud, told line by line as it happens, and a second one that
+ * `npm run demo:lab`: one real job from sbatch to sacct by way of a cloud, told line by line as it happens, and a second one that
  * ends by 7. Exits 0 only if all is as it should be.
  */
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { loadPart, partNames } from './parts.ts';
 import { LabError } from './proc.ts';
 import { account as userAccount } from './users.ts';
 
-const usage = `usage: npm run demo [-- --down]
+const usage = `usage: npm run demo:lab [-- --down]
   --down   take the lab down at the end
 `;
 const labMain = fileURLToPath(new URL('./main.ts', import.meta.url));

@@ -87,7 +87,11 @@ describe('finds', () => {
 
   it('a give-back without a receipt', () => {
     const decisions = good.decisions.filter(({ job }) => job !== '104');
-    says(evidence({ decisions }), /without capacity/, /no receipt says that job 104/);
+    says(
+      evidence({ decisions }),
+      /without capacity/,
+      /no receipt says that job 104 was given back: no capacity: Insuff/,
+    );
   });
 
   it('a morning in which the cloud always had room', () => {
