@@ -7,7 +7,7 @@ const benches: Readonly<Record<string, string>> = {
   pipeline:
     '[all|embedded|redis|memory] [bursts] [at once]: bursts settled a second, from sbatch to the settled row',
   wake: '[wakes]: from a wake to the step that it asks for, on each queue',
-  memory: '[bursts] [streams]: resident memory of a gateway, in a process of its own',
+  memory: '[bursts] [streams] [seconds]: resident memory of a gateway, in a process of its own',
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 /**
- * Resident memory of a gateway process: `npm run bench -- memory [bursts] [streams]`. It runs apart, on the real store and queue; Slurm,
+ * Resident memory of a gateway process: `npm run bench -- memory [bursts] [streams] [seconds]`. It runs apart, on the real store and queue; Slurm,
  * Kubernetes and cloud answer from a table, and all stand-ins and keepers are at the other end of sockets, in this process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -65,7 +65,7 @@ function told(what: string, all: readonly Reading[]): void {
   for (const [text, times] of Object.entries(last.troubles)) console.log(`  ${times} times: ${text}`);
 }
 
-console.log(heading(`npm run bench -- memory ${bursts} ${streams}`));
+console.log(heading(`npm run bench -- memory ${bursts} ${streams} ${runMs / 1_000}`));
 try {
   told('no burst', await gateway({ bursts: 0, streams: 0 }));
   told(`${bursts} bursts running, no streams`, await gateway({ bursts, streams: 0 }));
