@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { form } from './units.ts';
+import { duration, form, text } from './units.ts';
 
 /** Where what the gateway knows is kept. */
 
@@ -23,3 +23,27 @@ export const queue = z.strictObject({
     'write up to 40 letters, digits, -, _ and ., such as spillway',
   ).default('spillway'),
 });
+
+export const audit = z.strictObject({
+  exportDir: text(
+    'Where anchors over all audit rows and receipts are appended; on another machine they also bear witness against this one.',
+    'write a directory, or leave it out for audit in dataDir',
+  ).optional(),
+});
+
+const dayMs = 86_400_000;
+const kept = (doc: string) =>
+  duration(doc).refine((ms) => ms >= dayMs, {
+    error: 'shorter than a day; write how long it is kept, such as 400d',
+  });
+
+export const retention = z
+  .strictObject({
+    audit: kept(
+      'Ended bursts and gone instances, with their audit rows and intents, are kept this long.',
+    ).prefault('400d'),
+    receipts: kept('Receipts of attempts of which nothing was decided since are kept this long.').prefault(
+      '400d',
+    ),
+  })
+  .transform((r) => ({ auditMs: r.audit, receiptsMs: r.receipts }));

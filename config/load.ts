@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { fieldName, type Problem, place, readable } from './problems.ts';
 import { type Config, jsonSchema, schema } from './schema.ts';
@@ -106,5 +106,6 @@ function absolute(config: Config, from: string): Config {
       clientCa: at(config.listen.clientCa),
     },
     kubernetes: { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    audit: { exportDir: at(config.audit.exportDir ?? join(config.dataDir, 'audit')) },
   };
 }

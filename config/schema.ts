@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { queue, store } from './keeping.ts';
+import { audit, queue, retention, store } from './keeping.ts';
 import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
 
 /**
@@ -304,6 +304,8 @@ export const schema = z
     nodeGroups: list('Where capacity comes from.', nodeGroup, 1, '[{ name: cpu, provider: ec2, … }]'),
     policy: policy.prefault({}),
     queue: queue.optional(),
+    audit: audit.prefault({}),
+    retention: retention.prefault({}),
     budgets: list(
       'What accounts may spend on bursts.',
       budget,

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** compose: the only file that names adapters. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { ec2Cloud } from '../adapters/cloud/ec2/index.ts';
@@ -12,20 +14,30 @@ import { Health } from '../adapters/health.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
 import { sshSlurm } from '../adapters/slurm/index.ts';
+import { PostgresAnchors } from '../adapters/store/anchors.ts';
+import { backUp } from '../adapters/store/backup.ts';
 import { startEmbedded } from '../adapters/store/embedded.ts';
+import { requireCurrent } from '../adapters/store/migrate.ts';
 import { openPostgresStore } from '../adapters/store/postgres.ts';
+import { restore } from '../adapters/store/restore.ts';
+import { verifyStore } from '../adapters/store/verify.ts';
+import { visitEmbedded } from '../adapters/store/visit.ts';
+import { FileWitness } from '../adapters/store/witness.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { ConfigError, configPath, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
 import { app } from './api/app.ts';
 import type { LogLine } from './burst/context.ts';
+import { auditVerify } from './cli/audit.ts';
+import { backedUp, restored } from './cli/backup.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
+import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { examineSite, type Finding, probe } from './engine/doctor.ts';
 import { Gateway } from './engine/gateway.ts';
-import type { Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
+import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
 import { Switchboard } from './stream/switchboard.ts';
 
@@ -136,9 +148,12 @@ function queueOf(config: Config, database: Database): { readonly url: string; re
     : { url: config.queue.redis, prefix: config.queue.prefix };
 }
 
+const exportOf = (config: Config): string => config.audit.exportDir ?? join(config.dataDir, 'audit');
+
 interface Database {
   readonly url: string;
   readonly store: StorePort;
+  readonly anchors: AnchorPort;
   close(): Promise<void>;
 }
 
@@ -152,11 +167,17 @@ async function openDatabase(config: Config, told: Log): Promise<Database> {
   if (url === undefined) throw new Error('no database');
   const onError = (e: unknown): void =>
     told.warn({}, `database: ${e instanceof Error ? e.message : String(e)}`);
-  const store = await openPostgresStore({ url, onError });
+  const store = await openPostgresStore({ url, onError }).catch(async (e: unknown) => {
+    await embedded?.stop();
+    throw e;
+  });
+  const anchors = new PostgresAnchors({ url, onError });
   return {
     url,
     store,
+    anchors,
     close: async () => {
+      await anchors.close();
       await store.close();
       await embedded?.stop();
     },
@@ -297,6 +318,16 @@ async function start(
   const { told, watched } = reached;
   const database = await openDatabase(config, told);
   undo.push(() => database.close());
+  const anchors = new Anchors({
+    anchors: watched(database.anchors, 'anchors'),
+    witness: new FileWitness(exportOf(config)),
+    retention: config.retention,
+    scheduler,
+    log: write,
+  });
+  // Before anything asks the store for its generation: an export that knows more makes it recover.
+  await anchors.start();
+  undo.push(() => anchors.stop());
   const wake = await openBullWake({
     ...queueOf(config, database),
     onError: seldom((what: string, e: unknown) => told.warn({ error: String(e) }, `wake: ${what}`)),
@@ -395,6 +426,13 @@ async function doctor(path: string): Promise<number> {
     if (f.todo !== undefined) console.log(`     → ${f.todo}`);
   };
   for (const [field, file] of filesOf(config)) say(await readableFile(field, file));
+  say(
+    await probe(
+      'audit.exportDir',
+      () => writable(exportOf(config)),
+      'write a directory that this account may write to',
+    ),
+  );
   if (bad === 0) {
     const quiet: Log = { info: () => undefined, warn: () => undefined };
     say(
@@ -435,6 +473,52 @@ async function askQueue(url: string, prefix: string): Promise<string> {
   return 'answers';
 }
 
+/** Or can be made: `doctor` makes nothing, which would then be its account's. */
+async function writable(dir: string): Promise<string> {
+  try {
+    await access(dir, constants.W_OK);
+    return dir;
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(dir) === dir) throw e;
+    await writable(dirname(dir));
+    return dir;
+  }
+}
+
+/** The store beside a gateway that may be serving; started for the visit where none is. */
+async function visiting<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
+  if (config.store !== undefined) return work(config.store.url);
+  const visit = await visitEmbedded({ dataDir: config.dataDir, log: (line) => console.error(line) });
+  return work(visit.url).finally(() => visit.close());
+}
+
+async function verifyAudit(path: string, anchors: string | undefined): Promise<number> {
+  const config = await loadConfig(path);
+  const dir = anchors === undefined ? exportOf(config) : resolve(anchors);
+  return visiting(config, async (url) => {
+    await requireCurrent(url);
+    return auditVerify((say) => verifyStore(url, dir, say), console.log);
+  });
+}
+
+async function backup(path: string, dir: string): Promise<void> {
+  const config = await loadConfig(path);
+  const made = await visiting(config, (url) => backUp(url, resolve(dir)));
+  for (const line of backedUp(resolve(dir), made)) console.log(line);
+}
+
+async function bringBack(path: string, dir: string, force: boolean): Promise<void> {
+  const config = await loadConfig(path);
+  // Its own: no gateway can start on it meanwhile.
+  const embedded =
+    config.store === undefined
+      ? await startEmbedded({ dataDir: config.dataDir, log: (line) => console.error(line) })
+      : undefined;
+  const url = config.store?.url ?? embedded?.url ?? '';
+  const manifest = await restore({ url, dir: resolve(dir), force }).finally(() => embedded?.stop());
+  for (const line of restored(resolve(dir), exportOf(config), manifest)) console.log(line);
+}
+
 function filesOf(config: Config): readonly (readonly [string, string])[] {
   return [
     ['listen.cert', config.listen.cert],
@@ -472,6 +556,29 @@ program
   .action(async () => {
     process.exitCode = await doctor(chosen());
   });
+
+program
+  .command('audit')
+  .description('audit rows and receipts')
+  .command('verify')
+  .description(
+    'hold the store against its hash chains and the exported anchors; exit code 1 where something was changed',
+  )
+  .option('--anchors <dir>', 'exported anchors (default: audit.exportDir)')
+  .action(async ({ anchors }: { anchors?: string }) => {
+    process.exitCode = await verifyAudit(chosen(), anchors);
+  });
+program
+  .command('backup')
+  .description('write the store, as of one moment, into an empty directory; the gateway may go on')
+  .argument('<dir>')
+  .action((dir: string) => backup(chosen(), dir));
+program
+  .command('restore')
+  .description('put a backup in the place of the store; every gateway must be stopped')
+  .argument('<dir>')
+  .option('--force', 'also where the store holds something, which is then gone')
+  .action((dir: string, { force }: { force?: boolean }) => bringBack(chosen(), dir, force === true));
 
 program.parseAsync().catch((e: unknown) => {
   // What a person can mend is told in words; everything else keeps its stack.

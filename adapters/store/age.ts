@@ -4,6 +4,7 @@ import { type ClusterName, clusterName, type Instant } from '../../src/domain/id
 import type { Recovery } from '../../src/ports.ts';
 import { leaseLock } from './commit.ts';
 import { sqlState } from './faults.ts';
+import { migrations, tooNew } from './migrate.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -19,8 +20,20 @@ const incarnation = `(select system_identifier from pg_control_system()) || '/' 
 /** Not permitted, not there (managed servers), or a standby, on which nothing can be written anyway. */
 const cannotTell: ReadonlySet<string> = new Set(['42501', '42883', '0A000', '55000']);
 
-/** Compares where a new connection leads with where the store was last open; another place makes the store recover. */
+/**
+ * Compares where a new connection leads with where the store was last open; another place makes the store recover. A schema that was
+ * migrated by a newer version meanwhile is refused.
+ */
 export async function vet(client: pg.ClientBase): Promise<void> {
+  const schema = await client.query<{ name: string }>(
+    'select name from kysely_migration where not name = any($1) order by name',
+    [Object.keys(migrations)],
+  );
+  if (schema.rows.length > 0)
+    throw tooNew(
+      schema.rows.map((r) => r.name),
+      migrations,
+    );
   let known: string | null | undefined;
   let here: string | undefined;
   try {

@@ -25,7 +25,7 @@ export interface EmbeddedOptions {
   readonly log: (line: string) => void;
 }
 
-const database = 'spillway';
+export const database = 'spillway';
 const port = 5432;
 /** The advisory lock of the gateway that owns this database. */
 const ownerLock = 7_305_415_920;
@@ -257,7 +257,7 @@ class Keeper implements EmbeddedPostgres {
   }
 }
 
-function urlOf(socketDir: string, name: string): string {
+export function urlOf(socketDir: string, name: string): string {
   return `postgres://${dbUser}@localhost:${port}/${name}?host=${encodeURIComponent(socketDir)}`;
 }
 

@@ -1,4 +1,4 @@
-import { Kysely, type Migration, Migrator, PostgresDialect } from 'kysely';
+import { Kysely, type Migration, Migrator, PostgresDialect, sql } from 'kysely';
 import { PortError } from '../../src/domain/fault.ts';
 import { asFault, sqlState } from './faults.ts';
 import { start } from './migrations/0001_start.ts';
@@ -15,28 +15,49 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004_anchors': anchors,
 };
 
-/** Brings the schema up to this version, one gateway at a time (advisory lock); all of it or nothing. Refuses a newer schema. */
+interface Plan {
+  readonly known?: Readonly<Record<string, Migration>>;
+  readonly schema?: string;
+  /** The last one that is run; all of them if left out. */
+  readonly upTo?: string;
+}
+
+type Names = { kysely_migration: { name: string } };
+
+/**
+ * Brings the schema up to this version, one process at a time (advisory lock); all of it or nothing. Refuses a newer schema. A migration
+ * never changes what the hash chains cover. A gateway of an older version that still runs is cut off: its next connection is refused.
+ */
 export async function migrate(
   url: string,
   known: Readonly<Record<string, Migration>> = migrations,
 ): Promise<void> {
-  const pool = makePool({ url, name: 'spillway migrate', max: 1, hurried: false, onError: () => undefined });
-  const db = new Kysely<{ kysely_migration: { name: string } }>({
-    dialect: new PostgresDialect({ pool: new KyselyPool(pool) }),
-  });
+  await migrateTo(url, { known });
+}
+
+export async function migrateTo(url: string, plan: Plan): Promise<void> {
+  const { known = migrations, schema = schemaName, upTo } = plan;
+  const onError = (): void => undefined;
+  const pool = makePool({ url, name: 'spillway migrate', max: 1, hurried: false, schema, onError });
+  const db = new Kysely<Names>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
   try {
-    const newer = (await applied(db)).filter((name) => !(name in known));
+    const newer = (await applied(db, schema)).filter((name) => !(name in known));
     if (newer.length > 0) throw tooNew(newer, known);
     const migrator = new Migrator({
       db,
       provider: { getMigrations: async () => ({ ...known }) },
-      migrationTableSchema: schemaName,
+      migrationTableSchema: schema,
     });
-    const { error } = await migrator.migrateToLatest();
-    if (error === undefined) return;
-    // Somebody newer may have come in between.
-    const since = (await applied(db)).filter((name) => !(name in known));
-    throw since.length > 0 ? tooNew(since, known) : error;
+    const began = await sql<{ at: string }>`select clock_timestamp()::text as at`.execute(db);
+    const { error, results } = await (upTo === undefined
+      ? migrator.migrateToLatest()
+      : migrator.migrateTo(upTo));
+    if (error !== undefined) {
+      // Somebody newer may have come in between.
+      const since = (await applied(db, schema)).filter((name) => !(name in known));
+      throw since.length > 0 ? tooNew(since, known) : error;
+    }
+    if ((results ?? []).length > 0) await cutOff(db, began.rows[0]?.at ?? '');
   } catch (e) {
     throw asFault(e, 'store.migrate', false);
   } finally {
@@ -44,9 +65,47 @@ export async function migrate(
   }
 }
 
-async function applied(db: Kysely<{ kysely_migration: { name: string } }>): Promise<string[]> {
+/** Whoever was connected before the schema changed comes again, and is looked at [age.ts]. */
+async function cutOff(db: Kysely<Names>, before: string): Promise<void> {
+  await sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name in ('spillway', 'spillway anchors')
+      and datname = current_database() and usename = current_user
+      and backend_start < ${before}::timestamptz`.execute(db);
+}
+
+/** Refuses a schema that this version does not know to the last migration: for commands that only look. */
+export async function requireCurrent(url: string): Promise<void> {
+  const onError = (): void => undefined;
+  const pool = makePool({ url, name: 'spillway', max: 1, hurried: true, onError });
+  const db = new Kysely<Names>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
   try {
-    const rows = await db.withSchema(schemaName).selectFrom('kysely_migration').select('name').execute();
+    const names = await applied(db, schemaName);
+    const newer = names.filter((name) => !(name in migrations));
+    if (newer.length > 0) throw tooNew(newer, migrations);
+    if (names.length < Object.keys(migrations).length)
+      throw new PortError(
+        'refused',
+        'store.migrate',
+        names.length === 0
+          ? 'no gateway has used this database yet'
+          : `the database was last used by an older Spillway (schema ${names.at(-1)}): start the gateway of this version once`,
+      );
+  } catch (e) {
+    throw asFault(e, 'store.migrate', false);
+  } finally {
+    await db.destroy().catch(() => undefined);
+  }
+}
+
+async function applied(db: Kysely<Names>, schema: string): Promise<string[]> {
+  try {
+    const rows = await db
+      .withSchema(schema)
+      .selectFrom('kysely_migration')
+      .select('name')
+      .orderBy('name')
+      .execute();
     return rows.map((r) => r.name);
   } catch (e) {
     if (sqlState(e) === '42P01' || sqlState(e) === '3F000') return [];
@@ -54,7 +113,7 @@ async function applied(db: Kysely<{ kysely_migration: { name: string } }>): Prom
   }
 }
 
-function tooNew(names: readonly string[], known: Readonly<Record<string, Migration>>): PortError {
+export function tooNew(names: readonly string[], known: Readonly<Record<string, Migration>>): PortError {
   const last = Object.keys(known).sort().at(-1);
   return new PortError(
     'refused',

@@ -1,5 +1,6 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
+import { PortError } from '../../src/domain/fault.ts';
 import { lostConnection, NeverSent } from './faults.ts';
 
 /** Ours in the database, so that a server's own users of it are left alone. */
@@ -11,6 +12,8 @@ export interface PoolOptions {
   readonly max: number;
   /** Limits on statements, locks and idle transactions; migrations go without. */
   readonly hurried: boolean;
+  /** Another schema than ours. */
+  readonly schema?: string;
   readonly onError: (e: unknown) => void;
 }
 
@@ -32,7 +35,7 @@ export function makePool(o: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: o.url,
     application_name: o.name,
-    options: `-c search_path=${schemaName}`,
+    options: `-c search_path=${o.schema ?? schemaName}`,
     max: o.max,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
@@ -81,7 +84,7 @@ export class KyselyPool implements PostgresPool {
         this.vetted.add(client);
       } catch (e) {
         client.release(true);
-        throw lostConnection(e) ? new NeverSent(e) : e;
+        throw e instanceof PortError || !lostConnection(e) ? e : new NeverSent(e);
       }
     }
     let broken = false;

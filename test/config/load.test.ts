@@ -122,6 +122,17 @@ describe('a configuration that holds', () => {
     });
   });
 
+  it('keeps audit and receipts for 400 days, and exports anchors into its data directory', async () => {
+    expect(parseConfig(base, 'c.yaml').retention).toEqual({
+      auditMs: 400 * 86_400_000,
+      receiptsMs: 400 * 86_400_000,
+    });
+    const lab = await loadConfig(join(examples, 'lab.yaml'), {});
+    expect(lab.audit.exportDir).toBe(join(examples, 'audit'));
+    const small = await loadConfig(join(examples, 'small.yaml'), { SPILLWAY_DATA: '/d' });
+    expect(small.audit.exportDir).toBe('/d/audit');
+  });
+
   it('has a JSON Schema of what may be written', () => {
     const made = jsonSchema() as { properties: Record<string, unknown>; required: string[] };
     expect(Object.keys(made.properties)).toContain('nodeGroups');
@@ -268,6 +279,11 @@ describe('a configuration that does not hold', () => {
       'the start race, not built yet',
       (c) => Object.assign(c, { policy: { burstWhen: { startsAtLeast: '30m' } } }),
       'policy.burstWhen.startsAtLeast: the start race is not built yet',
+    ],
+    [
+      'a retention of hours',
+      (c) => Object.assign(c, { retention: { audit: '12h' } }),
+      'retention.audit: shorter than a day; write how long it is kept, such as 400d',
     ],
     ['a queue that is not Redis', (c) => Object.assign(c, { queue: { redis: 'amqp://x' } }), 'queue.redis: '],
     ['a store that is not Postgres', (c) => Object.assign(c, { store: { url: 'mysql://x' } }), 'store.url: '],

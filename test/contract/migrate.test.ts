@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import type { Migration } from 'kysely';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate, migrations } from '../../adapters/store/migrate.ts';
+import { PostgresAnchors } from '../../adapters/store/anchors.ts';
+import { migrate, migrateTo, migrations } from '../../adapters/store/migrate.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import { faultOf } from '../../src/domain/fault.ts';
 import { type TestServer, testServer } from './embedded.ts';
@@ -34,14 +38,76 @@ describe('migrations', () => {
     for (const s of stores) await s.close();
   });
 
-  it('go forward and keep what is there', async () => {
+  it('go forward from each earlier version, and keep what is there', async () => {
+    const names = Object.keys(migrations);
+    for (const from of names) {
+      const url = await server.database();
+      await migrateTo(url, { upTo: from });
+      await server.query(`insert into spillway.commits (id, cluster) values ('c-1', 'hpc1')`, url);
+      const [before] = await server.query('select generation from spillway.meta', url);
+      const store = await openPostgresStore({ url, onError: () => undefined });
+      expect(await store.generation()).toBe(before?.generation);
+      const b = aBurst();
+      expect(await store.commit(newId(), b.cluster, 1, [putBurst(b)])).toBe('ok');
+      expect(await server.query('select id from spillway.commits order by at limit 1', url)).toEqual([
+        { id: 'c-1' },
+      ]);
+      await store.close();
+    }
+  });
+
+  it('anchor what was written before there were anchors', async () => {
+    const url = await server.database();
+    await migrateTo(url, { upTo: '0003_ledger' });
+    await server.query(
+      `insert into spillway.audit values ('b-1', 1, 5, null, 'proposed', 'w', 'd', 'p', 'h1'), ('b-1', 2, 5, null, 'proposed', 'w', 'd', 'h1', 'h2')`,
+      url,
+    );
+    await migrate(url);
+    const anchors = new PostgresAnchors({ url, onError: () => undefined });
+    expect((await anchors.anchor())?.anchor.heads).toBe(1);
+    expect(await server.query('select chain, seq::int, hash from spillway.anchored', url)).toEqual([
+      { chain: 'audit/b-1', seq: 2, hash: 'h2' },
+    ]);
+    await anchors.close();
+  });
+
+  it('are refused to a gateway of the older version that still runs', async () => {
     const url = await server.database();
     const store = await openPostgresStore({ url, onError: () => undefined });
     const b = aBurst();
     await store.commit(newId(), b.cluster, 1, [putBurst(b)]);
     await migrate(url, { ...migrations, '9001_more': statement('alter table bursts add column more text') });
-    expect(await store.burst(b.id)).toMatchObject({ rev: 1 });
+    // The connections that it has are cut; with new ones it sees.
+    await store.burst(b.id).catch(() => undefined);
+    const refusal = await store.commit(newId(), b.cluster, 1, []).catch((e: unknown) => e);
+    expect(faultOf(refusal)).toBe('refused');
+    expect(String(refusal)).toContain('written by a newer Spillway (schema 9001_more;');
     await store.close();
+  });
+
+  it('go on where a process was killed in the midst, and run once though two processes come', async () => {
+    const url = await server.database();
+    const script = fileURLToPath(new URL('./migrate-child.ts', import.meta.url));
+    const child = () =>
+      spawn(process.execPath, ['--import', 'tsx', script, url], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const killed = child();
+    const migrating = `select pid from pg_stat_activity where query like '%pg_sleep%' and application_name = 'spillway migrate'`;
+    for (let at: unknown[] = []; at.length === 0; at = await server.query(migrating, url));
+    killed.kill('SIGKILL');
+    const others = [child(), child()];
+    const said = await Promise.all(
+      others.map(async (c) => {
+        let out = '';
+        c.stdout.on('data', (d) => {
+          out += d;
+        });
+        await once(c, 'exit');
+        return out.trim();
+      }),
+    );
+    expect(said).toEqual(['migrated', 'migrated']);
+    expect(await server.query('select count(*)::int as n from spillway.once', url)).toEqual([{ n: 1 }]);
   });
 
   it('refuse a database of a newer version, and say what to do', async () => {
