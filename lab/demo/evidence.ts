@@ -8,6 +8,7 @@ import type { Centre } from './centre.ts';
 import type { SeenBudget, SeenBurst, SeenDecision, Sight } from './gateway.ts';
 import type { JobPlan } from './morning.ts';
 import * as site from './site.ts';
+import { until } from './told.ts';
 
 /** What `sbatch` answered; of an array, the number that all its tasks bear. */
 export interface Submitted {
@@ -77,6 +78,9 @@ export function leftOf({ kubernetes }: Centre): readonly string[] {
 export const machinesOf = ({ cloud }: Centre): readonly SeenMachine[] =>
   cloud.truth().map((m) => ({ id: m.id, node: m.dnsName, state: stateOf(m) }));
 
+/** After so long what slurmdbd does not know it will not know. */
+const booksMs = 2_000;
+
 type Told = Pick<Evidence, 'submitted' | 'reclaims' | 'highest' | 'decisions' | 'errors' | 'alone'>;
 
 export async function gather(centre: Centre, sight: Sight, told: Told): Promise<Evidence> {
@@ -85,8 +89,12 @@ export async function gather(centre: Centre, sight: Sight, told: Told): Promise<
   const sacct = slurm.asPort(site.cluster, site.operator.name);
   const accounted = new Map<JobRef, AccountedJob>();
   for (const { ref } of jobs) {
-    const last = (await sacct.accounting(ref)).at(-1);
-    if (last !== undefined) accounted.set(ref, last);
+    // slurmdbd hears of an end a moment later than slurmctld.
+    await until(async () => {
+      const last = (await sacct.accounting(ref)).at(-1);
+      if (last !== undefined) accounted.set(ref, last);
+      return last?.endAt !== undefined;
+    }, booksMs);
   }
   return {
     ...told,

@@ -1,5 +1,6 @@
 /** What became of each job, and how long it waited. */
 import type { TrueJob, TrueRun } from '../../src/sim/models/slurm-types.ts';
+import type { Books } from './evidence.ts';
 import type { SeenBurst } from './gateway.ts';
 
 export const fates = [
@@ -58,8 +59,9 @@ export function waitsOf(jobs: readonly TrueJob[]): Waits {
   };
 }
 
-/** From the first sbatch to the last end. */
-export function lengthOf(jobs: readonly TrueJob[]): number {
+/** From the centre's opening to the last end. */
+export function lengthOf({ submitted, jobs }: Books): number {
   const first = Math.min(...jobs.map(({ submitAt }) => submitAt));
-  return Math.max(0, ...jobs.map((job) => (lastRun(job)?.endAt ?? first) - first));
+  const openedAt = first - Math.min(...submitted.map(({ plan }) => plan.atMs));
+  return Math.max(0, ...jobs.map((job) => (lastRun(job)?.endAt ?? openedAt) - openedAt));
 }

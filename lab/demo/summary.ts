@@ -15,7 +15,7 @@ export function summary(e: Evidence): string {
 const left = (text: string, width: number): string => text.padEnd(width);
 const right = (text: string, width: number): string => text.padStart(width);
 
-function waits({ jobs, alone }: Evidence): string[] {
+function waits({ submitted, jobs, alone }: Evidence): string[] {
   const row = (what: string, without: string, with_: string) =>
     `  ${left(what, 28)}${right(without, 18)}${right(with_, 18)}`;
   const of = (all: readonly TrueJob[], partition: string) =>
@@ -28,7 +28,7 @@ function waits({ jobs, alone }: Evidence): string[] {
     ...watched.map((p) => row(`  in ${p}`, told(of(alone.jobs, p).meanMs), told(of(jobs, p).meanMs))),
     both('half of the jobs, at most', (w) => w.medianMs),
     both('the longest', (w) => w.longestMs),
-    row('last job ended at', timeOfDay(lengthOf(alone.jobs)), timeOfDay(lengthOf(jobs))),
+    row('last job ended at', timeOfDay(lengthOf(alone)), timeOfDay(lengthOf({ submitted, jobs }))),
   ];
 }
 
