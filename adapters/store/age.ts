@@ -17,14 +17,16 @@ import type { Tables } from './tables.ts';
 const incarnation = `(select system_identifier from pg_control_system()) || '/' ||
   substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)`;
 
-/** Not permitted, not there (managed servers), or a standby, on which nothing can be written anyway. */
-const cannotTell: ReadonlySet<string> = new Set(['42501', '42883', '0A000', '55000']);
+/** Not permitted, or not there (managed servers). */
+const cannotTell: ReadonlySet<string> = new Set(['42501', '42883', '0A000']);
+/** A standby: nothing can be written there, until it takes over, on a timeline that it does not have yet. */
+const inRecovery = '55000';
 
 /**
  * Compares where a new connection leads with where the store was last open; another place makes the store recover. A schema that was
- * migrated by a newer version meanwhile is refused.
+ * migrated by a newer version meanwhile is refused. False: nothing can be told yet, it must be looked at again.
  */
-export async function vet(client: pg.ClientBase): Promise<void> {
+export async function vet(client: pg.ClientBase): Promise<boolean> {
   const schema = await client.query<{ name: string }>(
     'select name from kysely_migration where not name = any($1) order by name',
     [Object.keys(migrations)],
@@ -43,13 +45,15 @@ export async function vet(client: pg.ClientBase): Promise<void> {
     known = rows[0]?.known;
     here = rows[0]?.here;
   } catch (e) {
-    if (cannotTell.has(sqlState(e) ?? '')) return;
+    if (sqlState(e) === inRecovery) return false;
+    if (cannotTell.has(sqlState(e) ?? '')) return true;
     throw e;
   }
-  if (here === undefined || known === here) return;
+  if (here === undefined || known === here) return true;
   if (known === null)
     await client.query('update meta set incarnation = $1 where incarnation is null', [here]);
   else await beginRecovery(client, moved(known ?? '', here), { incarnation: here });
+  return true;
 }
 
 function moved(from: string, to: string): string {

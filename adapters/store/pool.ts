@@ -61,12 +61,12 @@ const mostPrepared = 100;
 /** The pool as kysely wants it; a connection whose last answer was lost is never used again. */
 export class KyselyPool implements PostgresPool {
   private readonly pool: pg.Pool;
-  private readonly vet: ((client: pg.PoolClient) => Promise<void>) | undefined;
+  private readonly vet: ((client: pg.PoolClient) => Promise<boolean>) | undefined;
   private readonly vetted = new WeakSet<pg.PoolClient>();
   private readonly names = new Map<string, string>();
 
-  /** `vet` looks at each new connection before anything else is asked of it. */
-  constructor(pool: pg.Pool, vet?: (client: pg.PoolClient) => Promise<void>) {
+  /** `vet` looks at each new connection before anything else is asked of it, and again for as long as it answers false. */
+  constructor(pool: pg.Pool, vet?: (client: pg.PoolClient) => Promise<boolean>) {
     this.pool = pool;
     this.vet = vet;
   }
@@ -80,8 +80,7 @@ export class KyselyPool implements PostgresPool {
     }
     if (this.vet !== undefined && !this.vetted.has(client)) {
       try {
-        await this.vet(client);
-        this.vetted.add(client);
+        if (await this.vet(client)) this.vetted.add(client);
       } catch (e) {
         client.release(true);
         throw e instanceof PortError || !lostConnection(e) ? e : new NeverSent(e);

@@ -125,7 +125,7 @@ export class PostgresStore implements StorePort {
       const constraint = constraintOf(e);
       if (constraint !== undefined && conflicting.has(constraint)) return 'conflict';
       // Two commits lengthened one chain, or got in each other's way: nothing was written, the second goes again.
-      if (constraint === 'receipts_chain' || worthRepeating(e)) return { kind: 'repeat', error: e };
+      if (lengthening.has(constraint ?? '') || worthRepeating(e)) return { kind: 'repeat', error: e };
       return { kind: 'failed', error: e, final: true };
     }
   }
@@ -361,6 +361,9 @@ type Answer =
 
 /** A new row whose id exists, or a second live burst of an attempt. */
 const conflicting: ReadonlySet<string> = new Set(['bursts_pkey', 'instances_pkey', 'bursts_live_attempt']);
+
+/** The next link of a chain, which another commit was first to write; of a subject, its first, when both made it. */
+const lengthening: ReadonlySet<string> = new Set(['receipts_chain', 'audit_pkey']);
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -19,17 +19,21 @@ export interface Way {
   /** From now on nobody gets through; those who are through are cut. */
   shut(): void;
   open(): void;
+  /** From now on it leads elsewhere; those who are through are cut. */
+  turn(to: string | number): void;
   cuts(): number;
   close(): Promise<void>;
 }
 
-export async function proxyTo(socketPath: string, urlWithout: (port: number) => string): Promise<Way> {
+/** `to`: a socket's path, or a port on this machine. */
+export async function proxyTo(to: string | number, urlWithout: (port: number) => string): Promise<Way> {
+  let target = to;
   let rule: { text: string; how: Cut; times: number } | undefined;
   let shut = false;
   let cuts = 0;
   const open = new Set<Socket>();
   const server: Server = createServer((client) => {
-    const far = createConnection(socketPath);
+    const far = typeof target === 'string' ? createConnection(target) : createConnection(target, '127.0.0.1');
     for (const s of [client, far]) {
       open.add(s);
       s.on('error', () => undefined);
@@ -87,6 +91,10 @@ export async function proxyTo(socketPath: string, urlWithout: (port: number) => 
     },
     open: () => {
       shut = false;
+    },
+    turn: (elsewhere) => {
+      target = elsewhere;
+      destroyAll();
     },
     cuts: () => cuts,
     close: async () => {

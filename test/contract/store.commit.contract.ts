@@ -171,6 +171,18 @@ export function commitContract(store: () => StorePort): void {
       expect(answers.filter((a) => a === 'ok')).toHaveLength(1);
     });
 
+    it('lets exactly one of many through who make the same burst or instance at once', async () => {
+      const [b, i] = [aBurst(), anInstance()];
+      const answers = await Promise.all(
+        Array.from({ length: 16 }, (_, n) =>
+          put(...(n % 2 === 0 ? [putBurst(b), putInstance(i)] : [putBurst(b)])),
+        ),
+      );
+      expect(answers.filter((a) => a === 'ok')).toHaveLength(1);
+      expect(answers.filter((a) => a === 'conflict')).toHaveLength(15);
+      expect(await store().audit(b.id)).toHaveLength(1);
+    });
+
     it('takes concurrent commits over the same bursts in any order', async () => {
       const many = Array.from({ length: 6 }, () => aBurst());
       await put(...many.map((b) => putBurst(b)));
