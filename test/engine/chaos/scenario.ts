@@ -185,7 +185,10 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
       ] as const),
     })),
     world: Array.from({ length: world }, () => worldOf(chance)),
-    faults: Array.from({ length: faults }, () => faultOf(chance)),
+    faults:
+      tame === 'faults' && seed % 2 === 0
+        ? [firstCommit(seed)]
+        : Array.from({ length: faults }, () => faultOf(chance)),
     kills: Array.from({ length: kills }, (): KillPlan => {
       const call = chance.pick(writes);
       return {
@@ -293,6 +296,11 @@ function worldOf(chance: Chance): WorldPlan {
 function nthOf(call: string, chance: Chance): number {
   if (call === 'store.commit' && chance.hit(0.5)) return chance.whole(1, 14);
   return chance.whole(1, usual[call] ?? 10);
+}
+
+/** One of the commits with which a burst begins: decided, approved, money held, planned, launched. */
+function firstCommit(seed: number): FaultPlan {
+  return { call: 'store.commit', nth: 2 + ((seed / 2) % 9), kind: seed % 4 === 0 ? 'lost' : 'unsent' };
 }
 
 function faultOf(chance: Chance): FaultPlan {
