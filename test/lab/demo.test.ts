@@ -60,8 +60,9 @@ function demo(...options: readonly string[]): Run {
 
 const ended = (run: Run, withinMs = longestMs) => until(() => run.over !== undefined, withinMs);
 
-/** What is left of it in the directory for temporary things; the compiler's cache is nobody's. */
-const files = (): readonly string[] => readdirSync(tmp).filter((name) => !name.startsWith('tsx-'));
+/** What is left of it in the directory for temporary things; the caches of Node and tsx are nobody's. */
+const files = (): readonly string[] =>
+  readdirSync(tmp).filter((name) => !name.startsWith('tsx-') && name !== 'node-compile-cache');
 
 /** Every process that was started with, or works in, that directory. */
 function processes(): readonly string[] {
