@@ -3,7 +3,7 @@ import { isWhole, readAnchor } from './anchors.ts';
 import { sha256 } from './commit.ts';
 import type { Moment } from './pages.ts';
 import type { Finding } from './verify.ts';
-import { exported } from './witness.ts';
+import { type ExportEnd, exported } from './witness.ts';
 
 type Say = (finding: Finding) => void;
 
@@ -18,10 +18,11 @@ export async function lastOwn(moment: Moment): Promise<Anchor | undefined> {
 export async function compareAnchors(
   moment: Moment,
   dir: string,
+  end: ExportEnd | undefined,
   say: Say,
 ): Promise<{ readonly upTo: Anchor | undefined; readonly anchors: number }> {
   const last = await lastOwn(moment);
-  const witness = new Comparison(dir, last?.from ?? 1, say);
+  const witness = new Comparison(dir, end, last?.from ?? 1, say);
   let anchors = 0;
   for await (const own of ownAnchors(moment, last?.from ?? 1, say)) {
     anchors += 1;
@@ -114,11 +115,11 @@ class Comparison {
   private gap: readonly [number, number] | undefined;
   private lost: { readonly first: Anchor; last: Anchor } | undefined;
 
-  constructor(dir: string, from: number, say: Say) {
+  constructor(dir: string, end: ExportEnd | undefined, from: number, say: Say) {
     this.dir = dir;
     this.from = from;
     this.say = say;
-    this.lines = exported(dir);
+    this.lines = exported(dir, end);
   }
 
   /** The next anchor of the store. */

@@ -4,6 +4,7 @@ import { faultsOf, type Link, type Standing, type Witnessed } from '../../src/do
 import { dataHash, sha256 } from './commit.ts';
 import { atOneMoment, grouped, type Moment, sideBySide } from './pages.ts';
 import { compareAnchors, lastOwn } from './verify-anchors.ts';
+import { endOfExport } from './witness.ts';
 
 export interface Finding {
   /** A note is no fault: what was lost by a restore that everybody can see, what no anchor has yet. */
@@ -21,9 +22,15 @@ export interface Verified {
 }
 
 /** Reads the whole store as of one moment, page by page, and holds it against its own anchors and those exported to `dir`. */
-export function verifyStore(url: string, dir: string, say: (finding: Finding) => void): Promise<Verified> {
+export async function verifyStore(
+  url: string,
+  dir: string,
+  say: (finding: Finding) => void,
+): Promise<Verified> {
+  // Before the store's moment: what is exported by then is in it.
+  const end = await endOfExport(dir);
   return atOneMoment(url, 'spillway audit verify', async (moment) => {
-    const { upTo, anchors } = await compareAnchors(moment, dir, say);
+    const { upTo, anchors } = await compareAnchors(moment, dir, end, say);
     const from = (await lastOwn(moment))?.from ?? 1;
     const audit = await chainsOf(
       auditRows(moment),

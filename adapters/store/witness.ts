@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Anchor } from '../../src/domain/anchor.ts';
@@ -135,13 +135,26 @@ export interface Exported {
   readonly anchor: Anchor | undefined;
 }
 
-/** All lines, in order; a last line that was cut off is not counted. */
-export async function* exported(dir: string): AsyncGenerator<Exported> {
+/** How far an export went at one moment: its last file, and that one's length. */
+export interface ExportEnd {
+  readonly name: string;
+  readonly size: number;
+}
+
+export async function endOfExport(dir: string): Promise<ExportEnd | undefined> {
+  const name = (await filesIn(dir)).at(-1);
+  return name === undefined ? undefined : { name, size: (await stat(join(dir, name))).size };
+}
+
+/** All lines up to `until`, in order; a last line that was cut off is not counted. */
+export async function* exported(dir: string, until: ExportEnd | undefined): AsyncGenerator<Exported> {
+  if (until === undefined) return;
   for (const name of await filesIn(dir)) {
+    if (name > until.name) return;
     const file = await open(join(dir, name), 'r');
     try {
       const { size } = await file.stat();
-      const end = await endOfLastLine(file, size);
+      const end = await endOfLastLine(file, name === until.name ? Math.min(size, until.size) : size);
       if (end === 0) continue;
       let n = 0;
       for await (const line of file.readLines({ start: 0, end: end - 1, autoClose: false })) {
