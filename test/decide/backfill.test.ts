@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Backfill, startsOf } from '../../src/decide/backfill.ts';
+import { Ends } from '../../src/decide/backfill-ends.ts';
+
+interface Job {
+  readonly processors: number;
+  readonly limit: number;
+  readonly run?: number;
+}
+
+const columns = (jobs: readonly Job[]) => ({
+  processors: Int32Array.from(jobs, (j) => j.processors),
+  limitMs: Float64Array.from(jobs, (j) => j.limit),
+  runMs: Float64Array.from(jobs, (j) => j.run ?? j.limit),
+});
+const starts = (processors: number, running: readonly Job[], queue: readonly Job[]) => [
+  ...startsOf(processors, { ...columns([...running, ...queue]), running: running.length }).slice(
+    running.length,
+  ),
+];
+
+describe('backfill', () => {
+  it('whoever fits goes before the first in the queue only if that costs it no second', () => {
+    const running = [{ processors: 6, limit: 100 }];
+    const first = { processors: 8, limit: 50 };
+    expect(starts(10, running, [first, { processors: 4, limit: 100 }])).toEqual([100, 0]);
+    expect(starts(10, running, [first, { processors: 4, limit: 101 }])).toEqual([100, 150]);
+    // Two of ten are to spare when the first begins.
+    expect(starts(10, running, [first, { processors: 2, limit: 1_000 }])).toEqual([100, 0]);
+    expect(
+      starts(10, running, [first, { processors: 2, limit: 1_000 }, { processors: 2, limit: 1_000 }]),
+    ).toEqual([100, 0, 150]);
+  });
+
+  it('goes by limits, and moves on when a job ends early', () => {
+    expect(starts(10, [{ processors: 6, limit: 100, run: 30 }], [{ processors: 8, limit: 50 }])).toEqual([
+      30,
+    ]);
+  });
+
+  it('all who end at the same moment leave what they held', () => {
+    const running = [
+      { processors: 4, limit: 100 },
+      { processors: 4, limit: 100 },
+    ];
+    expect(
+      starts(10, running, [
+        { processors: 5, limit: 9 },
+        { processors: 2, limit: 999 },
+      ]),
+    ).toEqual([100, 0]);
+  });
+
+  it('a job larger than the machine never starts, and holds nobody back', () => {
+    expect(
+      starts(
+        10,
+        [],
+        [
+          { processors: 11, limit: 1 },
+          { processors: 10, limit: 1 },
+        ],
+      ),
+    ).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+
+  it('the rank says who is first, the other order who is tried first', () => {
+    const jobs = columns([
+      { processors: 10, limit: 100 },
+      { processors: 10, limit: 10 },
+      { processors: 3, limit: 90 },
+      { processors: 3, limit: 20 },
+    ]);
+    const order = { rank: Float64Array.from([0, 1, 2, 3]), tried: jobs.limitMs };
+    const machine = new Backfill(14, jobs, order);
+    for (let i = 0; i < 4; i++) machine.submit(i);
+    const begun: number[] = [];
+    machine.pass(0, (job) => begun.push(job));
+    expect(begun).toEqual([0, 3]);
+    expect(machine.reservation()).toBe(100);
+  });
+
+  it('a job that leaves the queue is forgotten, and one behind it moves up', () => {
+    const jobs = columns([
+      { processors: 6, limit: 100 },
+      { processors: 8, limit: 50 },
+      { processors: 4, limit: 101 },
+    ]);
+    const machine = new Backfill(10, jobs);
+    const begun: number[] = [];
+    for (let i = 0; i < 3; i++) machine.submit(i);
+    machine.pass(0, (job) => begun.push(job));
+    expect([begun, machine.length, machine.free]).toEqual([[0], 2, 4]);
+    expect([machine.withdraw(1), machine.withdraw(1), machine.withdraw(0)]).toEqual([true, false, false]);
+    machine.pass(1, (job) => begun.push(job));
+    expect([begun, machine.length, machine.free]).toEqual([[0, 2], 0, 0]);
+  });
+
+  it('a random history never uses more than there is, nor starts the first later than was promised, and is what a naive pass gives', () => {
+    const job = fc.record({
+      processors: fc.integer({ min: 1, max: 12 }),
+      limit: fc.integer({ min: 1, max: 40 }),
+      run: fc.integer({ min: 1, max: 40 }),
+      at: fc.integer({ min: 0, max: 120 }),
+      leaves: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(job, { maxLength: 40 }), (drawn) => {
+        const jobs = drawn.map((j) => ({ ...j, run: Math.min(j.run, j.limit) })).sort((a, b) => a.at - b.at);
+        expect(history(jobs)).toEqual(naive(jobs));
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+type Timed = Job & { readonly run: number; readonly at: number; readonly leaves: boolean };
+const machineSize = 12;
+/** Those who leave do so this long after they came, if they wait still. */
+const patience = 15;
+
+function history(jobs: readonly Timed[]): number[] {
+  const machine = new Backfill(machineSize, columns(jobs));
+  const ends = new Ends(1);
+  const begun = jobs.map(() => -1);
+  let promised: { job: number; at: number } | undefined;
+  for (let now = 0; now <= 2_000; now++) {
+    let left = false;
+    while (ends.nextAt <= now) machine.end(ends.pop());
+    jobs.forEach((j, i) => {
+      if (j.at === now) machine.submit(i);
+      if (j.leaves && j.at + patience === now) left = machine.withdraw(i) || left;
+    });
+    machine.pass(now, (i) => {
+      begun[i] = now;
+      ends.push(i, now + (jobs[i]?.run ?? 0));
+    });
+    expect(machine.free).toBeGreaterThanOrEqual(0);
+    const first = machine.at(0);
+    const at = machine.reservation();
+    if (promised !== undefined && promised.job === first && at !== undefined)
+      expect(at).toBeLessThanOrEqual(promised.at);
+    promised = first < 0 || at === undefined ? undefined : { job: first, at };
+  }
+  return begun;
+}
+
+function naive(jobs: readonly Timed[]): number[] {
+  const begun = jobs.map(() => -1);
+  for (let now = 0; now <= 2_000; now++) {
+    const has = (i: number) => (begun[i] ?? -1) >= 0;
+    const runs = () => jobs.flatMap((j, i) => (has(i) && (begun[i] ?? 0) + j.run > now ? [i] : []));
+    const free = () => runs().reduce((sum, i) => sum - (jobs[i]?.processors ?? 0), machineSize);
+    const queue = () =>
+      jobs.flatMap((j, i) => (j.at <= now && !has(i) && !(j.leaves && j.at + patience <= now) ? [i] : []));
+    for (let next = queue()[0]; next !== undefined; next = queue()[0]) {
+      if ((jobs[next]?.processors ?? 0) > free()) break;
+      begun[next] = now;
+    }
+    const [first, ...others] = queue();
+    if (first === undefined) continue;
+    const overAt = (i: number) => (begun[i] ?? 0) + (jobs[i]?.limit ?? 0);
+    const needs = jobs[first]?.processors ?? 0;
+    const freeAt = (at: number) =>
+      runs().reduce((sum, i) => (overAt(i) <= at ? sum + (jobs[i]?.processors ?? 0) : sum), free());
+    const reserved = runs()
+      .map(overAt)
+      .sort((a, b) => a - b)
+      .find((at) => freeAt(at) >= needs);
+    for (const i of others) {
+      const mine = jobs[i]?.processors ?? 0;
+      if (mine > free() || reserved === undefined) continue;
+      const inTime = now + (jobs[i]?.limit ?? 0) <= reserved;
+      if (inTime || mine <= freeAt(reserved) - needs) begun[i] = now;
+    }
+  }
+  return begun;
+}
