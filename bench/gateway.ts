@@ -44,6 +44,7 @@ const slurm: SlurmPort = {
   }),
   job: async (ref) => jobFor(numberOf(Number(ref))),
   accounting: async () => [],
+  history: async () => ({ runs: [], partial: [] }),
   move: unused('move'),
   appendComment: unused('appendComment'),
   annotate: unused('annotate'),

@@ -18,7 +18,7 @@ import type {
   Uuid,
 } from './domain/ids.ts';
 import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
-import type { AccountedJob, ClusterFacts, JobDetail, Snapshot } from './domain/job.ts';
+import type { AccountedJob, ClusterFacts, History, JobDetail, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Limit, Money } from './domain/ledger.ts';
 import type { MicroUsd } from './domain/money.ts';
@@ -56,6 +56,11 @@ export interface SlurmPort {
   job(ref: JobRef): Promise<JobDetail | undefined>;
   /** From slurmdbd, every run of the job, oldest first; lags behind slurmctld, so empty is not "never was". */
   accounting(ref: JobRef): Promise<readonly AccountedJob[]>;
+  /**
+   * From slurmdbd, all jobs of all users that ended at or after `from` and before `to`, runs that were requeued included, those that never
+   * ran left out; in no order. slurmdbd lags, so the newest may be missing. A month of a large site is many: ask day by day.
+   */
+  history(from: Instant, to: Instant): Promise<History>;
   /**
    * Moves a pending job atomically (claim and give-back alike). Resolves: done, also when it already was so. Faults: `started`
    * (no longer pending, unchanged), `refused` (site policy or rights, unchanged; the message is the site's), `not_found`,

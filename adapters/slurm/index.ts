@@ -5,6 +5,7 @@ import {
   type AccountedJob,
   type ClusterFacts,
   finalStates,
+  type History,
   type JobDetail,
   type Partition,
   type Snapshot,
@@ -14,7 +15,7 @@ import type { Log } from '../wrap.ts';
 import { readAnswer, writeAnswer } from './answers.ts';
 import { partlyMoved, updateKeys } from './move.ts';
 import { notThatRun, requeueRefusal } from './requeue.ts';
-import { readRuns, sacctArgs } from './sacct.ts';
+import { historyArgs, readEnded, readRuns, sacctArgs } from './sacct.ts';
 import { detailOf, readConfig, readHints, readPartitions } from './scontrol.ts';
 import { refOf, Shell } from './shell.ts';
 import { nodeFormat, readNodes } from './sinfo.ts';
@@ -110,6 +111,14 @@ class SshSlurm implements SlurmPort {
     const mark = makeMark();
     const answer = await this.#read(name, sacctArgs(refOf(ref, name), mark));
     return readable(name, () => readRuns(answer, mark, ref));
+  }
+
+  async history(from: Instant, to: Instant): Promise<History> {
+    const name = 'slurm.history';
+    if (to <= from) return { runs: [], partial: [] };
+    const mark = makeMark();
+    const answer = await this.#read(name, historyArgs(from, to, mark));
+    return readable(name, () => readEnded(answer, mark, from, to));
   }
 
   async move(ref: JobRef, to: MoveSpec, deadline: Instant): Promise<void> {

@@ -1,8 +1,9 @@
 /** slurmdbd's word on a job: one row for each of its runs. */
-import { type JobRef, jobRef } from '../../src/domain/ids.ts';
-import type { AccountedJob } from '../../src/domain/job.ts';
+import { type Instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
+import type { AccountedJob, EndedRun, History } from '../../src/domain/job.ts';
 import { stateOf } from './squeue.ts';
-import { epoch, epochRequired, integer, Unreadable, word } from './time.ts';
+import { excerpt } from './table.ts';
+import { count, duration, epoch, epochRequired, integer, Unreadable, word } from './time.ts';
 
 /** The first and the last cannot hold a newline, so rows end where they seem to. */
 const fields = [
@@ -25,21 +26,90 @@ export function sacctArgs(ref: string, mark: string): readonly string[] {
 
 /** Oldest first. Throws Unreadable: a run that cannot be read is not a run that never was. */
 export function readRuns(output: string, mark: string, ref: JobRef): readonly AccountedJob[] {
-  const runs: AccountedJob[] = [];
+  return rowsOf(output, mark, fields.length)
+    .filter(([id = '', rawId = '']) => id === ref || (rawId === ref && !ref.includes('_')))
+    .map(runOf)
+    .sort((a, b) => a.submitAt - b.submitAt || (a.startAt ?? 0) - (b.startAt ?? 0));
+}
+
+function rowsOf(output: string, mark: string, columns: number): readonly (readonly string[])[] {
+  const rows: string[][] = [];
   const parts = output.split(mark);
-  const width = fields.length - 1;
+  const width = columns - 1;
   let first = parts[0] ?? '';
   for (let at = 0; at + width < parts.length; at += width) {
     const last = parts[at + width] ?? '';
     const end = last.indexOf('\n');
     const row = [first, ...parts.slice(at + 1, at + width), end < 0 ? last : last.slice(0, end)];
     first = end < 0 ? '' : last.slice(end + 1);
-    const [id = '', rawId = ''] = row;
-    if (id === ref || (rawId === ref && !ref.includes('_'))) runs.push(runOf(row));
+    rows.push(row);
   }
   if (output.trim() !== '' && (parts.length - 1) % width !== 0)
     throw new Unreadable('the answer of sacct', output);
-  return runs.sort((a, b) => a.submitAt - b.submitAt || (a.startAt ?? 0) - (b.startAt ?? 0));
+  return rows;
+}
+
+/** The first and the last cannot hold a newline. */
+const endedFields = [
+  'JobID',
+  'User',
+  'Account',
+  'State',
+  'Partition',
+  'Submit',
+  'Start',
+  'End',
+  'Timelimit',
+  'AllocCPUS',
+  'NodeList',
+] as const;
+const endedStates = 'BF,CA,CD,DL,F,NF,OOM,PR,RQ,RV,TO';
+
+/** As sacct takes a time; the far side's zone is UTC by our own word. Rounded away from the span, which is cut again when read. */
+const moment = (ms: number): string => new Date(ms).toISOString().slice(0, 19);
+
+export function historyArgs(from: Instant, to: Instant, mark: string): readonly string[] {
+  return [
+    ...['sacct', '-a', '-X', '-D', '-P', '-n', `--delimiter=${mark}`, '-s', endedStates],
+    ...['-S', moment(from), '-E', moment(to + 999), '-o', endedFields.join(',')],
+  ];
+}
+
+/** Throws Unreadable for an answer that is no table. */
+export function readEnded(output: string, mark: string, from: Instant, to: Instant): History {
+  const runs: EndedRun[] = [];
+  const partial: string[] = [];
+  for (const row of rowsOf(output, mark, endedFields.length))
+    try {
+      const run = endedOf(row);
+      if (run !== undefined && run.endAt >= from && run.endAt < to) runs.push(run);
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      partial.push(`sacct: job ${excerpt(row[0] ?? '')}: ${error.message}`);
+    }
+  return { runs, partial };
+}
+
+/** Undefined: it never ran, or slurmdbd does not know yet how it ended. */
+function endedOf(row: readonly string[]): EndedRun | undefined {
+  const [id = '', user = '', account = '', state = '', partition = '', submit = '', start = '', end = ''] =
+    row;
+  const [limit = '', cpus = '', nodes = ''] = row.slice(8);
+  const [startAt, endAt] = [epoch(start, 'Start'), epoch(end, 'End')];
+  // One that was cancelled while it waited has a start all the same: its end.
+  if (startAt === undefined || endAt === undefined || nodes === 'None assigned') return undefined;
+  return {
+    ref: jobRef(id),
+    user,
+    account: word(account),
+    partition,
+    state: stateOf(state),
+    submitAt: epochRequired(submit, 'Submit'),
+    startAt,
+    endAt,
+    timeLimitMs: word(limit) === '' ? 'partition' : duration(limit, 'Timelimit'),
+    cpus: count(cpus, 'AllocCPUS'),
+  };
 }
 
 function runOf(row: readonly string[]): AccountedJob {

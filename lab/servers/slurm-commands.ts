@@ -224,10 +224,14 @@ const signals: Readonly<Record<string, number>> = { HUP: 1, INT: 2, KILL: 9, USR
 const signo = (name: string): number => signals[name.replace(/^SIG/, '')] ?? whole(name);
 
 function sacct({ model, args }: Call): string {
-  const { values } = options(args, 'jo', 'XDPn');
+  const { values } = options(args, 'joSEs', 'XDPna');
   const ref = refIn(values.get('j'));
-  if (ref === undefined) throw new NoFormat('sacct: only of a job (-j) is known here');
-  return runText(model.state.books.rows(ref), values.get('o') ?? '', values.get('delimiter') ?? '|');
+  const [from, to] = ['S', 'E'].map((name) => Date.parse(`${values.get(name)}Z`));
+  if (ref === undefined && !(from !== undefined && to !== undefined && to >= from))
+    throw new NoFormat('sacct: only of a job (-j) or of a span (-S -E) is known here');
+  const { books } = model.state;
+  const rows = ref === undefined ? books.ended(from ?? 0, to ?? 0) : books.rows(ref);
+  return runText(rows, values.get('o') ?? '', values.get('delimiter') ?? '|');
 }
 
 function sacctmgr({ model, user, args }: Call): string {

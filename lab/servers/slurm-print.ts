@@ -169,6 +169,10 @@ const runFields: Readonly<Record<string, (row: Row) => string>> = {
   ExitCode: ({ exit }) => `${exit.code}:${exit.signal}`,
   AdminComment: ({ adminComment }) => adminComment,
   Comment: ({ comment }) => comment,
+  User: ({ user }) => user,
+  Account: ({ account }) => account,
+  Timelimit: ({ timeLimitMs }) => (timeLimitMs === 'partition' ? 'Partition_Limit' : longTime(timeLimitMs)),
+  AllocCPUS: ({ cpus }) => `${cpus}`,
   NodeList: ({ nodeList }) => (nodeList === '' ? 'None assigned' : nodeList),
 };
 

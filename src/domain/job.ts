@@ -130,6 +130,26 @@ export interface AccountedJob {
   readonly adminComment: string;
 }
 
+/** A run that has ended, whoever's: what a site's history is made of. */
+export interface EndedRun {
+  readonly ref: JobRef;
+  readonly user: string;
+  readonly account: string;
+  readonly partition: string;
+  readonly state: SeenState;
+  readonly submitAt: Instant;
+  readonly startAt: Instant;
+  readonly endAt: Instant;
+  readonly timeLimitMs: number | 'unlimited' | 'partition';
+  readonly cpus: number;
+}
+
+/** `partial` names the rows that could not be read: they are left out. */
+export interface History {
+  readonly runs: readonly EndedRun[];
+  readonly partial: readonly string[];
+}
+
 export interface Partition {
   readonly name: string;
   readonly up: boolean;

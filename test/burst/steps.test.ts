@@ -44,6 +44,7 @@ let ids = 0;
 const slurm = only<SlurmPort>({
   job: async () => job,
   accounting: async () => [],
+  history: async () => ({ runs: [], partial: [] }),
   requeue: async (_ref, restarts) => {
     const { made, fault } = onRequeue();
     requeues.push(restarts);

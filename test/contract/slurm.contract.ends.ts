@@ -12,6 +12,50 @@ export function endCases(of: () => SlurmHarness): void {
       return runs.find((r) => r.endAt !== undefined && r.partition !== '');
     });
 
+  describe('the site’s history', () => {
+    test('who ran, for how long, of how much, and how it ended; once it has ended, and within the span asked for', async () => {
+      const harness = of();
+      const { port, partitions, submit } = harness;
+      const ask = { partition: partitions.home, timeMin: 7, tasks: 2 };
+      const failed = await submit({ ...ask, work: { seconds: 2, exit: 3 } });
+      const bobs = await submit({ ...ask, user: 'bob', tasks: 1 });
+      const task = jobRef(`${await submit({ ...ask, tasks: 1, array: '5-6' })}_6`);
+      const waits = await submit({});
+      const [{ startAt, endAt }] = [await run(failed), await run(bobs), await run(task)];
+      if (startAt === undefined || endAt === undefined) throw new Error(`${failed} has no times`);
+      const span = [instant(startAt - 60_000), instant(endAt + 600_000)] as const;
+      const { runs, partial } = await port.history(...span);
+      expect(partial).toEqual([]);
+      const of3 = runs.filter(({ ref }) => [failed, bobs, task, waits].includes(ref));
+      expect(of3.map(({ ref }) => ref).sort()).toEqual([failed, bobs, task].sort());
+      expect(of3.find(({ ref }) => ref === failed)).toMatchObject({
+        ...{ user: 'alice', state: 'FAILED', partition: partitions.home, startAt, endAt },
+        ...{ timeLimitMs: 7 * 60_000, cpus: 2 },
+      });
+      expect(of3.find(({ ref }) => ref === bobs)).toMatchObject({ user: 'bob', state: 'COMPLETED', cpus: 1 });
+      expect(of3.find(({ ref }) => ref === failed)?.account).not.toBe('');
+      const refsIn = async (from: number, to: number): Promise<readonly JobRef[]> =>
+        (await port.history(instant(from), instant(to))).runs.map(({ ref }) => ref);
+      expect(await refsIn(startAt - 60_000, endAt)).not.toContain(failed);
+      expect(await refsIn(endAt, endAt + 1_000)).toContain(failed);
+      expect(await refsIn(endAt, endAt)).toEqual([]);
+    });
+
+    test('a job without a limit of its own ran under its partition’s; one cancelled before it ran is none of it', async () => {
+      const harness = of();
+      const ref = await harness.submit({ partition: harness.partitions.home });
+      const never = await harness.submit({});
+      await harness.cancel(never);
+      const { endAt = instant(0) } = await run(ref);
+      await run(never);
+      const { runs } = await harness.port.history(instant(endAt - 60_000), instant(endAt + 600_000));
+      const { defaultTimeMs } =
+        (await harness.port.facts()).partitions.find((p) => p.name === harness.partitions.home) ?? {};
+      expect(runs.find((r) => r.ref === ref)?.timeLimitMs).toBe(defaultTimeMs);
+      expect(runs.map((r) => r.ref)).not.toContain(never);
+    });
+  });
+
   describe('comments', () => {
     test('a line is appended once, behind the owner’s text', async () => {
       const harness = of();

@@ -1,6 +1,7 @@
 /** slurmdbd: a row for each run, kept for ever, which hears of everything a little late and in order. */
 import type { Instant, JobRef } from '../../domain/ids.ts';
-import type { ExitCode, SeenState } from '../../domain/job.ts';
+import type { EndedRun, ExitCode, SeenState } from '../../domain/job.ts';
+import { askedCpus } from './slurm-figures.ts';
 import { ranges } from './slurm-nodes.ts';
 import { type JobRecord, noExit, type RunRecord, refOf, set } from './slurm-record.ts';
 
@@ -21,6 +22,10 @@ export interface Row {
   comment: string;
   adminComment: string;
   readonly restarts: number;
+  readonly user: string;
+  readonly account: string;
+  timeLimitMs: EndedRun['timeLimitMs'];
+  cpus: number;
 }
 
 interface News {
@@ -29,6 +34,7 @@ interface News {
 }
 
 export class Books {
+  readonly #limitOf: (job: JobRecord) => EndedRun['timeLimitMs'];
   readonly #now: () => number;
   readonly #lag: () => number;
   readonly #byId = new Map<number, Row[]>();
@@ -36,7 +42,8 @@ export class Books {
   readonly #rows = new Map<RunRecord, Row>();
   #news: News[] = [];
 
-  constructor(now: () => number, lag: () => number) {
+  constructor(now: () => number, lag: () => number, limitOf: (job: JobRecord) => EndedRun['timeLimitMs']) {
+    this.#limitOf = limitOf;
     this.#now = now;
     this.#lag = lag;
   }
@@ -48,11 +55,15 @@ export class Books {
       tasks === undefined
         ? refOf(job)
         : `${job.id}_[${ranges(tasks)}${job.array?.throttle ? `%${job.array.throttle}` : ''}]`;
-    const { startAt, endAt, state, partition, nodeList } = run;
+    const { endAt, state, partition, nodeList } = run;
+    // One that is cancelled while it waits, and could have started, has its end for a start.
+    const husk = endAt !== undefined && job.eligibleAt !== undefined && job.eligibleAt <= endAt;
+    const startAt = run.startAt ?? (husk ? endAt : undefined);
     const { comment } = job;
+    const [timeLimitMs, cpus] = [this.#limitOf(job), askedCpus(job)];
     this.#hear(() => {
       const row = this.#rows.get(run) ?? this.#open(job, run, name);
-      set(row, { name, startAt, endAt, state, partition, nodeList, comment });
+      set(row, { name, startAt, endAt, state, partition, nodeList, comment, timeLimitMs, cpus });
       if (end !== undefined) {
         row.exit = end.exit ?? noExit;
         row.byUid = end.byUid;
@@ -69,6 +80,14 @@ export class Books {
         ? [...(this.#byId.get(Number(id)) ?? []), ...(this.#byArray.get(Number(id)) ?? [])]
         : (this.#byArray.get(Number(id)) ?? []).filter((row) => row.name === ref);
     return [...new Set(known)].sort((a, b) => a.submitAt - b.submitAt || (a.startAt ?? 0) - (b.startAt ?? 0));
+  }
+
+  /** Every run that ran and ended within this span, as far as slurmdbd has heard of it. */
+  ended(from: number, to: number): readonly Row[] {
+    this.#catchUp();
+    return [...this.#rows.values()].filter(
+      ({ nodeList, endAt }) => nodeList !== '' && endAt !== undefined && endAt >= from && endAt < to,
+    );
   }
 
   /** `sacctmgr modify job`: of all that ever had this id, the one that was submitted last. False: no such row. */
@@ -118,6 +137,10 @@ export class Books {
       nodeList: '',
       comment: '',
       adminComment: '',
+      user: job.user.name,
+      account: job.account,
+      timeLimitMs: 'partition',
+      cpus: 0,
     };
     this.#rows.set(run, row);
     add(this.#byId, row.id, row);

@@ -1,7 +1,7 @@
 /** The model behind the port: what the adapter over SSH has to work out of Slurm's answers, said in the port's words. */
 import { PortError } from '../../domain/fault.ts';
 import { type ClusterName, type Instant, type JobRef, jobRef } from '../../domain/ids.ts';
-import { type AccountedJob, finalStates, type JobDetail } from '../../domain/job.ts';
+import { type AccountedJob, type EndedRun, finalStates, type JobDetail } from '../../domain/job.ts';
 import type { SlurmPort } from '../../ports.ts';
 import type { Row } from './slurm-books.ts';
 import { changedInPart, moveKeys } from './slurm-moves.ts';
@@ -91,6 +91,14 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
       wellFormed(ref, at);
       return read(at, () => state.books.rows(ref).filter(named(ref)).map(accounted), 'slurmdbd');
     },
+    async history(from, to) {
+      const runs = await read(
+        'slurm.history',
+        () => state.books.ended(from, to).flatMap(endedRun),
+        'slurmdbd',
+      );
+      return { runs, partial: [] };
+    },
     async move(ref, to, deadline) {
       const at = 'slurm.move';
       const before = await single(ref, at);
@@ -174,6 +182,14 @@ const named =
   (ref: JobRef) =>
   ({ name, id }: Row): boolean =>
     name === ref || `${id}` === ref;
+
+function endedRun({ name, startAt, endAt, ...row }: Row): EndedRun[] {
+  if (startAt === undefined || endAt === undefined) return [];
+  const { user, account, partition, state, submitAt, timeLimitMs, cpus } = row;
+  return [
+    { ref: jobRef(name), user, account, partition, state, submitAt, startAt, endAt, timeLimitMs, cpus },
+  ];
+}
 
 function accounted(row: Row): AccountedJob {
   return {

@@ -3,6 +3,7 @@ import { type Instant, instant, type JobRef } from '../../domain/ids.ts';
 import type { Clock, Entropy, Scheduler } from '../../ports.ts';
 import { Books } from './slurm-books.ts';
 import { stillUnmet } from './slurm-depend.ts';
+import { limitOf } from './slurm-figures.ts';
 import { hostlist, newNode } from './slurm-nodes.ts';
 import {
   type ArrayRecord,
@@ -101,6 +102,7 @@ export class SlurmState {
     this.books = new Books(
       () => deps.clock.now(),
       () => (this.faults.has('slow-dbd') ? config.slowDbdMs : this.within(config.dbdLagMs)),
+      (job) => limitOf(job, this),
     );
   }
 
