@@ -120,6 +120,8 @@ export class ClusterEngine implements Cluster {
   }
 
   async #lease(): Promise<void> {
+    // Seldom used by who leads, so asked how it is: never awaited, as whatever it answers is told elsewhere.
+    void this.ports.wake.ping().catch(() => undefined);
     const asked = this.#settings.monotonic();
     const lease = await this.ports.store.lease(this.name, this.#settings.holder, this.#settings.leaseMs);
     if (lease === undefined) {

@@ -1,14 +1,15 @@
 import type { Burst } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
-import { burstId, type ClusterName, type Instant, instanceId } from '../domain/ids.ts';
+import { burstId, type ClusterName, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Money } from '../domain/ledger.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
-import type { KubernetesEvent, WakeId, Watch } from '../ports.ts';
+import type { KubernetesEvent, WakeId, WakePort, Watch } from '../ports.ts';
 import type { StreamEvent } from '../stream/streams.ts';
 import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
+import { NearWake } from './near.ts';
 
 /** One thing that the gateway needs, and how it is doing. */
 export interface Check {
@@ -49,13 +50,33 @@ const staleWatchMs = 400_000;
 export class Gateway {
   readonly clusters: readonly ClusterEngine[];
   readonly #ports: Ports;
+  /** The queue itself: for what another gateway must hear. */
+  readonly #far: WakePort;
   readonly #health: PortHealth;
   #watch: Watch | undefined;
   #state: 'new' | 'running' | 'stopped' = 'new';
 
-  private constructor(clusters: readonly ClusterEngine[], ports: Ports, health: PortHealth) {
-    this.clusters = clusters;
+  private constructor(
+    clusters: readonly ClusterSettings[],
+    given: Ports,
+    settings: Settings,
+    generation: Uuid,
+    health: PortHealth,
+  ) {
+    const wake = new NearWake(
+      {
+        far: given.wake,
+        scheduler: given.scheduler,
+        near: () => this.clusters.some((c) => c.acts),
+        onError: (id, e) =>
+          given.log({ level: 'warn', text: `wake: ${id} failed and is woken again later: ${String(e)}` }),
+      },
+      settings.monotonic,
+    );
+    const ports: Ports = { ...given, wake };
+    this.clusters = clusters.map((c) => new ClusterEngine(c, ports, settings, generation));
     this.#ports = ports;
+    this.#far = given.wake;
     this.#health = health;
   }
 
@@ -67,11 +88,7 @@ export class Gateway {
     health: PortHealth,
   ): Promise<Gateway> {
     const generation = await ports.store.generation();
-    return new Gateway(
-      clusters.map((c) => new ClusterEngine(c, ports, settings, generation)),
-      ports,
-      health,
-    );
+    return new Gateway(clusters, ports, settings, generation, health);
   }
 
   async start(): Promise<void> {
@@ -104,7 +121,7 @@ export class Gateway {
     if (engine === undefined || row === undefined) return;
     if (!engine.acts) {
       // Another gateway's to step, or ours a little later: back into the queue.
-      await wake.wake(id, 1_000);
+      await this.#far.wake(id, 1_000);
       return;
     }
     try {
