@@ -22,6 +22,7 @@ import type { AccountedJob, ClusterFacts, History, JobDetail, Snapshot } from '.
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Limit, Money } from './domain/ledger.ts';
 import type { MicroUsd } from './domain/money.ts';
+import type { Stop } from './domain/stop.ts';
 
 /** Milliseconds since the epoch. */
 export interface Clock {
@@ -220,6 +221,12 @@ export interface Recovery {
   readonly why: string;
 }
 
+/** An unchanged verdict, seen again beside its receipt. */
+export interface SeenAgain {
+  readonly times: number;
+  readonly last: Instant;
+}
+
 /** Postgres (or MemStore). Reads are of what is committed. */
 export interface StorePort {
   /**
@@ -256,6 +263,14 @@ export interface StorePort {
   lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]>;
   /** The unchanged verdict was seen again: counted beside the chain. */
   seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void>;
+  /** How often the verdicts of these receipts were seen again, and when last; one that never was is left out. */
+  seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>>;
+  /** Set while no burst may be begun or claimed in this cluster, by whichever gateway. */
+  stopped(cluster: ClusterName): Promise<Stop | undefined>;
+  /** Whoever stopped it first stays. No epoch: anybody may, who may reach the store. Leaves an audit row of subject `stop/CLUSTER`. */
+  stop(cluster: ClusterName, by: string, why: string): Promise<void>;
+  /** Leaves an audit row likewise; nothing where nothing was stopped. */
+  resume(cluster: ClusterName, by: string, why: string): Promise<void>;
   /** Unanswered intents of a subject, oldest first. */
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]>;
   audit(subject: string): Promise<readonly AuditRow[]>;

@@ -5,6 +5,7 @@ import { start } from './migrations/0001_start.ts';
 import { age } from './migrations/0002_age.ts';
 import { ledger } from './migrations/0003_ledger.ts';
 import { anchors } from './migrations/0004_anchors.ts';
+import { stop } from './migrations/0006_stop.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -13,6 +14,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002_age': age,
   '0003_ledger': ledger,
   '0004_anchors': anchors,
+  '0006_stop': stop,
 };
 
 interface Plan {

@@ -14,7 +14,8 @@ import {
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Limit, Money } from '../../src/domain/ledger.ts';
-import type { AuditRow, Intent, Lease, Recovery, StorePort, Write } from '../../src/ports.ts';
+import { type Stop, stopOf } from '../../src/domain/stop.ts';
+import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } from '../../src/ports.ts';
 import { endRecovery, recoveringOf, vet } from './age.ts';
 import { Conflict, malformed, perform } from './commit.ts';
 import { asFault, constraintOf, lostConnection, worthRepeating } from './faults.ts';
@@ -23,7 +24,9 @@ import { moneyOf, OverBudget } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
+import { readSeen } from './seen.ts';
 import { Shared } from './shared.ts';
+import { readSwitch, turnSwitch } from './stop.ts';
 import type { Tables } from './tables.ts';
 
 export interface PostgresStoreOptions {
@@ -264,6 +267,22 @@ export class PostgresStore implements StorePort {
         db,
       );
     });
+  }
+
+  seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>> {
+    return this.read('seen', (db) => readSeen(db, receipts));
+  }
+
+  stopped(cluster: ClusterName): Promise<Stop | undefined> {
+    return this.read('stopped', async (db) => stopOf(await readSwitch(db, cluster)));
+  }
+
+  async stop(cluster: ClusterName, by: string, why: string): Promise<void> {
+    await this.change('stop', (db) => turnSwitch(db, cluster, 'stopped', by, why));
+  }
+
+  async resume(cluster: ClusterName, by: string, why: string): Promise<void> {
+    await this.change('resume', (db) => turnSwitch(db, cluster, 'resumed', by, why));
   }
 
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {

@@ -102,6 +102,7 @@ export interface Tables {
     prev: string;
     hash: string;
   };
+  stops: { id: string; cluster: string; rev: number; head: string; data: Json };
   anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };
   leases: {
     cluster: string;

@@ -6,7 +6,7 @@ import { auditHash } from '../../src/domain/chain.ts';
 import { type Scene, scene } from './audit.scene.ts';
 import { type TestServer, testServer } from './embedded.ts';
 import { keeping } from './postgres.copy.ts';
-import { aBurst, aReceipt, newId, next, putBurst, putReceipt } from './samples.ts';
+import { aBurst, aCluster, aReceipt, newId, next, putBurst, putReceipt } from './samples.ts';
 
 describe('audit verify', () => {
   let server: TestServer;
@@ -32,6 +32,22 @@ describe('audit verify', () => {
     const b = aBurst({ cluster: bursts[0]?.cluster ?? aBurst().cluster });
     await s.store.commit(newId(), b.cluster, 1, [putBurst(b), putReceipt(aReceipt(b))]);
     expect(await s.verify()).toMatchObject({ faults: [], notes: [], sum: { links: 19 } });
+  });
+
+  it('holds the stop switch against its own rows', async () => {
+    const cluster = aCluster();
+    await s.store.stop(cluster, 'alice', 'fire drill');
+    await s.loop.round();
+    await s.store.resume(cluster, 'bob', '');
+    expect(await s.verify()).toMatchObject({ faults: [], notes: [], sum: { chains: 1, links: 2 } });
+    await s.query(`update stops set data = jsonb_set(data, '{by}', '"nobody"')`);
+    expect((await s.verify()).faults).toEqual([
+      `audit/stop/${cluster}: is not what its audit row number 2 says of it`,
+    ]);
+    await s.query('delete from stops');
+    expect((await s.verify()).faults).toEqual([
+      `audit/stop/${cluster}: has rows, but what they tell of is missing`,
+    ]);
   });
 
   it('finds nothing while sixteen writers write and anchors are made', async () => {

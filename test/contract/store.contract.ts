@@ -19,6 +19,7 @@ import {
 } from './samples.ts';
 import { commitContract } from './store.commit.contract.ts';
 import { ledgerContract } from './store.ledger.contract.ts';
+import { stopContract } from './store.stop.contract.ts';
 import { faulting, putting, type StoreUnderTest } from './store.under-test.ts';
 
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
@@ -35,6 +36,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
     commitContract(() => store);
     ledgerContract(() => store);
+    stopContract(() => store);
 
     describe('reads', () => {
       it('knows nothing of what was never written', async () => {

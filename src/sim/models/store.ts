@@ -25,8 +25,20 @@ import {
 } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
 import { type LedgerRow, type Limit, type Money, moneyOf, passed } from '../../domain/ledger.ts';
-import type { AuditRow, Clock, Entropy, Intent, Lease, Recovery, StorePort, Write } from '../../ports.ts';
+import { type Stop, stopOf } from '../../domain/stop.ts';
+import type {
+  AuditRow,
+  Clock,
+  Entropy,
+  Intent,
+  Lease,
+  Recovery,
+  SeenAgain,
+  StorePort,
+  Write,
+} from '../../ports.ts';
 import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
+import { isSeen, stopLinks, turnStop } from './store-stop.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -286,6 +298,22 @@ export class MemStore implements StorePort {
     }
   }
 
+  async seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>> {
+    return new Map(receipts.flatMap((id) => [[id, this.held.seen.get(id)] as const]).filter(isSeen));
+  }
+
+  async stopped(cluster: ClusterName): Promise<Stop | undefined> {
+    return stopOf(this.held.stops.get(cluster)?.at(-1));
+  }
+
+  async stop(cluster: ClusterName, by: string, why: string): Promise<void> {
+    turnStop(this.held.stops, cluster, 'stopped', { by, why, at: this.clock.now() });
+  }
+
+  async resume(cluster: ClusterName, by: string, why: string): Promise<void> {
+    turnStop(this.held.stops, cluster, 'resumed', { by, why, at: this.clock.now() });
+  }
+
   async openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {
     return [...this.held.intents.values()]
       .filter((h) => h.intent.subject === subject && h.answer === undefined)
@@ -293,7 +321,7 @@ export class MemStore implements StorePort {
   }
 
   async audit(subject: string): Promise<readonly AuditRow[]> {
-    const links: AuditLink[] = [];
+    const links: AuditLink[] = stopLinks(this.held.stops, subject, sha256);
     for (const { change, at } of this.held.entries.get(subject) ?? [])
       links.push(auditLink(change, at, links.at(-1)?.hash, sha256));
     return links.map(({ data, ...row }) => ({ ...row, at: instant(row.at) }));
