@@ -5,6 +5,7 @@ import { start } from './migrations/0001_start.ts';
 import { age } from './migrations/0002_age.ts';
 import { ledger } from './migrations/0003_ledger.ts';
 import { anchors } from './migrations/0004_anchors.ts';
+import { commitFunction } from './migrations/0005_commit.ts';
 import { stop } from './migrations/0006_stop.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
@@ -14,6 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002_age': age,
   '0003_ledger': ledger,
   '0004_anchors': anchors,
+  '0005_commit': commitFunction,
   '0006_stop': stop,
 };
 

@@ -71,7 +71,21 @@ export class KyselyPool implements PostgresPool {
     this.vet = vet;
   }
 
-  async connect(): Promise<PostgresPoolClient> {
+  /** One statement, prepared under this name on each connection. */
+  async ask<T>(name: string, text: string, values: readonly unknown[]): Promise<readonly T[]> {
+    const client = await this.enter();
+    let broken = false;
+    try {
+      return (await client.query({ name, text, values: [...values] })).rows as T[];
+    } catch (e) {
+      broken = lostConnection(e);
+      throw e;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  private async enter(): Promise<pg.PoolClient> {
     let client: pg.PoolClient;
     try {
       client = await this.pool.connect();
@@ -86,6 +100,11 @@ export class KyselyPool implements PostgresPool {
         throw e instanceof PortError || !lostConnection(e) ? e : new NeverSent(e);
       }
     }
+    return client;
+  }
+
+  async connect(): Promise<PostgresPoolClient> {
+    const client = await this.enter();
     let broken = false;
     const query = async (text: string, values: readonly unknown[]) => {
       try {

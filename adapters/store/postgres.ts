@@ -17,10 +17,10 @@ import type { Limit, Money } from '../../src/domain/ledger.ts';
 import { type Stop, stopOf } from '../../src/domain/stop.ts';
 import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } from '../../src/ports.ts';
 import { endRecovery, recoveringOf, vet } from './age.ts';
-import { Conflict, malformed, perform } from './commit.ts';
-import { asFault, constraintOf, lostConnection, worthRepeating } from './faults.ts';
+import { argument, type Commit, malformed } from './commit.ts';
+import { asFault, constraintOf, lostConnection, NeverSent, sqlState, worthRepeating } from './faults.ts';
 import { nowMs, releaseLease, takeLease } from './lease.ts';
-import { moneyOf, OverBudget } from './ledger.ts';
+import { moneyOf } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
@@ -46,6 +46,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 export class PostgresStore implements StorePort {
+  private readonly pool: KyselyPool;
   private readonly db: Kysely<Tables>;
   private readonly lookUpMs: number;
   /** What `recovering` last said: `recovered` speaks of that one. */
@@ -57,7 +58,8 @@ export class PostgresStore implements StorePort {
   constructor(options: PostgresStoreOptions) {
     const { url, onError, max = 12 } = options;
     const pool = makePool({ url, name: 'spillway', max, hurried: true, onError });
-    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool, vet) }) });
+    this.pool = new KyselyPool(pool, vet);
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) });
     this.lookUpMs = options.lookUpMs ?? 15_000;
   }
 
@@ -70,10 +72,11 @@ export class PostgresStore implements StorePort {
     const commit = { id, cluster, epoch, writes };
     const bad = malformed(commit);
     if (bad !== undefined) throw bad;
+    const json = argument(commit);
     let lost: unknown;
     let until = Number.POSITIVE_INFINITY;
     for (let turn = 0; ; turn++) {
-      const answer = await this.attempt(commit);
+      const answer = await this.attempt(commit, json);
       if (answer === 'ok' || answer === 'conflict' || answer === 'over_budget') return answer;
       if (answer.kind === 'repeat' && turn < 50) {
         await pause(Math.min(50, 2 ** turn) * Math.random());
@@ -99,32 +102,30 @@ export class PostgresStore implements StorePort {
     }
   }
 
-  private async attempt(commit: Parameters<typeof perform>[1]): Promise<Answer> {
-    let sent = false;
+  /** One statement, which is its own transaction: once it was sent, a lost connection may have done it. */
+  private async attempt(commit: Commit, json: string): Promise<Answer> {
     try {
-      return await this.db.connection().execute(async (db) => {
-        try {
-          await perform(db, commit);
-          sent = true;
-          await sql`commit`.execute(db);
-          return 'ok' as const;
-        } catch (e) {
-          if (
-            !lostConnection(e) ||
-            e instanceof PortError ||
-            e instanceof Conflict ||
-            e instanceof OverBudget
-          )
-            await sql`rollback`.execute(db);
-          throw e;
-        }
-      });
+      const rows = await this.pool.ask<{ answer: string }>(
+        'apply_commit',
+        'select apply_commit($1::jsonb) as answer',
+        [json],
+      );
+      const answer = rows[0]?.answer ?? '';
+      if (answer === 'ok' || answer === 'conflict') return answer;
+      const error =
+        answer === 'stale'
+          ? new PortError(
+              'stale',
+              'store.commit',
+              `epoch ${commit.epoch} is over: another gateway leads ${commit.cluster}`,
+            )
+          : new PortError('invalid', 'store.commit', answer.replace(/^invalid:/, ''));
+      return { kind: 'failed', error, final: true };
     } catch (e) {
-      if (e instanceof Conflict) return 'conflict';
-      if (e instanceof OverBudget) return 'over_budget';
       if (e instanceof PortError) return { kind: 'failed', error: e, final: true };
-      if (lostConnection(e))
-        return sent ? { kind: 'lost', error: e } : { kind: 'failed', error: e, final: false };
+      if (e instanceof NeverSent) return { kind: 'failed', error: e, final: false };
+      if (lostConnection(e)) return { kind: 'lost', error: e };
+      if (sqlState(e) === overBudget) return 'over_budget';
       const constraint = constraintOf(e);
       if (constraint !== undefined && conflicting.has(constraint)) return 'conflict';
       // Two commits lengthened one chain, or got in each other's way: nothing was written, the second goes again.
@@ -373,10 +374,13 @@ type Answer =
   | 'over_budget'
   /** Rolled back for a reason that passes. */
   | { readonly kind: 'repeat'; readonly error: unknown }
-  /** COMMIT was sent and nothing came back. */
+  /** It was sent and nothing came back. */
   | { readonly kind: 'lost'; readonly error: unknown }
   /** Nothing was written. `final`: the database said so, or the commit itself is wrong. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly final: boolean };
+
+/** What `apply_commit` raises when a hold would pass a limit. */
+const overBudget = 'SP001';
 
 /** A new row whose id exists, or a second live burst of an attempt. */
 const conflicting: ReadonlySet<string> = new Set(['bursts_pkey', 'instances_pkey', 'bursts_live_attempt']);

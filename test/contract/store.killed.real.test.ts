@@ -63,7 +63,7 @@ describe('sixteen writers on a Postgres that is killed under them', () => {
     'sockets cut at COMMIT': async () => {
       for (let i = 0; i < 20; i++) {
         way.cutAt(
-          'commit\0',
+          'apply_commit',
           (['before', 'after', 'answer'] as const satisfies readonly Cut[])[i % 3] ?? 'after',
           3,
         );

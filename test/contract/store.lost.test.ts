@@ -40,7 +40,7 @@ describe('a store whose Postgres goes away', () => {
     async (how) => {
       for (let i = 0; i < 5; i++) {
         const b = aBurst();
-        proxy.cutAt('commit\0', how);
+        proxy.cutAt('apply_commit', how);
         const cuts = proxy.cuts();
         expect(await store.commit(newId(), b.cluster, 1, [putBurst(b), putReceipt(aReceipt(b))])).toBe('ok');
         expect(proxy.cuts()).toBe(cuts + 1);
@@ -60,7 +60,7 @@ describe('a store whose Postgres goes away', () => {
       database,
     );
     const b = aBurst({ cluster: `slow${aCluster()}` as never });
-    proxy.cutAt('commit\0', 'after');
+    proxy.cutAt('apply_commit', 'after');
     const started = performance.now();
     expect(await store.commit(newId(), b.cluster, 1, [putBurst(b)])).toBe('ok');
     expect(performance.now() - started).toBeGreaterThan(600);
@@ -71,7 +71,7 @@ describe('a store whose Postgres goes away', () => {
   it('answers unknown when COMMIT was sent and the database stays away', async () => {
     const b = aBurst();
     const id = newId();
-    proxy.cutAt('commit\0', 'answer');
+    proxy.cutAt('apply_commit', 'answer');
     const asked = faultIn(store.commit(id, b.cluster, 1, [putBurst(b)]));
     while ((await truth.burst(b.id)) === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
     proxy.shut();
@@ -81,20 +81,16 @@ describe('a store whose Postgres goes away', () => {
     expect(await truth.audit(b.id)).toHaveLength(1);
   });
 
-  it.each(['begin;', 'insert into commits', 'insert into audit'])(
-    'answers unreachable, and writes nothing, when the connection ends at "%s"',
-    async (statement) => {
-      const b = aBurst();
-      // Prepared statements travel without their text: a fresh connection sends it.
-      const fresh = new PostgresStore({ url: proxy.url, onError: () => undefined, lookUpMs: 1_000 });
-      proxy.cutAt(statement, 'after');
-      expect(await faultIn(fresh.commit(newId(), b.cluster, 1, [putBurst(b)]))).toBe('unreachable');
-      proxy.cutAt('', 'before', 0);
-      expect(await truth.burst(b.id)).toBeUndefined();
-      expect(await fresh.commit(newId(), b.cluster, 1, [putBurst(b)])).toBe('ok');
-      await fresh.close();
-    },
-  );
+  it('goes again when its statement never arrived, however often, and writes once', async () => {
+    const b = aBurst();
+    const fresh = new PostgresStore({ url: proxy.url, onError: () => undefined });
+    const cuts = proxy.cuts();
+    proxy.cutAt('apply_commit', 'before', 3);
+    expect(await fresh.commit(newId(), b.cluster, 1, [putBurst(b)])).toBe('ok');
+    expect(proxy.cuts()).toBe(cuts + 3);
+    expect(await truth.audit(b.id)).toHaveLength(1);
+    await fresh.close();
+  });
 
   it('answers unreachable to reads and unknown to a lease while nothing gets through, and goes on afterwards', async () => {
     proxy.shut();
@@ -198,14 +194,13 @@ describe('a store whose Postgres goes away', () => {
     await truth.lease(cluster, 'old', 100);
     const b = aBurst({ cluster });
     const paused = new PostgresStore({ url: proxy.url, onError: () => undefined, lookUpMs: 1_000 });
-    proxy.cutAt('insert into audit', 'stall');
+    proxy.cutAt('apply_commit', 'stall');
     const cuts = proxy.cuts();
     const asked = faultIn(paused.commit(newId(), cluster, 1, [putBurst(b)]));
     while (proxy.cuts() === cuts) await new Promise((resolve) => setTimeout(resolve, 5));
-    const started = performance.now();
-    expect(await truth.lease(cluster, 'new', 10_000)).toMatchObject({ epoch: 2 });
-    console.log(`a paused gateway held the lease up for ${Math.round(performance.now() - started)} ms`);
-    expect(await asked).toBe('unreachable');
+    await expect.poll(() => truth.lease(cluster, 'new', 60_000)).toMatchObject({ epoch: 2 });
+    // Its statement is given up after a while and looked up: by then another leads.
+    expect(await asked).toBe('stale');
     expect(await truth.burst(b.id)).toBeUndefined();
     await paused.close();
   });
