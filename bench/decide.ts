@@ -95,7 +95,8 @@ const input = {
   live: new Set<ReturnType<typeof jobRef>>(),
   liveBursts: 0,
   lastReturnAt: new Map(),
-  budgetLeft: () => undefined,
+  budgets: [],
+  beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
   examined: () => undefined,
 } as const;
 

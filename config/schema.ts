@@ -188,9 +188,7 @@ const nodeGroup = z
           .positive({ error: 'must be above 0; write US dollars an hour, such as 0.714' }),
       )
       .optional()
-      .describe(
-        'US dollars an hour by instance type. Under a hard budget nothing without a price is bought.',
-      ),
+      .describe('US dollars an hour by instance type. Under a budget nothing without a price is bought.'),
     joinTimeout: duration(
       'From the launch until its node is Ready; after it the instance is terminated.',
     ).prefault('15m'),
@@ -253,6 +251,11 @@ const policy = z
     limitMargin: duration(
       'Money is held for so long beyond a time limit: Slurm looks at limits every 30 s, and KillWait comes after.',
     ).prefault('10m'),
+    staleAfterPolls: whole(
+      'Nothing is begun on a look at the queue that is older than so many times pollSeconds (10 s at least).',
+      1,
+      1000,
+    ).default(5),
     backOff: duration('A job that was given back is left alone this long.').prefault('30m'),
   })
   .transform(({ burstWhen, or, maxTime, limitMargin, backOff, ...p }) => ({

@@ -80,6 +80,7 @@ function policyOf(config: Config): Policy {
     maxBursts: config.policy.maxBursts,
     maxTimeMs: config.policy.maxTimeMs,
     limitMarginMs: config.policy.limitMarginMs,
+    staleAfterPolls: config.policy.staleAfterPolls,
     backOffMs: config.policy.backOffMs,
     budgets: config.budgets,
   };

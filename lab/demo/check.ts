@@ -4,6 +4,7 @@ import type { Asked } from '../../src/sim/models/slurm-types.ts';
 import { type Evidence, plansOf, runOf } from './evidence.ts';
 import { fatesOf, isOver, lastRun, waitsOf } from './fates.ts';
 import { jobsIn } from './morning.ts';
+import { refusalsOf } from './refusals.ts';
 import * as site from './site.ts';
 import { timesFaster, told } from './told.ts';
 
@@ -211,14 +212,15 @@ function costOf({ submitted, jobs, ran }: Evidence, account: string): number {
 /** One account had little: what was left held no further job, and those jobs ran at home. */
 function ranOut({ jobs, bursts: all, submitted, decisions }: Evidence): Finding {
   const planOf = plansOf(submitted);
-  const refused = new Set(all.filter(({ cause }) => cause?.kind === 'no_budget').map(({ job }) => job));
+  const refusals = refusalsOf(all, decisions);
+  const refused = new Set(refusals.map(({ job }) => job));
   const against: string[] = [];
   if (refused.size === 0) against.push('no budget ran out');
   for (const job of refused)
-    if (!decisions.some((d) => d.job === job && d.kind === 'outcome' && d.text.includes('budget')))
+    if (!decisions.some((d) => d.job === job && d.verdict === 'wait' && d.text.includes('budget')))
       against.push(`no receipt says that the budget did not hold job ${job}`);
   const poor = jobs.filter((job) => refused.has(String(job.ref)));
-  const home = [...fatesOf(poor, all)].filter(([, fate]) => fate === 'at home, given back: no budget');
+  const home = [...fatesOf(poor, all, decisions)].filter(([, fate]) => fate === 'at home: no budget held it');
   if (refused.size > 0 && home.length === 0)
     against.push('every job whose budget had run out burst all the same');
   const accounts = new Set(poor.map((job) => planOf(job)?.account));

@@ -1,13 +1,14 @@
 /** What became of each job, and how long it waited. */
 import type { TrueJob, TrueRun } from '../../src/sim/models/slurm-types.ts';
 import type { Books } from './evidence.ts';
-import type { SeenBurst } from './gateway.ts';
+import type { SeenBurst, SeenDecision } from './gateway.ts';
+import { refusalsOf } from './refusals.ts';
 
 export const fates = [
   'at home',
   'at home, where it started while the cloud got ready',
   'at home, given back: no capacity',
-  'at home, given back: no budget',
+  'at home: no budget held it',
   'in the cloud',
   'in the cloud twice: its first machine was lost',
   'unfinished',
@@ -19,21 +20,26 @@ export const isOver = (job: TrueJob): boolean => !unfinished.has(job.state);
 
 export const lastRun = (job: TrueJob): TrueRun | undefined => job.runs.at(-1);
 
-export function fatesOf(jobs: readonly TrueJob[], bursts: readonly SeenBurst[]): ReadonlyMap<TrueJob, Fate> {
+export function fatesOf(
+  jobs: readonly TrueJob[],
+  bursts: readonly SeenBurst[],
+  decisions: readonly SeenDecision[],
+): ReadonlyMap<TrueJob, Fate> {
+  const refused = new Set(refusalsOf(bursts, decisions).map(({ job }) => job));
   const of = new Map<string, SeenBurst[]>();
   for (const burst of bursts) of.set(burst.job, [...(of.get(burst.job) ?? []), burst]);
-  return new Map(jobs.map((job) => [job, fateOf(job, of.get(job.ref) ?? [])]));
+  return new Map(jobs.map((job) => [job, fateOf(job, of.get(job.ref) ?? [], refused.has(job.ref))]));
 }
 
-function fateOf(job: TrueJob, bursts: readonly SeenBurst[]): Fate {
+function fateOf(job: TrueJob, bursts: readonly SeenBurst[], refused: boolean): Fate {
   const run = lastRun(job);
   if (!isOver(job) || run === undefined) return 'unfinished';
   if (run.burst) return job.restarts > 0 ? 'in the cloud twice: its first machine was lost' : 'in the cloud';
   if (bursts.some(({ state }) => state === 'started_onprem'))
     return 'at home, where it started while the cloud got ready';
   const back = bursts.filter(({ state }) => state === 'returned').map(({ cause }) => cause?.kind);
-  if (back.includes('no_budget')) return 'at home, given back: no budget';
-  return back.includes('no_capacity') ? 'at home, given back: no capacity' : 'at home';
+  if (back.includes('no_capacity')) return 'at home, given back: no capacity';
+  return refused ? 'at home: no budget held it' : 'at home';
 }
 
 /** From sbatch to the start of the run that counted. */

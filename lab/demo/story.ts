@@ -5,6 +5,7 @@ import type { Centre } from './centre.ts';
 import { leftOf, machinesOf, type Reclaim, runOf, type Submitted } from './evidence.ts';
 import { type Gateway, GatewayError, type SeenDecision, type Sight } from './gateway.ts';
 import { another, askOf, type JobPlan, jobsIn } from './morning.ts';
+import { refusalsOf } from './refusals.ts';
 import type { Show, View } from './show.ts';
 import * as site from './site.ts';
 import { msAt, pause, timeOfDay } from './told.ts';
@@ -131,22 +132,19 @@ export class Story {
   }
 
   /** What the gateway did that belongs into the story. */
-  #notice({ bursts }: Sight): void {
+  #notice({ bursts, decisions }: Sight): void {
     const once = (key: string, text: string): void => {
       if (this.#told.has(key)) return;
       this.#told.add(key);
       this.tell(text);
     };
-    for (const { job, user, account, state, restarts, cause } of bursts) {
+    for (const { job, account } of refusalsOf(bursts, decisions))
+      once(`budget ${account}`, `${account}'s budget holds no further job now: job ${job} waits at home`);
+    for (const { job, user, state, restarts, cause } of bursts) {
       if (state === 'returned' && cause?.kind === 'no_capacity')
         once(
           'no capacity',
           `job ${job} of ${user} is given back, it keeps its place at home: ${brief(cause.text)}`,
-        );
-      if (state === 'returned' && cause?.kind === 'no_budget')
-        once(
-          `budget ${account}`,
-          `${account}'s budget holds no further job now: job ${job} of ${user} waits at home`,
         );
       if (restarts > 0 && state === 'running')
         once(`again ${job}`, `job ${job} of ${user} runs again, on another machine`);

@@ -3,8 +3,9 @@ import type { TrueJob } from '../../src/sim/models/slurm-types.ts';
 import { type Finding, usd } from './check.ts';
 import { type Books, type Evidence, plansOf } from './evidence.ts';
 import { type Fate, fates, fatesOf, lastRun, lengthOf, type Waits, waitOf, waitsOf } from './fates.ts';
-import type { SeenBudget, SeenBurst } from './gateway.ts';
+import type { SeenBudget } from './gateway.ts';
 import type { JobPlan } from './morning.ts';
+import { type Refusal, refusalsOf } from './refusals.ts';
 import { watched } from './site.ts';
 import { timeOfDay, told } from './told.ts';
 
@@ -32,9 +33,9 @@ function waits({ submitted, jobs, alone }: Evidence): string[] {
   ];
 }
 
-function where({ jobs, bursts, submitted }: Evidence): string[] {
+function where({ jobs, bursts, decisions, submitted }: Evidence): string[] {
   const count = new Map<Fate, number>();
-  for (const fate of fatesOf(jobs, bursts).values()) count.set(fate, (count.get(fate) ?? 0) + 1);
+  for (const fate of fatesOf(jobs, bursts, decisions).values()) count.set(fate, (count.get(fate) ?? 0) + 1);
   const planOf = plansOf(submitted);
   const failed = jobs.filter((job) => job.state !== 'COMPLETED').length;
   const meant = jobs.filter((job) => planOf(job)?.exit.code !== 0).length;
@@ -45,23 +46,24 @@ function where({ jobs, bursts, submitted }: Evidence): string[] {
   ];
 }
 
-function money({ budgets, bursts }: Evidence): string[] {
+function money({ budgets, bursts, decisions }: Evidence): string[] {
   const row = (a: string, b: string, c: string) => `  ${left(a, 14)}${right(b, 10)}${right(c, 12)}`;
   return [
     row('account', 'spent', 'of budget'),
-    ...budgets.map((b) => row(b.account, usd(b.spentMicroUsd), usd(b.limitMicroUsd)) + spentUp(b, bursts)),
+    ...budgets.map(
+      (b) =>
+        row(b.account, usd(b.spentMicroUsd), usd(b.limitMicroUsd)) +
+        spentUp(b, refusalsOf(bursts, decisions)),
+    ),
   ];
 }
 
 /** What is left is less than the gateway last refused to hold: what a job may cost at most. */
 function spentUp(
   { account, limitMicroUsd, spentMicroUsd }: SeenBudget,
-  bursts: readonly SeenBurst[],
+  refusals: readonly Refusal[],
 ): string {
-  const refused = bursts.flatMap(({ cause, account: whose }) => {
-    const asked = cause?.kind === 'no_budget' && whose === account ? /([\d.]+) USD/.exec(cause.text) : null;
-    return asked === null ? [] : [Number(asked[1]) * 1_000_000];
-  });
+  const refused = refusals.filter((r) => r.account === account).map((r) => r.microUsd);
   const least = Math.min(...refused);
   if (refused.length === 0 || limitMicroUsd - spentMicroUsd >= least) return '';
   return `   has run out: one more of its jobs could cost ${usd(least)}`;
@@ -84,9 +86,9 @@ export function verdict(all: readonly Finding[]): string {
 const more = (all: number): string[] => (all > 8 ? [`      and ${all - 8} more`] : []);
 
 /** Every job on a line. */
-export function table({ jobs, alone, bursts, submitted }: Evidence): string {
+export function table({ jobs, alone, bursts, decisions, submitted }: Evidence): string {
   const planOf = plansOf(submitted);
-  const fate = fatesOf(jobs, bursts);
+  const fate = fatesOf(jobs, bursts, decisions);
   const before = twinsOf(alone);
   const line = (...[id, user, account, name, cpus, at, wait, without, end, how]: readonly string[]) =>
     `  ${left(id ?? '', 7)}${left(user ?? '', 7)}${left(account ?? '', 11)}${left(name ?? '', 16)}${right(cpus ?? '', 4)}` +

@@ -3,8 +3,11 @@ import type { Decision } from '../domain/decision.ts';
 import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
+import type { Resources } from '../domain/resources.ts';
 import { decide, rules } from './decide.ts';
-import type { OfferedGroup, RuleContext } from './rule.ts';
+import { worstCaseOf } from './price.ts';
+import { type BudgetLeft, Purse } from './purse.ts';
+import type { OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 
 export interface BacklogInput {
   readonly snapshot: Snapshot;
@@ -16,7 +19,10 @@ export interface BacklogInput {
   readonly live: ReadonlySet<JobRef>;
   readonly liveBursts: number;
   readonly lastReturnAt: ReadonlyMap<JobRef, Instant>;
-  readonly budgetLeft: RuleContext['budgetLeft'];
+  /** Of the hard ones. */
+  readonly budgets: readonly BudgetLeft[];
+  /** What every pod needs besides its job. */
+  readonly beside: Resources;
   /** What a full look at this job said not long ago, where that was a no: it takes no place from others. */
   examined(job: Job): Decision | undefined;
 }
@@ -30,7 +36,7 @@ export interface Decided {
 const tasksAtOnce = 200;
 
 /** These depend on the others' verdicts or on what was decided before, so they are not part of "might burst at all". */
-const later = new Set(['backlog', 'back-off', 'cap', 'array', 'budget']);
+const later = new Set(['sight', 'backlog', 'back-off', 'cap', 'array', 'budget']);
 
 /**
  * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
@@ -45,6 +51,15 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     .filter((j) => !live.has(j.ref))
     .sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
   const running = runningTasks(snapshot, live);
+  const purse = new Purse(input.budgets);
+  const costs = new Map<string, WorstCase>();
+  // Many jobs ask for the same.
+  const worstCase = (job: Job): WorstCase => {
+    const key = `${job.cpus}/${job.timeLimitMs}`;
+    const cost = costs.get(key) ?? worstCaseOf(job, groups, input.beside, policy.limitMarginMs);
+    costs.set(key, cost);
+    return cost;
+  };
   const contextOf = (job: Job, liveBursts: number, pendingFor: RuleContext['pendingFor']): RuleContext => ({
     job,
     now,
@@ -55,7 +70,8 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     liveBursts,
     lastReturnAt: lastReturnAt.get(job.ref),
     pendingFor,
-    budgetLeft: input.budgetLeft,
+    budgetLeft: (account) => purse.left(account),
+    worstCase: () => worstCase(job),
     arrayRoom: roomOf(job, running),
   });
   const pendingFor = new Map<string, number[]>();
@@ -78,6 +94,8 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     decided.push({ job, decision });
     if (decision.verdict !== 'burst') continue;
     alive += 1;
+    const cost = input.budgets.length === 0 ? undefined : worstCase(job);
+    if (cost?.kind === 'known') purse.take(job.account, cost.microUsd);
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }
   return decided;

@@ -11,6 +11,7 @@ import { nodes } from './rules/nodes.ts';
 import { partition } from './rules/partition.ts';
 import { pendingReason } from './rules/pending-reason.ts';
 import { placement } from './rules/placement.ts';
+import { sight } from './rules/sight.ts';
 import { groupFor, size } from './rules/size.ts';
 import { time } from './rules/time.ts';
 
@@ -23,6 +24,7 @@ export const rules: readonly Rule[] = [
   placement,
   size,
   time,
+  sight,
   pendingReason,
   array,
   backlog,

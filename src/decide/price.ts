@@ -1,9 +1,11 @@
 import type { Burst } from '../domain/burst.ts';
 import type { InstanceType } from '../domain/instance.ts';
+import type { Job } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
-import type { Resources } from '../domain/resources.ts';
+import { plus, type Resources } from '../domain/resources.ts';
 import { fittingTypes } from './plan.ts';
-import type { OfferedGroup } from './rule.ts';
+import type { OfferedGroup, WorstCase } from './rule.ts';
+import { groupFor } from './rules/size.ts';
 
 /** What a burst holds: the most that it can cost, and what an hour of its share of each type costs. */
 export interface Price {
@@ -35,6 +37,53 @@ export function priceOf(
   const dearest = Math.max(...Object.values(rates));
   if (!Number.isFinite(dearest)) return undefined;
   return { held: costOf(dearest, timeLimitMs + marginMs), rates };
+}
+
+/** Why `priceOf` knows none. */
+export function whyNoPrice(
+  needs: Resources,
+  timeLimitMs: number | 'unlimited',
+  offered: OfferedGroup,
+): string {
+  if (timeLimitMs === 'unlimited') return 'it has no time limit of its own';
+  const { name, prices } = offered.group;
+  const bare = fittingTypes(offered, needs).filter((t) => prices?.[t.name] === undefined);
+  return bare.length === 0
+    ? `no type of node group ${name} holds it`
+    : `no price is configured for ${bare.map((t) => t.name).join(', ')} of node group ${name}`;
+}
+
+/**
+ * By the queue's line alone, in the group that the line's size leads to. The line does not tell memory, so this is the least that the
+ * worst case can be. `beside`: what its pod needs besides.
+ */
+export function worstCaseOf(
+  job: Pick<Job, 'cpus' | 'timeLimitMs'>,
+  groups: readonly OfferedGroup[],
+  beside: Resources,
+  marginMs: number | undefined,
+): WorstCase {
+  const offered = groupFor(job.cpus, groups);
+  if (offered === undefined) return { kind: 'nothing' };
+  const own = {
+    cpuMillis: Math.ceil(job.cpus * offered.group.vcpuPerCpu * 1000),
+    memoryBytes: 0,
+    extended: {},
+  };
+  const limit = job.timeLimitMs === 'partition' ? 'unlimited' : job.timeLimitMs;
+  return exactly(plus(own, beside), limit, offered, marginMs);
+}
+
+/** The same of what is known in full: what the hold will be. */
+export function exactly(
+  needs: Resources,
+  timeLimitMs: number | 'unlimited',
+  offered: OfferedGroup,
+  marginMs: number | undefined,
+): WorstCase {
+  const price = priceOf(needs, timeLimitMs, offered, marginMs);
+  if (price === undefined) return { kind: 'unknown', why: whyNoPrice(needs, timeLimitMs, offered) };
+  return { kind: 'known', microUsd: price.held };
 }
 
 /** Of a machine, the larger of its shares of CPU and memory: what it takes from others. */

@@ -19,11 +19,19 @@ export interface RuleContext {
   readonly lastReturnAt: Instant | undefined;
   /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
   readonly pendingFor: ReadonlyMap<string, readonly number[]>;
-  /** What is left of the tightest hard budget that counts for an account; undefined = none does. */
+  /** What is left of the tightest hard budget that counts for an account, less what this cycle approved; undefined = none does. */
   readonly budgetLeft: (account: string) => MicroUsd | undefined;
+  /** The most that this job could cost; asked only where a budget counts. */
+  readonly worstCase: () => WorstCase;
   /** How many more tasks of this array may run now; undefined = no throttle. */
   readonly arrayRoom: number | undefined;
 }
+
+export type WorstCase =
+  | { readonly kind: 'known'; readonly microUsd: MicroUsd }
+  | { readonly kind: 'unknown'; readonly why: string }
+  /** No node group holds it, which another rule says. */
+  | { readonly kind: 'nothing' };
 
 export interface OfferedGroup {
   readonly group: NodeGroup;

@@ -22,6 +22,8 @@ export interface Policy {
   readonly maxTimeMs: number | undefined;
   /** For so long beyond its time limit a burst holds money; ten minutes if undefined. */
   readonly limitMarginMs?: number | undefined;
+  /** A look at the queue is stale after so many polls; five if undefined. */
+  readonly staleAfterPolls?: number | undefined;
   /** How long a job that was given back is left alone. */
   readonly backOffMs: number;
   readonly budgets: readonly Budget[];
@@ -46,7 +48,7 @@ export interface NodeGroup {
   readonly capacityType: 'spot' | 'on-demand';
   readonly max: number;
   readonly idleMs: number;
-  /** Micro-dollars an hour by instance type; a type without one is bought only where no budget is set. */
+  /** Micro-dollars an hour by instance type; a type without one is bought only where no budget counts. */
   readonly prices?: Readonly<Record<string, MicroUsd>> | undefined;
   readonly joinTimeoutMs: number;
   /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */

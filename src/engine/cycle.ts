@@ -1,19 +1,27 @@
+import { savedOf } from '../burst/claim.ts';
 import { decideBacklog } from '../decide/backlog.ts';
 import { inWords } from '../decide/decide.ts';
+import { exactly } from '../decide/price.ts';
+import { type BudgetLeft, Purse } from '../decide/purse.ts';
+import { affordable, budget } from '../decide/rules/budget.ts';
+import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
 import { type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
-import { type MicroUsd, periodStart } from '../domain/money.ts';
+import { periodStart } from '../domain/money.ts';
+import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
-import { needsOf } from '../translate/index.ts';
+import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import type { Cluster } from './context.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
 const examinedMs = 5 * 60_000;
+/** The same for one whose worst case, known in full, no budget holds now. */
+const unaffordableMs = 60_000;
 /** Given-back jobs within the back-off are read from the newest so many bursts. */
 const recentBursts = 2_000;
 const receiptsAtOnce = 200;
@@ -35,6 +43,7 @@ export async function turn(engine: Cluster): Promise<void> {
   if (engine.offered.length === 0) return;
   const at = ports.clock.now();
   for (const [memo, { until }] of engine.examined) if (until <= at) engine.examined.delete(memo);
+  const budgets = await budgetsLeft(engine, live, at);
   const decided = decideBacklog({
     snapshot,
     now: at,
@@ -44,7 +53,8 @@ export async function turn(engine: Cluster): Promise<void> {
     live: new Set(live.map((b) => b.ref)),
     liveBursts: live.length,
     lastReturnAt: await lastReturns(engine, at),
-    budgetLeft: await budgetsLeft(engine, at),
+    budgets,
+    beside: keeperNeeds,
     examined: (job) => engine.examined.get(memoOf(job))?.because,
   });
   const last = new Map<string, Receipt>();
@@ -65,14 +75,19 @@ export async function turn(engine: Cluster): Promise<void> {
       again.push(before.id);
     else fresh.push(receiptFor(engine, job, decision, snapshot, at));
   };
+  // What is left once each job is known in full, which may be less than its line let hope for.
+  const purse = new Purse(budgets);
+  const staleAt = snapshot.at + staleAfterMs(settings.setup, settings.policy);
   let away: unknown;
   for (const { job, decision } of decided) {
     if (decision.verdict !== 'burst' || settings.setup.mode === 'observe') {
       note(job, decision);
       continue;
     }
+    // Beginning the ones before it took so long that nothing may be begun on this look any more: the next one decides.
+    if (ports.clock.now() > staleAt) continue;
     try {
-      const refused = await begin(engine, job, decision, snapshot);
+      const refused = await begin(engine, job, decision, snapshot, purse);
       if (refused !== undefined) note(job, refused);
     } catch (e) {
       // One job that cannot be read must not keep the others waiting; a port that is away ends the turn.
@@ -119,6 +134,7 @@ async function begin(
   line: Job,
   decision: Decision,
   snapshot: Snapshot,
+  purse: Purse,
 ): Promise<Decision | undefined> {
   const { ports, settings } = engine;
   const at = ports.clock.now();
@@ -128,12 +144,26 @@ async function begin(
   const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
   const full = examine(decision, job, tenant, offered, snapshot, settings.pods.mounts);
-  if (full.needs === undefined || full.decision.group === undefined) {
+  if (full.needs === undefined || full.decision.group === undefined || offered === undefined) {
     if (full.decision.verdict === 'never')
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });
     return full.decision;
   }
-  const receipt = receiptFor(engine, job, full.decision, snapshot, at);
+  const { policy } = settings;
+  const cost = exactly(
+    plus(full.needs, keeperNeeds),
+    savedOf(job).timeLimitMs,
+    offered,
+    policy.limitMarginMs,
+  );
+  const said = affordable({ job, policy, budgetLeft: (a) => purse.left(a), worstCase: () => cost });
+  const because = full.decision.because.map((r) => (r.rule === budget.name ? { ...r, ...said } : r));
+  if (!said.pass) {
+    const waits: Decision = { verdict: 'wait', because, group: undefined };
+    engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
+    return waits;
+  }
+  const receipt = receiptFor(engine, job, { ...full.decision, because }, snapshot, at);
   const burst = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -150,6 +180,7 @@ async function begin(
     { kind: 'burst', burst, why: inWords(full.decision) },
   ]);
   if (written === 'ok') {
+    if (cost.kind === 'known') purse.take(job.account, cost.microUsd);
     ports.log({
       level: 'info',
       text: inWords(full.decision),
@@ -195,22 +226,33 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
   }
 }
 
-/** What is left of each hard budget now, by whom it counts for. */
-async function budgetsLeft(engine: Cluster, at: Instant): Promise<(account: string) => MicroUsd | undefined> {
-  const hard = engine.settings.policy.budgets.filter((b) => b.hard);
+/** What is left of each hard budget now. Bursts that were begun and hold nothing yet will hold it before whatever comes now. */
+async function budgetsLeft(
+  engine: Cluster,
+  live: readonly Burst[],
+  at: Instant,
+): Promise<readonly BudgetLeft[]> {
+  const { budgets, limitMarginMs } = engine.settings.policy;
   const left = await Promise.all(
-    hard.map(async ({ account, microUsd, per }) => {
-      const { held, spent } = await engine.ports.store.money(engine.name, {
-        account,
-        since: periodStart(per, at),
-      });
-      return { account, left: microUsd - held - spent };
-    }),
+    budgets
+      .filter((b) => b.hard)
+      .map(async ({ account, microUsd, per }) => {
+        const { held, spent } = await engine.ports.store.money(engine.name, {
+          account,
+          since: periodStart(per, at),
+        });
+        return { account, left: microUsd - held - spent };
+      }),
   );
-  return (account) => {
-    const counts = left.filter((b) => b.account === undefined || b.account === account).map((b) => b.left);
-    return counts.length === 0 ? undefined : Math.min(...counts);
-  };
+  const purse = new Purse(left);
+  for (const b of live) {
+    if (b.state !== 'proposed' && b.state !== 'approved') continue;
+    const offered = engine.offered.find((o) => o.group.name === b.group);
+    if (offered === undefined) continue;
+    const cost = exactly(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, limitMarginMs);
+    if (cost.kind === 'known') purse.take(b.account, cost.microUsd);
+  }
+  return purse.budgets;
 }
 
 async function lastReturns(engine: Cluster, at: Instant): Promise<Map<JobRef, Instant>> {

@@ -83,6 +83,7 @@ describe('a configuration that holds', () => {
       maxBursts: 100,
       maxTimeMs: undefined,
       limitMarginMs: 600_000,
+      staleAfterPolls: 5,
       backOffMs: 1_800_000,
     });
   });

@@ -96,6 +96,7 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   lastReturnAt: undefined,
   pendingFor: new Map(),
   budgetLeft: () => undefined,
+  worstCase: () => ({ kind: 'nothing' }),
   arrayRoom: undefined,
   ...more,
 });
@@ -204,9 +205,69 @@ describe('decide', () => {
     expect(failing(context({}, { lastReturnAt: instant(now - 60_000) }))).toEqual([]);
   });
 
-  it('an account whose hard budget is spent waits', () => {
-    expect(failing(context({}, { budgetLeft: () => 0 }))).toEqual(['budget']);
-    expect(failing(context({}, { budgetLeft: () => 1 }))).toEqual([]);
+  describe('money', () => {
+    const physics = { account: 'physics', microUsd: 20_000_000, per: 'month', hard: true } as const;
+    const paid = { ...policy, budgets: [physics] };
+    const asking = (more: Partial<RuleContext>) => decide(context({}, { policy: paid, ...more }));
+    const costs = (microUsd: number) => () => ({ kind: 'known', microUsd }) as const;
+    const words = (d: ReturnType<typeof decide>) => d.because.find((r) => r.rule === 'budget')?.measured;
+
+    it('the most that a job can cost fits what is left, to the micro-dollar, or it waits', () => {
+      const worstCase = costs(20_000_000);
+      expect(asking({ worstCase, budgetLeft: () => 20_000_000 }).verdict).toBe('burst');
+      expect(asking({ worstCase, budgetLeft: () => 19_999_999 }).verdict).toBe('wait');
+    });
+
+    it('says with how much more it would fit, enough and no less', () => {
+      const worstCase = costs(20_000_000);
+      const short = asking({ worstCase, budgetLeft: () => 8_000_000 });
+      expect(words(short)).toBe(
+        '20.00 USD at most, 8.00 USD left for account physics: would fit with 12.00 dollars more',
+      );
+      expect(inWords(short)).toContain('would fit with 12.00 dollars more');
+      expect(words(asking({ worstCase, budgetLeft: () => 19_999_999 }))).toContain('with 0.01 dollars more');
+      expect(words(asking({ worstCase, budgetLeft: () => -1 }))).toContain('with 20.01 dollars more');
+    });
+
+    it('waits under a budget, a soft one too, while what it could cost is not known, and says why', () => {
+      const worstCase = () => ({ kind: 'unknown', why: 'no price is configured for big' }) as const;
+      const soft = { policy: { ...policy, budgets: [{ ...physics, hard: false }] }, worstCase };
+      for (const decision of [asking({ worstCase, budgetLeft: () => 1 }), asking(soft)]) {
+        expect(decision.verdict).toBe('wait');
+        expect(words(decision)).toContain('no price is configured for big');
+      }
+      expect(failing(context({ account: 'biology' }, { policy: paid, worstCase }))).toEqual([]);
+    });
+  });
+
+  describe('sight', () => {
+    const seen = (over: Partial<Snapshot>) => ({ snapshot: { ...snapshot([]), ...over } });
+
+    it('a look that is older than five polls and ten seconds is waited on', () => {
+      expect(failing(context({}, seen({ at: instant(now - 10_000) })))).toEqual([]);
+      expect(failing(context({}, seen({ at: instant(now - 10_001) })))).toEqual(['sight']);
+      const slow = { setup: { ...setup, pollMs: 30_000 } };
+      expect(failing(context({}, { ...slow, ...seen({ at: instant(now - 150_000) }) }))).toEqual([]);
+      expect(failing(context({}, { ...slow, ...seen({ at: instant(now - 150_001) }) }))).toEqual(['sight']);
+      const patient = { ...slow, policy: { ...policy, staleAfterPolls: 20 } };
+      expect(failing(context({}, { ...patient, ...seen({ at: instant(now - 600_000) }) }))).toEqual([]);
+    });
+
+    it('a look that did not show all is waited on, and the verdict names what', () => {
+      const decision = decide(context({}, seen({ partial: ['nodes: sinfo timed out', 'a line'] })));
+      expect(decision.verdict).toBe('wait');
+      expect(inWords(decision)).toContain('not all of it: nodes: sinfo timed out, and 1 more');
+    });
+
+    it('a decision says how old its look was, also where that was well', () => {
+      const said = decide(context({}, seen({ at: instant(now - 4_000) }))).because;
+      expect(said.find((r) => r.rule === 'sight')).toEqual({
+        rule: 'sight',
+        pass: true,
+        measured: 'seen 4 s ago, all of it',
+        limit: 'all of the queue, at most 10 s ago',
+      });
+    });
   });
 
   it('waits at the cap, and at the throttle of its array', () => {
@@ -225,7 +286,8 @@ describe('decideBacklog', () => {
     live: new Set<JobRef>(),
     liveBursts: 0,
     lastReturnAt: new Map(),
-    budgetLeft: () => undefined,
+    budgets: [],
+    beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
     examined: () => undefined,
     ...more,
   });
@@ -264,6 +326,59 @@ describe('decideBacklog', () => {
   it('the cap counts what was decided earlier in the same turn', () => {
     const jobs = [1, 2, 3, 4].map((id) => job({ id, partition: 'cloud', reason: 'PartitionDown' }));
     expect(bursting(input(jobs, { liveBursts: 8 }))).toEqual(['1', '2']);
+  });
+
+  it('what one burst may cost is not left for the next, whoever else shares the budget', () => {
+    const hour = 3_600_000;
+    // An eighth of the machine for an hour and ten minutes, twice a CPU: 1.4 USD at 9.60 USD an hour.
+    const priced = [{ ...groups[0], group: { ...group, prices: { big: 9_600_000 } } }] as typeof groups;
+    const jobs = ['physics', 'biology', 'physics', 'biology'].map((account, i) =>
+      job({ id: i + 1, account, partition: 'cloud', reason: 'PartitionDown', timeLimitMs: hour }),
+    );
+    const hard = (account: string | undefined, microUsd: number) =>
+      ({ account, microUsd, per: 'month', hard: true }) as const;
+    const asked = (budgets: readonly { account: string | undefined; left: number }[]) =>
+      input(jobs, {
+        groups: priced,
+        budgets,
+        policy: { ...policy, budgets: budgets.map((b) => hard(b.account, b.left)) },
+      });
+    expect(bursting(asked([{ account: 'physics', left: 2_800_000 }]))).toEqual(['1', '2', '3', '4']);
+    expect(bursting(asked([{ account: 'physics', left: 2_799_999 }]))).toEqual(['1', '2', '4']);
+    expect(bursting(asked([{ account: undefined, left: 4_200_000 }]))).toEqual(['1', '2', '3']);
+    const both = asked([
+      { account: undefined, left: 4_200_000 },
+      { account: 'biology', left: 1_400_000 },
+    ]);
+    expect(bursting(both)).toEqual(['1', '2', '3']);
+  });
+
+  it('under a budget a job without a limit of its own, or a type without a price, is waited on', () => {
+    const one = (over: Partial<Job>) => job({ id: 1, partition: 'cloud', reason: 'PartitionDown', ...over });
+    const budgets = [{ account: undefined, left: 1_000_000_000 }];
+    const paid = {
+      ...policy,
+      budgets: [{ account: undefined, microUsd: 1, per: 'total', hard: true }],
+    } as const;
+    const said = (over: Partial<Job>) =>
+      decideBacklog(input([one(over)], { budgets, policy: paid }))[0]?.decision.because.find(
+        (r) => r.rule === 'budget',
+      );
+    expect(said({})).toMatchObject({
+      pass: false,
+      measured: expect.stringContaining('no price is configured for big of node group cpu'),
+    });
+    expect(said({ timeLimitMs: 'partition' })).toMatchObject({
+      pass: false,
+      measured: expect.stringContaining('no time limit of its own'),
+    });
+  });
+
+  it('no burst is decided on a look that did not show all; every job says so', () => {
+    const jobs = [1, 2].map((id) => job({ id, partition: 'cloud', reason: 'PartitionDown' }));
+    const partly = { snapshot: { ...snapshot(jobs), partial: ['partitions: slow'] } };
+    const decided = decideBacklog(input(jobs, partly));
+    expect(decided.map((d) => d.decision.verdict)).toEqual(['wait', 'wait']);
   });
 
   it('the more important go first', () => {

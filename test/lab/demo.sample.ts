@@ -89,14 +89,18 @@ function partsOf(ref: JobRef, where: Where, { user, account, exit }: JobPlan): P
       return { ...home, bursts: [burst('started_onprem')] };
     case 'no capacity':
       return { ...home, ...back('no_capacity', 'no capacity: InsufficientInstanceCapacity') };
-    case 'no budget':
+    case 'no budget': {
+      const measured = `1.67 USD at most, 0.08 USD left for account ${account}: would fit with 1.59 dollars more`;
       return {
         ...home,
-        ...back(
-          'no_budget',
-          `the budget of account ${account} does not hold the 1.67 USD that this job could cost`,
-        ),
+        decisions: [
+          {
+            ...{ id: `d-${ref}`, job: ref, user, at: at(2), kind: 'decision', verdict: 'wait' },
+            ...{ text: `waits: budget: ${measured}`, because: [{ rule: 'budget', pass: false, measured }] },
+          },
+        ],
       };
+    }
     case 'cloud': {
       const job = jobOf(ref, [runOf({ ...cloud, ...end })], { user });
       return { ...none, job, ran: [podOf(ref, 0, 5, 9, over.code)], bursts: [burst('settled')] };

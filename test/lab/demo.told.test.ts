@@ -79,7 +79,7 @@ describe('the summary', () => {
     expect(text).toMatch(/on average +1 h 20 min +21 min/);
     expect(text).toMatch(/ 14 {2}in the cloud\n/);
     expect(text).toMatch(/ 1 {2}in the cloud twice/);
-    expect(text).toMatch(/ 1 {2}at home, given back: no budget/);
+    expect(text).toMatch(/ 1 {2}at home: no budget held it/);
     expect(text).toMatch(/ 18 {2}COMPLETED, 2 FAILED \(2 scripts were written to fail\)/);
     expect(text).toMatch(/physics +\$5\.50 +\$60\.00\n/);
     expect(text).toMatch(

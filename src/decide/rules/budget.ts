@@ -1,18 +1,31 @@
 import { dollars } from '../../domain/money.ts';
-import type { Rule } from '../rule.ts';
+import type { Rule, RuleContext } from '../rule.ts';
 
-/** Whether anything is left of the account's hard budgets; what this job holds of it is asked when it is reserved. */
-export const budget: Rule = {
-  name: 'budget',
-  otherwise: 'wait',
-  judge({ job, budgetLeft }) {
-    const left = budgetLeft(job.account);
-    if (left === undefined)
-      return { pass: true, measured: 'no hard budget', limit: 'something left of every hard budget' };
-    return {
-      pass: left > 0,
-      measured: `${dollars(left)} left for account ${job.account}`,
-      limit: 'something left of every hard budget',
-    };
-  },
+/**
+ * Whether the most that this job could cost fits what is left of the tightest hard budget that counts for it. The hold at the
+ * commit has the last word.
+ */
+export const budget: Rule = { name: 'budget', otherwise: 'wait', judge: affordable };
+
+type Asked = Pick<RuleContext, 'policy' | 'budgetLeft' | 'worstCase'> & {
+  readonly job: Pick<RuleContext['job'], 'account'>;
 };
+
+export function affordable({ job, policy, budgetLeft, worstCase }: Asked): ReturnType<Rule['judge']> {
+  const limit = 'the most that it can cost is known, and left of every hard budget';
+  if (!policy.budgets.some((b) => b.account === undefined || b.account === job.account))
+    return { pass: true, measured: 'no budget', limit };
+  const cost = worstCase();
+  if (cost.kind === 'nothing') return { pass: true, measured: 'nothing would be bought', limit };
+  if (cost.kind === 'unknown')
+    return { pass: false, measured: `what it could cost is not known: ${cost.why}`, limit };
+  const most = `${dollars(cost.microUsd)} at most`;
+  const left = budgetLeft(job.account);
+  if (left === undefined) return { pass: true, measured: `${most}, no hard budget`, limit };
+  const has = `${most}, ${dollars(left)} left for account ${job.account}`;
+  const short = cost.microUsd - left;
+  if (short <= 0) return { pass: true, measured: has, limit };
+  // To the next cent: what a person adds must be enough.
+  const cents = Math.ceil(short / 10_000) / 100;
+  return { pass: false, measured: `${has}: would fit with ${cents.toFixed(2)} dollars more`, limit };
+}
