@@ -23,6 +23,7 @@ import { nowMs, releaseLease, takeLease } from './lease.ts';
 import { moneyOf } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { KyselyPool, makePool } from './pool.ts';
+import { Rows } from './rows.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
 import { readSeen } from './seen.ts';
 import { Shared } from './shared.ts';
@@ -52,6 +53,8 @@ export class PostgresStore implements StorePort {
   /** What `recovering` last said: `recovered` speaks of that one. */
   private told: Recovery | undefined;
   private closing: Promise<void> | undefined;
+  private readonly burstRows: Rows<Burst>;
+  private readonly instanceRows: Rows<Instance>;
   private readonly sharedBursts = new Shared<ClusterName, readonly Burst[]>();
   private readonly sharedInstances = new Shared<ClusterName, readonly Instance[]>();
 
@@ -60,6 +63,8 @@ export class PostgresStore implements StorePort {
     const pool = makePool({ url, name: 'spillway', max, hurried: true, onError });
     this.pool = new KyselyPool(pool, vet);
     this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) });
+    this.burstRows = new Rows(this.pool, 'bursts', readBurst);
+    this.instanceRows = new Rows(this.pool, 'instances', readInstance);
     this.lookUpMs = options.lookUpMs ?? 15_000;
   }
 
@@ -155,28 +160,11 @@ export class PostgresStore implements StorePort {
   }
 
   burst(id: BurstId): Promise<Burst | undefined> {
-    return this.read('burst', async (db) => {
-      const row = await db.selectFrom('bursts').select('data').where('id', '=', id).executeTakeFirst();
-      return row && readBurst(row.data);
-    });
+    return this.read('burst', () => this.burstRows.get(id));
   }
 
   liveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
-    return this.sharedBursts.get(cluster, () => this.readLiveBursts(cluster));
-  }
-
-  private readLiveBursts(cluster: ClusterName): Promise<readonly Burst[]> {
-    return this.read('liveBursts', async (db) => {
-      const rows = await db
-        .selectFrom('bursts')
-        .select('data')
-        .where('cluster', '=', cluster)
-        .where('live', '=', sql.lit(true))
-        .orderBy('created_at')
-        .orderBy('id')
-        .execute();
-      return rows.map((r) => readBurst(r.data));
-    });
+    return this.sharedBursts.get(cluster, () => this.read('liveBursts', () => this.burstRows.live(cluster)));
   }
 
   burstsOfJob(cluster: ClusterName, ref: JobRef | number): Promise<readonly Burst[]> {
@@ -204,28 +192,13 @@ export class PostgresStore implements StorePort {
   }
 
   instance(id: InstanceId): Promise<Instance | undefined> {
-    return this.read('instance', async (db) => {
-      const row = await db.selectFrom('instances').select('data').where('id', '=', id).executeTakeFirst();
-      return row && readInstance(row.data);
-    });
+    return this.read('instance', () => this.instanceRows.get(id));
   }
 
   liveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
-    return this.sharedInstances.get(cluster, () => this.readLiveInstances(cluster));
-  }
-
-  private readLiveInstances(cluster: ClusterName): Promise<readonly Instance[]> {
-    return this.read('liveInstances', async (db) => {
-      const rows = await db
-        .selectFrom('instances')
-        .select('data')
-        .where('cluster', '=', cluster)
-        .where('live', '=', sql.lit(true))
-        .orderBy('created_at')
-        .orderBy('id')
-        .execute();
-      return rows.map((r) => readInstance(r.data));
-    });
+    return this.sharedInstances.get(cluster, () =>
+      this.read('liveInstances', () => this.instanceRows.live(cluster)),
+    );
   }
 
   instances(limit: number): Promise<readonly Instance[]> {

@@ -63,6 +63,8 @@ export interface BurstContext {
   /** Asks for a plan soon: a burst waits for an instance. */
   replan(): void;
   wake(id: WakeId): void;
+  /** What a change of this burst left behind, so that the next step in a row need not ask for it; undefined: somebody else was first. */
+  wrote?(burst: Burst | undefined): void;
   log(line: LogLine): void;
 }
 
@@ -99,10 +101,11 @@ export async function change(
     ...(over ? [{ kind: 'settle', settles: burst.id, microUsd: spentBy(next, at), at } as const] : []),
     ...extra,
   ]);
-  if (answer !== 'ok') return undefined;
-  if (to !== burst.state)
+  const written = answer === 'ok' ? { ...next, rev: burst.rev + 1 } : undefined;
+  ctx.wrote?.(written);
+  if (written !== undefined && to !== burst.state)
     ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to });
-  return { ...next, rev: burst.rev + 1 };
+  return written;
 }
 
 /** The intent of an outside effect, to be committed before it. */

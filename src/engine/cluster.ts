@@ -305,24 +305,42 @@ export class ClusterEngine implements Cluster {
   }
 
   async stepBurst(burst: Burst): Promise<Next> {
-    const ctx = this.burstContext();
+    let left: Burst | undefined;
+    const ctx: BurstContext = {
+      ...this.burstContext(),
+      wrote: (b) => {
+        left = b?.id === burst.id ? b : undefined;
+      },
+    };
     return this.#steps(
       burst,
-      () => this.ports.store.burst(burst.id),
-      (b) => steps[b.state](ctx, b),
+      async () => left ?? (await this.ports.store.burst(burst.id)),
+      (b) => {
+        left = undefined;
+        return steps[b.state](ctx, b);
+      },
     );
   }
 
   async stepInstance(instance: Instance): Promise<Next> {
-    const ctx = this.#instanceContext();
+    let left: Instance | undefined;
+    const ctx: InstanceContext = {
+      ...this.#instanceContext(),
+      wrote: (i) => {
+        left = i?.id === instance.id ? i : undefined;
+      },
+    };
     return this.#steps(
       instance,
-      () => this.ports.store.instance(instance.id),
-      (i) => instanceSteps[i.state](ctx, i),
+      async () => left ?? (await this.ports.store.instance(instance.id)),
+      (i) => {
+        left = undefined;
+        return instanceSteps[i.state](ctx, i);
+      },
     );
   }
 
-  /** `first` was read for this wake: only later steps must read again what the one before them made of it. */
+  /** `first` was read for this wake; a later step goes on with what the one before it committed (a rev that moved since is a conflict), or reads. */
   async #steps<T extends { readonly id: BurstId | InstanceId }>(
     first: T,
     load: () => Promise<T | undefined>,

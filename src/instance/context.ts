@@ -32,6 +32,8 @@ export interface InstanceContext {
   listed(): Seen<readonly CloudInstance[]> | undefined;
   replan(): void;
   wake(id: WakeId): void;
+  /** As `burst/context`: what a change left behind. */
+  wrote?(instance: Instance | undefined): void;
   log(line: {
     readonly level: 'debug' | 'info' | 'warn' | 'error';
     readonly text: string;
@@ -66,10 +68,11 @@ export async function change(
     { kind: 'instance', instance: next, why },
     ...extra,
   ]);
-  if (answer === 'conflict') return undefined;
-  if (to !== instance.state)
+  const written = answer === 'ok' ? { ...next, rev: instance.rev + 1 } : undefined;
+  ctx.wrote?.(written);
+  if (written !== undefined && to !== instance.state)
     ctx.log({ level: 'info', text: why, instance: instance.id, from: instance.state, to });
-  return { ...next, rev: instance.rev + 1 };
+  return written;
 }
 
 export function intend(
