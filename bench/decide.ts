@@ -92,6 +92,7 @@ const input = {
     backOffMs: 1_800_000,
   },
   groups: [{ group, types: [{ name: 'big', vcpus: 64, memoryBytes: 256 * GiB, gpus: 0 }] }],
+  stop: undefined,
   live: new Set<ReturnType<typeof jobRef>>(),
   liveBursts: 0,
   lastReturnAt: new Map(),

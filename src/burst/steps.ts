@@ -4,6 +4,7 @@ import { cancel } from './cancel.ts';
 import { claim, confirmClaim } from './claim.ts';
 import { type BurstContext, type Next, never } from './context.ts';
 import { giveBack } from './giveback.ts';
+import { unlessStopped } from './halt.ts';
 import { awaitStandin, grant, start } from './handover.ts';
 import { fence, lose } from './lose.ts';
 import { awaitInstance, provision } from './provision.ts';
@@ -16,11 +17,11 @@ const done: Step = async () => never;
 
 /** Every state's step, in the order of a job's life: the table of contents of this folder. */
 export const steps = {
-  proposed: approve,
+  proposed: unlessStopped(approve),
   approved: reserve,
-  reserved: awaitInstance,
-  provisioning: provision,
-  ready: claim,
+  reserved: unlessStopped(awaitInstance),
+  provisioning: unlessStopped(provision),
+  ready: unlessStopped(claim),
   moving: confirmClaim,
   placed: awaitStandin,
   attached: grant,

@@ -15,6 +15,7 @@ export interface BacklogInput {
   readonly setup: ClusterSetup;
   readonly policy: Policy;
   readonly groups: readonly OfferedGroup[];
+  readonly stop: RuleContext['stop'];
   /** Jobs that have a live burst: decided already. */
   readonly live: ReadonlySet<JobRef>;
   readonly liveBursts: number;
@@ -36,7 +37,7 @@ export interface Decided {
 const tasksAtOnce = 200;
 
 /** These depend on the others' verdicts or on what was decided before, so they are not part of "might burst at all". */
-const later = new Set(['sight', 'backlog', 'back-off', 'cap', 'array', 'budget']);
+const later = new Set(['stopped', 'sight', 'backlog', 'back-off', 'cap', 'array', 'budget']);
 
 /**
  * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
@@ -67,6 +68,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     setup,
     policy,
     groups,
+    stop: input.stop,
     liveBursts,
     lastReturnAt: lastReturnAt.get(job.ref),
     pendingFor,

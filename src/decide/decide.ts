@@ -13,6 +13,7 @@ import { pendingReason } from './rules/pending-reason.ts';
 import { placement } from './rules/placement.ts';
 import { sight } from './rules/sight.ts';
 import { groupFor, size } from './rules/size.ts';
+import { stopped } from './rules/stopped.ts';
 import { time } from './rules/time.ts';
 
 /** In the order in which a person would ask. The first group cannot change by waiting, so it comes first. */
@@ -24,6 +25,7 @@ export const rules: readonly Rule[] = [
   placement,
   size,
   time,
+  stopped,
   sight,
   pendingReason,
   array,

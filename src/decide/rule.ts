@@ -4,6 +4,7 @@ import type { InstanceType } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
+import type { Stop } from '../domain/stop.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
 export interface RuleContext {
@@ -13,6 +14,8 @@ export interface RuleContext {
   readonly setup: ClusterSetup;
   readonly policy: Policy;
   readonly groups: readonly OfferedGroup[];
+  /** Set while somebody has halted bursting. */
+  readonly stop: Stop | undefined;
   /** Bursts alive in this cluster, those proposed earlier in the same cycle included. */
   readonly liveBursts: number;
   /** When this job was last given back or its claim refused; undefined = never. */

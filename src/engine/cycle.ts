@@ -25,6 +25,7 @@ const unaffordableMs = 60_000;
 /** Given-back jobs within the back-off are read from the newest so many bursts. */
 const recentBursts = 2_000;
 const receiptsAtOnce = 200;
+const unclaimed = new Set<Burst['state']>(['proposed', 'approved', 'reserved', 'provisioning', 'ready']);
 
 /**
  * One turn of one cluster. Ideally: look once, decide for every pending job, write every decision, begin every burst. Departures: an
@@ -33,6 +34,9 @@ const receiptsAtOnce = 200;
  */
 export async function turn(engine: Cluster): Promise<void> {
   const { ports, settings } = engine;
+  // Before the queue is looked at: a stop must not wait for a Slurm that does not answer.
+  const stop = await ports.store.stopped(engine.name);
+  if (stop !== undefined) await wakeUnclaimed(engine);
   const snapshot = await settings.slurm.snapshot();
   engine.snapshot = snapshot;
   const live = await ports.store.liveBursts(engine.name);
@@ -50,6 +54,7 @@ export async function turn(engine: Cluster): Promise<void> {
     setup: settings.setup,
     policy: settings.policy,
     groups: engine.offered,
+    stop,
     live: new Set(live.map((b) => b.ref)),
     liveBursts: live.length,
     lastReturnAt: await lastReturns(engine, at),
@@ -193,6 +198,12 @@ async function begin(
   return undefined;
 }
 
+/** Bursting is stopped: whoever has not claimed a job yet gives it up now [burst/halt.ts]. */
+async function wakeUnclaimed(engine: Cluster): Promise<void> {
+  for (const b of await engine.ports.store.liveBursts(engine.name))
+    if (unclaimed.has(b.state)) await engine.ports.wake.wake(b.id);
+}
+
 /** Bursts whose job the queue shows in another state than the burst believes. */
 async function wakeChanged(engine: Cluster, live: readonly Burst[]): Promise<void> {
   const ctx = engine.burstContext();
@@ -259,6 +270,8 @@ async function lastReturns(engine: Cluster, at: Instant): Promise<Map<JobRef, In
   const returns = new Map<JobRef, Instant>();
   const ended = await engine.ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   for (const b of ended) {
+    // Who was given back only because bursting was stopped may burst once it is resumed.
+    if (b.cause?.kind === 'stopped') continue;
     if (b.state !== 'returned' || at - b.enteredAt > engine.settings.policy.backOffMs) continue;
     if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
   }

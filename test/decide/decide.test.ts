@@ -92,6 +92,7 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   setup,
   policy,
   groups,
+  stop: undefined,
   liveBursts: 0,
   lastReturnAt: undefined,
   pendingFor: new Map(),
@@ -240,6 +241,14 @@ describe('decide', () => {
     });
   });
 
+  it('while bursting is stopped every job waits, and its verdict names who, when and why', () => {
+    const stop = { by: 'alice@gw', why: 'fire drill', at: minutesAgo(1) };
+    expect(failing(context({}, { stop }))).toEqual(['stopped']);
+    const said = decide(context({}, { stop }));
+    expect(said.verdict).toBe('wait');
+    expect(inWords(said)).toContain('stopped by alice@gw since 2027-01-15T07:59:00.000Z: fire drill');
+  });
+
   describe('sight', () => {
     const seen = (over: Partial<Snapshot>) => ({ snapshot: { ...snapshot([]), ...over } });
 
@@ -283,6 +292,7 @@ describe('decideBacklog', () => {
     setup,
     policy,
     groups,
+    stop: undefined,
     live: new Set<JobRef>(),
     liveBursts: 0,
     lastReturnAt: new Map(),

@@ -1,6 +1,7 @@
 /** What the chaos runs stand on: a seed is one history, and a failing one becomes smaller without becoming another. */
 import { describe, expect, it } from 'vitest';
 import { Chance } from '../../src/sim/chance.ts';
+import { cluster } from './chaos/centre.ts';
 import { breaches } from './chaos/check.ts';
 import { plants } from './chaos/plants.ts';
 import { Run } from './chaos/run.ts';
@@ -36,6 +37,47 @@ describe('a seed', () => {
     }
     expect(ran).toBeGreaterThan(60);
     expect(starts).toBeGreaterThan(60);
+  });
+});
+
+describe('stopped while jobs are on their way', () => {
+  it('nothing is claimed from then on, all come to rest, and after it is resumed jobs burst again', async () => {
+    let [withdrawn, given, again] = [0, 0, 0];
+    for (let seed = 1; seed <= 30; seed++) {
+      const run = new Run(scenarioOf(seed, new Chance(seed)), drain, true);
+      const [from, until] = [(1 + (seed % 5)) * 60_000, 600_000];
+      const turn = (ms: number, what: 'stop' | 'resume') =>
+        run.time.after(ms, () => {
+          run.note(`--- ${what}`);
+          void run.store[what](cluster, 'alice', 'fire drill');
+        });
+      turn(from, 'stop');
+      turn(until, 'resume');
+      await run.play();
+      run.stop();
+      expect(await breaches(run)).toEqual([]);
+      const at = (mark: string) => run.history.findIndex((l) => l.endsWith(mark));
+      const older = run.history.some((l) => l.includes('the store is as it was'));
+      const meanwhile = run.history.slice(
+        at('--- stop') + 1,
+        at('--- resume') < 0 ? undefined : at('--- resume'),
+      );
+      // A store that is set back behind the stop knows nothing of it.
+      if (!older && at('--- stop') >= 0)
+        for (const b of await run.store.bursts({ limit: 1_000 })) {
+          const claimed = meanwhile.some(
+            (l) => l.includes(`burst=${b.id}`) && l.includes('from=ready to=moving'),
+          );
+          expect(claimed && b.origin === 'decision' ? `seed ${seed}: ${b.id}` : undefined).toBeUndefined();
+        }
+      const ends = await run.store.bursts({ limit: 1_000 });
+      withdrawn += ends.filter((b) => b.state === 'withdrawn' && b.cause?.kind === 'stopped').length;
+      given += ends.filter((b) => b.state === 'returned' && b.cause?.kind === 'stopped').length;
+      if (at('--- resume') >= 0)
+        again += run.history.slice(at('--- resume')).filter((l) => l.includes('to=moving')).length;
+    }
+    expect(given + withdrawn).toBeGreaterThan(3);
+    expect(again).toBeGreaterThan(0);
   });
 });
 

@@ -1,0 +1,12 @@
+import { inWords } from '../../domain/stop.ts';
+import type { Rule } from '../rule.ts';
+
+/** Somebody has halted bursting; who, when and why stands in every decision until it is resumed. */
+export const stopped: Rule = {
+  name: 'stopped',
+  otherwise: 'wait',
+  judge({ stop }) {
+    const limit = 'bursting is not stopped';
+    return { pass: stop === undefined, measured: stop === undefined ? 'not stopped' : inWords(stop), limit };
+  },
+};
