@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
@@ -18,7 +18,7 @@ import { PostgresAnchors } from '../adapters/store/anchors.ts';
 import { backUp } from '../adapters/store/backup.ts';
 import { startEmbedded } from '../adapters/store/embedded.ts';
 import { requireCurrent } from '../adapters/store/migrate.ts';
-import { openPostgresStore } from '../adapters/store/postgres.ts';
+import { openPostgresStore, PostgresStore } from '../adapters/store/postgres.ts';
 import { restore } from '../adapters/store/restore.ts';
 import { verifyStore } from '../adapters/store/verify.ts';
 import { visitEmbedded } from '../adapters/store/visit.ts';
@@ -26,15 +26,20 @@ import { FileWitness } from '../adapters/store/witness.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { ConfigError, configPath, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
-import { app } from './api/app.ts';
+import { app, type Facade } from './api/app.ts';
+import { viewOf as stopView } from './api/routes/stop.ts';
 import type { LogLine } from './burst/context.ts';
+import { CommandError, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
+import { type Order, stands, turnStop } from './cli/stop.ts';
+import { why } from './cli/why.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
+import { Desk } from './engine/desk.ts';
 import { examineSite, type Finding, probe } from './engine/doctor.ts';
 import { Gateway } from './engine/gateway.ts';
 import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
@@ -372,7 +377,8 @@ async function start(
     note: (text, about) => told.info(about, `relays: ${text}`),
   }).catch((e: unknown) => taken('listen.relay', listen.relay, e));
   undo.push(() => relays.close());
-  const http = await listenHttp(listen.http, gateway, told).catch((e: unknown) =>
+  const desk = new Desk(gateway, ports.store);
+  const http = await listenHttp(listen.http, desk, told).catch((e: unknown) =>
     taken('listen.http', listen.http, e),
   );
   undo.push(async () => {
@@ -399,7 +405,7 @@ function portOf(server: Server): number | undefined {
   return typeof address === 'object' ? address?.port : undefined;
 }
 
-function listenHttp({ host, port }: Address, gateway: Gateway, told: Log): Promise<Server> {
+function listenHttp({ host, port }: Address, gateway: Facade, told: Log): Promise<Server> {
   return new Promise((resolve, reject) => {
     const api = app(gateway, (error) => told.warn({ error: String(error) }, 'a request failed'));
     const server = api.listen(port, host, (error?: Error) =>
@@ -502,6 +508,35 @@ async function verifyAudit(path: string, anchors: string | undefined): Promise<n
   });
 }
 
+/** Who turns the switch: as whom they came to this host, behind sudo too. */
+function whoAsks(): string {
+  return `${process.env.SUDO_USER || userInfo().username}@${hostname()}`;
+}
+
+/** By the running gateway; where none runs, in the store itself: the next gateway begins as it stands there. */
+async function turn(path: string, order: Order): Promise<void> {
+  const config = await loadConfig(path);
+  try {
+    for (const line of await turnStop(config.listen.http, order)) console.log(line);
+  } catch (e) {
+    if (!(e instanceof NoGateway)) throw e;
+    await visiting(config, async (url) => {
+      await requireCurrent(url);
+      const store = new PostgresStore({ url, onError: () => undefined });
+      try {
+        for (const { name } of config.clusters) {
+          const cluster = clusterName(name);
+          await (order.stopped ? store.stop : store.resume).call(store, cluster, order.by, order.reason);
+          console.log(stands(stopView({ cluster, stop: await store.stopped(cluster) })));
+        }
+        console.log('No gateway runs here: the next one finds it so.');
+      } finally {
+        await store.close();
+      }
+    });
+  }
+}
+
 async function backup(path: string, dir: string): Promise<void> {
   const config = await loadConfig(path);
   const made = await visiting(config, (url) => backUp(url, resolve(dir)));
@@ -559,6 +594,26 @@ program
   });
 
 program
+  .command('why')
+  .description('say in plain words why a job bursts, waits or stays, and what became of its bursts')
+  .argument('<jobid>', '4711, or 4711_3 for an array task')
+  .option('--json', 'as JSON')
+  .action(async (id: string, { json }: { json?: boolean }) => {
+    const { listen } = await loadConfig(chosen());
+    for (const line of await why(listen.http, id, json === true)) console.log(line);
+  });
+program
+  .command('stop')
+  .description('begin and claim no burst any more, in every cluster, until it is resumed')
+  .option('--reason <text>', 'stands in every decision meanwhile', '')
+  .action(({ reason }: { reason: string }) => turn(chosen(), { stopped: true, by: whoAsks(), reason }));
+program
+  .command('resume')
+  .description('take a stop back')
+  .option('--reason <text>', 'stands in the audit', '')
+  .action(({ reason }: { reason: string }) => turn(chosen(), { stopped: false, by: whoAsks(), reason }));
+
+program
   .command('audit')
   .description('audit rows and receipts')
   .command('verify')
@@ -583,6 +638,8 @@ program
 
 program.parseAsync().catch((e: unknown) => {
   // What a person can mend is told in words; everything else keeps its stack.
-  console.error(e instanceof ConfigError || e instanceof PortError ? e.message : e);
+  console.error(
+    e instanceof ConfigError || e instanceof PortError || e instanceof CommandError ? e.message : e,
+  );
   process.exit(e instanceof ConfigError ? 2 : 1);
 });

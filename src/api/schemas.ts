@@ -104,6 +104,57 @@ export const instanceView = z.strictObject({
 });
 export type InstanceView = z.output<typeof instanceView>;
 
+export const nothingAsked = z.strictObject({});
+
+/** One cluster's stop switch. */
+export const stopView = z.strictObject({
+  cluster: z.string(),
+  stopped: z.boolean(),
+  by: z.string().optional(),
+  since: z.iso.datetime().optional(),
+  reason: z.string().optional(),
+});
+export type StopView = z.output<typeof stopView>;
+
+/** Turns the switch of all clusters. */
+export const stopOrder = z.strictObject({
+  stopped: z.boolean(),
+  by: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^\P{C}*$/u, 'holds a control character'),
+  reason: z
+    .string()
+    .trim()
+    .max(500)
+    .regex(/^\P{C}*$/u, 'holds a control character')
+    .default(''),
+});
+
+/** All that is known of one job. */
+export const storyView = z.strictObject({
+  cluster: z.string(),
+  job: z.string(),
+  decision: z
+    .strictObject({
+      ...decisionView.shape,
+      /** How often the same verdict came again, and when last. */
+      seenAgain: z.number(),
+      lastSeen: z.iso.datetime(),
+    })
+    .optional(),
+  bursts: z.array(
+    z.strictObject({
+      ...burstView.shape,
+      heldMicroUsd: z.number().optional(),
+      steps: z.array(z.strictObject({ at: z.iso.datetime(), to: z.string(), why: z.string() })),
+    }),
+  ),
+});
+export type StoryView = z.output<typeof storyView>;
+
 /** RFC 9457. */
 export interface Problem {
   readonly type: string;

@@ -14,7 +14,11 @@ const asked: unknown[][] = [];
 let away = false;
 
 const facade: Facade = {
-  readiness: async () => ({ ready: true, checks: [], troubles: [] }),
+  readiness: async () => ({ ready: true, checks: [], troubles: [], stopped: [] }),
+  stops: async () => [],
+  stop: async () => undefined,
+  resume: async () => undefined,
+  why: async () => [],
   bursts: async (...args) => {
     asked.push(args);
     return [burst, aBurst()];

@@ -25,7 +25,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   // Its keepers and stand-ins speak the protocol.
   sim: ['engine', 'stream', 'decide', 'ports', 'domain'],
   api: ['engine', 'domain'],
-  cli: ['sim', 'config', 'domain'],
+  // What the HTTP API answers, by the API's own schemas.
+  cli: ['api', 'sim', 'config', 'domain'],
   web: ['api', 'domain'],
   config: [],
   adapters: ['ports', 'domain', 'config'],

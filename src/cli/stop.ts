@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { type StopView, stopView } from '../api/schemas.ts';
+import { ask, type Gateway, problemOf } from './ask.ts';
+
+const answer = z.object({ clusters: z.array(stopView) });
+
+export interface Order {
+  readonly stopped: boolean;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** `spillway stop` and `spillway resume`, by the running gateway. */
+export async function turnStop(gateway: Gateway, order: Order): Promise<readonly string[]> {
+  const { status, body } = await ask(gateway, 'stop', order);
+  const told = answer.safeParse(body);
+  if (status !== 200 || !told.success) throw problemOf(status, body);
+  return told.data.clusters.map(stands);
+}
+
+/** How a cluster's switch stands, in words. */
+export function stands({ cluster, stopped, by, since, reason }: StopView): string {
+  if (!stopped) return `${cluster}: bursting goes on`;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return `${cluster}: bursting is stopped by ${by} since ${since}${why}; nothing is begun or claimed, what was claimed goes on`;
+}

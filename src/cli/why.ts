@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { type StoryView, storyView } from '../api/schemas.ts';
+import { dollars } from '../domain/money.ts';
+import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
+
+const answer = z.object({ jobs: z.array(storyView) });
+
+/** `spillway why JOBID`: what is printed. */
+export async function why(gateway: Gateway, id: string, json: boolean): Promise<readonly string[]> {
+  if (!/^\d{1,10}(_\d{1,10})?$/.test(id))
+    throw new CommandError(`${id} is no job id: write 4711, or 4711_3 for an array task`);
+  const { status, body } = await ask(gateway, `why/${id}`);
+  if (status === 404)
+    throw new CommandError(
+      `nothing was ever decided on job ${id}: it never pended in a watched partition, or its receipts are older than \`retention.receipts\``,
+    );
+  const told = answer.safeParse(body);
+  if (status !== 200 || !told.success) throw problemOf(status, body);
+  if (json) return [JSON.stringify(told.data, undefined, 2)];
+  return told.data.jobs.flatMap((job, i) => (i === 0 ? inPlainWords(job) : ['', ...inPlainWords(job)]));
+}
+
+const verdicts = {
+  burst: 'may burst',
+  wait: 'waits at home',
+  never: 'never bursts as it is',
+} as const;
+
+export function inPlainWords({ cluster, job, decision, bursts }: StoryView): readonly string[] {
+  const lines: string[] = [];
+  if (decision === undefined)
+    lines.push(`Job ${job} on ${cluster}: no decision is on record, it was taken on as it was found.`);
+  else {
+    const { user, verdict, group, because, at, seenAgain, lastSeen } = decision;
+    const to = group === undefined ? '' : `, to node group ${group}`;
+    lines.push(`Job ${job} of ${user} on ${cluster} ${verdicts[verdict]}${to}.`);
+    lines.push(
+      seenAgain === 0
+        ? `  decided ${at}`
+        : `  decided ${at}, and the same ${seenAgain} more times, last ${lastSeen}`,
+    );
+    const failed = because.filter((r) => !r.pass);
+    for (const r of failed) lines.push(`  ✗ ${r.rule}: ${r.measured}`, `      needed: ${r.limit}`);
+    if (failed.length > 0)
+      lines.push(`  It would burst if ${failed.length === 1 ? 'that' : 'all of them'} held.`);
+    else
+      for (const r of because)
+        if (r.rule === 'backlog' || r.rule === 'budget') lines.push(`  ✓ ${r.rule}: ${r.measured}`);
+  }
+  for (const b of bursts) {
+    const { state, restarts, since, cause, exit, instance, heldMicroUsd, trouble } = b;
+    lines.push(`  Burst ${b.id}${restarts === 0 ? '' : `, run ${restarts + 1}`}: ${state} since ${since}`);
+    if (cause !== undefined) lines.push(`      because ${cause.text}`);
+    if (trouble !== undefined) lines.push(`      since ${trouble.since} waits: ${trouble.text}`);
+    if (instance !== undefined) lines.push(`      on instance ${instance}`);
+    if (heldMicroUsd !== undefined) lines.push(`      could cost ${dollars(heldMicroUsd)} at most`);
+    if (exit !== undefined) lines.push(`      ended with ${endOf(exit)}`);
+    for (const [i, s] of b.steps.entries())
+      if (s.to !== b.steps[i - 1]?.to) lines.push(`      ${s.at}  ${s.to.padEnd(14)} ${s.why}`);
+  }
+  return lines;
+}
+
+function endOf(exit: NonNullable<StoryView['bursts'][number]['exit']>): string {
+  const how = exit.signal === undefined ? `exit code ${exit.code ?? 'unknown'}` : `signal ${exit.signal}`;
+  return exit.reason === undefined ? how : `${how} (${exit.reason})`;
+}

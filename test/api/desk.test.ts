@@ -1,0 +1,155 @@
+/** The stop switch and `why`, from the commands over HTTP to a store in memory. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { app } from '../../src/api/app.ts';
+import { type Gateway as Address, ask } from '../../src/cli/ask.ts';
+import { turnStop } from '../../src/cli/stop.ts';
+import { why } from '../../src/cli/why.ts';
+import { attemptKey, instant, jobRef, uuid } from '../../src/domain/ids.ts';
+import type { Snapshot } from '../../src/domain/job.ts';
+import { Desk, type Served } from '../../src/engine/desk.ts';
+import { MemStore } from '../../src/sim/models/store.ts';
+import { detail } from '../burst/fixtures.ts';
+import { aBurst, aCluster, aReceipt, newId, next, putBurst, putReceipt } from '../contract/samples.ts';
+
+const at = instant(Date.UTC(2026, 0, 5, 8));
+const cluster = aCluster();
+let store: MemStore;
+let server: Server;
+let gateway: Address;
+let snapshot: Snapshot | undefined;
+let ids = 0;
+
+beforeEach(async () => {
+  const entropy = { uuid: () => uuid(`s${++ids}`), bytes: (n: number) => new Uint8Array(n), random: () => 0 };
+  store = new MemStore({ clock: { now: () => at }, entropy });
+  snapshot = undefined;
+  const engine = {
+    get clusters() {
+      return [{ name: cluster, snapshot }];
+    },
+    readiness: async () => ({ ready: true, checks: [], troubles: [] }),
+  } as Partial<Served> as Served;
+  server = app(new Desk(engine, store), () => undefined).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  gateway = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+});
+afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+const closed = async (): Promise<Address> => {
+  await new Promise((resolve) => server.close(resolve));
+  return gateway;
+};
+const put = (body: unknown, headers: Record<string, string> = {}) =>
+  fetch(`http://127.0.0.1:${gateway.port}/api/v1/stop`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe('the stop switch', () => {
+  it('is turned by a command, kept by the store, and told by /readyz, which stays ready', async () => {
+    const [said] = await turnStop(gateway, { stopped: true, by: 'alice@gw', reason: 'fire drill' });
+    expect(said).toContain('stopped by alice@gw since 2026-01-05T08:00:00.000Z: fire drill');
+    expect(await store.stopped(cluster)).toEqual({ by: 'alice@gw', why: 'fire drill', at });
+    const ready = await fetch(`http://127.0.0.1:${gateway.port}/readyz`);
+    expect(ready.status).toBe(200);
+    const stopped = [
+      { cluster, stopped: true, by: 'alice@gw', since: '2026-01-05T08:00:00.000Z', reason: 'fire drill' },
+    ];
+    expect(await ready.json()).toMatchObject({ stopped });
+    expect((await ask(gateway, 'stop')).body).toEqual({ clusters: stopped });
+    expect(await turnStop(gateway, { stopped: false, by: 'bob', reason: '' })).toEqual([
+      `${cluster}: bursting goes on`,
+    ]);
+    expect(await store.stopped(cluster)).toBeUndefined();
+  });
+
+  it.each<[string, unknown]>([
+    ['by', { stopped: true }],
+    ['by', { stopped: true, by: ' ' }],
+    ['by', { stopped: true, by: 'a\u0000b' }],
+    ['stopped', { by: 'alice' }],
+  ])('refuses an order without its %s, and turns nothing', async (field, order) => {
+    const answer = await put(order);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ detail: expect.stringContaining(field) });
+    expect(await store.stopped(cluster)).toBeUndefined();
+  });
+
+  it('takes no order in a form that a web page may send unasked', async () => {
+    const answer = await put({ stopped: true, by: 'mallory' }, { 'content-type': 'text/plain' });
+    expect(answer.status).toBe(400);
+    expect(await store.stopped(cluster)).toBeUndefined();
+  });
+
+  it('says what to look at where no gateway answers', async () => {
+    const order = turnStop(await closed(), { stopped: true, by: 'alice', reason: '' });
+    await expect(order).rejects.toThrow(/no gateway answers at 127\.0\.0\.1:\d+ \(listen\.http\)/);
+  });
+});
+
+describe('why', () => {
+  const text = async (id: string) => (await why(gateway, id, false)).join('\n');
+
+  it('tells the verdict, each rule that failed, how often and when last', async () => {
+    const b = aBurst({ cluster });
+    const receipt = aReceipt(b, { at });
+    await store.commit(newId(), cluster, 0, [putReceipt(aReceipt(b)), putReceipt(receipt)]);
+    await store.seenAgain([receipt.id], instant(at + 60_000));
+    await store.seenAgain([receipt.id], instant(at + 120_000));
+    const said = await text(b.ref);
+    expect(said).toContain(`Job ${b.ref} of alice on ${cluster} waits at home.`);
+    expect(said).toContain(
+      'decided 2026-01-05T08:00:00.000Z, and the same 2 more times, last 2026-01-05T08:02:00',
+    );
+    expect(said).toContain('✗ backlog: 4 jobs\n      needed: 10 jobs');
+    expect(said).toContain('It would burst if that held.');
+  });
+
+  it('tells what became of each burst, step by step', async () => {
+    const b = aBurst({ cluster });
+    await store.commit(newId(), cluster, 0, [putBurst(b), putReceipt(aReceipt(b, { verdict: 'burst' }))]);
+    const cause = { kind: 'stopped', text: 'bursting is stopped' } as const;
+    await store.commit(newId(), cluster, 0, [putBurst(next(b, 'withdrawn', { cause }))]);
+    const said = await text(b.ref);
+    expect(said).toMatch(new RegExp(`Burst ${b.id}: withdrawn since`));
+    expect(said).toContain('because bursting is stopped');
+    expect(said).toMatch(/proposed .*\n.*withdrawn /);
+  });
+
+  it('finds an array task by its name and by its own id, and an array’s tasks by the array’s', async () => {
+    const ref = jobRef('120_3');
+    const b = aBurst({ cluster, ref, jobId: 123 });
+    const other = { ...aBurst({ cluster, ref: jobRef('120_4'), jobId: 124 }) };
+    await store.commit(newId(), cluster, 0, [
+      putBurst(b),
+      ...[b, other].map((of) => putReceipt({ ...aReceipt(of), attempt: attemptKey(of.job, 0) })),
+    ]);
+    expect(await text('120_3')).toContain('Job 120_3');
+    expect(await text('123')).toContain('Job 120_3');
+    const all = await text('120');
+    expect(all).toContain('Job 120_3');
+    expect(all).toContain('Job 120_4');
+    const line = detail({ ref: other.ref, id: 124, arrayJobId: 120, arrayTask: '4' });
+    snapshot = { cluster, at, tookMs: 1, jobs: [line], partitions: [], nodes: [], partial: [] };
+    expect(await text('124')).toContain('Job 120_4');
+  });
+
+  it('gives the same as JSON', async () => {
+    const b = aBurst({ cluster });
+    await store.commit(newId(), cluster, 0, [putReceipt(aReceipt(b))]);
+    const told: unknown = JSON.parse((await why(gateway, b.ref, true)).join('\n'));
+    expect(told).toMatchObject({
+      jobs: [{ cluster, job: b.ref, decision: { verdict: 'wait', seenAgain: 0 } }],
+    });
+  });
+
+  it('says so where the job is unknown, the id is none, or no gateway answers', async () => {
+    await expect(text('999')).rejects.toThrow('nothing was ever decided on job 999');
+    await expect(text('../stop')).rejects.toThrow('no job id');
+    await closed();
+    await expect(text('999')).rejects.toThrow('no gateway answers');
+  });
+});
