@@ -242,6 +242,12 @@ export const plants: readonly Plant[] = [
         find: '{ burst: burst.id, cluster, account, microUsd: price.held, at, limits }',
         instead: '{ burst: burst.id, cluster, account, microUsd: price.held, at, limits: limits.slice(1) }',
       },
+      // Decisions ask before: without it, what the hold forgets would hardly ever be tried.
+      {
+        file: 'src/decide/rules/budget.ts',
+        find: 'if (short <= 0) return',
+        instead: 'if (short <= 1e12) return',
+      },
     ],
   },
   {
