@@ -30,7 +30,10 @@ export function keeping(url: string, say = true): () => Promise<() => Promise<vo
     return () =>
       on(url, async (client) => {
         const back = tables.map((t) => `insert into ${t} overriding system value table ${copy}.${t}`);
-        await client.query(`begin; truncate ${tables.join(', ')}; ${back.join('; ')}; commit`);
+        // Every commit begins with this table, so none is in the midst of the others when they are locked.
+        await client.query(
+          `begin; lock table commits; truncate ${tables.join(', ')}; ${back.join('; ')}; commit`,
+        );
         if (say) await beginRecovery(client, 'a backup was restored');
       });
   };
