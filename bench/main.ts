@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 const benches: Readonly<Record<string, string>> = {
   decide: '[jobs]: one turn’s decisions for so many pending jobs',
+  forecast:
+    '[trace processors [every]]: how long a forecast of the whole queue takes; how true it is on a trace',
   pipeline:
     '[all|embedded|redis|memory] [bursts] [at once]: bursts settled a second, from sbatch to the settled row',
   wake: '[wakes]: from a wake to the step that it asks for, on each queue',
