@@ -28,18 +28,19 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
   const needs = plus(burst.needs, keeperNeeds);
-  const price = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs);
+  const priced = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs);
   const hard = budgets.filter((b) => b.hard);
-  if (price === undefined) {
+  if (priced.kind === 'unknown') {
     if (hard.length > 0)
       return leave(ctx, burst, {
         kind: 'no_budget',
-        text: `a hard budget counts for account ${burst.account}, and what this job could cost is not known (no time limit, or a type without a price)`,
+        text: `a hard budget counts for account ${burst.account}, and what this job could cost is not known: ${priced.why}`,
       });
     await change(ctx, burst, { state: 'reserved' }, 'holds one of the places for bursts; no price is known');
     ctx.replan();
     return after(5_000);
   }
+  const { price } = priced;
   const limits: readonly Limit[] = hard.map((b) => ({
     account: b.account,
     microUsd: b.microUsd,

@@ -97,7 +97,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     if (decision.verdict !== 'burst') continue;
     alive += 1;
     const cost = input.budgets.length === 0 ? undefined : worstCase(job);
-    if (cost?.kind === 'known') purse.take(job.account, cost.microUsd);
+    if (cost?.kind === 'known') purse.take(job.account, cost.price.held);
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }
   return decided;

@@ -17,40 +17,32 @@ export interface Price {
 /** Beyond the time limit, unless the site says otherwise: Slurm looks at limits every 30 s, KillWait, and the pod's way out. */
 const usualMarginMs = 10 * 60_000;
 
-/**
- * Worst case: the dearest type that may come, for the whole time limit. Undefined where a type that may come has no price, or the
- * job no end: nothing is bought whose price nobody knows.
- */
+/** `unknown`: a type that may come has no price, none holds it, or the job has no end. Nothing is bought whose price nobody knows. */
+export type Priced =
+  | { readonly kind: 'known'; readonly price: Price }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** Worst case: the dearest type that may come, for the whole time limit. */
 export function priceOf(
   needs: Resources,
   timeLimitMs: number | 'unlimited',
   offered: OfferedGroup,
   marginMs = usualMarginMs,
-): Price | undefined {
-  if (timeLimitMs === 'unlimited') return undefined;
-  const rates: Record<string, MicroUsd> = {};
-  for (const type of fittingTypes(offered, needs)) {
-    const price = offered.group.prices?.[type.name];
-    if (price === undefined) return undefined;
-    rates[type.name] = Math.ceil(price * shareOf(needs, type));
-  }
-  const dearest = Math.max(...Object.values(rates));
-  if (!Number.isFinite(dearest)) return undefined;
-  return { held: costOf(dearest, timeLimitMs + marginMs), rates };
-}
-
-/** Why `priceOf` knows none. */
-export function whyNoPrice(
-  needs: Resources,
-  timeLimitMs: number | 'unlimited',
-  offered: OfferedGroup,
-): string {
-  if (timeLimitMs === 'unlimited') return 'it has no time limit of its own';
+): Priced {
+  const unknown = (why: string): Priced => ({ kind: 'unknown', why });
   const { name, prices } = offered.group;
-  const bare = fittingTypes(offered, needs).filter((t) => prices?.[t.name] === undefined);
-  return bare.length === 0
-    ? `no type of node group ${name} holds it`
-    : `no price is configured for ${bare.map((t) => t.name).join(', ')} of node group ${name}`;
+  if (timeLimitMs === 'unlimited') return unknown('it has no time limit of its own');
+  const rates: Record<string, MicroUsd> = {};
+  const bare: string[] = [];
+  for (const type of fittingTypes(offered, needs)) {
+    const price = prices?.[type.name];
+    if (price === undefined) bare.push(type.name);
+    else rates[type.name] = Math.ceil(price * shareOf(needs, type));
+  }
+  if (bare.length > 0) return unknown(`no price is configured for ${bare.join(', ')} of node group ${name}`);
+  const dearest = Math.max(...Object.values(rates));
+  if (!Number.isFinite(dearest)) return unknown(`no type of node group ${name} holds it`);
+  return { kind: 'known', price: { held: costOf(dearest, timeLimitMs + marginMs), rates } };
 }
 
 /**
@@ -71,19 +63,7 @@ export function worstCaseOf(
     extended: {},
   };
   const limit = job.timeLimitMs === 'partition' ? 'unlimited' : job.timeLimitMs;
-  return exactly(plus(own, beside), limit, offered, marginMs);
-}
-
-/** The same of what is known in full: what the hold will be. */
-export function exactly(
-  needs: Resources,
-  timeLimitMs: number | 'unlimited',
-  offered: OfferedGroup,
-  marginMs: number | undefined,
-): WorstCase {
-  const price = priceOf(needs, timeLimitMs, offered, marginMs);
-  if (price === undefined) return { kind: 'unknown', why: whyNoPrice(needs, timeLimitMs, offered) };
-  return { kind: 'known', microUsd: price.held };
+  return priceOf(plus(own, beside), limit, offered, marginMs);
 }
 
 /** Of a machine, the larger of its shares of CPU and memory: what it takes from others. */

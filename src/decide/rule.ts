@@ -5,6 +5,7 @@ import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { Stop } from '../domain/stop.ts';
+import type { Priced } from './price.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
 export interface RuleContext {
@@ -30,11 +31,8 @@ export interface RuleContext {
   readonly arrayRoom: number | undefined;
 }
 
-export type WorstCase =
-  | { readonly kind: 'known'; readonly microUsd: MicroUsd }
-  | { readonly kind: 'unknown'; readonly why: string }
-  /** No node group holds it, which another rule says. */
-  | { readonly kind: 'nothing' };
+/** `nothing`: no node group holds it, which another rule says. */
+export type WorstCase = Priced | { readonly kind: 'nothing' };
 
 export interface OfferedGroup {
   readonly group: NodeGroup;

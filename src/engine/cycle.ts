@@ -1,7 +1,7 @@
 import { savedOf } from '../burst/claim.ts';
 import { decideBacklog } from '../decide/backlog.ts';
 import { inWords } from '../decide/decide.ts';
-import { exactly } from '../decide/price.ts';
+import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { staleAfterMs } from '../decide/sight.ts';
@@ -155,7 +155,7 @@ async function begin(
     return full.decision;
   }
   const { policy } = settings;
-  const cost = exactly(
+  const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,
     offered,
@@ -185,7 +185,7 @@ async function begin(
     { kind: 'burst', burst, why: inWords(full.decision) },
   ]);
   if (written === 'ok') {
-    if (cost.kind === 'known') purse.take(job.account, cost.microUsd);
+    if (cost.kind === 'known') purse.take(job.account, cost.price.held);
     ports.log({
       level: 'info',
       text: inWords(full.decision),
@@ -260,8 +260,8 @@ async function budgetsLeft(
     if (b.state !== 'proposed' && b.state !== 'approved') continue;
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
-    const cost = exactly(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, limitMarginMs);
-    if (cost.kind === 'known') purse.take(b.account, cost.microUsd);
+    const cost = priceOf(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, limitMarginMs);
+    if (cost.kind === 'known') purse.take(b.account, cost.price.held);
   }
   return purse.budgets;
 }

@@ -210,7 +210,7 @@ describe('decide', () => {
     const physics = { account: 'physics', microUsd: 20_000_000, per: 'month', hard: true } as const;
     const paid = { ...policy, budgets: [physics] };
     const asking = (more: Partial<RuleContext>) => decide(context({}, { policy: paid, ...more }));
-    const costs = (microUsd: number) => () => ({ kind: 'known', microUsd }) as const;
+    const costs = (held: number) => () => ({ kind: 'known', price: { held, rates: {} } }) as const;
     const words = (d: ReturnType<typeof decide>) => d.because.find((r) => r.rule === 'budget')?.measured;
 
     it('the most that a job can cost fits what is left, to the micro-dollar, or it waits', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { priceOf, spentBy } from '../../src/decide/price.ts';
+import { type Price, priceOf, spentBy } from '../../src/decide/price.ts';
 import type { OfferedGroup } from '../../src/decide/rule.ts';
 import { instant } from '../../src/domain/ids.ts';
 import { periodStart } from '../../src/domain/money.ts';
-import { GiB } from '../../src/domain/resources.ts';
+import { GiB, type Resources } from '../../src/domain/resources.ts';
 
 const offered: OfferedGroup = {
   group: {
@@ -29,26 +29,41 @@ const offered: OfferedGroup = {
 const hour = 3_600_000;
 const half = { cpuMillis: 2_000, memoryBytes: GiB, extended: {} };
 
+function known(needs: Resources, limitMs: number, marginMs?: number): Price {
+  const priced = priceOf(needs, limitMs, offered, marginMs);
+  if (priced.kind !== 'known') throw new Error(priced.why);
+  return priced.price;
+}
+
 describe('the price of a burst', () => {
   it('is at most its share of the dearest type that may come, for its limit and ten minutes', () => {
     // Half of small (0.5 USD an hour), a quarter of big (0.75): 1 h 10 min of the latter.
-    expect(priceOf(half, hour, offered)).toEqual({ held: 875_000, rates: { small: 500_000, big: 750_000 } });
+    expect(known(half, hour)).toEqual({ held: 875_000, rates: { small: 500_000, big: 750_000 } });
   });
 
   it('holds for as long beyond the limit as the site says', () => {
-    expect(priceOf(half, hour, offered, hour)?.held).toBe(1_500_000);
+    expect(known(half, hour, hour).held).toBe(1_500_000);
   });
 
   it('goes by memory where that is the larger share', () => {
     const memory = { cpuMillis: 100, memoryBytes: 16 * GiB, extended: {} };
-    expect(priceOf(memory, hour, offered)?.rates).toEqual({ small: 1_000_000, big: 1_500_000 });
+    expect(known(memory, hour).rates).toEqual({ small: 1_000_000, big: 1_500_000 });
   });
 
   it('is not known without a limit, without a type that fits, or where one that may come has no price', () => {
-    expect(priceOf(half, 'unlimited', offered)).toBeUndefined();
-    expect(priceOf({ ...half, cpuMillis: 9_000 }, hour, offered)).toBeUndefined();
+    expect(priceOf(half, 'unlimited', offered)).toEqual({
+      kind: 'unknown',
+      why: 'it has no time limit of its own',
+    });
+    expect(priceOf({ ...half, cpuMillis: 9_000 }, hour, offered)).toEqual({
+      kind: 'unknown',
+      why: `no type of node group ${offered.group.name} holds it`,
+    });
     const group = { ...offered.group, prices: { small: 1_000_000 } };
-    expect(priceOf(half, hour, { ...offered, group })).toBeUndefined();
+    expect(priceOf(half, hour, { ...offered, group })).toEqual({
+      kind: 'unknown',
+      why: `no price is configured for big of node group ${offered.group.name}`,
+    });
   });
 
   it('is in the end what it ran for on what it ran on, and nothing if it never ran', () => {

@@ -19,11 +19,11 @@ export function affordable({ job, policy, budgetLeft, worstCase }: Asked): Retur
   if (cost.kind === 'nothing') return { pass: true, measured: 'nothing would be bought', limit };
   if (cost.kind === 'unknown')
     return { pass: false, measured: `what it could cost is not known: ${cost.why}`, limit };
-  const most = `${dollars(cost.microUsd)} at most`;
+  const most = `${dollars(cost.price.held)} at most`;
   const left = budgetLeft(job.account);
   if (left === undefined) return { pass: true, measured: `${most}, no hard budget`, limit };
   const has = `${most}, ${dollars(left)} left for account ${job.account}`;
-  const short = cost.microUsd - left;
+  const short = cost.price.held - left;
   if (short <= 0) return { pass: true, measured: has, limit };
   // To the next cent: what a person adds must be enough.
   const cents = Math.ceil(short / 10_000) / 100;
