@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { ClusterStop } from '../engine/desk.ts';
 import type { Readiness } from '../engine/gateway.ts';
+import { problem } from './problem.ts';
 import { type BudgetsFacade, budgets } from './routes/budgets.ts';
 import { type BurstsFacade, bursts } from './routes/bursts.ts';
 import { type DecisionsFacade, decisions } from './routes/decisions.ts';
@@ -36,19 +37,11 @@ export function app(gateway: Facade, log: (error: unknown) => void): Express {
   stop(v1, gateway);
   why(v1, gateway);
   server.use('/api/v1', v1);
-  server.use((req, res) => {
-    res
-      .status(404)
-      .type('application/problem+json')
-      .json({ type: 'about:blank', title: 'Not found', status: 404, detail: req.path });
-  });
+  server.use((req, res) => problem(res, 404, 'Not found', req.path));
   const failed: ErrorRequestHandler = (error, _req, res, next) => {
     log(error);
     if (res.headersSent) return next(error);
-    res
-      .status(503)
-      .type('application/problem+json')
-      .json({ type: 'about:blank', title: 'Not available', status: 503 });
+    problem(res, 503, 'Not available');
   };
   server.use(failed);
   return server;

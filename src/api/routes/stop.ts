@@ -1,5 +1,6 @@
 import express, { type Router } from 'express';
 import type { ClusterStop } from '../../engine/desk.ts';
+import { problem } from '../problem.ts';
 import { queryOf } from '../query.ts';
 import { iso, nothingAsked, type StopView, stopOrder } from '../schemas.ts';
 
@@ -30,17 +31,13 @@ export function stop(router: Router, gateway: StopFacade): void {
     res.json(await tell());
   });
   router.put('/stop', express.json({ limit: '10kb' }), async (req, res) => {
-    const refuse = (status: number, title: string, detail: string): void =>
-      void res
-        .status(status)
-        .type('application/problem+json')
-        .json({ type: 'about:blank', title, status, detail });
     // A web page that a browser on this host shows could otherwise reach it under a name of its own.
-    if (!loopback.test(req.headers.host ?? '')) return refuse(403, 'Forbidden', 'ask by a loopback address');
+    if (!loopback.test(req.headers.host ?? ''))
+      return problem(res, 403, 'Forbidden', 'ask by a loopback address');
     const order = stopOrder.safeParse(req.body);
     if (!order.success) {
       const issue = order.error.issues[0];
-      return refuse(400, 'Bad order', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+      return problem(res, 400, 'Bad order', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
     }
     const { stopped, by, reason } = order.data;
     await (stopped ? gateway.stop(by, reason) : gateway.resume(by, reason));

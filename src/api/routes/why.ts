@@ -1,5 +1,6 @@
 import type { Router } from 'express';
 import type { JobStory } from '../../engine/desk.ts';
+import { problem } from '../problem.ts';
 import { queryOf } from '../query.ts';
 import { iso, nothingAsked, type StoryView } from '../schemas.ts';
 import { viewOf as burstView } from './bursts.ts';
@@ -32,14 +33,10 @@ export function why(router: Router, gateway: WhyFacade): void {
   router.get('/why/:id', async (req, res) => {
     if (queryOf(nothingAsked, req, res) === undefined) return;
     const { id } = req.params;
-    const refuse = (status: number, title: string, detail: string): void =>
-      void res
-        .status(status)
-        .type('application/problem+json')
-        .json({ type: 'about:blank', title, status, detail });
-    if (!/^\d{1,10}(_\d{1,10})?$/.test(id)) return refuse(400, 'Bad job id', `${id}: write 4711 or 4711_3`);
+    if (!/^\d{1,10}(_\d{1,10})?$/.test(id))
+      return problem(res, 400, 'Bad job id', `${id}: write 4711 or 4711_3`);
     const jobs = (await gateway.why(id)).map(viewOf);
-    if (jobs.length === 0) return refuse(404, 'Not found', `nothing was ever decided on job ${id}`);
+    if (jobs.length === 0) return problem(res, 404, 'Not found', `nothing was ever decided on job ${id}`);
     res.json({ jobs });
   });
 }
