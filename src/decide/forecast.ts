@@ -4,7 +4,7 @@
  * that change by age. `calibrate.ts` corrects for what that does to a site's forecasts.
  */
 import { startsOf } from './backfill.ts';
-import { given, type Predictor, quantile as quantileOf, type RatioForecast } from './predict.ts';
+import { given, type Predictor, type RatioForecast, shareAt } from './predict.ts';
 
 export interface QueuedJob {
   readonly user: string;
@@ -51,7 +51,7 @@ export function learnedRunTimes(predictor: Pick<Predictor, 'predict'>): RunTimes
     }
     const age = ageMs / job.limitMs;
     const ratios = given(forecast, Math.min(1, age));
-    return (u) => Math.max(1, (Math.max(age, quantileOf(ratios, u)) - age) * job.limitMs);
+    return (u) => Math.max(1, (Math.max(age, shareAt(ratios, u)) - age) * job.limitMs);
   };
 }
 

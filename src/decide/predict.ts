@@ -138,8 +138,8 @@ function binOf(ratio: number): number {
   return bin;
 }
 
-/** The share of the request that it runs for at least so likely: `quantile(f, 0.9)` holds for nine jobs in ten. */
-export function quantile(forecast: RatioForecast, p: number): number {
+/** The share of the request that it runs for at least so likely: `shareAt(f, 0.9)` holds for nine jobs in ten. */
+export function shareAt(forecast: RatioForecast, p: number): number {
   let below = 0;
   for (let b = 0; b < bins; b++) {
     const weight = forecast.weights[b] as number;
@@ -151,9 +151,6 @@ export function quantile(forecast: RatioForecast, p: number): number {
   }
   return 1;
 }
-
-/** One draw of the share of the request; `random` is uniform on [0, 1). */
-export const draw = (forecast: RatioForecast, random: number): number => quantile(forecast, random);
 
 /**
  * The distribution of the share of the request, knowing that it has run for the share `age` and goes on. Beyond all that was seen, it runs

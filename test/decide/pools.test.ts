@@ -2,42 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { poolsOf } from '../../src/decide/pools.ts';
 import { clusterName, instant, jobRef } from '../../src/domain/ids.ts';
 import type { Job, Partition, SlurmNode, Snapshot } from '../../src/domain/job.ts';
+import { detail } from '../burst/fixtures.ts';
 
 const now = instant(1_790_000_000_000);
 const hour = 3_600_000;
 
-const job = (id: number, over: Partial<Job> = {}): Job => ({
-  ref: jobRef(`${id}`),
-  id,
-  arrayJobId: undefined,
-  arrayTask: undefined,
-  name: 'j',
-  user: 'ann',
-  account: 'physics',
-  qos: 'normal',
-  partition: 'batch',
-  state: 'PENDING',
-  reason: 'Resources',
-  submitAt: instant(now - id),
-  eligibleAt: undefined,
-  startAt: undefined,
-  priority: 1,
-  timeLimitMs: hour,
-  minNodes: 1,
-  maxNodes: undefined,
-  cpus: 2,
-  batch: true,
-  hetJob: false,
-  dependency: '',
-  features: '',
-  licenses: '',
-  reservation: '',
-  requiredNodes: '',
-  gres: '',
-  restarts: 0,
-  nodeList: '',
-  ...over,
-});
+const job = (id: number, over: Partial<Job> = {}): Job =>
+  detail({
+    ref: jobRef(`${id}`),
+    ...{ id, user: 'ann', submitAt: instant(now - id), priority: 1, timeLimitMs: hour, cpus: 2 },
+    ...over,
+  });
 const node = (name: string, partitions: readonly string[], over: Partial<SlurmNode> = {}): SlurmNode => ({
   name,
   state: 'idle',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bins, draw, given, Predictor, quantile, ratioEdges, remainingMs } from '../../src/decide/predict.ts';
+import { bins, given, Predictor, ratioEdges, remainingMs, shareAt } from '../../src/decide/predict.ts';
 
 const hour = 3_600_000;
 const job = (user: string, requestMs = 4 * hour, processors = 8) => ({ user, requestMs, processors });
@@ -8,7 +8,7 @@ describe('the run time that is expected', () => {
   it('is the whole request where nothing is known, and moves towards what others did', () => {
     const p = new Predictor();
     expect(p.expectedMs(job('anna'))).toBe(4 * hour);
-    expect(quantile(p.predict(job('anna')), 0.5)).toBe(1);
+    expect(shareAt(p.predict(job('anna')), 0.5)).toBe(1);
     for (let i = 0; i < 200; i++) p.learn(job('ben'), hour);
     expect(p.expectedMs(job('anna')) / hour).toBeCloseTo(1, 1);
   });
@@ -61,9 +61,9 @@ describe('the distribution', () => {
   });
 
   it('its quantiles rise, and draws are spread like it', () => {
-    expect(quantile(forecast, 0.25)).toBeLessThan(0.02);
-    expect(quantile(forecast, 0.75)).toBe(1);
-    const draws = Array.from({ length: 1_000 }, (_, i) => draw(forecast, i / 1_000));
+    expect(shareAt(forecast, 0.25)).toBeLessThan(0.02);
+    expect(shareAt(forecast, 0.75)).toBe(1);
+    const draws = Array.from({ length: 1_000 }, (_, i) => shareAt(forecast, i / 1_000));
     expect(draws).toEqual([...draws].sort((a, b) => a - b));
     expect(draws.filter((d) => d < 0.05).length / 1_000).toBeCloseTo(0.5, 1);
   });
