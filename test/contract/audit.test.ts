@@ -259,6 +259,15 @@ describe('audit verify', () => {
     });
   });
 
+  it('takes the very first anchor for one on its way to the export, but not for long', async () => {
+    const b = aBurst();
+    await s.store.commit(newId(), b.cluster, 1, [putBurst(b)]);
+    await s.anchors.anchor();
+    const bare = `${s.dir}: holds no anchor, the store has them up to 1`;
+    expect(await s.verify()).toMatchObject({ faults: [], notes: [bare] });
+    await expect.poll(async () => (await s.verify()).faults, { timeout: 20_000 }).toEqual([bare]);
+  });
+
   it('says up to where the export vouches, and that it lags', async () => {
     await s.live();
     const b = aBurst();
