@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** A lane is a set of tests with the same needs. unit and model need nothing but Node, npm and Go; real needs the lab (root). */
 const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
+/** Needs real job logs, where SPILLWAY_TRACES says. */
+const traces = ['test/**/*.traces.test.ts'];
 const model = ['test/contract/**/*.test.ts', 'test/engine/**/*.test.ts'];
 
 export default defineConfig({
@@ -11,7 +13,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...real, ...model, 'node_modules/**'],
+          exclude: [...real, ...model, ...traces, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -23,6 +25,13 @@ export default defineConfig({
           exclude: [...real, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'traces',
+          include: traces,
+          testTimeout: 60_000,
         },
       },
       {

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-const lanes = ['unit', 'model', 'chaos', 'node24', 'real'] as const;
+const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'real'] as const;
 type Lane = (typeof lanes)[number];
 const plain: readonly Lane[] = ['unit', 'model', 'chaos'];
 
@@ -155,6 +155,7 @@ if (wanted.includes('chaos') && files.length === 0) {
   run('lane chaos: 5,000 seeds', 'npx', [...chaos, '--seeds', '5000']);
   run('lane chaos: planted bugs', 'npx', [...chaos, '--plants', '--seeds', '1500']);
 }
+if (wanted.includes('traces')) vitest('traces');
 if (wanted.includes('node24')) onNode24();
 if (wanted.includes('real')) {
   if (process.getuid?.() !== 0)
