@@ -212,7 +212,10 @@ export async function ended(id: string, timeoutMs = 120_000): Promise<Accounted>
     `job ${id} to end in sacct`,
     async () => {
       const seen = await sacct(id);
-      return seen !== undefined && !/^(PENDING|RUNNING|COMPLETING|REQUEUED|RESIZING)/.test(seen.state)
+      // slurmdbd may hear of the end before the start: until it has heard of both, the partition is not known to it.
+      return seen !== undefined &&
+        seen.partition !== '' &&
+        !/^(PENDING|RUNNING|COMPLETING|REQUEUED|RESIZING)/.test(seen.state)
         ? seen
         : undefined;
     },

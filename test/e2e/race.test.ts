@@ -59,9 +59,9 @@ describe('the start race', () => {
     } finally {
       await lab('fault', 'ec2', 'never-joins', 'off');
       await full.release();
+      // What never joined is given up, so that nobody after this waits for it, however this ends.
+      await until('the instance to go', async () => (await instances()).length === 0, 90_000);
     }
-    // What never joined is given up, so that nobody after this waits for it.
-    await until('the instance to go', async () => (await instances()).length === 0, 90_000);
   });
 });
 
