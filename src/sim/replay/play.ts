@@ -1,0 +1,200 @@
+/**
+ * A trace played on one machine with EASY backfill and a cloud beside it, under a policy that says who goes there. A job that has been sent
+ * to the cloud has left the queue for good; it starts when its instances have booted and runs as long as it would have here.
+ */
+import { Backfill } from '../../decide/backfill.ts';
+import { Ends } from '../../decide/backfill-ends.ts';
+import { Predictor } from '../../decide/predict.ts';
+import type { Columns, Policy, Sight } from './policy.ts';
+
+export interface CloudTerms {
+  /** From the burst to the job's first second. */
+  readonly bootMs: number;
+  /** At most so many at once; infinite where the cloud gives whatever is asked. */
+  readonly processors: number;
+}
+
+export interface Site {
+  readonly processors: number;
+  readonly cloud: CloudTerms;
+  /** How often a policy is asked who of those that wait should go. */
+  readonly tickMs: number;
+}
+
+export const usualCloud: CloudTerms = { bootMs: 180_000, processors: Number.POSITIVE_INFINITY };
+export const usualTickMs = 300_000;
+
+/** One run, by the index of each job. */
+export interface Played {
+  /** From submission to the first second of the run, wherever that was. */
+  readonly waitMs: Float64Array;
+  /** When it was sent to the cloud; NaN for who ran here. */
+  readonly burstMs: Float64Array;
+  readonly ticks: number;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+export function play(trace: Columns, site: Site, policy: Policy = {}): Played {
+  return new Run(trace, site, policy).play();
+}
+
+class Run {
+  readonly #trace: Columns;
+  readonly #site: Site;
+  readonly #policy: Policy;
+  readonly #machine: Backfill;
+  readonly #ends = new Ends();
+  readonly #cloudEnds = new Ends();
+  /** Who bursts when, if still waiting then. */
+  readonly #deadlines = new Ends();
+  readonly #learned = new Predictor();
+  readonly #waitMs: Float64Array;
+  readonly #burstMs: Float64Array;
+  readonly #startedMs: Float64Array;
+  /** Out of patience while the cloud was full: they go as soon as there is room, in the order in which they ran out. */
+  #refused: number[] = [];
+  #inCloud = 0;
+  #now = 0;
+  #ticks = 0;
+  readonly #started = (job: number): void => {
+    this.#startedMs[job] = this.#now;
+    this.#waitMs[job] = this.#now - (this.#trace.submitMs[job] as number);
+    this.#ends.push(job, this.#now + (this.#trace.runMs[job] as number));
+  };
+
+  constructor(trace: Columns, site: Site, policy: Policy) {
+    this.#trace = trace;
+    this.#site = site;
+    this.#policy = policy;
+    this.#machine = new Backfill(site.processors, trace);
+    const count = trace.jobs.length;
+    this.#waitMs = new Float64Array(count).fill(Number.NaN);
+    this.#burstMs = new Float64Array(count).fill(Number.NaN);
+    this.#startedMs = new Float64Array(count).fill(Number.NaN);
+  }
+
+  play(): Played {
+    const { submitMs } = this.#trace;
+    const count = submitMs.length;
+    const asks = this.#policy.chosen !== undefined;
+    let next = 0;
+    let tickAt = never;
+    while (next < count || this.#ends.length > 0 || this.#machine.length > 0) {
+      const submitted = next < count ? (submitMs[next] as number) : never;
+      this.#now = Math.min(
+        submitted,
+        this.#ends.nextAt,
+        this.#cloudEnds.nextAt,
+        this.#deadlines.nextAt,
+        tickAt,
+      );
+      if (this.#now === never)
+        throw new RangeError('jobs wait that can never start: larger than the machine?');
+      this.#endAll();
+      while (next < count && (submitMs[next] as number) <= this.#now) this.#come(next++);
+      this.#machine.pass(this.#now, this.#started);
+      this.#hurry();
+      // Cleared whether it is due or not: a tick stands only while somebody waits whom the policy may choose.
+      if (tickAt <= this.#now) {
+        tickAt = never;
+        if (this.#machine.length > 0) this.#ask();
+      }
+      if (asks && this.#machine.length === 0) tickAt = never;
+      else if (asks && tickAt === never)
+        tickAt = (Math.floor(this.#now / this.#site.tickMs) + 1) * this.#site.tickMs;
+    }
+    return { waitMs: this.#waitMs, burstMs: this.#burstMs, ticks: this.#ticks };
+  }
+
+  #endAll(): void {
+    while (this.#ends.nextAt <= this.#now) {
+      const job = this.#ends.pop();
+      this.#machine.end(job);
+      this.#learn(job);
+    }
+    if (this.#cloudEnds.nextAt > this.#now) return;
+    while (this.#cloudEnds.nextAt <= this.#now) {
+      const job = this.#cloudEnds.pop();
+      this.#inCloud -= this.#trace.processors[job] as number;
+      this.#learn(job);
+    }
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const job of refused) if (this.#waits(job) && !this.#leave(job)) this.#refused.push(job);
+  }
+
+  #learn(job: number): void {
+    if (this.#policy.chosen === undefined && this.#policy.patienceMs === undefined) return;
+    const { jobs, runMs } = this.#trace;
+    this.#learned.learn(jobs[job] as (typeof jobs)[number], runMs[job] as number);
+  }
+
+  /** Without patience a job queues behind nobody, not even where backfill might let it through. */
+  #come(job: number): void {
+    if (this.#policy.patienceMs === undefined) {
+      this.#machine.submit(job);
+      return;
+    }
+    // Those of one moment come one after the other.
+    this.#machine.pass(this.#now, this.#started);
+    const free = this.#machine.length === 0 && this.#machine.free >= (this.#trace.processors[job] as number);
+    const patience = free ? never : this.#policy.patienceMs(job, this.#sight());
+    if (patience <= 0 && this.#burst(job)) return;
+    this.#machine.submit(job);
+    if (patience < never) this.#deadlines.push(job, this.#now + patience);
+  }
+
+  /** Those whose patience is over go. */
+  #hurry(): void {
+    let gone = false;
+    while (this.#deadlines.nextAt <= this.#now) {
+      const job = this.#deadlines.pop();
+      if (!this.#waits(job)) continue;
+      if (this.#leave(job)) gone = true;
+      else this.#refused.push(job);
+    }
+    // Who is first now may start, or leave a gap that others fit into.
+    if (gone) this.#machine.pass(this.#now, this.#started);
+  }
+
+  #ask(): void {
+    this.#ticks += 1;
+    const chosen = this.#policy.chosen?.(this.#sight()) ?? [];
+    let gone = false;
+    for (const job of chosen) if (this.#leave(job)) gone = true;
+    if (gone) this.#machine.pass(this.#now, this.#started);
+  }
+
+  /** False where the cloud has no room, or it does not wait any more. */
+  #leave(job: number): boolean {
+    if (!this.#waits(job) || !this.#burst(job)) return false;
+    this.#machine.withdraw(job);
+    return true;
+  }
+
+  #burst(job: number): boolean {
+    const needs = this.#trace.processors[job] as number;
+    const { bootMs, processors } = this.#site.cloud;
+    if (this.#inCloud + needs > processors) return false;
+    this.#inCloud += needs;
+    this.#burstMs[job] = this.#now;
+    this.#waitMs[job] = this.#now + bootMs - (this.#trace.submitMs[job] as number);
+    this.#cloudEnds.push(job, this.#now + bootMs + (this.#trace.runMs[job] as number));
+    return true;
+  }
+
+  #waits(job: number): boolean {
+    return Number.isNaN(this.#startedMs[job] as number) && Number.isNaN(this.#burstMs[job] as number);
+  }
+
+  #sight(): Sight {
+    return {
+      nowMs: this.#now,
+      processors: this.#site.processors,
+      machine: this.#machine,
+      startedMs: this.#startedMs,
+      learned: this.#learned,
+    };
+  }
+}

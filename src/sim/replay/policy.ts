@@ -1,0 +1,47 @@
+/** What a replay asks: who goes to the cloud, and when. */
+import type { Backfill } from '../../decide/backfill.ts';
+import type { Predictor } from '../../decide/predict.ts';
+import type { TraceJob } from '../trace/job.ts';
+
+/** What a scheduler knows of the jobs of a trace when they come, as columns by index. */
+export interface Known {
+  readonly jobs: readonly Omit<TraceJob, 'runMs'>[];
+  readonly submitMs: Float64Array;
+  readonly limitMs: Float64Array;
+  readonly processors: Int32Array;
+}
+
+/** What only the trace knows, and a policy that is called clairvoyant. */
+export interface Columns extends Known {
+  readonly jobs: readonly TraceJob[];
+  readonly runMs: Float64Array;
+}
+
+/** The site as it stands; what waits and runs is read from the machine. */
+export interface Sight {
+  readonly nowMs: number;
+  readonly processors: number;
+  readonly machine: Pick<Backfill, 'at' | 'runningAt' | 'length' | 'running' | 'free'>;
+  /** When each started here; undefined as NaN. */
+  readonly startedMs: Float64Array;
+  /** Has learned from every job that has ended, here and in the cloud, and from no other. */
+  readonly learned: Predictor;
+}
+
+/** Made anew for each run: it may keep what it saw. */
+export interface Policy {
+  /** Asked once, when a job comes to a queue or to a machine too full for it: how long it may wait before it bursts. Infinite: by this rule never. */
+  patienceMs?(job: number, sight: Sight): number;
+  /** Asked at each tick at which somebody waits: who of them goes now, most urgent first. */
+  chosen?(sight: Sight): readonly number[];
+}
+
+export function columnsOf(jobs: readonly TraceJob[]): Columns {
+  return {
+    jobs,
+    submitMs: Float64Array.from(jobs, (j) => j.submitMs),
+    limitMs: Float64Array.from(jobs, (j) => j.requestMs),
+    runMs: Float64Array.from(jobs, (j) => j.runMs),
+    processors: Int32Array.from(jobs, (j) => j.processors),
+  };
+}
