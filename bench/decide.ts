@@ -1,5 +1,6 @@
 /** How long one turn's decisions take: `npx tsx bench/decide.ts [jobs]`. Reading the queue and writing receipts are left out. */
 import { decideBacklog } from '../src/decide/backlog.ts';
+import { assumed } from '../src/decide/ready.ts';
 import { clusterName, instant, jobRef } from '../src/domain/ids.ts';
 import type { Job } from '../src/domain/job.ts';
 import { GiB } from '../src/domain/resources.ts';
@@ -84,7 +85,7 @@ const input = {
     pollMs: 30_000,
   },
   policy: {
-    thresholds: [{ pendingJobs: 10, forMs: 3_600_000 }],
+    burstWhen: [{ kind: 'backlog', pendingJobs: 10, forMs: 3_600_000 }],
     never: [],
     maxBursts: 500,
     maxTimeMs: undefined,
@@ -99,6 +100,8 @@ const input = {
   budgets: [],
   beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
   examined: () => undefined,
+  forecast: () => undefined,
+  readyIn: () => assumed,
 } as const;
 
 const runs: number[] = [];

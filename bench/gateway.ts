@@ -2,6 +2,7 @@
 import { connect, createServer } from 'node:net';
 import { openBullWake } from '../adapters/queue/bull.ts';
 import { openPostgresStore } from '../adapters/store/postgres.ts';
+import { usualForecaster } from '../src/decide/forecast.ts';
 import { PortError } from '../src/domain/fault.ts';
 import { Gateway } from '../src/engine/gateway.ts';
 import type { CloudPort, KubernetesPort, SlurmPort } from '../src/ports.ts';
@@ -161,8 +162,11 @@ const gateway = await Gateway.create(
         ...{ name: cluster, watch: ['batch'], explicit: 'cloud', waitPartition: 'burst_wait' },
         ...{ burstPartition: 'burst', mode: 'auto', onLost: 'fail', pollMs: 30_000 },
       },
+      policyHash: 'bench',
+      forecaster: usualForecaster,
+      historyMs: 86_400_000,
       policy: {
-        ...{ thresholds: [], never: [], maxBursts: count + 1, maxTimeMs: undefined, backOffMs: 60_000 },
+        ...{ burstWhen: [], never: [], maxBursts: count + 1, maxTimeMs: undefined, backOffMs: 60_000 },
         budgets: [],
       },
       groups: [group],
@@ -201,6 +205,14 @@ setInterval(() => {
   const coupled = board.standins().filter((s) => s.coupled !== undefined).length;
   const { user, system } = process.cpuUsage();
   const cpuMs = (user + system) / 1_000;
-  process.send?.({ rss, heap: heapUsed, keepers: up.length, standins: coupled, cpuMs, troubles });
+  process.send?.({
+    rss,
+    mem: process.memoryUsage(),
+    heap: heapUsed,
+    keepers: up.length,
+    standins: coupled,
+    cpuMs,
+    troubles,
+  });
 }, 1_000);
 setTimeout(() => process.exit(0), Number(runMs));

@@ -1,5 +1,6 @@
 /** A centre in memory whose Slurm, Kubernetes and cloud take next to no time: what is left is the gateway's own. */
 import type { Duplex } from 'node:stream';
+import { usualForecaster } from '../src/decide/forecast.ts';
 import { clusterName, type JobRef } from '../src/domain/ids.ts';
 import type { NodeGroup } from '../src/domain/policy.ts';
 import { GiB } from '../src/domain/resources.ts';
@@ -155,8 +156,11 @@ function settingsOf(
       onLost: 'fail',
       pollMs: options.pollMs,
     },
+    policyHash: 'bench',
+    forecaster: usualForecaster,
+    historyMs: 86_400_000,
     policy: {
-      thresholds: [{ pendingJobs: 1, forMs: 30_000 }],
+      burstWhen: [{ kind: 'backlog', pendingJobs: 1, forMs: 30_000 }],
       never: [],
       maxBursts: options.cap,
       maxTimeMs: undefined,

@@ -27,9 +27,6 @@ const notYet: Readonly<Record<string, string>> = {
   labels: 'labels come from the launch template; leave it out',
   requireTimeLimit: 'is not built yet; maxTime keeps jobs without a limit at home',
   modules: 'images by module are not built yet; leave it out',
-  startsAtLeast: 'the start race is not built yet; write pendingJobs and forMinutes',
-  laterThan: 'the start race is not built yet; write pendingJobs and forMinutes',
-  confidence: 'the start race is not built yet; write pendingJobs and forMinutes',
 };
 
 export function fieldName(path: Path): string {

@@ -210,12 +210,70 @@ const nodeGroup = z
     memoryOverheadBytes: memoryOverhead,
   }));
 
-const threshold = z
+export type Condition =
+  | { readonly kind: 'backlog'; readonly pendingJobs: number; readonly forMs: number }
+  | {
+      readonly kind: 'race';
+      readonly startsAtLeastMs: number;
+      readonly laterThan: 'cloud' | undefined;
+      readonly confidence: number;
+    }
+  | { readonly kind: 'waited'; readonly forMs: number }
+  | { readonly kind: 'short'; readonly timeLimitMs: number };
+
+/** What each kind of condition is told by, and what belongs to it. */
+const conditionKeys = {
+  backlog: ['pendingJobs', 'forMinutes'],
+  race: ['startsAtLeast', 'laterThan', 'confidence'],
+  waited: ['waitedAtLeast'],
+  short: ['timeLimitAtMost'],
+} as const;
+
+const condition = z
   .strictObject({
-    pendingJobs: whole('At least this many jobs pend for want of resources.', 1),
-    forMinutes: whole('Only jobs count that have pended this long.', 0, 525_600).default(0),
+    pendingJobs: whole('At least this many jobs pend for want of resources.', 1).optional(),
+    forMinutes: whole('Of those only jobs count that have pended this long.', 0, 525_600).optional(),
+    startsAtLeast: duration('The start race: it would not start here for so long.').optional(),
+    laterThan: oneOf('And not before the cloud is ready either.', ['cloud']).optional(),
+    confidence: z
+      .number({ error: 'not a number; write how sure that must be, from 0.5 to 0.99, such as 0.8' })
+      .min(0.5, { error: 'below 0.5 the cloud would lose the race more often than not; write 0.8' })
+      .max(0.99, { error: 'above 0.99, of which no forecast is sure; write 0.8' })
+      .optional()
+      .describe('How sure the start race must be; 0.8 if left out.'),
+    waitedAtLeast: duration('It has waited for so long since it could run.').optional(),
+    timeLimitAtMost: duration('Short jobs first: it asks for no more time.').optional(),
   })
-  .transform((t) => ({ pendingJobs: t.pendingJobs, forMs: t.forMinutes * 60_000 }));
+  .transform((c, ctx): Condition => {
+    const refuse = (message: string) => {
+      ctx.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    };
+    const given = Object.entries(conditionKeys).filter(([, keys]) => keys.some((k) => c[k] !== undefined));
+    if (given.length > 1)
+      return refuse(
+        `one condition an entry, and here are ${given.map(([, keys]) => keys[0]).join(' and ')}; put each into an entry of policy.or`,
+      );
+    if (c.pendingJobs !== undefined)
+      return { kind: 'backlog', pendingJobs: c.pendingJobs, forMs: (c.forMinutes ?? 0) * 60_000 };
+    if (c.startsAtLeast !== undefined)
+      return {
+        kind: 'race',
+        startsAtLeastMs: c.startsAtLeast,
+        laterThan: c.laterThan,
+        confidence: c.confidence ?? 0.8,
+      };
+    if (c.waitedAtLeast !== undefined) return { kind: 'waited', forMs: c.waitedAtLeast };
+    if (c.timeLimitAtMost !== undefined) return { kind: 'short', timeLimitMs: c.timeLimitAtMost };
+    const [kind] = given[0] ?? [];
+    if (kind === 'backlog')
+      return refuse('pendingJobs is missing; write how many jobs must pend, such as 10');
+    if (kind === 'race')
+      return refuse('startsAtLeast is missing; write how far off its start must be, such as 30m');
+    return refuse(
+      'empty; write pendingJobs: 10, startsAtLeast: 30m, waitedAtLeast: 24h or timeLimitAtMost: 1h',
+    );
+  });
 
 export type NeverRule =
   | { readonly kind: 'nodesAbove'; readonly nodes: number }
@@ -243,8 +301,8 @@ const never = z
 
 const policy = z
   .strictObject({
-    burstWhen: threshold.optional().describe('A backlog at which watched partitions overflow.'),
-    or: list('More of them; any one is enough.', threshold, 0, '[{ pendingJobs: 100 }]').default([]),
+    burstWhen: condition.optional().describe('When a job of a watched partition may burst.'),
+    or: list('More of them; any one is enough.', condition, 0, '[{ pendingJobs: 100 }]').default([]),
     never: list('Jobs that stay, whatever the backlog.', never, 0, '[{ nodesAbove: 16 }]').default([]),
     maxBursts: whole('Most bursts of a cluster at a time.', 1, 100_000).default(100),
     maxTime: duration('Jobs with a longer time limit stay.').optional(),
@@ -257,10 +315,21 @@ const policy = z
       1000,
     ).default(5),
     backOff: duration('A job that was given back is left alone this long.').prefault('30m'),
+    forecast: z
+      .strictObject({
+        draws: whole('So many times the queue is played forward.', 1, 1_000).default(100),
+        exact: whole('So many jobs of a queue with backfill; behind them work flows.', 1, 10_000).default(
+          500,
+        ),
+        history: duration('How far back run times are learned from sacct.').prefault('30d'),
+      })
+      .transform(({ draws, exact, history }) => ({ forecaster: { draws, exact }, historyMs: history }))
+      .prefault({})
+      .describe('How it is forecast when a job would start.'),
   })
   .transform(({ burstWhen, or, maxTime, limitMargin, backOff, ...p }) => ({
     ...p,
-    thresholds: burstWhen === undefined ? or : [burstWhen, ...or],
+    burstWhen: burstWhen === undefined ? or : [burstWhen, ...or],
     maxTimeMs: maxTime,
     limitMarginMs: limitMargin,
     backOffMs: backOff,
@@ -361,7 +430,6 @@ export type KubernetesConfig = z.output<typeof kubernetes>;
 export type MountConfig = z.output<typeof mount>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;
 export type PolicyConfig = z.output<typeof policy>;
-export type Threshold = z.output<typeof threshold>;
 
 /** For editors and documentation: what may be written, before parsing. */
 export function jsonSchema(): Record<string, unknown> {

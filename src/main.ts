@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** compose: the only file that names adapters. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
@@ -34,6 +34,7 @@ import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { why } from './cli/why.ts';
+import { canonical } from './domain/chain.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
@@ -80,7 +81,7 @@ function groupsOf(config: Config): readonly NodeGroup[] {
 
 function policyOf(config: Config): Policy {
   return {
-    thresholds: config.policy.thresholds,
+    burstWhen: config.policy.burstWhen,
     never: config.policy.never,
     maxBursts: config.policy.maxBursts,
     maxTimeMs: config.policy.maxTimeMs,
@@ -89,6 +90,12 @@ function policyOf(config: Config): Policy {
     backOffMs: config.policy.backOffMs,
     budgets: config.budgets,
   };
+}
+
+/** The same for the same rules, money and prices, whatever else is configured. */
+function policyHashOf(config: Config): string {
+  const { policy, budgets, nodeGroups } = config;
+  return createHash('sha256').update(canonical({ policy, budgets, nodeGroups })).digest('hex');
 }
 
 /** The ports to everything outside but the database, and how they are doing. */
@@ -240,6 +247,8 @@ async function clusterOf(
       pollMs: c.pollMs,
     },
     policy: policyOf(config),
+    policyHash: policyHashOf(config),
+    ...config.policy.forecast,
     groups: groupsOf(config),
     pods: {
       image: config.images.default,
@@ -249,7 +258,7 @@ async function clusterOf(
       keeperPort: config.kubernetes.keeperPort,
     },
     slurm: watched(
-      retried(slurm, ['snapshot', 'job', 'accounting', 'facts'], { retries: 1 }),
+      retried(slurm, ['snapshot', 'job', 'accounting', 'history', 'facts'], { retries: 1 }),
       'slurm',
       `slurm/${name}`,
     ),

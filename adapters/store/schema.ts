@@ -8,7 +8,7 @@ import {
   type SavedJob,
   type Usage,
 } from '../../src/domain/burst.ts';
-import type { Decision, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
+import type { Basis, Decision, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instance, instanceStates, type LaunchSpec } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
@@ -171,6 +171,22 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
     ),
     group: maybe(text()),
   }),
+  basis: object<Basis>()({
+    policy: text(),
+    forecast: object<NonNullable<Basis['forecast']>>()({
+      by: text(),
+      startsIn: z.union([
+        z.literal('never'),
+        z.object({ p10Ms: number(), p50Ms: number(), p90Ms: number() }),
+      ]),
+    }).optional(),
+    ready: object<NonNullable<Basis['ready']>>()({
+      group: text(),
+      p50Ms: number(),
+      p90Ms: number(),
+      measured: number(),
+    }).optional(),
+  }).optional(),
   text: text(),
 });
 

@@ -67,6 +67,27 @@ export const decisionView = z.strictObject({
   because: z.array(
     z.strictObject({ rule: z.string(), pass: z.boolean(), measured: z.string(), limit: z.string() }),
   ),
+  /** What it was made from; decisions of older versions tell none. */
+  basis: z
+    .strictObject({
+      /** SHA-256 of the policy with its budgets, node groups and prices. */
+      policy: z.string(),
+      /** When it would have started here, in ms from the look at the queue. */
+      forecast: z
+        .strictObject({
+          by: z.string(),
+          startsIn: z.union([
+            z.literal('never'),
+            z.strictObject({ p10Ms: z.number(), p50Ms: z.number(), p90Ms: z.number() }),
+          ]),
+        })
+        .optional(),
+      /** When the node group would have had it running; `measured`: from so many of this site's own bursts. */
+      ready: z
+        .strictObject({ group: z.string(), p50Ms: z.number(), p90Ms: z.number(), measured: z.number() })
+        .optional(),
+    })
+    .optional(),
 });
 export type DecisionView = z.output<typeof decisionView>;
 

@@ -31,7 +31,7 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
   if (decision === undefined)
     lines.push(`Job ${job} on ${cluster}: no decision is on record, it was taken on as it was found.`);
   else {
-    const { user, verdict, group, because, at, seenAgain, lastSeen } = decision;
+    const { user, verdict, group, because, basis, at, seenAgain, lastSeen } = decision;
     const to = group === undefined ? '' : `, to node group ${group}`;
     lines.push(`Job ${job} of ${user} on ${cluster} ${verdicts[verdict]}${to}.`);
     lines.push(
@@ -39,13 +39,14 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
         ? `  decided ${at}`
         : `  decided ${at}, and the same ${seenAgain} more times, last ${lastSeen}`,
     );
+    if (basis !== undefined) lines.push(...expected(basis));
     const failed = because.filter((r) => !r.pass);
     for (const r of failed) lines.push(`  ✗ ${r.rule}: ${r.measured}`, `      needed: ${r.limit}`);
     if (failed.length > 0)
       lines.push(`  It would burst if ${failed.length === 1 ? 'that' : 'all of them'} held.`);
     else
       for (const r of because)
-        if (r.rule === 'backlog' || r.rule === 'budget') lines.push(`  ✓ ${r.rule}: ${r.measured}`);
+        if (r.rule === 'burst-when' || r.rule === 'budget') lines.push(`  ✓ ${r.rule}: ${r.measured}`);
   }
   for (const b of bursts) {
     const { state, restarts, since, cause, exit, instance, heldMicroUsd, trouble } = b;
@@ -58,6 +59,23 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
     for (const [i, s] of b.steps.entries())
       if (s.to !== b.steps[i - 1]?.to) lines.push(`      ${s.at}  ${s.to.padEnd(14)} ${s.why}`);
   }
+  return lines;
+}
+
+function expected({ forecast, ready }: NonNullable<StoryView['decision']>['basis'] & {}): readonly string[] {
+  const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;
+  const lines: string[] = [];
+  if (forecast?.startsIn === 'never') lines.push('  here: can never start, it asks for more than there is');
+  else if (forecast !== undefined) {
+    const { p10Ms, p50Ms, p90Ms } = forecast.startsIn;
+    lines.push(
+      `  here: starts in about ${minutes(p50Ms)}, 8 times in 10 between ${minutes(p10Ms)} and ${minutes(p90Ms)} (${forecast.by})`,
+    );
+  }
+  if (ready !== undefined)
+    lines.push(
+      `  in ${ready.group}: runs in about ${minutes(ready.p50Ms)}, 9 times in 10 within ${minutes(ready.p90Ms)} (${ready.measured === 0 ? 'assumed' : `${ready.measured} bursts measured`})`,
+    );
   return lines;
 }
 

@@ -5,6 +5,7 @@ import type { Job, Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { decide, rules } from './decide.ts';
+import type { StartForecast } from './foresight.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
 import type { OfferedGroup, RuleContext, WorstCase } from './rule.ts';
@@ -24,6 +25,9 @@ export interface BacklogInput {
   readonly budgets: readonly BudgetLeft[];
   /** What every pod needs besides its job. */
   readonly beside: Resources;
+  /** When it would start here. */
+  forecast(job: Job): StartForecast | undefined;
+  readonly readyIn: RuleContext['readyIn'];
   /** What a full look at this job said not long ago, where that was a no: it takes no place from others. */
   examined(job: Job): Decision | undefined;
 }
@@ -37,7 +41,7 @@ export interface Decided {
 const tasksAtOnce = 200;
 
 /** These depend on the others' verdicts or on what was decided before, so they are not part of "might burst at all". */
-const later = new Set(['stopped', 'sight', 'backlog', 'back-off', 'cap', 'array', 'budget']);
+const later = new Set(['stopped', 'sight', 'burst-when', 'back-off', 'cap', 'array', 'budget']);
 
 /**
  * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
@@ -74,6 +78,8 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     pendingFor,
     budgetLeft: (account) => purse.left(account),
     worstCase: () => worstCase(job),
+    forecast: input.forecast(job),
+    readyIn: input.readyIn,
     arrayRoom: roomOf(job, running),
   });
   const pendingFor = new Map<string, number[]>();

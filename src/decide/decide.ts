@@ -1,10 +1,10 @@
 import type { Decision, RuleVerdict } from '../domain/decision.ts';
 import type { Rule, RuleContext } from './rule.ts';
 import { array } from './rules/array.ts';
-import { backlog } from './rules/backlog.ts';
 import { backOff } from './rules/backoff.ts';
 import { batch } from './rules/batch.ts';
 import { budget } from './rules/budget.ts';
+import { burstWhen } from './rules/burst-when.ts';
 import { cap } from './rules/cap.ts';
 import { never } from './rules/never.ts';
 import { nodes } from './rules/nodes.ts';
@@ -29,7 +29,7 @@ export const rules: readonly Rule[] = [
   sight,
   pendingReason,
   array,
-  backlog,
+  burstWhen,
   backOff,
   budget,
   cap,
@@ -58,7 +58,7 @@ export function inWords(decision: Decision): string {
   const failed = decision.because.filter((r) => !r.pass);
   const say = (r: RuleVerdict): string => `${r.rule}: ${r.measured} (needed: ${r.limit})`;
   if (decision.verdict === 'burst') {
-    const why = decision.because.find((r) => r.rule === 'backlog');
+    const why = decision.because.find((r) => r.rule === burstWhen.name);
     return `bursts to node group ${decision.group}: ${why === undefined ? 'all rules pass' : why.measured}`;
   }
   return `${decision.verdict === 'never' ? 'never bursts' : 'waits'}: ${failed.map(say).join('; ')}`;

@@ -1,5 +1,5 @@
 /** The queue as a forecast sees it: partitions that share nodes are served by one machine, and are one queue. */
-import type { Instant, JobRef } from '../domain/ids.ts';
+import type { Instant } from '../domain/ids.ts';
 import type { Job, Partition, SlurmNode, Snapshot } from '../domain/job.ts';
 import { tasksOf } from './backlog.ts';
 import type { QueuedJob, QueueView, RunningJob } from './forecast.ts';
@@ -8,8 +8,10 @@ import { helpFor } from './rules/reason.ts';
 export interface Pool {
   readonly partitions: readonly string[];
   readonly view: QueueView;
-  /** Who waits, in the order of `view.waiting`. */
-  readonly refs: readonly JobRef[];
+  /** Who waits, in the order of `view.waiting`; of an array each of its first tasks. */
+  readonly waits: readonly Job[];
+  /** Who runs, in the order of `view.running`. */
+  readonly runs: readonly Job[];
 }
 
 /** Where neither job nor partition has a limit. */
@@ -39,7 +41,13 @@ export function poolsOf(snapshot: Snapshot, without: readonly string[]): readonl
   }
   const made = new Map<string, Draft>();
   for (const name of lead.keys()) {
-    const draft = made.get(find(name)) ?? { partitions: [], processors: 0, running: [], waiting: [] };
+    const draft = made.get(find(name)) ?? {
+      partitions: [],
+      processors: 0,
+      running: [],
+      runs: [],
+      waiting: [],
+    };
     draft.partitions.push(name);
     made.set(find(name), draft);
   }
@@ -59,6 +67,7 @@ interface Draft {
   readonly partitions: string[];
   processors: number;
   readonly running: RunningJob[];
+  readonly runs: Job[];
   readonly waiting: { readonly job: Job; readonly as: QueuedJob }[];
 }
 
@@ -73,19 +82,22 @@ function put(draft: Draft, job: Job, partition: Partition | undefined, at: Insta
     // Who is held or waits for another job is not in this queue, and nobody knows when it will be.
     if (helpFor(job.reason) !== 'yes') return;
     for (const task of tasksOf(job)) draft.waiting.push({ job: task, as });
-  } else if (job.startAt !== undefined && job.nodeList !== '')
+  } else if (job.startAt !== undefined && job.nodeList !== '') {
     draft.running.push({ ...as, ageMs: Math.max(0, at - job.startAt) });
+    draft.runs.push(job);
+  }
 }
 
 function finished(draft: Draft): Pool {
   draft.waiting.sort(
     (a, b) => b.job.priority - a.job.priority || a.job.submitAt - b.job.submitAt || a.job.id - b.job.id,
   );
-  const { partitions, processors, running, waiting } = draft;
+  const { partitions, processors, running, runs, waiting } = draft;
   return {
     partitions,
     view: { processors, running, waiting: waiting.map((w) => w.as) },
-    refs: waiting.map((w) => w.job.ref),
+    waits: waiting.map((w) => w.job),
+    runs,
   };
 }
 

@@ -5,7 +5,9 @@ import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { Stop } from '../domain/stop.ts';
+import type { StartForecast } from './foresight.ts';
 import type { Priced } from './price.ts';
+import type { Ready } from './ready.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
 export interface RuleContext {
@@ -27,6 +29,10 @@ export interface RuleContext {
   readonly budgetLeft: (account: string) => MicroUsd | undefined;
   /** The most that this job could cost; asked only where a budget counts. */
   readonly worstCase: () => WorstCase;
+  /** When it would start here; undefined where nothing is known of that. */
+  readonly forecast: StartForecast | undefined;
+  /** When a node group would have it running. */
+  readonly readyIn: (group: string) => Ready;
   /** How many more tasks of this array may run now; undefined = no throttle. */
   readonly arrayRoom: number | undefined;
 }
@@ -43,5 +49,7 @@ export interface OfferedGroup {
 export interface Rule {
   readonly name: string;
   readonly otherwise: Exclude<Verdict, 'burst'>;
-  judge(context: RuleContext): Omit<RuleVerdict, 'rule'>;
+  judge(context: RuleContext): Judged;
 }
+
+export type Judged = Omit<RuleVerdict, 'rule'>;

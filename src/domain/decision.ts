@@ -17,6 +17,25 @@ export interface Decision {
   readonly group: string | undefined;
 }
 
+/** What a decision was made from, besides what each rule measured. */
+export interface Basis {
+  /** SHA-256 of the policy with its budgets, node groups and prices: the same, the same rules. */
+  readonly policy: string;
+  /** When it would start here, and who says so; in ms from the look at the queue. */
+  readonly forecast?:
+    | {
+        readonly by: string;
+        readonly startsIn:
+          | { readonly p10Ms: number; readonly p50Ms: number; readonly p90Ms: number }
+          | 'never';
+      }
+    | undefined;
+  /** When the node group would have it running, in ms from a yes; `measured`: from so many of this site's own bursts. */
+  readonly ready?:
+    | { readonly group: string; readonly p50Ms: number; readonly p90Ms: number; readonly measured: number }
+    | undefined;
+}
+
 /**
  * Every decision, "no" included, has one; append-only, chained per attempt. An outcome that explains what became of a
  * burst (given back, left alone) is a receipt of its own with the verdict it leads to.
@@ -33,6 +52,8 @@ export interface Receipt {
   readonly snapshotAt: Instant | undefined;
   readonly kind: 'decision' | 'outcome';
   readonly decision: Decision;
+  /** Of a decision; older versions wrote none. */
+  readonly basis?: Basis | undefined;
   /** In plain words, for `spillway why`. */
   readonly text: string;
 }

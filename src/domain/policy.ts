@@ -2,11 +2,21 @@ import type { ClusterName } from './ids.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Resources } from './resources.ts';
 
-/** LSF's backlog rule: so many jobs have been pending for so long. */
-export interface Threshold {
-  readonly pendingJobs: number;
-  readonly forMs: number;
-}
+/** When a job of a watched partition may burst. */
+export type Condition =
+  /** LSF's backlog rule: so many jobs have been pending for so long, this one among them. */
+  | { readonly kind: 'backlog'; readonly pendingJobs: number; readonly forMs: number }
+  /** The start race: it would not start here for so long, nor (`laterThan`) before the cloud is ready, with this confidence, 0 to 1. */
+  | {
+      readonly kind: 'race';
+      readonly startsAtLeastMs: number;
+      readonly laterThan: 'cloud' | undefined;
+      readonly confidence: number;
+    }
+  /** It has waited for so long. */
+  | { readonly kind: 'waited'; readonly forMs: number }
+  /** Short jobs first: it asks for no more time than this. */
+  | { readonly kind: 'short'; readonly timeLimitMs: number };
 
 /** What never bursts; each entry is one condition. */
 export type NeverRule =
@@ -15,7 +25,8 @@ export type NeverRule =
   | { readonly kind: 'partition'; readonly partition: string };
 
 export interface Policy {
-  readonly thresholds: readonly Threshold[];
+  /** Any one is enough; with none, only who asked for the cloud by partition bursts. */
+  readonly burstWhen: readonly Condition[];
   readonly never: readonly NeverRule[];
   /** Bursts alive at once in this cluster. */
   readonly maxBursts: number;

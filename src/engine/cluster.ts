@@ -1,6 +1,7 @@
 import type { BurstContext } from '../burst/context.ts';
 import { forgetPod } from '../burst/pod.ts';
 import { steps } from '../burst/steps.ts';
+import { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
@@ -19,6 +20,7 @@ import type { StandinView } from '../stream/streams.ts';
 import { explain } from './adopt.ts';
 import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
+import { HistoryReader } from './history.ts';
 import { judge } from './judge.ts';
 import { planAll } from './planner.ts';
 import { type Recovering, recover } from './recover.ts';
@@ -26,6 +28,8 @@ import { type Recovering, recover } from './recover.ts';
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
 const stepsInARow = 60;
 const factsMs = 10 * 60_000;
+/** Between two looks at what has ended since. */
+const historyEveryMs = 2 * 60_000;
 /** Between two looks while the store is older than the world. */
 const recoverMs = 5_000;
 /** A create that was sent arrives within this time or never. */
@@ -38,6 +42,7 @@ export class ClusterEngine implements Cluster {
   snapshot: Snapshot | undefined;
   cloudSeen: Seen<readonly CloudInstance[]> | undefined;
   offered: readonly OfferedGroup[] = [];
+  readonly foresight: Foresight;
   /** The gateway's watch, once it is open. */
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
@@ -45,6 +50,7 @@ export class ClusterEngine implements Cluster {
   readonly ports: Ports;
   generation: Uuid;
   readonly #settings: Settings;
+  readonly #history: HistoryReader;
   #epoch = 0;
   #leadsUntil = 0;
   #facts: { at: Instant; value: ClusterFacts } | undefined;
@@ -61,6 +67,8 @@ export class ClusterEngine implements Cluster {
     this.ports = ports;
     this.#settings = process;
     this.generation = generation;
+    this.foresight = new Foresight(settings.forecaster);
+    this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
 
   get name() {
@@ -90,6 +98,7 @@ export class ClusterEngine implements Cluster {
     this.#loop('turn', () => this.#turn(), this.settings.setup.pollMs);
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
+    this.#loop('history', () => this.#learn(), historyEveryMs);
     this.#loop('recover', () => this.#recover(), recoverMs);
   }
 
@@ -193,6 +202,11 @@ export class ClusterEngine implements Cluster {
     } finally {
       this.#turnSoon = false;
     }
+  }
+
+  /** All that has not been read yet: a month at first, a few minutes after. */
+  async #learn(): Promise<void> {
+    while (this.acts && (await this.#history.read(this.ports.clock.now())));
   }
 
   async #offer(): Promise<void> {

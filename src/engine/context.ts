@@ -1,4 +1,6 @@
 import type { BurstContext, LogLine, PodSettings } from '../burst/context.ts';
+import type { Forecaster } from '../decide/forecast.ts';
+import type { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
@@ -32,6 +34,11 @@ export interface Ports {
 export interface ClusterSettings {
   readonly setup: ClusterSetup;
   readonly policy: Policy;
+  /** Names the policy in receipts [domain/decision.ts, Basis]. */
+  readonly policyHash: string;
+  readonly forecaster: Forecaster;
+  /** So far back the site's own history is learned from. */
+  readonly historyMs: number;
   readonly groups: readonly NodeGroup[];
   readonly pods: PodSettings;
   readonly slurm: SlurmPort;
@@ -57,6 +64,7 @@ export interface Cluster {
   readonly settings: ClusterSettings;
   readonly ports: Ports;
   readonly offered: readonly OfferedGroup[];
+  readonly foresight: Foresight;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
   /** Judged in full and found wanting, so not asked again each turn. */

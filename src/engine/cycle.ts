@@ -1,14 +1,17 @@
 import { savedOf } from '../burst/claim.ts';
 import { decideBacklog } from '../decide/backlog.ts';
+import type { StartRange } from '../decide/calibrate.ts';
 import { inWords } from '../decide/decide.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
+import { assumed, type Ready, readyByGroup } from '../decide/ready.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
+import { groupFor } from '../decide/rules/size.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
-import { type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
+import { type Basis, type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
-import { type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
+import { attemptKey, type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import { plus } from '../domain/resources.ts';
@@ -22,7 +25,7 @@ import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 const examinedMs = 5 * 60_000;
 /** The same for one whose worst case, known in full, no budget holds now. */
 const unaffordableMs = 60_000;
-/** Given-back jobs within the back-off are read from the newest so many bursts. */
+/** Given-back jobs within the back-off, and how long it took until bursts ran, are read from the newest so many. */
 const recentBursts = 2_000;
 const receiptsAtOnce = 200;
 const unclaimed = new Set<Burst['state']>(['proposed', 'approved', 'reserved', 'provisioning', 'ready']);
@@ -48,17 +51,24 @@ export async function turn(engine: Cluster): Promise<void> {
   const at = ports.clock.now();
   for (const [memo, { until }] of engine.examined) if (until <= at) engine.examined.delete(memo);
   const budgets = await budgetsLeft(engine, live, at);
+  const { setup } = settings;
+  engine.foresight.look(snapshot, [setup.burstPartition, setup.waitPartition]);
+  const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
+  const ready = readyByGroup(ended);
+  const sees: Sees = { snapshot, readyIn: (group) => ready.get(group) ?? assumed };
   const decided = decideBacklog({
     snapshot,
     now: at,
-    setup: settings.setup,
+    setup,
     policy: settings.policy,
     groups: engine.offered,
     stop,
     live: new Set(live.map((b) => b.ref)),
     liveBursts: live.length,
-    lastReturnAt: await lastReturns(engine, at),
+    lastReturnAt: lastReturns(ended, settings.policy.backOffMs, at),
     budgets,
+    forecast: (job) => engine.foresight.of(job.ref),
+    readyIn: sees.readyIn,
     beside: keeperNeeds,
     examined: (job) => engine.examined.get(memoOf(job))?.because,
   });
@@ -74,11 +84,11 @@ export async function turn(engine: Cluster): Promise<void> {
     const before = last.get(job.ref);
     if (
       before !== undefined &&
-      before.attempt === receiptFor(engine, job, decision, snapshot, at).attempt &&
+      before.attempt === attemptOf(engine, job) &&
       sameDecision(before.decision, decision)
     )
       again.push(before.id);
-    else fresh.push(receiptFor(engine, job, decision, snapshot, at));
+    else fresh.push(receiptFor(engine, job, decision, sees, at));
   };
   // What is left once each job is known in full, which may be less than its line let hope for.
   const purse = new Purse(budgets);
@@ -92,7 +102,7 @@ export async function turn(engine: Cluster): Promise<void> {
     // Beginning the ones before it took so long that nothing may be begun on this look any more: the next one decides.
     if (ports.clock.now() > staleAt) continue;
     try {
-      const refused = await begin(engine, job, decision, snapshot, purse);
+      const refused = await begin(engine, job, decision, sees, purse);
       if (refused !== undefined) note(job, refused);
     } catch (e) {
       // One job that cannot be read must not keep the others waiting; a port that is away ends the turn.
@@ -116,19 +126,48 @@ export async function turn(engine: Cluster): Promise<void> {
   if (away !== undefined) throw away;
 }
 
-function receiptFor(engine: Cluster, job: Job, decision: Decision, snapshot: Snapshot, at: Instant): Receipt {
+/** What a turn sees besides the store. */
+interface Sees {
+  readonly snapshot: Snapshot;
+  readonly readyIn: (group: string) => Ready;
+}
+
+function receiptFor(engine: Cluster, job: Job, decision: Decision, sees: Sees, at: Instant): Receipt {
   const { setup } = engine.settings;
-  return receiptOf(
+  const receipt = receiptOf(
     engine.ports.entropy.uuid(),
     setup,
     job,
     jobKey(setup.name, job.ref, job.submitAt),
     decision,
-    snapshot.at,
+    sees.snapshot.at,
     at,
     undefined,
   );
+  return { ...receipt, basis: basisOf(engine, job, sees) };
 }
+
+function basisOf(engine: Cluster, job: Job, { readyIn }: Sees): Basis {
+  const forecast = engine.foresight.of(job.ref);
+  const group = groupFor(job.cpus, engine.offered)?.group.name;
+  const ready = group === undefined ? undefined : readyIn(group);
+  return {
+    policy: engine.settings.policyHash,
+    forecast: forecast && { by: forecast.by, startsIn: startsIn(forecast.range) },
+    ready:
+      ready && group !== undefined
+        ? { group, p50Ms: Math.round(ready.p50), p90Ms: Math.round(ready.p90), measured: ready.measured }
+        : undefined,
+  };
+}
+
+function startsIn({ p10, p50, p90 }: StartRange): NonNullable<Basis['forecast']>['startsIn'] {
+  if (!Number.isFinite(p90)) return 'never';
+  return { p10Ms: Math.round(p10), p50Ms: Math.round(p50), p90Ms: Math.round(p90) };
+}
+
+const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
+  attemptKey(jobKey(engine.name, job.ref, job.submitAt), job.restarts);
 
 /** The line as it was judged: a change of what matters asks again. */
 const memoOf = (job: Job): string => `${job.ref}@${job.submitAt}/${job.cpus}/${job.partition}`;
@@ -138,7 +177,7 @@ async function begin(
   engine: Cluster,
   line: Job,
   decision: Decision,
-  snapshot: Snapshot,
+  sees: Sees,
   purse: Purse,
 ): Promise<Decision | undefined> {
   const { ports, settings } = engine;
@@ -148,7 +187,7 @@ async function begin(
   if (job === undefined || job.state !== 'PENDING') return undefined;
   const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
-  const full = examine(decision, job, tenant, offered, snapshot, settings.pods.mounts);
+  const full = examine(decision, job, tenant, offered, sees.snapshot, settings.pods.mounts);
   if (full.needs === undefined || full.decision.group === undefined || offered === undefined) {
     if (full.decision.verdict === 'never')
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });
@@ -168,7 +207,7 @@ async function begin(
     engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
     return waits;
   }
-  const receipt = receiptFor(engine, job, { ...full.decision, because }, snapshot, at);
+  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at);
   const burst = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -266,13 +305,12 @@ async function budgetsLeft(
   return purse.budgets;
 }
 
-async function lastReturns(engine: Cluster, at: Instant): Promise<Map<JobRef, Instant>> {
+function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): Map<JobRef, Instant> {
   const returns = new Map<JobRef, Instant>();
-  const ended = await engine.ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   for (const b of ended) {
     // Who was given back only because bursting was stopped may burst once it is resumed.
     if (b.cause?.kind === 'stopped') continue;
-    if (b.state !== 'returned' || at - b.enteredAt > engine.settings.policy.backOffMs) continue;
+    if (b.state !== 'returned' || at - b.enteredAt > backOffMs) continue;
     if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
   }
   return returns;

@@ -1,21 +1,14 @@
 /** Chance from a seed: the same seed, the same run. */
+import { draws } from '../domain/draws.ts';
 import { type Uuid, uuid } from '../domain/ids.ts';
 import type { Entropy } from '../ports.ts';
 
-/** mulberry32 (public domain, Tommy Ettinger): 32 bits of state, enough for choices and names, not for secrets. */
+/** Enough for choices and names, not for secrets. */
 export class Chance implements Entropy {
-  #state: number;
+  readonly #next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  #next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
+    this.#next = draws(seed);
   }
 
   random(): number {

@@ -78,7 +78,8 @@ describe('a configuration that holds', () => {
       taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
     });
     expect(config.policy).toEqual({
-      thresholds: [],
+      burstWhen: [],
+      forecast: { forecaster: { draws: 100, exact: 500 }, historyMs: 30 * 86_400_000 },
       never: [],
       maxBursts: 100,
       maxTimeMs: undefined,
@@ -93,11 +94,25 @@ describe('a configuration that holds', () => {
     expect(config.clusters).toHaveLength(1);
   });
 
-  it('joins burstWhen and or to one list of thresholds', async () => {
+  it('knows the start race and the other conditions', () => {
+    const policy = (text: string) => parseConfig(`${base}policy: ${text}\n`, 'c.yaml').policy.burstWhen;
+    expect(policy('{ burstWhen: { startsAtLeast: 30m, laterThan: cloud, confidence: 0.9 } }')).toEqual([
+      { kind: 'race', startsAtLeastMs: 1_800_000, laterThan: 'cloud', confidence: 0.9 },
+    ]);
+    expect(
+      policy('{ burstWhen: { startsAtLeast: 1h }, or: [{ waitedAtLeast: 24h }, { timeLimitAtMost: 1h }] }'),
+    ).toEqual([
+      { kind: 'race', startsAtLeastMs: 3_600_000, laterThan: undefined, confidence: 0.8 },
+      { kind: 'waited', forMs: 86_400_000 },
+      { kind: 'short', timeLimitMs: 3_600_000 },
+    ]);
+  });
+
+  it('joins burstWhen and or to one list of conditions', async () => {
     const config = await loadConfig(join(examples, 'small.yaml'), {});
-    expect(config.policy.thresholds).toEqual([
-      { pendingJobs: 10, forMs: 3_600_000 },
-      { pendingJobs: 100, forMs: 0 },
+    expect(config.policy.burstWhen).toEqual([
+      { kind: 'backlog', pendingJobs: 10, forMs: 3_600_000 },
+      { kind: 'backlog', pendingJobs: 100, forMs: 0 },
     ]);
     expect(config.policy.never).toEqual([{ kind: 'nodesAbove', nodes: 16 }]);
   });
@@ -277,9 +292,24 @@ describe('a configuration that does not hold', () => {
       'budgets[0].usd: missing or not a number; write US dollars, such as 5000',
     ],
     [
-      'the start race, not built yet',
-      (c) => Object.assign(c, { policy: { burstWhen: { startsAtLeast: '30m' } } }),
-      'policy.burstWhen.startsAtLeast: the start race is not built yet',
+      'a start race that is sure of nothing',
+      (c) => Object.assign(c, { policy: { burstWhen: { startsAtLeast: '30m', confidence: 0.2 } } }),
+      'policy.burstWhen.confidence: below 0.5',
+    ],
+    [
+      'a start race without its distance',
+      (c) => Object.assign(c, { policy: { or: [{ confidence: 0.9 }] } }),
+      'policy.or[0]: startsAtLeast is missing',
+    ],
+    [
+      'two conditions in one entry',
+      (c) => Object.assign(c, { policy: { burstWhen: { pendingJobs: 3, waitedAtLeast: '1h' } } }),
+      'policy.burstWhen: one condition an entry, and here are pendingJobs and waitedAtLeast; put each into an entry of policy.or',
+    ],
+    [
+      'an empty condition',
+      (c) => Object.assign(c, { policy: { or: [{}] } }),
+      'policy.or[0]: empty; write pendingJobs: 10',
     ],
     [
       'a retention of hours',

@@ -178,6 +178,11 @@ export function aReceipt(of: Burst, over: Partial<Receipt> & { readonly verdict?
       because: [{ rule: 'backlog', pass: false, measured: '4 jobs', limit: '10 jobs' }],
       group: undefined,
     },
+    basis: {
+      policy: 'f00d',
+      forecast: { by: 'backfill 500, draws 100', startsIn: { p10Ms: 1, p50Ms: 60_000, p90Ms: 3_600_000 } },
+      ready: { group: 'cpu', p50Ms: 180_000, p90Ms: 300_000, measured: 12 },
+    },
     text: 'The backlog is small.',
     ...rest,
   };

@@ -3,7 +3,18 @@ import type { Receipt } from '../../domain/decision.ts';
 import { queryOf } from '../query.ts';
 import { type DecisionView, iso, newestQuery } from '../schemas.ts';
 
-export function viewOf({ id, cluster, ref, user, at, kind, decision, text, burst }: Receipt): DecisionView {
+export function viewOf({
+  id,
+  cluster,
+  ref,
+  user,
+  at,
+  kind,
+  decision,
+  basis,
+  text,
+  burst,
+}: Receipt): DecisionView {
   const { verdict, group, because } = decision;
   return {
     id,
@@ -17,6 +28,7 @@ export function viewOf({ id, cluster, ref, user, at, kind, decision, text, burst
     ...(burst === undefined ? {} : { burst }),
     ...(group === undefined ? {} : { group }),
     because: because.map(({ rule, pass, measured, limit }) => ({ rule, pass, measured, limit })),
+    ...(basis === undefined ? {} : { basis }),
   };
 }
 

@@ -229,8 +229,11 @@ export class Run implements Fates {
         onLost: this.scenario.onLost,
         pollMs: 10 * second,
       },
+      policyHash: 'chaos',
+      forecaster: { draws: 2, exact: 20 },
+      historyMs: 3_600_000,
       policy: {
-        thresholds: [{ pendingJobs: 1, forMs: 30 * second }],
+        burstWhen: [{ kind: 'backlog', pendingJobs: 1, forMs: 30 * second }],
         never: [],
         maxBursts: 10,
         maxTimeMs: undefined,

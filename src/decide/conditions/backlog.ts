@@ -1,0 +1,32 @@
+import type { Judged, RuleContext } from '../rule.ts';
+import { minutes, type Of, waitedMs } from './condition.ts';
+
+/** LSF: THRESHOLD[[jobs,minutes] …]: so many jobs of one partition pend for so long, and this one among them. */
+export function backlog({ pendingJobs, forMs }: Of<'backlog'>, context: RuleContext): Judged {
+  const limit = `${pendingJobs} jobs for ${minutes(forMs)}`;
+  const own = waitedMs(context);
+  let most = 0;
+  for (const name of context.job.partition.split(',')) {
+    const ages = context.pendingFor.get(name) ?? [];
+    most = Math.max(most, ages.length);
+    const waiting = atLeast(ages, forMs);
+    if (own >= forMs && waiting >= pendingJobs)
+      return {
+        pass: true,
+        measured: `${waiting} jobs in ${name} pending for ${minutes(forMs)} or more`,
+        limit,
+      };
+  }
+  return { pass: false, measured: `${most} jobs pending, this one for ${minutes(own)}`, limit };
+}
+
+/** How many of the ascending ages are no less than `least`. */
+function atLeast(ages: readonly number[], least: number): number {
+  let [from, to] = [0, ages.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((ages[middle] ?? 0) < least) from = middle + 1;
+    else to = middle;
+  }
+  return ages.length - from;
+}

@@ -1,0 +1,30 @@
+import { chanceLater, chanceOfWaiting } from '../race.ts';
+import type { Judged, RuleContext } from '../rule.ts';
+import { groupFor } from '../rules/size.ts';
+import { minutes, type Of } from './condition.ts';
+
+/** The start race: who would start here soon, or before the cloud is ready, stays. */
+export function race({ startsAtLeastMs, laterThan, confidence }: Of<'race'>, context: RuleContext): Judged {
+  const sure = `${percent(confidence)} sure`;
+  const limit = `${sure} that it does not start here within ${minutes(startsAtLeastMs)}${
+    laterThan === undefined ? '' : ', nor before the cloud is ready'
+  }`;
+  const { forecast, groups, job } = context;
+  if (forecast === undefined) return { pass: false, measured: 'no forecast of its start here', limit };
+  const { p10, p50, p90 } = forecast.range;
+  if (p50 === Number.POSITIVE_INFINITY)
+    return { pass: true, measured: 'can never start here: it asks for more than there is', limit };
+  const waits = chanceOfWaiting(forecast.range, startsAtLeastMs);
+  const here = `starts here in ${minutes(p50)} (${minutes(p10)} to ${minutes(p90)})`;
+  if (laterThan === undefined)
+    return { pass: waits >= confidence, measured: `${here}; ${percent(waits)} sure`, limit };
+  const group = groupFor(job.cpus, groups)?.group.name;
+  if (group === undefined) return { pass: false, measured: `${here}; no node group holds it`, limit };
+  const ready = context.readyIn(group);
+  const later = Math.min(waits, chanceLater(forecast.range, ready.samples));
+  const there = `in ${group} in ${minutes(ready.p50)} (9 in 10: ${minutes(ready.p90)})`;
+  return { pass: later >= confidence, measured: `${here}, ${there}; ${percent(later)} sure`, limit };
+}
+
+/** Rounded down: what is shown must not pass a limit that the number itself does not pass. */
+const percent = (share: number): string => `${Math.floor(100 * share + 1e-9)} %`;

@@ -1,0 +1,180 @@
+/**
+ * What a cluster's queue will do, as far as its history tells: run times by what its users' jobs did, starts by playing the queue forward, and both
+ * corrected by what came of earlier forecasts. It asks nobody: whoever has it tells it what ended and what the queue looks like.
+ */
+import { draws } from '../domain/draws.ts';
+import type { Instant, JobRef } from '../domain/ids.ts';
+import type { EndedRun, Job, Snapshot } from '../domain/job.ts';
+import { Calibration, type StartRange } from './calibrate.ts';
+import {
+  type Forecaster,
+  forecastStarts,
+  learnedRunTimes,
+  nameOf,
+  type Starts,
+  usualForecaster,
+} from './forecast.ts';
+import { type Pool, poolsOf } from './pools.ts';
+import { type PredictJob, Predictor } from './predict.ts';
+
+export interface StartForecast {
+  /** In ms from the look at the queue; infinite where it can never start. */
+  readonly range: StartRange;
+  /** Before it was corrected. */
+  readonly raw: StartRange;
+  /** How it was made. */
+  readonly by: string;
+}
+
+/** What came of a forecast. */
+export interface ForecastError {
+  /** When it was made. */
+  readonly at: Instant;
+  readonly raw: StartRange;
+  /** After so many ms it started. */
+  readonly actualMs: number;
+}
+
+/** A queue in which nobody came or went is not played again for so long; its forecasts only draw nearer. */
+const freshMs = 5 * 60_000;
+/** The same numbers for each look, so that a forecast changes because the queue did. */
+const seed = 20_251;
+
+interface Played {
+  readonly at: Instant;
+  readonly key: string;
+  readonly starts: Starts;
+  readonly pool: Pool;
+}
+
+export class Foresight {
+  readonly #forecaster: Forecaster;
+  readonly #predictor = new Predictor();
+  readonly #calibration = new Calibration();
+  #played: readonly Played[] = [];
+  #forecasts = new Map<JobRef, StartForecast>();
+  /** The first forecast of each that waits, held against its start. */
+  #awaited = new Map<string, { readonly at: Instant; readonly raw: StartRange }>();
+  #errors: ForecastError[] = [];
+
+  constructor(forecaster: Forecaster = usualForecaster) {
+    this.#forecaster = forecaster;
+  }
+
+  /** How many runs it knows of. */
+  get learned(): number {
+    return this.#predictor.learned;
+  }
+
+  /** Runs that have ended, to be told once each. Who was cut off by the site, or had no limit, says nothing of how long such jobs run. */
+  learn(runs: readonly EndedRun[]): void {
+    const whole = runs.filter((r) => !cutOff.has(r.state)).sort((a, b) => a.endAt - b.endAt);
+    for (const { user, cpus, timeLimitMs, startAt, endAt } of whole)
+      if (typeof timeLimitMs === 'number')
+        this.#predictor.learn(
+          { user, processors: Math.max(1, cpus), requestMs: timeLimitMs },
+          endAt - startAt,
+        );
+  }
+
+  /** Errors from before this process, in the order in which they were found. */
+  remember(errors: readonly ForecastError[]): void {
+    for (const { raw, actualMs } of errors) this.#calibration.learn(raw, actualMs);
+  }
+
+  /** What was found since it was last asked. */
+  found(): readonly ForecastError[] {
+    const errors = this.#errors;
+    this.#errors = [];
+    return errors;
+  }
+
+  /** The expected run time in ms. */
+  expectedMs(job: PredictJob): number {
+    return this.#predictor.expectedMs(job);
+  }
+
+  /** A look at the queue. `without`: the gateway's own partitions. */
+  look(snapshot: Snapshot, without: readonly string[]): void {
+    const pools = poolsOf(snapshot, without);
+    this.#learnStarts(pools);
+    this.#played = pools.map((pool) => this.#play(pool, snapshot.at));
+    const by = `${nameOf(this.#forecaster)}, ${this.learned} runs known`;
+    const forecasts = new Map<JobRef, StartForecast>();
+    const awaited = new Map<string, { readonly at: Instant; readonly raw: StartRange }>();
+    for (const { pool, starts, at } of this.#played) {
+      const passed = snapshot.at - at;
+      pool.waits.forEach((job, i) => {
+        const raw = {
+          p10: Math.max(0, (starts.p10[i] as number) - passed),
+          p50: Math.max(0, (starts.p50[i] as number) - passed),
+          p90: Math.max(0, (starts.p90[i] as number) - passed),
+        };
+        forecasts.set(job.ref, { range: this.#calibration.correct(raw), raw, by });
+        awaited.set(nameOfRun(job), this.#awaited.get(nameOfRun(job)) ?? { at: snapshot.at, raw });
+      });
+    }
+    this.#forecasts = forecasts;
+    this.#awaited = awaited;
+  }
+
+  /** Of a job that waits for its turn or for nodes; nobody knows when one that waits for something else will start. */
+  of(ref: JobRef): StartForecast | undefined {
+    return this.#forecasts.get(ref);
+  }
+
+  #play(pool: Pool, at: Instant): Played {
+    const key = keyOf(pool);
+    const before = this.#played.find((p) => p.key === key);
+    if (before !== undefined && at >= before.at && at - before.at < freshMs) return before;
+    const next = draws(seed);
+    const starts = forecastStarts(
+      pool.view,
+      learnedRunTimes(this.#predictor),
+      this.#forecaster,
+      () => next() / 2 ** 32,
+    );
+    return { at, key, starts, pool };
+  }
+
+  #learnStarts(pools: readonly Pool[]): void {
+    if (this.#awaited.size === 0) return;
+    const started: ForecastError[] = [];
+    for (const { runs } of pools)
+      for (const job of runs) {
+        const said = this.#awaited.get(nameOfRun(job));
+        if (said === undefined || job.startAt === undefined || !Number.isFinite(said.raw.p90)) continue;
+        this.#awaited.delete(nameOfRun(job));
+        started.push({ ...said, actualMs: Math.max(0, job.startAt - said.at) });
+      }
+    started.sort((a, b) => a.at + a.actualMs - (b.at + b.actualMs));
+    this.remember(started);
+    this.#errors.push(...started);
+  }
+}
+
+/** Ends that the site chose, not the job. */
+const cutOff: ReadonlySet<EndedRun['state']> = new Set([
+  'NODE_FAIL',
+  'PREEMPTED',
+  'BOOT_FAIL',
+  'REQUEUED',
+  'REVOKED',
+]);
+
+const nameOfRun = (job: Pick<Job, 'ref' | 'submitAt'>): string => `${job.ref}@${job.submitAt}`;
+
+/** Everything that a forecast depends on but the time that passes. */
+function keyOf({ view, waits, runs }: Pool): string {
+  const as = (
+    job: Job,
+    i: number,
+    of: readonly { readonly processors: number; readonly limitMs: number }[],
+  ): string => `${job.ref}/${of[i]?.processors}/${of[i]?.limitMs}`;
+  return [
+    view.processors,
+    ...runs.map((job, i) => `${as(job, i, view.running)}/${job.startAt}`),
+    '',
+    ...waits.map((job, i) => as(job, i, view.waiting)),
+  ].join(' ');
+}

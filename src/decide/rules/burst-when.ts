@@ -1,0 +1,46 @@
+import type { RuleVerdict } from '../../domain/decision.ts';
+import { assertNever } from '../../domain/fault.ts';
+import type { Condition } from '../../domain/policy.ts';
+import { backlog } from '../conditions/backlog.ts';
+import { race } from '../conditions/race.ts';
+import { short } from '../conditions/short.ts';
+import { waited } from '../conditions/waited.ts';
+import type { Rule, RuleContext } from '../rule.ts';
+
+/** Who asked for the cloud by partition has it. Others burst when any one of the site's conditions holds. */
+export const burstWhen: Rule = {
+  name: 'burst-when',
+  otherwise: 'wait',
+  judge(context) {
+    const { job, setup, policy } = context;
+    if (setup.explicit !== undefined && job.partition.split(',').includes(setup.explicit))
+      return {
+        pass: true,
+        measured: `asked for by partition ${setup.explicit}`,
+        limit: 'asked for, or a condition of the policy',
+      };
+    const said = policy.burstWhen.map((condition) => judge(condition, context));
+    if (said.length === 0)
+      return { pass: false, measured: 'not asked for by partition', limit: 'the policy has no condition' };
+    const limit = said.map((s) => s.limit).join(', or ');
+    const holds = said.find((s) => s.pass);
+    return holds === undefined
+      ? { pass: false, measured: [...new Set(said.map((s) => s.measured))].join('; '), limit }
+      : { pass: true, measured: holds.measured, limit };
+  },
+};
+
+function judge(condition: Condition, context: RuleContext): Omit<RuleVerdict, 'rule'> {
+  switch (condition.kind) {
+    case 'backlog':
+      return backlog(condition, context);
+    case 'race':
+      return race(condition, context);
+    case 'waited':
+      return waited(condition, context);
+    case 'short':
+      return short(condition, context);
+    default:
+      return assertNever(condition);
+  }
+}
