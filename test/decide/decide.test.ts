@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { decideBacklog } from '../../src/decide/backlog.ts';
 import { decide, inWords, rules } from '../../src/decide/decide.ts';
+import { assumed, readyOf } from '../../src/decide/ready.ts';
 import type { RuleContext } from '../../src/decide/rule.ts';
 import { clusterName, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job, Snapshot } from '../../src/domain/job.ts';
-import type { ClusterSetup, NodeGroup, Policy } from '../../src/domain/policy.ts';
+import type { ClusterSetup, Condition, NodeGroup, Policy } from '../../src/domain/policy.ts';
 import { GiB } from '../../src/domain/resources.ts';
 
 const now = instant(1_800_000_000_000);
@@ -53,7 +54,7 @@ const setup: ClusterSetup = {
   pollMs: 1_000,
 };
 const policy: Policy = {
-  thresholds: [{ pendingJobs: 6, forMs: 0 }],
+  burstWhen: [{ kind: 'backlog', pendingJobs: 6, forMs: 0 }],
   never: [],
   maxBursts: 10,
   maxTimeMs: undefined,
@@ -98,6 +99,8 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   pendingFor: new Map(),
   budgetLeft: () => undefined,
   worstCase: () => ({ kind: 'nothing' }),
+  forecast: undefined,
+  readyIn: () => assumed,
   arrayRoom: undefined,
   ...more,
 });
@@ -299,6 +302,8 @@ describe('decideBacklog', () => {
     budgets: [],
     beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
     examined: () => undefined,
+    forecast: () => undefined,
+    readyIn: () => assumed,
     ...more,
   });
   const bursting = (i: Parameters<typeof decideBacklog>[0]) =>
@@ -324,7 +329,9 @@ describe('decideBacklog', () => {
   });
 
   it('a threshold with minutes takes only the jobs that have waited so long', () => {
-    const patient = { policy: { ...policy, thresholds: [{ pendingJobs: 2, forMs: 10 * 60_000 }] } };
+    const patient = {
+      policy: { ...policy, burstWhen: [{ kind: 'backlog' as const, pendingJobs: 2, forMs: 10 * 60_000 }] },
+    };
     const jobs = [
       job({ id: 1, eligibleAt: minutesAgo(10) }),
       job({ id: 2, eligibleAt: minutesAgo(12) }),
@@ -415,5 +422,100 @@ describe('decideBacklog', () => {
   it('a job with a live burst is decided already', () => {
     const one = job({ id: 1, partition: 'cloud', reason: 'PartitionDown' });
     expect(decideBacklog(input([one], { live: new Set([one.ref]) }))).toEqual([]);
+  });
+});
+
+describe('conditions of the policy', () => {
+  const minute = 60_000;
+  const judged = (condition: Condition, over: Partial<Job> = {}, more: Partial<RuleContext> = {}) =>
+    decide(
+      context(
+        { partition: 'batch', reason: 'Resources', ...over },
+        { policy: { ...policy, burstWhen: [condition] }, ...more },
+      ),
+    ).because.find((r) => r.rule === 'burst-when');
+  const startsIn = (p10: number, p50: number, p90: number): Partial<RuleContext> => {
+    const range = { p10: p10 * minute, p50: p50 * minute, p90: p90 * minute };
+    return { forecast: { range, raw: range, by: 'test' } };
+  };
+  const race = { kind: 'race', startsAtLeastMs: 30 * minute, laterThan: 'cloud', confidence: 0.8 } as const;
+
+  it.each([
+    [
+      'it would start too soon',
+      startsIn(1, 5, 10),
+      false,
+      'starts here in 5 min (1 min to 10 min), in cpu in 3 min',
+    ],
+    ['its start is far off', startsIn(60, 120, 300), true, 'starts here in 120 min'],
+    ['its start is likely far off, and not likely enough', startsIn(10, 60, 300), false, '80 % sure'],
+    ['nobody knows when it starts', {}, false, 'no forecast of its start here'],
+  ])('the start race: %s', (_, more, pass, measured) => {
+    const said = judged(race, {}, more);
+    expect(said?.pass).toBe(pass);
+    expect(`${said?.measured} | ${said?.limit}`).toContain(measured);
+  });
+
+  it('the start race: the cloud is later still', () => {
+    const slow = readyOf(Array.from({ length: 30 }, () => 10 * 60 * minute));
+    const said = judged(race, {}, { ...startsIn(60, 120, 300), readyIn: () => slow });
+    expect(said?.pass).toBe(false);
+    expect(said?.measured).toContain('in cpu in 600 min');
+    expect(judged({ ...race, laterThan: undefined }, {}, startsIn(60, 120, 300))?.pass).toBe(true);
+  });
+
+  it('the start race: what can never start here may burst', () => {
+    expect(judged(race, {}, startsIn(Infinity, Infinity, Infinity))).toMatchObject({
+      pass: true,
+      measured: 'can never start here: it asks for more than there is',
+    });
+  });
+
+  it('waited long enough, or not', () => {
+    const waited = { kind: 'waited', forMs: 60 * minute } as const;
+    expect(judged(waited, { eligibleAt: minutesAgo(59) })).toMatchObject({
+      pass: false,
+      measured: 'waited for 59 min',
+    });
+    expect(judged(waited, { eligibleAt: minutesAgo(60) })?.pass).toBe(true);
+  });
+
+  it('short jobs first: by the limit that the job itself gave', () => {
+    const short = { kind: 'short', timeLimitMs: 60 * minute } as const;
+    expect(judged(short, { timeLimitMs: 60 * minute })?.pass).toBe(true);
+    expect(judged(short, { timeLimitMs: 61 * minute })).toMatchObject({
+      pass: false,
+      measured: 'asks for 61 min',
+    });
+    expect(judged(short, { timeLimitMs: 'partition' })?.pass).toBe(false);
+    expect(judged(short, { timeLimitMs: 'unlimited' })?.pass).toBe(false);
+  });
+
+  it('any one is enough, and all are told where none holds', () => {
+    const both = {
+      policy: {
+        ...policy,
+        burstWhen: [
+          { kind: 'waited', forMs: 600 * minute },
+          { kind: 'short', timeLimitMs: 10 * minute },
+        ],
+      },
+    } as const;
+    const said = (timeLimitMs: number) =>
+      decide(context({ partition: 'batch', reason: 'Resources', timeLimitMs }, both)).because.find(
+        (r) => r.rule === 'burst-when',
+      );
+    expect(said(600_000)).toMatchObject({ pass: true, measured: 'asks for 10 min' });
+    expect(said(900_000)).toMatchObject({
+      pass: false,
+      measured: 'waited for 5 min; asks for 15 min',
+      limit: 'waited for 600 min, or asks for at most 10 min',
+    });
+  });
+
+  it('without any, only who asks by partition bursts', () => {
+    const none = { policy: { ...policy, burstWhen: [] } };
+    expect(decide(context({ partition: 'batch', reason: 'Resources' }, none)).verdict).toBe('wait');
+    expect(decide(context({}, none)).verdict).toBe('burst');
   });
 });

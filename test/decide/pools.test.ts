@@ -52,7 +52,9 @@ describe('what a forecast sees of a cluster', () => {
       ),
       [],
     );
-    expect(pools.map((p) => [[...p.partitions].sort(), p.view.processors, p.refs])).toEqual([
+    expect(
+      pools.map((p) => [[...p.partitions].sort(), p.view.processors, p.waits.map((w) => w.ref)]),
+    ).toEqual([
       [['batch', 'long'], 16, ['2', '1']],
       [['gpu'], 8, ['3']],
     ]);
@@ -90,7 +92,7 @@ describe('what a forecast sees of a cluster', () => {
       ),
       [],
     );
-    expect(pool?.refs).toEqual(['3']);
+    expect(pool?.waits.map((w) => w.ref)).toEqual(['3']);
   });
 
   it('priority, then submit time; the tasks of an array one by one; running jobs by their age', () => {
@@ -105,7 +107,7 @@ describe('what a forecast sees of a cluster', () => {
       ),
       [],
     );
-    expect(pool?.refs).toEqual(['2_0', '2_1', '2_2', '1']);
+    expect(pool?.waits.map((w) => w.ref)).toEqual(['2_0', '2_1', '2_2', '1']);
     expect(pool?.view.running).toEqual([
       { user: 'ann', account: 'physics', processors: 2, limitMs: hour, ageMs: hour / 2 },
     ]);
