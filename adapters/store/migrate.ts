@@ -7,6 +7,7 @@ import { ledger } from './migrations/0003_ledger.ts';
 import { anchors } from './migrations/0004_anchors.ts';
 import { commitFunction } from './migrations/0005_commit.ts';
 import { stop } from './migrations/0006_stop.ts';
+import { group } from './migrations/0007_group.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -17,6 +18,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004_anchors': anchors,
   '0005_commit': commitFunction,
   '0006_stop': stop,
+  '0007_group': group,
 };
 
 interface Plan {

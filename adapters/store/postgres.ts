@@ -19,6 +19,7 @@ import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } f
 import { endRecovery, recoveringOf, vet } from './age.ts';
 import { argument, type Commit, malformed } from './commit.ts';
 import { asFault, constraintOf, lostConnection, NeverSent, sqlState, worthRepeating } from './faults.ts';
+import { Group } from './group.ts';
 import { nowMs, releaseLease, takeLease } from './lease.ts';
 import { moneyOf } from './ledger.ts';
 import { migrate } from './migrate.ts';
@@ -53,9 +54,11 @@ export class PostgresStore implements StorePort {
   /** What `recovering` last said: `recovered` speaks of that one. */
   private told: Recovery | undefined;
   private closing: Promise<void> | undefined;
+  private readonly group: Group;
   private readonly burstRows: Rows<Burst>;
   private readonly instanceRows: Rows<Instance>;
   private readonly sharedBursts = new Shared<ClusterName, readonly Burst[]>();
+  private readonly sharedStops = new Shared<ClusterName, Stop | undefined>();
   private readonly sharedInstances = new Shared<ClusterName, readonly Instance[]>();
 
   constructor(options: PostgresStoreOptions) {
@@ -63,6 +66,7 @@ export class PostgresStore implements StorePort {
     const pool = makePool({ url, name: 'spillway', max, hurried: true, onError });
     this.pool = new KyselyPool(pool, vet);
     this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) });
+    this.group = new Group(this.pool);
     this.burstRows = new Rows(this.pool, 'bursts', readBurst);
     this.instanceRows = new Rows(this.pool, 'instances', readInstance);
     this.lookUpMs = options.lookUpMs ?? 15_000;
@@ -107,15 +111,10 @@ export class PostgresStore implements StorePort {
     }
   }
 
-  /** One statement, which is its own transaction: once it was sent, a lost connection may have done it. */
+  /** In one statement, which is its own transaction: once it was sent, a lost connection may have done it. */
   private async attempt(commit: Commit, json: string): Promise<Answer> {
     try {
-      const rows = await this.pool.ask<{ answer: string }>(
-        'apply_commit',
-        'select apply_commit($1::jsonb) as answer',
-        [json],
-      );
-      const answer = rows[0]?.answer ?? '';
+      const answer = await this.group.commit(json);
       if (answer === 'ok' || answer === 'conflict') return answer;
       const error =
         answer === 'stale'
@@ -248,7 +247,9 @@ export class PostgresStore implements StorePort {
   }
 
   stopped(cluster: ClusterName): Promise<Stop | undefined> {
-    return this.read('stopped', async (db) => stopOf(await readSwitch(db, cluster)));
+    return this.sharedStops.get(cluster, () =>
+      this.read('stopped', async (db) => stopOf(await readSwitch(db, cluster))),
+    );
   }
 
   async stop(cluster: ClusterName, by: string, why: string): Promise<void> {

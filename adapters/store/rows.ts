@@ -47,8 +47,8 @@ export class Rows<T> {
     });
     if (!this.running) {
       this.running = true;
-      // Those who ask in this moment come along.
-      queueMicrotask(() => void this.work());
+      // Those who ask in this round of the event loop come along.
+      setImmediate(() => void this.work());
     }
     return (await all).get(id);
   }
@@ -60,6 +60,7 @@ export class Rows<T> {
       const reading = this.read(asked.map(([id]) => id));
       for (const [, resolvers] of asked) for (const resolve of resolvers) resolve(reading);
       await reading.catch(() => undefined);
+      await new Promise(setImmediate);
     }
     this.running = false;
   }

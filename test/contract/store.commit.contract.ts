@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Burst } from '../../src/domain/burst.ts';
+import { faultOf } from '../../src/domain/fault.ts';
+import { instant } from '../../src/domain/ids.ts';
 import type { StorePort } from '../../src/ports.ts';
 import {
   aBurst,
@@ -181,6 +183,39 @@ export function commitContract(store: () => StorePort): void {
       expect(answers.filter((a) => a === 'ok')).toHaveLength(1);
       expect(answers.filter((a) => a === 'conflict')).toHaveLength(15);
       expect(await store().audit(b.id)).toHaveLength(1);
+    });
+
+    it('judges each of many that come at once by itself', async () => {
+      const cluster = aCluster();
+      const [old, ended, poor] = [aBurst({ cluster }), aBurst({ cluster }), aBurst({ cluster })];
+      await put(putBurst(old), putBurst(ended));
+      await put(putBurst(next(old, 'approved')));
+      const limit = { account: undefined, microUsd: 1, since: instant(0) };
+      const hold = { burst: poor.id, cluster, account: 'a', microUsd: 2, at: instant(0), limits: [limit] };
+      const fine = Array.from({ length: 120 }, () => aBurst({ cluster }));
+      const [id, again] = [newId(), aBurst({ cluster })];
+      const told = (work: Promise<string>) => work.catch(faultOf);
+      const odd = [
+        () => put(putBurst(next(old, 'withdrawn'))),
+        () => put(putBurst(poor), { kind: 'hold', hold }),
+        () => put(putBurst(next(ended, 'running'))),
+        () => put(putBurst({ ...aBurst({ cluster }), attempt: old.attempt })),
+        () => store().commit(id, cluster, 1, [putBurst(again)]),
+        () => store().commit(id, cluster, 1, [putBurst(again)]),
+      ];
+      const answers = await Promise.all([
+        ...fine.slice(0, 60).map((b) => told(put(putBurst(b), putReceipt(aReceipt(b))))),
+        ...odd.map((ask) => told(ask())),
+        ...fine.slice(60).map((b) => told(put(putBurst(b), putReceipt(aReceipt(b))))),
+      ]);
+      expect(answers.splice(60, odd.length)).toEqual([
+        ...['conflict', 'over_budget', 'invalid', 'conflict', 'ok', 'ok'],
+      ]);
+      expect(new Set(answers)).toEqual(new Set(['ok']));
+      const live = await store().liveBursts(cluster);
+      expect(new Set(live.map((b) => b.id))).toEqual(new Set([old, ended, again, ...fine].map((b) => b.id)));
+      expect(await store().burst(poor.id)).toBeUndefined();
+      expect(await store().audit(again.id)).toHaveLength(1);
     });
 
     it('takes concurrent commits over the same bursts in any order', async () => {

@@ -51,6 +51,53 @@ describe('a store whose Postgres goes away', () => {
     },
   );
 
+  it.each<Cut>(['before', 'after', 'answer'])(
+    'answers each of many that went together, and writes each once, when their connection ends (%s)',
+    async (how) => {
+      const cluster = aCluster();
+      const old = aBurst({ cluster });
+      await truth.commit(newId(), cluster, 1, [putBurst(old)]);
+      await truth.commit(newId(), cluster, 1, [putBurst(next(old, 'approved'))]);
+      const many = Array.from({ length: 40 }, () => aBurst({ cluster }));
+      const cuts = proxy.cuts();
+      proxy.cutAt('apply_commit', how, 2);
+      const [late, ...answers] = await Promise.all([
+        store.commit(newId(), cluster, 1, [putBurst(next(old, 'withdrawn'))]),
+        ...many.map((b) => store.commit(newId(), cluster, 1, [putBurst(b), putReceipt(aReceipt(b))])),
+      ]);
+      expect(proxy.cuts()).toBe(cuts + 2);
+      expect(late).toBe('conflict');
+      expect(new Set(answers)).toEqual(new Set(['ok']));
+      for (const b of many) {
+        expect(await truth.audit(b.id)).toHaveLength(1);
+        expect(await truth.receipts(cluster, b.ref, 9)).toHaveLength(1);
+      }
+      expect(await truth.burst(old.id)).toMatchObject({ state: 'approved', rev: 2 });
+    },
+  );
+
+  it('lets the others go on when somebody holds the row of one', async () => {
+    const cluster = aCluster();
+    const [held, ...others] = Array.from({ length: 20 }, () => aBurst({ cluster }));
+    if (held === undefined) return;
+    await truth.commit(newId(), cluster, 1, [putBurst(held)]);
+    const holding = server.query(
+      `do $$ begin perform from spillway.bursts where id = '${held.id}' for update; perform pg_sleep(4); end $$`,
+      database,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    let waits = true;
+    const late = store.commit(newId(), cluster, 1, [putBurst(next(held, 'approved'))]).finally(() => {
+      waits = false;
+    });
+    expect(
+      new Set(await Promise.all(others.map((b) => store.commit(newId(), cluster, 1, [putBurst(b)])))),
+    ).toEqual(new Set(['ok']));
+    expect(waits).toBe(true);
+    expect(await late).toBe('ok');
+    await holding;
+  });
+
   it('waits for a COMMIT that still goes on at the server, and does not write beside it', async () => {
     await server.query(
       `create or replace function spillway.slow() returns trigger language plpgsql as
