@@ -11,6 +11,7 @@ import { pino } from 'pino';
 import { ec2Cloud } from '../adapters/cloud/ec2/index.ts';
 import { dieAt, parseDieAt } from '../adapters/die.ts';
 import { Health } from '../adapters/health.ts';
+import { keepHeapSmall } from '../adapters/heap.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
 import { sshSlurm } from '../adapters/slurm/index.ts';
@@ -278,6 +279,7 @@ async function clusterOf(
 const stopWithinMs = 25_000;
 
 async function serve(path: string): Promise<void> {
+  keepHeapSmall();
   const config = await loadConfig(path);
   const logger = pino({
     level: process.env.LOG_LEVEL ?? 'info',
