@@ -438,8 +438,13 @@ export class ClusterEngine implements Cluster {
 
   /** A pod that came into being after its burst was over: its create was under way when everybody had given it up. */
   async #forgetStrayPods(): Promise<void> {
-    for (const pod of this.watch?.pods() ?? []) {
-      if (pod.burst === undefined || this.ports.clock.now() - pod.createdAt < strayPodMs) continue;
+    const pods = this.watch?.pods() ?? [];
+    if (pods.length === 0) return;
+    // One reading for most of them: ten thousand run as they should.
+    const live = new Set((await this.ports.store.liveBursts(this.name)).map((b) => b.id));
+    for (const pod of pods) {
+      if (pod.burst === undefined || live.has(pod.burst)) continue;
+      if (this.ports.clock.now() - pod.createdAt < strayPodMs) continue;
       const burst = await this.ports.store.burst(pod.burst);
       // Of another cluster, or of a store that we do not have: not ours to judge.
       if (burst?.cluster !== this.name || !terminalStates.has(burst.state)) continue;
