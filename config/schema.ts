@@ -59,10 +59,10 @@ const cluster = z
     ),
     burstPartition: partition('The partition of the virtual nodes, where a burst runs.').default('burst'),
     claim: oneOf('When a job is moved: late = when its pods wait for it.', ['late', 'early']).default('late'),
-    mode: oneOf('observe = decide and record, touch nothing; auto = what the policy decides is done.', [
-      'observe',
-      'auto',
-    ]).default('observe'),
+    mode: oneOf(
+      'observe = decide and record, touch nothing; approve = a person says yes to each burst; auto = what the policy decides is done.',
+      ['observe', 'approve', 'auto'],
+    ).default('observe'),
     onLost: oneOf(
       'A job whose pod was lost, once its instance is terminated: fail = it ends as FAILED, requeue = it runs again where its --requeue allows.',
       ['fail', 'requeue'],
@@ -314,7 +314,10 @@ const policy = z
       1,
       1000,
     ).default(5),
-    backOff: duration('A job that was given back is left alone this long.').prefault('30m'),
+    backOff: duration(
+      'A job that was given back, or whose quote was declined or ran out, is left alone this long.',
+    ).prefault('30m'),
+    quote: duration('Mode approve: how long a burst may be approved after it was offered.').prefault('1h'),
     forecast: z
       .strictObject({
         draws: whole('So many times the queue is played forward.', 1, 1_000).default(100),
@@ -327,12 +330,13 @@ const policy = z
       .prefault({})
       .describe('How it is forecast when a job would start.'),
   })
-  .transform(({ burstWhen, or, maxTime, limitMargin, backOff, ...p }) => ({
+  .transform(({ burstWhen, or, maxTime, limitMargin, backOff, quote, ...p }) => ({
     ...p,
     burstWhen: burstWhen === undefined ? or : [burstWhen, ...or],
     maxTimeMs: maxTime,
     limitMarginMs: limitMargin,
     backOffMs: backOff,
+    quoteMs: quote,
   }));
 
 const budget = z

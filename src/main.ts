@@ -33,6 +33,7 @@ import type { LogLine } from './burst/context.ts';
 import { CommandError, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
+import { answerQuotes, openQuotes } from './cli/quotes.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { why } from './cli/why.ts';
 import { canonical } from './domain/chain.ts';
@@ -89,6 +90,7 @@ function policyOf(config: Config): Policy {
     limitMarginMs: config.policy.limitMarginMs,
     staleAfterPolls: config.policy.staleAfterPolls,
     backOffMs: config.policy.backOffMs,
+    quoteMs: config.policy.quoteMs,
     budgets: config.budgets,
   };
 }
@@ -388,7 +390,7 @@ async function start(
     note: (text, about) => told.info(about, `relays: ${text}`),
   }).catch((e: unknown) => taken('listen.relay', listen.relay, e));
   undo.push(() => relays.close());
-  const desk = new Desk(gateway, ports.store);
+  const desk = new Desk(gateway, ports.store, entropy);
   const http = await listenHttp(listen.http, desk, told).catch((e: unknown) =>
     taken('listen.http', listen.http, e),
   );
@@ -613,6 +615,30 @@ program
     const { listen } = await loadConfig(chosen());
     for (const line of await why(listen.http, id, json === true)) console.log(line);
   });
+program
+  .command('quotes')
+  .description('list what waits to be approved: the most that it can cost, why, and until when')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const { listen } = await loadConfig(chosen());
+    for (const line of await openQuotes(listen.http, json === true)) console.log(line);
+  });
+for (const approved of [true, false])
+  program
+    .command(approved ? 'approve' : 'decline')
+    .description(
+      approved
+        ? 'let an offered burst go ahead: its money is held now, if a budget holds it'
+        : 'say no to an offered burst: its job is left alone for policy.backOff',
+    )
+    .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
+    .option('--by <name>', 'who says so (default: this account)')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
+      const { listen } = await loadConfig(chosen());
+      const order = { approved, by: by ?? whoAsks(), reason };
+      for (const line of await answerQuotes(listen.http, which, order)) console.log(line);
+    });
 program
   .command('stop')
   .description('begin and claim no burst any more, in every cluster, until it is resumed')

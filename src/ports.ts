@@ -252,6 +252,8 @@ export interface StorePort {
   bursts(filter: {
     readonly cluster?: ClusterName;
     readonly live?: boolean;
+    /** Made then or later. */
+    readonly since?: Instant;
     readonly limit: number;
   }): Promise<readonly Burst[]>;
   instance(id: InstanceId): Promise<Instance | undefined>;
@@ -280,6 +282,11 @@ export interface StorePort {
    */
   lease(cluster: ClusterName, holder: string, forMs: number): Promise<Lease | undefined>;
   releaseLease(cluster: ClusterName, holder: string): Promise<void>;
+  /**
+   * The newest epoch: for a commit of what a person said, through whichever gateway. A newer one may be given at any moment, and then that
+   * commit is `stale` and asked anew.
+   */
+  newestEpoch(cluster: ClusterName): Promise<number>;
   /**
    * Part of launch tokens, pod names and start grants. Made with the database, and made anew when the store turns out to be older
    * than what was done with it (restored, failed over), so that no name ever comes twice. At that moment every lease ends, and no

@@ -45,3 +45,12 @@ export async function releaseLease(db: Kysely<Tables>, cluster: ClusterName, hol
     .where('holder', '=', holder)
     .execute();
 }
+
+/** What `apply_commit` holds a commit's epoch against. */
+export async function newestEpoch(db: Kysely<Tables>, cluster: ClusterName): Promise<number> {
+  const result = await sql<{ epoch: number }>`
+    select greatest(epoch_floor, (select epoch from leases where cluster = ${cluster})) as epoch from meta`.execute(
+    db,
+  );
+  return result.rows[0]?.epoch ?? 0;
+}

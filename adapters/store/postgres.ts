@@ -20,7 +20,7 @@ import { endRecovery, recoveringOf, vet } from './age.ts';
 import { argument, type Commit, malformed } from './commit.ts';
 import { asFault, constraintOf, lostConnection, NeverSent, sqlState, worthRepeating } from './faults.ts';
 import { Group } from './group.ts';
-import { nowMs, releaseLease, takeLease } from './lease.ts';
+import { newestEpoch, nowMs, releaseLease, takeLease } from './lease.ts';
 import { moneyOf } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { KyselyPool, makePool } from './pool.ts';
@@ -182,6 +182,7 @@ export class PostgresStore implements StorePort {
         .select('data')
         .$if(filter.cluster !== undefined, (q) => q.where('cluster', '=', filter.cluster ?? ''))
         .$if(filter.live !== undefined, (q) => q.where('live', '=', sql.lit(filter.live === true)))
+        .$if(filter.since !== undefined, (q) => q.where('created_at', '>=', filter.since ?? 0))
         .orderBy('created_at', 'desc')
         .orderBy('id', 'desc')
         .limit(filter.limit)
@@ -300,6 +301,10 @@ export class PostgresStore implements StorePort {
 
   releaseLease(cluster: ClusterName, holder: string): Promise<void> {
     return this.change('releaseLease', (db) => releaseLease(db, cluster, holder));
+  }
+
+  newestEpoch(cluster: ClusterName): Promise<number> {
+    return this.read('newestEpoch', (db) => newestEpoch(db, cluster));
   }
 
   generation(): Promise<Uuid> {

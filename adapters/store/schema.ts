@@ -12,6 +12,7 @@ import type { Basis, Decision, Receipt, RuleVerdict } from '../../src/domain/dec
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instance, instanceStates, type LaunchSpec } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
+import type { Answer, Quote } from '../../src/domain/quote.ts';
 import type { Resources } from '../../src/domain/resources.ts';
 import type { Intent } from '../../src/ports.ts';
 
@@ -115,6 +116,14 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   trouble: maybe(trouble),
   predecessor: maybe(text<Burst['id']>()),
   price: object<Have<'price'>>()({ held: number(), rates: map(number()) }).optional(),
+  quote: object<Quote>()({
+    until: instant(),
+    microUsd: maybe(number()),
+    why: text(),
+    cpus: number(),
+    timeLimitMs: z.union([number(), z.literal('unlimited')]),
+  }).optional(),
+  answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
   machine: text().optional(),
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),

@@ -6,6 +6,7 @@ import { type BudgetsFacade, budgets } from './routes/budgets.ts';
 import { type BurstsFacade, bursts } from './routes/bursts.ts';
 import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
+import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type StopFacade, stop, viewOf as stopViewOf } from './routes/stop.ts';
 import { type WhyFacade, why } from './routes/why.ts';
 
@@ -14,12 +15,13 @@ export interface Facade
     BurstsFacade,
     DecisionsFacade,
     InstancesFacade,
+    QuotesFacade,
     StopFacade,
     WhyFacade {
   readiness(): Promise<Readiness & { readonly stopped: readonly ClusterStop[] }>;
 }
 
-/** The HTTP face: reads, and the stop switch, on loopback, until there is authentication. */
+/** The HTTP face: reads, approvals and the stop switch, on loopback, until there is authentication. */
 export function app(gateway: Facade, log: (error: unknown) => void): Express {
   const server = express();
   server.disable('x-powered-by');
@@ -34,6 +36,7 @@ export function app(gateway: Facade, log: (error: unknown) => void): Express {
   decisions(v1, gateway);
   instances(v1, gateway);
   budgets(v1, gateway);
+  quotes(v1, gateway);
   stop(v1, gateway);
   why(v1, gateway);
   server.use('/api/v1', v1);

@@ -45,6 +45,19 @@ export const burstView = z.strictObject({
   droppedBytes: z.number().optional(),
   cause: z.strictObject({ kind: z.string(), text: z.string() }).optional(),
   trouble: z.strictObject({ since: z.iso.datetime(), text: z.string() }).optional(),
+  /** Mode approve: what was offered; without `maxMicroUsd` no price is known. */
+  quote: z
+    .strictObject({ until: z.iso.datetime(), maxMicroUsd: z.number().optional(), why: z.string() })
+    .optional(),
+  /** What a person said to it. */
+  answer: z
+    .strictObject({
+      approved: z.boolean(),
+      by: z.string(),
+      at: z.iso.datetime(),
+      reason: z.string().optional(),
+    })
+    .optional(),
 });
 export type BurstView = z.output<typeof burstView>;
 
@@ -137,22 +150,25 @@ export const stopView = z.strictObject({
 });
 export type StopView = z.output<typeof stopView>;
 
+/** Who gives an order, as they are called here, and why; both stand in the audit. */
+const by = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^\P{C}*$/u, 'holds a control character');
+const reason = z
+  .string()
+  .trim()
+  .max(500)
+  .regex(/^\P{C}*$/u, 'holds a control character')
+  .default('');
+
 /** Turns the switch of all clusters. */
-export const stopOrder = z.strictObject({
-  stopped: z.boolean(),
-  by: z
-    .string()
-    .trim()
-    .min(1)
-    .max(100)
-    .regex(/^\P{C}*$/u, 'holds a control character'),
-  reason: z
-    .string()
-    .trim()
-    .max(500)
-    .regex(/^\P{C}*$/u, 'holds a control character')
-    .default(''),
-});
+export const stopOrder = z.strictObject({ stopped: z.boolean(), by, reason });
+
+/** A person's word on a quote. */
+export const approvalOrder = z.strictObject({ approved: z.boolean(), by, reason });
 
 /** All that is known of one job. */
 export const storyView = z.strictObject({

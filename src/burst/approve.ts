@@ -2,18 +2,27 @@ import { priceOf } from '../decide/price.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Hold, Limit } from '../domain/ledger.ts';
 import { dollars, periodStart } from '../domain/money.ts';
+import { inWords } from '../domain/quote.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
-import { after, type BurstContext, change, leave, type Next, never, now, outcome } from './context.ts';
+import { after, type BurstContext, change, leave, type Next, now, withdraw } from './context.ts';
+import { quoted } from './quote.ts';
 
-/** proposed → approved: by policy. Where the site has gone back to mode observe meanwhile, what was only proposed is withdrawn. */
+/**
+ * proposed → approved: by policy, or by a person. A person's no stands whatever the mode is by now. Back in mode observe, what was only
+ * proposed is withdrawn. The next run of a job that was claimed goes on: its owner has the yes, and nobody else would run it.
+ */
 export async function approve(ctx: BurstContext, burst: Burst): Promise<Next> {
-  if (ctx.setup.mode !== 'auto') {
-    const cause = { kind: 'stopped', text: `mode is ${ctx.setup.mode} now: nothing was begun` } as const;
-    const receipt = outcome(ctx, { ...burst, cause }, 'wait', cause.text);
-    await change(ctx, burst, { state: 'withdrawn', cause }, cause.text, [{ kind: 'receipt', receipt }]);
-    return never;
+  const { mode } = ctx.setup;
+  if (mode === 'observe')
+    return withdraw(ctx, burst, { kind: 'stopped', text: 'mode is observe now: nothing was begun' });
+  if (burst.answer?.yes === false)
+    return withdraw(ctx, burst, { kind: 'declined', text: inWords(burst.answer) });
+  if (burst.origin !== 'decision') {
+    await change(ctx, burst, { state: 'approved' }, 'goes on with a job that was claimed before');
+    return now;
   }
+  if (mode === 'approve') return quoted(ctx, burst);
   await change(ctx, burst, { state: 'approved' }, 'approved by policy (mode: auto)');
   return now;
 }

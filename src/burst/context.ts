@@ -4,10 +4,10 @@ import { type Burst, type BurstState, type Cause, mayGo, terminalStates } from '
 import type { Receipt, Verdict } from '../domain/decision.ts';
 import { PortError } from '../domain/fault.ts';
 import { type Instant, instant, type Uuid } from '../domain/ids.ts';
-import type { ClusterFacts } from '../domain/job.ts';
+import type { ClusterFacts, Job } from '../domain/job.ts';
 import type { NodeView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
-import { after, type Next, now } from '../domain/next.ts';
+import { after, type Next, never, now } from '../domain/next.ts';
 import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
 import type {
   Clock,
@@ -56,10 +56,14 @@ export interface BurstContext {
   offered(name: string): OfferedGroup | undefined;
   readonly budgets: readonly Budget[];
   readonly limitMarginMs?: number | undefined;
+  /** How long a quote may be approved (mode approve); an hour if undefined. */
+  readonly quoteMs?: number | undefined;
   /** As the watch has them, or asked for where it has none yet. */
   nodes(): Promise<readonly NodeView[]>;
   /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */
   hint(burst: Burst): string;
+  /** Its job's line in that look. */
+  line?(burst: Burst): Job | undefined;
   /** Asks for a plan soon: a burst waits for an instance. */
   replan(): void;
   wake(id: WakeId): void;
@@ -135,6 +139,14 @@ export function answered(ctx: BurstContext, intent: Intent, answer: string): Wri
 export async function leave(ctx: BurstContext, burst: Burst, cause: Cause): Promise<Next> {
   await change(ctx, burst, { state: 'returning', cause }, cause.text);
   return now;
+}
+
+/** What was only proposed is over: nothing was held or done for it. */
+export async function withdraw(ctx: BurstContext, burst: Burst, cause: Cause): Promise<Next> {
+  const receipt = outcome(ctx, { ...burst, cause }, 'wait', cause.text);
+  const patch = { state: 'withdrawn', cause, trouble: undefined } as const;
+  const written = await change(ctx, burst, patch, cause.text, [{ kind: 'receipt', receipt }]);
+  return written === undefined ? now : never;
 }
 
 /** The burst is over: its instance may serve others, or begins to be idle. */

@@ -1,6 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
 import { inWords } from '../domain/stop.ts';
-import { type BurstContext, change, leave, type Next, never, outcome } from './context.ts';
+import { type BurstContext, leave, type Next, withdraw } from './context.ts';
 
 type Step = (ctx: BurstContext, burst: Burst) => Promise<Next>;
 
@@ -14,9 +14,6 @@ export function unlessStopped(step: Step): Step {
     const stop = await ctx.store.stopped(burst.cluster);
     if (stop === undefined) return step(ctx, burst);
     const cause = { kind: 'stopped', text: `bursting is ${inWords(stop)}` } as const;
-    if (burst.state !== 'proposed') return leave(ctx, burst, cause);
-    const receipt = outcome(ctx, { ...burst, cause }, 'wait', cause.text);
-    await change(ctx, burst, { state: 'withdrawn', cause }, cause.text, [{ kind: 'receipt', receipt }]);
-    return never;
+    return burst.state === 'proposed' ? withdraw(ctx, burst, cause) : leave(ctx, burst, cause);
   };
 }

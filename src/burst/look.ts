@@ -61,6 +61,6 @@ function attemptOf(burst: Burst, runs: readonly AccountedJob[]): AccountedJob | 
 }
 
 /** Held by its user or an admin, or not eligible for another reason that bursting cannot help. */
-export function isHeld(job: JobDetail): boolean {
+export function isHeld(job: Pick<JobDetail, 'priority' | 'reason'>): boolean {
   return job.priority === 0 || job.reason.startsWith('JobHeld');
 }

@@ -18,7 +18,7 @@ const done: Step = async () => never;
 /** Every state's step, in the order of a job's life: the table of contents of this folder. */
 export const steps = {
   proposed: unlessStopped(approve),
-  approved: reserve,
+  approved: unlessStopped(reserve),
   reserved: unlessStopped(awaitInstance),
   provisioning: unlessStopped(provision),
   ready: unlessStopped(claim),

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { type StoryView, storyView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
 import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
+import { answerOf, offerOf } from './quotes.ts';
 
-const answer = z.object({ jobs: z.array(storyView) });
+const answered = z.object({ jobs: z.array(storyView) });
 
 /** `spillway why JOBID`: what is printed. */
 export async function why(gateway: Gateway, id: string, json: boolean): Promise<readonly string[]> {
@@ -14,7 +15,7 @@ export async function why(gateway: Gateway, id: string, json: boolean): Promise<
     throw new CommandError(
       `nothing was ever decided on job ${id}: it never pended in a watched partition, or its receipts are older than \`retention.receipts\``,
     );
-  const told = answer.safeParse(body);
+  const told = answered.safeParse(body);
   if (status !== 200 || !told.success) throw problemOf(status, body);
   if (json) return [JSON.stringify(told.data, undefined, 2)];
   return told.data.jobs.flatMap((job, i) => (i === 0 ? inPlainWords(job) : ['', ...inPlainWords(job)]));
@@ -49,11 +50,13 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
         if (r.rule === 'burst-when' || r.rule === 'budget') lines.push(`  ✓ ${r.rule}: ${r.measured}`);
   }
   for (const b of bursts) {
-    const { state, restarts, since, cause, exit, instance, heldMicroUsd, trouble } = b;
+    const { state, restarts, since, cause, exit, instance, heldMicroUsd, trouble, quote, answer } = b;
     lines.push(`  Burst ${b.id}${restarts === 0 ? '' : `, run ${restarts + 1}`}: ${state} since ${since}`);
     if (cause !== undefined) lines.push(`      because ${cause.text}`);
     if (trouble !== undefined) lines.push(`      since ${trouble.since} waits: ${trouble.text}`);
     if (instance !== undefined) lines.push(`      on instance ${instance}`);
+    if (quote !== undefined && heldMicroUsd === undefined) lines.push(`      ${offerOf(quote)}`);
+    if (answer !== undefined) lines.push(`      ${answerOf(answer)}`);
     if (heldMicroUsd !== undefined) lines.push(`      could cost ${dollars(heldMicroUsd)} at most`);
     if (exit !== undefined) lines.push(`      ended with ${endOf(exit)}`);
     for (const [i, s] of b.steps.entries())

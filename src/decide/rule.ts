@@ -21,7 +21,7 @@ export interface RuleContext {
   readonly stop: Stop | undefined;
   /** Bursts alive in this cluster, those proposed earlier in the same cycle included. */
   readonly liveBursts: number;
-  /** When this job was last given back or its claim refused; undefined = never. */
+  /** When this job was last given back, its claim refused or its quote not approved; undefined = never. */
   readonly lastReturnAt: Instant | undefined;
   /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
   readonly pendingFor: ReadonlyMap<string, readonly number[]>;

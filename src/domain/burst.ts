@@ -1,6 +1,7 @@
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
 import type { PodRef } from './kube.ts';
 import type { MicroUsd } from './money.ts';
+import type { Answer, Quote } from './quote.ts';
 import type { Resources } from './resources.ts';
 
 /** design.md, section 3. A burst is one attempt of one job in the cloud. */
@@ -104,7 +105,10 @@ export type Cause =
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
-  | { readonly kind: 'stopped'; readonly text: string };
+  | { readonly kind: 'stopped'; readonly text: string }
+  /** A person said no to its quote, or nobody said anything in time. */
+  | { readonly kind: 'declined'; readonly text: string }
+  | { readonly kind: 'expired'; readonly text: string };
 
 /** What the claim overwrites, as it was before; a give-back restores exactly this. */
 export interface SavedJob {
@@ -195,6 +199,9 @@ export interface Burst {
   readonly price?:
     | { readonly held: MicroUsd; readonly rates: Readonly<Record<string, MicroUsd>> }
     | undefined;
+  /** Mode approve: what was offered, and what a person said to it. */
+  readonly quote?: Quote | undefined;
+  readonly answer?: Answer | undefined;
   /** The type of the instance that its pod waits or ran on. */
   readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */

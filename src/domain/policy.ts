@@ -35,8 +35,10 @@ export interface Policy {
   readonly limitMarginMs?: number | undefined;
   /** A look at the queue is stale after so many polls; five if undefined. */
   readonly staleAfterPolls?: number | undefined;
-  /** How long a job that was given back is left alone. */
+  /** How long a job that was given back, declined or not approved in time is left alone. */
   readonly backOffMs: number;
+  /** How long a quote may be approved; an hour if undefined. */
+  readonly quoteMs?: number | undefined;
   readonly budgets: readonly Budget[];
 }
 
@@ -74,7 +76,8 @@ export interface ClusterSetup {
   readonly explicit: string | undefined;
   readonly waitPartition: string;
   readonly burstPartition: string;
-  readonly mode: 'observe' | 'auto';
+  /** observe: decide and record. approve: offer what was decided, do what a person said yes to. auto: do it. */
+  readonly mode: 'observe' | 'approve' | 'auto';
   /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
   readonly onLost: 'fail' | 'requeue';
   readonly pollMs: number;

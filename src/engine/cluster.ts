@@ -393,8 +393,10 @@ export class ClusterEngine implements Cluster {
       offered: (name) => this.offered.find((o) => o.group.name === name),
       budgets: settings.policy.budgets,
       limitMarginMs: settings.policy.limitMarginMs,
+      quoteMs: settings.policy.quoteMs,
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),
+      line: (burst) => this.#line(burst),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
       log: (line) => ports.log({ ...line, cluster: this.name }),
@@ -421,11 +423,18 @@ export class ClusterEngine implements Cluster {
   }
 
   #hint(burst: Burst): string {
-    const { snapshot } = this;
-    if (snapshot === undefined || snapshot.at <= burst.enteredAt) return 'RUNNING';
-    const line = lineOf(snapshot, burst);
+    if (!this.#seenSince(burst)) return 'RUNNING';
+    const line = this.#line(burst);
     if (line === undefined) return 'ABSENT';
     return line.restarts === burst.restarts ? line.state : 'REQUEUED';
+  }
+
+  #line(burst: Burst): Job | undefined {
+    return this.snapshot !== undefined && this.#seenSince(burst) ? lineOf(this.snapshot, burst) : undefined;
+  }
+
+  #seenSince(burst: Burst): boolean {
+    return this.snapshot !== undefined && this.snapshot.at > burst.enteredAt;
   }
 
   async #nodes(): Promise<readonly NodeView[]> {

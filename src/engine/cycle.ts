@@ -1,4 +1,5 @@
 import { savedOf } from '../burst/claim.ts';
+import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { decideBacklog } from '../decide/backlog.ts';
 import type { StartRange } from '../decide/calibrate.ts';
 import { inWords } from '../decide/decide.ts';
@@ -218,6 +219,15 @@ async function begin(
     receipt: receipt.id,
     at,
     before: undefined,
+    quote:
+      settings.setup.mode === 'approve'
+        ? quoteOf(
+            job,
+            inWords(full.decision),
+            cost.kind === 'known' ? cost.price.held : undefined,
+            quoteUntil(at, policy.quoteMs),
+          )
+        : undefined,
   });
   const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
     { kind: 'receipt', receipt: { ...receipt, burst: burst.id, text: inWords(full.decision) } },
@@ -310,7 +320,8 @@ function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): M
   for (const b of ended) {
     // Who was given back only because bursting was stopped may burst once it is resumed.
     if (b.cause?.kind === 'stopped') continue;
-    if (b.state !== 'returned' || at - b.enteredAt > backOffMs) continue;
+    const turnedDown = b.cause?.kind === 'declined' || b.cause?.kind === 'expired';
+    if ((b.state !== 'returned' && !turnedDown) || at - b.enteredAt > backOffMs) continue;
     if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
   }
   return returns;
@@ -322,7 +333,7 @@ function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): M
  */
 export async function adopt(engine: Cluster, job: JobDetail, before: Burst): Promise<void> {
   const { ports, settings } = engine;
-  if (settings.setup.mode !== 'auto') throw new PortError('refused', 'engine.adopt', 'mode is not auto');
+  if (settings.setup.mode === 'observe') throw new PortError('refused', 'engine.adopt', 'mode is observe');
   const requeued = job.restarts > before.restarts;
   const fresh = burstOf({
     id: ports.entropy.uuid(),

@@ -1,15 +1,20 @@
 import { tasksOf } from '../decide/backlog.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
-import { type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
+import { faultOf, PortError } from '../domain/fault.ts';
+import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
-import type { Stop } from '../domain/stop.ts';
-import type { AuditRow, SeenAgain, StorePort } from '../ports.ts';
+import { answered, isOpen } from '../domain/quote.ts';
+import { inWords, type Stop } from '../domain/stop.ts';
+import type { AuditRow, Entropy, SeenAgain, StorePort } from '../ports.ts';
 import type { ClusterEngine } from './cluster.ts';
 import type { Gateway, Readiness } from './gateway.ts';
 
 /** What it needs of a gateway. */
-export type Served = Pick<Gateway, 'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets'> & {
+export type Served = Pick<
+  Gateway,
+  'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets' | 'wake'
+> & {
   readonly clusters: readonly Pick<ClusterEngine, 'name' | 'snapshot'>[];
 };
 
@@ -18,6 +23,11 @@ export interface ClusterStop {
   readonly cluster: ClusterName;
   readonly stop: Stop | undefined;
 }
+
+/** A burst with the answer that stands now, or why it cannot be given any more. */
+export type Answered =
+  | { readonly burst: Burst; readonly refused?: never }
+  | { readonly burst: Burst; readonly refused: string };
 
 export interface Told {
   readonly receipt: Receipt;
@@ -32,6 +42,8 @@ export interface JobStory {
   readonly bursts: readonly { readonly burst: Burst; readonly steps: readonly AuditRow[] }[];
 }
 
+/** Somebody else was first, or began to lead in this moment: tried so often. */
+const triesAtMost = 20;
 const receiptsAtMost = 50;
 /** Of an array by its bare id, so many tasks. */
 const tasksAtMost = 20;
@@ -40,10 +52,12 @@ const tasksAtMost = 20;
 export class Desk {
   readonly #gateway: Served;
   readonly #store: StorePort;
+  readonly #entropy: Entropy;
 
-  constructor(gateway: Served, store: StorePort) {
+  constructor(gateway: Served, store: StorePort, entropy: Entropy) {
     this.#gateway = gateway;
     this.#store = store;
+    this.#entropy = entropy;
   }
 
   async readiness(): Promise<Readiness & { readonly stopped: readonly ClusterStop[] }> {
@@ -74,6 +88,48 @@ export class Desk {
 
   async resume(by: string, why: string): Promise<void> {
     for (const { name } of this.#gateway.clusters) await this.#store.resume(name, by, why);
+  }
+
+  /** What waits for a person's word, the one that ends first in front. */
+  async quotes(): Promise<readonly Burst[]> {
+    const at = await this.#store.now();
+    const live = await Promise.all(this.#gateway.clusters.map(({ name }) => this.#store.liveBursts(name)));
+    return live
+      .flat()
+      .filter((b) => isOpen(b, at))
+      .sort((a, b) => (a.quote?.until ?? 0) - (b.quote?.until ?? 0));
+  }
+
+  /** A person's word on a quote, written on the burst; whoever leads its cluster acts on it. Undefined: no such burst. */
+  async answer(id: BurstId, yes: boolean, by: string, why: string): Promise<Answered | undefined> {
+    for (let turn = 0; turn < triesAtMost; turn++) {
+      const burst = await this.#store.burst(id);
+      if (burst === undefined || !this.#gateway.clusters.some((c) => c.name === burst.cluster))
+        return undefined;
+      const made = answered(burst, { yes, by, at: await this.#store.now(), why });
+      if (made.kind === 'stands') return { burst };
+      if (made.kind === 'refused') return { burst, refused: made.why };
+      const stop = yes ? await this.#store.stopped(burst.cluster) : undefined;
+      if (stop !== undefined) return { burst, refused: `bursting is ${inWords(stop)}` };
+      if (!(await this.#note(made.burst, made.why))) continue;
+      await this.#gateway.wake(id);
+      return { burst: made.burst };
+    }
+    throw new PortError('conflict', 'desk.answer', `burst ${id} changes all the time; ask again`);
+  }
+
+  async #note(burst: Burst, why: string): Promise<boolean> {
+    const { cluster } = burst;
+    try {
+      const epoch = await this.#store.newestEpoch(cluster);
+      const written = await this.#store.commit(this.#entropy.uuid(), cluster, epoch, [
+        { kind: 'burst', burst, why },
+      ]);
+      return written === 'ok';
+    } catch (e) {
+      if (faultOf(e) !== 'stale') throw e;
+      return false;
+    }
   }
 
   /** By `12`, `12_3`, or a task's own bare id; an array's id gives its tasks. Empty: nothing is known of it. */

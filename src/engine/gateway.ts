@@ -225,6 +225,11 @@ export class Gateway {
     return { ready: this.#state === 'running' && checks.every((c) => c.ok), checks, troubles };
   }
 
+  /** Has a burst or instance looked at soon, here or by whoever leads. */
+  wake(id: WakeId): Promise<void> {
+    return this.#ports.wake.wake(id);
+  }
+
   bursts(limit: number, live?: boolean): Promise<readonly Burst[]> {
     return this.#ports.store.bursts({ limit, ...(live === undefined ? {} : { live }) });
   }

@@ -140,6 +140,8 @@ export interface NewBurst {
   readonly at: Instant;
   /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
   readonly before: Burst | undefined;
+  /** Mode approve. */
+  readonly quote?: Burst['quote'];
 }
 
 export function burstOf(n: NewBurst): Burst {
@@ -182,5 +184,6 @@ export function burstOf(n: NewBurst): Burst {
     trouble: undefined,
     predecessor: n.before?.id,
     killBy: undefined,
+    ...(n.quote === undefined ? {} : { quote: n.quote }),
   };
 }

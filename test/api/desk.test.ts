@@ -3,10 +3,13 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { app } from '../../src/api/app.ts';
+import { burstView } from '../../src/api/schemas.ts';
 import { type Gateway as Address, ask } from '../../src/cli/ask.ts';
+import { answerQuotes, openQuotes } from '../../src/cli/quotes.ts';
 import { turnStop } from '../../src/cli/stop.ts';
 import { why } from '../../src/cli/why.ts';
-import { attemptKey, instant, jobRef, uuid } from '../../src/domain/ids.ts';
+import type { Burst } from '../../src/domain/burst.ts';
+import { attemptKey, burstId, instant, jobRef, uuid } from '../../src/domain/ids.ts';
 import type { Snapshot } from '../../src/domain/job.ts';
 import { Desk, type Served } from '../../src/engine/desk.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
@@ -20,18 +23,21 @@ let server: Server;
 let gateway: Address;
 let snapshot: Snapshot | undefined;
 let ids = 0;
+let woken: string[];
 
 beforeEach(async () => {
   const entropy = { uuid: () => uuid(`s${++ids}`), bytes: (n: number) => new Uint8Array(n), random: () => 0 };
   store = new MemStore({ clock: { now: () => at }, entropy });
   snapshot = undefined;
+  woken = [];
   const engine = {
     get clusters() {
       return [{ name: cluster, snapshot }];
     },
     readiness: async () => ({ ready: true, checks: [], troubles: [] }),
+    wake: async (id: string) => void woken.push(id),
   } as Partial<Served> as Served;
-  server = app(new Desk(engine, store), () => undefined).listen(0, '127.0.0.1');
+  server = app(new Desk(engine, store, entropy), () => undefined).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   gateway = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 });
@@ -87,6 +93,93 @@ describe('the stop switch', () => {
   it('says what to look at where no gateway answers', async () => {
     const order = turnStop(await closed(), { stopped: true, by: 'alice', reason: '' });
     await expect(order).rejects.toThrow(/no gateway answers at 127\.0\.0\.1:\d+ \(listen\.http\)/);
+  });
+});
+
+describe('quotes', () => {
+  const hour = 3_600_000;
+  const offer = async (over: Partial<Burst> = {}): Promise<Burst> => {
+    const until = instant(at + hour);
+    const quote = { until, microUsd: 2_500_000, why: 'waits for 3 h', cpus: 1, timeLimitMs: hour };
+    const b = aBurst({ cluster, quote, ...over });
+    await store.commit(newId(), cluster, 0, [putBurst(b)]);
+    return b;
+  };
+  const yes = { approved: true, by: 'alice@gw', reason: '' };
+  const put = (id: string, body: unknown, headers: Record<string, string> = {}) =>
+    fetch(`http://127.0.0.1:${gateway.port}/api/v1/bursts/${id}/approval`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+
+  it('are listed with price, reason and end, and not any more once they were answered or ran out', async () => {
+    const [b, other] = [await offer(), await offer()];
+    await offer({ quote: { ...(b.quote as NonNullable<Burst['quote']>), until: at } });
+    const said = (await openQuotes(gateway, false)).join('\n');
+    expect(said).toContain(
+      `${b.ref} of alice (physics) on ${cluster}: 2.50 USD at most, until 2026-01-05T09:00`,
+    );
+    expect(said).toContain('    waits for 3 h\n');
+    await answerQuotes(gateway, other.id, yes);
+    const { quotes } = (await ask(gateway, 'quotes')).body as { quotes: unknown[] };
+    expect(quotes.map((q) => burstView.parse(q).id)).toEqual([b.id]);
+  });
+
+  it('are approved by the job’s id or the burst’s, as often as one likes; the first name stays', async () => {
+    const b = await offer();
+    const [said] = await answerQuotes(gateway, b.ref, { ...yes, reason: 'deadline' });
+    expect(said).toBe(
+      `${b.ref} of alice on ${cluster}, 2.50 USD at most: approved by alice@gw at 2026-01-05T08:00:00.000Z: deadline`,
+    );
+    expect(await answerQuotes(gateway, b.ref, { ...yes, by: 'bob' })).toEqual([said]);
+    expect(await answerQuotes(gateway, b.id, { ...yes, by: 'bob' })).toEqual([said]);
+    expect(woken).toEqual([b.id]);
+    expect((await store.burst(b.id))?.rev).toBe(2);
+    expect((await why(gateway, b.ref, false)).join('\n')).toContain('approved by alice@gw');
+  });
+
+  it('of an array are approved together, those that are offered', async () => {
+    const tasks = [3, 4, 5].map((n) => ({ ref: jobRef(`120_${n}`), jobId: 120 + n, id: burstId(`a${n}`) }));
+    for (const t of tasks) await offer(t);
+    await answerQuotes(gateway, '120_4', { ...yes, approved: false });
+    await store.commit(
+      newId(),
+      cluster,
+      0,
+      tasks.map((t) => putReceipt(aReceipt(aBurst({ cluster, ...t })))),
+    );
+    expect(await answerQuotes(gateway, '120', yes)).toHaveLength(2);
+    const answers = await Promise.all(tasks.map(async (t) => (await store.burst(t.id))?.answer?.yes));
+    expect(answers).toEqual([true, false, true]);
+  });
+
+  it('that were declined cannot be approved: 409, in words', async () => {
+    const b = await offer();
+    await answerQuotes(gateway, b.id, { approved: false, by: 'bob', reason: 'too dear' });
+    await expect(answerQuotes(gateway, b.ref, yes)).rejects.toThrow(
+      /answers 409: .*declined by bob at 2026-01-05T08:00:00\.000Z: too dear; it is over/,
+    );
+    const response = await put(b.id, yes);
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      409,
+      expect.stringContaining('application/problem+json'),
+    ]);
+  });
+
+  it.each<[number, string, unknown, Record<string, string>]>([
+    [404, 'nobody', yes, {}],
+    [400, 'no%20id', yes, {}],
+    [400, 'b-1', { approved: true }, {}],
+    [400, 'b-1', { approved: 'yes', by: 'alice' }, {}],
+    [400, 'b-1', yes, { 'content-type': 'text/plain' }],
+  ])('answer %i to %s with %j', async (status, id, body, headers) => {
+    expect((await put(id, body, headers)).status).toBe(status);
+  });
+
+  it('say so where none is open, or a job was never offered', async () => {
+    expect(await openQuotes(gateway, false)).toEqual(['nothing waits to be approved']);
+    await expect(answerQuotes(gateway, '4711', yes)).rejects.toThrow('no burst of job 4711 is offered');
   });
 });
 

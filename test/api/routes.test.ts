@@ -19,6 +19,8 @@ const facade: Facade = {
   stop: async () => undefined,
   resume: async () => undefined,
   why: async () => [],
+  quotes: async () => [],
+  answer: async () => undefined,
   bursts: async (...args) => {
     asked.push(args);
     return [burst, aBurst()];

@@ -86,6 +86,7 @@ describe('a configuration that holds', () => {
       limitMarginMs: 600_000,
       staleAfterPolls: 5,
       backOffMs: 1_800_000,
+      quoteMs: 3_600_000,
     });
   });
 
@@ -321,7 +322,7 @@ describe('a configuration that does not hold', () => {
     [
       'a word outside its list',
       cluster({ mode: 'automatic' }),
-      'clusters[0].mode: "automatic" will not do; write observe or auto',
+      'clusters[0].mode: "automatic" will not do; write observe or approve or auto',
     ],
   ])('refuses %s', (_, change, message) => {
     expect(refused((c) => void change(c))).toContain(message);

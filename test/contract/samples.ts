@@ -105,6 +105,8 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
     cause: { kind: 'pod_failed', text: 'OOMKilled' },
     trouble: { since: instant(t0 + 8), text: 'node unknown' },
     predecessor: burstId('b-before'),
+    quote: { until: instant(t0 + 10), microUsd: 7, why: 'Zu lange.', cpus: 4, timeLimitMs: 'unlimited' },
+    answer: { yes: true, by: 'alice', at: instant(t0 + 9), why: '“ja” 🚀' },
     killBy: instant(t0 + 9),
     ...over,
   };

@@ -17,6 +17,7 @@ import {
   putIntent,
   putReceipt,
 } from './samples.ts';
+import { approvalsContract } from './store.approvals.contract.ts';
 import { commitContract } from './store.commit.contract.ts';
 import { ledgerContract } from './store.ledger.contract.ts';
 import { stopContract } from './store.stop.contract.ts';
@@ -36,6 +37,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
     commitContract(() => store);
     ledgerContract(() => store);
+    approvalsContract(() => store);
     stopContract(() => store);
 
     describe('reads', () => {
@@ -52,6 +54,17 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         await put(putBurst(c), putBurst(a), putBurst(b));
         await put(putBurst(next(b, 'withdrawn')));
         expect((await store.liveBursts(cluster)).map((x) => x.id)).toEqual([a.id, c.id]);
+      });
+
+      it('lists the bursts that were made since a moment', async () => {
+        const cluster = aCluster();
+        const [a, b] = [aBurst({ cluster }), aBurst({ cluster })];
+        await put(putBurst(a), putBurst(b));
+        const since = async (at: number) =>
+          (await store.bursts({ cluster, since: instant(at), limit: 9 })).map((x) => x.id);
+        expect(await since(a.createdAt)).toEqual([b.id, a.id]);
+        expect(await since(b.createdAt)).toEqual([b.id]);
+        expect(await since(b.createdAt + 1)).toEqual([]);
       });
 
       it('finds the bursts of a job by ref and by bare id, ended ones too, newest first', async () => {

@@ -1,5 +1,6 @@
 import type { Router } from 'express';
 import type { Burst } from '../../domain/burst.ts';
+import type { Answer, Quote } from '../../domain/quote.ts';
 import { queryOf } from '../query.ts';
 import { type BurstView, burstsQuery, iso } from '../schemas.ts';
 
@@ -26,7 +27,17 @@ export function viewOf(b: Burst): BurstView {
     ...(b.dropped === 0 ? {} : { droppedBytes: b.dropped }),
     ...(b.cause === undefined ? {} : { cause: { ...b.cause } }),
     ...(b.trouble === undefined ? {} : { trouble: { since: iso(b.trouble.since), text: b.trouble.text } }),
+    ...(b.quote === undefined ? {} : { quote: quoteView(b.quote) }),
+    ...(b.answer === undefined ? {} : { answer: answerView(b.answer) }),
   };
+}
+
+function quoteView({ until, microUsd, why }: Quote): BurstView['quote'] {
+  return { until: iso(until), ...(microUsd === undefined ? {} : { maxMicroUsd: microUsd }), why };
+}
+
+function answerView({ yes, by, at, why }: Answer): BurstView['answer'] {
+  return { approved: yes, by, at: iso(at), ...(why === '' ? {} : { reason: why }) };
 }
 
 export interface BurstsFacade {

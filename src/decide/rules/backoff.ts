@@ -5,9 +5,13 @@ export const backOff: Rule = {
   name: 'back-off',
   otherwise: 'wait',
   judge({ lastReturnAt, now, policy }) {
-    const limit = `not given back within ${Math.round(policy.backOffMs / 60_000)} min`;
-    if (lastReturnAt === undefined) return { pass: true, measured: 'never given back', limit };
+    const limit = `not given back or turned down within ${Math.round(policy.backOffMs / 60_000)} min`;
+    if (lastReturnAt === undefined) return { pass: true, measured: 'never given back or turned down', limit };
     const ago = now - lastReturnAt;
-    return { pass: ago >= policy.backOffMs, measured: `given back ${Math.round(ago / 1000)} s ago`, limit };
+    return {
+      pass: ago >= policy.backOffMs,
+      measured: `given back or turned down ${Math.round(ago / 1000)} s ago`,
+      limit,
+    };
   },
 };

@@ -241,6 +241,7 @@ export class MemStore implements StorePort {
     return [...this.held.bursts.values()]
       .filter((b) => filter.cluster === undefined || b.cluster === filter.cluster)
       .filter((b) => filter.live === undefined || burstIsLive(b) === filter.live)
+      .filter((b) => b.createdAt >= (filter.since ?? 0))
       .sort(newestFirst)
       .slice(0, filter.limit);
   }
@@ -341,6 +342,10 @@ export class MemStore implements StorePort {
   async releaseLease(cluster: ClusterName, holder: string): Promise<void> {
     const held = this.held.leases.get(cluster);
     if (held?.holder === holder) this.held.leases.set(cluster, { ...held, holder: undefined });
+  }
+
+  async newestEpoch(cluster: ClusterName): Promise<number> {
+    return this.lastEpoch(cluster);
   }
 
   /** Who leads by the store's word, for whoever checks a run. */

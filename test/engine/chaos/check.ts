@@ -47,6 +47,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   failedClosed(run, jobs, say);
   await money(run, say);
   await receipts(run, jobs, say);
+  await approved(run, jobs, say);
   identity(run, say);
   ends(run, jobs, say);
   return found;
@@ -245,6 +246,21 @@ async function receipts(run: Run, jobs: readonly TrueJob[], say: Say): Promise<v
       2,
       `burst of job ${b.ref} is ${b.state} when all has come to rest: ${b.trouble?.text ?? b.cause?.text ?? 'no reason'}`,
     );
+}
+
+/** 4: mode approve: nothing is held, claimed or bought that nobody said yes to. */
+async function approved(run: Run, jobs: readonly TrueJob[], say: Say): Promise<void> {
+  if (run.scenario.mode !== 'approve' || run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
+  const bursts = await run.store.bursts({ cluster, limit: 10_000 });
+  for (const b of bursts)
+    if (b.origin === 'decision' && b.answer?.yes !== true && (b.price ?? b.instance ?? b.claim) !== undefined)
+      say(4, `burst ${b.id} of job ${b.ref} held money or capacity, and nobody had approved it`);
+  for (const job of jobs)
+    if (
+      job.moves.some((m) => m.by === 'spillway' && m.to === 'burst') &&
+      !bursts.some((b) => b.ref === job.ref && b.answer?.yes === true)
+    )
+      say(4, `job ${job.ref} was moved, and nobody had approved it`);
 }
 
 /** 6: a pod has its user's uid, gid and groups. */

@@ -251,6 +251,17 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'a quote taken for a yes',
+    edits: [
+      {
+        file: 'src/burst/quote.ts',
+        find: "  if (answer !== undefined) {\n    await change(ctx, burst, { state: 'approved', trouble: undefined }, inWords(answer));",
+        instead:
+          "  if (quote.cpus > 0) {\n    await change(ctx, burst, { state: 'approved', trouble: undefined }, 'planted');",
+      },
+    ],
+  },
+  {
     name: 'an instance forgotten during launch',
     edits: [
       {

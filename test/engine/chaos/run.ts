@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
 import type { ClusterSettings } from '../../../src/engine/context.ts';
+import { Desk } from '../../../src/engine/desk.ts';
 import { type Check, Gateway } from '../../../src/engine/gateway.ts';
 import type { KubernetesPort } from '../../../src/ports.ts';
 import { Chance } from '../../../src/sim/chance.ts';
@@ -225,7 +226,7 @@ export class Run implements Fates {
         explicit: 'cloud',
         waitPartition: 'burst_wait',
         burstPartition: 'burst',
-        mode: 'auto',
+        mode: this.scenario.mode,
         onLost: this.scenario.onLost,
         pollMs: 10 * second,
       },
@@ -238,6 +239,7 @@ export class Run implements Fates {
         maxBursts: 10,
         maxTimeMs: undefined,
         backOffMs: 3 * minute,
+        quoteMs: 4 * minute,
         budgets: [
           { account: 'physics', microUsd: this.scenario.budget, per: 'total', hard: true },
           { account: 'chemistry', microUsd: this.scenario.budget, per: 'total', hard: true },
@@ -399,6 +401,7 @@ export class Run implements Fates {
         }
       });
     for (const plan of scenario.pauses) time.after(plan.atMs, () => this.#pause(plan.forMs));
+    if (scenario.mode === 'approve') this.#approver(this.chance.fork());
     if (scenario.kills.some((k) => k.olderMs !== undefined)) this.#keepSnapshots();
     const planned = [...scenario.jobs, ...scenario.people, ...scenario.world, ...scenario.pauses].map(
       (p) => p.atMs + ('forMs' in p ? p.forMs : 0),
@@ -474,6 +477,27 @@ export class Run implements Fates {
     } catch (e) {
       this.note(`  refused: ${(e as Error).message}`);
     }
+  }
+
+  /** Whoever looks at the quotes says yes to most, no to some, and overlooks others until they run out; several may answer at once. */
+  #approver(mind: Chance): void {
+    const look = async (): Promise<void> => {
+      const up = this.#running.filter((r) => r.process.running);
+      for (const { gateway } of up) {
+        const desk = new Desk(gateway, this.store, this.chance);
+        for (const { id } of await desk.quotes()) {
+          if (!mind.hit(0.3)) continue;
+          const yes = mind.hit(0.8);
+          const said = await desk.answer(id, yes, 'carol', '');
+          this.note(`carol ${yes ? 'approves' : 'declines'} ${id}: ${said?.refused ?? 'noted'}`);
+        }
+      }
+    };
+    this.time.after(7 * second, () => {
+      void look()
+        .catch((e: unknown) => this.note(`carol: ${String(e)}`))
+        .finally(() => this.#approver(mind));
+    });
   }
 
   #pause(forMs: number): void {

@@ -72,6 +72,8 @@ export interface PausePlan {
 export interface Scenario {
   readonly seed: number;
   readonly onLost: 'fail' | 'requeue';
+  /** approve: people say yes or no to each burst, or nothing. */
+  readonly mode: 'auto' | 'approve';
   /** How long an instance without work is kept. */
   readonly idleMs: number;
   /** Of each account, in micro-dollars: plenty, or enough for a few bursts. */
@@ -166,6 +168,7 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
   return {
     seed,
     onLost: chance.hit(0.5) ? 'requeue' : 'fail',
+    mode: modeOf(seed),
     idleMs: minute,
     budget: chance.pick([1_000_000, 1_000_000, 40_000]),
     jobs,
@@ -208,6 +211,9 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
   };
 }
 
+/** Not drawn, so that the other seeds stay as they are. */
+const modeOf = (seed: number): Scenario['mode'] => (seed % 5 === 2 ? 'approve' : 'auto');
+
 /** A kubelet dies, or Slurm gives a virtual node up, while a job that may run again runs: what follows must wait for the old run's end. */
 function lostNode(seed: number, chance: Chance): Scenario {
   const job: JobPlan = {
@@ -223,6 +229,7 @@ function lostNode(seed: number, chance: Chance): Scenario {
   return {
     seed,
     onLost: 'requeue',
+    mode: modeOf(seed),
     idleMs: 4 * minute,
     budget: 1_000_000,
     jobs: [job],
