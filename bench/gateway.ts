@@ -1,6 +1,9 @@
 /** The gateway whose memory is measured, started by `memory.ts`: real store, queue, engine and streams; the rest answers from tables. */
 import { connect, createServer } from 'node:net';
+import { keepHeapSmall } from '../adapters/heap.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
+import { readJobs } from '../adapters/slurm/squeue.ts';
+import { makeMark } from '../adapters/slurm/table.ts';
 import { openPostgresStore } from '../adapters/store/postgres.ts';
 import { usualForecaster } from '../src/decide/forecast.ts';
 import { PortError } from '../src/domain/fault.ts';
@@ -22,14 +25,19 @@ import {
   numbers,
   podFor,
   podUidOf,
+  queueOf,
   uidOf,
   userOf,
 } from './running.ts';
 import { cluster, group } from './site.ts';
 
+keepHeapSmall();
 const [url = '', bursts = '', port = '', runMs = ''] = process.argv.slice(2);
 const count = Number(bursts);
 const keepersPort = Number(port);
+
+const mark = makeMark();
+const queue = Buffer.from(queueOf(count, mark));
 
 const unused = (what: string) => (): never => {
   throw new PortError('invalid', what, 'nothing here asks for it');
@@ -38,10 +46,10 @@ const done = async (): Promise<void> => undefined;
 const numberIn = (name: string): number => numberOf(Number(name.split('-')[2]));
 
 const slurm: SlurmPort = {
-  // As from a parser: all of it is new each time.
+  // Through the parser of squeue: all of it is new each time.
   snapshot: async () => ({
-    ...{ cluster, at: deps.clock.now(), tookMs: 0, partitions: [], nodes: [], partial: [] },
-    jobs: numbers(count).map(jobFor),
+    ...{ cluster, at: deps.clock.now(), tookMs: 0, partitions: [], nodes: [] },
+    ...readJobs(queue.toString(), mark),
   }),
   job: async (ref) => jobFor(numberOf(Number(ref))),
   accounting: async () => [],
@@ -103,24 +111,32 @@ const cloud: CloudPort = {
   close: done,
 };
 
+const connectedKeeper: Omit<KeeperView, 'burst' | 'linkSince'> = {
+  ...{ link: 'up', everUp: true, fault: undefined, main: 'ready', mainFault: undefined },
+  ...{ inputComplete: true, started: undefined, exit: undefined, drained: false },
+  ...{ acked: { 1: 0, 2: 0 }, dropped: 0, byeSent: false },
+};
+const connectedStandin: Omit<StandinView, 'key' | 'coupled' | 'peer' | 'since' | 'linkSince'> = {
+  ...{ cluster, bye: false, link: 'up', termAt: undefined },
+  open: { restart: 0, argv: [], cwd: '', umask: 0, limits: {}, join: false, session: '' },
+};
+
 /** Everybody is connected and nobody says a word: no sockets, so that what is left is the engine's. */
 class SilentStreams implements Streams {
   readonly #since = deps.clock.now();
   keeper(burst: Parameters<Streams['keeper']>[0]): KeeperView {
-    return {
-      ...{ burst, link: 'up', linkSince: this.#since, everUp: true, fault: undefined, main: 'ready' },
-      ...{ mainFault: undefined, inputComplete: true, started: undefined, exit: undefined, drained: false },
-      ...{ acked: { 1: 0, 2: 0 }, dropped: 0, byeSent: false },
-    };
+    return { ...connectedKeeper, burst, linkSince: this.#since };
   }
   standinOf(_: unknown, jobId: number): StandinView {
     const i = numberOf(jobId);
     const [uid, user] = [uidOf(i), userOf(i)];
     return {
-      ...{ key: standinKey(cluster, jobIdOf(i), podUidOf(i)), cluster, coupled: burstOf(i), bye: false },
+      ...connectedStandin,
+      key: standinKey(cluster, jobIdOf(i), podUidOf(i)),
+      coupled: burstOf(i),
       peer: { uid, gid: uid, groups: [], user, home: '/', shell: '', jobId, pid: 1, host: 'v1' },
-      open: { restart: 0, argv: [], cwd: '', umask: 0, limits: {}, join: false, session: '' },
-      ...{ since: this.#since, link: 'up', linkSince: this.#since, termAt: undefined },
+      since: this.#since,
+      linkSince: this.#since,
     };
   }
   standins(): readonly StandinView[] {

@@ -68,11 +68,12 @@ function told(what: string, all: readonly Reading[]): void {
 console.log(heading(`npm run bench -- memory ${bursts} ${streams} ${runMs / 1_000}`));
 try {
   told('no burst', await gateway({ bursts: 0, streams: 0 }));
-  told(`${bursts} bursts running, no streams`, await gateway({ bursts, streams: 0 }));
-  told(
-    `${streams} bursts running, each with keeper and stand-in`,
-    await gateway({ bursts: streams, streams }),
-  );
+  if (bursts > 0) told(`${bursts} bursts running, no streams`, await gateway({ bursts, streams: 0 }));
+  if (streams > 0)
+    told(
+      `${streams} bursts running, each with keeper and stand-in`,
+      await gateway({ bursts: streams, streams }),
+    );
 } catch (e) {
   console.error(String(e));
   process.exitCode = 1;

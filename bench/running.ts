@@ -1,5 +1,9 @@
 /** Bursts that run, by their number: so that the database, a gateway and its far ends all know the same ones. */
 
+import { label } from '../adapters/kubernetes/names.ts';
+import { podView } from '../adapters/kubernetes/views.ts';
+import { listShape, type Values } from '../adapters/slurm/squeue.ts';
+import { separator } from '../adapters/slurm/table.ts';
 import type { Burst } from '../src/domain/burst.ts';
 import {
   attemptKey,
@@ -18,7 +22,7 @@ import type { JobDetail } from '../src/domain/job.ts';
 import type { NodeView, PodView } from '../src/domain/kube.ts';
 import { GiB } from '../src/domain/resources.ts';
 import type { StorePort } from '../src/ports.ts';
-import { recordOf } from '../src/translate/index.ts';
+import { recordAnnotation, recordOf } from '../src/translate/index.ts';
 import { deps } from './deps.ts';
 import { cluster, group } from './site.ts';
 
@@ -141,24 +145,60 @@ export function nodeFor(machine: number): NodeView {
   };
 }
 
-/** As the watch has it, its record included. */
+/** As the API server sends it, its record included, and the watch keeps it. */
 export function podFor(i: number): PodView {
-  return {
-    ...{ ref: podRefOf(i), uid: podUidOf(i), burst: burstOf(i), cluster },
-    record: recordOf(row(i)),
-    ...{ phase: 'Running', reason: '', message: '', node: nodeOf(machineOf(i)), podIp: '10.0.0.1' },
-    ...{
-      deletingSince: undefined,
-      finalizers: ['spillway.dev/settled'],
-      createdAt: started,
-      scheduled: true,
+  const name = (kind: string, state: object) => ({ name: kind, ready: true, restartCount: 0, state });
+  const at = new Date(started).toISOString();
+  const object = {
+    metadata: {
+      ...{ ...podRefOf(i), uid: podUidOf(i), creationTimestamp: at, finalizers: ['spillway.dev/settled'] },
+      labels: { [label.burst]: burstOf(i), [label.cluster]: cluster },
+      annotations: { [recordAnnotation]: recordOf(row(i)) },
     },
-    containers: {
-      agent: { state: 'terminated', exitCode: 0, signal: 0, reason: 'Completed', finishedAt: started },
-      main: { state: 'running', startedAt: started },
-      keeper: { state: 'running', startedAt: started },
+    spec: { nodeName: nodeOf(machineOf(i)) },
+    status: {
+      ...{ phase: 'Running', podIP: '10.0.0.1', conditions: [{ type: 'PodScheduled', status: 'True' }] },
+      initContainerStatuses: [
+        name('agent', { terminated: { exitCode: 0, reason: 'Completed', finishedAt: at } }),
+      ],
+      containerStatuses: ['main', 'keeper'].map((kind) => name(kind, { running: { startedAt: at } })),
     },
   };
+  const view = podView(JSON.parse(JSON.stringify(object)));
+  if (view === undefined) throw new Error('the pod has no name');
+  return view;
+}
+
+/** What `squeue` prints of so many, for its own parser. */
+export function queueOf(bursts: number, mark: string): string {
+  const seconds = `${started / 1_000}`;
+  const none = {
+    ArrayTaskID: 'N/A',
+    HetJobID: '0',
+    Dependency: '(null)',
+    Feature: '(null)',
+    Licenses: '(null)',
+  };
+  const gres = {
+    'tres-per-node': 'N/A',
+    'tres-per-job': 'N/A',
+    'tres-per-socket': 'N/A',
+    'tres-per-task': 'N/A',
+  };
+  const line = (i: number): string => {
+    const job = jobFor(i);
+    const shown: Values<(typeof listShape.fields)[number]> = {
+      ...{ ...none, ...gres, Reservation: '(null)', ReqNodes: '', BatchFlag: '1', RestartCnt: '0' },
+      ...{ JobID: `${job.id}`, ArrayJobID: `${job.id}`, UserName: job.user, QOS: job.qos, State: job.state },
+      ...{ Partition: job.partition, Reason: 'None', SubmitTime: seconds, EligibleTime: seconds },
+      ...{ StartTime: seconds, PriorityLong: `${job.priority}`, TimeLimit: '1-00:00:00', NumNodes: '1' },
+      ...{ MaxNodes: '0', NumCPUs: '1', 'tres-alloc': 'cpu=1,mem=1000M,node=1,billing=1' },
+      ...{ NodeList: job.nodeList, Account: job.account, Name: job.name },
+    };
+    const fields = listShape.fields.map((f) => shown[f]).join(separator);
+    return `${fields}${mark}${listShape.texts.map((t) => `${shown[t]}${mark}`).join('')}\n`;
+  };
+  return numbers(bursts).map(line).join('');
 }
 
 export const machinesFor = (bursts: number): number => Math.ceil(bursts / perInstance);
