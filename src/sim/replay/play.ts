@@ -95,14 +95,13 @@ class Run {
       while (next < count && (submitMs[next] as number) <= this.#now) this.#come(next++);
       this.#machine.pass(this.#now, this.#started);
       this.#hurry();
-      // Cleared whether it is due or not: a tick stands only while somebody waits whom the policy may choose.
+      // A tick follows a change; without one the answer would be the same, and only time has passed.
       if (tickAt <= this.#now) {
         tickAt = never;
-        if (this.#machine.length > 0) this.#ask();
-      }
-      if (asks && this.#machine.length === 0) tickAt = never;
-      else if (asks && tickAt === never)
+        this.#ask();
+      } else if (asks && tickAt === never)
         tickAt = (Math.floor(this.#now / this.#site.tickMs) + 1) * this.#site.tickMs;
+      if (this.#machine.length === 0) tickAt = never;
     }
     return { waitMs: this.#waitMs, burstMs: this.#burstMs, ticks: this.#ticks };
   }

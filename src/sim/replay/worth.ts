@@ -1,0 +1,63 @@
+/** The default policy: at each tick those go who are worth it, by what has ended so far. */
+import { type RatioForecast, remainingMs } from '../../decide/predict.ts';
+import { usualExact, worthiest } from '../../decide/worth.ts';
+import type { Known, Policy, Sight } from './policy.ts';
+
+/** How long a job is expected to run; of one that has run for `ageMs`, how much longer. */
+type Expected = (job: number, sight: Sight, ageMs: number) => number;
+
+export interface WorthPolicy {
+  readonly leastWorth: number;
+  readonly readyMs: number;
+  readonly exact?: number;
+}
+
+export function worth(known: Known, terms: WorthPolicy): Policy {
+  return byWorth(known, terms, learnedOf(known));
+}
+
+/** The same with run times known, which says what a better predictor could still gain. */
+export function worthKnowing(known: Known & { readonly runMs: Float64Array }, terms: WorthPolicy): Policy {
+  return byWorth(known, terms, (job, _sight, ageMs) => (known.runMs[job] as number) - ageMs);
+}
+
+function learnedOf(known: Known): Expected {
+  /** Of those that run: what was thought of them when they were first seen to. */
+  const forecasts = new Map<number, RatioForecast>();
+  return (job, { learned }, ageMs) => {
+    const one = known.jobs[job] as (typeof known.jobs)[number];
+    if (ageMs <= 0) return learned.expectedMs(one);
+    let forecast = forecasts.get(job);
+    if (forecast === undefined) {
+      forecast = learned.predict(one);
+      forecasts.set(job, forecast);
+    }
+    return remainingMs(forecast, one.requestMs, ageMs);
+  };
+}
+
+function byWorth(known: Known, terms: WorthPolicy, expected: Expected): Policy {
+  const { leastWorth, readyMs, exact = usualExact } = terms;
+  return {
+    chosen(sight) {
+      const { machine, nowMs, startedMs } = sight;
+      const { running } = machine;
+      const count = running + machine.length;
+      const processors = new Int32Array(count);
+      const limitMs = new Float64Array(count);
+      const runMs = new Float64Array(count);
+      for (let i = 0; i < count; i++) {
+        const job = i < running ? machine.runningAt(i) : machine.at(i - running);
+        const age = i < running ? nowMs - (startedMs[job] as number) : 0;
+        const limit = Math.max(1, (known.limitMs[job] as number) - age);
+        processors[i] = known.processors[job] as number;
+        limitMs[i] = limit;
+        runMs[i] = Math.max(1, Math.min(limit, expected(job, sight, age)));
+      }
+      const columns = { processors, limitMs, runMs, running };
+      return worthiest(sight.processors, columns, { leastWorth, readyMs, exact }).map(({ job }) =>
+        machine.at(job - running),
+      );
+    },
+  };
+}
