@@ -11,15 +11,26 @@ export const chainStart = '0'.repeat(64);
 
 /** One text for one value: keys sorted, keys of undefined left out, no spaces. (RFC 8785 for the values that occur here.) */
 export function canonical(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? `${value}` : 'null';
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const fields = value as Readonly<Record<string, unknown>>;
-  const parts: string[] = [];
+  let text = '';
   for (const key of Object.keys(fields).sort()) {
-    if (fields[key] !== undefined) parts.push(`${JSON.stringify(key)}:${canonical(fields[key])}`);
+    const inner = fields[key];
+    if (inner !== undefined) text += `${text === '' ? '' : ','}${quoted(key)}:${canonical(inner)}`;
   }
-  return `{${parts.join(',')}}`;
+  return `{${text}}`;
 }
+
+/** As JSON.stringify writes it, which is asked only where something must be escaped: every commit comes by here. */
+function quoted(text: string): string {
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON escapes them.
+const escaped = /[\0-\x1f"\\\ud800-\udfff]/;
 
 /**
  * Why a store could not give this value back as it is, or undefined if it can: JSON knows no NaN and no Infinity, and
