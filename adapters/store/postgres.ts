@@ -28,7 +28,7 @@ import { Rows } from './rows.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
 import { readSeen } from './seen.ts';
 import { Shared } from './shared.ts';
-import { readSwitch, turnSwitch } from './stop.ts';
+import { readSwitch, switchStatement, turnSwitch } from './stop.ts';
 import type { Tables } from './tables.ts';
 
 export interface PostgresStoreOptions {
@@ -249,7 +249,9 @@ export class PostgresStore implements StorePort {
 
   stopped(cluster: ClusterName): Promise<Stop | undefined> {
     return this.sharedStops.get(cluster, () =>
-      this.read('stopped', async (db) => stopOf(await readSwitch(db, cluster))),
+      this.read('stopped', async () =>
+        stopOf(readSwitch(await this.pool.ask('stop_switch', switchStatement, [cluster]))),
+      ),
     );
   }
 

@@ -25,9 +25,11 @@ const stored: z.ZodType<StopSwitch> = z.object({
 const lockOf = (cluster: ClusterName): string =>
   createHash('sha256').update(`spillway stop ${cluster}`).digest().readBigInt64BE().toString();
 
-export async function readSwitch(db: Kysely<Tables>, cluster: ClusterName): Promise<StopSwitch | undefined> {
-  const row = await db.selectFrom('stops').select('data').where('cluster', '=', cluster).executeTakeFirst();
-  return row && stored.parse(row.data);
+export const switchStatement = 'select data from stops where cluster = $1';
+
+/** From what `switchStatement` finds. */
+export function readSwitch(rows: readonly { readonly data: unknown }[]): StopSwitch | undefined {
+  return rows[0] && stored.parse(rows[0].data);
 }
 
 /** Answers with the switch as it stands then. */
@@ -42,7 +44,8 @@ export async function turnSwitch(
   if (bad !== undefined) throw new PortError('invalid', 'store.stop', bad);
   return db.transaction().execute(async (tx) => {
     await sql`select pg_advisory_xact_lock(${sql.lit(lockOf(cluster))})`.execute(tx);
-    const before = await readSwitch(tx, cluster);
+    const found = tx.selectFrom('stops').select('data').where('cluster', '=', cluster);
+    const before = readSwitch(await found.execute());
     const clock = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
     const at = instant(clock.rows[0]?.now ?? Number.NaN);
     const after = turned(before, cluster, state, { by, why, at });
