@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const benches: Readonly<Record<string, string>> = {
   decide: '[jobs]: one turn’s decisions for so many pending jobs',
+  snapshot: '[jobs]: from the text of one squeue to every job’s decision, with its memory',
   forecast:
     '[trace processors [every]]: how long a forecast of the whole queue takes; how true it is on a trace',
   pipeline:

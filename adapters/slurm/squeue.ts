@@ -1,8 +1,8 @@
 /** Jobs as `squeue -O` prints them: in full width, with epoch times, and without the details that `%C` would force. */
 import { type JobRef, jobRef } from '../../src/domain/ids.ts';
 import { type ExitCode, type Job, jobFlags, jobStates, type SeenState } from '../../src/domain/job.ts';
-import { excerpt, type Row, readTable, separator } from './table.ts';
-import { count, duration, epoch, epochRequired, integer, tres, word } from './time.ts';
+import { eachRow, excerpt, type Row, readTable, separator } from './table.ts';
+import { count, duration, epoch, epochRequired, integer, remembering, tres, word } from './time.ts';
 
 /** `-O` names, the same from 20.11 to 25.11. What a user can fill with any text is not here but in `texts`. */
 const jobFields = [
@@ -104,30 +104,61 @@ export function readValues<F extends Field>(
   return { jobs: rows.map(named), odd };
 }
 
+/** A row under the names of its columns, without an object of its own for each. */
+class Line {
+  values: readonly string[] = [];
+}
+for (const [index, name] of [...jobFields, ...jobTexts].entries())
+  Object.defineProperty(Line.prototype, name, {
+    get(this: Line) {
+      return this.values[index] ?? '';
+    },
+  });
+
 /** Every row that is one, and a word for each that is not. */
 export function readJobs(
   output: string,
   mark: string,
 ): { readonly jobs: readonly Job[]; readonly partial: readonly string[] } {
-  const { jobs: values, odd } = readValues(output, listShape, mark);
-  const partial = odd.map((line) => `squeue: a line that is no job: ${line}`);
   const jobs: Job[] = [];
-  for (const v of values)
+  const partial: string[] = [];
+  const read = (v: Values<JobField>): void => {
     try {
       jobs.push(jobOf(v));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       partial.push(`squeue: job ${excerpt(v.JobID)}: ${why}`);
     }
+  };
+  const line = new Line();
+  const whole = eachRow(output, mark, jobFields.length, jobTexts.length, (values) => {
+    line.values = values;
+    read(line as unknown as Values<JobField>);
+  });
+  if (whole) return { jobs, partial };
+  jobs.length = 0;
+  partial.length = 0;
+  const { jobs: values, odd } = readValues(output, listShape, mark);
+  partial.push(...odd.map((text) => `squeue: a line that is no job: ${text}`));
+  for (const v of values) read(v);
   return { jobs, partial };
 }
+
+const limit = remembering(duration);
+const amount = remembering(count);
+const nodesAsked = remembering((text, what): number | 'none' => {
+  const asked = tres(text).get('node');
+  return asked === undefined ? 'none' : count(asked, what);
+});
+const known = remembering(stateOf);
 
 /** Throws Unreadable. */
 export function jobOf(v: Values<JobField>): Job {
   const id = integer(v.JobID, 'JobID');
   const task = word(v.ArrayTaskID);
   const arrayJobId = task === '' ? undefined : integer(v.ArrayJobID, 'ArrayJobID');
-  const state = stateOf(v.State);
+  const state = known(v.State, 'State');
+  const { minNodes, maxNodes } = nodesOf(v, state);
   return {
     ref: refFor(id, arrayJobId, task),
     id,
@@ -144,9 +175,10 @@ export function jobOf(v: Values<JobField>): Job {
     eligibleAt: epoch(v.EligibleTime, 'EligibleTime'),
     startAt: epoch(v.StartTime, 'StartTime'),
     priority: integer(v.PriorityLong, 'Priority'),
-    timeLimitMs: duration(v.TimeLimit, 'TimeLimit'),
-    ...nodesOf(v, state),
-    cpus: count(v.NumCPUs, 'NumCPUs'),
+    timeLimitMs: limit(v.TimeLimit, 'TimeLimit'),
+    minNodes,
+    maxNodes,
+    cpus: amount(v.NumCPUs, 'NumCPUs'),
     batch: v.BatchFlag === '1',
     hetJob: !['', '0'].includes(word(v.HetJobID)),
     dependency: word(v.Dependency),
@@ -174,15 +206,23 @@ function nodesOf(
   v: Values<JobField>,
   state: SeenState,
 ): { readonly minNodes: number; readonly maxNodes: number | undefined } {
-  const shown = count(v.NumNodes, 'NumNodes');
-  const asked = tres(v['tres-alloc']).get('node');
-  const minNodes = state === 'PENDING' && asked !== undefined ? count(asked, 'TRES node') : shown;
-  const max = count(v.MaxNodes, 'MaxNodes');
+  const shown = amount(v.NumNodes, 'NumNodes');
+  const asked = nodesAsked(v['tres-alloc'], 'TRES node');
+  const minNodes = state === 'PENDING' && asked !== 'none' ? asked : shown;
+  const max = amount(v.MaxNodes, 'MaxNodes');
   return { minNodes, maxNodes: state === 'PENDING' && max !== shown ? max : undefined };
 }
 
 /** Generic resources by whatever unit they were asked for; empty where there are none. */
 function gresOf(v: Values<JobField>): string {
+  if (
+    word(v['tres-per-node']) +
+      word(v['tres-per-job']) +
+      word(v['tres-per-socket']) +
+      word(v['tres-per-task']) ===
+    ''
+  )
+    return '';
   const kinds = [
     ['', v['tres-per-node']],
     ['per-job/', v['tres-per-job']],

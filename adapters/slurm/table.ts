@@ -45,6 +45,53 @@ export function readTable(output: string, mark: string, fields: number, texts: n
   return { rows, odd };
 }
 
+/**
+ * The same for a table in which every row has the asked shape, as it always should: each row's values, fields first, in one array that is used again for
+ * the next. Most values of a column are those of the row before, which are handed on instead of cut out anew. False where some row is odd:
+ * what was read until then does not count, and `readTable` tells which.
+ */
+export function eachRow(
+  output: string,
+  mark: string,
+  fields: number,
+  texts: number,
+  row: (values: readonly string[]) => void,
+): boolean {
+  const values = new Array<string>(fields + texts).fill('');
+  const newline = 10;
+  const bar = separator.charCodeAt(0);
+  let at = 0;
+  while (at < output.length) {
+    const end = output.indexOf(mark, at);
+    if (end < 0) return output.slice(at).trim() === '';
+    for (let i = 0; i < fields; i++) {
+      const before = values[i] as string;
+      const next = at + before.length;
+      // The mark begins with a separator, so a row's last field ends with one as well.
+      if (output.charCodeAt(next) === bar && output.startsWith(before, at)) at = next + 1;
+      else {
+        const to = output.indexOf(separator, at);
+        values[i] = output.slice(at, to);
+        at = to + 1;
+      }
+      if (i < fields - 1 ? at > end : at !== end + 1) return false;
+    }
+    at = end + mark.length;
+    for (let i = 0; i < texts; i++) {
+      const to = output.indexOf(mark, at);
+      if (to < 0) return false;
+      const before = values[fields + i] as string;
+      if (to - at !== before.length || !output.startsWith(before, at))
+        values[fields + i] = output.slice(at, to);
+      at = to + mark.length;
+    }
+    if (at < output.length && output.charCodeAt(at) !== newline) return false;
+    at += 1;
+    row(values);
+  }
+  return true;
+}
+
 export function excerpt(text: string): string {
   const line = JSON.stringify(text.trim());
   return line.length > 120 ? `${line.slice(0, 120)}…` : line;

@@ -29,6 +29,21 @@ export function epochRequired(text: string, what: string): Instant {
   return at;
 }
 
+/** A pure reader that remembers what it read: of a hundred thousand values of a column a few hundred differ. */
+export function remembering<T>(read: (text: string, what: string) => T): (text: string, what: string) => T {
+  const known = new Map<string, T>();
+  return (text, what) => {
+    let value = known.get(text);
+    if (value === undefined) {
+      value = read(text, what);
+      // Only a memory: what it forgets is read again.
+      if (known.size >= 5_000) known.clear();
+      known.set(text, value);
+    }
+    return value;
+  };
+}
+
 /** `MM`, `MM:SS`, `HH:MM:SS`, `D-HH:MM:SS`; `NOT_SET` and `Partition_Limit` mean that the partition's own holds. */
 export function duration(text: string, what: string): number | 'unlimited' | 'partition' {
   const upper = text.toUpperCase();

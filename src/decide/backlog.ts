@@ -4,7 +4,7 @@ import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
-import { decide, rules } from './decide.ts';
+import { type Begun, decide, Sayings } from './decide.ts';
 import type { StartForecast } from './foresight.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
@@ -40,9 +40,6 @@ export interface Decided {
 /** At most so many tasks of one array are looked at in a turn; the rest come in the next. */
 const tasksAtOnce = 200;
 
-/** These depend on the others' verdicts or on what was decided before, so they are not part of "might burst at all". */
-const later = new Set(['stopped', 'sight', 'burst-when', 'back-off', 'cap', 'array', 'budget']);
-
 /**
  * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
  * same snapshot gives the same decisions.
@@ -51,7 +48,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const { snapshot, now, setup, policy, groups, live, lastReturnAt } = input;
   const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
   const pending = snapshot.jobs
-    .filter((j) => j.state === 'PENDING' && j.partition.split(',').some((p) => ours.has(p)))
+    .filter((j) => j.state === 'PENDING' && isIn(j.partition, ours))
     .flatMap((j) => tasksOf(j))
     .filter((j) => !live.has(j.ref))
     .sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
@@ -59,35 +56,22 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const purse = new Purse(input.budgets);
   const costs = new Map<string, WorstCase>();
   // Many jobs ask for the same.
-  const worstCase = (job: Job): WorstCase => {
+  const worstCase = (job: Pick<Job, 'cpus' | 'timeLimitMs'>): WorstCase => {
     const key = `${job.cpus}/${job.timeLimitMs}`;
     const cost = costs.get(key) ?? worstCaseOf(job, groups, input.beside, policy.limitMarginMs);
     costs.set(key, cost);
     return cost;
   };
-  const contextOf = (job: Job, liveBursts: number, pendingFor: RuleContext['pendingFor']): RuleContext => ({
-    job,
-    now,
-    snapshot,
-    setup,
-    policy,
-    groups,
-    stop: input.stop,
-    liveBursts,
-    lastReturnAt: lastReturnAt.get(job.ref),
-    pendingFor,
-    budgetLeft: (account) => purse.left(account),
-    worstCase: () => worstCase(job),
-    forecast: input.forecast(job),
-    readyIn: input.readyIn,
-    arrayRoom: roomOf(job, running),
-  });
+  const turn = { now, snapshot, setup, policy, groups, stop: input.stop };
+  const sayings = new Sayings(turn);
+  const budgetLeft = (account: string) => purse.left(account);
   const pendingFor = new Map<string, number[]>();
+  const begun: Begun[] = [];
   for (const job of pending) {
-    const context = contextOf(job, 0, pendingFor);
-    if (input.examined(job) !== undefined) continue;
-    if (!rules.every((r) => later.has(r.name) || r.judge(context).pass)) continue;
-    for (const name of job.partition.split(',')) {
+    const first = sayings.begin(job);
+    begun.push(first);
+    if (!first.might || input.examined(job) !== undefined) continue;
+    for (const name of partitionsOf(job)) {
       const ages = pendingFor.get(name) ?? [];
       ages.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
       pendingFor.set(name, ages);
@@ -96,8 +80,25 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   for (const ages of pendingFor.values()) ages.sort((a, b) => a - b);
   let alive = input.liveBursts;
   const decided: Decided[] = [];
-  for (const job of pending) {
-    const first = decide(contextOf(job, alive, pendingFor));
+  for (const [i, job] of pending.entries()) {
+    const context: RuleContext = {
+      job,
+      now,
+      snapshot,
+      setup,
+      policy,
+      groups,
+      stop: input.stop,
+      liveBursts: alive,
+      lastReturnAt: lastReturnAt.get(job.ref),
+      pendingFor,
+      budgetLeft,
+      worstCase,
+      forecast: input.forecast(job),
+      readyIn: input.readyIn,
+      arrayRoom: roomOf(job, running),
+    };
+    const first = decide(context, sayings, begun[i]);
     const decision = (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
     decided.push({ job, decision });
     if (decision.verdict !== 'burst') continue;
@@ -108,6 +109,12 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   }
   return decided;
 }
+
+const partitionsOf = ({ partition }: Pick<Job, 'partition'>): readonly string[] =>
+  partition.includes(',') ? partition.split(',') : [partition];
+
+const isIn = (partition: string, names: ReadonlySet<string>): boolean =>
+  names.has(partition) || (partition.includes(',') && partition.split(',').some((p) => names.has(p)));
 
 /** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
 export function tasksOf(job: Job): readonly Job[] {

@@ -1,5 +1,6 @@
 import type { Decision, RuleVerdict } from '../domain/decision.ts';
-import type { Rule, RuleContext } from './rule.ts';
+import type { Job } from '../domain/job.ts';
+import type { Judged, Rule, RuleContext, TurnContext } from './rule.ts';
 import { array } from './rules/array.ts';
 import { backOff } from './rules/backoff.ts';
 import { batch } from './rules/batch.ts';
@@ -35,18 +36,91 @@ export const rules: readonly Rule[] = [
   cap,
 ];
 
+/** What was said in one turn, each different word once: a hundred thousand receipts say a few thousand things. */
+export class Sayings {
+  readonly #turn: TurnContext;
+  readonly #once: readonly (RuleVerdict | undefined)[];
+  /** By rule, then by its key or, of those that are asked for each job, by what was measured. */
+  readonly #said: readonly Map<string | number, RuleVerdict>[] = rules.map(() => new Map());
+  readonly #newest: (RuleVerdict | undefined)[] = rules.map(() => undefined);
+
+  constructor(turn: TurnContext) {
+    this.#turn = turn;
+    this.#once = rules.map((rule) =>
+      rule.of === 'turn' ? { rule: rule.name, ...rule.judge(turn) } : undefined,
+    );
+  }
+
+  /** What can be said of the job without the others of its turn; the rest is left open. */
+  begin(job: Job): Begun {
+    const because: (RuleVerdict | undefined)[] = [];
+    let might = true;
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i] as Rule;
+      if (rule.of !== 'shape') {
+        because.push(this.#once[i]);
+        continue;
+      }
+      const known = this.#said[i] as Map<string | number, RuleVerdict>;
+      const key = rule.key(job);
+      let said = known.get(key);
+      if (said === undefined) {
+        said = { rule: rule.name, ...rule.judge({ ...this.#turn, job }) };
+        known.set(key, said);
+      }
+      if (!said.pass) might = false;
+      because.push(said);
+    }
+    return { because, might };
+  }
+
+  /** Says the rest. */
+  end({ because }: Begun, context: RuleContext): readonly RuleVerdict[] {
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i] as Rule;
+      if (rule.of === 'job') because[i] = this.#own(i, rule.name, rule.judge(context));
+    }
+    return because as RuleVerdict[];
+  }
+
+  #own(at: number, rule: string, judged: Judged): RuleVerdict {
+    const newest = this.#newest[at];
+    if (newest !== undefined && same(newest, judged)) return newest;
+    const known = this.#said[at] as Map<string | number, RuleVerdict>;
+    let said = known.get(judged.measured);
+    if (said === undefined || !same(said, judged)) {
+      said = { rule, ...judged };
+      known.set(judged.measured, said);
+    }
+    this.#newest[at] = said;
+    return said;
+  }
+}
+
+export interface Begun {
+  readonly because: (RuleVerdict | undefined)[];
+  /** Whether it could burst if only it were its turn. */
+  readonly might: boolean;
+}
+
+function same(a: Judged, b: Judged): boolean {
+  return a.measured === b.measured && a.pass === b.pass && a.limit === b.limit;
+}
+
 /**
  * burst | wait | never, with every rule's word. All rules are asked, so that a receipt shows the whole picture and "what
  * would have made it yes"; one failing `never` rule outweighs any number of `wait`.
  */
-export function decide(context: RuleContext): Decision {
-  const because: RuleVerdict[] = [];
+export function decide(
+  context: RuleContext,
+  sayings = new Sayings(context),
+  begun = sayings.begin(context.job),
+): Decision {
+  const because = sayings.end(begun, context);
   let verdict: Decision['verdict'] = 'burst';
-  for (const rule of rules) {
-    const said = { rule: rule.name, ...rule.judge(context) };
-    because.push(said);
-    if (said.pass) continue;
-    if (rule.otherwise === 'never') verdict = 'never';
+  for (let i = 0; i < rules.length; i++) {
+    if ((because[i] as RuleVerdict).pass) continue;
+    if ((rules[i] as Rule).otherwise === 'never') verdict = 'never';
     else if (verdict === 'burst') verdict = 'wait';
   }
   const group = verdict === 'burst' ? groupFor(context.job.cpus, context.groups)?.group.name : undefined;

@@ -28,7 +28,7 @@ export interface RuleContext {
   /** What is left of the tightest hard budget that counts for an account, less what this cycle approved; undefined = none does. */
   readonly budgetLeft: (account: string) => MicroUsd | undefined;
   /** The most that this job could cost; asked only where a budget counts. */
-  readonly worstCase: () => WorstCase;
+  readonly worstCase: (job: Pick<Job, 'cpus' | 'timeLimitMs'>) => WorstCase;
   /** When it would start here; undefined where nothing is known of that. */
   readonly forecast: StartForecast | undefined;
   /** When a node group would have it running. */
@@ -45,11 +45,52 @@ export interface OfferedGroup {
   readonly types: readonly InstanceType[];
 }
 
-/** What a rule says when it fails: `never` cannot change while the job stays as it is, `wait` can. */
-export interface Rule {
+/** What a rule of kind `shape` may look at: of a hundred thousand jobs in a queue few differ in it. */
+export type Shape = Pick<
+  Job,
+  | 'partition'
+  | 'reason'
+  | 'account'
+  | 'timeLimitMs'
+  | 'minNodes'
+  | 'maxNodes'
+  | 'cpus'
+  | 'batch'
+  | 'hetJob'
+  | 'features'
+  | 'licenses'
+  | 'reservation'
+  | 'requiredNodes'
+  | 'gres'
+  | 'name'
+>;
+
+/** What is the same for all jobs of one turn. */
+export type TurnContext = Pick<RuleContext, 'now' | 'snapshot' | 'setup' | 'policy' | 'groups' | 'stop'>;
+export type ShapeContext = TurnContext & { readonly job: Shape };
+
+interface Named {
   readonly name: string;
+  /** What a rule says when it fails: `never` cannot change while the job stays as it is, `wait` can. */
   readonly otherwise: Exclude<Verdict, 'burst'>;
+}
+/** Asked once a turn for jobs that are alike in what it looks at. */
+export interface ShapeRule extends Named {
+  readonly of: 'shape';
+  /** The same for two jobs: it says the same of both in one turn. */
+  key(job: Shape): string | number;
+  judge(context: ShapeContext): Judged;
+}
+/** Asked once a turn. */
+export interface TurnRule extends Named {
+  readonly of: 'turn';
+  judge(context: TurnContext): Judged;
+}
+/** Asked for each job. */
+export interface JobRule extends Named {
+  readonly of: 'job';
   judge(context: RuleContext): Judged;
 }
+export type Rule = ShapeRule | TurnRule | JobRule;
 
 export type Judged = Omit<RuleVerdict, 'rule'>;

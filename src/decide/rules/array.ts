@@ -1,8 +1,9 @@
-import type { Rule } from '../rule.ts';
+import type { JobRule } from '../rule.ts';
 
 /** Burst tasks count against `--array=…%N` like any other: never claim more than the throttle leaves. */
-export const array: Rule = {
+export const array: JobRule = {
   name: 'array',
+  of: 'job',
   otherwise: 'wait',
   judge({ arrayRoom }) {
     if (arrayRoom === undefined)

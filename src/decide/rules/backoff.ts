@@ -1,8 +1,9 @@
-import type { Rule } from '../rule.ts';
+import type { JobRule } from '../rule.ts';
 
 /** A job that was given back is left alone for a while, so that it does not swing between both sides. */
-export const backOff: Rule = {
+export const backOff: JobRule = {
   name: 'back-off',
+  of: 'job',
   otherwise: 'wait',
   judge({ lastReturnAt, now, policy }) {
     const limit = `not given back or turned down within ${Math.round(policy.backOffMs / 60_000)} min`;

@@ -1,4 +1,4 @@
-import type { Rule } from '../rule.ts';
+import type { ShapeRule } from '../rule.ts';
 
 /**
  * Only batch jobs have a script that a stand-in can hand over: salloc and srun have none, components of a heterogeneous
@@ -7,14 +7,18 @@ import type { Rule } from '../rule.ts';
  */
 const portalSession = /(^|\/)(sys|dev|usr)\//;
 
-export const batch: Rule = {
+const isPortal = (name: string): boolean => name.includes('/') && portalSession.test(name);
+
+export const batch: ShapeRule = {
   name: 'batch',
+  of: 'shape',
   otherwise: 'never',
+  key: ({ batch, hetJob, name }) => Number(batch) + 2 * Number(hetJob) + 4 * Number(isPortal(name)),
   judge({ job }) {
     const limit = 'a batch job that is no portal session';
     if (!job.batch) return { pass: false, measured: 'interactive (salloc or srun)', limit };
     if (job.hetJob) return { pass: false, measured: 'component of a heterogeneous job', limit };
-    if (portalSession.test(job.name)) return { pass: false, measured: 'interactive portal session', limit };
+    if (isPortal(job.name)) return { pass: false, measured: 'interactive portal session', limit };
     return { pass: true, measured: 'batch', limit };
   },
 };

@@ -1,21 +1,21 @@
 import { dollars } from '../../domain/money.ts';
-import type { Rule, RuleContext } from '../rule.ts';
+import type { JobRule, Judged, RuleContext } from '../rule.ts';
 
 /**
  * Whether the most that this job could cost fits what is left of the tightest hard budget that counts for it. The hold at the
  * commit has the last word.
  */
-export const budget: Rule = { name: 'budget', otherwise: 'wait', judge: affordable };
+export const budget: JobRule = { name: 'budget', of: 'job', otherwise: 'wait', judge: affordable };
 
 type Asked = Pick<RuleContext, 'policy' | 'budgetLeft' | 'worstCase'> & {
-  readonly job: Pick<RuleContext['job'], 'account'>;
+  readonly job: Pick<RuleContext['job'], 'account' | 'cpus' | 'timeLimitMs'>;
 };
 
-export function affordable({ job, policy, budgetLeft, worstCase }: Asked): ReturnType<Rule['judge']> {
+export function affordable({ job, policy, budgetLeft, worstCase }: Asked): Judged {
   const limit = 'the most that it can cost is known, and left of every hard budget';
   if (!policy.budgets.some((b) => b.account === undefined || b.account === job.account))
     return { pass: true, measured: 'no budget', limit };
-  const cost = worstCase();
+  const cost = worstCase(job);
   if (cost.kind === 'nothing') return { pass: true, measured: 'nothing would be bought', limit };
   if (cost.kind === 'unknown')
     return { pass: false, measured: `what it could cost is not known: ${cost.why}`, limit };

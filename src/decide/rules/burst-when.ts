@@ -5,11 +5,12 @@ import { backlog } from '../conditions/backlog.ts';
 import { race } from '../conditions/race.ts';
 import { short } from '../conditions/short.ts';
 import { waited } from '../conditions/waited.ts';
-import type { Rule, RuleContext } from '../rule.ts';
+import type { JobRule, RuleContext } from '../rule.ts';
 
 /** Who asked for the cloud by partition has it. Others burst when any one of the site's conditions holds. */
-export const burstWhen: Rule = {
+export const burstWhen: JobRule = {
   name: 'burst-when',
+  of: 'job',
   otherwise: 'wait',
   judge(context) {
     const { job, setup, policy } = context;

@@ -1,8 +1,9 @@
-import type { Rule } from '../rule.ts';
+import type { JobRule } from '../rule.ts';
 
 /** How many bursts may be alive at once; the virtual nodes set a natural bound as well. */
-export const cap: Rule = {
+export const cap: JobRule = {
   name: 'cap',
+  of: 'job',
   otherwise: 'wait',
   judge({ liveBursts, policy }) {
     return {

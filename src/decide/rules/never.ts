@@ -1,12 +1,13 @@
 import { assertNever } from '../../domain/fault.ts';
-import type { Job } from '../../domain/job.ts';
 import type { NeverRule } from '../../domain/policy.ts';
-import type { Rule } from '../rule.ts';
+import type { Shape, ShapeRule } from '../rule.ts';
 
 /** The site's own list of what never bursts. */
-export const never: Rule = {
+export const never: ShapeRule = {
   name: 'never',
+  of: 'shape',
   otherwise: 'never',
+  key: ({ account, partition, minNodes }) => `${account}|${minNodes}|${partition}`,
   judge({ job, policy }) {
     const hit = policy.never.find((r) => matches(r, job));
     return {
@@ -17,7 +18,7 @@ export const never: Rule = {
   },
 };
 
-function matches(rule: NeverRule, job: Job): boolean {
+function matches(rule: NeverRule, job: Shape): boolean {
   switch (rule.kind) {
     case 'nodesAbove':
       return job.minNodes > rule.nodes;

@@ -1,10 +1,12 @@
-import type { Rule } from '../rule.ts';
+import type { ShapeRule } from '../rule.ts';
 import { helps } from './reason.ts';
 
 /** Bursting helps a job that waits for resources or for its turn, not one that waits for something else. */
-export const pendingReason: Rule = {
+export const pendingReason: ShapeRule = {
   name: 'pending-reason',
+  of: 'shape',
   otherwise: 'wait',
+  key: ({ reason, partition }) => `${reason}|${partition}`,
   judge({ job, setup }) {
     const explicit = setup.explicit !== undefined && job.partition.split(',').includes(setup.explicit);
     const measured = job.reason === '' ? 'no reason shown' : job.reason;

@@ -1,20 +1,30 @@
-import type { Rule } from '../rule.ts';
+import type { Shape, ShapeRule } from '../rule.ts';
 
 /** What ties a job to this site's own nodes or counters cannot be had in the cloud. */
-export const placement: Rule = {
+export const placement: ShapeRule = {
   name: 'placement',
+  of: 'shape',
   otherwise: 'never',
+  key: (job) =>
+    ties(job) ? `${job.requiredNodes}|${job.reservation}|${job.licenses}|${job.features}|${job.gres}` : 0,
   judge({ job }) {
-    const ties: string[] = [];
-    if (job.requiredNodes) ties.push(`node list ${job.requiredNodes}`);
-    if (job.reservation) ties.push(`reservation ${job.reservation}`);
-    if (job.licenses) ties.push(`licences ${job.licenses}`);
-    if (job.features) ties.push(`features ${job.features}`);
-    if (job.gres) ties.push(`GRES ${job.gres}`);
+    const found: string[] = [];
+    if (job.requiredNodes) found.push(`node list ${job.requiredNodes}`);
+    if (job.reservation) found.push(`reservation ${job.reservation}`);
+    if (job.licenses) found.push(`licences ${job.licenses}`);
+    if (job.features) found.push(`features ${job.features}`);
+    if (job.gres) found.push(`GRES ${job.gres}`);
     return {
-      pass: ties.length === 0,
-      measured: ties.length === 0 ? 'none' : ties.join(', '),
+      pass: found.length === 0,
+      measured: found.length === 0 ? 'none' : found.join(', '),
       limit: 'no node list, reservation, licence, feature or GRES',
     };
   },
 };
+
+const ties = (job: Shape): boolean =>
+  job.requiredNodes !== '' ||
+  job.reservation !== '' ||
+  job.licenses !== '' ||
+  job.features !== '' ||
+  job.gres !== '';

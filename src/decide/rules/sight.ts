@@ -1,9 +1,10 @@
-import type { Rule } from '../rule.ts';
+import type { TurnRule } from '../rule.ts';
 import { sightOf, staleAfterMs } from '../sight.ts';
 
 /** Nothing is begun on a look at the queue that is old, or that did not show all of it. */
-export const sight: Rule = {
+export const sight: TurnRule = {
   name: 'sight',
+  of: 'turn',
   otherwise: 'wait',
   judge({ snapshot, now, setup, policy }) {
     const most = staleAfterMs(setup, policy);

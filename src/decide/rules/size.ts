@@ -1,4 +1,4 @@
-import type { OfferedGroup, Rule } from '../rule.ts';
+import type { OfferedGroup, ShapeRule } from '../rule.ts';
 
 /** The group whose largest type holds this many Slurm CPUs; the exact request is checked again with the job in full. */
 export function groupFor(cpus: number, groups: readonly OfferedGroup[]): OfferedGroup | undefined {
@@ -7,9 +7,11 @@ export function groupFor(cpus: number, groups: readonly OfferedGroup[]): Offered
   );
 }
 
-export const size: Rule = {
+export const size: ShapeRule = {
   name: 'size',
+  of: 'shape',
   otherwise: 'never',
+  key: ({ cpus }) => cpus,
   judge({ job, groups, snapshot, setup }) {
     const names = groups.map((g) => g.group.name).join(', ');
     // A job of many tasks may say one node and mean more: the virtual nodes have the on-prem shape, and it gets one of them.

@@ -1,9 +1,10 @@
 import { inWords } from '../../domain/stop.ts';
-import type { Rule } from '../rule.ts';
+import type { TurnRule } from '../rule.ts';
 
 /** Somebody has halted bursting; who, when and why stands in every decision until it is resumed. */
-export const stopped: Rule = {
+export const stopped: TurnRule = {
   name: 'stopped',
+  of: 'turn',
   otherwise: 'wait',
   judge({ stop }) {
     const limit = 'bursting is not stopped';

@@ -1,9 +1,11 @@
-import type { Rule } from '../rule.ts';
+import type { ShapeRule } from '../rule.ts';
 
 /** A job without end holds an instance without end, so a limit may be asked for. */
-export const time: Rule = {
+export const time: ShapeRule = {
   name: 'time',
+  of: 'shape',
   otherwise: 'never',
+  key: ({ timeLimitMs }) => timeLimitMs,
   judge({ job, policy }) {
     const { maxTimeMs } = policy;
     const measured =
