@@ -63,6 +63,26 @@ const cluster = z
       'observe = decide and record, touch nothing; approve = a person says yes to each burst; auto = what the policy decides is done.',
       ['observe', 'approve', 'auto'],
     ).default('observe'),
+    ramp: z
+      .union(
+        [
+          z.literal('off'),
+          z.strictObject({
+            jobsPerDay: whole('Most bursts in a day (UTC).', 1, 1_000_000).default(5),
+            usdPerDay: z
+              .number({ error: 'not a number; write US dollars a day, such as 50' })
+              .positive({ error: 'must be above 0; write US dollars a day, such as 50' })
+              .max(1_000_000_000, { error: 'above a thousand million dollars a day; write ramp: off' })
+              .default(50)
+              .describe('Most dollars in a day (UTC), by the most that bursts under way can cost.'),
+          }),
+        ],
+        { error: 'write { jobsPerDay: 5, usdPerDay: 50 }, or off' },
+      )
+      .prefault({})
+      .describe(
+        'Mode auto: what may be done in a day until a named person lifts it (spillway ramp lift). off: a site that knows what it does.',
+      ),
     onLost: oneOf(
       'A job whose pod was lost, once its instance is terminated: fail = it ends as FAILED, requeue = it runs again where its --requeue allows.',
       ['fail', 'requeue'],
@@ -88,7 +108,15 @@ const cluster = z
       else if (p === c.explicit) refuse(['watch', i], `"${p}" is explicit already; take it out of watch`);
     });
   })
-  .transform(({ pollSeconds, ...c }) => ({ ...c, claim: 'late' as const, pollMs: pollSeconds * 1000 }));
+  .transform(({ pollSeconds, ramp, ...c }) => ({
+    ...c,
+    claim: 'late' as const,
+    pollMs: pollSeconds * 1000,
+    ramp:
+      ramp === 'off'
+        ? undefined
+        : { jobsPerDay: ramp.jobsPerDay, microUsdPerDay: Math.round(ramp.usdPerDay * 1_000_000) },
+  }));
 
 const file = (doc: string) => text(doc, 'write the path of a file');
 

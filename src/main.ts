@@ -28,12 +28,14 @@ import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { ConfigError, configPath, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
 import { app, type Facade } from './api/app.ts';
+import { viewOf as rampView } from './api/routes/ramp.ts';
 import { viewOf as stopView } from './api/routes/stop.ts';
 import type { LogLine } from './burst/context.ts';
 import { CommandError, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
 import { answerQuotes, openQuotes } from './cli/quotes.ts';
+import { type RampOrder, rampStands, showRamp, turnRamp } from './cli/ramp.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { why } from './cli/why.ts';
 import { canonical } from './domain/chain.ts';
@@ -246,6 +248,7 @@ async function clusterOf(
       waitPartition: c.waitPartition,
       burstPartition: c.burstPartition,
       mode: c.mode,
+      ramp: c.ramp,
       onLost: c.onLost,
       pollMs: c.pollMs,
     },
@@ -528,20 +531,43 @@ function whoAsks(): string {
 
 /** By the running gateway; where none runs, in the store itself: the next gateway begins as it stands there. */
 async function turn(path: string, order: Order): Promise<void> {
+  await byGatewayOr(
+    path,
+    (gateway) => turnStop(gateway, order),
+    async (store, cluster) => {
+      await (order.stopped ? store.stop : store.resume).call(store, cluster, order.by, order.reason);
+      return stands(stopView({ cluster, stop: await store.stopped(cluster) }));
+    },
+  );
+}
+
+async function turnTheRamp(path: string, order: RampOrder): Promise<void> {
+  await byGatewayOr(
+    path,
+    (gateway) => turnRamp(gateway, order),
+    async (store, cluster) => {
+      await (order.lifted ? store.liftRamp : store.limitRamp).call(store, cluster, order.by, order.reason);
+      const lift = await store.rampLifted(cluster);
+      return rampStands(rampView({ cluster, mode: 'auto', day: undefined, lift }));
+    },
+  );
+}
+
+async function byGatewayOr(
+  path: string,
+  ask: (gateway: Address) => Promise<readonly string[]>,
+  inStore: (store: StorePort, cluster: ClusterName) => Promise<string>,
+): Promise<void> {
   const config = await loadConfig(path);
   try {
-    for (const line of await turnStop(config.listen.http, order)) console.log(line);
+    for (const line of await ask(config.listen.http)) console.log(line);
   } catch (e) {
     if (!(e instanceof NoGateway)) throw e;
     await visiting(config, async (url) => {
       await requireCurrent(url);
       const store = new PostgresStore({ url, onError: () => undefined });
       try {
-        for (const { name } of config.clusters) {
-          const cluster = clusterName(name);
-          await (order.stopped ? store.stop : store.resume).call(store, cluster, order.by, order.reason);
-          console.log(stands(stopView({ cluster, stop: await store.stopped(cluster) })));
-        }
+        for (const { name } of config.clusters) console.log(await inStore(store, clusterName(name)));
         console.log('No gateway runs here: the next one finds it so.');
       } finally {
         await store.close();
@@ -649,6 +675,27 @@ program
   .description('take a stop back')
   .option('--reason <text>', 'stands in the audit', '')
   .action(({ reason }: { reason: string }) => turn(chosen(), { stopped: false, by: whoAsks(), reason }));
+
+const ramp = program
+  .command('ramp')
+  .description('what a site that is new to mode auto may do in a day')
+  .action(async () => {
+    const { listen } = await loadConfig(chosen());
+    for (const line of await showRamp(listen.http)) console.log(line);
+  });
+for (const lifted of [true, false])
+  ramp
+    .command(lifted ? 'lift' : 'restore')
+    .description(
+      lifted
+        ? 'from now on mode auto does what the policy decides, in every cluster'
+        : 'put the ramp back, in every cluster',
+    )
+    .option('--by <name>', 'who says so (default: this account)')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(({ by, reason }: { by?: string; reason: string }) =>
+      turnTheRamp(chosen(), { lifted, by: by ?? whoAsks(), reason }),
+    );
 
 program
   .command('audit')

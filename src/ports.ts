@@ -22,6 +22,7 @@ import type { AccountedJob, ClusterFacts, History, JobDetail, Snapshot } from '.
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Limit, Money } from './domain/ledger.ts';
 import type { MicroUsd } from './domain/money.ts';
+import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
 
 /** Milliseconds since the epoch. */
@@ -273,6 +274,11 @@ export interface StorePort {
   stop(cluster: ClusterName, by: string, why: string): Promise<void>;
   /** Leaves an audit row likewise; nothing where nothing was stopped. */
   resume(cluster: ClusterName, by: string, why: string): Promise<void>;
+  /** Set once somebody has lifted this cluster's ramp, and until it is put back. */
+  rampLifted(cluster: ClusterName): Promise<Lift | undefined>;
+  /** As with `stop`; the audit row's subject is `ramp/CLUSTER`. */
+  liftRamp(cluster: ClusterName, by: string, why: string): Promise<void>;
+  limitRamp(cluster: ClusterName, by: string, why: string): Promise<void>;
   /** Unanswered intents of a subject, oldest first. */
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]>;
   audit(subject: string): Promise<readonly AuditRow[]>;

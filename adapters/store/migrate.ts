@@ -8,6 +8,7 @@ import { anchors } from './migrations/0004_anchors.ts';
 import { commitFunction } from './migrations/0005_commit.ts';
 import { stop } from './migrations/0006_stop.ts';
 import { group } from './migrations/0007_group.ts';
+import { ramp } from './migrations/0008_ramp.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -19,6 +20,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005_commit': commitFunction,
   '0006_stop': stop,
   '0007_group': group,
+  '0008_ramp': ramp,
 };
 
 interface Plan {

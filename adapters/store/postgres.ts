@@ -14,7 +14,9 @@ import {
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Limit, Money } from '../../src/domain/ledger.ts';
-import { type Stop, stopOf } from '../../src/domain/stop.ts';
+import { type Lift, rampSwitch } from '../../src/domain/ramp.ts';
+import { type Stop, stopSwitch } from '../../src/domain/stop.ts';
+import { type Turn, turnOf } from '../../src/domain/switch.ts';
 import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } from '../../src/ports.ts';
 import { endRecovery, recoveringOf, vet } from './age.ts';
 import { argument, type Commit, malformed } from './commit.ts';
@@ -28,7 +30,7 @@ import { Rows } from './rows.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
 import { readSeen } from './seen.ts';
 import { Shared } from './shared.ts';
-import { readSwitch, switchStatement, turnSwitch } from './stop.ts';
+import { type KnownSwitch, readSwitch, switchStatement, turnSwitch } from './switch.ts';
 import type { Tables } from './tables.ts';
 
 export interface PostgresStoreOptions {
@@ -248,19 +250,36 @@ export class PostgresStore implements StorePort {
   }
 
   stopped(cluster: ClusterName): Promise<Stop | undefined> {
-    return this.sharedStops.get(cluster, () =>
-      this.read('stopped', async () =>
-        stopOf(readSwitch(await this.pool.ask('stop_switch', switchStatement, [cluster]))),
+    return this.sharedStops.get(cluster, () => this.turnOf(stopSwitch, cluster));
+  }
+
+  private turnOf(kind: KnownSwitch, cluster: ClusterName): Promise<Turn | undefined> {
+    return this.read(kind.name, async () =>
+      turnOf<string>(
+        kind,
+        readSwitch(await this.pool.ask(`${kind.name}_switch`, switchStatement(kind), [cluster])),
       ),
     );
   }
 
   async stop(cluster: ClusterName, by: string, why: string): Promise<void> {
-    await this.change('stop', (db) => turnSwitch(db, cluster, 'stopped', by, why));
+    await this.change('stop', (db) => turnSwitch(db, stopSwitch, cluster, 'stopped', by, why));
   }
 
   async resume(cluster: ClusterName, by: string, why: string): Promise<void> {
-    await this.change('resume', (db) => turnSwitch(db, cluster, 'resumed', by, why));
+    await this.change('resume', (db) => turnSwitch(db, stopSwitch, cluster, 'resumed', by, why));
+  }
+
+  rampLifted(cluster: ClusterName): Promise<Lift | undefined> {
+    return this.turnOf(rampSwitch, cluster);
+  }
+
+  async liftRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
+    await this.change('liftRamp', (db) => turnSwitch(db, rampSwitch, cluster, 'lifted', by, why));
+  }
+
+  async limitRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
+    await this.change('limitRamp', (db) => turnSwitch(db, rampSwitch, cluster, 'limited', by, why));
   }
 
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {

@@ -103,6 +103,7 @@ export interface Tables {
     hash: string;
   };
   stops: { id: string; cluster: string; rev: number; head: string; data: Json };
+  ramps: { id: string; cluster: string; rev: number; head: string; data: Json };
   anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };
   leases: {
     cluster: string;

@@ -149,7 +149,7 @@ function standing(moment: Moment): AsyncGenerator<StandingRow> {
   return moment.rows<StandingRow>(
     `select id as key, rev, head, data from (
        select id, rev, head, data from bursts union all select id, rev, head, data from instances
-       union all select id, rev, head, data from stops
+       union all select id, rev, head, data from stops union all select id, rev, head, data from ramps
      ) rows order by id collate "C"`,
   );
 }

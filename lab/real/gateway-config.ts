@@ -8,7 +8,7 @@ export interface GatewayWishes {
   readonly idle?: string;
   readonly backOff?: string;
   readonly policy?: Readonly<Record<string, unknown>>;
-  readonly mode?: 'observe' | 'auto';
+  readonly mode?: 'observe' | 'approve' | 'auto';
   readonly max?: number;
   readonly joinTimeout?: string;
   readonly ec2Endpoint?: string;
@@ -37,6 +37,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         watch: ['batch'],
         explicit: 'cloud',
         mode: wishes.mode ?? 'auto',
+        ramp: 'off',
         pollSeconds: 1,
       },
     ],

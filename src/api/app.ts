@@ -7,6 +7,7 @@ import { type BurstsFacade, bursts } from './routes/bursts.ts';
 import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
+import { type RampFacade, ramp } from './routes/ramp.ts';
 import { type StopFacade, stop, viewOf as stopViewOf } from './routes/stop.ts';
 import { type WhyFacade, why } from './routes/why.ts';
 
@@ -16,6 +17,7 @@ export interface Facade
     DecisionsFacade,
     InstancesFacade,
     QuotesFacade,
+    RampFacade,
     StopFacade,
     WhyFacade {
   readiness(): Promise<Readiness & { readonly stopped: readonly ClusterStop[] }>;
@@ -37,6 +39,7 @@ export function app(gateway: Facade, log: (error: unknown) => void): Express {
   instances(v1, gateway);
   budgets(v1, gateway);
   quotes(v1, gateway);
+  ramp(v1, gateway);
   stop(v1, gateway);
   why(v1, gateway);
   server.use('/api/v1', v1);

@@ -150,6 +150,26 @@ export const stopView = z.strictObject({
 });
 export type StopView = z.output<typeof stopView>;
 
+/** One cluster's ramp: `limits` says whether it holds mode auto back now. */
+export const rampView = z.strictObject({
+  cluster: z.string(),
+  limits: z.boolean(),
+  /** Absent: none is configured. */
+  day: z
+    .strictObject({
+      jobs: z.number(),
+      jobsAtMost: z.number(),
+      /** The most that today's bursts under way can cost, and what those that ran did cost. */
+      microUsd: z.number(),
+      microUsdAtMost: z.number(),
+    })
+    .optional(),
+  lifted: z
+    .strictObject({ by: z.string(), since: z.iso.datetime(), reason: z.string().optional() })
+    .optional(),
+});
+export type RampView = z.output<typeof rampView>;
+
 /** Who gives an order, as they are called here, and why; both stand in the audit. */
 const by = z
   .string()
@@ -166,6 +186,9 @@ const reason = z
 
 /** Turns the switch of all clusters. */
 export const stopOrder = z.strictObject({ stopped: z.boolean(), by, reason });
+
+/** Lifts the ramp of all clusters, or puts it back. */
+export const rampOrder = z.strictObject({ lifted: z.boolean(), by, reason });
 
 /** A person's word on a quote. */
 export const approvalOrder = z.strictObject({ approved: z.boolean(), by, reason });

@@ -23,7 +23,15 @@ export async function approve(ctx: BurstContext, burst: Burst): Promise<Next> {
     return now;
   }
   if (mode === 'approve') return quoted(ctx, burst);
-  await change(ctx, burst, { state: 'approved' }, 'approved by policy (mode: auto)');
+  // What was offered in mode approve was never held against the ramp: the turns decide anew how much of it goes today.
+  if (burst.quote !== undefined && burst.answer === undefined && ctx.setup.ramp !== undefined)
+    if ((await ctx.store.rampLifted(burst.cluster)) === undefined)
+      return withdraw(ctx, burst, {
+        kind: 'stopped',
+        text: 'mode is auto now, on a ramp: it is decided anew',
+      });
+  const why = burst.answer === undefined ? 'approved by policy (mode: auto)' : inWords(burst.answer);
+  await change(ctx, burst, { state: 'approved' }, why);
   return now;
 }
 

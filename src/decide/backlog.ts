@@ -8,6 +8,7 @@ import { type Begun, decide, Sayings } from './decide.ts';
 import type { StartForecast } from './foresight.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
+import { Climb } from './ramp-day.ts';
 import type { OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 
 export interface BacklogInput {
@@ -23,6 +24,7 @@ export interface BacklogInput {
   readonly lastReturnAt: ReadonlyMap<JobRef, Instant>;
   /** Of the hard ones. */
   readonly budgets: readonly BudgetLeft[];
+  readonly ramp?: RuleContext['ramp'];
   /** What every pod needs besides its job. */
   readonly beside: Resources;
   /** When it would start here. */
@@ -54,6 +56,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     .sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
   const running = runningTasks(snapshot, live);
   const purse = new Purse(input.budgets);
+  const climb = input.ramp && new Climb(input.ramp);
   const costs = new Map<string, WorstCase>();
   // Many jobs ask for the same.
   const worstCase = (job: Pick<Job, 'cpus' | 'timeLimitMs'>): WorstCase => {
@@ -97,6 +100,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       forecast: input.forecast(job),
       readyIn: input.readyIn,
       arrayRoom: roomOf(job, running),
+      ramp: climb,
     };
     const first = decide(context, sayings, begun[i]);
     const decision = (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
@@ -105,6 +109,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     alive += 1;
     const cost = input.budgets.length === 0 ? undefined : worstCase(job);
     if (cost?.kind === 'known') purse.take(job.account, cost.price.held);
+    climb?.take(worstCase(job));
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }
   return decided;

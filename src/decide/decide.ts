@@ -12,6 +12,7 @@ import { nodes } from './rules/nodes.ts';
 import { partition } from './rules/partition.ts';
 import { pendingReason } from './rules/pending-reason.ts';
 import { placement } from './rules/placement.ts';
+import { ramp } from './rules/ramp.ts';
 import { sight } from './rules/sight.ts';
 import { groupFor, size } from './rules/size.ts';
 import { stopped } from './rules/stopped.ts';
@@ -33,6 +34,7 @@ export const rules: readonly Rule[] = [
   burstWhen,
   backOff,
   budget,
+  ramp,
   cap,
 ];
 

@@ -4,6 +4,7 @@ import type { InstanceType } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
+import type { RampDay } from '../domain/ramp.ts';
 import type { Stop } from '../domain/stop.ts';
 import type { StartForecast } from './foresight.ts';
 import type { Priced } from './price.ts';
@@ -33,6 +34,8 @@ export interface RuleContext {
   readonly forecast: StartForecast | undefined;
   /** When a node group would have it running. */
   readonly readyIn: (group: string) => Ready;
+  /** What today's bursts count against the ramp, those that this cycle approved included; undefined = this cluster is on none. */
+  readonly ramp?: RampDay | undefined;
   /** How many more tasks of this array may run now; undefined = no throttle. */
   readonly arrayRoom: number | undefined;
 }

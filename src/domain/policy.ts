@@ -1,5 +1,6 @@
 import type { ClusterName } from './ids.ts';
 import type { Budget, MicroUsd } from './money.ts';
+import type { Ramp } from './ramp.ts';
 import type { Resources } from './resources.ts';
 
 /** When a job of a watched partition may burst. */
@@ -78,6 +79,8 @@ export interface ClusterSetup {
   readonly burstPartition: string;
   /** observe: decide and record. approve: offer what was decided, do what a person said yes to. auto: do it. */
   readonly mode: 'observe' | 'approve' | 'auto';
+  /** Mode auto: what it may do in a day until somebody lifts it; undefined: it is on none. */
+  readonly ramp?: Ramp | undefined;
   /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
   readonly onLost: 'fail' | 'requeue';
   readonly pollMs: number;

@@ -5,8 +5,10 @@ import type { StartRange } from '../decide/calibrate.ts';
 import { inWords } from '../decide/decide.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
+import { Climb } from '../decide/ramp-day.ts';
 import { assumed, type Ready, readyByGroup } from '../decide/ready.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
+import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { groupFor } from '../decide/rules/size.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
@@ -21,6 +23,7 @@ import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import type { Cluster } from './context.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
+import { rampToday } from './ramp.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
 const examinedMs = 5 * 60_000;
@@ -52,6 +55,7 @@ export async function turn(engine: Cluster): Promise<void> {
   const at = ports.clock.now();
   for (const [memo, { until }] of engine.examined) if (until <= at) engine.examined.delete(memo);
   const budgets = await budgetsLeft(engine, live, at);
+  const ramp = await rampToday(engine, at);
   const { setup } = settings;
   engine.foresight.look(snapshot, [setup.burstPartition, setup.waitPartition]);
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
@@ -70,6 +74,7 @@ export async function turn(engine: Cluster): Promise<void> {
     budgets,
     forecast: (job) => engine.foresight.of(job.ref),
     readyIn: sees.readyIn,
+    ramp,
     beside: keeperNeeds,
     examined: (job) => engine.examined.get(memoOf(job))?.because,
   });
@@ -93,6 +98,7 @@ export async function turn(engine: Cluster): Promise<void> {
   };
   // What is left once each job is known in full, which may be less than its line let hope for.
   const purse = new Purse(budgets);
+  const climb = ramp && new Climb(ramp);
   const staleAt = snapshot.at + staleAfterMs(settings.setup, settings.policy);
   let away: unknown;
   for (const { job, decision } of decided) {
@@ -103,7 +109,7 @@ export async function turn(engine: Cluster): Promise<void> {
     // Beginning the ones before it took so long that nothing may be begun on this look any more: the next one decides.
     if (ports.clock.now() > staleAt) continue;
     try {
-      const refused = await begin(engine, job, decision, sees, purse);
+      const refused = await begin(engine, job, decision, sees, purse, climb);
       if (refused !== undefined) note(job, refused);
     } catch (e) {
       // One job that cannot be read must not keep the others waiting; a port that is away ends the turn.
@@ -180,6 +186,7 @@ async function begin(
   decision: Decision,
   sees: Sees,
   purse: Purse,
+  climb: Climb | undefined,
 ): Promise<Decision | undefined> {
   const { ports, settings } = engine;
   const at = ports.clock.now();
@@ -202,8 +209,11 @@ async function begin(
     policy.limitMarginMs,
   );
   const said = affordable({ job, policy, budgetLeft: (a) => purse.left(a), worstCase: () => cost });
-  const because = full.decision.because.map((r) => (r.rule === budget.name ? { ...r, ...said } : r));
-  if (!said.pass) {
+  const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
+  const because = full.decision.because.map((r) =>
+    r.rule === budget.name ? { ...r, ...said } : r.rule === rampRule.name ? { ...r, ...slow } : r,
+  );
+  if (!said.pass || !slow.pass) {
     const waits: Decision = { verdict: 'wait', because, group: undefined };
     engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
     return waits;
@@ -235,6 +245,7 @@ async function begin(
   ]);
   if (written === 'ok') {
     if (cost.kind === 'known') purse.take(job.account, cost.price.held);
+    climb?.take(cost);
     ports.log({
       level: 'info',
       text: inWords(full.decision),

@@ -13,7 +13,7 @@ import type { Gateway, Readiness } from './gateway.ts';
 /** What it needs of a gateway. */
 export type Served = Pick<
   Gateway,
-  'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets' | 'wake'
+  'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets' | 'ramps' | 'wake'
 > & {
   readonly clusters: readonly Pick<ClusterEngine, 'name' | 'snapshot'>[];
 };
@@ -71,6 +71,16 @@ export class Desk {
   decisions = (limit: number) => this.#gateway.decisions(limit);
   instances = (limit: number) => this.#gateway.instances(limit);
   budgets = () => this.#gateway.budgets();
+  ramps = () => this.#gateway.ramps();
+
+  /** Of all clusters of this gateway. */
+  async liftRamp(by: string, why: string): Promise<void> {
+    for (const { name } of this.#gateway.clusters) await this.#store.liftRamp(name, by, why);
+  }
+
+  async limitRamp(by: string, why: string): Promise<void> {
+    for (const { name } of this.#gateway.clusters) await this.#store.limitRamp(name, by, why);
+  }
 
   stops(): Promise<readonly ClusterStop[]> {
     return Promise.all(

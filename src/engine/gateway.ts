@@ -10,6 +10,7 @@ import type { StreamEvent } from '../stream/streams.ts';
 import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
 import { NearWake } from './near.ts';
+import { type RampState, rampState } from './ramp.ts';
 
 /** One thing that the gateway needs, and how it is doing. */
 export interface Check {
@@ -247,6 +248,11 @@ export class Gateway {
   /** Newest first. */
   instances(limit: number): Promise<readonly Instance[]> {
     return this.#ports.store.instances(limit);
+  }
+
+  async ramps(): Promise<readonly RampState[]> {
+    const at = this.#ports.clock.now();
+    return Promise.all(this.clusters.map((c) => rampState(c, at)));
   }
 
   async budgets(): Promise<readonly BudgetState[]> {

@@ -6,6 +6,7 @@ import { app } from '../../src/api/app.ts';
 import { burstView } from '../../src/api/schemas.ts';
 import { type Gateway as Address, ask } from '../../src/cli/ask.ts';
 import { answerQuotes, openQuotes } from '../../src/cli/quotes.ts';
+import { showRamp, turnRamp } from '../../src/cli/ramp.ts';
 import { turnStop } from '../../src/cli/stop.ts';
 import { why } from '../../src/cli/why.ts';
 import type { Burst } from '../../src/domain/burst.ts';
@@ -18,6 +19,7 @@ import { aBurst, aCluster, aReceipt, newId, next, putBurst, putReceipt } from '.
 
 const at = instant(Date.UTC(2026, 0, 5, 8));
 const cluster = aCluster();
+const day = { ramp: { jobsPerDay: 5, microUsdPerDay: 50_000_000 }, jobs: 2, microUsd: 3_000_000 };
 let store: MemStore;
 let server: Server;
 let gateway: Address;
@@ -36,6 +38,7 @@ beforeEach(async () => {
     },
     readiness: async () => ({ ready: true, checks: [], troubles: [] }),
     wake: async (id: string) => void woken.push(id),
+    ramps: async () => [{ cluster, mode: 'auto', day, lift: await store.rampLifted(cluster) }],
   } as Partial<Served> as Served;
   server = app(new Desk(engine, store, entropy), () => undefined).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -93,6 +96,27 @@ describe('the stop switch', () => {
   it('says what to look at where no gateway answers', async () => {
     const order = turnStop(await closed(), { stopped: true, by: 'alice', reason: '' });
     await expect(order).rejects.toThrow(/no gateway answers at 127\.0\.0\.1:\d+ \(listen\.http\)/);
+  });
+});
+
+describe('the ramp', () => {
+  it('is told, lifted and put back by a command; the audit names who', async () => {
+    expect(await showRamp(gateway)).toEqual([
+      `${cluster}: on a ramp, 2 of 5 jobs and 3.00 USD of 50.00 USD today (UTC)`,
+    ]);
+    const order = { lifted: true, by: 'alice@gw', reason: 'all went well' };
+    expect(await turnRamp(gateway, order)).toEqual([
+      `${cluster}: the ramp was lifted by alice@gw at 2026-01-05T08:00:00.000Z: all went well`,
+    ]);
+    expect((await ask(gateway, 'ramp')).body).toMatchObject({
+      clusters: [{ cluster, limits: false, lifted: { by: 'alice@gw' }, day: { jobs: 2, jobsAtMost: 5 } }],
+    });
+    await turnRamp(gateway, { lifted: false, by: 'bob', reason: '' });
+    expect((await store.audit(`ramp/${cluster}`)).map((r) => r.why)).toEqual([
+      'by alice@gw: all went well',
+      'by bob',
+    ]);
+    await expect(turnRamp(gateway, { lifted: true, by: '', reason: '' })).rejects.toThrow('by:');
   });
 });
 

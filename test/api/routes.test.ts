@@ -20,6 +20,9 @@ const facade: Facade = {
   resume: async () => undefined,
   why: async () => [],
   quotes: async () => [],
+  ramps: async () => [],
+  liftRamp: async () => undefined,
+  limitRamp: async () => undefined,
   answer: async () => undefined,
   bursts: async (...args) => {
     asked.push(args);

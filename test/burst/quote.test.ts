@@ -21,6 +21,7 @@ let accounted: AccountedJob[];
 let line: Job | undefined;
 let mode: ClusterSetup['mode'];
 let budgets: Budget[];
+let ramp: ClusterSetup['ramp'];
 let store: MemStore;
 let looks: number;
 let ids = 0;
@@ -45,7 +46,7 @@ const context = (): BurstContext =>
   ({
     setup: {
       ...{ name: burst().cluster, watch: ['batch'], explicit: 'cloud', waitPartition: 'burst_wait' },
-      ...{ burstPartition: 'burst', mode, onLost: 'fail', pollMs: 1 },
+      ...{ burstPartition: 'burst', mode, ramp, onLost: 'fail', pollMs: 1 },
     },
     slurm: slurm as SlurmPort,
     ...{ store, clock, entropy, epoch: () => 0, budgets },
@@ -84,6 +85,7 @@ beforeEach(() => {
   line = job;
   mode = 'approve';
   budgets = [];
+  ramp = undefined;
   looks = 0;
   store = new MemStore({ clock, entropy });
 });
@@ -193,6 +195,20 @@ describe('when the mode changes', () => {
     await put();
     expect(await step()).toMatchObject({ state: 'approved' });
     expect((await store.audit(burst().id)).at(-1)?.why).toBe('approved by policy (mode: auto)');
+  });
+
+  it('to auto on a ramp, what was offered is decided anew; what a person approved goes ahead, and all of it once it is lifted', async () => {
+    mode = 'auto';
+    ramp = { jobsPerDay: 5, microUsdPerDay: 1 };
+    await put();
+    expect(await step()).toMatchObject({ state: 'withdrawn', cause: { kind: 'stopped' } });
+    store = new MemStore({ clock, entropy });
+    await put({ answer: said(true) });
+    expect(await step()).toMatchObject({ state: 'approved' });
+    store = new MemStore({ clock, entropy });
+    await store.liftRamp(burst().cluster, 'bob', '');
+    await put();
+    expect(await step()).toMatchObject({ state: 'approved' });
   });
 
   it('to auto, a no that was said before stands', async () => {

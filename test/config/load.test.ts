@@ -65,6 +65,7 @@ describe('a configuration that holds', () => {
       claim: 'late',
       mode: 'observe',
       onLost: 'fail',
+      ramp: { jobsPerDay: 5, microUsdPerDay: 50_000_000 },
       pollMs: 30_000,
     });
     expect(cluster?.slurm).toMatchObject({ port: 22, env: {} });
@@ -93,6 +94,15 @@ describe('a configuration that holds', () => {
   it.each(['small.yaml', 'lab.yaml'])('is config/examples/%s', async (name) => {
     const config = await loadConfig(join(examples, name), {});
     expect(config.clusters).toHaveLength(1);
+  });
+
+  it('begins mode auto on a ramp unless it is told otherwise', () => {
+    const ramp = (text: string) =>
+      parseConfig(base.replace('watch:', `ramp: ${text}\n    watch:`), 'c.yaml').clusters[0]?.ramp;
+    expect(ramp('off')).toBeUndefined();
+    expect(ramp('{ jobsPerDay: 20 }')).toEqual({ jobsPerDay: 20, microUsdPerDay: 50_000_000 });
+    expect(() => ramp('slow')).toThrow('clusters[0].ramp: write { jobsPerDay: 5, usdPerDay: 50 }, or off');
+    expect(() => ramp('{ usdPerDay: 0 }')).toThrow('write');
   });
 
   it('knows the start race and the other conditions', () => {

@@ -20,6 +20,7 @@ import {
 import { approvalsContract } from './store.approvals.contract.ts';
 import { commitContract } from './store.commit.contract.ts';
 import { ledgerContract } from './store.ledger.contract.ts';
+import { rampContract } from './store.ramp.contract.ts';
 import { stopContract } from './store.stop.contract.ts';
 import { faulting, putting, type StoreUnderTest } from './store.under-test.ts';
 
@@ -39,6 +40,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     ledgerContract(() => store);
     approvalsContract(() => store);
     stopContract(() => store);
+    rampContract(() => store);
 
     describe('reads', () => {
       it('knows nothing of what was never written', async () => {

@@ -4,8 +4,8 @@ import type { Receipt } from '../../domain/decision.ts';
 import type { BurstId, ClusterName, InstanceId, Instant, Uuid } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
 import type { LedgerRow } from '../../domain/ledger.ts';
-import type { StopSwitch } from '../../domain/stop.ts';
 import type { Intent } from '../../ports.ts';
+import type { Switches } from './store-switch.ts';
 
 /** A change and its time; the hashes are computed when somebody asks for them. */
 export interface Entry {
@@ -32,8 +32,7 @@ export interface Contents {
   readonly seen: Map<Uuid, { readonly times: number; readonly last: Instant }>;
   readonly intents: Map<Uuid, HeldIntent>;
   readonly ledger: Map<BurstId, LedgerRow>;
-  /** Every turn of a cluster's stop switch, in order. */
-  readonly stops: Map<ClusterName, readonly StopSwitch[]>;
+  readonly switches: Switches;
   readonly leases: Map<ClusterName, HeldLease>;
   /** By cluster: the recovery that it has finished. */
   readonly recovered: Map<ClusterName, Instant>;
@@ -61,7 +60,7 @@ export function copyOf(c: Contents): Contents {
     seen: new Map(c.seen),
     intents: new Map(c.intents),
     ledger: new Map(c.ledger),
-    stops: new Map(c.stops),
+    switches: new Map(c.switches),
     leases: new Map(c.leases),
     recovered: new Map(c.recovered),
   };
@@ -78,7 +77,7 @@ export const empty = (): Contents => ({
   seen: new Map(),
   intents: new Map(),
   ledger: new Map(),
-  stops: new Map(),
+  switches: new Map(),
   leases: new Map(),
   recovered: new Map(),
 });

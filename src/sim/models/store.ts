@@ -25,7 +25,9 @@ import {
 } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
 import { type LedgerRow, type Limit, type Money, moneyOf, passed } from '../../domain/ledger.ts';
-import { type Stop, stopOf } from '../../domain/stop.ts';
+import { type Lift, rampSwitch } from '../../domain/ramp.ts';
+import { type Stop, stopSwitch } from '../../domain/stop.ts';
+import { type SwitchKind, turnOf } from '../../domain/switch.ts';
 import type {
   AuditRow,
   Clock,
@@ -38,7 +40,7 @@ import type {
   Write,
 } from '../../ports.ts';
 import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
-import { isSeen, stopLinks, turnStop } from './store-stop.ts';
+import { isSeen, switchLinks, switchOf, turnSwitch } from './store-switch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -304,15 +306,31 @@ export class MemStore implements StorePort {
   }
 
   async stopped(cluster: ClusterName): Promise<Stop | undefined> {
-    return stopOf(this.held.stops.get(cluster)?.at(-1));
+    return turnOf(stopSwitch, switchOf(this.held.switches, stopSwitch, cluster));
   }
 
   async stop(cluster: ClusterName, by: string, why: string): Promise<void> {
-    turnStop(this.held.stops, cluster, 'stopped', { by, why, at: this.clock.now() });
+    this.turn(stopSwitch, cluster, 'stopped', by, why);
   }
 
   async resume(cluster: ClusterName, by: string, why: string): Promise<void> {
-    turnStop(this.held.stops, cluster, 'resumed', { by, why, at: this.clock.now() });
+    this.turn(stopSwitch, cluster, 'resumed', by, why);
+  }
+
+  async rampLifted(cluster: ClusterName): Promise<Lift | undefined> {
+    return turnOf(rampSwitch, switchOf(this.held.switches, rampSwitch, cluster));
+  }
+
+  async liftRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
+    this.turn(rampSwitch, cluster, 'lifted', by, why);
+  }
+
+  async limitRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
+    this.turn(rampSwitch, cluster, 'limited', by, why);
+  }
+
+  private turn(kind: SwitchKind, cluster: ClusterName, state: string, by: string, why: string): void {
+    turnSwitch(this.held.switches, kind, cluster, state, { by, why, at: this.clock.now() });
   }
 
   async openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {
@@ -322,7 +340,7 @@ export class MemStore implements StorePort {
   }
 
   async audit(subject: string): Promise<readonly AuditRow[]> {
-    const links: AuditLink[] = stopLinks(this.held.stops, subject, sha256);
+    const links: AuditLink[] = switchLinks(this.held.switches, subject, sha256);
     for (const { change, at } of this.held.entries.get(subject) ?? [])
       links.push(auditLink(change, at, links.at(-1)?.hash, sha256));
     return links.map(({ data, ...row }) => ({ ...row, at: instant(row.at) }));

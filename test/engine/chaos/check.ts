@@ -48,6 +48,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   await money(run, say);
   await receipts(run, jobs, say);
   await approved(run, jobs, say);
+  await ramp(run, say);
   identity(run, say);
   ends(run, jobs, say);
   return found;
@@ -261,6 +262,16 @@ async function approved(run: Run, jobs: readonly TrueJob[], say: Say): Promise<v
       !bursts.some((b) => b.ref === job.ref && b.answer?.yes === true)
     )
       say(4, `job ${job.ref} was moved, and nobody had approved it`);
+}
+
+/** 4: on a ramp no more is decided and run than it lets; a run lasts less than a day. */
+async function ramp(run: Run, say: Say): Promise<void> {
+  const most = run.scenario.ramp;
+  if (most === undefined || run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
+  const ran = (await run.store.bursts({ cluster, limit: 10_000 })).filter(
+    (b) => b.origin === 'decision' && b.grant !== undefined,
+  );
+  if (ran.length > most) say(4, `${ran.length} bursts ran on a ramp of ${most} a day`);
 }
 
 /** 6: a pod has its user's uid, gid and groups. */

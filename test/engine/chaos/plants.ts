@@ -262,6 +262,16 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'a ramp that forgets who runs',
+    edits: [
+      {
+        file: 'src/decide/ramp-day.ts',
+        find: 'jobs += 1;\n    microUsd',
+        instead: 'jobs += over ? 1 : 0;\n    microUsd',
+      },
+    ],
+  },
+  {
     name: 'an instance forgotten during launch',
     edits: [
       {

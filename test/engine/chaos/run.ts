@@ -227,6 +227,10 @@ export class Run implements Fates {
         waitPartition: 'burst_wait',
         burstPartition: 'burst',
         mode: this.scenario.mode,
+        ramp:
+          this.scenario.ramp === undefined
+            ? undefined
+            : { jobsPerDay: this.scenario.ramp, microUsdPerDay: 1_000_000_000 },
         onLost: this.scenario.onLost,
         pollMs: 10 * second,
       },

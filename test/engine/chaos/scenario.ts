@@ -74,6 +74,8 @@ export interface Scenario {
   readonly onLost: 'fail' | 'requeue';
   /** approve: people say yes or no to each burst, or nothing. */
   readonly mode: 'auto' | 'approve';
+  /** Bursts a day, until somebody lifts it. */
+  readonly ramp: number | undefined;
   /** How long an instance without work is kept. */
   readonly idleMs: number;
   /** Of each account, in micro-dollars: plenty, or enough for a few bursts. */
@@ -169,6 +171,7 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
     seed,
     onLost: chance.hit(0.5) ? 'requeue' : 'fail',
     mode: modeOf(seed),
+    ramp: rampOf(seed),
     idleMs: minute,
     budget: chance.pick([1_000_000, 1_000_000, 40_000]),
     jobs,
@@ -214,6 +217,8 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
 /** Not drawn, so that the other seeds stay as they are. */
 const modeOf = (seed: number): Scenario['mode'] => (seed % 5 === 2 ? 'approve' : 'auto');
 
+const rampOf = (seed: number): number | undefined => (seed % 5 === 4 ? 2 : undefined);
+
 /** A kubelet dies, or Slurm gives a virtual node up, while a job that may run again runs: what follows must wait for the old run's end. */
 function lostNode(seed: number, chance: Chance): Scenario {
   const job: JobPlan = {
@@ -230,6 +235,7 @@ function lostNode(seed: number, chance: Chance): Scenario {
     seed,
     onLost: 'requeue',
     mode: modeOf(seed),
+    ramp: rampOf(seed),
     idleMs: 4 * minute,
     budget: 1_000_000,
     jobs: [job],

@@ -5,16 +5,22 @@ import { auditChain } from '../../src/domain/anchor.ts';
 import { unstorable } from '../../src/domain/chain.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type ClusterName, instant } from '../../src/domain/ids.ts';
-import { type StopSwitch, stopOf, switchLink, turned } from '../../src/domain/stop.ts';
+import { rampSwitch } from '../../src/domain/ramp.ts';
+import { stopSwitch } from '../../src/domain/stop.ts';
+import { type Switch, type SwitchKind, switchLink, turned } from '../../src/domain/switch.ts';
 import { sha256 } from './commit.ts';
 import { nowMs } from './lease.ts';
 import type { Tables } from './tables.ts';
 
 const text = <T extends string>() => z.custom<T>((v) => typeof v === 'string', 'not text');
-const stored: z.ZodType<StopSwitch> = z.object({
+/** Each kind has a table of its own, of one form. */
+const tableOf = { [stopSwitch.name]: 'stops', [rampSwitch.name]: 'ramps' } as const;
+export type KnownSwitch = (typeof stopSwitch | typeof rampSwitch) & SwitchKind;
+
+const stored: z.ZodType<Switch> = z.object({
   id: z.string(),
   cluster: text<ClusterName>(),
-  state: z.enum(['stopped', 'resumed']),
+  state: z.string(),
   by: z.string(),
   why: z.string(),
   at: z.number().transform(instant),
@@ -22,43 +28,45 @@ const stored: z.ZodType<StopSwitch> = z.object({
 });
 
 /** Two people who turn it at once do so one after another, the first time too, when there is no row to lock. */
-const lockOf = (cluster: ClusterName): string =>
-  createHash('sha256').update(`spillway stop ${cluster}`).digest().readBigInt64BE().toString();
+const lockOf = (kind: SwitchKind, cluster: ClusterName): string =>
+  createHash('sha256').update(`spillway ${kind.name} ${cluster}`).digest().readBigInt64BE().toString();
 
-export const switchStatement = 'select data from stops where cluster = $1';
+export const switchStatement = (kind: KnownSwitch): string =>
+  `select data from ${tableOf[kind.name]} where cluster = $1`;
 
 /** From what `switchStatement` finds. */
-export function readSwitch(rows: readonly { readonly data: unknown }[]): StopSwitch | undefined {
+export function readSwitch(rows: readonly { readonly data: unknown }[]): Switch | undefined {
   return rows[0] && stored.parse(rows[0].data);
 }
 
-/** Answers with the switch as it stands then. */
 export async function turnSwitch(
   db: Kysely<Tables>,
+  kind: KnownSwitch,
   cluster: ClusterName,
-  state: StopSwitch['state'],
+  state: string,
   by: string,
   why: string,
-): Promise<ReturnType<typeof stopOf>> {
+): Promise<void> {
   const bad = unstorable({ by, why });
-  if (bad !== undefined) throw new PortError('invalid', 'store.stop', bad);
-  return db.transaction().execute(async (tx) => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(lockOf(cluster))})`.execute(tx);
-    const found = tx.selectFrom('stops').select('data').where('cluster', '=', cluster);
+  if (bad !== undefined) throw new PortError('invalid', `store.${kind.name}`, bad);
+  const table = tableOf[kind.name];
+  await db.transaction().execute(async (tx) => {
+    await sql`select pg_advisory_xact_lock(${sql.lit(lockOf(kind, cluster))})`.execute(tx);
+    const found = tx.selectFrom(table).select('data').where('cluster', '=', cluster);
     const before = readSwitch(await found.execute());
     const clock = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
     const at = instant(clock.rows[0]?.now ?? Number.NaN);
-    const after = turned(before, cluster, state, { by, why, at });
-    if (after === undefined) return stopOf(before);
+    const after = turned<string>(kind, before, cluster, state, { by, why, at });
+    if (after === undefined) return;
     const { head } = (await tx
-      .selectFrom('stops')
+      .selectFrom(table)
       .select('head')
       .where('cluster', '=', cluster)
       .executeTakeFirst()) ?? { head: undefined };
-    const link = switchLink(after, head, sha256);
+    const link = switchLink(kind, after, head, sha256);
     const data = JSON.stringify(after);
     await tx
-      .insertInto('stops')
+      .insertInto(table)
       .values({ id: after.id, cluster, rev: after.rev, head: link.hash, data })
       .onConflict((c) => c.column('id').doUpdateSet({ rev: after.rev, head: link.hash, data }))
       .execute();
@@ -71,6 +79,5 @@ export async function turnSwitch(
       .insertInto('unanchored')
       .values({ chain: auditChain(link.subject), seq: link.seq, hash: link.hash })
       .execute();
-    return stopOf(after);
   });
 }

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { type RampView, rampView } from '../api/schemas.ts';
+import { dollars } from '../domain/money.ts';
+import { ask, type Gateway, problemOf } from './ask.ts';
+
+const answer = z.object({ clusters: z.array(rampView) });
+
+export interface RampOrder {
+  readonly lifted: boolean;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** `spillway ramp`. */
+export const showRamp = (gateway: Gateway): Promise<readonly string[]> => told(gateway);
+
+/** `spillway ramp lift` and `spillway ramp restore`, by the running gateway. */
+export const turnRamp = (gateway: Gateway, order: RampOrder): Promise<readonly string[]> =>
+  told(gateway, order);
+
+async function told(gateway: Gateway, order?: RampOrder): Promise<readonly string[]> {
+  const { status, body } = await ask(gateway, 'ramp', order);
+  const read = answer.safeParse(body);
+  if (status !== 200 || !read.success) throw problemOf(status, body);
+  return read.data.clusters.map(rampStands);
+}
+
+export function rampStands({ cluster, limits, day, lifted }: RampView): string {
+  if (lifted !== undefined) {
+    const why = lifted.reason === undefined ? '' : `: ${lifted.reason}`;
+    return `${cluster}: the ramp was lifted by ${lifted.by} at ${lifted.since}${why}`;
+  }
+  if (day === undefined) return `${cluster}: no ramp is lifted`;
+  const so = `${day.jobs} of ${day.jobsAtMost} jobs and ${dollars(day.microUsd)} of ${dollars(day.microUsdAtMost)} today (UTC)`;
+  return limits ? `${cluster}: on a ramp, ${so}` : `${cluster}: ${so}; the ramp counts in mode auto only`;
+}
