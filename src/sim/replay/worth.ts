@@ -1,10 +1,11 @@
 /** The default policy: at each tick those go who are worth it, by what has ended so far. */
+import type { ForecastInput } from '../../decide/backfill.ts';
 import { type RatioForecast, remainingMs } from '../../decide/predict.ts';
 import { usualExact, worthiest } from '../../decide/worth.ts';
 import type { Known, Policy, Sight } from './policy.ts';
 
 /** How long a job is expected to run; of one that has run for `ageMs`, how much longer. */
-type Expected = (job: number, sight: Sight, ageMs: number) => number;
+export type Expected = (job: number, sight: Sight, ageMs: number) => number;
 
 export interface WorthPolicy {
   readonly leastWorth: number;
@@ -21,7 +22,7 @@ export function worthKnowing(known: Known & { readonly runMs: Float64Array }, te
   return byWorth(known, terms, (job, _sight, ageMs) => (known.runMs[job] as number) - ageMs);
 }
 
-function learnedOf(known: Known): Expected {
+export function learnedOf(known: Known): Expected {
   /** Of those that run: what was thought of them when they were first seen to. */
   const forecasts = new Map<number, RatioForecast>();
   return (job, { learned }, ageMs) => {
@@ -40,24 +41,31 @@ function byWorth(known: Known, terms: WorthPolicy, expected: Expected): Policy {
   const { leastWorth, readyMs, exact = usualExact } = terms;
   return {
     chosen(sight) {
-      const { machine, nowMs, startedMs } = sight;
-      const { running } = machine;
-      const count = running + machine.length;
-      const processors = new Int32Array(count);
-      const limitMs = new Float64Array(count);
-      const runMs = new Float64Array(count);
-      for (let i = 0; i < count; i++) {
-        const job = i < running ? machine.runningAt(i) : machine.at(i - running);
-        const age = i < running ? nowMs - (startedMs[job] as number) : 0;
-        const limit = Math.max(1, (known.limitMs[job] as number) - age);
-        processors[i] = known.processors[job] as number;
-        limitMs[i] = limit;
-        runMs[i] = Math.max(1, Math.min(limit, expected(job, sight, age)));
-      }
-      const columns = { processors, limitMs, runMs, running };
-      return worthiest(sight.processors, columns, { leastWorth, readyMs, exact }).map(({ job }) =>
-        machine.at(job - running),
+      const { machine } = sight;
+      const backlog = backlogOf(known, sight, expected);
+      return worthiest(sight.processors, backlog, { leastWorth, readyMs, exact }).map(({ job }) =>
+        machine.at(job - backlog.running),
       );
     },
   };
+}
+
+/** What runs and what waits, with what is expected of each; `next` as the last of those that wait. */
+export function backlogOf(known: Known, sight: Sight, expected: Expected, next?: number): ForecastInput {
+  const { machine, nowMs, startedMs } = sight;
+  const { running } = machine;
+  const there = running + machine.length;
+  const count = next === undefined ? there : there + 1;
+  const processors = new Int32Array(count);
+  const limitMs = new Float64Array(count);
+  const runMs = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const job = i < running ? machine.runningAt(i) : i < there ? machine.at(i - running) : (next as number);
+    const age = i < running ? nowMs - (startedMs[job] as number) : 0;
+    const limit = Math.max(1, (known.limitMs[job] as number) - age);
+    processors[i] = known.processors[job] as number;
+    limitMs[i] = limit;
+    runMs[i] = Math.max(1, Math.min(limit, expected(job, sight, age)));
+  }
+  return { processors, limitMs, runMs, running };
 }
