@@ -115,6 +115,46 @@ describe('a store whose Postgres goes away', () => {
     await server.query('drop trigger slow on spillway.commits', database);
   });
 
+  it('shows a burst whose commit was under way at the last reading, whatever was committed meanwhile', async () => {
+    await server.query(
+      `create or replace function spillway.slow() returns trigger language plpgsql as
+         $$ begin if new.id like 'slow%' then perform pg_sleep(0.5); end if; return new; end $$;
+       create constraint trigger slow after insert on spillway.commits deferrable initially deferred
+         for each row execute function spillway.slow()`,
+      database,
+    );
+    const cluster = aCluster();
+    const [old, made, quick] = [aBurst({ cluster }), aBurst({ cluster }), aBurst({ cluster })];
+    const reader = new PostgresStore({ url: database, onError: () => undefined });
+    await truth.commit(newId(), cluster, 1, [putBurst(old)]);
+    const seen = async () => new Map((await reader.liveBursts(cluster)).map((b) => [b.id, b.state]));
+    let under = true;
+    const slow = store
+      .commit(`slow-${newId()}` as never, cluster, 1, [putBurst(next(old, 'approved')), putBurst(made)])
+      .finally(() => {
+        under = false;
+      });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await truth.commit(newId(), cluster, 1, [putBurst(quick)])).toBe('ok');
+    expect(await seen()).toEqual(
+      new Map([
+        [old.id, 'proposed'],
+        [quick.id, 'proposed'],
+      ]),
+    );
+    expect(under).toBe(true);
+    expect(await slow).toBe('ok');
+    expect(await seen()).toEqual(
+      new Map([
+        [old.id, 'approved'],
+        [made.id, 'proposed'],
+        [quick.id, 'proposed'],
+      ]),
+    );
+    await reader.close();
+    await server.query('drop trigger slow on spillway.commits', database);
+  });
+
   it('answers unknown when COMMIT was sent and the database stays away', async () => {
     const b = aBurst();
     const id = newId();
