@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keepHeapSmall } from '../adapters/heap.ts';
 import { readJobs } from '../adapters/slurm/squeue.ts';
 import { separator } from '../adapters/slurm/table.ts';
 import { decideBacklog } from '../src/decide/backlog.ts';
@@ -20,8 +21,11 @@ import { heading, median } from './machine.ts';
 const mark = `${separator}mbenchmark1234`;
 const now = instant(1_795_000_000_000);
 const [what = '100000', file = ''] = process.argv.slice(2);
-if (what === 'read') read(file);
-else {
+if (what === 'read') {
+  // As the gateway does.
+  keepHeapSmall();
+  read(file);
+} else {
   console.log(heading(`npm run bench -- snapshot ${what}`));
   const dir = mkdtempSync(join(tmpdir(), 'spillway-bench-'));
   try {

@@ -34,6 +34,8 @@ export interface BacklogInput {
   examined(job: Job): Decision | undefined;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 export interface Decided {
   readonly job: Job;
   readonly decision: Decision;
@@ -49,11 +51,12 @@ const tasksAtOnce = 200;
 export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const { snapshot, now, setup, policy, groups, live, lastReturnAt } = input;
   const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
-  const pending = snapshot.jobs
-    .filter((j) => j.state === 'PENDING' && isIn(j.partition, ours))
-    .flatMap((j) => tasksOf(j))
-    .filter((j) => !live.has(j.ref))
-    .sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
+  const pending: Job[] = [];
+  for (const line of snapshot.jobs) {
+    if (line.state !== 'PENDING' || !isIn(line.partition, ours)) continue;
+    for (const job of tasksOf(line)) if (!live.has(job.ref)) pending.push(job);
+  }
+  pending.sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
   const running = runningTasks(snapshot, live);
   const purse = new Purse(input.budgets);
   const climb = input.ramp && new Climb(input.ramp);
@@ -83,25 +86,24 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   for (const ages of pendingFor.values()) ages.sort((a, b) => a - b);
   let alive = input.liveBursts;
   const decided: Decided[] = [];
+  // One for all, as no rule keeps it: of a hundred thousand the collector would feel each.
+  const context: Mutable<RuleContext> = {
+    ...turn,
+    ...{
+      job: pending[0] as Job,
+      liveBursts: 0,
+      lastReturnAt: undefined,
+      arrayRoom: undefined,
+      forecast: undefined,
+    },
+    ...{ pendingFor, budgetLeft, worstCase, readyIn: input.readyIn, ramp: climb },
+  };
   for (const [i, job] of pending.entries()) {
-    const context: RuleContext = {
-      job,
-      now,
-      snapshot,
-      setup,
-      policy,
-      groups,
-      stop: input.stop,
-      liveBursts: alive,
-      lastReturnAt: lastReturnAt.get(job.ref),
-      pendingFor,
-      budgetLeft,
-      worstCase,
-      forecast: input.forecast(job),
-      readyIn: input.readyIn,
-      arrayRoom: roomOf(job, running),
-      ramp: climb,
-    };
+    context.job = job;
+    context.liveBursts = alive;
+    context.lastReturnAt = lastReturnAt.get(job.ref);
+    context.forecast = input.forecast(job);
+    context.arrayRoom = roomOf(job, running);
     const first = decide(context, sayings, begun[i]);
     const decision = (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
     decided.push({ job, decision });
@@ -137,8 +139,10 @@ function runningTasks(snapshot: Snapshot, live: ReadonlySet<JobRef>): Map<number
     count.set(j.arrayJobId, (count.get(j.arrayJobId) ?? 0) + 1);
   }
   // A task that is ours and not split off yet has no line of its own.
+  const tasks = [...live].filter((ref) => ref.includes('_'));
+  if (tasks.length === 0) return count;
   const lines = new Set(snapshot.jobs.map((j) => j.ref));
-  for (const ref of live) {
+  for (const ref of tasks) {
     const array = /^(\d+)_\d+$/.exec(ref)?.[1];
     if (array !== undefined && !lines.has(ref)) count.set(Number(array), (count.get(Number(array)) ?? 0) + 1);
   }

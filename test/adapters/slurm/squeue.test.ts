@@ -9,7 +9,8 @@ import {
   stateOf,
   waitStatus,
 } from '../../../adapters/slurm/squeue.ts';
-import { makeMark, separator } from '../../../adapters/slurm/table.ts';
+import { eachRow, makeMark, separator } from '../../../adapters/slurm/table.ts';
+import { Chance } from '../../../src/sim/chance.ts';
 import { fixture, mark } from './fixtures.ts';
 
 const { jobs, partial } = readJobs(fixture('squeue-list'), mark);
@@ -131,4 +132,40 @@ test('exit_code is a wait status', () => {
   expect(waitStatus('1792')).toEqual({ code: 7, signal: 0 });
   expect(waitStatus('9')).toEqual({ code: 0, signal: 9 });
   expect(waitStatus('0')).toEqual({ code: 0, signal: 0 });
+});
+
+describe('rows read without an object each', () => {
+  const texts = ['', 'a', 'two\nlines', '\x1f', 'ümläut', '1\x1f2\n3', 'x'.repeat(40), '\n'];
+  const rowsBy = (output: string, own: string, fields: number, free: number): string[][] | undefined => {
+    const rows: string[][] = [];
+    return eachRow(output, own, fields, free, (values) => void rows.push([...values])) ? rows : undefined;
+  };
+
+  test('are the rows of the table, whatever stands in the texts', () => {
+    const chance = new Chance(5);
+    for (let n = 0; n < 300; n++) {
+      const own = makeMark();
+      const [fields, free] = [chance.whole(1, 5), chance.whole(1, 3)];
+      const rows = Array.from({ length: chance.whole(0, 6) }, () => [
+        ...Array.from({ length: fields }, () => chance.pick(['', '0', '12', 'N/A', 'batch', 'batch,other'])),
+        ...Array.from({ length: free }, () => chance.pick(texts)),
+      ]);
+      const output = rows
+        .map((r) => `${r.slice(0, fields).join(separator)}${own}${r.slice(fields).join(own)}${own}\n`)
+        .join('');
+      expect(rowsBy(output, own, fields, free)).toEqual(rows);
+    }
+  });
+
+  test.each([
+    ['a row with a field too few', `1${separator}2M\x1ftM\n1MtM\n`],
+    ['a row with a field too many', `1${separator}2${separator}3MtM\n`],
+    ['a row with a text too many', `1${separator}2MtMuM\n`],
+    ['a row cut off in its fields', `1${separator}2MtM\n1${separator}`],
+    ['a row cut off in its text', `1${separator}2MtM\n1${separator}2Mt`],
+    ['words after the last row', `1${separator}2MtM\nerror: timed out`],
+  ])('are left to the table where one is odd: %s', (_, text) => {
+    const own = makeMark();
+    expect(rowsBy(text.replaceAll('M', own), own, 2, 1)).toBeUndefined();
+  });
 });
