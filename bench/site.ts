@@ -1,6 +1,7 @@
 /** A centre in memory whose Slurm, Kubernetes and cloud take next to no time: what is left is the gateway's own. */
 import type { Duplex } from 'node:stream';
 import { usualForecaster } from '../src/decide/forecast.ts';
+import { type BurstState, terminalStates } from '../src/domain/burst.ts';
 import { clusterName, type JobRef } from '../src/domain/ids.ts';
 import type { NodeGroup } from '../src/domain/policy.ts';
 import { GiB } from '../src/domain/resources.ts';
@@ -54,6 +55,8 @@ export interface SiteOptions {
   readonly pollMs: number;
   /** A line of the gateway's log that is no information. */
   readonly onTrouble: (text: string) => void;
+  /** A burst came to an end, which is committed. */
+  readonly onEnd: (state: string) => void;
 }
 
 export class Site {
@@ -95,7 +98,8 @@ export class Site {
         store: options.store,
         wake: options.wake,
         kubernetes: port,
-        log: ({ level, text, stack }) => {
+        log: ({ level, text, stack, to }) => {
+          if (terminalStates.has(to as BurstState)) options.onEnd(to as BurstState);
           if (level === 'warn' || level === 'error') options.onTrouble(`${text} ${stack ?? ''}`.trim());
         },
       },
