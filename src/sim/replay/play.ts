@@ -17,12 +17,12 @@ export interface CloudTerms {
 export interface Site {
   readonly processors: number;
   readonly cloud: CloudTerms;
-  /** How often a policy is asked who of those that wait should go. */
+  /** A policy is asked who of those that wait should go after each change, but no sooner than this after the last time. */
   readonly tickMs: number;
 }
 
 export const usualCloud: CloudTerms = { bootMs: 180_000, processors: Number.POSITIVE_INFINITY };
-export const usualTickMs = 300_000;
+export const usualTickMs = 60_000;
 
 /** One run, by the index of each job. */
 export interface Played {
@@ -80,6 +80,7 @@ class Run {
     const asks = this.#policy.chosen !== undefined;
     let next = 0;
     let tickAt = never;
+    let askedAt = -never;
     while (next < count || this.#ends.length > 0 || this.#machine.length > 0) {
       const submitted = next < count ? (submitMs[next] as number) : never;
       this.#now = Math.min(
@@ -95,13 +96,15 @@ class Run {
       while (next < count && (submitMs[next] as number) <= this.#now) this.#come(next++);
       this.#machine.pass(this.#now, this.#started);
       this.#hurry();
-      // A tick follows a change; without one the answer would be the same, and only time has passed.
+      // A question follows a change; without one the answer would be the same, and only time has passed.
+      if (asks && tickAt === never) tickAt = Math.max(this.#now, askedAt + this.#site.tickMs);
       if (tickAt <= this.#now) {
         tickAt = never;
-        this.#ask();
-      } else if (asks && tickAt === never)
-        tickAt = (Math.floor(this.#now / this.#site.tickMs) + 1) * this.#site.tickMs;
-      if (this.#machine.length === 0) tickAt = never;
+        if (this.#machine.length > 0) {
+          askedAt = this.#now;
+          this.#ask();
+        }
+      } else if (this.#machine.length === 0) tickAt = never;
     }
     return { waitMs: this.#waitMs, burstMs: this.#burstMs, ticks: this.#ticks };
   }

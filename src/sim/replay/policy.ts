@@ -32,7 +32,7 @@ export interface Sight {
 export interface Policy {
   /** Asked once, when a job comes to a queue or to a machine too full for it: how long it may wait before it bursts. Infinite: by this rule never. */
   patienceMs?(job: number, sight: Sight): number;
-  /** Asked at the first tick after a change while somebody waits: who of them goes now, most urgent first. A rule by waiting alone has patience. */
+  /** Asked after a change while somebody waits, but no more often than the site's tick: who of them goes now, most urgent first. A rule by waiting alone has patience. */
   chosen?(sight: Sight): readonly number[];
 }
 

@@ -22,18 +22,33 @@ export function worthKnowing(known: Known & { readonly runMs: Float64Array }, te
   return byWorth(known, terms, (job, _sight, ageMs) => (known.runMs[job] as number) - ageMs);
 }
 
+/** What was thought of a job when it was first seen to run, and when it should be over by what its age says since. */
+interface Course {
+  readonly forecast: RatioForecast;
+  saidAtMs: number;
+  wholeMs: number;
+}
+
+/** A running job's age is looked at anew whenever it has grown by this share of the limit. */
+const agesBy = 1 / 64;
+
 export function learnedOf(known: Known): Expected {
-  /** Of those that run: what was thought of them when they were first seen to. */
-  const forecasts = new Map<number, RatioForecast>();
-  return (job, { learned }, ageMs) => {
+  let courses = new Map<number, Course>();
+  return (job, { learned, machine }, ageMs) => {
     const one = known.jobs[job] as (typeof known.jobs)[number];
     if (ageMs <= 0) return learned.expectedMs(one);
-    let forecast = forecasts.get(job);
-    if (forecast === undefined) {
-      forecast = learned.predict(one);
-      forecasts.set(job, forecast);
+    let course = courses.get(job);
+    if (course === undefined) {
+      // Those that have ended are forgotten by and by.
+      if (courses.size > 1_000 + 4 * machine.running) courses = new Map();
+      course = { forecast: learned.predict(one), saidAtMs: Number.NEGATIVE_INFINITY, wholeMs: 0 };
+      courses.set(job, course);
     }
-    return remainingMs(forecast, one.requestMs, ageMs);
+    if (ageMs - course.saidAtMs >= agesBy * one.requestMs) {
+      course.saidAtMs = ageMs;
+      course.wholeMs = ageMs + remainingMs(course.forecast, one.requestMs, ageMs);
+    }
+    return course.wholeMs - ageMs;
   };
 }
 
