@@ -264,8 +264,8 @@ export interface StorePort {
   receipts(cluster: ClusterName, ref: JobRef | undefined, limit: number): Promise<readonly Receipt[]>;
   /** The newest decision of each given attempt, for not writing an unchanged one again. */
   lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]>;
-  /** The unchanged verdict was seen again: counted beside the chain. */
-  seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void>;
+  /** The unchanged verdicts were seen again, so often and then last: added up beside the chain. */
+  seenAgain(seen: ReadonlyMap<Uuid, SeenAgain>): Promise<void>;
   /** How often the verdicts of these receipts were seen again, and when last; one that never was is left out. */
   seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>>;
   /** Set while no burst may be begun or claimed in this cluster, by whichever gateway. */

@@ -234,15 +234,21 @@ export class PostgresStore implements StorePort {
     });
   }
 
-  seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void> {
-    return this.change('seenAgain', async (db) => {
-      await sql`
-        insert into seen_again as s (receipt, times, last_at)
-        select id, 1, ${at} from receipts where id = any(${[...new Set(receipts)]}) order by id
-        on conflict (receipt) do update set times = s.times + 1, last_at = greatest(s.last_at, excluded.last_at)`.execute(
-        db,
-      );
-    });
+  async seenAgain(seen: ReadonlyMap<Uuid, SeenAgain>): Promise<void> {
+    const all = [...seen];
+    for (let i = 0; i < all.length; i += seenAtOnce) {
+      const some = all.slice(i, i + seenAtOnce);
+      const [times, lasts] = [some.map(([, s]) => s.times), some.map(([, s]) => s.last)];
+      await this.change('seenAgain', async (db) => {
+        await sql`
+          insert into seen_again as s (receipt, times, last_at)
+          select r.id, n.times, n.last_at
+          from unnest(${some.map(([id]) => id)}::text[], ${times}::int[], ${lasts}::bigint[]) as n (id, times, last_at)
+          join receipts r on r.id = n.id order by r.id
+          on conflict (receipt) do update
+          set times = s.times + excluded.times, last_at = greatest(s.last_at, excluded.last_at)`.execute(db);
+      });
+    }
   }
 
   seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>> {
@@ -386,6 +392,9 @@ const overBudget = 'SP001';
 const conflicting: ReadonlySet<string> = new Set(['bursts_pkey', 'instances_pkey', 'bursts_live_attempt']);
 
 /** The next link of a chain, which another commit was first to write; of a subject, its first, when both made it. */
+/** Rows of one statement. */
+const seenAtOnce = 5_000;
+
 const lengthening: ReadonlySet<string> = new Set(['receipts_chain', 'audit_pkey']);
 
 function pause(ms: number): Promise<void> {

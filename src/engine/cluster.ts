@@ -22,6 +22,7 @@ import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { HistoryReader } from './history.ts';
 import { judge } from './judge.ts';
+import { Notebook } from './notebook.ts';
 import { planAll } from './planner.ts';
 import { type Recovering, recover } from './recover.ts';
 
@@ -43,6 +44,7 @@ export class ClusterEngine implements Cluster {
   cloudSeen: Seen<readonly CloudInstance[]> | undefined;
   offered: readonly OfferedGroup[] = [];
   readonly foresight: Foresight;
+  readonly notebook: Notebook;
   /** The gateway's watch, once it is open. */
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
@@ -67,6 +69,7 @@ export class ClusterEngine implements Cluster {
     this.ports = ports;
     this.#settings = process;
     this.generation = generation;
+    this.notebook = new Notebook(ports.store, settings.setup.name);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -107,6 +110,7 @@ export class ClusterEngine implements Cluster {
     this.#stopped = true;
     for (const t of this.#timers.values()) t.cancel();
     await Promise.allSettled([...this.#busy]);
+    await this.notebook.tell(this.ports.clock.now(), true).catch(() => undefined);
     if (this.#epoch > 0)
       await this.ports.store.releaseLease(this.name, this.#settings.holder).catch(() => undefined);
   }

@@ -19,6 +19,7 @@ import type {
   WakePort,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
+import type { Notebook } from './notebook.ts';
 
 /** Everything that one gateway process works with; made once by `compose`, or by a simulation. */
 export interface Ports {
@@ -65,6 +66,7 @@ export interface Cluster {
   readonly ports: Ports;
   readonly offered: readonly OfferedGroup[];
   readonly foresight: Foresight;
+  readonly notebook: Notebook;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
   /** Judged in full and found wanting, so not asked again each turn. */

@@ -12,9 +12,9 @@ import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { groupFor } from '../decide/rules/size.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
-import { type Basis, type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
+import type { Basis, Decision, Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
-import { attemptKey, type Instant, instant, type JobRef, jobKey, type Uuid } from '../domain/ids.ts';
+import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import { plus } from '../domain/resources.ts';
@@ -78,23 +78,15 @@ export async function turn(engine: Cluster): Promise<void> {
     beside: keeperNeeds,
     examined: (job) => engine.examined.get(memoOf(job))?.because,
   });
-  const last = new Map<string, Receipt>();
-  for (const r of await ports.store.lastDecisions(
-    engine.name,
+  const { notebook } = engine;
+  await notebook.open(
     decided.map((d) => d.job.ref),
-  ))
-    last.set(r.ref, r);
+    engine.epoch,
+  );
   const fresh: Receipt[] = [];
-  const again: Uuid[] = [];
   const note = (job: Job, decision: Decision): void => {
-    const before = last.get(job.ref);
-    if (
-      before !== undefined &&
-      before.attempt === attemptOf(engine, job) &&
-      sameDecision(before.decision, decision)
-    )
-      again.push(before.id);
-    else fresh.push(receiptFor(engine, job, decision, sees, at));
+    if (!notebook.again(job.ref, attemptOf(engine, job), decision, at))
+      fresh.push(receiptFor(engine, job, decision, sees, at));
   };
   // What is left once each job is known in full, which may be less than its line let hope for.
   const purse = new Purse(budgets);
@@ -122,14 +114,18 @@ export async function turn(engine: Cluster): Promise<void> {
     }
   }
   // What was decided before a port was found to be away is written all the same.
-  for (let i = 0; i < fresh.length; i += receiptsAtOnce)
-    await ports.store.commit(
-      ports.entropy.uuid(),
-      engine.name,
-      engine.epoch,
-      fresh.slice(i, i + receiptsAtOnce).map((receipt): Write => ({ kind: 'receipt', receipt })),
-    );
-  if (again.length > 0) await ports.store.seenAgain(again, at);
+  try {
+    for (let i = 0; i < fresh.length; i += receiptsAtOnce) {
+      const some = fresh.slice(i, i + receiptsAtOnce);
+      const writes = some.map((receipt): Write => ({ kind: 'receipt', receipt }));
+      const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, writes);
+      if (written === 'ok') notebook.wrote(some);
+    }
+  } catch (e) {
+    notebook.forget();
+    throw e;
+  }
+  await notebook.tell(at);
   if (away !== undefined) throw away;
 }
 
@@ -244,6 +240,7 @@ async function begin(
     { kind: 'burst', burst, why: inWords(full.decision) },
   ]);
   if (written === 'ok') {
+    engine.notebook.wrote([receipt]);
     if (cost.kind === 'known') purse.take(job.account, cost.price.held);
     climb?.take(cost);
     ports.log({

@@ -214,8 +214,8 @@ describe('why', () => {
     const b = aBurst({ cluster });
     const receipt = aReceipt(b, { at });
     await store.commit(newId(), cluster, 0, [putReceipt(aReceipt(b)), putReceipt(receipt)]);
-    await store.seenAgain([receipt.id], instant(at + 60_000));
-    await store.seenAgain([receipt.id], instant(at + 120_000));
+    await store.seenAgain(new Map([[receipt.id, { times: 1, last: instant(at + 60_000) }]]));
+    await store.seenAgain(new Map([[receipt.id, { times: 1, last: instant(at + 120_000) }]]));
     const said = await text(b.ref);
     expect(said).toContain(`Job ${b.ref} of alice on ${cluster} waits at home.`);
     expect(said).toContain(

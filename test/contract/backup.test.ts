@@ -65,7 +65,9 @@ describe('backup and restore', () => {
     ]);
     const first = bursts[0] ?? odd;
     const [receipt] = await s.store.receipts(first.cluster, first.ref, 1);
-    await s.store.seenAgain(receipt === undefined ? [] : [receipt.id], receipt?.at ?? first.createdAt);
+    await s.store.seenAgain(
+      new Map(receipt === undefined ? [] : [[receipt.id, { times: 1, last: receipt.at }]]),
+    );
     const made = await backUp(s.url, dir);
     expect(made).toMatchObject({
       generation: await s.store.generation(),

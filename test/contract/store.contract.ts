@@ -154,8 +154,16 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         const b = aBurst({ cluster: aCluster() });
         const r = aReceipt(b);
         await store.commit(newId(), b.cluster, 1, [putReceipt(r)]);
-        await store.seenAgain([r.id, r.id, newId()], instant(5));
-        await store.seenAgain([], instant(5));
+        const times = (n: number, last: number) => ({ times: n, last: instant(last) });
+        await store.seenAgain(
+          new Map([
+            [r.id, times(3, 7)],
+            [newId(), times(1, 5)],
+          ]),
+        );
+        await store.seenAgain(new Map([[r.id, times(2, 6)]]));
+        await store.seenAgain(new Map());
+        expect(await store.seen([r.id, newId()])).toEqual(new Map([[r.id, times(5, 7)]]));
         expect(await store.receipts(b.cluster, b.ref, 9)).toEqual([r]);
       });
 

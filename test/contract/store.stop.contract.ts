@@ -57,9 +57,9 @@ export function stopContract(store: () => StorePort): void {
       const b = aBurst({ cluster: aCluster() });
       const [one, other] = [aReceipt(b), aReceipt(b)];
       await store().commit(newId(), b.cluster, 1, [putReceipt(one), putReceipt(other)]);
-      await store().seenAgain([one.id], instant(5_000));
-      await store().seenAgain([one.id], instant(7_000));
-      await store().seenAgain([one.id], instant(6_000));
+      await store().seenAgain(new Map([[one.id, { times: 1, last: instant(5_000) }]]));
+      await store().seenAgain(new Map([[one.id, { times: 1, last: instant(7_000) }]]));
+      await store().seenAgain(new Map([[one.id, { times: 1, last: instant(6_000) }]]));
       const seen = await store().seen([one.id, other.id, newId()]);
       expect([...seen]).toEqual([[one.id, { times: 3, last: 7_000 }]]);
       expect([...(await store().seen([]))]).toEqual([]);

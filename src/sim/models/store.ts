@@ -293,11 +293,11 @@ export class MemStore implements StorePort {
     return this.held.receipts.filter(wanted).reverse();
   }
 
-  async seenAgain(receipts: readonly Uuid[], at: Instant): Promise<void> {
-    for (const id of new Set(receipts)) {
+  async seenAgain(seen: ReadonlyMap<Uuid, SeenAgain>): Promise<void> {
+    for (const [id, { times, last }] of seen) {
       if (!this.held.receiptIds.has(id)) continue;
-      const { times, last } = this.held.seen.get(id) ?? { times: 0, last: at };
-      this.held.seen.set(id, { times: times + 1, last: instant(Math.max(last, at)) });
+      const before = this.held.seen.get(id) ?? { times: 0, last };
+      this.held.seen.set(id, { times: before.times + times, last: instant(Math.max(before.last, last)) });
     }
   }
 
