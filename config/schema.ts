@@ -389,6 +389,10 @@ const budget = z
       .describe(
         'A hard budget is never passed: what a job can cost at most is held before anything is bought.',
       ),
+    onExhausted: oneOf(
+      'A hard budget that is spent (it was lowered, or a job ran for longer than was held for) begins nothing more; what runs on it finishes, goes home by a requeue, or is cancelled.',
+      ['finish', 'requeue', 'cancel'],
+    ).default('finish'),
   })
   .transform(({ usd, account, ...b }) => ({ ...b, account, microUsd: Math.round(usd * 1_000_000) }));
 

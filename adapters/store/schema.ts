@@ -128,6 +128,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),
   requeue: object<Have<'requeue'>>()({ deadline: instant(), answered: z.boolean() }).optional(),
+  cancel: object<Have<'cancel'>>()({ deadline: instant(), answered: z.boolean() }).optional(),
   killBy: maybe(instant()),
 });
 

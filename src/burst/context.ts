@@ -56,6 +56,8 @@ export interface BurstContext {
   offered(name: string): OfferedGroup | undefined;
   readonly budgets: readonly Budget[];
   readonly limitMarginMs?: number | undefined;
+  /** The hard budget that does not hold this burst any more, as the last turn found. */
+  notHeldBy?(burst: Burst): Budget | undefined;
   /** How long a quote may be approved (mode approve); an hour if undefined. */
   readonly quoteMs?: number | undefined;
   /** As the watch has them, or asked for where it has none yet. */

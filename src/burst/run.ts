@@ -5,6 +5,7 @@ import { after, type BurstContext, change, later, type Next, now, troubled } fro
 import { look } from './look.ts';
 import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
+import { endSpent } from './spent.ts';
 
 /** A broken stream is ridden out this long before anybody is told. */
 const patienceMs = 45_000;
@@ -17,6 +18,8 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   const over = await slurmEnds(ctx, burst, standin);
   if (over !== undefined) return over;
   if (keeper?.exit !== undefined) return ended(ctx, burst, keeper);
+  const spent = await endSpent(ctx, burst);
+  if (spent !== undefined) return spent;
   if (keeper?.link !== 'up') {
     const lost = await withoutKeeper(ctx, burst, keeper);
     if (lost !== undefined) return lost;
@@ -172,13 +175,16 @@ async function slurmEnds(
       const what = sight.kind === 'ended' ? sight.state : sight.kind === 'requeued' ? 'requeued' : sight.kind;
       const cause =
         sight.kind === 'requeued' || sight.kind === 'pending'
-          ? { kind: 'requeued' as const, text: 'Slurm requeued the job' }
+          ? { kind: 'requeued' as const, text: requeuedBecause(burst) }
           : burst.cause;
       await change(ctx, burst, { state: 'cancelling', killBy, cause }, `Slurm ends the attempt: ${what}`);
       return now;
     }
   }
 }
+
+const requeuedBecause = ({ cause }: Burst): string =>
+  cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
 
 /** So often, and over so long, both daemons must have answered without knowing the job before it counts as vanished. */
 const absentLooks = 3;

@@ -10,6 +10,7 @@ import { fence, lose } from './lose.ts';
 import { awaitInstance, provision } from './provision.ts';
 import { drain, run, seek } from './run.ts';
 import { confirmEnd, requeue, settle } from './settle.ts';
+import { unlessSpent } from './spent.ts';
 
 export type Step = (ctx: BurstContext, burst: Burst) => Promise<Next>;
 
@@ -19,9 +20,9 @@ const done: Step = async () => never;
 export const steps = {
   proposed: unlessStopped(approve),
   approved: unlessStopped(reserve),
-  reserved: unlessStopped(awaitInstance),
-  provisioning: unlessStopped(provision),
-  ready: unlessStopped(claim),
+  reserved: unlessStopped(unlessSpent(awaitInstance)),
+  provisioning: unlessStopped(unlessSpent(provision)),
+  ready: unlessStopped(unlessSpent(claim)),
   moving: confirmClaim,
   placed: awaitStandin,
   attached: grant,

@@ -210,6 +210,8 @@ export interface Burst {
   readonly absent?: { readonly since: Instant; readonly looks: number } | undefined;
   /** The one requeue of this run that Slurm was asked for: never repeated, whatever became of its answer. */
   readonly requeue?: { readonly deadline: Instant; readonly answered: boolean } | undefined;
+  /** The last time that Slurm was asked to cancel the job: its hard budget is spent. */
+  readonly cancel?: { readonly deadline: Instant; readonly answered: boolean } | undefined;
   /** When a signal that ends the job reached the stand-in: the pod must be gone KillWait later. */
   readonly killBy: Instant | undefined;
 }

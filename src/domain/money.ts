@@ -16,6 +16,8 @@ export interface Budget {
   readonly microUsd: MicroUsd;
   readonly per: Period;
   readonly hard: boolean;
+  /** A hard one that is spent: what becomes of what runs on it; they finish if undefined. */
+  readonly onExhausted?: 'finish' | 'requeue' | 'cancel' | undefined;
 }
 
 /** The beginning of the period that an instant lies in: midnight, Monday or the first, in UTC. */

@@ -10,6 +10,7 @@ import { type BurstId, type InstanceId, type Instant, instanceId, type Uuid } fr
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
+import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
 import type { Seen } from '../domain/seen.ts';
 import { rowOf, strayInstances } from '../instance/collect.ts';
@@ -41,6 +42,7 @@ export class ClusterEngine implements Cluster {
   readonly settings: ClusterSettings;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  spent: ReadonlyMap<BurstId, Budget> = new Map();
   cloudSeen: Seen<readonly CloudInstance[]> | undefined;
   offered: readonly OfferedGroup[] = [];
   readonly foresight: Foresight;
@@ -398,6 +400,7 @@ export class ClusterEngine implements Cluster {
       budgets: settings.policy.budgets,
       limitMarginMs: settings.policy.limitMarginMs,
       quoteMs: settings.policy.quoteMs,
+      notHeldBy: (burst) => this.spent.get(burst.id),
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),
       line: (burst) => this.#line(burst),

@@ -4,9 +4,10 @@ import type { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
-import type { ClusterName, Instant } from '../domain/ids.ts';
+import type { BurstId, ClusterName, Instant } from '../domain/ids.ts';
 import type { JobDetail, Snapshot } from '../domain/job.ts';
 import type { PodView } from '../domain/kube.ts';
+import type { Budget } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type {
   Clock,
@@ -69,6 +70,8 @@ export interface Cluster {
   readonly notebook: Notebook;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  /** Those that a hard budget does not hold any more, as the last turn found. */
+  spent: ReadonlyMap<BurstId, Budget>;
   /** Judged in full and found wanting, so not asked again each turn. */
   readonly examined: Map<string, { readonly until: Instant; readonly because: Decision }>;
   /** Our pods as the watch has them; undefined until they were listed. */

@@ -24,6 +24,7 @@ import { strays } from './adopt.ts';
 import type { Cluster } from './context.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
+import { spentBudgets } from './spent.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
 const examinedMs = 5 * 60_000;
@@ -48,6 +49,8 @@ export async function turn(engine: Cluster): Promise<void> {
   engine.snapshot = snapshot;
   const live = await ports.store.liveBursts(engine.name);
   await wakeChanged(engine, live);
+  engine.spent = await spentBudgets(engine, live, ports.clock.now());
+  for (const id of engine.spent.keys()) await ports.wake.wake(id);
   if (settings.setup.mode !== 'observe') await adoptStrays(engine, snapshot, live);
 
   // The cloud has not told its types yet: nothing can be said of a job's chances.

@@ -107,6 +107,7 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
     predecessor: burstId('b-before'),
     quote: { until: instant(t0 + 10), microUsd: 7, why: 'Zu lange.', cpus: 4, timeLimitMs: 'unlimited' },
     answer: { yes: true, by: 'alice', at: instant(t0 + 9), why: '“ja” 🚀' },
+    cancel: { deadline: instant(t0 + 11), answered: false },
     killBy: instant(t0 + 9),
     ...over,
   };

@@ -272,6 +272,16 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'a spent budget requeues a job again and again',
+    edits: [
+      {
+        file: 'src/burst/requeue.ts',
+        find: '    if (!requeue.answered && ctx.clock.now() < later(requeue.deadline, settleMs)) return after(2_000);\n    return undefined;',
+        instead: '    if (burst.cause?.kind !== "no_budget") return undefined;',
+      },
+    ],
+  },
+  {
     name: 'an instance forgotten during launch',
     edits: [
       {

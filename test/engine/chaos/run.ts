@@ -1,6 +1,7 @@
 /** One seed: the real engine, its steps and streams, on the models, under virtual time, with everything going wrong that the scenario plans. */
 import type { Duplex } from 'node:stream';
 import { type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
+import type { Budget } from '../../../src/domain/money.ts';
 import type { ClusterSettings } from '../../../src/engine/context.ts';
 import { Desk } from '../../../src/engine/desk.ts';
 import { type Check, Gateway } from '../../../src/engine/gateway.ts';
@@ -26,6 +27,8 @@ const start = instant(Date.UTC(2026, 0, 5, 8));
 /** Trouble ends here; from then on all must come to rest by itself. */
 const calmAt = 15 * minute;
 const longest = 150 * minute;
+/** By then some of the jobs run. */
+const loweredAt = 3 * minute;
 
 export interface Submitted {
   readonly plan: JobPlan;
@@ -244,10 +247,7 @@ export class Run implements Fates {
         maxTimeMs: undefined,
         backOffMs: 3 * minute,
         quoteMs: 4 * minute,
-        budgets: [
-          { account: 'physics', microUsd: this.scenario.budget, per: 'total', hard: true },
-          { account: 'chemistry', microUsd: this.scenario.budget, per: 'total', hard: true },
-        ],
+        budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
       },
       groups: [{ ...group, idleMs: this.scenario.idleMs }],
       pods: {
@@ -302,6 +302,17 @@ export class Run implements Fates {
         this.time.after(5 * second, () => this.startGateway());
       },
     );
+  }
+
+  /** As an operator's next configuration would have it, for whichever gateway runs. */
+  #budgetOf(account: string): Budget {
+    const { scenario, time } = this;
+    return {
+      ...{ account, per: 'total', hard: true, onExhausted: scenario.lowered ?? 'finish' },
+      get microUsd() {
+        return scenario.lowered !== undefined && time.now() - start > loweredAt ? 1_000 : scenario.budget;
+      },
+    };
   }
 
   /** Every pod that was made, and who it was to run as. */

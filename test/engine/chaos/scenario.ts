@@ -74,6 +74,8 @@ export interface Scenario {
   readonly onLost: 'fail' | 'requeue';
   /** approve: people say yes or no to each burst, or nothing. */
   readonly mode: 'auto' | 'approve';
+  /** After a few minutes the budgets are lowered to next to nothing: what becomes of what runs. */
+  readonly lowered: 'finish' | 'requeue' | 'cancel' | undefined;
   /** Bursts a day, until somebody lifts it. */
   readonly ramp: number | undefined;
   /** How long an instance without work is kept. */
@@ -172,6 +174,7 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
     onLost: chance.hit(0.5) ? 'requeue' : 'fail',
     mode: modeOf(seed),
     ramp: rampOf(seed),
+    lowered: loweredOf(seed),
     idleMs: minute,
     budget: chance.pick([1_000_000, 1_000_000, 40_000]),
     jobs,
@@ -217,6 +220,8 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
 /** Not drawn, so that the other seeds stay as they are. */
 const modeOf = (seed: number): Scenario['mode'] => (seed % 5 === 2 ? 'approve' : 'auto');
 
+const loweredOf = (seed: number): Scenario['lowered'] =>
+  seed % 5 === 1 ? (['requeue', 'cancel', 'finish'] as const)[Math.floor(seed / 5) % 3] : undefined;
 const rampOf = (seed: number): number | undefined => (seed % 5 === 4 ? 2 : undefined);
 
 /** A kubelet dies, or Slurm gives a virtual node up, while a job that may run again runs: what follows must wait for the old run's end. */
@@ -236,6 +241,7 @@ function lostNode(seed: number, chance: Chance): Scenario {
     onLost: 'requeue',
     mode: modeOf(seed),
     ramp: rampOf(seed),
+    lowered: loweredOf(seed),
     idleMs: 4 * minute,
     budget: 1_000_000,
     jobs: [job],
