@@ -36,6 +36,7 @@ import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
 import { answerQuotes, openQuotes } from './cli/quotes.ts';
 import { type RampOrder, rampStands, showRamp, turnRamp } from './cli/ramp.ts';
+import { type ReplayOrder, replay } from './cli/replay.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { why } from './cli/why.ts';
 import { canonical } from './domain/chain.ts';
@@ -707,6 +708,23 @@ program
   .option('--anchors <dir>', 'exported anchors (default: audit.exportDir)')
   .action(async ({ anchors }: { anchors?: string }) => {
     process.exitCode = await verifyAudit(chosen(), anchors);
+  });
+program
+  .command('replay')
+  .description(
+    'play job logs (SWF or a dump of sacct) under policies: waiting, slowdown, cloud share and cost',
+  )
+  .argument('<trace...>')
+  .option('--procs <n>', "the site's processors (default: MaxProcs in the log's header)")
+  .option('--policy <policies...>', 'a name, NAME:PARAMETER or a file; several stand side by side')
+  .option('--price <usd>', 'dollars a core-hour (default: 0.048)')
+  .option('--boot <seconds>', "from a burst to the job's first second (default: 180)")
+  .option('--cloud-procs <n>', 'processors that the cloud gives at once (default: any number)')
+  .option('--json', 'as JSON')
+  .option('--csv', 'as CSV')
+  .option('--html <file>', 'write a page with plots as well')
+  .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
+    for (const line of await replay({ traces, ...options })) console.log(line);
   });
 program
   .command('backup')
