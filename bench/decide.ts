@@ -101,6 +101,8 @@ const input = {
   beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
   examined: () => undefined,
   forecast: () => undefined,
+  queues: [],
+  had: new Map(),
   readyIn: () => assumed,
 } as const;
 

@@ -155,6 +155,8 @@ function read(path: string): void {
       budgets: [{ account: 'account1', left: 1_000_000_000 }],
       beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
       forecast: () => undefined,
+      queues: [],
+      had: new Map(),
       readyIn: () => assumed,
       examined: () => undefined,
     });

@@ -247,7 +247,8 @@ export type Condition =
       readonly confidence: number;
     }
   | { readonly kind: 'waited'; readonly forMs: number }
-  | { readonly kind: 'short'; readonly timeLimitMs: number };
+  | { readonly kind: 'short'; readonly timeLimitMs: number }
+  | { readonly kind: 'worth'; readonly atLeast: number };
 
 /** What each kind of condition is told by, and what belongs to it. */
 const conditionKeys = {
@@ -255,6 +256,7 @@ const conditionKeys = {
   race: ['startsAtLeast', 'laterThan', 'confidence'],
   waited: ['waitedAtLeast'],
   short: ['timeLimitAtMost'],
+  worth: ['worthAtLeast'],
 } as const;
 
 const condition = z
@@ -271,6 +273,13 @@ const condition = z
       .describe('How sure the start race must be; 0.8 if left out.'),
     waitedAtLeast: duration('It has waited for so long since it could run.').optional(),
     timeLimitAtMost: duration('Short jobs first: it asks for no more time.').optional(),
+    worthAtLeast: z
+      .number({ error: 'not a number; write how much it must be worth, such as 10' })
+      .positive({ error: 'must be above 0; the less, the more cloud is used; write 10' })
+      .optional()
+      .describe(
+        'What it would still wait here, for each core-hour that it needs, is at least so much; `spillway replay` tells what a number does.',
+      ),
   })
   .transform((c, ctx): Condition => {
     const refuse = (message: string) => {
@@ -293,13 +302,14 @@ const condition = z
       };
     if (c.waitedAtLeast !== undefined) return { kind: 'waited', forMs: c.waitedAtLeast };
     if (c.timeLimitAtMost !== undefined) return { kind: 'short', timeLimitMs: c.timeLimitAtMost };
+    if (c.worthAtLeast !== undefined) return { kind: 'worth', atLeast: c.worthAtLeast };
     const [kind] = given[0] ?? [];
     if (kind === 'backlog')
       return refuse('pendingJobs is missing; write how many jobs must pend, such as 10');
     if (kind === 'race')
       return refuse('startsAtLeast is missing; write how far off its start must be, such as 30m');
     return refuse(
-      'empty; write pendingJobs: 10, startsAtLeast: 30m, waitedAtLeast: 24h or timeLimitAtMost: 1h',
+      'empty; write pendingJobs: 10, startsAtLeast: 30m, waitedAtLeast: 24h, timeLimitAtMost: 1h or worthAtLeast: 10',
     );
   });
 

@@ -5,11 +5,14 @@ import type { Job, Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { type Begun, decide, Sayings } from './decide.ts';
-import type { StartForecast } from './foresight.ts';
+import type { ExpectedQueue, StartForecast } from './foresight.ts';
+import { type Candidate, fairOrder } from './order.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
 import { Climb } from './ramp-day.ts';
-import type { OfferedGroup, RuleContext, WorstCase } from './rule.ts';
+import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
+import { groupFor } from './rules/size.ts';
+import { worthOf } from './worth.ts';
 
 export interface BacklogInput {
   readonly snapshot: Snapshot;
@@ -27,6 +30,10 @@ export interface BacklogInput {
   readonly ramp?: RuleContext['ramp'];
   /** What every pod needs besides its job. */
   readonly beside: Resources;
+  /** Of this site's machines, in the order in which Slurm serves them. */
+  readonly queues: readonly ExpectedQueue[];
+  /** What the live bursts of each account take, as `takesOf` counts it. */
+  readonly had: ReadonlyMap<string, number>;
   /** When it would start here. */
   forecast(job: Job): StartForecast | undefined;
   readonly readyIn: RuleContext['readyIn'];
@@ -45,8 +52,8 @@ export interface Decided {
 const tasksAtOnce = 200;
 
 /**
- * One look over the whole queue, oldest and most important first as Slurm orders it: priority, then submit time. Pure: the
- * same snapshot gives the same decisions.
+ * One look over the whole queue. Who may burst goes in the order of order.ts, and of equals as Slurm orders them: priority, then submit time.
+ * Those that burst come first, in that order. Pure: the same snapshot gives the same decisions.
  */
 export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const { snapshot, now, setup, policy, groups, live, lastReturnAt } = input;
@@ -85,7 +92,18 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   }
   for (const ages of pendingFor.values()) ages.sort((a, b) => a - b);
   let alive = input.liveBursts;
-  const decided: Decided[] = [];
+  const worths = new Map<JobRef, JobWorth>();
+  const asked = policy.burstWhen.find((c) => c.kind === 'worth');
+  if (asked !== undefined) {
+    const may = new Set<JobRef>();
+    for (const [i, job] of pending.entries())
+      if (begun[i]?.might === true && input.examined(job) === undefined) may.add(job.ref);
+    const readyMs = (job: Job): number | undefined => {
+      const group = may.has(job.ref) ? groupFor(job.cpus, groups)?.group.name : undefined;
+      return group === undefined ? undefined : input.readyIn(group).p50;
+    };
+    for (const queue of input.queues) worthsIn(queue, asked.atLeast, readyMs, worths);
+  }
   // One for all, as no rule keeps it: of a hundred thousand the collector would feel each.
   const context: Mutable<RuleContext> = {
     ...turn,
@@ -95,26 +113,72 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       lastReturnAt: undefined,
       arrayRoom: undefined,
       forecast: undefined,
+      worth: undefined,
     },
     ...{ pendingFor, budgetLeft, worstCase, readyIn: input.readyIn, ramp: climb },
   };
-  for (const [i, job] of pending.entries()) {
+  const judge = (i: number): Decision => {
+    const job = pending[i] as Job;
     context.job = job;
     context.liveBursts = alive;
     context.lastReturnAt = lastReturnAt.get(job.ref);
     context.forecast = input.forecast(job);
+    context.worth = worths.get(job.ref);
     context.arrayRoom = roomOf(job, running);
     const first = decide(context, sayings, begun[i]);
-    const decision = (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
-    decided.push({ job, decision });
-    if (decision.verdict !== 'burst') continue;
+    return (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
+  };
+  const stay: Decided[] = [];
+  const candidates: (Candidate & { readonly at: number })[] = [];
+  for (const [at, job] of pending.entries()) {
+    const decision = judge(at);
+    if (decision.verdict !== 'burst') stay.push({ job, decision });
+    else {
+      const value = worths.get(job.ref)?.worth ?? Number.POSITIVE_INFINITY;
+      candidates.push({ at, account: job.account, value, takes: takesOf(job.cpus, job.timeLimitMs) });
+    }
+  }
+  // What one takes is not left for the next: each is judged again when it is its turn.
+  const go: Decided[] = [];
+  for (const { at } of fairOrder(candidates, input.had)) {
+    const job = pending[at] as Job;
+    const decision = judge(at);
+    if (decision.verdict !== 'burst') {
+      stay.push({ job, decision });
+      continue;
+    }
+    go.push({ job, decision });
     alive += 1;
     const cost = input.budgets.length === 0 ? undefined : worstCase(job);
     if (cost?.kind === 'known') purse.take(job.account, cost.price.held);
     climb?.take(worstCase(job));
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }
-  return decided;
+  return [...go, ...stay];
+}
+
+/** What a job takes of the cloud at most, in CPU-milliseconds; one without a limit of its own counts for a day. */
+export const takesOf = (cpus: number, limit: Job['timeLimitMs']): number =>
+  cpus * (typeof limit === 'number' ? limit : 86_400_000);
+
+/** Of each that waits on a machine of this site: from the front of the queue, who goes is gone for those behind. */
+function worthsIn(
+  { processors, waits, startsInMs, workMs }: ExpectedQueue,
+  atLeast: number,
+  readyMs: (job: Job) => number | undefined,
+  into: Map<JobRef, JobWorth>,
+): void {
+  let gone = 0;
+  for (const [i, job] of waits.entries()) {
+    const work = workMs[i] as number;
+    const starts = Math.max(0, (startsInMs[i] as number) - gone / processors);
+    const ready = readyMs(job);
+    // Who fits on no machine here would wait for ever: another condition's to tell.
+    if (starts === Number.POSITIVE_INFINITY || ready === undefined) continue;
+    const worth = worthOf(starts - ready, work, processors);
+    into.set(job.ref, { worth, startsInMs: starts, workMs: work });
+    if (worth >= atLeast && worth > 0) gone += work;
+  }
 }
 
 const partitionsOf = ({ partition }: Pick<Job, 'partition'>): readonly string[] =>

@@ -5,6 +5,7 @@
 import { draws } from '../domain/draws.ts';
 import type { Instant, JobRef } from '../domain/ids.ts';
 import type { EndedRun, Job, Snapshot } from '../domain/job.ts';
+import type { ForecastInput } from './backfill.ts';
 import { Calibration, type StartRange } from './calibrate.ts';
 import {
   type Forecaster,
@@ -15,7 +16,8 @@ import {
   usualForecaster,
 } from './forecast.ts';
 import { type Pool, poolsOf } from './pools.ts';
-import { type PredictJob, Predictor } from './predict.ts';
+import { type PredictJob, Predictor, remainingMs } from './predict.ts';
+import { expectedStarts, usualExact } from './worth.ts';
 
 export interface StartForecast {
   /** In ms from the look at the queue; infinite where it can never start. */
@@ -35,6 +37,16 @@ export interface ForecastError {
   readonly actualMs: number;
 }
 
+/** One machine's queue by expected run times: who waits, in which order; in ms from the look. */
+export interface ExpectedQueue {
+  readonly processors: number;
+  readonly waits: readonly Job[];
+  /** Infinite for who can never start. */
+  readonly startsInMs: Float64Array;
+  /** Expected run time times processors. */
+  readonly workMs: Float64Array;
+}
+
 /** A queue in which nobody came or went is not played again for so long; its forecasts only draw nearer. */
 const freshMs = 5 * 60_000;
 /** The same numbers for each look, so that a forecast changes because the queue did. */
@@ -44,6 +56,7 @@ interface Played {
   readonly at: Instant;
   readonly key: string;
   readonly starts: Starts;
+  readonly expected: ExpectedQueue;
   readonly pool: Pool;
 }
 
@@ -94,9 +107,9 @@ export class Foresight {
     return this.#predictor.expectedMs(job);
   }
 
-  /** A look at the queue. `without`: the gateway's own partitions. */
-  look(snapshot: Snapshot, without: readonly string[]): void {
-    const pools = poolsOf(snapshot, without);
+  /** A look at the queue. `without`: the gateway's own partitions; `gone`: who is bound for the cloud already. */
+  look(snapshot: Snapshot, without: readonly string[], gone: ReadonlySet<JobRef> = new Set()): void {
+    const pools = poolsOf(snapshot, without, gone);
     this.#learnStarts(pools);
     this.#played = pools.map((pool) => this.#play(pool, snapshot.at));
     const by = `${nameOf(this.#forecaster)}, ${this.learned} runs known`;
@@ -123,6 +136,11 @@ export class Foresight {
     return this.#forecasts.get(ref);
   }
 
+  /** As of the last look. */
+  queues(): readonly ExpectedQueue[] {
+    return this.#played.map((p) => p.expected);
+  }
+
   #play(pool: Pool, at: Instant): Played {
     const key = keyOf(pool);
     const before = this.#played.find((p) => p.key === key);
@@ -134,7 +152,28 @@ export class Foresight {
       this.#forecaster,
       () => next() / 2 ** 32,
     );
-    return { at, key, starts, pool };
+    return { at, key, starts, pool, expected: this.#expect(pool) };
+  }
+
+  #expect({ view, waits }: Pool): ExpectedQueue {
+    const { processors, running, waiting } = view;
+    const jobs = [...running, ...waiting];
+    const age = (i: number): number => running[i]?.ageMs ?? 0;
+    const runMs = Float64Array.from(jobs, ({ user, processors: cpus, limitMs }, i) => {
+      const job = { user, processors: cpus, requestMs: limitMs };
+      return age(i) > 0
+        ? remainingMs(this.#predictor.predict(job), limitMs, age(i))
+        : this.#predictor.expectedMs(job);
+    });
+    const columns: ForecastInput = {
+      processors: Int32Array.from(jobs, (j) => j.processors),
+      limitMs: Float64Array.from(jobs, (j, i) => Math.max(1, j.limitMs - age(i))),
+      runMs,
+      running: running.length,
+    };
+    const starts = expectedStarts(processors, columns, usualExact).subarray(running.length);
+    const workMs = Float64Array.from(waiting, (j, i) => (runMs[running.length + i] as number) * j.processors);
+    return { processors, waits, startsInMs: starts, workMs };
   }
 
   #learnStarts(pools: readonly Pool[]): void {

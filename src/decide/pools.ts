@@ -1,5 +1,5 @@
 /** The queue as a forecast sees it: partitions that share nodes are served by one machine, and are one queue. */
-import type { Instant } from '../domain/ids.ts';
+import type { Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Partition, SlurmNode, Snapshot } from '../domain/job.ts';
 import { tasksOf } from './backlog.ts';
 import type { QueuedJob, QueueView, RunningJob } from './forecast.ts';
@@ -19,8 +19,15 @@ const noLimitMs = 365 * 86_400_000;
 /** On such a node nothing starts; what runs there runs on. [slurm.h, enum node_states and their flags] */
 const away = /^(DOWN|DRAIN|FAIL|ERROR|UNKNOWN|FUTURE|MAINT|POWERING_DOWN|REBOOT|RESERVED|INVAL|BLOCKED)/i;
 
-/** Partitions with nodes, put together where they share one. `without`: the gateway's own, whose nodes are none of this machine's. */
-export function poolsOf(snapshot: Snapshot, without: readonly string[]): readonly Pool[] {
+/**
+ * Partitions with nodes, put together where they share one. `without`: the gateway's own, whose nodes are none of this machine's; `gone`: who
+ * waits in the queue still and is as good as away.
+ */
+export function poolsOf(
+  snapshot: Snapshot,
+  without: readonly string[],
+  gone: ReadonlySet<JobRef> = new Set(),
+): readonly Pool[] {
   const ours = new Set(without);
   const lead = new Map<string, string>();
   const find = (name: string): string => {
@@ -58,7 +65,7 @@ export function poolsOf(snapshot: Snapshot, without: readonly string[]): readonl
   for (const job of snapshot.jobs) {
     const partition = job.partition.split(',').find((p) => lead.has(p));
     const draft = partition === undefined ? undefined : made.get(find(partition));
-    if (draft !== undefined) put(draft, job, limits.get(partition ?? ''), snapshot.at);
+    if (draft !== undefined) put(draft, job, limits.get(partition ?? ''), snapshot.at, gone);
   }
   return [...made.values()].map(finished);
 }
@@ -71,7 +78,13 @@ interface Draft {
   readonly waiting: { readonly job: Job; readonly as: QueuedJob }[];
 }
 
-function put(draft: Draft, job: Job, partition: Partition | undefined, at: Instant): void {
+function put(
+  draft: Draft,
+  job: Job,
+  partition: Partition | undefined,
+  at: Instant,
+  gone: ReadonlySet<JobRef>,
+): void {
   const as: QueuedJob = {
     user: job.user,
     account: job.account,
@@ -81,7 +94,7 @@ function put(draft: Draft, job: Job, partition: Partition | undefined, at: Insta
   if (job.state === 'PENDING') {
     // Who is held or waits for another job is not in this queue, and nobody knows when it will be.
     if (helpFor(job.reason) !== 'yes') return;
-    for (const task of tasksOf(job)) draft.waiting.push({ job: task, as });
+    for (const task of tasksOf(job)) if (!gone.has(task.ref)) draft.waiting.push({ job: task, as });
   } else if (job.startAt !== undefined && job.nodeList !== '') {
     draft.running.push({ ...as, ageMs: Math.max(0, at - job.startAt) });
     draft.runs.push(job);

@@ -32,12 +32,23 @@ export interface RuleContext {
   readonly worstCase: (job: Pick<Job, 'cpus' | 'timeLimitMs'>) => WorstCase;
   /** When it would start here; undefined where nothing is known of that. */
   readonly forecast: StartForecast | undefined;
+  /** What bursting it is worth; undefined where nothing is known of its start here, or nobody asks. */
+  readonly worth: JobWorth | undefined;
   /** When a node group would have it running. */
   readonly readyIn: (group: string) => Ready;
   /** What today's bursts count against the ramp, those that this cycle approved included; undefined = this cluster is on none. */
   readonly ramp?: RampDay | undefined;
   /** How many more tasks of this array may run now; undefined = no throttle. */
   readonly arrayRoom: number | undefined;
+}
+
+export interface JobWorth {
+  /** [worth.ts, worthOf] */
+  readonly worth: number;
+  /** With those ahead of it gone that burst in the same turn. */
+  readonly startsInMs: number;
+  /** Expected run time times processors. */
+  readonly workMs: number;
 }
 
 /** `nothing`: no node group holds it, which another rule says. */

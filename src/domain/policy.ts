@@ -17,7 +17,9 @@ export type Condition =
   /** It has waited for so long. */
   | { readonly kind: 'waited'; readonly forMs: number }
   /** Short jobs first: it asks for no more time than this. */
-  | { readonly kind: 'short'; readonly timeLimitMs: number };
+  | { readonly kind: 'short'; readonly timeLimitMs: number }
+  /** Its waiting is worth the cloud: what it would still wait here for each core-hour that it needs [decide/worth.ts]. */
+  | { readonly kind: 'worth'; readonly atLeast: number };
 
 /** What never bursts; each entry is one condition. */
 export type NeverRule =

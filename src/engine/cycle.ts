@@ -1,6 +1,6 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
-import { decideBacklog } from '../decide/backlog.ts';
+import { decideBacklog, takesOf } from '../decide/backlog.ts';
 import type { StartRange } from '../decide/calibrate.ts';
 import { inWords } from '../decide/decide.ts';
 import { priceOf } from '../decide/price.ts';
@@ -17,6 +17,7 @@ import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
+import type { NodeGroup } from '../domain/policy.ts';
 import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
@@ -60,7 +61,8 @@ export async function turn(engine: Cluster): Promise<void> {
   const budgets = await budgetsLeft(engine, live, at);
   const ramp = await rampToday(engine, at);
   const { setup } = settings;
-  engine.foresight.look(snapshot, [setup.burstPartition, setup.waitPartition]);
+  const gone = new Set(live.map((b) => b.ref));
+  engine.foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const ready = readyByGroup(ended);
   const sees: Sees = { snapshot, readyIn: (group) => ready.get(group) ?? assumed };
@@ -71,11 +73,13 @@ export async function turn(engine: Cluster): Promise<void> {
     policy: settings.policy,
     groups: engine.offered,
     stop,
-    live: new Set(live.map((b) => b.ref)),
+    live: gone,
     liveBursts: live.length,
     lastReturnAt: lastReturns(ended, settings.policy.backOffMs, at),
     budgets,
     forecast: (job) => engine.foresight.of(job.ref),
+    queues: engine.foresight.queues(),
+    had: tookOf(live, settings.groups),
     readyIn: sees.readyIn,
     ramp,
     beside: keeperNeeds,
@@ -295,6 +299,17 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
       });
     }
   }
+}
+
+/** What the bursts that are alive may take of the cloud for each account, as `takes` of decide/backlog.ts counts it. */
+function tookOf(live: readonly Burst[], groups: readonly NodeGroup[]): Map<string, number> {
+  const took = new Map<string, number>();
+  for (const { account, group, needs, saved } of live) {
+    const vcpuPerCpu = groups.find((g) => g.name === group)?.vcpuPerCpu ?? 1;
+    const takes = takesOf(needs.cpuMillis / 1_000 / vcpuPerCpu, saved.timeLimitMs);
+    took.set(account, (took.get(account) ?? 0) + takes);
+  }
+  return took;
 }
 
 /** What is left of each hard budget now. Bursts that were begun and hold nothing yet will hold it before whatever comes now. */

@@ -111,11 +111,14 @@ describe('a configuration that holds', () => {
       { kind: 'race', startsAtLeastMs: 1_800_000, laterThan: 'cloud', confidence: 0.9 },
     ]);
     expect(
-      policy('{ burstWhen: { startsAtLeast: 1h }, or: [{ waitedAtLeast: 24h }, { timeLimitAtMost: 1h }] }'),
+      policy(
+        '{ burstWhen: { startsAtLeast: 1h }, or: [{ waitedAtLeast: 24h }, { timeLimitAtMost: 1h }, { worthAtLeast: 2.5 }] }',
+      ),
     ).toEqual([
       { kind: 'race', startsAtLeastMs: 3_600_000, laterThan: undefined, confidence: 0.8 },
       { kind: 'waited', forMs: 86_400_000 },
       { kind: 'short', timeLimitMs: 3_600_000 },
+      { kind: 'worth', atLeast: 2.5 },
     ]);
   });
 

@@ -100,6 +100,7 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   budgetLeft: () => undefined,
   worstCase: () => ({ kind: 'nothing' }),
   forecast: undefined,
+  worth: undefined,
   readyIn: () => assumed,
   arrayRoom: undefined,
   ...more,
@@ -303,6 +304,8 @@ describe('decideBacklog', () => {
     beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
     examined: () => undefined,
     forecast: () => undefined,
+    queues: [],
+    had: new Map(),
     readyIn: () => assumed,
     ...more,
   });
@@ -425,6 +428,61 @@ describe('decideBacklog', () => {
   });
 });
 
+describe('worth in a queue', () => {
+  const hour = 3_600_000;
+  const worthwhile = { ...policy, burstWhen: [{ kind: 'worth', atLeast: 1 }] } as const;
+  const two = [1, 2, 3].map((id) => job({ id, timeLimitMs: hour, priority: 100 - id }));
+  const asked = (
+    hours: readonly number[],
+    jobs = two,
+    more: Partial<Parameters<typeof decideBacklog>[0]> = {},
+  ) =>
+    decideBacklog({
+      ...{ snapshot: snapshot(jobs), now, setup, policy: worthwhile, groups, stop: undefined },
+      ...{ live: new Set<JobRef>(), liveBursts: 0, lastReturnAt: new Map(), budgets: [], had: new Map() },
+      beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
+      examined: () => undefined,
+      forecast: () => undefined,
+      readyIn: () => readyOf(Array.from({ length: 30 }, () => 60_000)),
+      queues: [
+        {
+          processors: 4,
+          waits: jobs,
+          startsInMs: Float64Array.from(hours, (h) => h * hour),
+          workMs: Float64Array.from(jobs, () => hour),
+        },
+      ],
+      ...more,
+    });
+  const gone = (decided: ReturnType<typeof decideBacklog>) =>
+    decided.filter((d) => d.decision.verdict === 'burst').map((d) => d.job.ref as string);
+
+  it('the most waiting saved goes first, and who goes is gone for those behind', () => {
+    expect(gone(asked([1, 3, 2]))).toEqual(['2', '3', '1']);
+    // Four processors less a core-hour: a quarter of an hour sooner. The second alone has 0.25 h to wait then.
+    expect(gone(asked([1, 0.26, 0.2]))).toEqual(['1']);
+  });
+
+  it('who cannot burst is not gone for those behind', () => {
+    const stuck = [job({ id: 1, batch: false, priority: 9 }), job({ id: 2, timeLimitMs: hour, priority: 8 })];
+    expect(gone(asked([5, 0.3], stuck))).toEqual(['2']);
+  });
+
+  it('where only some may go, accounts share, and of each its best goes', () => {
+    const mixed = [
+      job({ id: 1, account: 'a', timeLimitMs: hour }),
+      job({ id: 2, account: 'a', timeLimitMs: hour }),
+      job({ id: 3, account: 'b', timeLimitMs: hour }),
+    ];
+    const more = { policy: { ...worthwhile, maxBursts: 2 } };
+    expect(gone(asked([10, 20, 3], mixed, more))).toEqual(['2', '3']);
+    expect(gone(asked([10, 20, 3], mixed, { ...more, had: new Map([['b', 10 * hour]]) }))).toEqual([
+      '2',
+      '1',
+    ]);
+  });
+});
+
 describe('conditions of the policy', () => {
   const minute = 60_000;
   const judged = (condition: Condition, over: Partial<Job> = {}, more: Partial<RuleContext> = {}) =>
@@ -489,6 +547,20 @@ describe('conditions of the policy', () => {
     });
     expect(judged(short, { timeLimitMs: 'partition' })?.pass).toBe(false);
     expect(judged(short, { timeLimitMs: 'unlimited' })?.pass).toBe(false);
+  });
+
+  it('worth: what it would still wait for each core-hour', () => {
+    const own = { worth: 12.349, startsInMs: 120 * minute, workMs: 4 * 3_600_000 };
+    const said = (atLeast: number, more: Partial<RuleContext>) =>
+      judged({ kind: 'worth', atLeast }, {}, more);
+    expect(said(12, { worth: own })).toMatchObject({
+      pass: true,
+      measured: 'would still wait 120 min here and runs for 4.0 core-hours: worth 12.3',
+      limit: 'worth at least 12.0',
+    });
+    expect(said(12.35, { worth: own })?.pass).toBe(false);
+    expect(said(1, {})).toMatchObject({ pass: false, measured: 'no forecast of its start here' });
+    expect(said(1, { worth: { ...own, worth: -3 } })?.pass).toBe(false);
   });
 
   it('any one is enough, and all are told where none holds', () => {

@@ -105,6 +105,8 @@ describe('one turn', () => {
       ramp: { ramp: { jobsPerDay: 5, microUsdPerDay }, jobs, microUsd: 0 },
       beside: nothing,
       forecast: () => undefined,
+      queues: [],
+      had: new Map(),
       readyIn: () => assumed,
       examined: () => undefined,
     });

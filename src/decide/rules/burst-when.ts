@@ -5,6 +5,7 @@ import { backlog } from '../conditions/backlog.ts';
 import { race } from '../conditions/race.ts';
 import { short } from '../conditions/short.ts';
 import { waited } from '../conditions/waited.ts';
+import { worth } from '../conditions/worth.ts';
 import type { JobRule, RuleContext } from '../rule.ts';
 
 /** Who asked for the cloud by partition has it. Others burst when any one of the site's conditions holds. */
@@ -41,6 +42,8 @@ function judge(condition: Condition, context: RuleContext): Omit<RuleVerdict, 'r
       return waited(condition, context);
     case 'short':
       return short(condition, context);
+    case 'worth':
+      return worth(condition, context);
     default:
       return assertNever(condition);
   }
