@@ -125,6 +125,7 @@ describe('a configuration that holds', () => {
   it('joins burstWhen and or to one list of conditions', async () => {
     const config = await loadConfig(join(examples, 'small.yaml'), {});
     expect(config.policy.burstWhen).toEqual([
+      { kind: 'race', startsAtLeastMs: 1_800_000, laterThan: 'cloud', confidence: 0.8 },
       { kind: 'backlog', pendingJobs: 10, forMs: 3_600_000 },
       { kind: 'backlog', pendingJobs: 100, forMs: 0 },
     ]);
