@@ -1,0 +1,120 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CommandError } from '../../src/cli/ask.ts';
+import { policyOf, replay } from '../../src/cli/replay.ts';
+import { escaped, paretoOf } from '../../src/sim/replay/page.ts';
+import { synthetic } from '../fixtures/replay/synthetic.ts';
+
+const small = 'config/examples/small.swf';
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spillway-replay-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(dir, name);
+  await writeFile(path, text);
+  return path;
+}
+
+describe('spillway replay', () => {
+  it('ships a log that its script makes again to the byte', async () => {
+    expect(await readFile(small, 'utf8')).toBe(synthetic());
+  });
+
+  it('sets policies side by side in a table', async () => {
+    const lines = await replay({ traces: [small], policy: ['none', 'worth', 'waited:4h'] });
+    expect(lines[0]).toMatch(/^small\.swf: 1153 jobs on 64 processors/);
+    expect(lines.slice(2).map((l) => l.split(' ')[0])).toEqual(['none', 'worth', 'waited:4h']);
+  });
+
+  it('says the same as JSON and as CSV', async () => {
+    const json = JSON.parse((await replay({ traces: [small], policy: ['worth'], json: true })).join('\n'));
+    const [head = '', row = ''] = await replay({ traces: [small], policy: ['worth'], csv: true });
+    const cells = Object.fromEntries(head.split(',').map((name, i) => [name, row.split(',')[i]]));
+    expect(json).toHaveLength(1);
+    expect(cells.policy).toBe('worth');
+    expect(Number(cells.wait_mean_s)).toBe(json[0].figures.waitMs.mean / 1_000);
+    expect(Number(cells.cost_micro_usd)).toBe(json[0].figures.microUsd);
+  });
+
+  it('the price is the bill, to a micro-dollar a job', async () => {
+    const at = async (price: string) =>
+      JSON.parse((await replay({ traces: [small], policy: ['waited:4h'], json: true, price })).join('\n'))[0]
+        .figures;
+    const [one, two] = [await at('0.05'), await at('0.1')];
+    expect(Math.abs(two.microUsd - 2 * one.microUsd)).toBeLessThanOrEqual(one.bursts);
+  });
+
+  it('writes a page that asks nothing of anybody and trusts no name', async () => {
+    const ours = await file('p.yaml', 'name: "<img src=x onerror=alert(1)>"\npolicy: worth\nleastWorth: 5\n');
+    const html = join(dir, 'page.html');
+    await replay({ traces: [small], policy: ['none', ours, 'waited:4h'], html });
+    const page = await readFile(html, 'utf8');
+    expect(page).not.toMatch(/<img|<script|<link|url\(|https?:/);
+    expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;');
+    expect(page.match(/<svg /g)).toHaveLength(3);
+    expect(page).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('a policy file may be YAML or JSON, and a name stands for itself', async () => {
+    const yaml = await file('a.yaml', 'policy: compound\nrun: 30m\nwaited: 2h\n');
+    const json = await file('b.json', '{"name":"b","policy":"worth","leastWorth":7}');
+    expect(await policyOf(yaml)).toEqual({
+      label: 'a.yaml',
+      policy: 'compound',
+      parameters: { runMs: 1_800_000, waitedMs: 7_200_000 },
+    });
+    expect(await policyOf(json)).toEqual({ label: 'b', policy: 'worth', parameters: { leastWorth: 7 } });
+    expect(await policyOf('waited:90s')).toMatchObject({ parameters: { waitedMs: 90_000 } });
+  });
+
+  it.each([
+    [
+      'a policy that is none',
+      { policy: ['best'] },
+      /--policy best: neither a file nor a policy. There are\n/,
+    ],
+    [
+      'a parameter that is none',
+      { policy: ['waited:soon'] },
+      /waited soon is no duration; write one such as/,
+    ],
+    ['a parameter too many', { policy: ['none:1'] }, /none takes no parameter/],
+    ['one policy twice', { policy: ['none', 'none'] }, /two are called none/],
+    ['no processors', { procs: '0' }, /--procs 0: no count of processors/],
+    ['a price that is none', { price: 'cheap' }, /--price cheap: no number/],
+    ['two formats', { json: true, csv: true }, /--json and --csv: one of them/],
+    ['a page nowhere', { html: '/nowhere/p.html' }, /--html \/nowhere\/p\.html: cannot be written/],
+  ])('%s is told with what to do', async (_what, order, message) => {
+    const told = replay({ traces: [small], ...order });
+    await expect(told).rejects.toThrow(CommandError);
+    await expect(told).rejects.toThrow(message);
+  });
+
+  it('a broken log or policy is told by its file and line', async () => {
+    const log = await file('bad.swf', '; MaxProcs: 4\n1 2 3\n');
+    await expect(replay({ traces: [log] })).rejects.toThrow(/bad\.swf:2: 3 fields in place of 18/);
+    const headless = await file('headless.swf', '1 0 -1 60 1 -1 -1 1 60 -1 1 1 1 -1 1 1 -1 -1\n');
+    await expect(replay({ traces: [headless] })).rejects.toThrow(/write the site's size after --procs/);
+    const broken = await file('broken.yaml', 'policy: worth\n  least: [\n');
+    await expect(policyOf(broken)).rejects.toThrow(/broken\.yaml:\d+: neither YAML nor JSON/);
+    const strange = await file('strange.yaml', 'policy: waited\nleastWorth: 3\n');
+    await expect(policyOf(strange)).rejects.toThrow(/strange\.yaml: leastWorth: waited takes waited/);
+  });
+});
+
+describe('the page', () => {
+  it('joins those that none beats in both wait and spend', () => {
+    const at = (x: number, y: number) => ({ x, y });
+    const points = [at(0, 9), at(5, 5), at(6, 6), at(8, 1), at(8, 2)];
+    expect(paretoOf(points)).toEqual([at(0, 9), at(5, 5), at(8, 1)]);
+  });
+
+  it('escapes what HTML and its attributes take for their own', () => {
+    expect(escaped(`<a href="x" id='y'>&`)).toBe('&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;');
+  });
+});
