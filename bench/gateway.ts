@@ -62,6 +62,7 @@ const slurm: SlurmPort = {
   facts: async () => ({
     ...{ version: '22.05.8', killWaitMs: 30_000, minJobAgeMs: 300_000, partitions: [], preemptMode: 'OFF' },
   }),
+  minutesLimits: unused('minutesLimits'),
   whoami: unused('whoami'),
   close: done,
 };

@@ -83,6 +83,10 @@ const cluster = z
       .describe(
         'Mode auto: what may be done in a day until a named person lifts it (spillway ramp lift). off: a site that knows what it does.',
       ),
+    charge: oneOf(
+      "What a burst is charged to: cloud = budgets in dollars alone, allocation = the account's Slurm allocation and fairshare alone, both. Slurm does its part by TRESBillingWeights of burstPartition; doctor compares.",
+      ['cloud', 'allocation', 'both'],
+    ).default('cloud'),
     onLost: oneOf(
       'A job whose pod was lost, once its instance is terminated: fail = it ends as FAILED, requeue = it runs again where its --requeue allows.',
       ['fail', 'requeue'],
@@ -450,6 +454,15 @@ export const schema = z
         path: ['nodeGroups', i, 'region'],
         message: `another region or endpoint than the first group's; one gateway serves one region, write ${first.region}`,
       });
+    });
+    c.clusters.forEach((x, i) => {
+      if (x.charge === 'allocation' && c.budgets.length > 0)
+        ctx.addIssue({
+          code: 'custom',
+          path: ['clusters', i, 'charge'],
+          message:
+            'allocation leaves no dollars to count, and there are budgets; write both, or take them out',
+        });
     });
     twice(
       'clusters',

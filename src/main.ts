@@ -250,6 +250,7 @@ async function clusterOf(
       burstPartition: c.burstPartition,
       mode: c.mode,
       ramp: c.ramp,
+      charge: c.charge,
       onLost: c.onLost,
       pollMs: c.pollMs,
     },

@@ -18,7 +18,7 @@ import type {
   Uuid,
 } from './domain/ids.ts';
 import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
-import type { AccountedJob, ClusterFacts, History, JobDetail, Snapshot } from './domain/job.ts';
+import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Limit, Money } from './domain/ledger.ts';
 import type { MicroUsd } from './domain/money.ts';
@@ -85,6 +85,8 @@ export interface SlurmPort {
    */
   requeue(ref: JobRef, restarts: number, deadline: Instant): Promise<void>;
   facts(): Promise<ClusterFacts>;
+  /** From slurmdbd, those associations and QOS that have one; for `doctor`. */
+  minutesLimits(): Promise<readonly MinutesLimit[]>;
   /** Whether the account may watch, and whether it is an Operator; for `doctor`. */
   whoami(): Promise<{ readonly user: string; readonly adminLevel: string }>;
   close(): Promise<void>;

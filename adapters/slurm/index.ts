@@ -7,6 +7,7 @@ import {
   finalStates,
   type History,
   type JobDetail,
+  type MinutesLimit,
   type Partition,
   type Snapshot,
 } from '../../src/domain/job.ts';
@@ -16,6 +17,7 @@ import { readAnswer, writeAnswer } from './answers.ts';
 import { partlyMoved, updateKeys } from './move.ts';
 import { notThatRun, requeueRefusal } from './requeue.ts';
 import { historyArgs, readEnded, readRuns, sacctArgs } from './sacct.ts';
+import { readMinutesLimits } from './sacctmgr.ts';
 import { detailOf, readConfig, readHints, readPartitions } from './scontrol.ts';
 import { refOf, Shell } from './shell.ts';
 import { nodeFormat, readNodes } from './sinfo.ts';
@@ -195,6 +197,17 @@ class SshSlurm implements SlurmPort {
       this.#read(name, partitionsArgs),
     ]);
     return readable(name, () => ({ ...readConfig(config), partitions: readPartitions(partitions) }));
+  }
+
+  async minutesLimits(): Promise<readonly MinutesLimit[]> {
+    const name = 'slurm.minutesLimits';
+    const show = (what: string, format: string) =>
+      this.#read(name, ['sacctmgr', '-nP', 'show', what, `format=${format}`]);
+    const [associations, qos] = await Promise.all([
+      show('assoc', 'account,user,grptresmins'),
+      show('qos', 'name,grptresmins'),
+    ]);
+    return readMinutesLimits(associations, qos);
   }
 
   async whoami(): Promise<{ readonly user: string; readonly adminLevel: string }> {

@@ -142,7 +142,19 @@ function partitionOf(p: ReadonlyMap<string, string>): Partition {
     totalNodes: count(p.get('TotalNodes') ?? '0', `TotalNodes of ${name}`),
     totalCpus: count(p.get('TotalCPUs') ?? '0', `TotalCPUs of ${name}`),
     overSubscribe: p.get('OverSubscribe') ?? '',
+    billingWeights: weights(p.get('TRESBillingWeights')),
   };
+}
+
+/** `CPU=1.0,Mem=0.25G,GRES/gpu=2.0`: a unit says per how much, and zero is zero in each. */
+function weights(text: string | undefined): Partition['billingWeights'] {
+  if (text === undefined || word(text) === '') return undefined;
+  const found: Record<string, number> = {};
+  for (const part of text.split(',')) {
+    const [tres = '', value = ''] = part.split('=');
+    found[tres] = Number.parseFloat(value);
+  }
+  return found;
 }
 
 function defMemory(p: ReadonlyMap<string, string>): Partition['defMemory'] {

@@ -38,6 +38,8 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         explicit: 'cloud',
         mode: wishes.mode ?? 'auto',
         ramp: 'off',
+        // The lab's burst partition bills like any other.
+        charge: 'both',
         pollSeconds: 1,
       },
     ],

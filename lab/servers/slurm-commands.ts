@@ -4,7 +4,16 @@ import type { SlurmModel } from '../../src/sim/models/slurm.ts';
 import type { SlurmChange } from '../../src/sim/models/slurm-types.ts';
 import { nodeView, partitionView } from '../../src/sim/models/slurm-view.ts';
 import { SlurmRefused } from '../../src/sim/models/slurm-words.ts';
-import { configText, jobText, NoFormat, nodeText, partitionText, queueText, runText } from './slurm-print.ts';
+import {
+  configText,
+  jobText,
+  limitsText,
+  NoFormat,
+  nodeText,
+  partitionText,
+  queueText,
+  runText,
+} from './slurm-print.ts';
 import { limitOf, mebibytes, readSubmission, whole } from './slurm-sbatch.ts';
 import { queueTable } from './slurm-table.ts';
 
@@ -242,6 +251,8 @@ function sacctmgr({ model, user, args }: Call): string {
     const known = model.state.users.get(name);
     return known === undefined ? '' : `${name}|${known.adminLevel ?? 'None'}\n`;
   }
+  if (text === 'show assoc format=account,user,grptresmins') return limitsText(model, 'assoc');
+  if (text === 'show qos format=name,grptresmins') return limitsText(model, 'qos');
   const [, id, key, value = ''] = /^modify job where jobid=(\S+) set (\w+)=(.*)$/s.exec(text) ?? [];
   const ref = refIn(id);
   if (ref === undefined || (key !== 'AdminComment' && key !== 'Comment'))

@@ -109,10 +109,27 @@ export function partitionText(partitions: readonly Partition[], byDefault: strin
         `LLN=NO MaxCPUsPerNode=UNLIMITED Nodes=${orNull(p.nodes)} PriorityJobFactor=${p.priorityJobFactor} ` +
         `PriorityTier=1 RootOnly=NO ReqResv=NO OverSubscribe=${p.overSubscribe} OverTimeLimit=NONE ` +
         `PreemptMode=OFF State=${p.up ? 'UP' : 'DOWN'} TotalCPUs=${p.totalCpus} TotalNodes=${p.totalNodes} ` +
-        `SelectTypeParameters=NONE JobDefaults=(null) DefMemPer${def} MaxMemPerNode=UNLIMITED\n`
+        `SelectTypeParameters=NONE JobDefaults=(null) DefMemPer${def} MaxMemPerNode=UNLIMITED${billing(p)}\n`
       );
     })
     .join('');
+}
+
+function billing({ billingWeights }: Partition): string {
+  if (billingWeights === undefined) return '';
+  const weights = Object.entries(billingWeights).map(([tres, weight]) => `${tres}=${weight.toFixed(1)}`);
+  return ` TRESBillingWeights=${weights.join(',')}`;
+}
+
+/** `account|user|limit` of each association, or `name|limit` of each QOS. */
+export function limitsText({ config, state }: SlurmModel, what: 'assoc' | 'qos'): string {
+  const tres = (of: string): string => config.minutesLimits?.find((l) => l.of === of)?.tres ?? '';
+  if (what === 'qos') return `normal|${tres('QOS normal')}\n`;
+  const lines = [...state.users.values()].flatMap(({ name, account }) => [
+    `${account}||${tres(`account ${account}`)}`,
+    `${account}|${name}|${tres(`user ${name} in account ${account}`)}`,
+  ]);
+  return [...new Set(lines)].map((line) => `${line}\n`).join('');
 }
 
 export function configText({ config, state }: SlurmModel): string {

@@ -161,6 +161,15 @@ export interface Partition {
   readonly totalNodes: number;
   readonly totalCpus: number;
   readonly overSubscribe: string;
+  /** TRESBillingWeights, without their units; undefined: none are set, and a job is billed its CPUs. */
+  readonly billingWeights?: Readonly<Record<string, number>> | undefined;
+}
+
+/** GrpTRESMins: minutes of TRES that an association or a QOS may use, whatever a partition bills for them. */
+export interface MinutesLimit {
+  /** Such as `account physics`, `user alice in account physics` or `QOS normal`. */
+  readonly of: string;
+  readonly tres: string;
 }
 
 export interface SlurmNode {

@@ -83,6 +83,8 @@ export interface ClusterSetup {
   readonly mode: 'observe' | 'approve' | 'auto';
   /** Mode auto: what it may do in a day until somebody lifts it; undefined: it is on none. */
   readonly ramp?: Ramp | undefined;
+  /** What a burst is charged to, as the site means it: doctor holds Slurm against it; cloud if undefined. */
+  readonly charge?: 'cloud' | 'allocation' | 'both' | undefined;
   /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
   readonly onLost: 'fail' | 'requeue';
   readonly pollMs: number;

@@ -1,5 +1,5 @@
 import { faultOf } from '../domain/fault.ts';
-import type { ClusterFacts, Partition } from '../domain/job.ts';
+import type { ClusterFacts, MinutesLimit, Partition } from '../domain/job.ts';
 import type { CloudPort, KubernetesPort, SlurmPort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
 
@@ -67,6 +67,9 @@ async function* examineSlurm({ slurm, setup }: ClusterSettings): AsyncGenerator<
   );
   if (setup.mode !== 'observe') yield await operator(slurm, name);
   yield* examinePartitions(facts, { setup });
+  if (setup.mode === 'observe') return;
+  const limits = await slurm.minutesLimits().catch(() => undefined);
+  yield* examineCharge(facts, limits, { setup });
 }
 
 async function operator(slurm: SlurmPort, name: string): Promise<Finding> {
@@ -136,6 +139,61 @@ export function* examinePartitions(
       text: 'FORCE under PreemptMode with GANG: stand-ins would be stopped in turn while their pods run',
       todo: `set OverSubscribe=NO for ${burst.name}`,
     };
+}
+
+/** Whether Slurm charges a burst as `charge` says; `limits` undefined: they could not be read. */
+export function* examineCharge(
+  facts: ClusterFacts,
+  limits: readonly MinutesLimit[] | undefined,
+  { setup }: Pick<ClusterSettings, 'setup'>,
+): Generator<Finding> {
+  const burst = facts.partitions.find((p) => p.name === setup.burstPartition);
+  if (burst === undefined) return;
+  const charge = setup.charge ?? 'cloud';
+  const what = `partition ${burst.name}: charge ${charge}`;
+  const weights = burst.billingWeights;
+  const told = weights && Object.entries(weights).map(([tres, weight]) => `${tres}=${weight}`);
+  const said = told === undefined ? 'no TRESBillingWeights' : `TRESBillingWeights ${told.join(',')}`;
+  const free = weights !== undefined && Object.values(weights).every((weight) => weight === 0);
+  if (charge !== 'cloud') {
+    yield {
+      what,
+      ok: !free,
+      text: free ? `${said}: a burst costs the account's allocation nothing` : `${said}: bills it`,
+      todo: `take TRESBillingWeights from ${burst.name} in slurm.conf, or write charge: cloud`,
+    };
+    return;
+  }
+  yield {
+    what,
+    ok: free,
+    text: free
+      ? `${said}: bills nothing`
+      : `${said}: a burst counts in the account's allocation and fairshare`,
+    todo: `set TRESBillingWeights="CPU=0.0,Mem=0.0" for ${burst.name} in slurm.conf, or write charge: both`,
+  };
+  const where = `slurm ${setup.name}: GrpTRESMins under charge cloud`;
+  if (limits === undefined) {
+    yield {
+      what: where,
+      ok: false,
+      text: 'could not be read',
+      todo: 'run sacctmgr show assoc format=account,user,grptresmins by hand as that user',
+    };
+    return;
+  }
+  // The TRES billing is what the partition bills; all others are counted as they were allocated.
+  const counted = limits.filter((l) => l.tres.split(',').some((t) => !t.startsWith('billing=')));
+  const [first] = counted;
+  yield {
+    what: where,
+    ok: first === undefined,
+    text:
+      first === undefined
+        ? 'none counts a burst'
+        : `${counted.length} count a burst whatever its partition bills, such as ${first.tres} of ${first.of}`,
+    todo: 'limit billing in the place of cpu or mem (GrpTRESMins=billing=…), or write charge: both',
+  };
 }
 
 function alike(a: Partition, b: Partition): string[] {

@@ -3,9 +3,9 @@ import { isHeld, sightOf } from '../../src/burst/look.ts';
 import { exitOf } from '../../src/burst/run.ts';
 import { annotation } from '../../src/burst/settle.ts';
 import { instant, uuid } from '../../src/domain/ids.ts';
-import { jobFlags, jobStates } from '../../src/domain/job.ts';
+import { jobFlags, jobStates, type MinutesLimit } from '../../src/domain/job.ts';
 import { explain, strays } from '../../src/engine/adopt.ts';
-import { examinePartitions } from '../../src/engine/doctor.ts';
+import { examineCharge, examinePartitions } from '../../src/engine/doctor.ts';
 import { at, burst, detail, pod } from './fixtures.ts';
 
 describe('sightOf', () => {
@@ -163,5 +163,43 @@ describe('doctor on partitions', () => {
     const forced = [...well.slice(0, 3), partition('burst', true, { overSubscribe: 'FORCE:4' })];
     expect(bad(forced, 'SUSPEND,GANG')).toEqual(['partition burst: OverSubscribe']);
     expect(bad(forced)).toEqual([]);
+  });
+
+  describe('on what a burst is charged to', () => {
+    const free = { billingWeights: { CPU: 0, Mem: 0 } };
+    const charged = (
+      charge: 'cloud' | 'allocation' | 'both',
+      over: object,
+      limits: MinutesLimit[] | undefined,
+    ) =>
+      [...examineCharge(facts([partition('burst', true, over)]), limits, { setup: { ...setup, charge } })]
+        .filter((f) => !f.ok)
+        .map((f) => f.text);
+
+    it('is content where the burst partition bills nothing under charge cloud, and something else', () => {
+      expect(charged('cloud', free, [])).toEqual([]);
+      expect(charged('both', {}, [])).toEqual([]);
+      expect(charged('allocation', { billingWeights: { CPU: 1 } }, [])).toEqual([]);
+    });
+
+    it('warns where it bills under charge cloud, or nothing under the others', () => {
+      expect(charged('cloud', {}, [])).toEqual([expect.stringContaining('no TRESBillingWeights')]);
+      expect(charged('cloud', { billingWeights: { CPU: 0, Mem: 0.25 } }, [])).toHaveLength(1);
+      expect(charged('both', free, [])).toHaveLength(1);
+      expect(charged('allocation', free, [])).toHaveLength(1);
+    });
+
+    it('warns where GrpTRESMins counts it anyway; one of billing does not', () => {
+      const limits = [
+        { of: 'account physics', tres: 'cpu=100000' },
+        { of: 'QOS normal', tres: 'billing=5' },
+      ];
+      expect(charged('cloud', free, limits)).toEqual([
+        '1 count a burst whatever its partition bills, such as cpu=100000 of account physics',
+      ]);
+      expect(charged('cloud', free, limits.slice(1))).toEqual([]);
+      expect(charged('cloud', free, undefined)).toEqual(['could not be read']);
+      expect(charged('both', {}, limits)).toEqual([]);
+    });
   });
 });

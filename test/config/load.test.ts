@@ -65,6 +65,7 @@ describe('a configuration that holds', () => {
       claim: 'late',
       mode: 'observe',
       onLost: 'fail',
+      charge: 'cloud',
       ramp: { jobsPerDay: 5, microUsdPerDay: 50_000_000 },
       pollMs: 30_000,
     });

@@ -149,6 +149,13 @@ export function readCases(of: () => SlurmHarness): void {
       expect(facts.partitions.map((p) => p.name)).toEqual(expect.arrayContaining(Object.values(partitions)));
     });
 
+    test('the minutes that associations and QOS may use, where any are limited', async () => {
+      for (const { of: whose, tres } of await of().port.minutesLimits()) {
+        expect(whose).toMatch(/^(account|user|QOS) ./);
+        expect(tres).toMatch(/^[a-z/]+=\d+/);
+      }
+    });
+
     test('the account is an Operator', async () => {
       expect(await of().port.whoami()).toEqual({ user: 'spillway', adminLevel: 'Operator' });
     });

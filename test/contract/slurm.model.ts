@@ -29,7 +29,12 @@ export const setup: Partial<SlurmConfig> = {
     { name: partitions.home, nodes: onPrem, up: true, default: true, ...rules },
     { name: partitions.explicit, nodes: onPrem, up: false, ...rules },
     { name: partitions.wait, nodes: virtual, up: false, ...rules },
-    { name: partitions.burst, nodes: virtual, up: true, ...rules },
+    { name: partitions.burst, nodes: virtual, up: true, billingWeights: { CPU: 0, Mem: 0 }, ...rules },
+  ],
+  minutesLimits: [
+    { of: 'account physics', tres: 'cpu=1000' },
+    { of: 'user bob in account chemistry', tres: 'billing=7' },
+    { of: 'QOS normal', tres: 'cpu=9,mem=5' },
   ],
   users: [
     { name: 'alice', uid: 2001, gid: 2001, groups: [2001, 3001], account: 'physics', home: '/home/alice' },

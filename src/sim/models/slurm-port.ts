@@ -164,6 +164,7 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
         partitions: [...state.partitions.values()].map(partitionView),
         preemptMode: 'OFF',
       })),
+    minutesLimits: () => read('slurm.minutesLimits', () => state.config.minutesLimits ?? [], 'slurmdbd'),
     whoami: () =>
       read('slurm.whoami', () => ({ user: userName, adminLevel: user.adminLevel ?? 'None' }), 'slurmdbd'),
     close: async () => {

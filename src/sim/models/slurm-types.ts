@@ -1,6 +1,6 @@
 /** The words of the Slurm model: what can be set up and switched on in it, what people ask of it, and what it tells. */
 import type { Instant, JobRef } from '../../domain/ids.ts';
-import type { ExitCode, SeenState } from '../../domain/job.ts';
+import type { ExitCode, MinutesLimit, SeenState } from '../../domain/job.ts';
 
 export interface Memory {
   readonly per: 'node' | 'cpu';
@@ -29,6 +29,7 @@ export interface PartitionSpec {
   readonly defaultTimeMs?: Limit;
   readonly maxTimeMs: Limit;
   readonly defMemory?: Memory;
+  readonly billingWeights?: Readonly<Record<string, number>>;
 }
 
 export interface UserSpec {
@@ -48,6 +49,8 @@ export interface SlurmConfig {
   readonly nodes: readonly NodeSpec[];
   readonly partitions: readonly PartitionSpec[];
   readonly users: readonly UserSpec[];
+  /** As slurmdbd keeps them; the model holds no job to them. */
+  readonly minutesLimits?: readonly MinutesLimit[];
   /** Jobs of one user that run at once: of all (by association), and by QOS. */
   readonly maxJobsPerUser: number;
   readonly qos: Readonly<Record<string, { readonly maxJobsPerUser?: number }>>;

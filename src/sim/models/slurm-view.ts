@@ -131,6 +131,7 @@ export function partitionView({ spec, up, nodes, nodeList, totalCpus }: Partitio
     totalNodes: nodes.length,
     totalCpus,
     overSubscribe: 'NO',
+    billingWeights: spec.billingWeights,
   };
 }
 

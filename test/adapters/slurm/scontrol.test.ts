@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readMinutesLimits } from '../../../adapters/slurm/sacctmgr.ts';
 import { detailOf, readConfig, readHints, readPartitions } from '../../../adapters/slurm/scontrol.ts';
 import { readNodes } from '../../../adapters/slurm/sinfo.ts';
 import { fixture, valuesOf } from './fixtures.ts';
@@ -150,6 +151,28 @@ test('a partition without defaults of its own', () => {
     nodes: '',
     overSubscribe: 'FORCE:4',
   });
+});
+
+test('what a partition bills, with units or without; none is not nothing', () => {
+  const of = (weights: string) =>
+    readPartitions(`PartitionName=b MaxTime=UNLIMITED State=UP${weights}`)[0]?.billingWeights;
+  expect(of(' TRESBillingWeights=CPU=1.0,Mem=0.25G,GRES/gpu=2.0')).toEqual({
+    CPU: 1,
+    Mem: 0.25,
+    'GRES/gpu': 2,
+  });
+  expect(of(' TRESBillingWeights=CPU=0.0,Mem=0.0')).toEqual({ CPU: 0, Mem: 0 });
+  expect(of('')).toBeUndefined();
+  expect(of(' TRESBillingWeights=(null)')).toBeUndefined();
+});
+
+test('the minutes of associations and QOS that have any', () => {
+  const assoc = 'root||\nphysics||cpu=1000,gres/gpu=5\nphysics|alice|billing=7\nphysics|alice|billing=7\n';
+  expect(readMinutesLimits(assoc, 'normal|\nlong|cpu=9\n')).toEqual([
+    { of: 'account physics', tres: 'cpu=1000,gres/gpu=5' },
+    { of: 'user alice in account physics', tres: 'billing=7' },
+    { of: 'QOS long', tres: 'cpu=9' },
+  ]);
 });
 
 test('nodes, each once, with all their partitions', () => {
