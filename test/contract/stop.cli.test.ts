@@ -85,5 +85,11 @@ describe('spillway stop, resume and why without a gateway', () => {
     const again = await open();
     expect(await again.stopped(hpc1)).toBeUndefined();
     expect((await again.audit('stop/hpc1')).map((r) => r.to)).toEqual(['stopped', 'resumed']);
+    expect(await spillway('ramp', 'lift', '--by', 'alice', '--reason', 'all went well')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/hpc1: the ramp was lifted by alice at .*: all went well\n.*finds it so/),
+    });
+    expect(await again.rampLifted(hpc1)).toMatchObject({ by: 'alice', why: 'all went well' });
+    expect((await spillway('approve', '4711')).out).toContain('no gateway answers');
   }, 120_000);
 });
