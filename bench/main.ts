@@ -7,6 +7,7 @@ const benches: Readonly<Record<string, string>> = {
   snapshot: '[jobs]: from the text of one squeue to every job’s decision, with its memory',
   forecast:
     '[trace processors [every]]: how long a forecast of the whole queue takes; how true it is on a trace',
+  replay: '[log…]: the default policy against the baselines on five real logs, at their own share of cloud',
   pipeline:
     '[all|embedded|redis|memory] [bursts] [at once]: bursts settled a second, from sbatch to the settled row',
   wake: '[wakes]: from a wake to the step that it asks for, on each queue',
