@@ -4,7 +4,7 @@
  */
 import { Backfill } from '../src/decide/backfill.ts';
 import { Ends } from '../src/decide/backfill-ends.ts';
-import { Calibration, type StartRange } from '../src/decide/calibrate.ts';
+import { Calibration } from '../src/decide/calibrate.ts';
 import {
   byLimits,
   forecastStarts,
@@ -13,6 +13,7 @@ import {
   usualForecaster,
 } from '../src/decide/forecast.ts';
 import { Predictor } from '../src/decide/predict.ts';
+import type { StartRange } from '../src/domain/forecast.ts';
 import { Chance } from '../src/sim/chance.ts';
 import { clean } from '../src/sim/trace/job.ts';
 import { readTrace } from '../src/sim/trace/read.ts';

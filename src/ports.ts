@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { Anchor } from './domain/anchor.ts';
 import type { Burst, Grant } from './domain/burst.ts';
 import type { Receipt } from './domain/decision.ts';
+import type { ForecastError } from './domain/forecast.ts';
 import type {
   BurstId,
   CloudId,
@@ -270,6 +271,10 @@ export interface StorePort {
   seenAgain(seen: ReadonlyMap<Uuid, SeenAgain>): Promise<void>;
   /** How often the verdicts of these receipts were seen again, and when last; one that never was is left out. */
   seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>>;
+  /** What came of earlier forecasts of a cluster's starts, oldest first: the newest `keptErrors` [domain/forecast.ts]. */
+  forecastErrors(cluster: ClusterName): Promise<readonly ForecastError[]>;
+  /** Beside the chains, and under no epoch: a forecast is corrected by them, nothing is decided on one. */
+  addForecastErrors(cluster: ClusterName, errors: readonly ForecastError[]): Promise<void>;
   /** Set while no burst may be begun or claimed in this cluster, by whichever gateway. */
   stopped(cluster: ClusterName): Promise<Stop | undefined>;
   /** Whoever stopped it first stays. No epoch: anybody may, who may reach the store. Leaves an audit row of subject `stop/CLUSTER`. */

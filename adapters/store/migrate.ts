@@ -9,6 +9,7 @@ import { commitFunction } from './migrations/0005_commit.ts';
 import { stop } from './migrations/0006_stop.ts';
 import { group } from './migrations/0007_group.ts';
 import { ramp } from './migrations/0008_ramp.ts';
+import { forecastErrors } from './migrations/0009_forecast_errors.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -21,6 +22,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006_stop': stop,
   '0007_group': group,
   '0008_ramp': ramp,
+  '0009_forecast_errors': forecastErrors,
 };
 
 interface Plan {

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
+import type { ForecastError } from '../../src/domain/forecast.ts';
 import {
   type BurstId,
   type ClusterName,
@@ -20,6 +21,7 @@ import { type Turn, turnOf } from '../../src/domain/switch.ts';
 import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } from '../../src/ports.ts';
 import { endRecovery, recoveringOf, vet } from './age.ts';
 import { argument, type Commit, malformed } from './commit.ts';
+import { addErrors, readErrors } from './errors.ts';
 import { asFault, constraintOf, lostConnection, NeverSent, sqlState, worthRepeating } from './faults.ts';
 import { Group } from './group.ts';
 import { newestEpoch, nowMs, releaseLease, takeLease } from './lease.ts';
@@ -253,6 +255,14 @@ export class PostgresStore implements StorePort {
 
   seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>> {
     return this.read('seen', (db) => readSeen(db, receipts));
+  }
+
+  forecastErrors(cluster: ClusterName): Promise<readonly ForecastError[]> {
+    return this.read('forecastErrors', (db) => readErrors(db, cluster));
+  }
+
+  async addForecastErrors(cluster: ClusterName, errors: readonly ForecastError[]): Promise<void> {
+    if (errors.length > 0) await this.change('addForecastErrors', (db) => addErrors(db, cluster, errors));
   }
 
   stopped(cluster: ClusterName): Promise<Stop | undefined> {

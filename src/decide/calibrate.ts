@@ -3,14 +3,8 @@
  * like forecasts tell where, in that measure, the tenth, the half and nine tenths of the truth lie (split conformal prediction, Papadopoulos 2002;
  * Romano, Patterson and Candès 2019). The level asked for is steered by how often it held lately, so that drift is followed (Gibbs and Candès 2021).
  */
+import type { StartRange } from '../domain/forecast.ts';
 import { quantile } from './forecast.ts';
-
-/** In ms from the look. */
-export interface StartRange {
-  readonly p10: number;
-  readonly p50: number;
-  readonly p90: number;
-}
 
 /** Errors below a minute count for little. */
 const smallMs = 60_000;

@@ -3,10 +3,11 @@
  * corrected by what came of earlier forecasts. It asks nobody: whoever has it tells it what ended and what the queue looks like.
  */
 import { draws } from '../domain/draws.ts';
+import type { ForecastError, StartRange } from '../domain/forecast.ts';
 import type { Instant, JobRef } from '../domain/ids.ts';
 import type { EndedRun, Job, Snapshot } from '../domain/job.ts';
 import type { ForecastInput } from './backfill.ts';
-import { Calibration, type StartRange } from './calibrate.ts';
+import { Calibration } from './calibrate.ts';
 import {
   type Forecaster,
   forecastStarts,
@@ -26,15 +27,6 @@ export interface StartForecast {
   readonly raw: StartRange;
   /** How it was made. */
   readonly by: string;
-}
-
-/** What came of a forecast. */
-export interface ForecastError {
-  /** When it was made. */
-  readonly at: Instant;
-  readonly raw: StartRange;
-  /** After so many ms it started. */
-  readonly actualMs: number;
 }
 
 /** One machine's queue by expected run times: who waits, in which order; in ms from the look. */
@@ -63,7 +55,7 @@ interface Played {
 export class Foresight {
   readonly #forecaster: Forecaster;
   readonly #predictor = new Predictor();
-  readonly #calibration = new Calibration();
+  #calibration = new Calibration();
   #played: readonly Played[] = [];
   #forecasts = new Map<JobRef, StartForecast>();
   /** The first forecast of each that waits, held against its start. */
@@ -90,8 +82,13 @@ export class Foresight {
         );
   }
 
-  /** Errors from before this process, in the order in which they were found. */
-  remember(errors: readonly ForecastError[]): void {
+  /** All errors that are on record, in the order in which they were found. */
+  recall(errors: readonly ForecastError[]): void {
+    this.#calibration = new Calibration();
+    this.#note(errors);
+  }
+
+  #note(errors: readonly ForecastError[]): void {
     for (const { raw, actualMs } of errors) this.#calibration.learn(raw, actualMs);
   }
 
@@ -187,7 +184,7 @@ export class Foresight {
         started.push({ ...said, actualMs: Math.max(0, job.startAt - said.at) });
       }
     started.sort((a, b) => a.at + a.actualMs - (b.at + b.actualMs));
-    this.remember(started);
+    this.#note(started);
     this.#errors.push(...started);
   }
 }

@@ -1,5 +1,5 @@
 /** Who is first: a start here, of which a forecast tells three quantiles, or the cloud, of which we have what was measured. */
-import type { StartRange } from './calibrate.ts';
+import type { StartRange } from '../domain/forecast.ts';
 
 /**
  * How likely it does not start before `ms`. Between the quantiles the distribution is taken as even, from now to p10 as well; beyond p90 it thins

@@ -56,6 +56,8 @@ export class ClusterEngine implements Cluster {
   readonly #settings: Settings;
   readonly #history: HistoryReader;
   #epoch = 0;
+  /** In this epoch the errors of forecasts were read. */
+  #recalled = 0;
   #leadsUntil = 0;
   #facts: { at: Instant; value: ClusterFacts } | undefined;
   #planning: Promise<void> | undefined;
@@ -210,8 +212,13 @@ export class ClusterEngine implements Cluster {
     }
   }
 
-  /** All that has not been read yet: a month at first, a few minutes after. */
+  /** All that has not been read yet: a month at first, a few minutes after; and what became of the forecasts of whoever led before. */
   async #learn(): Promise<void> {
+    if (this.acts && this.#recalled !== this.#epoch) {
+      const epoch = this.#epoch;
+      this.foresight.recall(await this.ports.store.forecastErrors(this.name));
+      this.#recalled = epoch;
+    }
     while (this.acts && (await this.#history.read(this.ports.clock.now())));
   }
 

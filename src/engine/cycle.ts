@@ -1,7 +1,6 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { decideBacklog, takesOf } from '../decide/backlog.ts';
-import type { StartRange } from '../decide/calibrate.ts';
 import { inWords } from '../decide/decide.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
@@ -14,6 +13,7 @@ import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Basis, Decision, Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
+import type { StartRange } from '../domain/forecast.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
@@ -133,6 +133,8 @@ export async function turn(engine: Cluster): Promise<void> {
     throw e;
   }
   await notebook.tell(at);
+  const errors = engine.foresight.found();
+  if (errors.length > 0) await ports.store.addForecastErrors(engine.name, errors);
   if (away !== undefined) throw away;
 }
 

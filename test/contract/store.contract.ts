@@ -19,6 +19,7 @@ import {
 } from './samples.ts';
 import { approvalsContract } from './store.approvals.contract.ts';
 import { commitContract } from './store.commit.contract.ts';
+import { forecastErrorsContract } from './store.errors.contract.ts';
 import { ledgerContract } from './store.ledger.contract.ts';
 import { rampContract } from './store.ramp.contract.ts';
 import { stopContract } from './store.stop.contract.ts';
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     approvalsContract(() => store);
     stopContract(() => store);
     rampContract(() => store);
+    forecastErrorsContract(() => store);
 
     describe('reads', () => {
       it('knows nothing of what was never written', async () => {

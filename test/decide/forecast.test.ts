@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Calibration, type StartRange } from '../../src/decide/calibrate.ts';
+import { Calibration } from '../../src/decide/calibrate.ts';
 import {
   byLimits,
   forecastStarts,
@@ -10,6 +10,7 @@ import {
   usualForecaster,
 } from '../../src/decide/forecast.ts';
 import { Predictor } from '../../src/decide/predict.ts';
+import type { StartRange } from '../../src/domain/forecast.ts';
 import { Chance } from '../../src/sim/chance.ts';
 
 const hour = 3_600_000;

@@ -105,7 +105,7 @@ describe('what a cluster’s queue will do', () => {
     expect(said?.raw.p50).toBeGreaterThan(9 * hour);
     expect(said?.range.p50).toBeLessThan(1.5 * hour);
     const again = new Foresight({ draws: 5, exact: 10 });
-    again.remember(errors);
+    again.recall(errors);
     again.look(look(at, [runs(41, at), job(42)]), []);
     expect(again.of(jobRef('42'))?.range).toEqual(said?.range);
   });

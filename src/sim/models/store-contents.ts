@@ -1,6 +1,7 @@
 import type { Burst } from '../../domain/burst.ts';
 import type { Staged } from '../../domain/change.ts';
 import type { Receipt } from '../../domain/decision.ts';
+import type { ForecastError } from '../../domain/forecast.ts';
 import type { BurstId, ClusterName, InstanceId, Instant, Uuid } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
 import type { LedgerRow } from '../../domain/ledger.ts';
@@ -32,6 +33,7 @@ export interface Contents {
   readonly seen: Map<Uuid, { readonly times: number; readonly last: Instant }>;
   readonly intents: Map<Uuid, HeldIntent>;
   readonly ledger: Map<BurstId, LedgerRow>;
+  readonly errors: Map<ClusterName, readonly ForecastError[]>;
   readonly switches: Switches;
   readonly leases: Map<ClusterName, HeldLease>;
   /** By cluster: the recovery that it has finished. */
@@ -60,6 +62,7 @@ export function copyOf(c: Contents): Contents {
     seen: new Map(c.seen),
     intents: new Map(c.intents),
     ledger: new Map(c.ledger),
+    errors: new Map(c.errors),
     switches: new Map(c.switches),
     leases: new Map(c.leases),
     recovered: new Map(c.recovered),
@@ -77,6 +80,7 @@ export const empty = (): Contents => ({
   seen: new Map(),
   intents: new Map(),
   ledger: new Map(),
+  errors: new Map(),
   switches: new Map(),
   leases: new Map(),
   recovered: new Map(),

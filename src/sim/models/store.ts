@@ -13,6 +13,7 @@ import {
 import type { Receipt } from '../../domain/decision.ts';
 import { epochFloor } from '../../domain/epoch.ts';
 import { PortError } from '../../domain/fault.ts';
+import { type ForecastError, keptErrors } from '../../domain/forecast.ts';
 import {
   type AttemptKey,
   type BurstId,
@@ -303,6 +304,15 @@ export class MemStore implements StorePort {
 
   async seen(receipts: readonly Uuid[]): Promise<ReadonlyMap<Uuid, SeenAgain>> {
     return new Map(receipts.flatMap((id) => [[id, this.held.seen.get(id)] as const]).filter(isSeen));
+  }
+
+  async forecastErrors(cluster: ClusterName): Promise<readonly ForecastError[]> {
+    return this.held.errors.get(cluster) ?? [];
+  }
+
+  async addForecastErrors(cluster: ClusterName, errors: readonly ForecastError[]): Promise<void> {
+    const all = [...(this.held.errors.get(cluster) ?? []), ...errors];
+    this.held.errors.set(cluster, all.slice(-keptErrors));
   }
 
   async stopped(cluster: ClusterName): Promise<Stop | undefined> {
