@@ -63,6 +63,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     if (line.state !== 'PENDING' || !isIn(line.partition, ours)) continue;
     for (const job of tasksOf(line)) if (!live.has(job.ref)) pending.push(job);
   }
+  if (pending.length === 0) return [];
   pending.sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
   const running = runningTasks(snapshot, live);
   const purse = new Purse(input.budgets);

@@ -108,7 +108,8 @@ export class Foresight {
   look(snapshot: Snapshot, without: readonly string[], gone: ReadonlySet<JobRef> = new Set()): void {
     const pools = poolsOf(snapshot, without, gone);
     this.#learnStarts(pools);
-    this.#played = pools.map((pool) => this.#play(pool, snapshot.at));
+    // Where nobody waits there is nothing to foresee.
+    this.#played = pools.flatMap((pool) => (pool.waits.length === 0 ? [] : [this.#play(pool, snapshot.at)]));
     const by = `${nameOf(this.#forecaster)}, ${this.learned} runs known`;
     const forecasts = new Map<JobRef, StartForecast>();
     const awaited = new Map<string, { readonly at: Instant; readonly raw: StartRange }>();

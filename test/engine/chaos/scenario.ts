@@ -159,7 +159,7 @@ const minute = 60_000;
 export function scenarioOf(seed: number, chance: Chance): Scenario {
   const wild = chance.hit(0.5);
   const some = (most: number): number => (wild ? chance.whole(0, most) : 0);
-  const jobs = Array.from({ length: chance.whole(1, 4) }, () => jobOf(chance));
+  const jobs = Array.from({ length: chance.whole(1, 5) }, () => jobOf(chance));
   const tame = wild
     ? 'all'
     : chance.pick(['people', 'world', 'faults', 'kills', 'kills', 'pauses', 'older', 'lost node'] as const);
@@ -221,8 +221,8 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
 const modeOf = (seed: number): Scenario['mode'] => (seed % 5 === 2 ? 'approve' : 'auto');
 
 const loweredOf = (seed: number): Scenario['lowered'] =>
-  seed % 5 === 1 ? (['requeue', 'cancel', 'finish'] as const)[Math.floor(seed / 5) % 3] : undefined;
-const rampOf = (seed: number): number | undefined => (seed % 5 === 4 ? 2 : undefined);
+  seed % 10 === 1 ? (['requeue', 'cancel', 'finish'] as const)[Math.floor(seed / 10) % 3] : undefined;
+const rampOf = (seed: number): number | undefined => (seed % 10 === 4 ? 2 : undefined);
 
 /** A kubelet dies, or Slurm gives a virtual node up, while a job that may run again runs: what follows must wait for the old run's end. */
 function lostNode(seed: number, chance: Chance): Scenario {
