@@ -157,6 +157,8 @@ function configText({ sshPort, hostKey, endpoint }: Places): string {
         },
         watch: site.watched,
         mode: 'auto',
+        // A morning has more than a new site's five jobs.
+        ramp: 'off',
         onLost: 'requeue',
         pollSeconds: 1,
       },
