@@ -37,6 +37,7 @@ import { backedUp, restored } from './cli/backup.ts';
 import { answerQuotes, openQuotes } from './cli/quotes.ts';
 import { type RampOrder, rampStands, showRamp, turnRamp } from './cli/ramp.ts';
 import { type ReplayOrder, replay } from './cli/replay.ts';
+import { type ReportOrder, report } from './cli/report.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { why } from './cli/why.ts';
 import { canonical } from './domain/chain.ts';
@@ -726,6 +727,19 @@ program
   .option('--html <file>', 'write a page with plots as well')
   .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
     for (const line of await replay({ traces, ...options })) console.log(line);
+  });
+program
+  .command('report')
+  .description(
+    'what a policy would have done with the history of a site: bursts, waiting saved, cost, by account',
+  )
+  .requiredOption('--sacct <file>', 'a dump of sacct, or an SWF file')
+  .option('--procs <n>', "the site's processors (default: MaxProcs in the log's header)")
+  .option('--policy <policy>', 'as for replay (default: worth)')
+  .option('--prices <file>', 'usdPerCoreHour and instanceCores')
+  .option('--json', 'as JSON')
+  .action(async (order: ReportOrder) => {
+    for (const line of await report(order)) console.log(line);
   });
 program
   .command('backup')

@@ -16,7 +16,7 @@ import {
   usualParameters,
 } from '../sim/replay/policies.ts';
 import { columnsOf } from '../sim/replay/policy.ts';
-import { clean, type Trace, TraceError } from '../sim/trace/job.ts';
+import { clean, type Trace, TraceError, type TraceJob } from '../sim/trace/job.ts';
 import { readTrace } from '../sim/trace/read.ts';
 import { CommandError } from './ask.ts';
 
@@ -65,24 +65,14 @@ export async function replay(order: ReplayOrder): Promise<readonly string[]> {
   const results: Result[] = [];
   const shown: Shown[] = [];
   for (const path of order.traces) {
-    const read = await readTrace(path).catch((e: unknown) => {
-      if (e instanceof TraceError)
-        throw new CommandError(`${e.message}\nA trace is an SWF file or a dump of sacct, plain or gzipped.`);
-      throw e;
-    });
-    const processors = processorsOf(path, read, order.procs);
-    const { jobs, zeroRun, oversized, capped } = clean(read.jobs, processors);
-    if (jobs.length === 0)
-      throw new CommandError(
-        `${path}: none of its ${read.jobs.length} jobs ran on ${processors} processors; write the site's size after --procs`,
-      );
+    const { jobs, processors, dropped, capped } = await readLog(path, order.procs);
     const trace = columnsOf(jobs);
     const site: Site = { processors, cloud, tickMs: usualTickMs };
     for (const one of named) {
       const played = play(trace, site, makePolicy(one, trace, site));
       const figures = figuresOf(trace, played, site, bill);
       const about = { trace: basename(path), processors, policy: one.label, figures };
-      results.push({ ...about, dropped: { zeroRun, oversized, unfinished: read.unfinished }, capped });
+      results.push({ ...about, dropped, capped });
       if (order.html !== undefined) shown.push({ ...about, course: courseOf(trace, played) });
     }
   }
@@ -96,6 +86,33 @@ export async function replay(order: ReplayOrder): Promise<readonly string[]> {
   if (order.json === true) return [JSON.stringify(results, undefined, 2)];
   if (order.csv === true) return csvOf(results);
   return [...tableOf(results), ...(html === undefined ? [] : ['', `The page is ${html}.`])];
+}
+
+export interface ReadLog {
+  readonly jobs: readonly TraceJob[];
+  readonly processors: number;
+  readonly dropped: Result['dropped'];
+  readonly capped: number;
+  /** What was left out, in words. */
+  readonly left: string;
+}
+
+/** A log as a replay takes it: in order of submission, without what cannot be played. */
+export async function readLog(path: string, procs: string | undefined): Promise<ReadLog> {
+  const read = await readTrace(path).catch((e: unknown) => {
+    if (e instanceof TraceError)
+      throw new CommandError(`${e.message}\nA trace is an SWF file or a dump of sacct, plain or gzipped.`);
+    throw e;
+  });
+  const processors = processorsOf(path, read, procs);
+  const { jobs, zeroRun, oversized, capped } = clean(read.jobs, processors);
+  if (jobs.length === 0)
+    throw new CommandError(
+      `${path}: none of its ${read.jobs.length} jobs ran on ${processors} processors; write the site's size after --procs`,
+    );
+  const { unfinished } = read;
+  const left = `${unfinished} that never ran, ${zeroRun} of no run time, ${oversized} larger than the machine; ${capped} cut at their time limit`;
+  return { jobs, processors, dropped: { zeroRun, oversized, unfinished }, capped, left };
 }
 
 function processorsOf(path: string, trace: Trace, procs: string | undefined): number {

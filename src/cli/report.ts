@@ -1,0 +1,94 @@
+/** `spillway report`: what a policy would have done with a site's own history, before anything is installed. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { parse as yaml } from 'yaml';
+import { z } from 'zod';
+import { dollars, microUsd } from '../domain/money.ts';
+import { type Bill, usualBill } from '../sim/replay/figures.ts';
+import { type Site, usualCloud, usualTickMs } from '../sim/replay/play.ts';
+import { makePolicy } from '../sim/replay/policies.ts';
+import { columnsOf } from '../sim/replay/policy.ts';
+import { type Report, reportOf } from '../sim/report.ts';
+import { CommandError } from './ask.ts';
+import { policyOf, readLog } from './replay.ts';
+
+export interface ReportOrder {
+  readonly sacct: string;
+  readonly procs?: string;
+  readonly policy?: string;
+  readonly prices?: string;
+  readonly json?: boolean;
+}
+
+const accountsShown = 10;
+
+export async function report(order: ReportOrder): Promise<readonly string[]> {
+  const policy = await policyOf(order.policy ?? 'worth');
+  const bill = order.prices === undefined ? usualBill : await billOf(order.prices);
+  const { jobs, processors, left } = await readLog(order.sacct, order.procs);
+  const trace = columnsOf(jobs);
+  const site: Site = { processors, cloud: usualCloud, tickMs: usualTickMs };
+  const made = reportOf(trace, site, makePolicy(policy, trace, site), bill);
+  if (order.json === true)
+    return [JSON.stringify({ policy: policy.label, processors, ...made }, undefined, 2)];
+  return [
+    `${basename(order.sacct)}: ${count(made.jobs, 'job')} in ${days(made.spanMs)} on ${processors} processors; left out: ${left}`,
+    '',
+    ...inWords(policy.label, made),
+  ];
+}
+
+function inWords(policy: string, r: Report): readonly string[] {
+  const { before, after } = r.waitMs;
+  const each = (of: 'mean' | 'p50' | 'p95') =>
+    `${hours(before[of])} h without a cloud, ${hours(after[of])} h with it`;
+  return [
+    `Policy ${policy} would have burst ${count(r.bursts, 'job')}, saved ${whole(r.savedMs)} hours of waiting, and cost ${dollars(r.microUsd)}.`,
+    `  ${(100 * r.cloudShare).toFixed(1)} % of the core-hours, ${count(r.peakInstances, 'instance')} at most at once`,
+    `  a job waits on average   ${each('mean')}`,
+    `  half of them at most     ${each('p50')}`,
+    `  nineteen in twenty       ${each('p95')}`,
+    '',
+    'By account, most saved first:',
+    ...r.accounts
+      .slice(0, accountsShown)
+      .map(
+        (a) =>
+          `  ${a.account === '' ? '(none)' : a.account}: ${a.bursts} of ${count(a.jobs, 'job')} burst, ${whole(a.savedMs)} hours saved, ${dollars(a.microUsd)}`,
+      ),
+    ...(r.accounts.length > accountsShown
+      ? [`  and ${r.accounts.length - accountsShown} more (--json has all)`]
+      : []),
+    '',
+    'Both sides are played on a model of the site: see docs/replay.md for what it leaves out.',
+  ];
+}
+
+const hours = (ms: number): string => (ms / 3_600_000).toFixed(2);
+const whole = (ms: number): string => Math.round(ms / 3_600_000).toLocaleString('en-US');
+const days = (ms: number): string => count(Math.max(1, Math.ceil(ms / 86_400_000)), 'day');
+const count = (n: number, of: string): string => `${n.toLocaleString('en-US')} ${of}${n === 1 ? '' : 's'}`;
+
+const form = z.strictObject({
+  usdPerCoreHour: z.number().nonnegative().max(1_000),
+  instanceCores: z.int().positive().default(usualBill.instanceCores),
+});
+
+async function billOf(path: string): Promise<Bill> {
+  const help = 'A price file is such as\n  usdPerCoreHour: 0.048\n  instanceCores: 16';
+  let raw: unknown;
+  try {
+    raw = yaml(await readFile(path, 'utf8'));
+  } catch (e) {
+    throw new CommandError(`--prices ${path}: ${(e as Error).message.split('\n')[0]}\n${help}`);
+  }
+  const read = form.safeParse(raw);
+  if (!read.success)
+    throw new CommandError(
+      [
+        ...read.error.issues.map((i) => `${path}: ${i.path.join('.') || 'the file'}: ${i.message}`),
+        help,
+      ].join('\n'),
+    );
+  return { microUsdPerCoreHour: microUsd(read.data.usdPerCoreHour), instanceCores: read.data.instanceCores };
+}
