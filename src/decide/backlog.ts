@@ -4,7 +4,7 @@ import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
-import { type Begun, decide, Sayings } from './decide.ts';
+import { type Begun, decide, might, Sayings } from './decide.ts';
 import type { ExpectedQueue, StartForecast } from './foresight.ts';
 import { type Candidate, fairOrder } from './order.ts';
 import { worstCaseOf } from './price.ts';
@@ -61,7 +61,9 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const pending: Job[] = [];
   for (const line of snapshot.jobs) {
     if (line.state !== 'PENDING' || !isIn(line.partition, ours)) continue;
-    for (const job of tasksOf(line)) if (!live.has(job.ref)) pending.push(job);
+    if (line.arrayTask === undefined) {
+      if (!live.has(line.ref)) pending.push(line);
+    } else for (const job of tasksOf(line)) if (!live.has(job.ref)) pending.push(job);
   }
   if (pending.length === 0) return [];
   pending.sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
@@ -84,7 +86,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   for (const job of pending) {
     const first = sayings.begin(job);
     begun.push(first);
-    if (!first.might || input.examined(job) !== undefined) continue;
+    if (!might(first) || input.examined(job) !== undefined) continue;
     for (const name of partitionsOf(job)) {
       const ages = pendingFor.get(name) ?? [];
       ages.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
@@ -98,7 +100,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   if (asked !== undefined) {
     const may = new Set<JobRef>();
     for (const [i, job] of pending.entries())
-      if (begun[i]?.might === true && input.examined(job) === undefined) may.add(job.ref);
+      if (might(begun[i] as Begun) && input.examined(job) === undefined) may.add(job.ref);
     const readyMs = (job: Job): number | undefined => {
       const group = may.has(job.ref) ? groupFor(job.cpus, groups)?.group.name : undefined;
       return group === undefined ? undefined : input.readyIn(group).p50;

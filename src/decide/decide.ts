@@ -55,12 +55,11 @@ export class Sayings {
 
   /** What can be said of the job without the others of its turn; the rest is left open. */
   begin(job: Job): Begun {
-    const because: (RuleVerdict | undefined)[] = [];
-    let might = true;
+    const because = new Array<RuleVerdict | undefined>(rules.length);
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i] as Rule;
       if (rule.of !== 'shape') {
-        because.push(this.#once[i]);
+        because[i] = this.#once[i];
         continue;
       }
       const known = this.#said[i] as Map<string | number, RuleVerdict>;
@@ -70,14 +69,13 @@ export class Sayings {
         said = { rule: rule.name, ...rule.judge({ ...this.#turn, job }) };
         known.set(key, said);
       }
-      if (!said.pass) might = false;
-      because.push(said);
+      because[i] = said;
     }
-    return { because, might };
+    return because;
   }
 
   /** Says the rest. */
-  end({ because }: Begun, context: RuleContext): readonly RuleVerdict[] {
+  end(because: Begun, context: RuleContext): readonly RuleVerdict[] {
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i] as Rule;
       if (rule.of === 'job') because[i] = this.#own(i, rule.name, rule.judge(context));
@@ -99,11 +97,12 @@ export class Sayings {
   }
 }
 
-export interface Begun {
-  readonly because: (RuleVerdict | undefined)[];
-  /** Whether it could burst if only it were its turn. */
-  readonly might: boolean;
-}
+/** By the index of each rule; what is open yet is undefined. */
+export type Begun = (RuleVerdict | undefined)[];
+
+/** Whether it could burst if only it were its turn: what is asked of it alone. */
+export const might = (begun: Begun): boolean =>
+  rules.every((rule, i) => rule.of !== 'shape' || begun[i]?.pass === true);
 
 function same(a: Judged, b: Judged): boolean {
   return a.measured === b.measured && a.pass === b.pass && a.limit === b.limit;

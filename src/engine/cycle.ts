@@ -83,7 +83,7 @@ export async function turn(engine: Cluster): Promise<void> {
     readyIn: sees.readyIn,
     ramp,
     beside: keeperNeeds,
-    examined: (job) => engine.examined.get(memoOf(job))?.because,
+    examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
   const { notebook } = engine;
   await notebook.open(
