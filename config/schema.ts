@@ -359,7 +359,9 @@ const policy = z
     backOff: duration(
       'A job that was given back, or whose quote was declined or ran out, is left alone this long.',
     ).prefault('30m'),
-    quote: duration('Mode approve: how long a burst may be approved after it was offered.').prefault('1h'),
+    quote: duration('Mode approve: how long a burst may be approved after it was offered.')
+      .refine((ms) => ms >= 60_000, { error: 'shorter than a minute, in which nobody answers; write 1h' })
+      .prefault('1h'),
     forecast: z
       .strictObject({
         draws: whole('So many times the queue is played forward.', 1, 1_000).default(100),

@@ -48,6 +48,8 @@ function durationAdvice(text: string): string {
 }
 
 /** `90s`, `5m`, `2h`, `1d` to milliseconds. */
+const longestMs = 3_660 * 86_400_000;
+
 export function duration(doc: string) {
   return z
     .string({
@@ -67,7 +69,15 @@ export function duration(doc: string) {
         });
         return z.NEVER;
       }
-      return Number(parts[1]) * factor;
+      const ms = Number(parts[1]) * factor;
+      if (ms > longestMs) {
+        ctx.addIssue({
+          code: 'custom',
+          message: `${shown(text)} is more than ten years; write what is meant`,
+        });
+        return z.NEVER;
+      }
+      return ms;
     });
 }
 

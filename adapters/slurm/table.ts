@@ -71,7 +71,7 @@ export function eachRow(
       if (output.charCodeAt(next) === bar && output.startsWith(before, at)) at = next + 1;
       else {
         const to = output.indexOf(separator, at);
-        values[i] = output.slice(at, to);
+        values[i] = own(output.slice(at, to));
         at = to + 1;
       }
       if (i < fields - 1 ? at > end : at !== end + 1) return false;
@@ -82,7 +82,7 @@ export function eachRow(
       if (to < 0) return false;
       const before = values[fields + i] as string;
       if (to - at !== before.length || !output.startsWith(before, at))
-        values[fields + i] = output.slice(at, to);
+        values[fields + i] = own(output.slice(at, to));
       at = to + mark.length;
     }
     if (at < output.length && output.charCodeAt(at) !== newline) return false;
@@ -91,6 +91,14 @@ export function eachRow(
   }
   return true;
 }
+
+/** A text of its own: V8 cuts a longer one out as a view of the whole output, which would live as long as whoever keeps one name of it. */
+function own(slice: string): string {
+  return slice.length < shortestView ? slice : Buffer.from(slice).toString();
+}
+
+/** V8 copies what is shorter. [v8/src/objects/string.h, SlicedString::kMinLength] */
+const shortestView = 13;
 
 export function excerpt(text: string): string {
   const line = JSON.stringify(text.trim());

@@ -401,10 +401,10 @@ const overBudget = 'SP001';
 /** A new row whose id exists, or a second live burst of an attempt. */
 const conflicting: ReadonlySet<string> = new Set(['bursts_pkey', 'instances_pkey', 'bursts_live_attempt']);
 
-/** The next link of a chain, which another commit was first to write; of a subject, its first, when both made it. */
 /** Rows of one statement. */
 const seenAtOnce = 5_000;
 
+/** The next link of a chain, which another commit was first to write; of a subject, its first, when both made it. */
 const lengthening: ReadonlySet<string> = new Set(['receipts_chain', 'audit_pkey']);
 
 function pause(ms: number): Promise<void> {

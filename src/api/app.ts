@@ -45,6 +45,10 @@ export function app(gateway: Facade, log: (error: unknown) => void): Express {
   server.use('/api/v1', v1);
   server.use((req, res) => problem(res, 404, 'Not found', req.path));
   const failed: ErrorRequestHandler = (error, _req, res, next) => {
+    // What Express itself refuses, such as a body that is no JSON or too long, is the asker's to mend.
+    const status = (error as { readonly status?: unknown } | undefined)?.status;
+    if (typeof status === 'number' && status >= 400 && status < 500 && !res.headersSent)
+      return problem(res, status, 'Bad request', (error as Error).message);
     log(error);
     if (res.headersSent) return next(error);
     problem(res, 503, 'Not available');

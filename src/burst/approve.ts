@@ -58,6 +58,12 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
     return after(5_000);
   }
   const { price } = priced;
+  const asked = burst.answer?.yes === true ? burst.quote?.microUsd : undefined;
+  if (asked !== undefined && price.held > asked)
+    return leave(ctx, burst, {
+      kind: 'expired',
+      text: `it was approved at ${dollars(asked)} at most and could cost ${dollars(price.held)} now: it is to be offered anew`,
+    });
   const limits: readonly Limit[] = hard.map((b) => ({
     account: b.account,
     microUsd: b.microUsd,

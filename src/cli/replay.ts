@@ -62,6 +62,11 @@ export async function replay(order: ReplayOrder): Promise<readonly string[]> {
     bootMs: 1_000 * numberOf('--boot', order.boot, usualCloud.bootMs / 1_000, 0),
     processors: numberOf('--cloud-procs', order.cloudProcs, usualCloud.processors, 0),
   };
+  for (const [i, path] of order.traces.entries())
+    if (order.traces.indexOf(path) !== i)
+      throw new CommandError(`${path} is named twice; name each log once`);
+  const alike = (path: string): boolean =>
+    order.traces.filter((o) => basename(o) === basename(path)).length > 1;
   const results: Result[] = [];
   const shown: Shown[] = [];
   for (const path of order.traces) {
@@ -71,7 +76,7 @@ export async function replay(order: ReplayOrder): Promise<readonly string[]> {
     for (const one of named) {
       const played = play(trace, site, makePolicy(one, trace, site));
       const figures = figuresOf(trace, played, site, bill);
-      const about = { trace: basename(path), processors, policy: one.label, figures };
+      const about = { trace: alike(path) ? path : basename(path), processors, policy: one.label, figures };
       results.push({ ...about, dropped, capped });
       if (order.html !== undefined) shown.push({ ...about, course: courseOf(trace, played) });
     }
@@ -119,16 +124,24 @@ function processorsOf(path: string, trace: Trace, procs: string | undefined): nu
   const count = procs === undefined ? trace.header.maxProcs : Number(procs);
   if (count === undefined)
     throw new CommandError(`${path}: its header does not tell MaxProcs; write the site's size after --procs`);
-  if (!Number.isInteger(count) || count < 1)
+  if (!Number.isInteger(count) || count < 1 || count >= 2 ** 31)
     throw new CommandError(`--procs ${procs ?? count}: no count of processors; write a whole number from 1`);
   return count;
 }
 
-function numberOf(option: string, text: string | undefined, usual: number, least: number): number {
+function numberOf(
+  option: string,
+  text: string | undefined,
+  usual: number,
+  least: number,
+  most = 1e9,
+): number {
   if (text === undefined) return usual;
   const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!Number.isFinite(value) || value < least)
-    throw new CommandError(`${option} ${text}: no number; write one from ${least}, such as ${option} 10`);
+  if (!(value >= least && value <= most))
+    throw new CommandError(
+      `${option} ${text}: no number from ${least} to ${most}; write one such as ${option} 10`,
+    );
   return value;
 }
 

@@ -294,6 +294,8 @@ export interface ForecastInput extends JobColumns {
 export function startsOf(processors: number, jobs: ForecastInput, starts?: Float64Array): Float64Array {
   const count = jobs.processors.length;
   const out = starts ?? new Float64Array(count);
+  const odd = jobs.runMs.findIndex((ms) => Number.isNaN(ms));
+  if (odd >= 0) throw new RangeError(`job ${odd} has no run time: it would never end`);
   const machine = new Backfill(processors, jobs);
   const ends = new Ends(count);
   out.fill(Number.POSITIVE_INFINITY);

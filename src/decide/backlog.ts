@@ -96,8 +96,10 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   for (const ages of pendingFor.values()) ages.sort((a, b) => a - b);
   let alive = input.liveBursts;
   const worths = new Map<JobRef, JobWorth>();
-  const asked = policy.burstWhen.find((c) => c.kind === 'worth');
-  if (asked !== undefined) {
+  const asked = policy.burstWhen.flatMap((c) => (c.kind === 'worth' ? [c.atLeast] : []));
+  if (asked.length > 0) {
+    // Any one is enough.
+    const atLeast = Math.min(...asked);
     const may = new Set<JobRef>();
     for (const [i, job] of pending.entries())
       if (might(begun[i] as Begun) && input.examined(job) === undefined) may.add(job.ref);
@@ -105,7 +107,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       const group = may.has(job.ref) ? groupFor(job.cpus, groups)?.group.name : undefined;
       return group === undefined ? undefined : input.readyIn(group).p50;
     };
-    for (const queue of input.queues) worthsIn(queue, asked.atLeast, readyMs, worths);
+    for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);
   }
   // One for all, as no rule keeps it: of a hundred thousand the collector would feel each.
   const context: Mutable<RuleContext> = {

@@ -44,12 +44,21 @@ const freshMs = 5 * 60_000;
 /** The same numbers for each look, so that a forecast changes because the queue did. */
 const seed = 20_251;
 
+/** A queue is played in one go, and each draw walks all that run: of a site with very many fewer draws are taken, so that nothing else waits for long. */
+const runsDrawn = 200_000;
+const fewestDraws = 8;
+
+export function drawsFor(draws: number, running: number): number {
+  return Math.min(draws, Math.max(fewestDraws, Math.floor(runsDrawn / Math.max(1, running))));
+}
+
 interface Played {
   readonly at: Instant;
   readonly key: string;
   readonly starts: Starts;
   readonly expected: ExpectedQueue;
   readonly pool: Pool;
+  readonly by: Forecaster;
 }
 
 export class Foresight {
@@ -110,10 +119,10 @@ export class Foresight {
     this.#learnStarts(pools);
     // Where nobody waits there is nothing to foresee.
     this.#played = pools.flatMap((pool) => (pool.waits.length === 0 ? [] : [this.#play(pool, snapshot.at)]));
-    const by = `${nameOf(this.#forecaster)}, ${this.learned} runs known`;
     const forecasts = new Map<JobRef, StartForecast>();
     const awaited = new Map<string, { readonly at: Instant; readonly raw: StartRange }>();
-    for (const { pool, starts, at } of this.#played) {
+    for (const { pool, starts, at, by: forecaster } of this.#played) {
+      const by = `${nameOf(forecaster)}, ${this.learned} runs known`;
       const passed = snapshot.at - at;
       pool.waits.forEach((job, i) => {
         const raw = {
@@ -144,13 +153,9 @@ export class Foresight {
     const before = this.#played.find((p) => p.key === key);
     if (before !== undefined && at >= before.at && at - before.at < freshMs) return before;
     const next = draws(seed);
-    const starts = forecastStarts(
-      pool.view,
-      learnedRunTimes(this.#predictor),
-      this.#forecaster,
-      () => next() / 2 ** 32,
-    );
-    return { at, key, starts, pool, expected: this.#expect(pool) };
+    const by = { ...this.#forecaster, draws: drawsFor(this.#forecaster.draws, pool.runs.length) };
+    const starts = forecastStarts(pool.view, learnedRunTimes(this.#predictor), by, () => next() / 2 ** 32);
+    return { at, key, starts, pool, by, expected: this.#expect(pool) };
   }
 
   #expect({ view, waits }: Pool): ExpectedQueue {

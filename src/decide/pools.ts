@@ -14,6 +14,8 @@ export interface Pool {
   readonly runs: readonly Job[];
 }
 
+/** Slurm counts limits in minutes; one of none would be a division by nothing. */
+const leastLimitMs = 60_000;
 /** Where neither job nor partition has a limit. */
 const noLimitMs = 365 * 86_400_000;
 /** On such a node nothing starts; what runs there runs on. [slurm.h, enum node_states and their flags] */
@@ -88,8 +90,8 @@ function put(
   const as: QueuedJob = {
     user: job.user,
     account: job.account,
-    processors: Math.max(1, job.cpus),
-    limitMs: limitOf(job, partition),
+    processors: Math.min(2 ** 31 - 1, Math.max(1, job.cpus)),
+    limitMs: Math.max(leastLimitMs, limitOf(job, partition)),
   };
   if (job.state === 'PENDING') {
     // Who is held or waits for another job is not in this queue, and nobody knows when it will be.

@@ -1,6 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { grantedStates } from '../domain/burst.ts';
 import type { Job, JobDetail } from '../domain/job.ts';
+import type { ClusterSetup } from '../domain/policy.ts';
 
 /**
  * A job in the burst or wait partition that no live burst explains. It was ours if an earlier burst of the same job is on
@@ -40,5 +41,19 @@ export function strays(
       (j.state === 'PENDING' || j.state === 'RUNNING') &&
       !known.has(j.ref) &&
       !known.has(`${j.id}`),
+  );
+}
+
+/**
+ * Under mode approve: the earlier burst was offered and never claimed, nor was there a yes to it. Whoever moved its job to our partition since is its
+ * owner, and that is no yes: such a job is not taken on again. In mode auto nobody is asked.
+ */
+export function unasked({ mode }: Pick<ClusterSetup, 'mode'>, before: Burst): boolean {
+  return (
+    mode === 'approve' &&
+    before.origin === 'decision' &&
+    before.claim === undefined &&
+    before.grant === undefined &&
+    before.answer?.yes !== true
   );
 }

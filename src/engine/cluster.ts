@@ -18,7 +18,7 @@ import type { InstanceContext } from '../instance/context.ts';
 import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
-import { explain } from './adopt.ts';
+import { explain, unasked } from './adopt.ts';
 import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { HistoryReader } from './history.ts';
@@ -158,6 +158,8 @@ export class ClusterEngine implements Cluster {
       this.#recovering = older && { since: this.ports.clock.now(), why: older.why };
     }
     this.#epoch = lease.epoch;
+    // What a turn of an earlier lead found spent may be another day's.
+    if (first) this.spent = new Map();
     // By this process's own clock and counted from before the question, so a pause cannot stretch it.
     this.#leadsUntil = asked + (this.#settings.leaseMs * 2) / 3;
     if (!first) return;
@@ -327,6 +329,7 @@ export class ClusterEngine implements Cluster {
 
   async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void> {
     const orphan = explain(job, earlier);
+    if ('before' in orphan && unasked(this.settings.setup, orphan.before)) return;
     if (orphan.kind === 'next_attempt' || orphan.kind === 'same_attempt')
       await this.adopt(job, orphan.before);
   }

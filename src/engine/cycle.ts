@@ -43,6 +43,8 @@ const unclaimed = new Set<Burst['state']>(['proposed', 'approved', 'reserved', '
  */
 export async function turn(engine: Cluster): Promise<void> {
   const { ports, settings } = engine;
+  // What is not reckoned anew in this turn ends nobody's job.
+  engine.spent = new Map();
   // Before the queue is looked at: a stop must not wait for a Slurm that does not answer.
   const stop = await ports.store.stopped(engine.name);
   if (stop !== undefined) await wakeUnclaimed(engine);
@@ -134,7 +136,12 @@ export async function turn(engine: Cluster): Promise<void> {
   }
   await notebook.tell(at);
   const errors = engine.foresight.found();
-  if (errors.length > 0) await ports.store.addForecastErrors(engine.name, errors);
+  try {
+    if (errors.length > 0) await ports.store.addForecastErrors(engine.name, errors);
+  } catch (e) {
+    const text = `${errors.length} errors of forecasts are not kept: ${(e as Error).message}`;
+    ports.log({ level: 'warn', text, cluster: engine.name });
+  }
   if (away !== undefined) throw away;
 }
 

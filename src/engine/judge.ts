@@ -1,6 +1,6 @@
 import { jobRef } from '../domain/ids.ts';
 import type { StandinView } from '../stream/streams.ts';
-import { explain } from './adopt.ts';
+import { explain, unasked } from './adopt.ts';
 import type { Cluster } from './context.ts';
 
 /** A store that was set back knows of nothing: before a job is failed for want of a record, the store itself says that we still lead. */
@@ -50,6 +50,13 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
   switch (orphan.kind) {
     case 'next_attempt':
     case 'same_attempt':
+      if (unasked(engine.settings.setup, orphan.before)) {
+        streams.wait(
+          view.key,
+          'nobody approved that this job bursts: move it back to its partition, or cancel it',
+        );
+        return;
+      }
       streams.wait(view.key, 'capacity for this run is being prepared');
       await engine.adopt(job, orphan.before);
       return;

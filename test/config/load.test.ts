@@ -323,6 +323,16 @@ describe('a configuration that does not hold', () => {
       'policy.burstWhen: one condition an entry, and here are pendingJobs and waitedAtLeast; put each into an entry of policy.or',
     ],
     [
+      'a quote that runs out at once',
+      (c) => Object.assign(c, { policy: { quote: '0s' } }),
+      'policy.quote: shorter than a minute',
+    ],
+    [
+      'a duration of ages',
+      (c) => Object.assign(c, { policy: { backOff: '999999999d' } }),
+      'policy.backOff: "999999999d" is more than ten years',
+    ],
+    [
       'an empty condition',
       (c) => Object.assign(c, { policy: { or: [{}] } }),
       'policy.or[0]: empty; write pendingJobs: 10',

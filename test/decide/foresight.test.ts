@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Foresight } from '../../src/decide/foresight.ts';
+import { drawsFor, Foresight } from '../../src/decide/foresight.ts';
 import { clusterName, type Instant, instant, jobRef } from '../../src/domain/ids.ts';
 import type { EndedRun, Job, SlurmNode, Snapshot } from '../../src/domain/job.ts';
 import { detail } from '../burst/fixtures.ts';
@@ -108,6 +108,21 @@ describe('what a cluster’s queue will do', () => {
     again.recall(errors);
     again.look(look(at, [runs(41, at), job(42)]), []);
     expect(again.of(jobRef('42'))?.range).toEqual(said?.range);
+  });
+
+  it('a limit of nothing is a minute: a look at it ends', () => {
+    const foresight = new Foresight();
+    foresight.look(look(start, [runs(1, start, { timeLimitMs: 0 }), job(2, { timeLimitMs: 0 }), job(3)]), []);
+    expect(foresight.of(jobRef('2'))?.range.p90).toBeLessThan(120_000);
+    expect(foresight.of(jobRef('3'))?.range.p90).toBeLessThan(180_000);
+  });
+
+  it('where very many run, fewer draws are taken, and the receipt says so', () => {
+    expect(drawsFor(100, 0)).toBe(100);
+    expect(drawsFor(100, 2_000)).toBe(100);
+    expect(drawsFor(100, 20_000)).toBe(10);
+    expect(drawsFor(100, 500_000)).toBe(8);
+    expect(drawsFor(5, 500_000)).toBe(5);
   });
 
   it('a job that left the queue without a start here says nothing', () => {

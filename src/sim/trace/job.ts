@@ -34,6 +34,22 @@ export class TraceError extends Error {
   }
 }
 
+const longestMs = 1e15;
+const mostProcessors = 2 ** 31 - 1;
+
+/** The job, if its numbers can be reckoned with: a log is any text, and one endless run would be waited for for ever. */
+export function sane(job: TraceJob, where: string): TraceJob {
+  for (const [name, ms] of [
+    ['submit time', job.submitMs],
+    ['run time', job.runMs],
+    ['requested time', job.requestMs],
+  ] as const)
+    if (!(Math.abs(ms) <= longestMs)) throw new TraceError(where, `its ${name} is no time that a job has`);
+  if (!Number.isInteger(job.processors) || job.processors > mostProcessors)
+    throw new TraceError(where, `${job.processors} is no count of processors`);
+  return job;
+}
+
 export interface Cleaned {
   /** In the order of their submission. */
   readonly jobs: readonly TraceJob[];

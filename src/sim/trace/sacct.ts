@@ -7,7 +7,7 @@
  * Columns are found by the header line, in any order, others beside them. Times may be seconds or ISO 8601 without a zone, which is then
  * taken for UTC: a replay needs distances only.
  */
-import { TraceError, type TraceJob } from './job.ts';
+import { sane, TraceError, type TraceJob } from './job.ts';
 import type { LineReader } from './lines.ts';
 
 const needed = ['JobID', 'Submit', 'State', 'User', 'Account', 'Partition'] as const;
@@ -81,7 +81,7 @@ export class SacctReader implements LineReader {
     if (!/^\d+([_+]\d+|_\[.*\])?$/.test(id)) throw new TraceError(where, `JobID ${id} is no job's id`);
     // "CANCELLED by 1000" says who; a job that is cut short by its column's width ends in +.
     const state = cell('State').split(' ')[0] ?? '';
-    const over = ended[state];
+    const over = Object.hasOwn(ended, state) ? ended[state] : undefined;
     if (over === undefined) throw new TraceError(where, `State ${state} is none that Slurm has`);
     const start = cell('Start');
     // A pending array is one line, `12_[3-9]`; what was cancelled while pending has no start.
@@ -95,16 +95,18 @@ export class SacctReader implements LineReader {
     const processors = Number(cell('AllocCPUS')) || Number(cell('ReqCPUS'));
     if (!Number.isInteger(processors))
       throw new TraceError(where, `AllocCPUS ${cell('AllocCPUS')} is no number`);
-    this.jobs.push({
+    const job: TraceJob = {
       id,
       submitMs: momentOf(cell('Submit'), where),
       runMs,
-      requestMs: requestMs ?? runMs,
+      // A limit of nothing is none.
+      requestMs: requestMs || runMs,
       processors,
       user: cell('User'),
       account: cell('Account'),
       partition: cell('Partition'),
-    });
+    };
+    this.jobs.push(sane(job, where));
   }
 }
 

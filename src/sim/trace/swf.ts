@@ -1,5 +1,5 @@
 /** The Standard Workload Format: 18 numbers a line, header comments behind `;` (Parallel Workloads Archive, version 2.2). */
-import { TraceError, type TraceHeader, type TraceJob } from './job.ts';
+import { sane, TraceError, type TraceHeader, type TraceJob } from './job.ts';
 import type { LineReader } from './lines.ts';
 
 /** Where each stands; the format counts from 1. */
@@ -46,7 +46,7 @@ export class SwfReader implements LineReader {
     const runMs = (row[field.run] as number) * 1_000;
     const held = row[field.allocated] as number;
     const request = (row[field.request] as number) * 1_000;
-    this.jobs.push({
+    const job: TraceJob = {
       id: this.#say(row[field.id] as number),
       submitMs: ((this.header.unixStartTime ?? 0) + (row[field.submit] as number)) * 1_000,
       runMs,
@@ -56,13 +56,14 @@ export class SwfReader implements LineReader {
       user: this.#say(row[field.user] as number),
       account: this.#say(row[field.group] as number),
       partition: this.#say(row[field.partition] as number),
-    });
+    };
+    this.jobs.push(sane(job, `${this.#name}:${number}`));
   }
 
   end(): void {}
 
   #comment(text: string): void {
-    const [, name = '', value = ''] = /^;\s*(\w+)\s*:\s*(\d+)/.exec(text) ?? [];
+    const [, name = '', value = ''] = /^;\s*(\w+)\s*:\s*(\d+)(?![\d.,])/.exec(text) ?? [];
     const at = known[name.toLowerCase() as keyof typeof known];
     if (at !== undefined) this.header[at] = Number(value);
   }

@@ -63,6 +63,12 @@ describe('an SWF trace', () => {
     ['1 2 3', '7 fields'],
     ['1 2 3 x 5 6 7 8 9 10 11 12 13 14 15 16 17 18', 'no number'],
     ['1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19', '19 fields'],
+    [
+      `1 2 3 ${'9'.repeat(400)} 5 6 7 8 9 10 11 12 13 14 15 16 17 18`,
+      'its run time is no time that a job has',
+    ],
+    [`1 ${'9'.repeat(30)} 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18`, 'its submit time is no time'],
+    ['1 2 3 4 0.5 6 7 8 9 10 11 12 13 14 15 16 17 18', '0.5 is no count of processors'],
     ['1 2 3 4- 5 6 7 8 9 10 11 12 13 14 15 16 17 18', 'field 4 is no number'],
   ])('a bad line is told with its number: %s', async (line, what) => {
     const path = file('bad.swf', `; MaxProcs: 1\n${line}\n`);
@@ -134,6 +140,8 @@ describe('a sacct dump', () => {
   const good = '7|0|0|9|60|90|8|8|COMPLETED|anna|physics|batch';
   it.each([
     [good.replace('COMPLETED', 'HAPPY'), 'State HAPPY is none that Slurm has'],
+    [good.replace('COMPLETED', 'constructor'), 'State constructor is none that Slurm has'],
+    [good.replace('7|0', `7|${'9'.repeat(320)}`), 'its submit time is no time that a job has'],
     [good.replace('7|', '7.batch|'), 'is a step; print jobs alone, with sacct -X'],
     [good.replace('7|', 'x|'), "JobID x is no job's id"],
     [good.replace('|batch', ''), '11 columns, but the header line has 12'],
