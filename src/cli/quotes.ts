@@ -27,7 +27,7 @@ export async function openQuotes(gateway: Gateway, json: boolean): Promise<reado
   ]);
 }
 
-/** `spillway approve` and `spillway decline`: by a burst's id, a job's, or an array's, which names all of its tasks that are offered. */
+/** `spillway approve` and `spillway decline`: by a burst's id, a job's, or an array's, which names its first 20 tasks. */
 export async function answerQuotes(gateway: Gateway, which: string, word: Word): Promise<readonly string[]> {
   const ids = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [which];
   const lines: string[] = [];
