@@ -118,11 +118,15 @@ export function approvalsContract(store: () => StorePort): void {
       const cluster = aCluster();
       const saved = { ...aBurst().saved, timeLimitMs: hour };
       const bursts: Burst[] = [];
-      for (let i = 0; i < 64; i++) bursts.push(await offered(store(), { cluster, saved }));
-      const [one] = bursts;
-      if (one === undefined) throw new Error('no burst');
-      const cost = priceOf(plus(one.needs, keeperNeeds), hour, { group, types: [type] });
+      const { needs } = aBurst();
+      const cost = priceOf(plus(needs, keeperNeeds), hour, { group, types: [type] });
       const each = cost.kind === 'known' ? cost.price.held : 0;
+      const until = instant((await store().now()) + hour);
+      const quoteAt = (microUsd: number) => ({ until, microUsd, why: 'waits', cpus: 1, timeLimitMs: hour });
+      for (let i = 0; i < 64; i++)
+        bursts.push(await offered(store(), { cluster, saved, needs, quote: quoteAt(each) }));
+      // Approved at less than it could cost by now: it is not in the race.
+      const cheap = await offered(store(), { cluster, saved, needs, quote: quoteAt(each - 1) });
       const limit = Math.round(each * 10.5);
       const budgets: Budget[] = [{ account: 'physics', microUsd: limit, per: 'total', hard: true }];
       const epoch = await store().newestEpoch(cluster);
@@ -151,7 +155,7 @@ export function approvalsContract(store: () => StorePort): void {
         highest = Math.max(highest, held + spent);
       };
       await Promise.all(
-        bursts.map(async ({ id }) => {
+        [...bursts, cheap].map(async ({ id }) => {
           await desk.answer(id, true, 'ann', '');
           for (let i = 0; i < 10; i++) {
             const b = await store().burst(id);
@@ -163,7 +167,10 @@ export function approvalsContract(store: () => StorePort): void {
       );
       const live = await store().liveBursts(cluster);
       const reserved = live.filter((b) => b.state === 'reserved');
-      const refused = live.filter((b) => b.state === 'returning');
+      const dearer = live.find((b) => b.id === cheap.id);
+      expect(dearer).toMatchObject({ state: 'returning', cause: { kind: 'expired' } });
+      expect(dearer?.cause?.text).toMatch(/^it was approved at .* at most and could cost .* now/);
+      const refused = live.filter((b) => b.state === 'returning' && b.id !== cheap.id);
       expect([reserved.length, refused.length]).toEqual([10, 54]);
       expect(refused.every((b) => b.cause?.kind === 'no_budget')).toBe(true);
       expect(highest).toBe(10 * each);
