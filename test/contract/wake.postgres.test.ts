@@ -48,7 +48,10 @@ it('an emptied queue costs nothing: a sweep brings every unfinished burst back',
       await server.query('truncate spillway_wake.job cascade');
     },
   };
-  await throughRestarts(store, aCluster(), [gateway, gateway, gateway]);
-  await store.close();
-  await server.stop();
+  try {
+    await throughRestarts(store, aCluster(), [gateway, gateway, gateway]);
+  } finally {
+    await store.close();
+    await server.stop();
+  }
 });
