@@ -87,6 +87,20 @@ describe('the stop switch', () => {
     expect(await store.stopped(cluster)).toBeUndefined();
   });
 
+  it.each([
+    [400, '{"stopped": tru'],
+    [413, JSON.stringify({ stopped: true, by: 'alice', reason: 'x'.repeat(200_000) })],
+  ])('what cannot be read is the asker’s to mend: %i', async (status, body) => {
+    const answer = await fetch(`http://127.0.0.1:${gateway.port}/api/v1/stop`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({ title: 'Bad request', status });
+    expect(await store.stopped(cluster)).toBeUndefined();
+  });
+
   it('takes no order in a form that a web page may send unasked', async () => {
     const answer = await put({ stopped: true, by: 'mallory' }, { 'content-type': 'text/plain' });
     expect(answer.status).toBe(400);

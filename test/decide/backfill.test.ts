@@ -20,6 +20,16 @@ const starts = (processors: number, running: readonly Job[], queue: readonly Job
   ),
 ];
 
+it('who has no run time would never end: it is refused in place of waited for', () => {
+  const jobs = {
+    processors: Int32Array.of(64, 64),
+    limitMs: Float64Array.of(1_000, 1_000),
+    runMs: Float64Array.of(Number.NaN, 5),
+    running: 1,
+  };
+  expect(() => startsOf(64, jobs)).toThrow('job 0 has no run time');
+});
+
 describe('backfill', () => {
   it('whoever fits goes before the first in the queue only if that costs it no second', () => {
     const running = [{ processors: 6, limit: 100 }];

@@ -19,12 +19,13 @@ const t0 = instant(1_790_000_000_000);
 const later = (ms: number): Instant => instant(t0 + ms);
 const chance = new Chance(1);
 
-const waits: Decision = {
+const waitsBy = (measured: string): Decision => ({
   verdict: 'wait',
-  because: [{ rule: 'burst-when', pass: false, measured: '1 job', limit: '6 jobs' }],
+  because: [{ rule: 'burst-when', pass: false, measured, limit: '6 jobs' }],
   group: undefined,
-};
-const measuredAnew: Decision = { ...waits, because: [{ ...waits.because[0], measured: '2 jobs' } as never] };
+});
+const waits = waitsBy('1 job');
+const measuredAnew = waitsBy('2 jobs');
 const never: Decision = { ...waits, verdict: 'never' };
 const attempt = attemptKey(jobKey(cluster, jobRef('7'), t0), 0);
 const receipt = (decision: Decision, over: Partial<Receipt> = {}): Receipt => ({

@@ -100,6 +100,10 @@ describe('spillway replay', () => {
     await expect(replay({ traces: [log] })).rejects.toThrow(/bad\.swf:2: 3 fields in place of 18/);
     const headless = await file('headless.swf', '1 0 -1 60 1 -1 -1 1 60 -1 1 1 1 -1 1 1 -1 -1\n');
     await expect(replay({ traces: [headless] })).rejects.toThrow(/write the site's size after --procs/);
+    // A count that is written with a comma is not its first digits.
+    const comma = await file('comma.swf', `; MaxProcs: 1,024\n${'1 '.repeat(18)}\n`);
+    await expect(replay({ traces: [comma] })).rejects.toThrow(/write the site's size after --procs/);
+    await expect(replay({ traces: [small, small] })).rejects.toThrow(/is named twice/);
     const broken = await file('broken.yaml', 'policy: worth\n  least: [\n');
     await expect(policyOf(broken)).rejects.toThrow(/broken\.yaml:\d+: neither YAML nor JSON/);
     const strange = await file('strange.yaml', 'policy: waited\nleastWorth: 3\n');
