@@ -42,6 +42,8 @@ export default defineConfig({
           hookTimeout: 300_000,
           // One lab: files take turns.
           fileParallelism: false,
+          // Real daemons on a busy machine; what needed it is told at the end of the run, and only so many may [test/run.ts].
+          retry: 1,
         },
       },
     ],

@@ -53,7 +53,8 @@ export function wakeContract(name: string, start: () => Promise<WakesUnderTest>)
         await wakes.wake(a);
         await until(() => seen.length === 1);
         expect(seen[0]?.id).toBe(a);
-        expect((seen[0]?.at ?? 0) - asked).toBeLessThan(1_000);
+        // A machine that is busy is no fault; a wake that waits for the next sweep is.
+        expect((seen[0]?.at ?? 0) - asked).toBeLessThan(5_000);
         await sleep(50);
         expect(seen).toHaveLength(1);
       }),
@@ -68,7 +69,7 @@ export function wakeContract(name: string, start: () => Promise<WakesUnderTest>)
         await until(() => seen.length === 1);
         const late = (seen[0]?.at ?? 0) - asked - 300;
         expect(late).toBeGreaterThan(-5);
-        expect(late).toBeLessThan(1_000);
+        expect(late).toBeLessThan(5_000);
       }),
     );
 

@@ -36,7 +36,7 @@ describe('BullMQ on a Redis that goes away', () => {
     const asked = performance.now();
     expect(faultOf(await wakes.wake(wakeId('b-1')).catch((e: unknown) => e))).toBe('unreachable');
     expect(faultOf(await wakes.ping().catch((e: unknown) => e))).toBe('unreachable');
-    expect(performance.now() - asked).toBeLessThan(1_000);
+    expect(performance.now() - asked).toBeLessThan(5_000);
     await server.crash();
     for (let up = false; !up; await sleep(5))
       up = await wakes.ping().then(

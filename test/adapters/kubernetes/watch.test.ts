@@ -325,6 +325,6 @@ describe('the watch of all tenants', () => {
     await until('the first ask', () => api?.asked.length);
     const from = performance.now();
     await watch.close();
-    expect(performance.now() - from).toBeLessThan(1_000);
+    expect(performance.now() - from).toBeLessThan(5_000);
   });
 });
