@@ -45,7 +45,10 @@ export class Group {
     while (this.waiting.length > 0) {
       const group = this.take();
       try {
-        const answers = await this.ask(group.map((a) => a.json));
+        const answers = await this.ask(
+          group.map((a) => a.json),
+          false,
+        );
         for (const [at, a] of group.entries()) a.answer(answers[at] ?? 'alone');
       } catch (e) {
         // The server's word against all of them is at most one's fault, or the time's.
@@ -69,14 +72,14 @@ export class Group {
   }
 
   private async alone(json: string): Promise<string> {
-    return (await this.ask([json]))[0] ?? '';
+    return (await this.ask([json], true))[0] ?? '';
   }
 
-  private async ask(all: readonly string[]): Promise<readonly string[]> {
+  private async ask(all: readonly string[], byItself: boolean): Promise<readonly string[]> {
     const rows = await this.pool.ask<{ answers: readonly string[] }>(
       'apply_commits',
-      'select apply_commits($1::jsonb) as answers',
-      [`[${all.join(',')}]`],
+      'select apply_commits($1::jsonb, $2) as answers',
+      [`[${all.join(',')}]`, byItself],
     );
     return rows[0]?.answers ?? [];
   }

@@ -76,27 +76,32 @@ describe('a store whose Postgres goes away', () => {
     },
   );
 
-  it('lets the others go on when somebody holds the row of one', async () => {
-    const cluster = aCluster();
-    const [held, ...others] = Array.from({ length: 20 }, () => aBurst({ cluster }));
-    if (held === undefined) return;
-    await truth.commit(newId(), cluster, 1, [putBurst(held)]);
-    const holding = server.query(
-      `do $$ begin perform from spillway.bursts where id = '${held.id}' for update; perform pg_sleep(4); end $$`,
-      database,
-    );
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    let waits = true;
-    const late = store.commit(newId(), cluster, 1, [putBurst(next(held, 'approved'))]).finally(() => {
-      waits = false;
-    });
-    expect(
-      new Set(await Promise.all(others.map((b) => store.commit(newId(), cluster, 1, [putBurst(b)])))),
-    ).toEqual(new Set(['ok']));
-    expect(waits).toBe(true);
-    expect(await late).toBe('ok');
-    await holding;
-  });
+  it.each(['together with it', 'behind it'])(
+    'lets the others go on when somebody holds the row of one, asked %s',
+    async (how) => {
+      const cluster = aCluster();
+      const [held, ...others] = Array.from({ length: 20 }, () => aBurst({ cluster }));
+      if (held === undefined) return;
+      await truth.commit(newId(), cluster, 1, [putBurst(held)]);
+      const holding = server.query(
+        `do $$ begin perform from spillway.bursts where id = '${held.id}' for update; perform pg_sleep(4); end $$`,
+        database,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      let waits = true;
+      const late = store.commit(newId(), cluster, 1, [putBurst(next(held, 'approved'))]).finally(() => {
+        waits = false;
+      });
+      // By then it is under way, alone.
+      if (how === 'behind it') await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(
+        new Set(await Promise.all(others.map((b) => store.commit(newId(), cluster, 1, [putBurst(b)])))),
+      ).toEqual(new Set(['ok']));
+      expect(waits).toBe(true);
+      expect(await late).toBe('ok');
+      await holding;
+    },
+  );
 
   it('waits for a COMMIT that still goes on at the server, and does not write beside it', async () => {
     await server.query(
