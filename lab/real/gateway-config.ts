@@ -12,6 +12,11 @@ export interface GatewayWishes {
   readonly max?: number;
   readonly joinTimeout?: string;
   readonly ec2Endpoint?: string;
+  readonly ramp?: 'off' | { readonly jobsPerDay: number; readonly usdPerDay: number };
+  readonly charge?: 'cloud' | 'allocation' | 'both';
+  readonly budgets?: readonly Readonly<Record<string, unknown>>[];
+  /** Dollars an hour of the lab's one instance type. */
+  readonly price?: number;
 }
 
 export function gatewayConfig(wishes: GatewayWishes): string {
@@ -37,9 +42,9 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         watch: ['batch'],
         explicit: 'cloud',
         mode: wishes.mode ?? 'auto',
-        ramp: 'off',
+        ramp: wishes.ramp ?? 'off',
         // The lab's burst partition bills like any other.
-        charge: 'both',
+        charge: wishes.charge ?? 'both',
         pollSeconds: 1,
       },
     ],
@@ -71,8 +76,10 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         vcpuPerCpu: 0.02,
         capacity: { max: wishes.max ?? 4, idle: wishes.idle ?? '10s' },
         joinTimeout: wishes.joinTimeout ?? '2m',
+        ...(wishes.price === undefined ? {} : { prices: { 'lab.large': wishes.price } }),
       },
     ],
     policy: { backOff: wishes.backOff ?? '1m', maxBursts: 60, ...wishes.policy },
+    ...(wishes.budgets === undefined ? {} : { budgets: wishes.budgets }),
   });
 }

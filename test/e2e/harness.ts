@@ -326,6 +326,8 @@ export interface RunningGateway {
   stop(): Promise<void>;
   /** What it logged so far. */
   log(): string;
+  /** The command line, on this gateway's configuration. */
+  spillway(...args: readonly string[]): Promise<Ran>;
 }
 
 /** What a test that failed half-way left behind is not the next one's to find. */
@@ -445,6 +447,10 @@ export async function startGateway(
       clearTimeout(late);
     },
     log: () => readFileSync(logFile, 'utf8'),
+    spillway: (...args) =>
+      ran(process.execPath, ['--import', import.meta.resolve('tsx'), join(root, 'src/main.ts'), ...args], {
+        env: { ...process.env, SPILLWAY_CONFIG: config },
+      }),
   };
   await until(
     `the gateway to ${awaitReady === false ? 'answer' : 'be ready'} (log: ${logFile})`,

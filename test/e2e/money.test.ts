@@ -1,0 +1,183 @@
+/** A person's yes and no, the ramp, a budget that is spent, and what Slurm's own accounts are charged: on the real cluster. */
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import {
+  as,
+  ended,
+  endGateway,
+  inState,
+  instances,
+  jobFields,
+  killGateways,
+  type RunningGateway,
+  sbatch,
+  startGateway,
+  until,
+} from './harness.ts';
+
+let gateway: RunningGateway | undefined;
+afterEach(async () => {
+  const last = gateway;
+  gateway = undefined;
+  if (last !== undefined) await endGateway(last).finally(killGateways);
+});
+
+const cloud = (...rest: readonly string[]): Promise<string> => sbatch('alice', ['-p', 'cloud', ...rest]);
+
+/** The command's words; it must have ended well. */
+async function said(by: RunningGateway, ...args: readonly string[]): Promise<string> {
+  const done = await by.spillway(...args);
+  expect(done).toMatchObject({ code: 0 });
+  return done.stdout;
+}
+
+describe('mode approve', () => {
+  it('offers, runs what a person says yes to, and leaves the rest where it is', async () => {
+    gateway = await startGateway({ mode: 'approve', price: 0.5 });
+    const by = gateway;
+    const [yes, no] = [
+      await cloud('-t', '5', '--wrap', 'exit 7'),
+      await cloud('-t', '5', '--wrap', 'exit 7'),
+    ];
+    await by.reaches(yes, ['proposed']);
+    await by.reaches(no, ['proposed']);
+    const listed = await said(by, 'quotes');
+    for (const id of [yes, no]) expect(listed).toContain(`${id} of alice (physics)`);
+    expect(listed).toMatch(/0\.\d+ USD at most/);
+    expect(await instances()).toEqual([]);
+
+    expect(await said(by, 'approve', yes, '--by', 'the operator')).toContain('approved by the operator');
+    expect(await said(by, 'decline', no, '--reason', 'not today')).toContain('not today');
+    expect(await ended(yes)).toMatchObject({ state: 'FAILED', exit: '7:0' });
+    await by.reaches(yes, ['settled']);
+    expect(await jobFields(no)).toMatchObject({ JobState: 'PENDING', Partition: 'cloud' });
+    const again = await by.spillway('approve', no);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain(no);
+    expect(await said(by, 'why', no)).toContain('not today');
+  });
+
+  it('takes an offer back when its owner cancels the job, and a yes that comes then is refused', async () => {
+    gateway = await startGateway({ mode: 'approve', price: 0.5 });
+    const id = await cloud('-t', '5', '--wrap', 'true');
+    await gateway.reaches(id, ['proposed']);
+    await as('alice', ['scancel', id]);
+    await inState(id, 'CANCELLED');
+    await gateway.reaches(id, ['withdrawn']);
+    const late = await gateway.spillway('approve', id);
+    expect(late.code).toBe(1);
+    expect(late.stderr).toContain(id);
+  });
+});
+
+describe('the ramp', () => {
+  it('lets a new site do one job a day, until a named person lifts it', async () => {
+    gateway = await startGateway({ ramp: { jobsPerDay: 1, usdPerDay: 50 }, price: 0.5 });
+    const by = gateway;
+    const first = await cloud('-t', '5', '--wrap', 'exit 7');
+    await by.reaches(first, ['settled']);
+    const second = await cloud('-t', '5', '--wrap', 'exit 3');
+    const why = await until('what keeps it', async () => {
+      const text = (await by.spillway('why', second)).stdout;
+      return text.includes('ramp') ? text : undefined;
+    });
+    expect(why).toMatch(/1 of 1|1 job/);
+    expect(await by.burstOf(second)).toBeUndefined();
+    await said(by, 'ramp', 'lift', '--by', 'the operator', '--reason', 'the week went well');
+    expect(await ended(second)).toMatchObject({ state: 'FAILED', exit: '3:0' });
+  });
+});
+
+describe('a hard budget that was lowered', () => {
+  it('ends what runs on it as onExhausted says, and begins nothing more', async () => {
+    const budgets = [{ usd: 10, per: 'month', hard: true, onExhausted: 'cancel' }];
+    const before = await startGateway({ budgets, price: 0.5 });
+    gateway = before;
+    const running = await cloud('-t', '30', '--wrap', 'sleep 600');
+    await before.reaches(running, ['running']);
+    await before.stop();
+    const lowered = [{ ...budgets[0], usd: 0.01 }];
+    gateway = await startGateway({ budgets: lowered, price: 0.5, dataDir: before.dataDir });
+    const after = gateway;
+    expect((await ended(running)).state).toMatch(/^CANCELLED/);
+    await after.reaches(running, ['settled']);
+    const late = await cloud('-t', '30', '--wrap', 'true');
+    await until('what keeps it', async () => (await after.spillway('why', late)).stdout.includes('budget'));
+    expect(await after.burstOf(late)).toBeUndefined();
+    expect((await jobFields(late))?.JobState).toBe('PENDING');
+  });
+});
+
+describe('charge', () => {
+  afterAll(async () => {
+    await weights('');
+  });
+
+  /** What bills in the burst partition; empty: one CPU, one unit, as in any other. */
+  async function weights(of: string): Promise<void> {
+    const set = await as('root', ['scontrol', 'update', 'partitionname=burst', `TRESBillingWeights=${of}`]);
+    expect(set).toMatchObject({ code: 0 });
+  }
+
+  async function usage(): Promise<number> {
+    const told = await as('root', [
+      'sshare',
+      '-n',
+      '-P',
+      '-A',
+      'physics',
+      '-u',
+      'alice',
+      '-o',
+      'User,RawUsage',
+    ]);
+    const line = told.stdout.split('\n').find((l) => l.startsWith('alice|')) ?? '';
+    expect(line).not.toBe('');
+    return Number(line.split('|')[1]);
+  }
+
+  async function billingOf(id: string): Promise<string> {
+    const told = await as('root', ['sacct', '-X', '-n', '-P', '-j', id, '-o', 'AllocTRES']);
+    return /billing=(\d+)/.exec(told.stdout)?.[1] ?? '0';
+  }
+
+  async function twoCpus(by: RunningGateway): Promise<string> {
+    const id = await cloud('-n', '2', '-t', '5', '--wrap', 'sleep 12');
+    expect((await ended(id)).state).toBe('COMPLETED');
+    await by.reaches(id, ['settled']);
+    return id;
+  }
+
+  it('cloud: a burst costs the account’s Slurm usage nothing; both: it counts as on-prem; doctor tells them apart', async () => {
+    gateway = await startGateway({ charge: 'cloud' });
+    const by = gateway;
+    expect((await by.spillway('doctor')).stdout).toMatch(/BAD {2}partition burst: charge cloud/);
+    await weights('CPU=0.0,Mem=0.0');
+    expect((await by.spillway('doctor')).stdout).toMatch(/ok {3}partition burst: charge cloud/);
+    // What ran before is counted once a minute; its own last second is not to be taken for this job's.
+    const mark = await sbatch('alice', ['-p', 'batch', '--wrap', 'sleep 5']);
+    const start = await usage();
+    await ended(mark);
+    await until('an on-prem job to count', async () => (await usage()) > start, 150_000, 2_000);
+    const before = await usage();
+    const free = await twoCpus(by);
+    expect(await billingOf(free)).toBe('0');
+    const marked = await sbatch('alice', ['-p', 'batch', '--wrap', 'sleep 5']);
+    await ended(marked);
+    const then = await until(
+      'the next count',
+      async () => {
+        const now = await usage();
+        return now > before ? now : undefined;
+      },
+      150_000,
+      2_000,
+    );
+    // The on-prem job alone: some seconds of one CPU, not 24 of two.
+    expect(then - before).toBeLessThan(20);
+
+    await weights('');
+    const billed = await twoCpus(by);
+    expect(await billingOf(billed)).toBe('2');
+    await until('the burst to count', async () => (await usage()) >= then + 24, 150_000, 2_000);
+  }, 420_000);
+});
