@@ -44,16 +44,26 @@ export function strays(
   );
 }
 
+/** What a person has said of bursting at all: nobody's word on one job. */
+export interface Standing {
+  readonly stopped: boolean;
+  /** Mode auto with a ramp that nobody lifted. */
+  readonly onRamp: boolean;
+}
+
 /**
- * Under mode approve: the earlier burst was offered and never claimed, nor was there a yes to it. Whoever moved its job to our partition since is its
- * owner, and that is no yes: such a job is not taken on again. In mode auto nobody is asked.
+ * Why a job is not taken on again, where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
+ * its owner, and an owner's move is no yes, lifts no ramp and takes back no stop. Undefined: it is taken on. What we have claimed once is, whatever
+ * stands: its stand-in may be a late answer's.
  */
-export function unasked({ mode }: Pick<ClusterSetup, 'mode'>, before: Burst): boolean {
-  return (
-    mode === 'approve' &&
-    before.origin === 'decision' &&
-    before.claim === undefined &&
-    before.grant === undefined &&
-    before.answer?.yes !== true
-  );
+export function heldUp(
+  { mode }: Pick<ClusterSetup, 'mode'>,
+  before: Burst,
+  { stopped, onRamp }: Standing,
+): string | undefined {
+  if (before.claim !== undefined || before.grant !== undefined) return undefined;
+  if (before.origin !== 'decision' || before.answer?.yes === true) return undefined;
+  if (mode === 'approve') return 'nobody approved that this job bursts';
+  if (stopped) return 'bursting is stopped';
+  return onRamp ? 'this site bursts only what its ramp lets in' : undefined;
 }

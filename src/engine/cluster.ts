@@ -18,13 +18,14 @@ import type { InstanceContext } from '../instance/context.ts';
 import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
-import { explain, unasked } from './adopt.ts';
+import { explain, heldUp } from './adopt.ts';
 import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { HistoryReader } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
 import { planAll } from './planner.ts';
+import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
 
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
@@ -329,9 +330,10 @@ export class ClusterEngine implements Cluster {
 
   async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void> {
     const orphan = explain(job, earlier);
-    if ('before' in orphan && unasked(this.settings.setup, orphan.before)) return;
-    if (orphan.kind === 'next_attempt' || orphan.kind === 'same_attempt')
-      await this.adopt(job, orphan.before);
+    if (orphan.kind !== 'next_attempt' && orphan.kind !== 'same_attempt') return;
+    // Where nothing holds it, Slurm has not started it: it goes home.
+    const held = job.state !== 'PENDING' && heldUp(this.settings.setup, orphan.before, await standing(this));
+    if (held === false || held === undefined) await this.adopt(job, orphan.before);
   }
 
   async stepBurst(burst: Burst): Promise<Next> {

@@ -1,7 +1,8 @@
 import { jobRef } from '../domain/ids.ts';
 import type { StandinView } from '../stream/streams.ts';
-import { explain, unasked } from './adopt.ts';
+import { explain, heldUp } from './adopt.ts';
 import type { Cluster } from './context.ts';
+import { standing } from './ramp.ts';
 
 /** A store that was set back knows of nothing: before a job is failed for want of a record, the store itself says that we still lead. */
 async function insist(engine: Cluster): Promise<void> {
@@ -49,17 +50,18 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
   ]);
   switch (orphan.kind) {
     case 'next_attempt':
-    case 'same_attempt':
-      if (unasked(engine.settings.setup, orphan.before)) {
-        streams.wait(
-          view.key,
-          'nobody approved that this job bursts: move it back to its partition, or cancel it',
-        );
+    case 'same_attempt': {
+      const why = heldUp(engine.settings.setup, orphan.before, await standing(engine));
+      if (why !== undefined) {
+        const text = `${why}: requeue it and move it back to its partition, or cancel it`;
+        engine.ports.log({ level: 'warn', text, job: job.ref, cluster: engine.name });
+        streams.wait(view.key, text);
         return;
       }
       streams.wait(view.key, 'capacity for this run is being prepared');
       await engine.adopt(job, orphan.before);
       return;
+    }
     case 'ran_already':
       await insist(engine);
       streams.refuse(

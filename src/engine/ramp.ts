@@ -5,7 +5,17 @@ import { periodStart } from '../domain/money.ts';
 import type { Lift, Ramp, RampDay } from '../domain/ramp.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
+import type { Standing } from './adopt.ts';
 import type { Cluster } from './context.ts';
+
+/** What a person has said of bursting in this cluster, as the store has it now. */
+export async function standing({ name, settings, ports }: Omit<Ramped, 'offered'>): Promise<Standing> {
+  const { mode, ramp } = settings.setup;
+  return {
+    stopped: (await ports.store.stopped(name)) !== undefined,
+    onRamp: mode === 'auto' && ramp !== undefined && (await ports.store.rampLifted(name)) === undefined,
+  };
+}
 
 /** More than any ramp lets begin in a day, with those that gave their job back. */
 const burstsAtMost = 10_000;

@@ -5,7 +5,7 @@ import { annotation } from '../../src/burst/settle.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instant, uuid } from '../../src/domain/ids.ts';
 import { jobFlags, jobStates, type MinutesLimit } from '../../src/domain/job.ts';
-import { explain, strays, unasked } from '../../src/engine/adopt.ts';
+import { explain, heldUp, strays } from '../../src/engine/adopt.ts';
 import { examineCharge, examinePartitions } from '../../src/engine/doctor.ts';
 import { at, burst, detail, pod } from './fixtures.ts';
 
@@ -91,16 +91,23 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
   it('one that was given back and came back to us is taken on', () => {
     expect(explain(detail(), [burst({ state: 'returned' })]).kind).toBe('same_attempt');
   });
-  it('under mode approve nobody’s move into our partition is a yes; what was claimed or approved goes on', () => {
+  it('nobody’s move into our partition is a yes, lifts a ramp or takes back a stop; what was claimed or approved goes on', () => {
+    const free = { stopped: false, onRamp: false };
     const claim = { partition: 'burst', timeLimitMs: 60_000 } as unknown as NonNullable<Burst['claim']>;
     const said = (yes: boolean) => ({ yes, by: 'ann', why: '', at });
     const offered = burst({ state: 'withdrawn' });
-    expect(unasked({ mode: 'approve' }, offered)).toBe(true);
-    expect(unasked({ mode: 'approve' }, { ...offered, answer: said(false) } as Burst)).toBe(true);
-    expect(unasked({ mode: 'approve' }, { ...offered, answer: said(true) } as Burst)).toBe(false);
-    expect(unasked({ mode: 'approve' }, { ...offered, claim })).toBe(false);
-    expect(unasked({ mode: 'approve' }, { ...offered, origin: 'requeue' })).toBe(false);
-    expect(unasked({ mode: 'auto' }, offered)).toBe(false);
+    const holds = (before: Burst, mode: 'approve' | 'auto' = 'approve', as = free): boolean =>
+      heldUp({ mode }, before, as) !== undefined;
+    expect(holds(offered)).toBe(true);
+    expect(holds({ ...offered, answer: said(false) } as Burst)).toBe(true);
+    expect(holds({ ...offered, answer: said(true) } as Burst)).toBe(false);
+    expect(holds({ ...offered, claim })).toBe(false);
+    expect(holds({ ...offered, grant: granted } as Burst)).toBe(false);
+    expect(holds({ ...offered, origin: 'requeue' })).toBe(false);
+    expect(holds(offered, 'auto')).toBe(false);
+    expect(heldUp({ mode: 'auto' }, offered, { stopped: true, onRamp: false })).toBe('bursting is stopped');
+    expect(heldUp({ mode: 'auto' }, offered, { stopped: false, onRamp: true })).toMatch(/ramp/);
+    expect(holds({ ...offered, claim }, 'auto', { stopped: true, onRamp: true })).toBe(false);
   });
   it('a run that was granted once is never run again', () => {
     expect(explain(detail(), [burst({ state: 'failed', grant: granted })]).kind).toBe('ran_already');

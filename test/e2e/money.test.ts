@@ -8,6 +8,9 @@ import {
   instances,
   jobFields,
   killGateways,
+  lab,
+  outputOf,
+  pods,
   type RunningGateway,
   sbatch,
   startGateway,
@@ -84,6 +87,41 @@ describe('the ramp', () => {
     expect(await by.burstOf(second)).toBeUndefined();
     await said(by, 'ramp', 'lift', '--by', 'the operator', '--reason', 'the week went well');
     expect(await ended(second)).toMatchObject({ state: 'FAILED', exit: '3:0' });
+  });
+});
+
+describe('the stop switch', () => {
+  it('gives back what was begun, and an owner’s own move into burst does not get past it', async () => {
+    gateway = await startGateway({ joinTimeout: '20s', idle: '5s' });
+    const by = gateway;
+    await lab('fault', 'ec2', 'never-joins', 'on');
+    const id = await cloud('-t', '5', '--wrap', 'echo it ran');
+    try {
+      await by.reaches(id, ['provisioning']);
+      expect(await said(by, 'stop', '--reason', 'the new image is not ready')).toContain('stopped');
+      await by.reaches(id, ['returned', 'withdrawn']);
+    } finally {
+      await lab('fault', 'ec2', 'never-joins', 'off');
+    }
+    await until('its instance to go', async () => (await instances()).length === 0, 60_000);
+    expect(await said(by, 'why', id)).toContain('the new image is not ready');
+    expect(await jobFields(id)).toMatchObject({ JobState: 'PENDING', Partition: 'cloud' });
+
+    expect(await as('alice', ['scontrol', 'update', `jobid=${id}`, 'partition=burst'])).toMatchObject({
+      code: 0,
+    });
+    await inState(id, 'RUNNING', 30_000);
+    await until('its stand-in to be heard', async () => by.log().includes('bursting is stopped: requeue it'));
+    // A whole look at the queue later nothing has been begun for it.
+    const late = await cloud('-t', '5', '--wrap', 'true');
+    await until('the next look', async () => (await by.spillway('why', late)).stdout.includes('not ready'));
+    expect(await instances()).toEqual([]);
+    expect(await pods()).toEqual([]);
+
+    // Nothing of it is lost: it goes on once bursting does.
+    await said(by, 'resume');
+    expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
+    expect(outputOf('alice', id)).toContain('it ran');
   });
 });
 
