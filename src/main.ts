@@ -187,7 +187,7 @@ async function openDatabase(config: Config, told: Log): Promise<Database> {
   if (url === undefined) throw new Error('no database');
   const onError = (e: unknown): void =>
     told.warn({}, `database: ${e instanceof Error ? e.message : String(e)}`);
-  const store = await openPostgresStore({ url, onError }).catch(async (e: unknown) => {
+  const store = await openPostgresStore({ url, onError, newTakesStock: true }).catch(async (e: unknown) => {
     await embedded?.stop();
     throw e;
   });

@@ -127,6 +127,18 @@ export async function recoverWithin(
     await ask('update leases set holder = null, epoch = greatest(epoch, (select epoch_floor from meta))', []);
 }
 
+/**
+ * A store that nobody ever led from is new, or stands where one was lost whole. Nobody can tell which, so its first gateway takes stock of the
+ * world, and its epochs begin above all that an earlier store gave: stand-ins and keepers of that one's days hear it.
+ */
+export async function beginAnew(db: Kysely<Tables>): Promise<void> {
+  await sql`
+    update meta set epoch_floor = now_ms.at, recovering_since = now_ms.at, recovering_why = 'it is new, or one before it was lost'
+    from (select (extract(epoch from clock_timestamp()) * 1000)::bigint as at) now_ms
+    where recovering_since is null and epoch_floor = 0
+      and not exists (select from leases) and not exists (select from bursts)`.execute(db);
+}
+
 export async function recoveringOf(
   db: Kysely<Tables>,
   cluster: ClusterName,

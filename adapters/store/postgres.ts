@@ -19,7 +19,7 @@ import { type Lift, rampSwitch } from '../../src/domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../src/domain/stop.ts';
 import { type Turn, turnOf } from '../../src/domain/switch.ts';
 import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } from '../../src/ports.ts';
-import { endRecovery, recoveringOf, vet } from './age.ts';
+import { beginAnew, endRecovery, recoveringOf, vet } from './age.ts';
 import { argument, type Commit, malformed } from './commit.ts';
 import { addErrors, readErrors } from './errors.ts';
 import { asFault, constraintOf, lostConnection, NeverSent, sqlState, worthRepeating } from './faults.ts';
@@ -43,12 +43,16 @@ export interface PostgresStoreOptions {
   readonly max?: number;
   /** How long a lost COMMIT answer is looked up before `unknown`. */
   readonly lookUpMs?: number;
+  /** A store in which nothing was ever done makes its first gateway recover [age.ts]. */
+  readonly newTakesStock?: boolean;
 }
 
 /** Migrates, then opens. Faults: `unreachable`, `refused` (a newer schema, missing rights). */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<StorePort> {
   await migrate(options.url);
-  return new PostgresStore(options);
+  const store = new PostgresStore(options);
+  if (options.newTakesStock === true) await store.beginAnew();
+  return store;
 }
 
 export class PostgresStore implements StorePort {
@@ -74,6 +78,10 @@ export class PostgresStore implements StorePort {
     this.burstRows = new Rows(this.pool, 'bursts', readBurst);
     this.instanceRows = new Rows(this.pool, 'instances', readInstance);
     this.lookUpMs = options.lookUpMs ?? 15_000;
+  }
+
+  beginAnew(): Promise<void> {
+    return this.read('beginAnew', beginAnew);
   }
 
   async commit(

@@ -33,7 +33,7 @@ const stepsInARow = 60;
 const factsMs = 10 * 60_000;
 /** Between two looks at what has ended since. */
 const historyEveryMs = 2 * 60_000;
-/** Between two looks while the store is older than the world. */
+/** Between two looks while the store may be older than the world. */
 const recoverMs = 5_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
@@ -91,7 +91,7 @@ export class ClusterEngine implements Cluster {
     return this.#epoch;
   }
 
-  /** Why no effect is made: the store is older than the world, which is being taken stock of. */
+  /** Why no effect is made: the store may be older than the world, which is being taken stock of. */
   get recovering(): string | undefined {
     return this.#recovering?.why;
   }
@@ -155,7 +155,9 @@ export class ClusterEngine implements Cluster {
     const first = !this.leads || lease.epoch !== this.#epoch;
     if (first) {
       this.generation = await this.ports.store.generation();
-      const older = await this.ports.store.recovering(this.name);
+      // Who only observes makes no effect that would need it.
+      const { mode } = this.settings.setup;
+      const older = mode === 'observe' ? undefined : await this.ports.store.recovering(this.name);
       this.#recovering = older && { since: this.ports.clock.now(), why: older.why };
     }
     this.#epoch = lease.epoch;
@@ -173,7 +175,7 @@ export class ClusterEngine implements Cluster {
       this.#firstLook();
       return;
     }
-    const text = `the store is older than the world (${this.#recovering.why}): takes stock before any effect`;
+    const text = `the store may be older than the world (${this.#recovering.why}): takes stock before any effect`;
     this.ports.log({ level: 'warn', text, cluster: this.name });
   }
 
@@ -312,7 +314,10 @@ export class ClusterEngine implements Cluster {
   standin(view: StandinView): void {
     if (!this.leads) return;
     if (!this.acts) {
-      this.settings.streams.wait(view.key, 'the gateway is taking stock after its store was restored');
+      this.settings.streams.wait(
+        view.key,
+        'the gateway is taking stock: its store may be older than this job',
+      );
       return;
     }
     const run = judge(this, view)

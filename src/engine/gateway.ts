@@ -197,7 +197,7 @@ export class Gateway {
         checks.push({
           name: `store/${c.name}`,
           ok: false,
-          text: `older than the world: ${c.recovering}; takes stock`,
+          text: `may be older than the world (${c.recovering}): takes stock`,
           at: undefined,
         });
     if (this.#health.asked('kubernetes')) checks.push(this.#health.check('kubernetes'));

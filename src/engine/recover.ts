@@ -39,6 +39,10 @@ export async function recover(engine: Cluster, state: Recovering): Promise<boole
   const nodes = await ports.kubernetes.nodes();
   const machines = await settings.cloud.list();
   const ours = pods.filter((p) => p.cluster === labelValue(engine.name) && p.burst !== undefined);
+  const { waitPartition, burstPartition } = settings.setup;
+  // Who has nothing of ours anywhere has nobody to wait for. Instances alone are the sweep's.
+  const jobs = snapshot.jobs.some((j) => j.partition === waitPartition || j.partition === burstPartition);
+  if (ours.length === 0 && !jobs) return true;
   for (const pod of ours) await attach(engine, pod);
   const asked = ports.clock.now() - state.since;
   const silent = ours.some((p) => p.burst !== undefined && settings.streams.keeper(p.burst)?.link !== 'up');

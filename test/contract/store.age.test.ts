@@ -68,6 +68,25 @@ describe('a store on Postgres knows where it was last open', () => {
     },
   );
 
+  it('takes stock first where nothing was ever done, with epochs above all that came before; once, and never again after', async () => {
+    const fresh = await server.database();
+    const open = () => openPostgresStore({ url: fresh, onError: () => undefined, newTakesStock: true });
+    const began = Date.now();
+    const [first, beside] = [await open(), await open()];
+    const cluster = aCluster();
+    const told = await first.recovering(cluster);
+    expect(told?.why).toContain('new');
+    expect(await beside.recovering(cluster)).toEqual(told);
+    const lease = await first.lease(cluster, 'a', 60_000);
+    expect(lease?.epoch ?? 0).toBeGreaterThan(began - 60_000);
+    await first.recovered(cluster);
+    await first.commit(newId(), cluster, lease?.epoch ?? 0, [putBurst(aBurst({ cluster }))]);
+    const later = await open();
+    expect(await later.recovering(cluster)).toBeUndefined();
+    expect((await later.lease(cluster, 'a', 60_000))?.epoch).toBe(lease?.epoch);
+    for (const s of [first, beside, later]) await s.close();
+  });
+
   it('works where the account may not ask', async () => {
     await server.query('create role modest login; grant create on database postgres to modest');
     const modest = url.replace('//spillway@', '//modest@').replace(/\/t[0-9a-f]+\?/, '/postgres?');

@@ -1,4 +1,5 @@
 /** A store that is older than what was done with it: backed up, gone on without, restored. */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import {
@@ -78,3 +79,30 @@ it('jobs that ran when the store was backed up, and jobs that it never heard of,
   await until('no instance to be left', async () => (await instances()).length === 0, 120_000);
   expect(await spillway(gateway, 'audit', 'verify')).toContain('all is as it was written');
 });
+
+it('a job that ran when the store was lost whole, without a backup, ends right and once', async () => {
+  gateway = await startGateway({ idle: '5s' });
+  const { dataDir } = gateway;
+  const running = await sbatch('alice', ['-p', 'cloud'], ticking(3));
+  await until('the job to run', async () => outputOf('alice', running).includes('line-3\n'), 60_000);
+  const held = (await pods()).map((p) => p.name);
+  expect(held).toHaveLength(1);
+  await gateway.kill9();
+  await loseStore(dataDir);
+
+  gateway = await startGateway({ idle: '5s', dataDir });
+  expect((await pods()).map((p) => p.name)).toEqual(held);
+  expect(await ended(running)).toMatchObject({ state: 'FAILED', exit: '3:0' });
+  expect(outputOf('alice', running)).toBe(wholeOf(running));
+  await gateway.reaches(running, ['settled']);
+  expect((await gateway.bursts()).filter((b) => b.job === running)).toHaveLength(1);
+  await until('no instance to be left', async () => (await instances()).length === 0, 120_000);
+});
+
+/** With its audit's export: nothing of it is left to bear witness. */
+async function loseStore(dataDir: string): Promise<void> {
+  const pid = Number(readFileSync(`${dataDir}/data/postgres/data/postmaster.pid`, 'utf8').split('\n')[0]);
+  process.kill(pid, 'SIGQUIT');
+  await until('the database to end', async () => !existsSync(`/proc/${pid}`));
+  rmSync(`${dataDir}/data`, { recursive: true });
+}
