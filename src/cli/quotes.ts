@@ -31,11 +31,17 @@ export async function openQuotes(gateway: Gateway, json: boolean): Promise<reado
 export async function answerQuotes(gateway: Gateway, which: string, word: Word): Promise<readonly string[]> {
   const ids = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [which];
   const lines: string[] = [];
+  const refused: string[] = [];
   for (const id of ids) {
     const { status, body } = await ask(gateway, `bursts/${encodeURIComponent(id)}/approval`, word);
     const told = answer.safeParse(body);
-    if (status !== 200 || !told.success) throw problemOf(status, body);
-    lines.push(stands(told.data.burst));
+    if (status === 200 && told.success) lines.push(stands(told.data.burst));
+    else if (ids.length === 1) throw problemOf(status, body);
+    else refused.push(`burst ${id}: ${problemOf(status, body).message}`);
+  }
+  if (refused.length > 0) {
+    const done = lines.length === 0 ? [] : ['these were answered:', ...lines];
+    throw new CommandError([...done, 'these were not:', ...refused].join('\n'));
   }
   return lines;
 }

@@ -46,7 +46,9 @@ export class Notebook {
     for (let i = 0; i < unknown.length; i += askAtOnce) {
       const some = unknown.slice(i, i + askAtOnce);
       for (const ref of some) page.set(ref, undefined);
-      for (const { ref, id, attempt, decision } of await this.#store.lastDecisions(this.#cluster, some))
+      // Each attempt of a job has its last; only the newest attempt's counts, and the store tells them in no order.
+      const told = await this.#store.lastDecisions(this.#cluster, some);
+      for (const { ref, id, attempt, decision } of [...told].sort((a, b) => a.at - b.at))
         page.set(ref, { id, attempt, decision });
     }
     this.#last = page;

@@ -192,6 +192,21 @@ describe('quotes', () => {
     expect(answers).toEqual([true, false, true]);
   });
 
+  it('of an array are told one by one where some are refused', async () => {
+    const tasks = [3, 4].map((n) => ({ ref: jobRef(`130_${n}`), jobId: 130 + n, id: burstId(`c${n}`) }));
+    const over = await offer(tasks[0]);
+    await offer(tasks[1]);
+    const receipts = tasks.map((t) => putReceipt(aReceipt(aBurst({ cluster, ...t }))));
+    await store.commit(newId(), cluster, 0, receipts);
+    // Between the listing and the answer the first one's time has run out.
+    const late = { ...over, rev: 1, quote: { ...(over.quote as NonNullable<Burst['quote']>), until: at } };
+    await store.commit(newId(), cluster, 0, [putBurst(late)]);
+    const told = await answerQuotes(gateway, '130', yes).catch((e: Error) => e.message);
+    expect(told).toMatch(/these were answered:\n130_4 of alice.*: approved by alice@gw/);
+    expect(told).toMatch(/these were not:\nburst c3: the gateway answers 409/);
+    expect((await store.burst(burstId('c4')))?.answer?.yes).toBe(true);
+  });
+
   it('that were declined cannot be approved: 409, in words', async () => {
     const b = await offer();
     await answerQuotes(gateway, b.id, { approved: false, by: 'bob', reason: 'too dear' });

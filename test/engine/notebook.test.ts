@@ -57,6 +57,16 @@ const opened = async (held: Receipt[] = []) => {
 };
 
 describe('what was decided last', () => {
+  it('is the newest attempt’s, in whatever order the store tells them', async () => {
+    const run = (n: number) => attemptKey(jobKey(cluster, jobRef('7'), t0), n);
+    const told = [9, 10].map((n) => receipt(waits, { attempt: run(n), at: later(n) }));
+    for (const held of [told, [...told].reverse()]) {
+      const { notebook } = await opened(held);
+      expect(notebook.again(jobRef('7'), run(10), waits, later(11))).toBe(true);
+      expect(notebook.again(jobRef('7'), run(9), waits, later(11))).toBe(false);
+    }
+  });
+
   it('is asked of the store once for each job, and anew under another epoch or when it is in doubt', async () => {
     const { books, notebook } = await opened();
     await notebook.open([jobRef('7'), jobRef('8')], 1);
