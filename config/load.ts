@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { fieldName, type Problem, place, readable } from './problems.ts';
-import { type Config, jsonSchema, schema } from './schema.ts';
+import { type Config, jsonSchema, type KubernetesConfig, schema } from './schema.ts';
 
 /** Everything that is wrong with a configuration file, each with its place; the message is what an operator reads. */
 export class ConfigError extends Error {
@@ -16,6 +16,21 @@ export class ConfigError extends Error {
     this.name = 'ConfigError';
     this.problems = problems;
   }
+}
+
+/** What a gateway needs that makes effects, beyond what one that only observes does; `needsOf` of the schema sees to it that it is whole. */
+export interface Hands {
+  readonly kubernetes: KubernetesConfig;
+  readonly image: string;
+  readonly relays: { readonly cert: string; readonly key: string; readonly clientCa: string };
+}
+
+/** Undefined: it only observes, and nothing but Slurm is ever asked. */
+export function handsOf({ kubernetes, images, listen }: Config): Hands | undefined {
+  const { cert, key, clientCa } = listen;
+  if (kubernetes === undefined || images === undefined) return undefined;
+  if (cert === undefined || key === undefined || clientCa === undefined) return undefined;
+  return { kubernetes, image: images.default, relays: { cert, key, clientCa } };
 }
 
 /** Where the configuration is, unless the command line says so. */
@@ -95,17 +110,18 @@ function nulIn(value: unknown, path: readonly (string | number)[]): readonly (st
 
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
+  const { cert, key, clientCa } = config.listen;
   return {
     ...config,
     dataDir: at(config.dataDir),
     clusters: config.clusters.map((c) => ({ ...c, slurm: { ...c.slurm, keyFile: at(c.slurm.keyFile) } })),
     listen: {
       ...config.listen,
-      cert: at(config.listen.cert),
-      key: at(config.listen.key),
-      clientCa: at(config.listen.clientCa),
+      cert: cert && at(cert),
+      key: key && at(key),
+      clientCa: clientCa && at(clientCa),
     },
-    kubernetes: { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    kubernetes: config.kubernetes && { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
     audit: { exportDir: at(config.audit.exportDir ?? join(config.dataDir, 'audit')) },
   };
 }

@@ -133,9 +133,11 @@ const listen = z
     relay: address("Where the burst hosts' relays connect, by mutual TLS.", '0.0.0.0:8443').prefault(
       '0.0.0.0:8443',
     ),
-    cert: file("The gateway's certificate for relays (PEM)."),
-    key: file('Its private key.'),
-    clientCa: file("The CA that signs the relays' certificates; a relay's common name is its cluster."),
+    cert: file("The gateway's certificate for relays (PEM); mode observe needs none.").optional(),
+    key: file('Its private key.').optional(),
+    clientCa: file(
+      "The CA that signs the relays' certificates; a relay's common name is its cluster.",
+    ).optional(),
   })
   .superRefine((l, ctx) => {
     if (!isLoopback(l.http.host))
@@ -178,9 +180,9 @@ const nodeGroup = z
       'write a URL, such as http://127.0.0.1:4566',
     ).optional(),
     launchTemplate: text(
-      'Boots a node that joins the cluster by itself.',
+      'Boots a node that joins the cluster by itself; mode observe needs none.',
       'write the name of a launch template',
-    ),
+    ).optional(),
     types: list(
       'Instance types, best first.',
       text('An instance type.', 'write an instance type, such as c7i.4xlarge'),
@@ -221,6 +223,21 @@ const nodeGroup = z
       )
       .optional()
       .describe('US dollars an hour by instance type. Under a budget nothing without a price is bought.'),
+    shapes: z
+      .record(
+        form('An instance type.', /^[a-z0-9.-]+$/, 'write a type, such as c7i.4xlarge'),
+        z
+          .strictObject({
+            vcpus: whole('Its vCPUs.', 1, 10_000),
+            memory: size('Its memory.'),
+            gpus: whole('Its GPUs.', 0, 1_000).default(0),
+          })
+          .transform(({ memory, ...t }) => ({ ...t, memoryBytes: memory })),
+      )
+      .optional()
+      .describe(
+        'What a type is, by type: for mode observe without Kubernetes, where the cloud is not asked.',
+      ),
     joinTimeout: duration(
       'From the launch until its node is Ready; after it the instance is terminated.',
     ).prefault('15m'),
@@ -412,16 +429,56 @@ const budget = z
   })
   .transform(({ usd, account, ...b }) => ({ ...b, account, microUsd: Math.round(usd * 1_000_000) }));
 
+interface Needing {
+  readonly clusters: readonly { readonly mode: 'observe' | 'approve' | 'auto' }[];
+  readonly kubernetes?: unknown;
+  readonly images?: unknown;
+  readonly listen: { readonly cert?: unknown; readonly key?: unknown; readonly clientCa?: unknown };
+  readonly nodeGroups: readonly {
+    readonly types: readonly string[];
+    readonly launchTemplate?: string | undefined;
+    readonly shapes?: Readonly<Record<string, unknown>> | undefined;
+  }[];
+}
+
+/** Only looking needs an SSH account and what a type is; whatever makes an effect, or looked after one, needs all of it. */
+function needsOf(c: Needing, refuse: (path: readonly (string | number)[], message: string) => void): void {
+  const hands = c.kubernetes !== undefined;
+  const acts = c.clusters.some((x) => x.mode !== 'observe');
+  if (!hands && !acts) {
+    c.nodeGroups.forEach((g, i) => {
+      const bare = g.types.filter((t) => g.shapes?.[t] === undefined);
+      if (bare.length > 0)
+        refuse(
+          ['nodeGroups', i],
+          `without kubernetes the cloud is not asked what ${bare.join(', ')} is; write shapes: { ${bare[0]}: { vcpus: 16, memory: 32GiB } }`,
+        );
+    });
+    return;
+  }
+  const why = acts ? 'missing, and mode approve or auto needs it' : 'missing, and kubernetes is configured';
+  if (!hands) refuse(['kubernetes'], `${why}; write its keys below it: kubeconfig, agentImage, …`);
+  if (c.images === undefined) refuse(['images'], `${why}; write images: { default: … }`);
+  for (const key of ['cert', 'key', 'clientCa'] as const)
+    if (c.listen[key] === undefined) refuse(['listen', key], `${why}; write the path of a file`);
+  c.nodeGroups.forEach((g, i) => {
+    if (g.launchTemplate === undefined)
+      refuse(['nodeGroups', i, 'launchTemplate'], `${why}; write the name of a launch template`);
+  });
+}
+
 export const schema = z
   .strictObject({
     clusters: list('The Slurm clusters.', cluster, 1, '[{ name: hpc1, … }]'),
     dataDir: text('Holds the embedded Postgres.', 'write a directory').default('/var/lib/spillway'),
     store: store.optional(),
-    listen,
-    kubernetes,
-    images: z.strictObject({
-      default: text('For jobs that name none.', 'write an image, such as registry.example.org/hpc/base:1'),
-    }),
+    listen: listen.prefault({}),
+    kubernetes: kubernetes.optional(),
+    images: z
+      .strictObject({
+        default: text('For jobs that name none.', 'write an image, such as registry.example.org/hpc/base:1'),
+      })
+      .optional(),
     mounts: list('Shared file systems that pods see.', mount, 0, '[{ path: /home, claim: home }]').default(
       [],
     ),
@@ -457,6 +514,7 @@ export const schema = z
         message: `another region or endpoint than the first group's; one gateway serves one region, write ${first.region}`,
       });
     });
+    needsOf(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     c.clusters.forEach((x, i) => {
       if (x.charge === 'allocation' && c.budgets.length > 0)
         ctx.addIssue({

@@ -24,8 +24,9 @@ import { restore } from '../adapters/store/restore.ts';
 import { verifyStore } from '../adapters/store/verify.ts';
 import { visitEmbedded } from '../adapters/store/visit.ts';
 import { FileWitness } from '../adapters/store/witness.ts';
+import { withoutCloud, withoutKubernetes } from '../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
-import { ConfigError, configPath, loadConfig } from '../config/load.ts';
+import { ConfigError, configPath, type Hands, handsOf, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
 import { app, type Facade } from './api/app.ts';
 import { viewOf as rampView } from './api/routes/ramp.ts';
@@ -43,6 +44,7 @@ import { why } from './cli/why.ts';
 import { canonical } from './domain/chain.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
+import type { InstanceType } from './domain/instance.ts';
 import type { NodeGroup, Policy } from './domain/policy.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
@@ -69,7 +71,8 @@ const scheduler: Scheduler = {
 function groupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
     name: g.name,
-    launchTemplate: g.launchTemplate,
+    // Mode observe launches nothing.
+    launchTemplate: g.launchTemplate ?? '',
     types: g.types,
     zones: g.zones,
     vcpuPerCpu: g.vcpuPerCpu,
@@ -128,20 +131,12 @@ async function reach(config: Config, write: (line: LogLine) => void): Promise<Re
   };
   const watched: Watched = (port, name, label = name) =>
     dieAt(measured(port, label, noting(health)), name, at, die);
-  const kube = watched(
-    kubernetes({
-      kubeconfig: config.kubernetes.kubeconfig,
-      context: config.kubernetes.context,
-      clock,
-      random: entropy.random,
-      log: told,
-    }),
-    'kubernetes',
-  );
+  const hands = handsOf(config);
+  const kube = watched(hands === undefined ? withoutKubernetes() : kubernetesOf(hands, told), 'kubernetes');
   let gateway: Gateway | undefined;
   const clusters: ClusterSettings[] = [];
   for (const c of config.clusters)
-    clusters.push(await clusterOf(c, config, kube, told, watched, () => gateway));
+    clusters.push(await clusterOf(c, config, hands, kube, told, watched, () => gateway));
   return {
     kubernetes: kube,
     clusters,
@@ -159,6 +154,17 @@ async function reach(config: Config, write: (line: LogLine) => void): Promise<Re
       }
     },
   };
+}
+
+function kubernetesOf({ kubernetes: { kubeconfig, context } }: Hands, log: Log): KubernetesPort {
+  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log });
+}
+
+/** What its types are, where the cloud is not asked. */
+function shapesOf(config: Config): readonly InstanceType[] {
+  return config.nodeGroups.flatMap(({ shapes = {} }) =>
+    Object.entries(shapes).map(([name, shape]) => ({ name, ...shape })),
+  );
 }
 
 /** Wakes go through Redis where there is one, else through the store's own database. */
@@ -222,6 +228,7 @@ type Watched = <T extends object>(port: T, name: string, label?: string) => T;
 async function clusterOf(
   c: ClusterConfig,
   config: Config,
+  hands: Hands | undefined,
   kube: KubernetesPort,
   told: Log,
   watched: Watched,
@@ -241,8 +248,13 @@ async function clusterOf(
     clock,
     log: told,
   });
-  const cloud = ec2Cloud({ cluster: name, region: group.region, endpoint: group.endpoint }, { clock });
+  const cloud =
+    hands === undefined
+      ? withoutCloud(shapesOf(config))
+      : ec2Cloud({ cluster: name, region: group.region, endpoint: group.endpoint }, { clock });
+  const keeperPort = hands?.kubernetes.keeperPort ?? 0;
   return {
+    hands: hands !== undefined,
     setup: {
       name,
       watch: c.watch,
@@ -260,11 +272,12 @@ async function clusterOf(
     ...config.policy.forecast,
     groups: groupsOf(config),
     pods: {
-      image: config.images.default,
-      agentImage: config.kubernetes.agentImage,
-      imagePullPolicy: config.kubernetes.imagePullPolicy,
+      // Mode observe makes no pod.
+      image: hands?.image ?? '',
+      agentImage: hands?.kubernetes.agentImage ?? '',
+      imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
       mounts: config.mounts,
-      keeperPort: config.kubernetes.keeperPort,
+      keeperPort,
     },
     slurm: watched(
       retried(slurm, ['snapshot', 'job', 'accounting', 'history', 'facts'], { retries: 1 }),
@@ -276,7 +289,7 @@ async function clusterOf(
       clock,
       scheduler,
       entropy,
-      dial: (pod) => kube.dial(pod, config.kubernetes.keeperPort),
+      dial: (pod) => kube.dial(pod, keeperPort),
       epoch: () => gateway()?.epochOf(name) ?? 0,
       on: (event) => gateway()?.onStream(name, event),
       note: (text, about) => told.info({ cluster: name, ...about }, `stream: ${text}`),
@@ -379,23 +392,9 @@ async function start(
   reached.serves(gateway);
   undo.push(() => gateway.stop());
   const { listen } = config;
-  const boards = new Map<ClusterName, Switchboard>();
-  for (const c of reached.clusters) if (c.streams instanceof Switchboard) boards.set(c.setup.name, c.streams);
-  const relays = await listenForRelays({
-    host: listen.relay.host,
-    port: listen.relay.port,
-    cert: await readFile(listen.cert),
-    key: await readFile(listen.key),
-    clientCa: await readFile(listen.clientCa),
-    knows: (name) => boards.has(name),
-    accept: (socket, name) => {
-      // Another gateway's: its relay tries again, and comes to whoever leads.
-      if (gateway.leads(name)) boards.get(name)?.accept(socket, name);
-      else socket.on('error', () => undefined).destroy();
-    },
-    note: (text, about) => told.info(about, `relays: ${text}`),
-  }).catch((e: unknown) => taken('listen.relay', listen.relay, e));
-  undo.push(() => relays.close());
+  const hands = handsOf(config);
+  const relays = hands && (await relaysOf(listen.relay, hands, reached.clusters, gateway, told));
+  if (relays !== undefined) undo.push(() => relays.close());
   const desk = new Desk(gateway, ports.store, entropy);
   const http = await listenHttp(listen.http, desk, told).catch((e: unknown) =>
     taken('listen.http', listen.http, e),
@@ -410,8 +409,33 @@ async function start(
     level: 'info',
     text: 'spillway serves',
     http: `${listen.http.host}:${portOf(http)}`,
-    relay: `${listen.relay.host}:${relays.port}`,
+    relay: relays && `${listen.relay.host}:${relays.port}`,
   });
+}
+
+/** Each cluster's stand-ins, by the name in their relay's certificate. */
+async function relaysOf(
+  { host, port }: Address,
+  { relays: { cert, key, clientCa } }: Hands,
+  clusters: readonly ClusterSettings[],
+  gateway: Gateway,
+  told: Log,
+) {
+  const boards = new Map<ClusterName, Switchboard>();
+  for (const c of clusters) if (c.streams instanceof Switchboard) boards.set(c.setup.name, c.streams);
+  return listenForRelays({
+    ...{ host, port },
+    cert: await readFile(cert),
+    key: await readFile(key),
+    clientCa: await readFile(clientCa),
+    knows: (name) => boards.has(name),
+    accept: (socket, name) => {
+      // Another gateway's: its relay tries again, and comes to whoever leads.
+      if (gateway.leads(name)) boards.get(name)?.accept(socket, name);
+      else socket.on('error', () => undefined).destroy();
+    },
+    note: (text, about) => told.info(about, `relays: ${text}`),
+  }).catch((e: unknown) => taken('listen.relay', { host, port }, e));
 }
 
 interface Address {
@@ -598,11 +622,16 @@ async function bringBack(path: string, dir: string, force: boolean): Promise<voi
 }
 
 function filesOf(config: Config): readonly (readonly [string, string])[] {
+  const hands = handsOf(config);
   return [
-    ['listen.cert', config.listen.cert],
-    ['listen.key', config.listen.key],
-    ['listen.clientCa', config.listen.clientCa],
-    ['kubernetes.kubeconfig', config.kubernetes.kubeconfig],
+    ...(hands === undefined
+      ? []
+      : ([
+          ['listen.cert', hands.relays.cert],
+          ['listen.key', hands.relays.key],
+          ['listen.clientCa', hands.relays.clientCa],
+          ['kubernetes.kubeconfig', hands.kubernetes.kubeconfig],
+        ] as const)),
     ...config.clusters.map((c, i) => [`clusters[${i}].slurm.keyFile`, c.slurm.keyFile] as const),
   ];
 }

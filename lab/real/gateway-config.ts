@@ -17,6 +17,8 @@ export interface GatewayWishes {
   readonly budgets?: readonly Readonly<Record<string, unknown>>[];
   /** Dollars an hour of the lab's one instance type. */
   readonly price?: number;
+  /** Without Kubernetes, cloud and relays: mode observe as on a site's first day. */
+  readonly onlyLooks?: boolean;
 }
 
 export function gatewayConfig(wishes: GatewayWishes): string {
@@ -26,6 +28,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
     if (value === undefined) throw new Error(`the lab's env has no ${name}: is it up? npm run lab -- status`);
     return value;
   };
+  const hands = wishes.onlyLooks !== true;
   return stringify({
     clusters: [
       {
@@ -41,7 +44,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         },
         watch: ['batch'],
         explicit: 'cloud',
-        mode: wishes.mode ?? 'auto',
+        mode: hands ? (wishes.mode ?? 'auto') : 'observe',
         ramp: wishes.ramp ?? 'off',
         // The lab's burst partition bills like any other.
         charge: wishes.charge ?? 'both',
@@ -51,17 +54,21 @@ export function gatewayConfig(wishes: GatewayWishes): string {
     dataDir: wishes.dataDir,
     listen: {
       http: `127.0.0.1:${ports.gatewayHttp}`,
-      relay: `127.0.0.1:${ports.gatewayRelay}`,
-      cert: of('SPILLWAY_LAB_GATEWAY_CERT'),
-      key: of('SPILLWAY_LAB_GATEWAY_KEY'),
-      clientCa: of('SPILLWAY_LAB_RELAY_CA'),
+      ...(hands && {
+        relay: `127.0.0.1:${ports.gatewayRelay}`,
+        cert: of('SPILLWAY_LAB_GATEWAY_CERT'),
+        key: of('SPILLWAY_LAB_GATEWAY_KEY'),
+        clientCa: of('SPILLWAY_LAB_RELAY_CA'),
+      }),
     },
-    kubernetes: {
-      kubeconfig: of('SPILLWAY_LAB_KUBECONFIG'),
-      agentImage: of('SPILLWAY_LAB_AGENT_IMAGE'),
-      imagePullPolicy: 'Never',
-    },
-    images: { default: of('SPILLWAY_LAB_USER_IMAGE') },
+    ...(hands && {
+      kubernetes: {
+        kubeconfig: of('SPILLWAY_LAB_KUBECONFIG'),
+        agentImage: of('SPILLWAY_LAB_AGENT_IMAGE'),
+        imagePullPolicy: 'Never',
+      },
+      images: { default: of('SPILLWAY_LAB_USER_IMAGE') },
+    }),
     mounts: [{ path: `${stateDir}/home`, claim: 'home' }],
     nodeGroups: [
       {
@@ -69,7 +76,9 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         provider: 'ec2',
         region: of('SPILLWAY_LAB_EC2_REGION'),
         endpoint: wishes.ec2Endpoint ?? of('SPILLWAY_LAB_EC2_ENDPOINT'),
-        launchTemplate: of('SPILLWAY_LAB_EC2_TEMPLATE'),
+        ...(hands
+          ? { launchTemplate: of('SPILLWAY_LAB_EC2_TEMPLATE') }
+          : { shapes: { 'lab.large': { vcpus: 2, memory: '8GiB' } } }),
         types: ['lab.large'],
         zones: ['a'],
         // A kubelet here has the machine's 2 cores, and forty jobs must fit.

@@ -83,6 +83,11 @@ export class ClusterEngine implements Cluster {
     return this.settings.setup.name;
   }
 
+  /** Whether there is anything but Slurm to reach. */
+  get hands(): boolean {
+    return this.settings.hands !== false;
+  }
+
   get leads(): boolean {
     return !this.#stopped && this.#settings.monotonic() < this.#leadsUntil;
   }
@@ -104,9 +109,10 @@ export class ClusterEngine implements Cluster {
   start(): void {
     this.#loop('lease', () => this.#lease(), this.#settings.leaseMs / 3);
     this.#loop('turn', () => this.#turn(), this.settings.setup.pollMs);
+    this.#loop('history', () => this.#learn(), historyEveryMs);
+    if (!this.hands) return;
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
-    this.#loop('history', () => this.#learn(), historyEveryMs);
     this.#loop('recover', () => this.#recover(), recoverMs);
   }
 
@@ -182,8 +188,10 @@ export class ClusterEngine implements Cluster {
   /** Never awaited: a far side that hangs must not cost the lease. */
   #firstLook(): void {
     this.#spawn('first look', async () => {
-      await this.sweep();
-      await this.#listCloud();
+      if (this.hands) {
+        await this.sweep();
+        await this.#listCloud();
+      }
       await this.#turn();
     });
   }

@@ -35,6 +35,8 @@ export interface Ports {
 
 export interface ClusterSettings {
   readonly setup: ClusterSetup;
+  /** False: mode observe without Kubernetes and cloud, of which nothing is ever asked; true if undefined. */
+  readonly hands?: boolean | undefined;
   readonly policy: Policy;
   /** Names the policy in receipts [domain/decision.ts, Basis]. */
   readonly policyHash: string;

@@ -18,9 +18,9 @@ export async function* examineSite(
 ): AsyncGenerator<Finding> {
   for (const c of clusters) {
     yield* examineSlurm(c);
-    yield* examineCloud(c.cloud, c);
+    if (c.hands !== false) yield* examineCloud(c.cloud, c);
   }
-  yield* examineKubernetes(kubernetes, clusters);
+  if (clusters.some((c) => c.hands !== false)) yield* examineKubernetes(kubernetes, clusters);
 }
 
 /** One question; a fault is a finding, with what to do about it. */

@@ -1,6 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
-import { faultOf } from '../domain/fault.ts';
+import { faultOf, PortError } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Money } from '../domain/ledger.ts';
@@ -95,12 +95,26 @@ export class Gateway {
   async start(): Promise<void> {
     if (this.#state !== 'new') return;
     this.#state = 'running';
+    for (const c of this.clusters) if (!c.hands) await this.#nothingUnderWay(c);
     await this.#ports.wake.start((id) => this.#handle(id));
-    this.#watch = this.#ports.kubernetes.watch((e) => this.#onKubernetes(e));
+    if (this.clusters.some((c) => c.hands))
+      this.#watch = this.#ports.kubernetes.watch((e) => this.#onKubernetes(e));
     for (const c of this.clusters) {
       c.watch = this.#watch;
       c.start();
     }
+  }
+
+  /** What was begun needs somebody to end it. */
+  async #nothingUnderWay({ name }: ClusterEngine): Promise<void> {
+    const { store } = this.#ports;
+    const left = (await store.liveBursts(name)).length + (await store.liveInstances(name)).length;
+    if (left > 0)
+      throw new PortError(
+        'refused',
+        'serve',
+        `cluster ${name} has ${left} bursts and instances under way, and no kubernetes is configured; keep it, with mode: observe, until they are over`,
+      );
   }
 
   /** Effects under way are finished, streams cut (stand-ins and keepers wait for the next gateway), leases given up. */
@@ -190,7 +204,9 @@ export class Gateway {
     const checks: Check[] = [this.#health.check('store'), this.#health.check('wake')];
     for (const c of this.clusters) {
       // A replica that does not lead asks neither Slurm nor the cloud.
-      if (c.leads) checks.push(this.#health.check(`slurm/${c.name}`), this.#health.check(`cloud/${c.name}`));
+      if (!c.leads) continue;
+      checks.push(this.#health.check(`slurm/${c.name}`));
+      if (c.hands) checks.push(this.#health.check(`cloud/${c.name}`));
     }
     for (const c of this.clusters)
       if (c.recovering !== undefined)

@@ -55,6 +55,37 @@ function refused(change: (config: Loose) => void): string {
   return changed((c) => change(c as unknown as Loose)).join('\n');
 }
 
+describe('a configuration that only looks', () => {
+  const looking = (change: (config: Loose) => void = () => undefined): string =>
+    refused((c) => {
+      for (const key of ['kubernetes', 'images', 'listen']) delete (c as Record<string, unknown>)[key];
+      const [group] = c.nodeGroups as unknown as Record<string, unknown>[];
+      if (group === undefined) return;
+      delete group.launchTemplate;
+      group.shapes = { 'c7i.4xlarge': { vcpus: 16, memory: '32GiB' } };
+      change(c);
+    });
+
+  it('needs no Kubernetes, certificates, image or launch template, but what a type is', () => {
+    expect(looking()).toBe('');
+    expect(looking((c) => delete (c.nodeGroups as unknown as Record<string, unknown>[])[0]?.shapes)).toMatch(
+      /nodeGroups\[0\]: without kubernetes the cloud is not asked what c7i\.4xlarge is; write shapes: /,
+    );
+  });
+
+  it('is refused where it shall act, with each thing that it lacks', () => {
+    const said = looking((c) => {
+      (c.clusters as unknown as Record<string, unknown>[])[0] = {
+        ...(c.clusters as unknown as Record<string, unknown>[])[0],
+        mode: 'approve',
+      };
+    });
+    for (const field of ['kubernetes', 'images', 'listen.cert', 'listen.key', 'listen.clientCa'])
+      expect(said).toContain(`${field}: missing, and mode approve or auto needs it`);
+    expect(said).toContain('nodeGroups[0].launchTemplate: missing');
+  });
+});
+
 describe('a configuration that holds', () => {
   it('is filled with defaults, times in milliseconds and sizes in bytes', () => {
     const config = parseConfig(base, 'c.yaml');
@@ -168,7 +199,7 @@ describe('a configuration that holds', () => {
   it('has a JSON Schema of what may be written', () => {
     const made = jsonSchema() as { properties: Record<string, unknown>; required: string[] };
     expect(Object.keys(made.properties)).toContain('nodeGroups');
-    expect(made.required).toEqual(['clusters', 'listen', 'kubernetes', 'images', 'nodeGroups']);
+    expect(made.required).toEqual(['clusters', 'nodeGroups']);
   });
 });
 
@@ -192,9 +223,10 @@ describe('a configuration that does not hold', () => {
     ).toEqual([
       'c.yaml:3:5: clusters[0].slurm.hostKey: missing; run ssh-keyscan HOST | ssh-keygen -lf - and write the fingerprint, SHA256:…',
     ]);
-    expect(problemsOf('')).toContain(
-      'c.yaml:1:1: kubernetes: missing; write its keys below it: kubeconfig, context, namespaces, agentImage, …',
-    );
+    const slurmless = base.replace(/    slurm:\n( {6}.*\n)+/, '');
+    expect(problemsOf(slurmless)).toEqual([
+      'c.yaml:2:5: clusters[0].slurm: missing; write its keys below it: via, host, port, user, …',
+    ]);
   });
 
   it('is told when it is not YAML, or has a key twice', () => {

@@ -388,8 +388,10 @@ export async function startGateway(
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
-        AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
-        AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+        ...(wishes.onlyLooks !== true && {
+          AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
+          AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+        }),
         SPILLWAY_CONFIG: config,
         ...(dieAt === undefined ? {} : { SPILLWAY_DIE_AT: dieAt }),
       },
