@@ -223,7 +223,7 @@ describe('a configuration that does not hold', () => {
     ).toEqual([
       'c.yaml:3:5: clusters[0].slurm.hostKey: missing; run ssh-keyscan HOST | ssh-keygen -lf - and write the fingerprint, SHA256:…',
     ]);
-    const slurmless = base.replace(/    slurm:\n( {6}.*\n)+/, '');
+    const slurmless = base.replace(/ {4}slurm:\n( {6}.*\n)+/, '');
     expect(problemsOf(slurmless)).toEqual([
       'c.yaml:2:5: clusters[0].slurm: missing; write its keys below it: via, host, port, user, …',
     ]);
