@@ -12,7 +12,7 @@ import { type BudgetLeft, Purse } from './purse.ts';
 import { Climb } from './ramp-day.ts';
 import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 import { groupFor } from './rules/size.ts';
-import { worthOf } from './worth.ts';
+import { worthsOf } from './worth.ts';
 
 export interface BacklogInput {
   readonly snapshot: Snapshot;
@@ -166,24 +166,17 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
 export const takesOf = (cpus: number, limit: Job['timeLimitMs']): number =>
   cpus * (typeof limit === 'number' ? limit : 86_400_000);
 
-/** Of each that waits on a machine of this site: from the front of the queue, who goes is gone for those behind. */
+/** Of each that waits on a machine of this site. */
 function worthsIn(
   { processors, waits, startsInMs, workMs }: ExpectedQueue,
   atLeast: number,
   readyMs: (job: Job) => number | undefined,
   into: Map<JobRef, JobWorth>,
 ): void {
-  let gone = 0;
-  for (const [i, job] of waits.entries()) {
-    const work = workMs[i] as number;
-    const starts = Math.max(0, (startsInMs[i] as number) - gone / processors);
-    const ready = readyMs(job);
-    // Who fits on no machine here would wait for ever: another condition's to tell.
-    if (starts === Number.POSITIVE_INFINITY || ready === undefined) continue;
-    const worth = worthOf(starts - ready, work, processors);
-    into.set(job.ref, { worth, startsInMs: starts, workMs: work });
-    if (worth >= atLeast && worth > 0) gone += work;
-  }
+  const ready = (at: number): number | undefined => readyMs(waits[at] as Job);
+  worthsOf(processors, startsInMs, workMs, atLeast, ready, (at, worth, starts) => {
+    into.set((waits[at] as Job).ref, { worth, startsInMs: starts, workMs: workMs[at] as number });
+  });
 }
 
 const partitionsOf = ({ partition }: Pick<Job, 'partition'>): readonly string[] =>

@@ -18,7 +18,7 @@ import {
 } from './forecast.ts';
 import { type Pool, poolsOf } from './pools.ts';
 import { type PredictJob, Predictor, remainingMs } from './predict.ts';
-import { expectedStarts, usualExact } from './worth.ts';
+import { expectedStarts, usualExact, workOf } from './worth.ts';
 
 export interface StartForecast {
   /** In ms from the look at the queue; infinite where it can never start. */
@@ -63,7 +63,8 @@ interface Played {
 
 export class Foresight {
   readonly #forecaster: Forecaster;
-  readonly #predictor = new Predictor();
+  readonly #predictor: Predictor;
+  #lookedAt: Instant | undefined;
   #calibration = new Calibration();
   #played: readonly Played[] = [];
   #forecasts = new Map<JobRef, StartForecast>();
@@ -71,8 +72,10 @@ export class Foresight {
   #awaited = new Map<string, { readonly at: Instant; readonly raw: StartRange }>();
   #errors: ForecastError[] = [];
 
-  constructor(forecaster: Forecaster = usualForecaster) {
+  /** `predictor`: one that learns elsewhere as well. */
+  constructor(forecaster: Forecaster = usualForecaster, predictor = new Predictor()) {
     this.#forecaster = forecaster;
+    this.#predictor = predictor;
   }
 
   /** How many runs it knows of. */
@@ -116,6 +119,7 @@ export class Foresight {
   /** A look at the queue. `without`: the gateway's own partitions; `gone`: who is bound for the cloud already. */
   look(snapshot: Snapshot, without: readonly string[], gone: ReadonlySet<JobRef> = new Set()): void {
     const pools = poolsOf(snapshot, without, gone);
+    this.#lookedAt = snapshot.at;
     this.#learnStarts(pools);
     // Where nobody waits there is nothing to foresee.
     this.#played = pools.flatMap((pool) => (pool.waits.length === 0 ? [] : [this.#play(pool, snapshot.at)]));
@@ -145,7 +149,13 @@ export class Foresight {
 
   /** As of the last look. */
   queues(): readonly ExpectedQueue[] {
-    return this.#played.map((p) => p.expected);
+    return this.#played.map(({ expected, at }) => {
+      const passed = (this.#lookedAt ?? at) - at;
+      // Like the forecasts, one that was not played again has drawn nearer.
+      return passed <= 0
+        ? expected
+        : { ...expected, startsInMs: expected.startsInMs.map((ms) => Math.max(0, ms - passed)) };
+    });
   }
 
   #play(pool: Pool, at: Instant): Played {
@@ -175,8 +185,7 @@ export class Foresight {
       running: running.length,
     };
     const starts = expectedStarts(processors, columns, usualExact).subarray(running.length);
-    const workMs = Float64Array.from(waiting, (j, i) => (runMs[running.length + i] as number) * j.processors);
-    return { processors, waits, startsInMs: starts, workMs };
+    return { processors, waits, startsInMs: starts, workMs: workOf(columns) };
   }
 
   #learnStarts(pools: readonly Pool[]): void {

@@ -24,7 +24,7 @@ export function readyOf(measured: readonly number[]): Ready {
   return { samples, p50: quantile(samples, 0.5), p90: quantile(samples, 0.9), measured: measured.length };
 }
 
-type Ended = Pick<Burst, 'origin' | 'group' | 'createdAt' | 'startedAt'>;
+export type Ended = Pick<Burst, 'origin' | 'group' | 'createdAt' | 'startedAt'>;
 
 /** By node group. `ended`: newest first. A burst that was adopted or requeued was not begun by a decision, so its beginning says nothing. */
 export function readyByGroup(ended: Iterable<Ended>): ReadonlyMap<string, Ready> {

@@ -32,25 +32,53 @@ export function worthOf(savedMs: number, workMs: number, machine: number): numbe
   return (savedMs * machine) / Math.max(1, workMs);
 }
 
+/** What one that waits is worth, by its place in the queue. */
+type ToldWorth = (at: number, worth: number, startsInMs: number, goes: boolean) => void;
+
 /**
- * Of those that wait, who is worth it, most worth first. `runMs` holds expected run times (of those that run already, how much longer), and
- * the order is the queue's. Who has gone counts as gone for those behind.
+ * From the front of a queue to its end, what each is worth; who goes counts as gone for those behind. Columns are by place in the queue, work is the
+ * expected run time times processors; `readyMs` is undefined for who may not go. The gateway and replay ask here alike.
  */
-export function worthiest(machine: number, jobs: ForecastInput, terms: WorthTerms): Worthy[] {
-  const starts = expectedStarts(machine, jobs, terms.exact);
-  const chosen: Worthy[] = [];
+export function worthsOf(
+  machine: number,
+  startsInMs: Float64Array,
+  workMs: Float64Array,
+  leastWorth: number,
+  readyMs: (at: number) => number | undefined,
+  told: ToldWorth,
+): void {
   let gone = 0;
-  for (let job = jobs.running; job < jobs.processors.length; job++) {
-    const work = (jobs.runMs[job] as number) * (jobs.processors[job] as number);
-    // Infinite for who fits on no machine here: that is another rule's to tell.
-    const startsInMs = Math.max(0, (starts[job] as number) - gone / machine);
-    if (startsInMs === Number.POSITIVE_INFINITY) continue;
-    const worth = worthOf(startsInMs - terms.readyMs, work, machine);
-    if (worth < terms.leastWorth || worth <= 0) continue;
-    chosen.push({ job, worth, startsInMs });
-    gone += work;
+  for (let at = 0; at < workMs.length; at++) {
+    const starts = Math.max(0, (startsInMs[at] as number) - gone / machine);
+    // Infinite for who fits on no machine here: another condition's to tell.
+    if (starts === Number.POSITIVE_INFINITY) continue;
+    const ready = readyMs(at);
+    if (ready === undefined) continue;
+    const work = workMs[at] as number;
+    const worth = worthOf(starts - ready, work, machine);
+    const goes = worth >= leastWorth && worth > 0;
+    told(at, worth, starts, goes);
+    if (goes) gone += work;
   }
+}
+
+/** Of those that wait, who is worth it, most worth first. `runMs` holds expected run times (of those that run already, how much longer), and the order is the queue's. */
+export function worthiest(machine: number, jobs: ForecastInput, terms: WorthTerms): Worthy[] {
+  const starts = expectedStarts(machine, jobs, terms.exact).subarray(jobs.running);
+  const chosen: Worthy[] = [];
+  const tell: ToldWorth = (at, worth, startsInMs, goes) => {
+    if (goes) chosen.push({ job: jobs.running + at, worth, startsInMs });
+  };
+  worthsOf(machine, starts, workOf(jobs), terms.leastWorth, () => terms.readyMs, tell);
   return chosen.sort((a, b) => b.worth - a.worth);
+}
+
+/** Of those that wait: the expected run time times processors. */
+export function workOf({ processors, runMs, running }: ForecastInput): Float64Array {
+  const work = new Float64Array(processors.length - running);
+  for (let i = 0; i < work.length; i++)
+    work[i] = (runMs[running + i] as number) * (processors[running + i] as number);
+  return work;
 }
 
 /** One play with expected run times: with backfill for the first of the queue, as work over the machine for the rest. */

@@ -1,11 +1,12 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
-import { decideBacklog, takesOf } from '../decide/backlog.ts';
+import { takesOf } from '../decide/backlog.ts';
 import { inWords } from '../decide/decide.ts';
+import { decideOn } from '../decide/look.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
-import { assumed, type Ready, readyByGroup } from '../decide/ready.ts';
+import type { Ready } from '../decide/ready.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { groupFor } from '../decide/rules/size.ts';
@@ -64,29 +65,25 @@ export async function turn(engine: Cluster): Promise<void> {
   const ramp = await rampToday(engine, at);
   const { setup } = settings;
   const gone = new Set(live.map((b) => b.ref));
-  engine.foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
-  const ready = readyByGroup(ended);
-  const sees: Sees = { snapshot, readyIn: (group) => ready.get(group) ?? assumed };
-  const decided = decideBacklog({
+  const { decided, readyIn } = decideOn(engine.foresight, {
     snapshot,
     now: at,
     setup,
     policy: settings.policy,
     groups: engine.offered,
     stop,
-    live: gone,
+    gone,
+    ended,
     liveBursts: live.length,
     lastReturnAt: lastReturns(ended, settings.policy.backOffMs, at),
     budgets,
-    forecast: (job) => engine.foresight.of(job.ref),
-    queues: engine.foresight.queues(),
     had: tookOf(live, settings.groups),
-    readyIn: sees.readyIn,
     ramp,
     beside: keeperNeeds,
     examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
+  const sees: Sees = { snapshot, readyIn };
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),

@@ -60,7 +60,7 @@ function roomDuring(node: PlannedNode, holds: readonly Hold[], from: number, to:
 
 /**
  * Goes through those who wait in their order. `start` is told who fits now until his time limit, and says whether he was started;
- * everybody else gets the first stretch of time that is free for him, and `expect` is told when that begins.
+ * of everybody else the first `reserves` get the first stretch of time that is free for them, and `expect` is told when that begins.
  */
 export function backfill<T>(
   now: number,
@@ -69,7 +69,9 @@ export function backfill<T>(
   waiting: readonly Waiting<T>[],
   start: (who: T, shares: readonly Share[]) => boolean,
   expect: (who: T, at: number) => void,
+  reserves = Number.POSITIVE_INFINITY,
 ): void {
+  let reserved = 0;
   const holds = new Map<string, Hold[]>();
   const ends = new Set<number>();
   const take = (hold: Hold): void => {
@@ -87,12 +89,15 @@ export function backfill<T>(
       stale = false;
     }
     for (const at of moments) {
-      if (at > now + untilMs) break;
+      if (at > now + untilMs || (at > now && reserved >= reserves)) break;
       const rooms = nodes.map((node) => roomDuring(node, holds.get(node.name) ?? none, at, at + limitMs));
       const shares = place(need, rooms);
       if (shares === undefined) continue;
       if (at === now && !start(who, shares)) break;
-      if (at > now) expect(who, at);
+      if (at > now) {
+        reserved += 1;
+        expect(who, at);
+      }
       for (const share of shares) take({ share, from: at, to: at + limitMs });
       stale = true;
       break;

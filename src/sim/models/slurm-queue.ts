@@ -92,8 +92,9 @@ export class Queue {
   #fillLater(): void {
     if (this.#filling !== undefined) return;
     const { config } = this.#state;
-    const at = this.#state.onGrid(config.backfillMs, this.#state.now() + 1);
-    this.#filling = this.#state.after(at - this.#state.now(), () => {
+    const now = this.#state.now();
+    const at = config.backfillMs === 0 ? now : this.#state.onGrid(config.backfillMs, now + 1);
+    this.#filling = this.#state.after(at - now, () => {
       this.#filling = undefined;
       if (!this.#state.isDown) this.#fill();
     });
@@ -131,6 +132,7 @@ export class Queue {
         // An array's first task that waits is the array's.
         if (job.plannedAt === undefined) job.plannedAt = second(at + 999);
       },
+      state.config.backfillReserves,
     );
   }
 

@@ -60,10 +60,12 @@ export interface SlurmConfig {
   readonly maxAgeMs: number;
   /** From a change to the main scheduler's pass over the queue (batch_sched_delay). */
   readonly schedMs: number;
-  /** The backfill scheduler's grid, and how many jobs it looks at and how far ahead. */
+  /** The backfill scheduler's grid (0: right after each pass that left somebody waiting), and how many jobs it looks at and how far ahead. */
   readonly backfillMs: number;
   readonly backfillJobs: number;
   readonly backfillWindowMs: number;
+  /** So many of those who wait have a start reserved (bf_job_part_count_reserve); with 1 it is EASY. */
+  readonly backfillReserves: number;
   /** The grid on which time limits are looked at. */
   readonly limitCheckMs: number;
   readonly killWaitMs: number;
@@ -99,6 +101,7 @@ export const slurmDefaults: SlurmConfig = {
   backfillMs: 30_000,
   backfillJobs: 500,
   backfillWindowMs: 86_400_000,
+  backfillReserves: Number.POSITIVE_INFINITY,
   limitCheckMs: 30_000,
   killWaitMs: 30_000,
   minJobAgeMs: 300_000,
