@@ -19,7 +19,20 @@ export interface Site {
   readonly cloud: CloudTerms;
   /** A policy is asked who of those that wait should go after each change, but no sooner than this after the last time. */
   readonly tickMs: number;
+  /** Set: it is asked on this grid instead, as a gateway looks, whether or not anything changed or anybody waits. */
+  readonly looks?: Grid;
+  /** Set: what has ended is learned of on this grid, as a gateway reads it from slurmdbd: what had ended `lagMs` before. Else at once. */
+  readonly learns?: Grid & { readonly lagMs: number };
 }
+
+export interface Grid {
+  readonly fromMs: number;
+  readonly everyMs: number;
+}
+
+/** The first moment of the grid that is no earlier than `ms`. */
+const onGrid = ({ fromMs, everyMs }: Grid, ms: number): number =>
+  fromMs + Math.max(0, Math.ceil((ms - fromMs) / everyMs)) * everyMs;
 
 export const usualCloud: CloudTerms = { bootMs: 180_000, processors: Number.POSITIVE_INFINITY };
 export const usualTickMs = 60_000;
@@ -49,12 +62,16 @@ class Run {
   /** Who bursts when, if still waiting then. */
   readonly #deadlines = new Ends();
   readonly #learned = new Predictor();
+  /** Ended, and not learned of yet. */
+  #unread: { readonly job: number; readonly endMs: number }[] = [];
   readonly #waitMs: Float64Array;
   readonly #burstMs: Float64Array;
   readonly #startedMs: Float64Array;
+  readonly #endedMs: Float64Array;
   /** Out of patience while the cloud was full: they go as soon as there is room, in the order in which they ran out. */
   #refused: number[] = [];
   #inCloud = 0;
+  readonly #away = new Set<number>();
   #now = 0;
   #ticks = 0;
   readonly #started = (job: number): void => {
@@ -72,6 +89,7 @@ class Run {
     this.#waitMs = new Float64Array(count).fill(Number.NaN);
     this.#burstMs = new Float64Array(count).fill(Number.NaN);
     this.#startedMs = new Float64Array(count).fill(Number.NaN);
+    this.#endedMs = new Float64Array(count).fill(Number.NaN);
   }
 
   play(): Played {
@@ -83,30 +101,38 @@ class Run {
     let askedAt = -never;
     while (next < count || this.#ends.length > 0 || this.#machine.length > 0) {
       const submitted = next < count ? (submitMs[next] as number) : never;
-      this.#now = Math.min(
+      const change = Math.min(
         submitted,
         this.#ends.nextAt,
         this.#cloudEnds.nextAt,
         this.#deadlines.nextAt,
-        tickAt,
+        this.#site.looks === undefined ? tickAt : never,
       );
-      if (this.#now === never)
-        throw new RangeError('jobs wait that can never start: larger than the machine?');
+      if (change === never) throw new RangeError('jobs wait that can never start: larger than the machine?');
+      this.#now = Math.min(change, tickAt);
       this.#endAll();
       while (next < count && (submitMs[next] as number) <= this.#now) this.#come(next++);
       this.#machine.pass(this.#now, this.#started);
       this.#hurry();
-      // A question follows a change; without one the answer would be the same, and only time has passed.
-      if (asks && tickAt === never) tickAt = Math.max(this.#now, askedAt + this.#site.tickMs);
+      if (asks && tickAt === never) tickAt = this.#nextAsk(askedAt);
       if (tickAt <= this.#now) {
         tickAt = never;
-        if (this.#machine.length > 0) {
+        if (this.#machine.length > 0 || this.#site.looks !== undefined) {
           askedAt = this.#now;
           this.#ask();
         }
-      } else if (this.#machine.length === 0) tickAt = never;
+        if (this.#site.looks !== undefined) tickAt = this.#nextAsk(askedAt);
+      } else if (this.#machine.length === 0 && this.#site.looks === undefined) tickAt = never;
     }
     return { waitMs: this.#waitMs, burstMs: this.#burstMs, ticks: this.#ticks };
+  }
+
+  /** Without a grid a question follows a change; without one the answer would be the same, and only time has passed. */
+  #nextAsk(askedAt: number): number {
+    const { looks, tickMs } = this.#site;
+    return looks === undefined
+      ? Math.max(this.#now, askedAt + tickMs)
+      : onGrid(looks, Math.max(this.#now, askedAt + 1));
   }
 
   #endAll(): void {
@@ -119,6 +145,7 @@ class Run {
     while (this.#cloudEnds.nextAt <= this.#now) {
       const job = this.#cloudEnds.pop();
       this.#inCloud -= this.#trace.processors[job] as number;
+      this.#away.delete(job);
       this.#learn(job);
     }
     const refused = this.#refused;
@@ -127,9 +154,26 @@ class Run {
   }
 
   #learn(job: number): void {
+    this.#endedMs[job] = this.#now;
     if (this.#policy.chosen === undefined && this.#policy.patienceMs === undefined) return;
+    if (this.#site.learns !== undefined) this.#unread.push({ job, endMs: this.#now });
+    else this.#know(job);
+  }
+
+  #know(job: number): void {
     const { jobs, runMs } = this.#trace;
     this.#learned.learn(jobs[job] as (typeof jobs)[number], runMs[job] as number);
+  }
+
+  /** As sacct lists them: by their end, and of one second by their ids. */
+  #read({ fromMs, everyMs, lagMs }: NonNullable<Site['learns']>): void {
+    const readAt = fromMs + Math.floor((this.#now - fromMs) / everyMs) * everyMs;
+    const second = (ms: number): number => Math.floor(ms / 1_000);
+    const known = this.#unread.filter(({ endMs }) => 1_000 * second(endMs) < readAt - lagMs);
+    if (known.length === 0) return;
+    this.#unread = this.#unread.filter((one) => !known.includes(one));
+    known.sort((a, b) => second(a.endMs) - second(b.endMs) || a.job - b.job);
+    for (const { job } of known) this.#know(job);
   }
 
   /** Without patience a job queues behind nobody, not even where backfill might let it through. */
@@ -180,6 +224,7 @@ class Run {
     const { bootMs, processors } = this.#site.cloud;
     if (this.#inCloud + needs > processors) return false;
     this.#inCloud += needs;
+    this.#away.add(job);
     this.#burstMs[job] = this.#now;
     this.#waitMs[job] = this.#now + bootMs - (this.#trace.submitMs[job] as number);
     this.#cloudEnds.push(job, this.#now + bootMs + (this.#trace.runMs[job] as number));
@@ -191,11 +236,15 @@ class Run {
   }
 
   #sight(): Sight {
+    if (this.#site.learns !== undefined) this.#read(this.#site.learns);
     return {
       nowMs: this.#now,
       processors: this.#site.processors,
       machine: this.#machine,
       startedMs: this.#startedMs,
+      burstMs: this.#burstMs,
+      endedMs: this.#endedMs,
+      away: this.#away,
       learned: this.#learned,
     };
   }

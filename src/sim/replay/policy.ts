@@ -24,6 +24,12 @@ export interface Sight {
   readonly machine: Pick<Backfill, 'at' | 'runningAt' | 'length' | 'running' | 'free'>;
   /** When each started here; undefined as NaN. */
   readonly startedMs: Float64Array;
+  /** When each was sent to the cloud; undefined as NaN. */
+  readonly burstMs: Float64Array;
+  /** When each was over, wherever it ran; undefined as NaN. */
+  readonly endedMs: Float64Array;
+  /** Those that are in the cloud, or on their way there, in the order in which they went. */
+  readonly away: ReadonlySet<number>;
   /** Has learned from every job that has ended, here and in the cloud, and from no other. */
   readonly learned: Predictor;
 }

@@ -11,10 +11,12 @@ export interface WorthPolicy {
   readonly leastWorth: number;
   readonly readyMs: number;
   readonly exact?: number;
+  /** [learnedOf] */
+  readonly agesBy?: number;
 }
 
 export function worth(known: Known, terms: WorthPolicy): Policy {
-  return byWorth(known, terms, learnedOf(known));
+  return byWorth(known, terms, learnedOf(known, terms.agesBy));
 }
 
 /** The same with run times known, which says what a better predictor could still gain. */
@@ -29,10 +31,18 @@ interface Course {
   wholeMs: number;
 }
 
-/** A running job's age is looked at anew whenever it has grown by this share of the limit. */
-const agesBy = 1 / 64;
+/**
+ * A running job's age is looked at anew whenever it has grown by this share of the limit, and what was thought of it stands: a replay asks more often
+ * than a gateway looks. With 0 each is thought of anew each time, as a gateway does.
+ */
+const usualAgesBy = 1 / 64;
 
-export function learnedOf(known: Known): Expected {
+export function learnedOf(known: Known, agesBy = usualAgesBy): Expected {
+  if (agesBy === 0)
+    return (job, { learned }, ageMs) => {
+      const one = known.jobs[job] as (typeof known.jobs)[number];
+      return ageMs <= 0 ? learned.expectedMs(one) : remainingMs(learned.predict(one), one.requestMs, ageMs);
+    };
   let courses = new Map<number, Course>();
   return (job, { learned, machine }, ageMs) => {
     const one = known.jobs[job] as (typeof known.jobs)[number];

@@ -1,0 +1,184 @@
+/**
+ * The gateway's own policy as a replay's: at each look the queue is told as Slurm would tell it, and what the cycle asks is asked [decide/look.ts]: every
+ * rule and condition, budgets and caps, who goes first. It takes an object for each job that waits, so it is for a site's months, not for its decade.
+ */
+import { type Decided, takesOf } from '../../decide/backlog.ts';
+import { type Forecaster, usualForecaster } from '../../decide/forecast.ts';
+import { Foresight } from '../../decide/foresight.ts';
+import { decideOn } from '../../decide/look.ts';
+import { type Price, spentBy, worstCaseOf } from '../../decide/price.ts';
+import type { BudgetLeft } from '../../decide/purse.ts';
+import type { Ended } from '../../decide/ready.ts';
+import type { OfferedGroup } from '../../decide/rule.ts';
+import { burstId, type Instant, instant, jobRef } from '../../domain/ids.ts';
+import type { Job, Partition, SlurmNode, Snapshot } from '../../domain/job.ts';
+import { type LedgerRow, moneyOf } from '../../domain/ledger.ts';
+import { periodStart } from '../../domain/money.ts';
+import type { ClusterSetup, Policy as GatewayPolicy } from '../../domain/policy.ts';
+import type { Resources } from '../../domain/resources.ts';
+import type { Known, Policy, Sight } from './policy.ts';
+
+export interface GatewayTerms {
+  readonly setup: ClusterSetup;
+  readonly policy: GatewayPolicy;
+  readonly groups: readonly OfferedGroup[];
+  readonly forecaster?: Forecaster;
+  /** What every pod needs besides its job. */
+  readonly beside: Resources;
+  /** From a burst to the job's first second in the cloud, as this replay's cloud has it. */
+  readonly bootMs: number;
+  /** Told of each look at which somebody waits. */
+  readonly told?: (at: Instant, decided: readonly Decided[], foresight: Foresight) => void;
+}
+
+const partitionName = 'batch';
+const newestEnded = 2_000;
+
+/** In mode observe nobody goes: what would have been is told. */
+export function asGateway(known: Known, terms: GatewayTerms): Policy {
+  return new AsGateway(known, terms);
+}
+
+interface Gone {
+  readonly at: Instant;
+  readonly group: string;
+  readonly price: Price | undefined;
+}
+
+class AsGateway implements Policy {
+  readonly #known: Known;
+  readonly #terms: GatewayTerms;
+  #foresight: Foresight | undefined;
+  readonly #gone = new Map<number, Gone>();
+  readonly #ended: Ended[] = [];
+  readonly #ledger = new Map<number, LedgerRow>();
+  readonly #lines: (Job | undefined)[];
+
+  constructor(known: Known, terms: GatewayTerms) {
+    this.#known = known;
+    this.#terms = { ...terms, setup: { ...terms.setup, watch: [partitionName], explicit: undefined } };
+    this.#lines = new Array(known.jobs.length);
+  }
+
+  chosen(sight: Sight): readonly number[] {
+    const { setup, policy, groups, beside, forecaster = usualForecaster } = this.#terms;
+    this.#foresight ??= new Foresight(forecaster, sight.learned);
+    const now = instant(sight.nowMs);
+    this.#settle(sight);
+    const { decided } = decideOn(this.#foresight, {
+      ...{ snapshot: this.#snapshot(sight, now), now, setup, policy, groups, beside },
+      ...{ stop: undefined, gone: new Set(), ended: this.#ended, lastReturnAt: new Map() },
+      liveBursts: sight.away.size,
+      budgets: this.#budgetsLeft(now),
+      had: this.#had(sight),
+      examined: () => undefined,
+    });
+    if (sight.machine.length > 0) this.#terms.told?.(now, decided, this.#foresight);
+    if (setup.mode === 'observe') return [];
+    return decided.flatMap(({ job, decision }) => {
+      if (decision.verdict !== 'burst' || decision.group === undefined) return [];
+      const cost = worstCaseOf(job, groups, beside, policy.limitMarginMs);
+      const price = cost.kind === 'known' ? cost.price : undefined;
+      this.#gone.set(job.id - 1, { at: now, group: decision.group, price });
+      return [job.id - 1];
+    });
+  }
+
+  /** Whose run in the cloud is over since the last look: money that is held becomes money that is spent. */
+  #settle(sight: Sight): void {
+    for (const [job, { at, group, price }] of this.#gone) {
+      // The cloud had no room.
+      if (sight.burstMs[job] !== at) this.#gone.delete(job);
+      else if (sight.away.has(job)) {
+        if (price !== undefined && !this.#ledger.has(job))
+          this.#ledger.set(job, this.#row(job, price.held, at));
+      } else {
+        const startedAt = instant(at + this.#terms.bootMs);
+        this.#gone.delete(job);
+        this.#ended.unshift({ origin: 'decision', group, createdAt: at, startedAt });
+        if (this.#ended.length > newestEnded) this.#ended.length = newestEnded;
+        if (price === undefined) continue;
+        const endedAt = instant(sight.endedMs[job] as number);
+        const spent = spentBy({ price, startedAt, endedAt }, endedAt);
+        this.#ledger.set(job, { ...this.#row(job, spent, endedAt), state: 'settled' });
+      }
+    }
+  }
+
+  #row(job: number, microUsd: number, at: Instant): LedgerRow {
+    const { account, id } = this.#known.jobs[job] as Known['jobs'][number];
+    return { burst: burstId(id), cluster: this.#terms.setup.name, account, microUsd, state: 'held', at };
+  }
+
+  #budgetsLeft(now: Instant): readonly BudgetLeft[] {
+    return this.#terms.policy.budgets
+      .filter((b) => b.hard)
+      .map(({ account, microUsd, per }) => {
+        const { held, spent } = moneyOf(this.#ledger.values(), { account, since: periodStart(per, now) });
+        return { account, left: microUsd - held - spent };
+      });
+  }
+
+  #had({ away }: Sight): Map<string, number> {
+    const had = new Map<string, number>();
+    for (const job of away) {
+      const { account } = this.#known.jobs[job] as Known['jobs'][number];
+      const takes = takesOf(this.#known.processors[job] as number, this.#known.limitMs[job] as number);
+      had.set(account, (had.get(account) ?? 0) + takes);
+    }
+    return had;
+  }
+
+  /** As `squeue` and `sinfo` would tell it: one node as large as the machine, times in whole seconds. */
+  #snapshot({ machine, startedMs, processors }: Sight, at: Instant): Snapshot {
+    const jobs: Job[] = [];
+    for (let i = 0; i < machine.running; i++) {
+      const job = machine.runningAt(i);
+      const startAt = instant(1_000 * Math.floor((startedMs[job] as number) / 1_000));
+      jobs.push({ ...this.#line(job), state: 'RUNNING', reason: 'None', startAt, nodeList: node.name });
+    }
+    for (let i = 0; i < machine.length; i++) jobs.push(this.#line(machine.at(i)));
+    // As slurmctld has them, whatever the order in which they should be over.
+    jobs.sort((a, b) => a.id - b.id);
+    const allocatedCpus = processors - machine.free;
+    return {
+      ...{ cluster: this.#terms.setup.name, at, tookMs: 0, jobs, partial: [] },
+      partitions: [{ ...partition, totalCpus: processors }],
+      nodes: [{ ...node, cpus: processors, allocatedCpus }],
+    };
+  }
+
+  #line(job: number): Job {
+    const made = this.#lines[job] ?? this.#pending(job);
+    this.#lines[job] = made;
+    return made;
+  }
+
+  #pending(job: number): Job {
+    const { user, account } = this.#known.jobs[job] as Known['jobs'][number];
+    const submitAt = instant(this.#known.submitMs[job] as number);
+    return {
+      ...{ ref: jobRef(`${job + 1}`), id: job + 1, arrayJobId: undefined, arrayTask: undefined },
+      ...{ name: 'replay', user, account, qos: 'normal', partition: partitionName },
+      ...{ state: 'PENDING', reason: 'Priority', submitAt, eligibleAt: submitAt, startAt: undefined },
+      // In the order in which they came.
+      ...{ priority: 1, timeLimitMs: this.#known.limitMs[job] as number },
+      ...{ minNodes: 1, maxNodes: undefined, cpus: this.#known.processors[job] as number, batch: true },
+      ...{ hetJob: false, dependency: '', features: '', licenses: '', reservation: '', requiredNodes: '' },
+      ...{ gres: '', restarts: 0, nodeList: '' },
+    };
+  }
+}
+
+const node: SlurmNode = {
+  name: 'machine',
+  state: 'MIXED',
+  partitions: [partitionName],
+  ...{ cpus: 0, allocatedCpus: 0, memoryMib: 0, features: '', gres: '' },
+};
+
+const partition: Partition = {
+  ...{ name: partitionName, up: true, defaultTimeMs: undefined, maxTimeMs: 'unlimited' },
+  ...{ defMemory: undefined, priorityJobFactor: 1, nodes: node.name, totalNodes: 1, totalCpus: 0 },
+  overSubscribe: 'NO',
+};
