@@ -50,6 +50,18 @@ describe('what a cluster’s queue will do', () => {
     expect(foresight.of(jobRef('3'))?.by).toBe('backfill 500, draws 100, 0 runs known');
   });
 
+  it('a start that was not played again has drawn nearer, for the worth as for the race', () => {
+    const foresight = new Foresight();
+    const jobs = [runs(1, start), job(2)];
+    foresight.look(look(start, jobs), []);
+    const [before] = foresight.queues();
+    foresight.look(look(instant(start + 4 * 60_000), jobs), []);
+    const [after] = foresight.queues();
+    expect(before?.startsInMs[0]).toBe(10 * hour);
+    expect(after?.startsInMs[0]).toBe(10 * hour - 4 * 60_000);
+    expect(after?.workMs).toEqual(before?.workMs);
+  });
+
   it('with history they run as long as such jobs did', () => {
     const foresight = new Foresight();
     foresight.learn(shortRuns(200));
