@@ -760,15 +760,20 @@ program
 program
   .command('report')
   .description(
-    'what a policy would have done with the history of a site: bursts, waiting saved, cost, by account',
+    'bursts, waiting saved and cost, by account: of what the gateway decided, or of a policy on the history of a site',
   )
-  .requiredOption('--sacct <file>', 'a dump of sacct, or an SWF file')
-  .option('--procs <n>', "the site's processors (default: MaxProcs in the log's header)")
-  .option('--policy <policy>', 'as for replay (default: worth)')
-  .option('--prices <file>', 'usdPerCoreHour and instanceCores')
+  .option(
+    '--since <span>',
+    'what the running gateway decided in the last 30d, 12h or 4w, and what came of it',
+  )
+  .option('--sacct <file>', 'a dump of sacct, or an SWF file: before anything is installed')
+  .option('--procs <n>', "with --sacct: the site's processors (default: MaxProcs in the log's header)")
+  .option('--policy <policy>', 'with --sacct: as for replay (default: worth)')
+  .option('--prices <file>', 'with --sacct: usdPerCoreHour and instanceCores')
   .option('--json', 'as JSON')
   .action(async (order: ReportOrder) => {
-    for (const line of await report(order)) console.log(line);
+    const gateway = async () => (await loadConfig(chosen())).listen.http;
+    for (const line of await report(order, gateway)) console.log(line);
   });
 program
   .command('backup')

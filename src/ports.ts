@@ -265,6 +265,8 @@ export interface StorePort {
   instances(limit: number): Promise<readonly Instance[]>;
   /** Newest first; of all jobs where none is named. */
   receipts(cluster: ClusterName, ref: JobRef | undefined, limit: number): Promise<readonly Receipt[]>;
+  /** Every decision to burst that was written at or after `from` and before `to`, oldest first. A month of a large site is many: ask day by day. */
+  burstDecisions(cluster: ClusterName, from: Instant, to: Instant): Promise<readonly Receipt[]>;
   /** The newest decision of each given attempt, for not writing an unchanged one again. */
   lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]>;
   /** The unchanged verdicts were seen again, so often and then last: added up beside the chain. */

@@ -234,6 +234,17 @@ export class PostgresStore implements StorePort {
     });
   }
 
+  burstDecisions(cluster: ClusterName, from: Instant, to: Instant): Promise<readonly Receipt[]> {
+    return this.read('burstDecisions', async (db) => {
+      const rows = await sql<{ data: unknown }>`
+        select data from receipts
+        where cluster = ${cluster} and at >= ${from} and at < ${to}
+          and kind = 'decision' and data->'decision'->>'verdict' = 'burst'
+        order by at, n`.execute(db);
+      return rows.rows.map((r) => readReceipt(r.data));
+    });
+  }
+
   lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]> {
     return this.read('lastDecisions', async (db) => {
       const rows = await sql<{ data: unknown }>`

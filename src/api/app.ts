@@ -8,6 +8,7 @@ import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type RampFacade, ramp } from './routes/ramp.ts';
+import { type ReportFacade, report } from './routes/report.ts';
 import { type StopFacade, stop, viewOf as stopViewOf } from './routes/stop.ts';
 import { type WhyFacade, why } from './routes/why.ts';
 
@@ -18,6 +19,7 @@ export interface Facade
     InstancesFacade,
     QuotesFacade,
     RampFacade,
+    ReportFacade,
     StopFacade,
     WhyFacade {
   readiness(): Promise<Readiness & { readonly stopped: readonly ClusterStop[] }>;
@@ -40,6 +42,7 @@ export function app(gateway: Facade, log: (error: unknown) => void): Express {
   budgets(v1, gateway);
   quotes(v1, gateway);
   ramp(v1, gateway);
+  report(v1, gateway);
   stop(v1, gateway);
   why(v1, gateway);
   server.use('/api/v1', v1);

@@ -215,6 +215,53 @@ export const storyView = z.strictObject({
 });
 export type StoryView = z.output<typeof storyView>;
 
+const spans = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
+const longestSpan = 400;
+
+/** How far back a report looks. */
+export const reportQuery = z.strictObject({
+  since: z
+    .string()
+    .regex(/^[1-9]\d{0,4}[hdw]$/, 'no span; write one such as 12h, 30d or 4w')
+    .transform((text) => Number(text.slice(0, -1)) * spans[text.slice(-1) as keyof typeof spans])
+    .refine((ms) => ms <= longestSpan * spans.d, `longer than ${longestSpan} days`),
+});
+
+const number = z.number();
+
+/** What a span of one cluster's decisions came to. Numbers of jobs and bursts, unless the name says otherwise. */
+export const reportView = z.strictObject({
+  cluster: z.string(),
+  mode: z.enum(['observe', 'approve', 'auto']),
+  since: z.iso.datetime(),
+  until: z.iso.datetime(),
+  /** Decisions to burst that nobody carried out, held against what the jobs did here. */
+  would: z.strictObject({
+    decided: number,
+    /** Of those, whom the cloud would have had before they started here. */
+    bursts: number,
+    savedMs: number,
+    /** At most: on the dearest type that may come. */
+    microUsd: number,
+    tooSoon: number,
+    unfinished: number,
+    /** Of how many something is not known: how long the cloud takes, a price, a forecast, today's policy. */
+    unknown: z.strictObject({ ready: number, price: number, forecast: number, policy: number }),
+    forecasts: z.strictObject({ known: number, within: number, medianErrorMs: number.optional() }),
+    accounts: z.array(
+      z.strictObject({ account: z.string(), jobs: number, savedMs: number, microUsd: number }),
+    ),
+  }),
+  /** Bursts that were begun. What they saved is by the forecasts of the day. */
+  done: z.strictObject({
+    ...{ begun: number, ran: number, running: number, back: number, waitedMs: number, savedMs: number },
+    ...{ withoutForecast: number, microUsd: number, withoutPrice: number, more: z.boolean() },
+  }),
+  /** Rows of sacct that could not be read. */
+  unread: number,
+});
+export type ReportView = z.output<typeof reportView>;
+
 /** RFC 9457. */
 export interface Problem {
   readonly type: string;

@@ -10,12 +10,13 @@ export class CommandError extends Error {}
 /** No gateway answers at all: the store may still be asked. */
 export class NoGateway extends CommandError {}
 
-const waitMs = 30_000;
+const usualWaitMs = 30_000;
 
 export async function ask(
   { host, port }: Gateway,
   path: string,
   put?: unknown,
+  waitMs = usualWaitMs,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const order =

@@ -1,4 +1,4 @@
-/** `spillway report`: what a policy would have done with a site's own history, before anything is installed. */
+/** `spillway report`: what the gateway's decisions came to, or, before anything is installed, what a policy would have done with a site's own history. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parse as yaml } from 'yaml';
@@ -9,30 +9,57 @@ import { type Site, usualCloud, usualTickMs } from '../sim/replay/play.ts';
 import { makePolicy } from '../sim/replay/policies.ts';
 import { columnsOf } from '../sim/replay/policy.ts';
 import { type Report, reportOf } from '../sim/report.ts';
-import { CommandError } from './ask.ts';
+import { CommandError, type Gateway } from './ask.ts';
 import { policyOf, readLog } from './replay.ts';
+import { reportSince } from './since.ts';
+import { byAccount, count, days, hours, whole } from './words.ts';
 
+/** One of `since` and `sacct`. */
 export interface ReportOrder {
-  readonly sacct: string;
+  readonly since?: string;
+  readonly sacct?: string;
   readonly procs?: string;
   readonly policy?: string;
   readonly prices?: string;
   readonly json?: boolean;
 }
 
-const accountsShown = 10;
+/** `gateway`: where the running one answers; asked only for what it decided itself. */
+export async function report(
+  order: ReportOrder,
+  gateway: () => Promise<Gateway>,
+): Promise<readonly string[]> {
+  const { since, sacct } = order;
+  if (since !== undefined && sacct !== undefined)
+    throw new CommandError(
+      '--since and --sacct: one of them; the one asks the gateway, the other plays a log',
+    );
+  if (since !== undefined) {
+    const odd = (['procs', 'policy', 'prices'] as const).find((o) => order[o] !== undefined);
+    if (odd !== undefined)
+      throw new CommandError(
+        `--${odd} goes with --sacct: what the gateway decided, it decided under its own`,
+      );
+    return reportSince(await gateway(), since, order.json === true);
+  }
+  if (sacct === undefined)
+    throw new CommandError(
+      'write --since 30d for what the running gateway decided, or --sacct FILE for a policy on the history of a site',
+    );
+  return ofLog(order, sacct);
+}
 
-export async function report(order: ReportOrder): Promise<readonly string[]> {
+async function ofLog(order: ReportOrder, sacct: string): Promise<readonly string[]> {
   const policy = await policyOf(order.policy ?? 'worth');
   const bill = order.prices === undefined ? usualBill : await billOf(order.prices);
-  const { jobs, processors, left } = await readLog(order.sacct, order.procs);
+  const { jobs, processors, left } = await readLog(sacct, order.procs);
   const trace = columnsOf(jobs);
   const site: Site = { processors, cloud: usualCloud, tickMs: usualTickMs };
   const made = reportOf(trace, site, makePolicy(policy, trace, site), bill);
   if (order.json === true)
     return [JSON.stringify({ policy: policy.label, processors, ...made }, undefined, 2)];
   return [
-    `${basename(order.sacct)}: ${count(made.jobs, 'job')} in ${days(made.spanMs)} on ${processors} processors; left out: ${left}`,
+    `${basename(sacct)}: ${count(made.jobs, 'job')} in ${days(made.spanMs)} on ${processors} processors; left out: ${left}`,
     '',
     ...inWords(policy.label, made),
   ];
@@ -49,25 +76,16 @@ function inWords(policy: string, r: Report): readonly string[] {
     `  half of them at most     ${each('p50')}`,
     `  nineteen in twenty       ${each('p95')}`,
     '',
-    'By account, most saved first:',
-    ...r.accounts
-      .slice(0, accountsShown)
-      .map(
-        (a) =>
-          `  ${a.account === '' ? '(none)' : a.account}: ${a.bursts} of ${count(a.jobs, 'job')} burst, ${whole(a.savedMs)} hours saved, ${dollars(a.microUsd)}`,
-      ),
-    ...(r.accounts.length > accountsShown
-      ? [`  and ${r.accounts.length - accountsShown} more (--json has all)`]
-      : []),
+    ...byAccount(
+      r.accounts.map((a) => ({
+        account: a.account,
+        text: `${a.bursts} of ${count(a.jobs, 'job')} burst, ${whole(a.savedMs)} hours saved, ${dollars(a.microUsd)}`,
+      })),
+    ),
     '',
     'Both sides are played on a model of the site: see docs/replay.md for what it leaves out.',
   ];
 }
-
-const hours = (ms: number): string => (ms / 3_600_000).toFixed(2);
-const whole = (ms: number): string => Math.round(ms / 3_600_000).toLocaleString('en-US');
-const days = (ms: number): string => count(Math.max(1, Math.ceil(ms / 86_400_000)), 'day');
-const count = (n: number, of: string): string => `${n.toLocaleString('en-US')} ${of}${n === 1 ? '' : 's'}`;
 
 const form = z.strictObject({
   usdPerCoreHour: z.number().nonnegative().max(1_000),

@@ -218,7 +218,7 @@ export class ClusterEngine implements Cluster {
     this.#turnSoon = true;
     try {
       // Without types nothing can be decided, but what runs is still looked after.
-      await this.#offer().catch((e: unknown) => this.#complain(`instance types: ${message(e)}`, e));
+      await this.offer().catch((e: unknown) => this.#complain(`instance types: ${message(e)}`, e));
       await turn(this);
     } finally {
       this.#turnSoon = false;
@@ -235,7 +235,8 @@ export class ClusterEngine implements Cluster {
     while (this.acts && (await this.#history.read(this.ports.clock.now())));
   }
 
-  async #offer(): Promise<void> {
+  /** What its node groups offer, asked once; a replica that does not lead asks only when somebody wants to know. */
+  async offer(): Promise<void> {
     const groups = this.settings.groups;
     if (this.offered.length === groups.length) return;
     const offered: OfferedGroup[] = [];
@@ -299,7 +300,7 @@ export class ClusterEngine implements Cluster {
       return;
     }
     if (!this.acts) return;
-    this.#planning = this.#offer()
+    this.#planning = this.offer()
       .then(() =>
         planAll({
           ports: this.ports,

@@ -13,7 +13,7 @@ import type { Gateway, Readiness } from './gateway.ts';
 /** What it needs of a gateway. */
 export type Served = Pick<
   Gateway,
-  'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets' | 'ramps' | 'wake'
+  'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets' | 'ramps' | 'reports' | 'wake'
 > & {
   readonly clusters: readonly Pick<ClusterEngine, 'name' | 'snapshot'>[];
 };
@@ -72,6 +72,7 @@ export class Desk {
   instances = (limit: number) => this.#gateway.instances(limit);
   budgets = () => this.#gateway.budgets();
   ramps = () => this.#gateway.ramps();
+  reports = (forMs: number) => this.#gateway.reports(forMs);
 
   /** Of all clusters of this gateway. */
   async liftRamp(by: string, why: string): Promise<void> {

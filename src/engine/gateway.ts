@@ -1,7 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
-import { burstId, type ClusterName, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
+import { burstId, type ClusterName, type Instant, instanceId, instant, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Money } from '../domain/ledger.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
@@ -11,6 +11,7 @@ import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
 import { NearWake } from './near.ts';
 import { type RampState, rampState } from './ramp.ts';
+import { type ClusterReport, reportOf } from './report.ts';
 
 /** One thing that the gateway needs, and how it is doing. */
 export interface Check {
@@ -269,6 +270,19 @@ export class Gateway {
   async ramps(): Promise<readonly RampState[]> {
     const at = this.#ports.clock.now();
     return Promise.all(this.clusters.map((c) => rampState(c, at)));
+  }
+
+  /** What the last `forMs` of each cluster's decisions came to. Asks slurmdbd for each day of them. */
+  async reports(forMs: number): Promise<readonly ClusterReport[]> {
+    const until = this.#ports.clock.now();
+    const since = instant(Math.max(0, until - forMs));
+    const reports: ClusterReport[] = [];
+    for (const c of this.clusters) {
+      // Without types no price is known, which the report says.
+      await c.offer().catch(() => undefined);
+      reports.push(await reportOf(c, since, until));
+    }
+    return reports;
   }
 
   async budgets(): Promise<readonly BudgetState[]> {

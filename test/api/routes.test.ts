@@ -21,6 +21,7 @@ const facade: Facade = {
   why: async () => [],
   quotes: async () => [],
   ramps: async () => [],
+  reports: async () => [],
   liftRamp: async () => undefined,
   limitRamp: async () => undefined,
   answer: async () => undefined,

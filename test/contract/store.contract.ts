@@ -140,6 +140,24 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.receipts(cluster, undefined, 2)).toEqual([rs[3], rs[1]]);
       });
 
+      it('has the decisions to burst of a span, oldest first', async () => {
+        const cluster = aCluster();
+        const [a, b, other] = [aBurst({ cluster }), aBurst({ cluster }), aBurst({ cluster: aCluster() })];
+        const at = (ms: number) => ({ at: instant(1_000 + ms), verdict: 'burst' as const });
+        const rs = [aReceipt(a, at(3)), aReceipt(b, at(1)), aReceipt(a, at(2)), aReceipt(b, at(4))] as const;
+        const others = [
+          aReceipt(a, { ...at(2), verdict: 'wait' }),
+          aReceipt(a, { ...at(2), kind: 'outcome', burst: a.id }),
+        ];
+        for (const r of [...rs, ...others]) await store.commit(newId(), cluster, 1, [putReceipt(r)]);
+        await store.commit(newId(), other.cluster, 1, [putReceipt(aReceipt(other, at(2)))]);
+        const of = (from: number, to: number) =>
+          store.burstDecisions(cluster, instant(1_000 + from), instant(1_000 + to));
+        expect(await of(1, 4)).toEqual([rs[1], rs[2], rs[0]]);
+        expect(await of(4, 5)).toEqual([rs[3]]);
+        expect(await of(5, 9)).toEqual([]);
+      });
+
       it('has the newest decision of each attempt, outcomes left out', async () => {
         const cluster = aCluster();
         const [a, b, c] = [aBurst({ cluster }), aBurst({ cluster }), aBurst({ cluster })];

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { report } from '../../src/cli/report.ts';
+import { type ReportOrder, report as reported } from '../../src/cli/report.ts';
 import { usualBill } from '../../src/sim/replay/figures.ts';
 import { usualCloud, usualTickMs } from '../../src/sim/replay/play.ts';
 import { columnsOf } from '../../src/sim/replay/policy.ts';
@@ -52,6 +52,8 @@ describe('spillway report', () => {
   afterAll(async () => {
     await rm(dir, { recursive: true });
   });
+  const report = (order: ReportOrder) =>
+    reported(order, () => Promise.reject(new Error('no gateway is asked')));
   const file = async (name: string, text: string): Promise<string> => {
     await writeFile(join(dir, name), text);
     return join(dir, name);

@@ -280,6 +280,13 @@ export class MemStore implements StorePort {
     return found.slice(0, limit);
   }
 
+  async burstDecisions(cluster: ClusterName, from: Instant, to: Instant): Promise<readonly Receipt[]> {
+    return this.held.receipts
+      .filter((r) => r.cluster === cluster && r.kind === 'decision' && r.decision.verdict === 'burst')
+      .filter(({ at }) => at >= from && at < to)
+      .sort((a, b) => a.at - b.at);
+  }
+
   async lastDecisions(cluster: ClusterName, refs: readonly JobRef[]): Promise<readonly Receipt[]> {
     const wanted = new Set(refs);
     const newest = new Map<AttemptKey, Receipt>();
