@@ -15,7 +15,7 @@ import {
   type Ran,
   readyMs,
   type Site,
-} from './replay.gateway.ts';
+} from '../sim/gateway.world.ts';
 
 /** One decision on one job, told when it differs from the one before it. */
 export interface Row {

@@ -8,7 +8,7 @@ import { columnsOf } from '../../src/sim/replay/policy.ts';
 import { worth } from '../../src/sim/replay/worth.ts';
 import { clean, type TraceJob } from '../../src/sim/trace/job.ts';
 import { readTrace } from '../../src/sim/trace/read.ts';
-import { type Site, setup, throughGateway } from './replay.gateway.ts';
+import { type Site, setup, throughGateway } from '../sim/gateway.world.ts';
 import { goesOfReplay, parting, type Rows, rowsOfGateway, rowsOfReplay } from './replay.rows.ts';
 
 const second = 1_000;

@@ -17,7 +17,7 @@ import { VirtualTime } from '../../src/sim/time.ts';
 import type { TraceJob } from '../../src/sim/trace/job.ts';
 import { World } from '../../src/sim/world.ts';
 import { Switchboard } from '../../src/stream/switchboard.ts';
-import { drain } from '../sim/drain.ts';
+import { drain } from './drain.ts';
 
 export const cluster = clusterName('sim');
 /** From the decision to the script's first line, where nothing takes time. */
@@ -71,6 +71,7 @@ export interface Site {
 }
 
 export interface Ran {
+  readonly gateway: Gateway;
   readonly store: MemStore;
   /** By job, the second in which its run began, here or in the cloud. */
   readonly starts: readonly number[];
@@ -185,9 +186,11 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
     over += 1;
   };
   await time.run(until, () => over === jobs.length);
-  await running.gateway?.stop();
+  const { gateway } = running;
+  if (gateway === undefined) throw new Error('the gateway did not start');
+  await gateway.stop();
   const starts = slurm.truth().map((j) => j.runs.at(-1)?.startAt ?? Number.NaN);
-  return { store, starts, errors };
+  return { gateway, store, starts, errors };
 }
 
 /** To the timer below: when all that happens in this moment has happened. */
