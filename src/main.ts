@@ -747,6 +747,7 @@ program
   )
   .argument('<trace...>')
   .option('--procs <n>', "the site's processors (default: MaxProcs in the log's header)")
+  .option('--format <format>', 'swf or sacct (default: what the first lines look like)')
   .option('--policy <policies...>', 'a name, NAME:PARAMETER or a file; several stand side by side')
   .option('--price <usd>', 'dollars a core-hour (default: 0.048)')
   .option('--boot <seconds>', "from a burst to the job's first second (default: 180)")
@@ -755,7 +756,7 @@ program
   .option('--csv', 'as CSV')
   .option('--html <file>', 'write a page with plots as well')
   .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
-    for (const line of await replay({ traces, ...options })) console.log(line);
+    for await (const line of replay({ traces, ...options })) console.log(line);
   });
 program
   .command('report')
@@ -768,6 +769,7 @@ program
   )
   .option('--sacct <file>', 'a dump of sacct, or an SWF file: before anything is installed')
   .option('--procs <n>', "with --sacct: the site's processors (default: MaxProcs in the log's header)")
+  .option('--format <format>', 'with --sacct: swf or sacct (default: what the first lines look like)')
   .option('--policy <policy>', 'with --sacct: as for replay (default: worth)')
   .option('--prices <file>', 'with --sacct: usdPerCoreHour and instanceCores')
   .option('--json', 'as JSON')

@@ -6,11 +6,12 @@ import { z } from 'zod';
 import { dollars, microUsd } from '../domain/money.ts';
 import { type Bill, usualBill } from '../sim/replay/figures.ts';
 import { type Site, usualCloud, usualTickMs } from '../sim/replay/play.ts';
-import { makePolicy } from '../sim/replay/policies.ts';
 import { columnsOf } from '../sim/replay/policy.ts';
 import { type Report, reportOf } from '../sim/report.ts';
 import { CommandError, type Gateway } from './ask.ts';
-import { policyOf, readLog } from './replay.ts';
+import { madeFor } from './gateways.ts';
+import { readLog } from './log.ts';
+import { policyOf } from './policy.ts';
 import { reportSince } from './since.ts';
 import { byAccount, count, days, hours, whole } from './words.ts';
 
@@ -19,6 +20,7 @@ export interface ReportOrder {
   readonly since?: string;
   readonly sacct?: string;
   readonly procs?: string;
+  readonly format?: string;
   readonly policy?: string;
   readonly prices?: string;
   readonly json?: boolean;
@@ -35,7 +37,7 @@ export async function report(
       '--since and --sacct: one of them; the one asks the gateway, the other plays a log',
     );
   if (since !== undefined) {
-    const odd = (['procs', 'policy', 'prices'] as const).find((o) => order[o] !== undefined);
+    const odd = (['procs', 'format', 'policy', 'prices'] as const).find((o) => order[o] !== undefined);
     if (odd !== undefined)
       throw new CommandError(
         `--${odd} goes with --sacct: what the gateway decided, it decided under its own`,
@@ -52,14 +54,15 @@ export async function report(
 async function ofLog(order: ReportOrder, sacct: string): Promise<readonly string[]> {
   const policy = await policyOf(order.policy ?? 'worth');
   const bill = order.prices === undefined ? usualBill : await billOf(order.prices);
-  const { jobs, processors, left } = await readLog(sacct, order.procs);
+  const { jobs, processors, format, left } = await readLog(sacct, order.procs, order.format);
   const trace = columnsOf(jobs);
   const site: Site = { processors, cloud: usualCloud, tickMs: usualTickMs };
-  const made = reportOf(trace, site, makePolicy(policy, trace, site), bill);
+  const under = madeFor(policy, trace, site, bill);
+  const made = reportOf(trace, under.site, under.policy, bill);
   if (order.json === true)
     return [JSON.stringify({ policy: policy.label, processors, ...made }, undefined, 2)];
   return [
-    `${basename(sacct)}: ${count(made.jobs, 'job')} in ${days(made.spanMs)} on ${processors} processors; left out: ${left}`,
+    `${basename(sacct)} (${format}): ${count(made.jobs, 'job')} in ${days(made.spanMs)} on ${processors} processors; left out: ${left}`,
     '',
     ...inWords(policy.label, made),
   ];

@@ -21,7 +21,7 @@ import type { StandinView } from '../stream/streams.ts';
 import { explain, heldUp } from './adopt.ts';
 import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
-import { HistoryReader } from './history.ts';
+import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
 import { planAll } from './planner.ts';
@@ -31,8 +31,6 @@ import { type Recovering, recover } from './recover.ts';
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
 const stepsInARow = 60;
 const factsMs = 10 * 60_000;
-/** Between two looks at what has ended since. */
-const historyEveryMs = 2 * 60_000;
 /** Between two looks while the store may be older than the world. */
 const recoverMs = 5_000;
 /** A create that was sent arrives within this time or never. */

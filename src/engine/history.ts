@@ -5,7 +5,9 @@ import type { SlurmPort } from '../ports.ts';
 
 const dayMs = 86_400_000;
 /** slurmdbd hears of an end some seconds late, and of one that it missed not at all. */
-const lagMs = 60_000;
+export const historyLagMs = 60_000;
+/** Between two looks at what has ended since. */
+export const historyEveryMs = 2 * 60_000;
 
 export class HistoryReader {
   readonly #slurm: Pick<SlurmPort, 'history'>;
@@ -22,7 +24,7 @@ export class HistoryReader {
 
   /** Reads the next day, or what there is of it; whether there is more to read. Each run is learned once: what fails is asked for again. */
   async read(now: Instant): Promise<boolean> {
-    const end = now - lagMs;
+    const end = now - historyLagMs;
     const from = this.#until ?? instant(Math.max(0, end - this.#reachMs));
     // Nothing yet, or a clock that was set back.
     if (end <= from) return false;

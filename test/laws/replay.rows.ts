@@ -2,20 +2,13 @@
 import type { Decided } from '../../src/decide/backlog.ts';
 import { type Decision, sameDecision } from '../../src/domain/decision.ts';
 import { type Instant, instant, type JobRef } from '../../src/domain/ids.ts';
+import { historyEveryMs, historyLagMs } from '../../src/engine/history.ts';
 import { asGateway } from '../../src/sim/replay/gateway.ts';
 import { type Played, type Site as PlaySite, play } from '../../src/sim/replay/play.ts';
 import { columnsOf, type Policy } from '../../src/sim/replay/policy.ts';
 import type { TraceJob } from '../../src/sim/trace/job.ts';
 import { keeperNeeds } from '../../src/translate/index.ts';
-import {
-  cluster,
-  historyEveryMs,
-  historyLagMs,
-  offered,
-  type Ran,
-  readyMs,
-  type Site,
-} from '../sim/gateway.world.ts';
+import { cluster, offered, type Ran, readyMs, type Site } from '../sim/gateway.world.ts';
 
 /** One decision on one job, told when it differs from the one before it. */
 export interface Row {

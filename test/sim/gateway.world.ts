@@ -22,9 +22,6 @@ import { drain } from './drain.ts';
 export const cluster = clusterName('sim');
 /** From the decision to the script's first line, where nothing takes time. */
 export const readyMs = 5;
-/** How the gateway reads its history [engine/cluster.ts, engine/history.ts]. */
-export const historyEveryMs = 120_000;
-export const historyLagMs = 60_000;
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;

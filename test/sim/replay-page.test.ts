@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandError } from '../../src/cli/ask.ts';
-import { policyOf, replay } from '../../src/cli/replay.ts';
+import { policyOf } from '../../src/cli/policy.ts';
+import { type ReplayOrder, replay as replayed } from '../../src/cli/replay.ts';
 import { escaped, paretoOf } from '../../src/sim/replay/page.ts';
 import { synthetic } from '../fixtures/replay/synthetic.ts';
 
@@ -13,6 +14,12 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spillway-replay-'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
+
+async function replay(order: ReplayOrder): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for await (const line of replayed(order)) lines.push(line);
+  return lines;
+}
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(dir, name);
@@ -27,7 +34,7 @@ describe('spillway replay', () => {
 
   it('sets policies side by side in a table', async () => {
     const lines = await replay({ traces: [small], policy: ['none', 'worth', 'waited:4h'] });
-    expect(lines[0]).toMatch(/^small\.swf: 1153 jobs on 64 processors/);
+    expect(lines[0]).toMatch(/^small\.swf \(swf\): 1153 jobs on 64 processors/);
     expect(lines.slice(2).map((l) => l.split(' ')[0])).toEqual(['none', 'worth', 'waited:4h']);
   });
 
@@ -72,6 +79,43 @@ describe('spillway replay', () => {
     expect(await policyOf('waited:90s')).toMatchObject({ parameters: { waitedMs: 90_000 } });
   });
 
+  it('plays the gateway’s own policy, from its configuration or the policy of one, and its caps and budgets hold', async () => {
+    const of = async (name: string, text: string) => {
+      const path = await file(name, text);
+      const [figures] = JSON.parse((await replay({ traces: [log], policy: [path], json: true })).join('\n'));
+      return figures.figures as { bursts: number; microUsd: number; peakInstances: number };
+    };
+    const log = await file('head.swf', (await readFile(small, 'utf8')).split('\n').slice(0, 304).join('\n'));
+    const when = 'policy:\n  burstWhen: { waitedAtLeast: 10m }\n  forecast: { draws: 2, exact: 20 }\n';
+    const free = await of('free.yaml', `${when}clusters: [{ name: hpc1, pollSeconds: 600 }]\n`);
+    expect(free.bursts).toBeGreaterThan(20);
+    const capped = await of('capped.yaml', `${when}  maxBursts: 2\nclusters: [{ pollSeconds: 600 }]\n`);
+    expect(capped.bursts).toBeLessThan(free.bursts);
+    const budget = 'budgets: [{ usd: 5, per: total }]\nclusters: [{ pollSeconds: 600 }]\n';
+    const poor = await of('poor.yaml', `${when}${budget}`);
+    expect(poor.microUsd).toBeGreaterThan(0);
+    expect(poor.microUsd).toBeLessThan(5_200_000);
+    const bad = await file('bad.yaml', 'policy:\n  burstWhen: { waitedAtLeast: soon }\n');
+    await expect(policyOf(bad)).rejects.toThrow(/bad\.yaml: policy\.burstWhen\.waitedAtLeast/);
+  });
+
+  it('a page that cannot be written costs no run, and one that fails at the end costs no figures', async () => {
+    const said: string[] = [];
+    const run = async (order: ReplayOrder): Promise<void> => {
+      for await (const line of replayed(order)) {
+        said.push(line);
+        // As if the disk went away meanwhile.
+        if (order.html?.startsWith(dir)) await rm(join(dir, 'sub'), { recursive: true, force: true });
+      }
+    };
+    await expect(run({ traces: [small], html: '/nowhere/p.html' })).rejects.toThrow(/cannot be written/);
+    expect(said).toEqual([]);
+    await mkdir(join(dir, 'sub'));
+    const late = run({ traces: [small], policy: ['none'], html: join(dir, 'sub', 'p.html') });
+    await expect(late).rejects.toThrow(/the figures stand without it/);
+    expect(said.some((l) => l.startsWith('none '))).toBe(true);
+  });
+
   it.each([
     [
       'a policy that is none',
@@ -87,6 +131,8 @@ describe('spillway replay', () => {
     ['one policy twice', { policy: ['none', 'none'] }, /two are called none/],
     ['no processors', { procs: '0' }, /--procs 0: no count of processors/],
     ['a price that is none', { price: 'cheap' }, /--price cheap: no number/],
+    ['a kind of log that is none', { format: 'csv' }, /--format csv: write swf or sacct/],
+    ['a log of another kind', { format: 'sacct' }, /small\.swf:1: the header line lacks/],
     ['two formats', { json: true, csv: true }, /--json and --csv: one of them/],
     ['a page nowhere', { html: '/nowhere/p.html' }, /--html \/nowhere\/p\.html: cannot be written/],
   ])('%s is told with what to do', async (_what, order, message) => {

@@ -31,7 +31,8 @@ export interface GatewayTerms {
   readonly told?: (at: Instant, decided: readonly Decided[], foresight: Foresight) => void;
 }
 
-const partitionName = 'batch';
+/** Where a log names none. */
+const usualPartition = 'batch';
 const newestEnded = 2_000;
 
 /** In mode observe nobody goes: what would have been is told. */
@@ -53,10 +54,12 @@ class AsGateway implements Policy {
   readonly #ended: Ended[] = [];
   readonly #ledger = new Map<number, LedgerRow>();
   readonly #lines: (Job | undefined)[];
+  readonly #partitions: readonly string[];
 
   constructor(known: Known, terms: GatewayTerms) {
     this.#known = known;
-    this.#terms = { ...terms, setup: { ...terms.setup, watch: [partitionName], explicit: undefined } };
+    this.#partitions = [...new Set(known.jobs.map((j) => j.partition || usualPartition))];
+    this.#terms = { ...terms, setup: { ...terms.setup, watch: this.#partitions, explicit: undefined } };
     this.#lines = new Array(known.jobs.length);
   }
 
@@ -143,8 +146,8 @@ class AsGateway implements Policy {
     const allocatedCpus = processors - machine.free;
     return {
       ...{ cluster: this.#terms.setup.name, at, tookMs: 0, jobs, partial: [] },
-      partitions: [{ ...partition, totalCpus: processors }],
-      nodes: [{ ...node, cpus: processors, allocatedCpus }],
+      partitions: this.#partitions.map((name) => ({ ...partition, name, totalCpus: processors })),
+      nodes: [{ ...node, partitions: this.#partitions, cpus: processors, allocatedCpus }],
     };
   }
 
@@ -155,11 +158,11 @@ class AsGateway implements Policy {
   }
 
   #pending(job: number): Job {
-    const { user, account } = this.#known.jobs[job] as Known['jobs'][number];
+    const { user, account, partition: own } = this.#known.jobs[job] as Known['jobs'][number];
     const submitAt = instant(this.#known.submitMs[job] as number);
     return {
       ...{ ref: jobRef(`${job + 1}`), id: job + 1, arrayJobId: undefined, arrayTask: undefined },
-      ...{ name: 'replay', user, account, qos: 'normal', partition: partitionName },
+      ...{ name: 'replay', user, account, qos: 'normal', partition: own || usualPartition },
       ...{ state: 'PENDING', reason: 'Priority', submitAt, eligibleAt: submitAt, startAt: undefined },
       // In the order in which they came.
       ...{ priority: 1, timeLimitMs: this.#known.limitMs[job] as number },
@@ -173,12 +176,12 @@ class AsGateway implements Policy {
 const node: SlurmNode = {
   name: 'machine',
   state: 'MIXED',
-  partitions: [partitionName],
+  partitions: [],
   ...{ cpus: 0, allocatedCpus: 0, memoryMib: 0, features: '', gres: '' },
 };
 
 const partition: Partition = {
-  ...{ name: partitionName, up: true, defaultTimeMs: undefined, maxTimeMs: 'unlimited' },
+  ...{ name: usualPartition, up: true, defaultTimeMs: undefined, maxTimeMs: 'unlimited' },
   ...{ defMemory: undefined, priorityJobFactor: 1, nodes: node.name, totalNodes: 1, totalCpus: 0 },
   overSubscribe: 'NO',
 };

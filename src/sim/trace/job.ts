@@ -1,3 +1,5 @@
+import type { Format } from './format.ts';
+
 /** One job of a site's history, whatever it was read from. */
 export interface TraceJob {
   readonly id: string;
@@ -20,6 +22,7 @@ export interface TraceHeader {
 }
 
 export interface Trace {
+  readonly format: Format;
   readonly header: TraceHeader;
   readonly jobs: readonly TraceJob[];
   /** Lines that are no finished run: never started, still pending or running. */

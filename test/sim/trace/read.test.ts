@@ -137,6 +137,27 @@ describe('a sacct dump', () => {
     ]);
   });
 
+  it('is told from SWF by its first lines, whatever stands before them', async () => {
+    const dump = `${header}\n7|0|0|9|60|90|8|8|COMPLETED|anna|physics|batch\n`;
+    const banner = file('banner.txt', `\nWelcome to login1 | 09:00\n${dump}`);
+    expect(await readTrace(banner)).toMatchObject({ format: 'sacct', jobs: [{ id: '7' }] });
+    const barred = file('barred.swf', `; Note: a|b\n${'1 '.repeat(18)}\n`);
+    expect(await readTrace(barred)).toMatchObject({ format: 'swf', jobs: [{ id: '1' }] });
+    const blank = file('blank.swf', `\n\n${'2 '.repeat(18)}\n`);
+    expect(await readTrace(blank)).toMatchObject({ format: 'swf', jobs: [{ id: '2' }] });
+    // As sacct -n prints it.
+    await expect(readTrace(file('headless.txt', '7|0|0|9\n'))).rejects.toThrow(
+      /headless\.txt:1: the header line lacks/,
+    );
+    await expect(readTrace(file('letter.txt', 'Dear all,\nsee below\n'))).rejects.toThrow(
+      /neither SWF .* nor a dump of sacct .* by its first 2 lines.*--format/,
+    );
+    await expect(readTrace(file('letter.txt', 'Dear all,\n'), 'swf')).rejects.toThrow(
+      /letter\.txt:1: field 1 is no number/,
+    );
+    await expect(readTrace(file('blanks.txt', '\n\n'))).rejects.toThrow(/blanks\.txt: empty/);
+  });
+
   const good = '7|0|0|9|60|90|8|8|COMPLETED|anna|physics|batch';
   it.each([
     [good.replace('COMPLETED', 'HAPPY'), 'State HAPPY is none that Slurm has'],

@@ -1,0 +1,49 @@
+/** The gateway's own policy for a replay, as `policy` and `budgets` of its configuration have it. */
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { schema } from '../../config/schema.ts';
+import type { Bill } from '../sim/replay/figures.ts';
+import { atGateway } from '../sim/replay/gateway-site.ts';
+import type { Site } from '../sim/replay/play.ts';
+import { makePolicy, type Named } from '../sim/replay/policies.ts';
+import type { Columns, Policy } from '../sim/replay/policy.ts';
+import { CommandError } from './ask.ts';
+
+const usualPollSeconds = 30;
+
+const form = z.looseObject({
+  policy: schema.shape.policy,
+  budgets: schema.shape.budgets,
+  clusters: z
+    .array(z.looseObject({ pollSeconds: z.int().min(1).max(3_600).default(usualPollSeconds) }))
+    .default([]),
+});
+
+export interface GatewaysPolicy {
+  readonly label: string;
+  readonly policy: 'gateway';
+  readonly settings: z.output<typeof form>;
+}
+
+/** A whole configuration, or no more than its `policy`. */
+export function gatewaysIn(path: string, raw: unknown): GatewaysPolicy {
+  const read = form.safeParse(raw);
+  if (read.success) return { label: basename(path), policy: 'gateway', settings: read.data };
+  throw new CommandError(
+    read.error.issues.map((i) => `${path}: ${i.path.join('.') || 'the file'}: ${i.message}`).join('\n'),
+  );
+}
+
+/** What is played, and where. */
+export function madeFor(
+  asked: Named | GatewaysPolicy,
+  trace: Columns,
+  site: Site,
+  bill: Bill,
+): { readonly policy: Policy; readonly site: Site } {
+  if (asked.policy !== 'gateway') return { policy: makePolicy(asked, trace, site), site };
+  const { policy, budgets, clusters } = asked.settings;
+  const pollMs = 1_000 * (clusters[0]?.pollSeconds ?? usualPollSeconds);
+  const { forecaster } = policy.forecast;
+  return atGateway({ policy: { ...policy, budgets }, forecaster, pollMs }, trace, site, bill);
+}
