@@ -1,6 +1,7 @@
 /**
  * The default policy against the baselines on real logs, at each baseline's own share of core-hours. `npm run bench -- replay [NAME...]`: those
- * of the logs whose name begins so; they lie where SPILLWAY_TRACES says, or in ../shared/traces.
+ * of the logs whose name begins so; they lie where SPILLWAY_TRACES says, or in ../shared/traces. `--halves`: each half of a log by itself, and the
+ * knob that was found on the first on the second, which it has not seen.
  */
 import { join, resolve } from 'node:path';
 import { type Figures, figuresOf } from '../src/sim/replay/figures.ts';
@@ -8,7 +9,7 @@ import { type AtKnob, type Point, pointAt, pointForShare } from '../src/sim/repl
 import { play, type Site, usualCloud, usualTickMs } from '../src/sim/replay/play.ts';
 import { makePolicy, type Named } from '../src/sim/replay/policies.ts';
 import { type Columns, columnsOf } from '../src/sim/replay/policy.ts';
-import { clean } from '../src/sim/trace/job.ts';
+import { clean, type TraceJob } from '../src/sim/trace/job.ts';
 import { readTrace } from '../src/sim/trace/read.ts';
 import { heading } from './machine.ts';
 
@@ -67,14 +68,43 @@ const less = (f: Figures, than: Figures): string =>
     .map(([a = 0, b = 0]) => (b > 0 ? `${(100 * (a / b - 1)).toFixed(0)} %` : '-'))
     .join(', ');
 
-const wanted = process.argv.slice(2);
-console.log(heading(`npm run bench -- replay ${wanted.join(' ')}`));
+const halves = process.argv.includes('--halves');
+const wanted = process.argv.slice(2).filter((a) => a !== '--halves');
+console.log(heading(`npm run bench -- replay ${process.argv.slice(2).join(' ')}`));
 console.log('  policy, mean wait, p95 wait, mean bounded slowdown, cloud share of core-hours');
 for (const log of logs)
-  if (wanted.length === 0 || wanted.some((w) => log.name.startsWith(w))) await compare(log);
+  if (wanted.length === 0 || wanted.some((w) => log.name.startsWith(w)))
+    await (halves ? compareHalves : compare)(log);
 
-async function compare({ name, file, processors, sketch }: Log): Promise<void> {
-  const { jobs } = clean((await readTrace(join(dir, `${file}.swf.gz`))).jobs, processors);
+const jobsOf = async ({ file, processors }: Log): Promise<readonly TraceJob[]> =>
+  clean((await readTrace(join(dir, `${file}.swf.gz`))).jobs, processors).jobs;
+
+/** Nothing of the first half is known to the second: it begins with an empty machine and without history. */
+async function compareHalves(log: Log): Promise<void> {
+  const jobs = await jobsOf(log);
+  const middle = Math.floor(jobs.length / 2);
+  const site: Site = { processors: log.processors, cloud: usualCloud, tickMs: usualTickMs };
+  const parts = [jobs.slice(0, middle), jobs.slice(middle)].map(columnsOf);
+  console.log(`\n${log.name}: halves of ${middle} jobs`);
+  for (const aim of aims) {
+    const found = parts.map((trace, i) => {
+      const base = figuresOf(trace, play(trace, site, makePolicy(aim, trace, site)), site);
+      line(`${aim.label}, half ${i + 1}`, base);
+      const { point } = solve(trace, site, knob('worth', trace, site), base.cloudShare);
+      line(`  worth ${point.leastWorth.toPrecision(3)}`, point.figures, less(point.figures, base));
+      return { base, point, trace };
+    });
+    const [first, second] = found;
+    if (first === undefined || second === undefined) continue;
+    const { trace, base } = second;
+    const held = pointAt(trace, site, knob('worth', trace, site), first.point.leastWorth);
+    line(`  the first half's knob on half 2`, held.figures, less(held.figures, base));
+  }
+}
+
+async function compare(log: Log): Promise<void> {
+  const { name, processors, sketch } = log;
+  const jobs = await jobsOf(log);
   const trace = columnsOf(jobs);
   const site: Site = { processors, cloud: usualCloud, tickMs: usualTickMs };
   const run = (of: Named): Figures => figuresOf(trace, play(trace, site, makePolicy(of, trace, site)), site);
