@@ -76,8 +76,9 @@ for (const log of logs)
   if (wanted.length === 0 || wanted.some((w) => log.name.startsWith(w)))
     await (halves ? compareHalves : compare)(log);
 
-const jobsOf = async ({ file, processors }: Log): Promise<readonly TraceJob[]> =>
-  clean((await readTrace(join(dir, `${file}.swf.gz`))).jobs, processors).jobs;
+async function jobsOf({ file, processors }: Log): Promise<readonly TraceJob[]> {
+  return clean((await readTrace(join(dir, `${file}.swf.gz`))).jobs, processors).jobs;
+}
 
 /** Nothing of the first half is known to the second: it begins with an empty machine and without history. */
 async function compareHalves(log: Log): Promise<void> {
