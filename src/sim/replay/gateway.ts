@@ -10,7 +10,7 @@ import { type Price, spentBy, worstCaseOf } from '../../decide/price.ts';
 import type { BudgetLeft } from '../../decide/purse.ts';
 import type { Ended } from '../../decide/ready.ts';
 import type { OfferedGroup } from '../../decide/rule.ts';
-import { burstId, type Instant, instant, jobRef } from '../../domain/ids.ts';
+import { burstId, type Instant, instant, type JobRef, jobRef } from '../../domain/ids.ts';
 import type { Job, Partition, SlurmNode, Snapshot } from '../../domain/job.ts';
 import { type LedgerRow, moneyOf } from '../../domain/ledger.ts';
 import { periodStart } from '../../domain/money.ts';
@@ -47,6 +47,7 @@ interface Gone {
 }
 
 class AsGateway implements Policy {
+  readonly claims = 'late';
   readonly #known: Known;
   readonly #terms: GatewayTerms;
   #foresight: Foresight | undefined;
@@ -70,7 +71,7 @@ class AsGateway implements Policy {
     this.#settle(sight);
     const { decided } = decideOn(this.#foresight, {
       ...{ snapshot: this.#snapshot(sight, now), now, setup, policy, groups, beside },
-      ...{ stop: undefined, gone: new Set(), ended: this.#ended, lastReturnAt: new Map() },
+      ...{ stop: undefined, gone: this.#bound(sight), ended: this.#ended, lastReturnAt: new Map() },
       liveBursts: sight.away.size,
       budgets: this.#budgetsLeft(now),
       had: this.#had(sight),
@@ -90,9 +91,11 @@ class AsGateway implements Policy {
   /** Whose run in the cloud is over since the last look: money that is held becomes money that is spent. */
   #settle(sight: Sight): void {
     for (const [job, { at, group, price }] of this.#gone) {
-      // The cloud had no room.
-      if (sight.burstMs[job] !== at) this.#gone.delete(job);
-      else if (sight.away.has(job)) {
+      // The cloud had no room, or it started here first.
+      if (sight.burstMs[job] !== at) {
+        this.#gone.delete(job);
+        this.#ledger.delete(job);
+      } else if (sight.away.has(job)) {
         if (price !== undefined && !this.#ledger.has(job))
           this.#ledger.set(job, this.#row(job, price.held, at));
       } else {
@@ -106,6 +109,14 @@ class AsGateway implements Policy {
         this.#ledger.set(job, { ...this.#row(job, spent, endedAt), state: 'settled' });
       }
     }
+  }
+
+  /** Still in the queue. */
+  #bound({ away, machine }: Sight): ReadonlySet<JobRef> {
+    const bound = new Set<JobRef>();
+    for (let i = 0; i < machine.length && bound.size < away.size; i++)
+      if (away.has(machine.at(i))) bound.add(this.#line(machine.at(i)).ref);
+    return bound;
   }
 
   #row(job: number, microUsd: number, at: Instant): LedgerRow {

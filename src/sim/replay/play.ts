@@ -1,6 +1,6 @@
 /**
  * A trace played on one machine with EASY backfill and a cloud beside it, under a policy that says who goes there. A job that has been sent
- * to the cloud has left the queue for good; it starts when its instances have booted and runs as long as it would have here.
+ * to the cloud has left the queue for good, at once or when its instances have booted; it starts then, and runs as long as it would have here.
  */
 import { Backfill } from '../../decide/backfill.ts';
 import { Ends } from '../../decide/backfill-ends.ts';
@@ -72,9 +72,13 @@ class Run {
   #refused: number[] = [];
   #inCloud = 0;
   readonly #away = new Set<number>();
+  readonly #late: boolean;
+  /** Whose capacity is ready when, where claims are late. */
+  readonly #claims = new Ends();
   #now = 0;
   #ticks = 0;
   readonly #started = (job: number): void => {
+    if (this.#late && this.#away.delete(job)) this.#stay(job);
     this.#startedMs[job] = this.#now;
     this.#waitMs[job] = this.#now - (this.#trace.submitMs[job] as number);
     this.#ends.push(job, this.#now + (this.#trace.runMs[job] as number));
@@ -84,6 +88,7 @@ class Run {
     this.#trace = trace;
     this.#site = site;
     this.#policy = policy;
+    this.#late = policy.claims === 'late';
     this.#machine = new Backfill(site.processors, trace);
     const count = trace.jobs.length;
     this.#waitMs = new Float64Array(count).fill(Number.NaN);
@@ -106,6 +111,7 @@ class Run {
         this.#ends.nextAt,
         this.#cloudEnds.nextAt,
         this.#deadlines.nextAt,
+        this.#claims.nextAt,
         this.#site.looks === undefined ? tickAt : never,
       );
       if (change === never) throw new RangeError('jobs wait that can never start: larger than the machine?');
@@ -114,6 +120,7 @@ class Run {
       while (next < count && (submitMs[next] as number) <= this.#now) this.#come(next++);
       this.#machine.pass(this.#now, this.#started);
       this.#hurry();
+      this.#claim();
       if (asks && tickAt === never) tickAt = this.#nextAsk(askedAt);
       if (tickAt <= this.#now) {
         tickAt = never;
@@ -186,9 +193,10 @@ class Run {
     this.#machine.pass(this.#now, this.#started);
     const free = this.#machine.length === 0 && this.#machine.free >= (this.#trace.processors[job] as number);
     const patience = free ? never : this.#policy.patienceMs(job, this.#sight());
-    if (patience <= 0 && this.#burst(job)) return;
+    const bursts = patience <= 0 && this.#burst(job);
+    if (bursts && !this.#late) return;
     this.#machine.submit(job);
-    if (patience < never) this.#deadlines.push(job, this.#now + patience);
+    if (!bursts && patience < never) this.#deadlines.push(job, this.#now + patience);
   }
 
   /** Those whose patience is over go. */
@@ -215,7 +223,7 @@ class Run {
   /** False where the cloud has no room, or it does not wait any more. */
   #leave(job: number): boolean {
     if (!this.#waits(job) || !this.#burst(job)) return false;
-    this.#machine.withdraw(job);
+    if (!this.#late) this.#machine.withdraw(job);
     return true;
   }
 
@@ -226,9 +234,33 @@ class Run {
     this.#inCloud += needs;
     this.#away.add(job);
     this.#burstMs[job] = this.#now;
-    this.#waitMs[job] = this.#now + bootMs - (this.#trace.submitMs[job] as number);
-    this.#cloudEnds.push(job, this.#now + bootMs + (this.#trace.runMs[job] as number));
+    if (this.#late) this.#claims.push(job, this.#now + bootMs);
+    else this.#runThere(job, this.#now + bootMs);
     return true;
+  }
+
+  #runThere(job: number, at: number): void {
+    this.#waitMs[job] = at - (this.#trace.submitMs[job] as number);
+    this.#cloudEnds.push(job, at + (this.#trace.runMs[job] as number));
+  }
+
+  /** Whose capacity is ready and who still waits leaves the queue. */
+  #claim(): void {
+    let gone = false;
+    while (this.#claims.nextAt <= this.#now) {
+      const job = this.#claims.pop();
+      if (!this.#away.has(job)) continue;
+      this.#machine.withdraw(job);
+      this.#runThere(job, this.#now);
+      gone = true;
+    }
+    if (gone) this.#machine.pass(this.#now, this.#started);
+  }
+
+  /** It started here before its capacity was ready. */
+  #stay(job: number): void {
+    this.#inCloud -= this.#trace.processors[job] as number;
+    this.#burstMs[job] = Number.NaN;
   }
 
   #waits(job: number): boolean {

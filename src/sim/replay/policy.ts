@@ -24,11 +24,11 @@ export interface Sight {
   readonly machine: Pick<Backfill, 'at' | 'runningAt' | 'length' | 'running' | 'free'>;
   /** When each started here; undefined as NaN. */
   readonly startedMs: Float64Array;
-  /** When each was sent to the cloud; undefined as NaN. */
+  /** When each was sent to the cloud; undefined as NaN, also of one that started here before it was claimed. */
   readonly burstMs: Float64Array;
   /** When each was over, wherever it ran; undefined as NaN. */
   readonly endedMs: Float64Array;
-  /** Those that are in the cloud, or on their way there, in the order in which they went. */
+  /** Those that are in the cloud, or on their way there, those that are not claimed yet included, in the order in which they went. */
   readonly away: ReadonlySet<number>;
   /** Has learned from every job that has ended, here and in the cloud, and from no other. */
   readonly learned: Predictor;
@@ -40,6 +40,8 @@ export interface Policy {
   patienceMs?(job: number, sight: Sight): number;
   /** Asked after a change while somebody waits, but no more often than the site's tick: who of them goes now, most urgent first. A rule by waiting alone has patience. */
   chosen?(sight: Sight): readonly number[];
+  /** `late`: who goes stays in the queue until the cloud is ready, and stays for good if it starts here before; else it is gone at once. */
+  readonly claims?: 'late' | undefined;
 }
 
 export function columnsOf(jobs: readonly TraceJob[]): Columns {
