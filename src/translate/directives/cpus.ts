@@ -1,0 +1,90 @@
+/** Tasks, CPUs and memory. */
+import { type Directive, emulated, exact, key, part, unsupported } from './directive.ts';
+
+const tasks = 'src/translate/environment.ts';
+const noSrun =
+  'the script runs once and sees it in its environment; srun is not in the pod, so start tasks as the image does (mpirun, xargs)';
+const own = "Slurm counts the CPUs by it, and the pod gets as many; sockets and cores are the instance's own";
+const unbound =
+  'binding is for steps of srun, which is not in the pod; the kernel places what the script starts';
+
+export const cpus: readonly Directive[] = [
+  emulated('-n, --ntasks=<number>', `CPUs for all of them; ${noSrun}`, tasks, {
+    shown: ({ tasks: n }) => (n !== undefined && n > 1 ? `${n}` : undefined),
+    cases: [{ of: '1', holds: (v) => v === '1', mark: 'exact', why: 'one task is the script', by: tasks }],
+  }),
+  emulated('--ntasks-per-node=<n>', noSrun, tasks, { same: ['tasks-per-node'], shown: perNode }),
+  emulated('--ntasks-per-socket=<n>', noSrun, tasks, { shown: part('NtasksPerN:B:S:C', 2) }),
+  emulated('--ntasks-per-core=<n>', noSrun, tasks, { shown: part('NtasksPerN:B:S:C', 3) }),
+  exact(
+    '-c, --cpus-per-task=<ncpus>',
+    'the pod asks for as many, in vCPU by nodeGroups[].vcpuPerCpu',
+    'test/translate/resources.test.ts',
+  ),
+  unsupported(
+    '--mincpus=<n>',
+    'the pod would have fewer CPUs than the node must have',
+    'write --cpus-per-task',
+    {
+      shown: ({ raw, cpus: all }) => (Number(raw.MinCPUsNode ?? 0) > all ? raw.MinCPUsNode : undefined),
+    },
+  ),
+  exact('-O, --overcommit', 'the pod asks for the CPUs that Slurm counts', 'src/translate/resources.ts'),
+  exact(
+    '--mem=<size>',
+    "the pod's memory limit, 0 that of the whole node; a job that uses more is killed (signal 9, with a line that says so) and ends as FAILED, not as OUT_OF_MEMORY",
+    'test/translate/resources.test.ts',
+  ),
+  exact('--mem-per-cpu=<size>', 'as --mem, for each CPU', 'test/translate/resources.test.ts'),
+  emulated('--mem-bind=<type>', unbound, tasks),
+  emulated('-B, --extra-node-info=<sockets>[:cores[:threads]]', own, tasks, { shownBy: 'sockets-per-node' }),
+  emulated('--sockets-per-node=<sockets>', own, tasks, { shown: key('Socks/Node') }),
+  emulated('--cores-per-socket=<cores>', own, tasks, { shown: part('ReqB:S:C:T', 2) }),
+  emulated('--threads-per-core=<threads>', own, tasks, { shown: part('ReqB:S:C:T', 3) }),
+  emulated('--hint=<type>', own, tasks),
+  emulated('-m, --distribution=<how>', unbound, tasks),
+  unsupported(
+    '-S, --core-spec=<num>',
+    'cores are kept free on the virtual node, not on the machine in the cloud',
+    'leave it out',
+    {
+      shown: key('CoreSpec'),
+    },
+  ),
+  unsupported(
+    '--thread-spec=<num>',
+    'threads are kept free on the virtual node, not on the machine in the cloud',
+    'leave it out',
+    {
+      shown: key('ThreadSpec'),
+    },
+  ),
+  unsupported(
+    '--cpu-freq=<p1>[-p2][:p3]',
+    "nobody sets the frequency of an instance's CPUs",
+    'leave it out',
+    {
+      shown: (job) => key('CPU_max_freq')(job) ?? key('CPU_min_freq')(job) ?? key('Governor')(job),
+    },
+  ),
+  unsupported(
+    '--tres-per-task=<list>',
+    'resources by task are counted by steps of srun',
+    'write --cpus-per-task',
+    {
+      since: '23.02',
+      shownBy: 'gres',
+    },
+  ),
+  exact(
+    '--propagate[=limits]',
+    'limits are taken from the virtual node, where Slurm set them; one that the pod may not have is lowered, and the log says which',
+    'agent/limits.go',
+  ),
+];
+
+/** Slurm fills it in by itself where the job has one task. */
+function perNode(job: Parameters<NonNullable<Directive['shown']>>[0]): string | undefined {
+  const n = part('NtasksPerN:B:S:C', 0)(job);
+  return n === '1' ? undefined : n;
+}

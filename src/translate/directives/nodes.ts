@@ -1,0 +1,144 @@
+/** Which nodes, how many, and what must be on them. */
+import { type Directive, emulated, exact, flag, key, slurms, unsupported } from './directive.ts';
+
+const oneNode = 'a burst is one node, of which this is true anyhow';
+const range = /^(\d+)(?:-(\d+))?$/;
+
+export const nodes: readonly Directive[] = [
+  unsupported(
+    '-N, --nodes=<min>[-max]|<sizes>',
+    'jobs of several nodes do not burst yet',
+    'ask for one node, -N1, with more CPUs',
+    {
+      shown: ({ minNodes, maxNodes }) =>
+        minNodes > 1 ? `${minNodes}` : maxNodes !== undefined && maxNodes > 1 ? `1-${maxNodes}` : undefined,
+      cases: [
+        {
+          of: '1',
+          holds: (v) => v === '1' || v === '1-1',
+          mark: 'exact',
+          why: 'one node is one pod',
+          by: 'src/translate/pod.ts',
+        },
+        {
+          of: 'from 1 to more',
+          holds: (v) => range.exec(v)?.[1] === '1',
+          mark: 'emulated',
+          why: 'it runs on one node, the least that it asks for, and a give-back restores the range',
+          by: 'src/burst/claim.ts',
+        },
+      ],
+    },
+  ),
+  exact('--use-min-nodes', oneNode, 'src/burst/claim.ts'),
+  exact('--contiguous', oneNode, 'src/burst/claim.ts', { shown: key('Contiguous') }),
+  exact('--switches=<count>[@max-time]', oneNode, 'src/burst/claim.ts', { shown: key('Switches') }),
+  exact('--segment=<size>', oneNode, 'src/burst/claim.ts', { since: '24.05' }),
+  exact('--wait-all-nodes=<value>', oneNode, 'src/burst/claim.ts'),
+  unsupported('--spread-job', 'it asks for as many nodes as there are', 'leave it out', {
+    shown: flag('SpreadJob'),
+  }),
+  unsupported('-w, --nodelist=<names>', 'these very nodes are not in the cloud', 'leave it out', {
+    shown: ({ requiredNodes }) => requiredNodes || undefined,
+  }),
+  unsupported('-F, --nodefile=<file>', 'these very nodes are not in the cloud', 'leave it out', {
+    shownBy: 'nodelist',
+  }),
+  exact(
+    '-x, --exclude=<names>',
+    'nodes of the site are none of the cloud; of the virtual nodes, Slurm leaves out those named',
+    slurms,
+    {
+      shown: key('ExcNodeList'),
+    },
+  ),
+  unsupported(
+    '-C, --constraint=<list>',
+    'features of nodes are not told of instances',
+    'leave it out where any node will do',
+    {
+      shown: ({ features }) => features || undefined,
+    },
+  ),
+  emulated('--prefer=<list>', 'a wish only: the cloud has none of the features', slurms, {
+    shown: key('Prefer'),
+  }),
+  unsupported('--batch=<list>', 'features of nodes are not told of instances', 'leave it out', {
+    shown: key('BatchFeatures'),
+  }),
+  emulated(
+    '--exclusive[={user|mcs|topo}]',
+    "the pod asks for every CPU of a node of the job's partition; other pods may run on the same machine beside it",
+    'src/translate/resources.ts',
+    {
+      shown: ({ raw }) => {
+        const { OverSubscribe = '' } = raw;
+        return OverSubscribe === 'NO'
+          ? ''
+          : ['USER', 'MCS', 'TOPO'].includes(OverSubscribe)
+            ? OverSubscribe.toLowerCase()
+            : undefined;
+      },
+      cases: [
+        {
+          of: 'user, mcs, topo',
+          holds: (v) => v !== '',
+          mark: 'unsupported',
+          why: 'pods of others may run on the same machine',
+          instead: 'write --exclusive alone, or leave it out',
+        },
+      ],
+    },
+  ),
+  emulated('-s, --oversubscribe', 'the pod has its CPUs for itself', 'src/translate/pod.ts', {
+    same: ['share'],
+    shown: ({ raw }) => (raw.OverSubscribe === 'YES' ? '' : undefined),
+  }),
+  unsupported('--reservation=<names>', 'what is reserved is on-prem', 'leave it out', {
+    shown: ({ reservation }) => reservation || undefined,
+  }),
+  unsupported(
+    '--reboot',
+    'Slurm would reboot the virtual node, not the machine in the cloud',
+    'leave it out: the machine is new, or as good as',
+    {
+      shown: key('Reboot'),
+    },
+  ),
+  emulated('--delay-boot=<minutes>', 'no node is booted for its features', slurms, {
+    shown: key('DelayBoot'),
+  }),
+  unsupported(
+    '--tmp=<size>',
+    "the pod's /tmp is as large as its machine's disk has room, and nobody asked how much that is",
+    'leave it out where little is written to /tmp',
+    {
+      shown: key('MinTmpDiskNode'),
+    },
+  ),
+  unsupported('--network=<type>', "it names the site's interconnect", 'leave it out', {
+    shown: key('Network'),
+  }),
+  unsupported(
+    '--resv-ports[=count]',
+    'ports are reserved on the virtual node, not where the script runs',
+    'leave it out',
+    {
+      since: '24.05',
+      shown: key('ResvPorts'),
+    },
+  ),
+  unsupported(
+    '--stepmgr',
+    "steps would be managed by the virtual node's daemon, which the pod does not reach",
+    'leave it out',
+    {
+      since: '24.05',
+      shown: key('StepMgrEnabled'),
+    },
+  ),
+  unsupported('--power=<flags>', "it sets the power of the site's nodes", 'leave it out', {
+    until: '23.11',
+    shown: key('Power'),
+  }),
+];

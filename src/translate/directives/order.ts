@@ -1,0 +1,59 @@
+/** When a job may start, in which order, for how long, and how it ends. */
+import { type Directive, emulated, exact, key, slurms } from './directive.ts';
+
+const waits = 'Slurm makes the job wait; it may burst once nothing else stands in its way';
+
+export const order: readonly Directive[] = [
+  exact(
+    '-a, --array=<indexes>',
+    'each task bursts for itself, under its own id; the throttle %N counts those in the cloud',
+    'src/decide/rules/array.ts',
+  ),
+  exact('-b, --begin=<time>', waits, 'src/decide/rules/reason.ts'),
+  exact('-d, --dependency=<list>', waits, 'src/decide/rules/reason.ts'),
+  exact('--kill-on-invalid-dep=<yes|no>', "Slurm's own", slurms),
+  exact('-H, --hold', `${waits}; one that is held later is given back`, 'src/burst/claim.ts'),
+  exact('--deadline=<OPT>', 'slurmctld removes the job that cannot end by then, here as there', slurms, {
+    shown: key('Deadline'),
+  }),
+  exact('--priority=<value>', 'kept, and restored by a give-back', 'test/contract/slurm.contract.moves.ts'),
+  exact('--nice[=adjustment]', 'kept, and restored by a give-back', 'test/contract/slurm.contract.moves.ts'),
+  exact(
+    '-t, --time=<time>',
+    "the limit is Slurm's and is enforced by slurmctld; without one, the limit of its own partition is set at the move",
+    'src/burst/claim.ts',
+  ),
+  exact(
+    '--time-min=<time>',
+    "Slurm's own: it may shorten the limit, and ends the job by it; money is held for the whole limit",
+    slurms,
+    {
+      shown: key('TimeMin'),
+    },
+  ),
+  emulated(
+    '--requeue',
+    'a run whose pod is lost runs again where the site says so (clusters[].onLost), once the pod is known to be over',
+    'test/e2e/requeue.test.ts',
+  ),
+  exact('--no-requeue', 'a run that is lost ends the job', 'src/burst/lose.ts'),
+  exact(
+    '--signal=[{R|B}:]<sig>[@time]',
+    'with B: the script gets it, without B: only steps do, as on-prem',
+    'test/e2e/cancel.test.ts',
+  ),
+  exact(
+    '-k, --no-kill[=off]',
+    'the job has one node: without it there is nothing left to go on with',
+    slurms,
+  ),
+  emulated(
+    '--oom-kill-step[={0|1}]',
+    "what is killed when memory is used up is the container runtime's choice; the job ends by signal 9 if that was its script",
+    'src/burst/run.ts',
+    {
+      since: '24.11',
+      shown: key('OOMKillStep'),
+    },
+  ),
+];

@@ -1,0 +1,51 @@
+/** docs/directives.md, from the table that decides. */
+import type { Directive, Meaning } from './directive.ts';
+import { directives } from './index.ts';
+
+const head = `# Every option of sbatch, and what becomes of it
+
+Made from \`src/translate/directives\` by \`npm run docs\`; a test holds the two together. sbatch(1) of Slurm 22.05 to 24.11.
+
+- **exact**: it means in the cloud what it means on-prem.
+- **emulated**: the job runs and its results are the same; how, or how fast, may differ, and the table says in what.
+- **unsupported**: it would be broken or dropped. A job that uses it stays in its queue, untouched, with a receipt that says so.
+
+\`policy.translation\` is the site's threshold: \`emulated\` (unless set) lets exact and emulated through, \`exact\` only exact.
+A job is marked by what Slurm shows of it, not by its script. What Slurm does not show of a waiting job is said in the last column: only
+\`spillway explain job.sh\` sees it. Heterogeneous jobs, jobs of scrontab, salloc and srun are unsupported as a whole.
+`;
+
+export function page(): string {
+  const counts = (['exact', 'emulated', 'unsupported'] as const).map(
+    (mark) => `${directives.filter((d) => d.mark === mark).length} ${mark}`,
+  );
+  const rows = directives.flatMap((d) => [row(d), ...d.cases.map((c) => caseRow(c))]);
+  return [
+    head,
+    `${directives.length} options: ${counts.join(', ')}.`,
+    '',
+    '| option | mark | why | instead | Slurm shows it |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function row(d: Directive): string {
+  const versions = [d.since && `from ${d.since}`, d.until && `until ${d.until}`].filter(Boolean).join(', ');
+  const option = `\`${d.usage}\`${versions === '' ? '' : ` (${versions})`}`;
+  return line([option, ...meaning(d), showing(d)]);
+}
+
+const caseRow = (c: Directive['cases'][number]): string => line([`… ${c.of}`, ...meaning(c), '']);
+
+const meaning = ({ mark, why, instead = '' }: Meaning): string[] => [`**${mark}**`, why, instead];
+
+/** Where nothing but `exact` can come of it, it does not matter. */
+function showing(d: Directive): string {
+  if (d.shown !== undefined || d.shownBy !== undefined) return 'yes';
+  return [d, ...d.cases].every(({ mark }) => mark === 'exact') ? '' : 'no';
+}
+
+const line = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
