@@ -373,6 +373,10 @@ const policy = z
       1,
       1000,
     ).default(5),
+    translation: oneOf(
+      'What may burst: emulated = jobs whose options mean the same in the cloud or have the same results there, exact = only the former (docs/directives.md).',
+      ['exact', 'emulated'],
+    ).default('emulated'),
     backOff: duration(
       'A job that was given back, or whose quote was declined or ran out, is left alone this long.',
     ).prefault('30m'),

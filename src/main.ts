@@ -99,6 +99,7 @@ function policyOf(config: Config): Policy {
     backOffMs: config.policy.backOffMs,
     quoteMs: config.policy.quoteMs,
     budgets: config.budgets,
+    translation: config.policy.translation,
   };
 }
 

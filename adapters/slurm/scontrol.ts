@@ -46,6 +46,8 @@ export function readHints(v: Values, shown: string): Hints | undefined {
   for (const [key, value] of [
     ['JobName', v.Name],
     ['Account', v.Account],
+    ['WCKey', v.WCKey],
+    ['Network', v.Network],
     ['Command', v.Command],
     ['WorkDir', v.WorkDir],
     ['Comment', v.Comment],

@@ -2,6 +2,7 @@ import type { Burst, SavedJob } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
 import type { MoveSpec } from '../ports.ts';
+import { failing, markInWords, marksOf } from '../translate/index.ts';
 import {
   after,
   answered,
@@ -56,6 +57,11 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (job.partition === ctx.setup.burstPartition) return placed(ctx, burst, job);
   const waits = await podWaits(ctx, burst);
   if (waits !== undefined) return waits;
+  const marks = marksOf(job);
+  if (marks === undefined) {
+    await troubled(ctx, burst, "the job's record could not be read in full; looking again");
+    return after(2_000);
+  }
   const changed = ownersWord(ctx, burst, job);
   if (changed !== undefined) return leave(ctx, burst, { kind: 'owner_changed', text: changed });
   const waiting = job.partition === ctx.setup.waitPartition;
@@ -222,6 +228,9 @@ export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): str
     (memory.per !== job.memory.per || memory.mib !== job.memory.mib)
   )
     return `its owner changed its memory to ${job.memory.mib} MiB per ${job.memory.per}`;
+  const below = failing(marksOf(job) ?? [], ctx.translation ?? 'emulated');
+  if (below.length > 0)
+    return `it asks for what does not translate now: ${below.map((m) => `${markInWords(m)} (${m.why})`).join(', ')}`;
   return undefined;
 }
 

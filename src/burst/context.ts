@@ -8,7 +8,7 @@ import type { ClusterFacts, Job } from '../domain/job.ts';
 import type { NodeView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
+import type { ClusterSetup, NodeGroup, Translation } from '../domain/policy.ts';
 import type {
   Clock,
   Entropy,
@@ -60,6 +60,8 @@ export interface BurstContext {
   notHeldBy?(burst: Burst): Budget | undefined;
   /** How long a quote may be approved (mode approve); an hour if undefined. */
   readonly quoteMs?: number | undefined;
+  /** The site's threshold; emulated if undefined. */
+  readonly translation?: Translation | undefined;
   /** As the watch has them, or asked for where it has none yet. */
   nodes(): Promise<readonly NodeView[]>;
   /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */

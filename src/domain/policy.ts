@@ -43,7 +43,12 @@ export interface Policy {
   /** How long a quote may be approved; an hour if undefined. */
   readonly quoteMs?: number | undefined;
   readonly budgets: readonly Budget[];
+  /** What of a job must mean in the cloud what it means on-prem [translate/directives]; emulated if undefined. */
+  readonly translation?: Translation | undefined;
 }
+
+/** `emulated`: whatever has the same results. `exact`: only what is the same in every respect. */
+export type Translation = 'exact' | 'emulated';
 
 export interface Taint {
   readonly key: string;

@@ -424,6 +424,7 @@ export class ClusterEngine implements Cluster {
       budgets: settings.policy.budgets,
       limitMarginMs: settings.policy.limitMarginMs,
       quoteMs: settings.policy.quoteMs,
+      translation: settings.policy.translation,
       notHeldBy: (burst) => this.spent.get(burst.id),
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),

@@ -204,7 +204,15 @@ async function begin(
   if (job === undefined || job.state !== 'PENDING') return undefined;
   const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
-  const full = examine(decision, job, tenant, offered, sees.snapshot, settings.pods.mounts);
+  const full = examine(
+    decision,
+    job,
+    tenant,
+    offered,
+    sees.snapshot,
+    settings.pods.mounts,
+    settings.policy.translation,
+  );
   if (full.needs === undefined || full.decision.group === undefined || offered === undefined) {
     if (full.decision.verdict === 'never')
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });

@@ -15,9 +15,9 @@ import {
 } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { Tenant } from '../domain/kube.ts';
-import type { ClusterSetup } from '../domain/policy.ts';
+import type { ClusterSetup, Translation } from '../domain/policy.ts';
 import { plus } from '../domain/resources.ts';
-import { keeperNeeds, needsOf } from '../translate/index.ts';
+import { failing, keeperNeeds, type Marked, markInWords, marksOf, needsOf } from '../translate/index.ts';
 
 /** The decision on a line of the queue, looked at again with the job in full: identity and exact size. */
 export function examine(
@@ -27,6 +27,7 @@ export function examine(
   offered: OfferedGroup | undefined,
   snapshot: Snapshot,
   mounts: readonly { readonly path: string; readonly claim: string }[],
+  translation: Translation = 'emulated',
 ): { readonly decision: Decision; readonly needs: Burst['needs'] | undefined } {
   const because: RuleVerdict[] = [...decision.because];
   const missing =
@@ -50,13 +51,8 @@ export function examine(
     measured: job.workDir,
     limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
   });
-  const stdin = job.raw.StdIn ?? '';
-  because.push({
-    rule: 'stdin',
-    pass: stdin === '' || stdin === '/dev/null',
-    measured: stdin === '' ? 'none' : stdin,
-    limit: 'no input file (sbatch --input): the stand-in does not hand it over',
-  });
+  const marks = marksOf(job);
+  because.push(translated(marks, translation));
   const shape = shapeOf(job, snapshot);
   const whole = job.exclusive || job.memory.mib === 0;
   because.push({
@@ -85,8 +81,26 @@ export function examine(
     limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
   });
   if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
-  const shaped = because.every((r) => r.pass || r.rule !== 'shape');
-  return { decision: { verdict: shaped ? 'never' : 'wait', because, group: undefined }, needs: undefined };
+  // What could not be seen may be seen at the next look.
+  const unseen = because.some((r) => !r.pass && (r.rule === 'shape' || (r.rule === 'translation' && !marks)));
+  return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
+}
+
+/** Nothing that a job asks for is dropped: what is below the site's threshold keeps it at home. */
+function translated(marks: readonly Marked[] | undefined, translation: Translation): RuleVerdict {
+  const rule = 'translation';
+  const limit =
+    translation === 'exact'
+      ? 'every option is exact'
+      : 'every option is exact or emulated (docs/directives.md)';
+  if (marks === undefined)
+    return { rule, pass: false, measured: 'its record could not be read in full', limit };
+  const below = failing(marks, translation);
+  const say = (m: Marked): string =>
+    `${markInWords(m)} is ${m.mark}: ${m.why}${m.instead === undefined ? '' : `; ${m.instead}`}`;
+  const told = marks.filter((m) => m.mark !== 'exact').map((m) => `${markInWords(m)} ${m.mark}`);
+  const measured = below.length > 0 ? below.map(say).join('; ') : told.length > 0 ? told.join(', ') : 'exact';
+  return { rule, pass: below.length === 0, measured, limit };
 }
 
 /** The on-prem node that the job would have had: an exclusive job and `--mem=0` mean all of one. */

@@ -1,5 +1,6 @@
 /** Slurm job → Kubernetes objects. Pure: the same burst always translates to the same pod. */
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
+export { failing, inWords as markInWords, type Marked, marksOf } from './marks.ts';
 export { hostNameFor, label, labelValue, podNameFor, secretNameFor, settledFinalizer } from './names.ts';
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';

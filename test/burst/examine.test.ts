@@ -42,8 +42,8 @@ const snapshot = {
 const yes = { verdict: 'burst', because: [], group: 'cpu' } as const;
 const mounts = [{ path: '/home', claim: 'home' }];
 const well = detail({ workDir: '/home/alice', memory: { per: 'cpu', mib: 500 } });
-const failing = (...[d, job, t, o, s, m]: Parameters<typeof examine>) => {
-  const { decision } = examine(d, job, t, o, s, m);
+const failing = (...args: Parameters<typeof examine>) => {
+  const { decision } = examine(...args);
   return [decision.verdict, ...decision.because.filter((r) => !r.pass).map((r) => r.rule)];
 };
 
@@ -74,11 +74,33 @@ describe('the job in full', () => {
   });
   it('never with an input file', () => {
     expect(
-      failing(yes, { ...well, raw: { StdIn: '/home/alice/in.txt' } }, tenant, offered, snapshot, mounts),
-    ).toEqual(['never', 'stdin']);
-    expect(failing(yes, { ...well, raw: { StdIn: '/dev/null' } }, tenant, offered, snapshot, mounts)).toEqual(
-      ['burst'],
-    );
+      failing(yes, { ...well, raw: { JobId: '7', StdIn: '/in.txt' } }, tenant, offered, snapshot, mounts),
+    ).toEqual(['never', 'translation']);
+    expect(
+      failing(yes, { ...well, raw: { JobId: '7', StdIn: '/dev/null' } }, tenant, offered, snapshot, mounts),
+    ).toEqual(['burst']);
+  });
+  it('never with what does not translate, under the threshold of the site, and says what to write instead', () => {
+    const asks = { ...well, raw: { JobId: '7', BurstBuffer: '#BB x', Prefer: 'fast' } };
+    const { decision } = examine(yes, asks, tenant, offered, snapshot, mounts);
+    expect(decision.verdict).toBe('never');
+    expect(decision.because.find((r) => r.rule === 'translation')).toMatchObject({
+      pass: false,
+      measured:
+        '--bb=#BB x is unsupported: the burst buffer is on-prem; stage in the script, to a mounted directory',
+    });
+    const wishes = { ...well, raw: { JobId: '7', Prefer: 'fast' } };
+    expect(failing(yes, wishes, tenant, offered, snapshot, mounts)).toEqual(['burst']);
+    expect(failing(yes, wishes, tenant, offered, snapshot, mounts, 'exact')).toEqual([
+      'never',
+      'translation',
+    ]);
+  });
+  it('waits where its record could not be read in full', () => {
+    expect(failing(yes, { ...well, raw: {} }, tenant, offered, snapshot, mounts)).toEqual([
+      'wait',
+      'translation',
+    ]);
   });
   it('never what no type holds; an exclusive job means the whole node', () => {
     expect(

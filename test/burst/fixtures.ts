@@ -104,7 +104,7 @@ export const detail = (over: Partial<JobDetail> = {}): JobDetail => ({
   exclusive: false,
   exitCode: { code: 0, signal: 0 },
   batchHost: '',
-  raw: {},
+  raw: { JobId: '7' },
   ...over,
 });
 

@@ -312,6 +312,33 @@ describe('the claim', () => {
   });
 });
 
+describe('the claim of a job that asks for what does not translate', () => {
+  it('is not made: its owner asked for a licence or a burst buffer meanwhile', async () => {
+    for (const over of [{ licenses: 'matlab:1' }, { raw: { JobId: '7', BurstBuffer: '#BB x' } }]) {
+      store = new MemStore({ clock: { now: () => time }, entropy: context().entropy });
+      job = detail({ partition: 'cloud', ...over });
+      await putReady();
+      expect(await finish()).toMatchObject({ state: 'withdrawn', cause: { kind: 'owner_changed' } });
+      expect((await now()).cause?.text).toMatch(/does not translate now: --(licenses=matlab:1|bb=#BB x) \(/);
+    }
+    expect(moves).toEqual([]);
+  });
+
+  it('waits while its record cannot be read in full', async () => {
+    job = detail({ partition: 'cloud', raw: {} });
+    await putReady();
+    await step();
+    expect(await now()).toMatchObject({
+      state: 'ready',
+      trouble: { text: expect.stringContaining('in full') },
+    });
+    expect(moves).toEqual([]);
+    job = detail({ partition: 'cloud' });
+    await step();
+    expect(moves).toHaveLength(1);
+  });
+});
+
 describe('the give-back', () => {
   const cause = { kind: 'no_capacity', text: 'x' } as const;
   it('waits for an unanswered move until that can no longer happen, and then restores what was saved', async () => {

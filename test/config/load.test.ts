@@ -120,6 +120,7 @@ describe('a configuration that holds', () => {
       staleAfterPolls: 5,
       backOffMs: 1_800_000,
       quoteMs: 3_600_000,
+      translation: 'emulated',
     });
   });
 

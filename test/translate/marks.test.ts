@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { detailOf, readHints } from '../../adapters/slurm/scontrol.ts';
 import type { JobDetail } from '../../src/domain/job.ts';
 import { failing, inWords, marksOf } from '../../src/translate/marks.ts';
+import { fixture, valuesOf } from '../adapters/slurm/fixtures.ts';
 import { detail } from '../burst/fixtures.ts';
 
 /** As Slurm prints a plain job. */
@@ -86,6 +88,23 @@ describe('the marks of a job', () => {
     [{ hetJob: true }, 'unsupported hetjob'],
   ])('see in what squeue tells %o', (over, said) => {
     expect(of({}, over)).toEqual([said]);
+  });
+
+  it.each<[string, string[]]>([
+    ['range', ['emulated --exclusive', 'emulated --nodes=1-4']],
+    ['two-nodes', ['unsupported --nodes=2', 'emulated --ntasks=2']],
+    ['wide', ['emulated --ntasks=16']],
+    ['het', ['unsupported hetjob']],
+    ['array-task', []],
+    ['exit7', ['unsupported --nodelist=n2']],
+    // A name and a comment that spell keys and lines of Slurm.
+    ['fake-keys', []],
+    ['fake-lines', []],
+    ['odd-bytes', []],
+  ])('of a record that Slurm 22.05 printed: %s', (name, said) => {
+    const values = valuesOf(name);
+    const job = detailOf(values, readHints(values, fixture(`scontrol-${name}`)));
+    expect(marksOf(job)?.map((m) => `${m.mark} ${inWords(m)}`)).toEqual(said);
   });
 
   it('below the threshold stop a job: unsupported always, emulated where the site wants exact alone', () => {

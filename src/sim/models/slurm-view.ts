@@ -83,7 +83,14 @@ export function detailView(target: Target, state: SlurmState): JobDetail {
     exitCode: job.exit,
     batchHost: job.run.nodes[0] ?? '',
     // The few of sixty keys that anybody reads from the text; `shown` has them all, and takes its time.
-    raw: { StdIn: job.stdin, StdOut: file, StdErr: file },
+    raw: {
+      JobId: `${job.id}`,
+      MinCPUsNode: `${job.cpusPerTask}`,
+      OverSubscribe: job.exclusive ? 'NO' : 'OK',
+      StdIn: job.stdin,
+      StdOut: file,
+      StdErr: file,
+    },
   });
 }
 
