@@ -1,0 +1,127 @@
+/** Which image a job runs in: the first of the places below that names one. What is named and not allowed is never passed over. */
+import { type Script, written } from './script/script.ts';
+
+export interface Images {
+  /** Undefined: a job that names none stays. */
+  readonly default?: string | undefined;
+  /** By partition and by account. */
+  readonly partitions: Readonly<Record<string, string>>;
+  readonly accounts: Readonly<Record<string, string>>;
+  /** Of the modules that a script loads, the first entry that matches; `openmpi` is any of its versions. */
+  readonly modules: readonly { readonly module: string; readonly image: string }[];
+  /** What users may name besides the site's own: of everyone, or of one account. `*` is any text without a slash, `**` any. */
+  readonly allow: readonly { readonly image: string; readonly account?: string | undefined }[];
+  /** In the user's namespace. */
+  readonly pullSecrets: readonly string[];
+}
+
+export interface ImageInput {
+  readonly script: Script;
+  readonly comment: string;
+  readonly account: string;
+  /** May be a list. */
+  readonly partition: string;
+  readonly images: Images;
+}
+
+export type ImageChoice =
+  | { readonly kind: 'image'; readonly image: string; readonly from: string }
+  | { readonly kind: 'none'; readonly why: string };
+
+export function chooseImage(input: ImageInput): ImageChoice {
+  const { account, images } = input;
+  const named = nameOf(input);
+  if (named === undefined)
+    return {
+      kind: 'none',
+      why: 'nothing names an image: not the script, comment, modules, account or partition, and images.default is not set',
+    };
+  const { image, from } = named;
+  const whole = wholeName(image);
+  if (whole === undefined)
+    return {
+      kind: 'none',
+      why: `${JSON.stringify(image)} (${from}) is not the name of an image in a registry`,
+    };
+  if (own(images).some((site) => wholeName(site) === whole)) return { kind: 'image', image, from };
+  const allowed = images.allow.some(
+    (a) => (a.account === undefined || a.account === account) && matches(a.image, whole),
+  );
+  if (allowed) return { kind: 'image', image, from };
+  return {
+    kind: 'none',
+    why: `${image} (${from}) is not allowed for account ${account}: no pattern of images.allow matches`,
+  };
+}
+
+interface Named {
+  readonly image: string;
+  readonly from: string;
+}
+
+function nameOf({ script, comment, account, partition, images }: ImageInput): Named | undefined {
+  const option = written(script, 'container-image');
+  if (option !== undefined) return { image: fromPyxis(option), from: '--container-image in the script' };
+  const line = script.ours.findLast(({ key }) => key === 'image');
+  if (line !== undefined) return { image: line.value, from: `#SPILLWAY in line ${line.line}` };
+  const [, told] = /(?:^|[\s;,])spillway\s+image=([^\s;,]+)/.exec(comment) ?? [];
+  if (told !== undefined) return { image: told, from: "the job's comment" };
+  for (const { module, image } of images.modules) {
+    const loaded = script.modules.find((m) => m === module || m.startsWith(`${module}/`));
+    if (loaded !== undefined) return { image, from: `module ${loaded}` };
+  }
+  const ofAccount = entry(images.accounts, account);
+  if (ofAccount !== undefined) return { image: ofAccount, from: `account ${account}` };
+  for (const name of partition.split(',')) {
+    const image = entry(images.partitions, name);
+    if (image !== undefined) return { image, from: `partition ${name}` };
+  }
+  return images.default === undefined ? undefined : { image: images.default, from: 'images.default' };
+}
+
+const entry = (of: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(of, name) ? of[name] : undefined;
+
+const own = (images: Images): string[] => [
+  ...(images.default === undefined ? [] : [images.default]),
+  ...Object.values(images.partitions),
+  ...Object.values(images.accounts),
+  ...images.modules.map(({ image }) => image),
+];
+
+/** `registry#path:tag`, with an optional `docker://` in front; a path of a squashfs file stays what it is, and so no image. [pyxis, enroot import] */
+const fromPyxis = (text: string): string => text.replace(/^docker:\/\//, '').replace(/^([^/#]+)#/, '$1/');
+
+/** [distribution/reference: the grammar] */
+const reference =
+  /^(?:((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d+)?)\/)?([a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[a-f0-9]{64}))?$/;
+
+/** As a container runtime completes it: `ubuntu` is `docker.io/library/ubuntu:latest`. Undefined: not a name. */
+export function wholeName(image: string): string | undefined {
+  // Before the pattern is tried: no registry takes a longer one.
+  const found = image.length > 512 ? null : reference.exec(image);
+  if (found === null) return undefined;
+  const [, first, path = '', tag, digest] = found;
+  // What is no registry's name is part of the path, which has small letters only.
+  if (first !== undefined && !/[.:]/.test(first) && first !== 'localhost' && /[A-Z]/.test(first))
+    return undefined;
+  const version = `${tag === undefined ? (digest === undefined ? ':latest' : '') : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+  return `${withRegistry(first === undefined ? path : `${first}/${path}`)}${version}`;
+}
+
+/** A first part is a registry's where it has a dot, a port, or is localhost. */
+function withRegistry(path: string): string {
+  const [first = '', ...rest] = path.split('/');
+  if (rest.length > 0 && (/[.:*]/.test(first) || first === 'localhost')) return path;
+  return rest.length === 0 ? `docker.io/library/${path}` : `docker.io/${path}`;
+}
+
+/** A pattern without a tag or digest is of all of them. */
+function matches(pattern: string, whole: string): boolean {
+  const versioned = /[:@][^/]*$/.test(pattern);
+  const text = (pattern === '**' ? pattern : withRegistry(pattern))
+    .split(/(\*\*|\*)/)
+    .map((p) => (p === '**' ? '.*' : p === '*' ? '[^/]*' : p.replace(/[\\^$.+?()[\]{}|]/g, '\\$&')))
+    .join('');
+  return new RegExp(`^${text}${versioned || text.endsWith('*') ? '' : '(?:[:@][^/]*)?'}$`).test(whole);
+}

@@ -1,0 +1,92 @@
+/** Words into options, as getopt_long(3) does for sbatch: short forms, `=` or the next word, names cut short while they are one's alone. */
+import { type Directive, lettered, named, names } from '../directives/index.ts';
+
+export interface Word {
+  readonly text: string;
+  /** Of the script, from 1. */
+  readonly line: number;
+}
+
+export interface Written {
+  readonly line: number;
+  /** In full, without dashes. */
+  readonly name: string;
+  /** Undefined: none of sbatch's own; a plugin of the site may know it. */
+  readonly directive: Directive | undefined;
+  readonly value: string;
+}
+
+/** What sbatch would not take. */
+export interface Problem {
+  readonly line: number;
+  readonly text: string;
+}
+
+export function optionsOf(words: readonly Word[]): {
+  readonly options: readonly Written[];
+  readonly problems: readonly Problem[];
+} {
+  const options: Written[] = [];
+  const problems: Problem[] = [];
+  for (let i = 0; i < words.length; ) {
+    const { text, line } = words[i] as Word;
+    i += 1;
+    const next = (): string | undefined => words[i++]?.text;
+    const problem = (why: string): void => void problems.push({ line, text: why });
+    if (text.startsWith('--') && text.length > 2) {
+      const [, given = '', , value] = /^--([^=]*)(=(.*))?$/s.exec(text) ?? [];
+      const found = whole(given);
+      if (found.kind === 'several') problem(`--${given} may be ${found.names.join(', ')}: write it in full`);
+      else if (found.kind === 'none')
+        options.push({ line, name: given, directive: undefined, value: value ?? '' });
+      else {
+        const { directive } = found;
+        const { name, takes } = directive;
+        const own = takes === 'value' ? (value ?? next()) : (value ?? '');
+        if (takes === 'nothing' && value !== undefined) problem(`--${name} takes no value`);
+        else if (own === undefined) problem(`--${name} needs a value`);
+        else options.push({ line, name, directive, value: own });
+      }
+    } else if (text.startsWith('-') && text.length > 1 && text !== '--')
+      for (const one of letters(text.slice(1), next)) {
+        if ('why' in one) problem(one.why);
+        else options.push({ line, ...one });
+      }
+    else {
+      // sbatch stops here and refuses the script.
+      problem(`${JSON.stringify(text)} is no option`);
+      break;
+    }
+  }
+  return { options, problems };
+}
+
+/** `-Hn4` is `-H -n 4`. */
+function letters(
+  text: string,
+  next: () => string | undefined,
+): readonly (Pick<Written, 'name' | 'directive' | 'value'> | { readonly why: string })[] {
+  const letter = text.charAt(0);
+  const rest = text.slice(1);
+  const directive = lettered(letter);
+  if (directive === undefined) return [{ why: `-${letter} is no option of sbatch` }];
+  const { name, takes } = directive;
+  if (takes === 'nothing')
+    return [{ name, directive, value: '' }, ...(rest === '' ? [] : letters(rest, next))];
+  const value = rest !== '' || takes === 'maybe' ? rest : next();
+  return [value === undefined ? { why: `-${letter} needs a value` } : { name, directive, value }];
+}
+
+type Found =
+  | { readonly kind: 'one'; readonly directive: Directive }
+  | { readonly kind: 'several'; readonly names: readonly string[] }
+  | { readonly kind: 'none' };
+
+function whole(given: string): Found {
+  const exact = named(given);
+  if (exact !== undefined) return { kind: 'one', directive: exact };
+  const near = given === '' ? [] : names.filter((name) => name.startsWith(given));
+  const [first, ...others] = [...new Set(near.map((name) => named(name)))];
+  if (first === undefined) return { kind: 'none' };
+  return others.length === 0 ? { kind: 'one', directive: first } : { kind: 'several', names: near };
+}

@@ -1,0 +1,109 @@
+/** A batch script as sbatch reads it, with the lines that are ours. Its commands are not understood, but for `module load`. */
+import { optionsOf, type Problem, type Word, type Written } from './options.ts';
+import { wordsOf } from './words.ts';
+
+export interface Script {
+  /** Of `#SBATCH` lines before the first command, in their order. */
+  readonly options: readonly Written[];
+  /** `#SPILLWAY key=value`, likewise. */
+  readonly ours: readonly { readonly line: number; readonly key: string; readonly value: string }[];
+  /** As in `module load openmpi/4.1`, wherever it stands; a name that a variable makes is not known. */
+  readonly modules: readonly string[];
+  /** Two components or more. */
+  readonly het: boolean;
+  /** What sbatch, or Spillway, would not take. */
+  readonly problems: readonly Problem[];
+}
+
+const sbatch = ['#SBATCH', '#SLURM'];
+const component = /^\s*(?:hetjob|packjob)(?=\s|$)/i;
+
+/** [slurm: src/sbatch/opt.c, _opt_batch_script] */
+export function readScript(text: string): Script {
+  const lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
+  const problems: Problem[] = [];
+  const words: Word[] = [];
+  const ours: { line: number; key: string; value: string }[] = [];
+  let het = false;
+  if (!text.startsWith('#!'))
+    problems.push({ line: 1, text: 'a batch script begins with #!, such as #!/bin/bash' });
+  for (const [index, line] of lines.entries()) {
+    const at = index + 1;
+    if (/^\s*[^\s#]/.test(line)) break;
+    const magic = sbatch.find((word) => line.startsWith(word));
+    if (magic !== undefined) {
+      const rest = line.slice(magic.length);
+      // What follows is the next component's; nothing of one is moved anyhow.
+      if (component.test(rest)) het = true;
+      if (het) continue;
+      const cut = wordsOf(rest);
+      if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
+      else words.push(...cut.words.map((word) => ({ text: word, line: at })));
+    } else if (/^#SPILLWAY(\s|$)/.test(line)) ours.push(...ownLine(line, at, problems));
+  }
+  const read = optionsOf(words);
+  problems.push(...read.problems);
+  return { options: read.options, ours, modules: modulesOf(lines), het, problems };
+}
+
+const ownKeys = ['image'];
+
+function ownLine(
+  line: string,
+  at: number,
+  problems: Problem[],
+): { line: number; key: string; value: string }[] {
+  const cut = wordsOf(line.slice('#SPILLWAY'.length));
+  const words = cut.kind === 'words' ? cut.words : [];
+  if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
+  return words.flatMap((word) => {
+    const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
+    if (ownKeys.includes(key)) return [{ line: at, key, value }];
+    problems.push({ line: at, text: `#SPILLWAY ${word}: not known; there is image=IMAGE` });
+    return [];
+  });
+}
+
+const load = /^(?:module\s+(?:load|add)|ml(?:\s+(?:load|add))?)\s+(.+)$/;
+/** `ml avail` and its like load nothing. */
+const others = new Set([
+  'avail',
+  'av',
+  'list',
+  'spider',
+  'purge',
+  'unload',
+  'rm',
+  'swap',
+  'show',
+  'use',
+  'unuse',
+  'help',
+  'whatis',
+  'reset',
+  'restore',
+  'save',
+]);
+
+function modulesOf(lines: readonly string[]): readonly string[] {
+  const found = lines.flatMap((line) =>
+    line
+      .replace(/(^|\s)#.*$/, '')
+      .split(/;|&&|\|\|?/)
+      .flatMap((command) => {
+        const [, rest = ''] = load.exec(command.trim()) ?? [];
+        const words = rest.split(/\s+/).map((word) => word.replace(/^(["'])(.*)\1$/, '$2'));
+        if (others.has(words[0] ?? '')) return [];
+        return words.filter((word) => /^[A-Za-z0-9][^$`<>()]*$/.test(word));
+      }),
+  );
+  return [...new Set(found)];
+}
+
+/** Of each option the last counts, as with sbatch. */
+export function lastOf(script: Script): readonly Written[] {
+  return [...new Map(script.options.map((o) => [o.name, o])).values()];
+}
+
+export const written = (script: Script, name: string): string | undefined =>
+  script.options.findLast((o) => o.name === name)?.value;

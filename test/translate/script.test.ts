@@ -1,0 +1,126 @@
+/** Scripts as sbatch reads them. [slurm: src/sbatch/opt.c] */
+import { describe, expect, it } from 'vitest';
+import { lastOf, readScript } from '../../src/translate/script/script.ts';
+
+const options = (...lines: string[]) =>
+  readScript(['#!/bin/bash', ...lines].join('\n')).options.map((o) =>
+    o.value === '' ? o.name : `${o.name}=${o.value}`,
+  );
+const problems = (...lines: string[]) => readScript(['#!/bin/bash', ...lines].join('\n')).problems;
+
+describe('#SBATCH lines', () => {
+  it.each<[string, string[]]>([
+    ['#SBATCH --time=10', ['time=10']],
+    ['#SBATCH --time 10', ['time=10']],
+    ['#SBATCH -t 10 -p batch', ['time=10', 'partition=batch']],
+    ['#SBATCH -t10 -Hn4', ['time=10', 'hold', 'ntasks=4']],
+    ['#SBATCH\t--mem=4G   -c 2', ['mem=4G', 'cpus-per-task=2']],
+    ['#SBATCH--mem=4G', ['mem=4G']],
+    ['#SLURM --mem=4G', ['mem=4G']],
+    ['#SBATCH --exclusive --nice', ['exclusive', 'nice']],
+    ['#SBATCH --exclusive=user', ['exclusive=user']],
+    // An optional value is only ever joined by `=`.
+    ['#SBATCH --nice --hold', ['nice', 'hold']],
+    ['#SBATCH -k', ['no-kill']],
+    // Names cut short, while they are one's alone.
+    ['#SBATCH --part=batch', ['partition=batch']],
+    ['#SBATCH --nodel=n1', ['nodelist=n1']],
+    ['#SBATCH --tasks-per-node=4 --share', ['ntasks-per-node=4', 'oversubscribe']],
+    // Quotes, backslashes and comments.
+    ['#SBATCH --job-name="two words" # a comment', ['job-name=two words']],
+    ['#SBATCH --comment=\'a "b" # c\'', ['comment=a "b" # c']],
+    ['#SBATCH --job-name=two\\ words', ['job-name=two words']],
+    ['#SBATCH --comment=a#b --mem=1', ['comment=a']],
+    ['#SBATCH --comment=a\\#b', ['comment=a#b']],
+    [' #SBATCH --mem=1', []],
+    ['##SBATCH --mem=1', []],
+    ['#sbatch --mem=1', []],
+  ])('%s', (line, found) => {
+    expect(options(line)).toEqual(found);
+    expect(problems(line)).toEqual([]);
+  });
+
+  it('end at the first command, and not at comments and empty lines', () => {
+    expect(options('# hello', '', '#SBATCH -n1', '  # more', 'date', '#SBATCH -n2')).toEqual(['ntasks=1']);
+  });
+
+  it('are one list of words: a value may stand on the next line', () => {
+    expect(options('#SBATCH -n', '#SBATCH 4 -c', '#SBATCH 2')).toEqual(['ntasks=4', 'cpus-per-task=2']);
+  });
+
+  it('count by the last of each', () => {
+    const script = readScript('#!/bin/sh\n#SBATCH -n1\n#SBATCH --ntasks=8\n#SBATCH -c2\n');
+    expect(lastOf(script).map((o) => `${o.name}=${o.value}@${o.line}`)).toEqual([
+      'ntasks=8@3',
+      'cpus-per-task=2@4',
+    ]);
+  });
+
+  it('of a Windows file are read like others', () => {
+    expect(readScript('#!/bin/bash\r\n#SBATCH --mem=4G\r\ndate\r\n').options[0]?.value).toBe('4G');
+  });
+
+  it.each([
+    ['#SBATCH --job-name="open', 'a " is not closed'],
+    ['#SBATCH -n', '-n needs a value'],
+    ['#SBATCH --time', '--time needs a value'],
+    ['#SBATCH --contiguous=yes', '--contiguous takes no value'],
+    ['#SBATCH -Z', '-Z is no option of sbatch'],
+    ['#SBATCH --no=1', '--no may be '],
+    ['#SBATCH 4', '"4" is no option'],
+    ['#SBATCH -- -n4', '"--" is no option'],
+  ])('that sbatch would not take are told with their line: %s', (line, why) => {
+    const [problem, ...more] = problems('', line);
+    expect(problem?.line).toBe(3);
+    expect(problem?.text).toContain(why);
+    expect(more).toEqual([]);
+  });
+
+  it('without #! are no batch script', () => {
+    expect(readScript('date\n').problems).toEqual([
+      { line: 1, text: 'a batch script begins with #!, such as #!/bin/bash' },
+    ]);
+  });
+
+  it('of a second component make the job heterogeneous', () => {
+    const script = readScript('#!/bin/sh\n#SBATCH -n1\n#SBATCH hetjob\n#SBATCH -n2\n');
+    expect(script).toMatchObject({ het: true, problems: [] });
+    expect(script.options).toHaveLength(1);
+  });
+
+  it('may name options of a plugin', () => {
+    const [option] = readScript('#!/bin/sh\n#SBATCH --container-image=ubuntu\n').options;
+    expect(option).toMatchObject({ name: 'container-image', directive: undefined, value: 'ubuntu' });
+  });
+});
+
+describe('our own lines', () => {
+  it('name an image, and nothing else', () => {
+    const script = readScript(
+      '#!/bin/sh\n#SPILLWAY image=ghcr.io/a/b:1 # mine\n#SPILLWAY immage=x\ndate\n#SPILLWAY image=c\n',
+    );
+    expect(script.ours).toEqual([{ line: 2, key: 'image', value: 'ghcr.io/a/b:1' }]);
+    expect(script.problems).toEqual([
+      { line: 3, text: '#SPILLWAY immage=x: not known; there is image=IMAGE' },
+    ]);
+  });
+});
+
+describe('modules', () => {
+  it.each<[string, string[]]>([
+    ['module load openmpi/4.1 gromacs/2024', ['openmpi/4.1', 'gromacs/2024']],
+    ['  module add "openmpi/4.1"; module load fftw', ['openmpi/4.1', 'fftw']],
+    ['module purge && module load gcc/13', ['gcc/13']],
+    ['ml gcc/13', ['gcc/13']],
+    ['ml load gcc/13', ['gcc/13']],
+    ['ml purge', []],
+    ['ml -gcc', []],
+    ['# module load gcc', []],
+    ['module load gcc # module load clang', ['gcc']],
+    ['module load $MPI', []],
+    ['echo module load gcc', []],
+    ['module unload gcc', []],
+  ])('%s', (line, modules) => {
+    expect(readScript(`#!/bin/sh\n${line}\n`).modules).toEqual(modules);
+  });
+});
