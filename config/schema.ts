@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { audit, queue, retention, store } from './keeping.ts';
 import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
 
@@ -269,7 +270,9 @@ export type Condition =
     }
   | { readonly kind: 'waited'; readonly forMs: number }
   | { readonly kind: 'short'; readonly timeLimitMs: number }
-  | { readonly kind: 'worth'; readonly atLeast: number };
+  | { readonly kind: 'worth'; readonly atLeast: number }
+  | { readonly kind: 'deadline'; readonly confidence: number }
+  | { readonly kind: 'cel'; readonly expr: string };
 
 /** What each kind of condition is told by, and what belongs to it. */
 const conditionKeys = {
@@ -278,7 +281,22 @@ const conditionKeys = {
   waited: ['waitedAtLeast'],
   short: ['timeLimitAtMost'],
   worth: ['worthAtLeast'],
+  deadline: ['missesDeadline'],
+  cel: ['expr'],
 } as const;
+
+/** Checked here, so that what is loaded can be told. */
+const expression = (doc: string) =>
+  text(`${doc} CEL over job, forecast and offer.`, 'write such as job.cpus <= 4')
+    .max(longestExpression, { error: `longer than ${longestExpression} characters; write several entries` })
+    .superRefine((expr, ctx) => {
+      try {
+        compile(expr);
+      } catch (e) {
+        if (!(e instanceof ExpressionError)) throw e;
+        ctx.addIssue({ code: 'custom', message: e.message });
+      }
+    });
 
 const condition = z
   .strictObject({
@@ -291,7 +309,7 @@ const condition = z
       .min(0.5, { error: 'below 0.5 the cloud would lose the race more often than not; write 0.8' })
       .max(0.99, { error: 'above 0.99, of which no forecast is sure; write 0.8' })
       .optional()
-      .describe('How sure the start race must be; 0.8 if left out.'),
+      .describe('How sure the start race or a missed deadline must be; 0.8 if left out.'),
     waitedAtLeast: duration('It has waited for so long since it could run.').optional(),
     timeLimitAtMost: duration('Short jobs first: it asks for no more time.').optional(),
     worthAtLeast: z
@@ -301,13 +319,23 @@ const condition = z
       .describe(
         'What it would still wait here, for each core-hour that it needs, is at least so much; `spillway replay` tells what a number does.',
       ),
+    missesDeadline: z
+      .literal(true, { error: 'write true, or leave it out' })
+      .optional()
+      .describe('It has a deadline (--deadline) that it would miss here and make in the cloud.'),
+    expr: expression('What must be true.').optional(),
   })
   .transform((c, ctx): Condition => {
     const refuse = (message: string) => {
       ctx.addIssue({ code: 'custom', message });
       return z.NEVER;
     };
-    const given = Object.entries(conditionKeys).filter(([, keys]) => keys.some((k) => c[k] !== undefined));
+    const given = Object.entries(conditionKeys).filter(([kind, keys]) =>
+      // Two kinds take a confidence.
+      keys.some(
+        (k) => c[k] !== undefined && !(kind === 'race' && k === 'confidence' && c.missesDeadline === true),
+      ),
+    );
     if (given.length > 1)
       return refuse(
         `one condition an entry, and here are ${given.map(([, keys]) => keys[0]).join(' and ')}; put each into an entry of policy.or`,
@@ -324,36 +352,42 @@ const condition = z
     if (c.waitedAtLeast !== undefined) return { kind: 'waited', forMs: c.waitedAtLeast };
     if (c.timeLimitAtMost !== undefined) return { kind: 'short', timeLimitMs: c.timeLimitAtMost };
     if (c.worthAtLeast !== undefined) return { kind: 'worth', atLeast: c.worthAtLeast };
+    if (c.missesDeadline !== undefined) return { kind: 'deadline', confidence: c.confidence ?? 0.8 };
+    if (c.expr !== undefined) return { kind: 'cel', expr: c.expr };
     const [kind] = given[0] ?? [];
     if (kind === 'backlog')
       return refuse('pendingJobs is missing; write how many jobs must pend, such as 10');
     if (kind === 'race')
       return refuse('startsAtLeast is missing; write how far off its start must be, such as 30m');
     return refuse(
-      'empty; write pendingJobs: 10, startsAtLeast: 30m, waitedAtLeast: 24h, timeLimitAtMost: 1h or worthAtLeast: 10',
+      'empty; write pendingJobs: 10, startsAtLeast: 30m, waitedAtLeast: 24h, timeLimitAtMost: 1h, worthAtLeast: 10, missesDeadline: true or expr: job.cpus <= 4',
     );
   });
 
 export type NeverRule =
   | { readonly kind: 'nodesAbove'; readonly nodes: number }
   | { readonly kind: 'account'; readonly account: string }
-  | { readonly kind: 'partition'; readonly partition: string };
+  | { readonly kind: 'partition'; readonly partition: string }
+  | { readonly kind: 'cel'; readonly expr: string };
 
 const never = z
   .strictObject({
     nodesAbove: whole('Jobs on more nodes.', 1).optional(),
     account: text('Jobs of this account.', 'write an account').optional(),
     partition: partition('Jobs of this partition.').optional(),
+    expr: expression('Jobs of which it is true; where it cannot be told, they wait.').optional(),
   })
   .transform((n, ctx): NeverRule => {
     if (Object.keys(n).length === 1) {
       if (n.nodesAbove !== undefined) return { kind: 'nodesAbove', nodes: n.nodesAbove };
       if (n.account !== undefined) return { kind: 'account', account: n.account };
       if (n.partition !== undefined) return { kind: 'partition', partition: n.partition };
+      if (n.expr !== undefined) return { kind: 'cel', expr: n.expr };
     }
     ctx.addIssue({
       code: 'custom',
-      message: 'one rule an entry; write - nodesAbove: 16, - account: restricted or - partition: debug',
+      message:
+        'one rule an entry; write - nodesAbove: 16, - account: restricted, - partition: debug or - expr: job.cpus > 64',
     });
     return z.NEVER;
   });

@@ -26,6 +26,7 @@ import { visitEmbedded } from '../adapters/store/visit.ts';
 import { FileWitness } from '../adapters/store/witness.ts';
 import { withoutCloud, withoutKubernetes } from '../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
+import { compile } from '../config/expression.ts';
 import { ConfigError, configPath, type Hands, handsOf, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
 import { app, type Facade } from './api/app.ts';
@@ -100,6 +101,7 @@ function policyOf(config: Config): Policy {
     quoteMs: config.policy.quoteMs,
     budgets: config.budgets,
     translation: config.policy.translation,
+    expressions: compile,
   };
 }
 

@@ -4,10 +4,13 @@ import type { Judged, Rule, RuleContext, TurnContext } from './rule.ts';
 import { array } from './rules/array.ts';
 import { backOff } from './rules/backoff.ts';
 import { batch } from './rules/batch.ts';
+import { begin } from './rules/begin.ts';
 import { budget } from './rules/budget.ts';
 import { burstWhen } from './rules/burst-when.ts';
 import { cap } from './rules/cap.ts';
+import { deadline } from './rules/deadline.ts';
 import { never } from './rules/never.ts';
+import { neverNow } from './rules/never-now.ts';
 import { nodes } from './rules/nodes.ts';
 import { partition } from './rules/partition.ts';
 import { pendingReason } from './rules/pending-reason.ts';
@@ -30,8 +33,11 @@ export const rules: readonly Rule[] = [
   stopped,
   sight,
   pendingReason,
+  begin,
   array,
   burstWhen,
+  neverNow,
+  deadline,
   backOff,
   budget,
   ramp,
@@ -45,12 +51,25 @@ export class Sayings {
   /** By rule, then by its key or, of those that are asked for each job, by what was measured. */
   readonly #said: readonly Map<string | number, RuleVerdict>[] = rules.map(() => new Map());
   readonly #newest: (RuleVerdict | undefined)[] = rules.map(() => undefined);
+  /** Words that are a no for now only, whatever their rule says otherwise. */
+  readonly #unsure = new WeakSet<RuleVerdict>();
 
   constructor(turn: TurnContext) {
     this.#turn = turn;
     this.#once = rules.map((rule) =>
-      rule.of === 'turn' ? { rule: rule.name, ...rule.judge(turn) } : undefined,
+      rule.of === 'turn' ? this.#word(rule.name, rule.judge(turn)) : undefined,
     );
+  }
+
+  /** What the rule says of a job that fails it. */
+  otherwise(rule: Rule, said: RuleVerdict): Rule['otherwise'] {
+    return this.#unsure.has(said) ? 'wait' : rule.otherwise;
+  }
+
+  #word(rule: string, { pass, measured, limit, unsure }: Judged): RuleVerdict {
+    const said = { rule, pass, measured, limit };
+    if (unsure === true) this.#unsure.add(said);
+    return said;
   }
 
   /** What can be said of the job without the others of its turn; the rest is left open. */
@@ -63,10 +82,10 @@ export class Sayings {
         continue;
       }
       const known = this.#said[i] as Map<string | number, RuleVerdict>;
-      const key = rule.key(job);
+      const key = rule.key(job, this.#turn);
       let said = known.get(key);
       if (said === undefined) {
-        said = { rule: rule.name, ...rule.judge({ ...this.#turn, job }) };
+        said = this.#word(rule.name, rule.judge({ ...this.#turn, job }));
         known.set(key, said);
       }
       because[i] = said;
@@ -89,7 +108,7 @@ export class Sayings {
     const known = this.#said[at] as Map<string | number, RuleVerdict>;
     let said = known.get(judged.measured);
     if (said === undefined || !same(said, judged)) {
-      said = { rule, ...judged };
+      said = this.#word(rule, judged);
       known.set(judged.measured, said);
     }
     this.#newest[at] = said;
@@ -120,8 +139,9 @@ export function decide(
   const because = sayings.end(begun, context);
   let verdict: Decision['verdict'] = 'burst';
   for (let i = 0; i < rules.length; i++) {
-    if ((because[i] as RuleVerdict).pass) continue;
-    if ((rules[i] as Rule).otherwise === 'never') verdict = 'never';
+    const said = because[i] as RuleVerdict;
+    if (said.pass) continue;
+    if (sayings.otherwise(rules[i] as Rule, said) === 'never') verdict = 'never';
     else if (verdict === 'burst') verdict = 'wait';
   }
   const group = verdict === 'burst' ? groupFor(context.job.cpus, context.groups)?.group.name : undefined;

@@ -94,8 +94,8 @@ function put(
     limitMs: Math.max(leastLimitMs, limitOf(job, partition)),
   };
   if (job.state === 'PENDING') {
-    // Who is held or waits for another job is not in this queue, and nobody knows when it will be.
-    if (helpFor(job.reason) !== 'yes') return;
+    // Who is held, waits for another job or may not begin yet is not in this queue, and nobody knows when it will be.
+    if (helpFor(job.reason) !== 'yes' || (job.eligibleAt ?? 0) > at) return;
     for (const task of tasksOf(job)) if (!gone.has(task.ref)) draft.waiting.push({ job: task, as });
   } else if (job.startAt !== undefined && job.nodeList !== '') {
     draft.running.push({ ...as, ageMs: Math.max(0, at - job.startAt) });

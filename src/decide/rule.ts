@@ -28,7 +28,7 @@ export interface RuleContext {
   readonly pendingFor: ReadonlyMap<string, readonly number[]>;
   /** What is left of the tightest hard budget that counts for an account, less what this cycle approved; undefined = none does. */
   readonly budgetLeft: (account: string) => MicroUsd | undefined;
-  /** The most that this job could cost; asked only where a budget counts. */
+  /** The most that this job could cost; asked where a budget counts, or an expression names it. */
   readonly worstCase: (job: Pick<Job, 'cpus' | 'timeLimitMs'>) => WorstCase;
   /** When it would start here; undefined where nothing is known of that. */
   readonly forecast: StartForecast | undefined;
@@ -77,6 +77,14 @@ export type Shape = Pick<
   | 'requiredNodes'
   | 'gres'
   | 'name'
+  | 'user'
+  | 'qos'
+  | 'priority'
+  | 'restarts'
+  | 'arrayJobId'
+  | 'submitAt'
+  | 'eligibleAt'
+  | 'deadlineAt'
 >;
 
 /** What is the same for all jobs of one turn. */
@@ -92,7 +100,7 @@ interface Named {
 export interface ShapeRule extends Named {
   readonly of: 'shape';
   /** The same for two jobs: it says the same of both in one turn. */
-  key(job: Shape): string | number;
+  key(job: Shape, turn: TurnContext): string | number;
   judge(context: ShapeContext): Judged;
 }
 /** Asked once a turn. */
@@ -107,4 +115,7 @@ export interface JobRule extends Named {
 }
 export type Rule = ShapeRule | TurnRule | JobRule;
 
-export type Judged = Omit<RuleVerdict, 'rule'>;
+export interface Judged extends Omit<RuleVerdict, 'rule'> {
+  /** It failed because it could not be told: the job waits, also where the rule says `never`. */
+  readonly unsure?: true | undefined;
+}

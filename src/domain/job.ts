@@ -68,7 +68,10 @@ export interface Job {
   /** Slurm's word for why it is pending, without parentheses; may carry a suffix. */
   readonly reason: string;
   readonly submitAt: Instant;
+  /** Since when, or from when on (`--begin`), it may run; undefined while it is held or depends on others. */
   readonly eligibleAt: Instant | undefined;
+  /** `--deadline`: Slurm cancels a job that waits once it could not end before it any more. */
+  readonly deadlineAt?: Instant | undefined;
   readonly startAt: Instant | undefined;
   readonly priority: number;
   readonly timeLimitMs: number | 'unlimited' | 'partition';

@@ -1,3 +1,4 @@
+import type { Expressions } from './expression.ts';
 import type { ClusterName } from './ids.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Ramp } from './ramp.ts';
@@ -19,13 +20,18 @@ export type Condition =
   /** Short jobs first: it asks for no more time than this. */
   | { readonly kind: 'short'; readonly timeLimitMs: number }
   /** Its waiting is worth the cloud: what it would still wait here for each core-hour that it needs [decide/worth.ts]. */
-  | { readonly kind: 'worth'; readonly atLeast: number };
+  | { readonly kind: 'worth'; readonly atLeast: number }
+  /** It would miss its deadline here, with this confidence, 0 to 1; that it makes it in the cloud is a rule's to say. */
+  | { readonly kind: 'deadline'; readonly confidence: number }
+  /** The site's own, told by `Policy.expressions`. */
+  | { readonly kind: 'cel'; readonly expr: string };
 
 /** What never bursts; each entry is one condition. */
 export type NeverRule =
   | { readonly kind: 'nodesAbove'; readonly nodes: number }
   | { readonly kind: 'account'; readonly account: string }
-  | { readonly kind: 'partition'; readonly partition: string };
+  | { readonly kind: 'partition'; readonly partition: string }
+  | { readonly kind: 'cel'; readonly expr: string };
 
 export interface Policy {
   /** Any one is enough; with none, only who asked for the cloud by partition bursts. */
@@ -45,6 +51,8 @@ export interface Policy {
   readonly budgets: readonly Budget[];
   /** What of a job must mean in the cloud what it means on-prem [translate/directives]; emulated if undefined. */
   readonly translation?: Translation | undefined;
+  /** What its expressions mean; without it none can be told. */
+  readonly expressions?: Expressions | undefined;
 }
 
 /** `emulated`: whatever has the same results. `exact`: only what is the same in every respect. */

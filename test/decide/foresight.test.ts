@@ -12,6 +12,7 @@ const job = (id: number, over: Partial<Job> = {}): Job =>
     ref: jobRef(`${id}`),
     ...{ id, user: 'ann', submitAt: start, priority: 1_000 - id, timeLimitMs: 10 * hour, cpus: 8 },
     ...{ reason: 'Resources' },
+    eligibleAt: undefined,
     ...over,
   });
 const runs = (id: number, startAt: Instant, over: Partial<Job> = {}): Job =>

@@ -11,6 +11,7 @@ const job = (id: number, over: Partial<Job> = {}): Job =>
   detail({
     ref: jobRef(`${id}`),
     ...{ id, user: 'ann', submitAt: instant(now - id), priority: 1, timeLimitMs: hour, cpus: 2 },
+    eligibleAt: undefined,
     ...over,
   });
 const node = (name: string, partitions: readonly string[], over: Partial<SlurmNode> = {}): SlurmNode => ({
@@ -84,10 +85,15 @@ describe('what a forecast sees of a cluster', () => {
     expect(pool?.view.processors).toBe(3 + 8 + 8);
   });
 
-  it('who is held or waits for another job is not in the queue', () => {
+  it('who is held, waits for another job or may not begin yet is not in the queue', () => {
     const [pool] = poolsOf(
       snapshot(
-        [job(1, { reason: 'Dependency' }), job(2, { reason: 'JobHeldUser' }), job(3, { reason: 'Priority' })],
+        [
+          job(1, { reason: 'Dependency' }),
+          job(2, { reason: 'JobHeldUser' }),
+          job(3, { reason: 'Priority', eligibleAt: now }),
+          job(4, { reason: 'None', eligibleAt: instant(now + 1_000) }),
+        ],
         [node('n1', ['batch'])],
       ),
       [],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { compile } from '../../config/expression.ts';
 import { rules } from '../../src/decide/decide.ts';
 import { clusterName, instant } from '../../src/domain/ids.ts';
 import type { Job } from '../../src/domain/job.ts';
@@ -34,7 +35,13 @@ const turn = {
       { kind: 'account' as const, account: 'secret' },
       { kind: 'nodesAbove' as const, nodes: 2 },
       { kind: 'partition' as const, partition: 'debug' },
+      ...[
+        "job.user == 'bob' && job.priority > 5",
+        'job.waitedMinutes > 30 || job.timeLimitMinutes > 90',
+        '8 / (job.cpus - 3) == 2 && has(job.deadlineMinutes)',
+      ].map((expr) => ({ kind: 'cel' as const, expr })),
     ],
+    expressions: compile,
     ...{ maxBursts: 10, maxTimeMs: 3_600_000, backOffMs: 1, budgets: [] },
   },
   groups: [
@@ -73,6 +80,9 @@ function anyJob(chance: Chance): Job {
     priority: chance.whole(1, 9),
     qos: chance.pick(['a', 'b']),
     user: chance.pick(['ann', 'bob']),
+    eligibleAt: chance.hit(0.3) ? undefined : instant(turn.now + 3_600_000 * chance.whole(-1, 1)),
+    deadlineAt: chance.hit(0.7) ? undefined : instant(turn.now + 60_000),
+    submitAt: instant(turn.now - chance.pick([60_000, 7_200_000])),
   });
 }
 
@@ -88,7 +98,7 @@ describe('a rule that is asked once for jobs that are alike', () => {
       for (let i = 0; i < 5_000; i++) {
         const job = anyJob(chance);
         const word = JSON.stringify(rule.judge({ ...turn, job }));
-        const key = rule.key(job);
+        const key = rule.key(job, turn);
         expect(said.get(key) ?? word).toBe(word);
         said.set(key, word);
         words.add(word);

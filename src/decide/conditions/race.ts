@@ -1,7 +1,7 @@
 import { chanceLater, chanceOfWaiting } from '../race.ts';
 import type { Judged, RuleContext } from '../rule.ts';
 import { groupFor } from '../rules/size.ts';
-import { minutes, type Of } from './condition.ts';
+import { minutes, type Of, percent } from './condition.ts';
 
 /** The start race: who would start here soon, or before the cloud is ready, stays. */
 export function race({ startsAtLeastMs, laterThan, confidence }: Of<'race'>, context: RuleContext): Judged {
@@ -25,6 +25,3 @@ export function race({ startsAtLeastMs, laterThan, confidence }: Of<'race'>, con
   const there = `in ${group} in ${minutes(ready.p50)} (9 in 10: ${minutes(ready.p90)})`;
   return { pass: later >= confidence, measured: `${here}, ${there}; ${percent(later)} sure`, limit };
 }
-
-/** Rounded down: what is shown must not pass a limit that the number itself does not pass. */
-const percent = (share: number): string => `${Math.floor(100 * share + 1e-9)} %`;

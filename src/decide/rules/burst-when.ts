@@ -2,6 +2,8 @@ import type { RuleVerdict } from '../../domain/decision.ts';
 import { assertNever } from '../../domain/fault.ts';
 import type { Condition } from '../../domain/policy.ts';
 import { backlog } from '../conditions/backlog.ts';
+import { cel } from '../conditions/cel.ts';
+import { missesDeadline } from '../conditions/deadline.ts';
 import { race } from '../conditions/race.ts';
 import { short } from '../conditions/short.ts';
 import { waited } from '../conditions/waited.ts';
@@ -44,6 +46,10 @@ function judge(condition: Condition, context: RuleContext): Omit<RuleVerdict, 'r
       return short(condition, context);
     case 'worth':
       return worth(condition, context);
+    case 'deadline':
+      return missesDeadline(condition, context);
+    case 'cel':
+      return cel(condition, context);
     default:
       return assertNever(condition);
   }
