@@ -190,7 +190,13 @@ export function queueOf(bursts: number, mark: string): string {
     const shown: Values<(typeof listShape.fields)[number]> = {
       ...{ ...none, ...gres, Reservation: '(null)', ReqNodes: '', BatchFlag: '1', RestartCnt: '0' },
       ...{ JobID: `${job.id}`, ArrayJobID: `${job.id}`, UserName: job.user, QOS: job.qos, State: job.state },
-      ...{ Partition: job.partition, Reason: 'None', SubmitTime: seconds, EligibleTime: seconds },
+      ...{
+        Partition: job.partition,
+        Reason: 'None',
+        SubmitTime: seconds,
+        EligibleTime: seconds,
+        Deadline: 'N/A',
+      },
       ...{ StartTime: seconds, PriorityLong: `${job.priority}`, TimeLimit: '1-00:00:00', NumNodes: '1' },
       ...{ MaxNodes: '0', NumCPUs: '1', 'tres-alloc': 'cpu=1,mem=1000M,node=1,billing=1' },
       ...{ NodeList: job.nodeList, Account: job.account, Name: job.name },

@@ -34,6 +34,7 @@ const jobFields: Readonly<Record<string, Field>> = {
   Reason: ({ view }) => view.reason,
   SubmitTime: ({ view }) => epoch(view.submitAt, 'N/A'),
   EligibleTime: ({ view }) => epoch(view.eligibleAt, 'N/A'),
+  Deadline: ({ view }) => epoch(view.deadlineAt, 'N/A'),
   StartTime: ({ view }) => epoch(view.startAt, 'N/A'),
   PriorityLong: ({ view }) => `${view.priority}`,
   TimeLimit: ({ view }) => shortTime(view.timeLimitMs),

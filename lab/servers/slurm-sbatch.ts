@@ -44,6 +44,12 @@ const setters: Readonly<Record<string, Set>> = {
   dependency: (ask, v) => {
     ask.after = v.split(',').flatMap(dependencies);
   },
+  begin: (ask, v) => {
+    ask.beginInMs = fromNow(v);
+  },
+  deadline: (ask, v) => {
+    ask.deadlineInMs = fromNow(v);
+  },
   qos: (ask, v) => {
     ask.qos = v;
   },
@@ -145,6 +151,13 @@ export function limitOf(text: string): Limit {
   const [h = 0, m = 0, s = 0] =
     days !== undefined || parts.length === 3 ? parts : parts.length === 2 ? [0, ...parts] : [0, ...parts, 0];
   return (((Number(days ?? 0) * 24 + h) * 60 + m) * 60 + s) * 1000;
+}
+
+/** `now+90minutes`: of the many forms of a time the one that asks for no clock. */
+function fromNow(text: string): number {
+  const [, minutes] = /^now\+(\d+)minutes$/.exec(text) ?? [];
+  if (minutes === undefined) throw new NoFormat(`a time of ${text}: only now+NUMBERminutes is known here`);
+  return Number(minutes) * 60_000;
 }
 
 export function mebibytes(text: string): number {

@@ -212,12 +212,19 @@ async function placed(ctx: BurstContext, burst: Burst, job: JobDetail): Promise<
   return now;
 }
 
+/** By so much Slurm's clock may be ahead of ours. */
+const clocksApartMs = 60_000;
+
 /** What the owner (or an admin) did since the decision that ends the wish to burst. */
 export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): string | undefined {
   const home = [ctx.setup.explicit, ...ctx.setup.watch, ctx.setup.waitPartition];
   if (!job.partition.split(',').some((p) => home.includes(p)))
     return `its owner moved it to ${job.partition}`;
   if (isHeld(job)) return `the job is held (${job.reason})`;
+  // A requeued attempt waits out its old credentials in waitPartition, and goes on by itself.
+  const ahead = (job.eligibleAt ?? 0) - ctx.clock.now();
+  if (job.partition !== ctx.setup.waitPartition && ahead > clocksApartMs)
+    return `its owner wants it to begin in ${Math.ceil(ahead / 60_000)} minutes`;
   if (job.minNodes > 1) return `its owner asks for ${job.minNodes} nodes now`;
   if (job.requiredNodes) return `its owner asks for node ${job.requiredNodes} now`;
   if (job.reservation) return `its owner asks for reservation ${job.reservation} now`;

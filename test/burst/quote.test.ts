@@ -155,6 +155,7 @@ describe('a quote', () => {
 
   it.each<[string, Partial<JobDetail>]>([
     ['moved by its owner', { partition: 'other' }],
+    ['to begin later', { eligibleAt: instant(at + 3_600_000) }],
     ['of another memory', { memory: { per: 'node', mib: 9 } }],
   ])('is not acted on for a job that is %s by now', async (_, over) => {
     await put({ answer: said(true) });

@@ -120,6 +120,20 @@ export function readCases(of: () => SlurmHarness): void {
       await eventually('the reason to show', async () => (await inQueue(after)).reason === 'Dependency');
     });
 
+    test('a begin time and a deadline, and a job without them', async () => {
+      const { submit, now } = of();
+      const minute = 60_000;
+      const ref = await submit({ beginMin: 60, deadlineMin: 240, timeMin: 7 });
+      const waits = await inQueue(ref);
+      const { submitAt, eligibleAt, deadlineAt } = waits;
+      expect(Math.abs((eligibleAt ?? 0) - now() - 60 * minute)).toBeLessThan(minute);
+      expect(Math.abs((deadlineAt ?? 0) - now() - 240 * minute)).toBeLessThan(minute);
+      expect(await jobOf(of(), ref)).toMatchObject({ submitAt, eligibleAt, deadlineAt });
+      const plain = await inQueue(await submit({}));
+      expect(plain.deadlineAt).toBeUndefined();
+      expect(plain.eligibleAt ?? 0).toBeLessThan(now() + minute);
+    });
+
     test('the components of a heterogeneous job are marked', async () => {
       const ref = await of().submit({ het: true });
       expect(await inQueue(ref)).toMatchObject({ hetJob: true });

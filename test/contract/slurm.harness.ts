@@ -21,6 +21,9 @@ export interface Ask {
   readonly held?: boolean;
   readonly nice?: number;
   readonly after?: JobRef;
+  /** As `--begin=now+…` and `--deadline=now+…` take it. */
+  readonly beginMin?: number;
+  readonly deadlineMin?: number;
   readonly exclusive?: boolean;
   /** A heterogeneous job of two components. */
   readonly het?: boolean;

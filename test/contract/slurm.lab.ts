@@ -90,6 +90,8 @@ function sbatchArgs(ask: Ask): string[] {
     ask.held === true && ['--hold'],
     ask.nice !== undefined && [`--nice=${ask.nice}`],
     ask.after !== undefined && ['-d', `afterany:${ask.after}`],
+    ask.beginMin !== undefined && [`--begin=now+${ask.beginMin}minutes`],
+    ask.deadlineMin !== undefined && [`--deadline=now+${ask.deadlineMin}minutes`],
     ask.exclusive === true && ['--exclusive'],
     ask.requeue === false && ['--no-requeue'],
     ask.het === true && [':', '-p', ask.partition ?? partitions.explicit, '-n1'],

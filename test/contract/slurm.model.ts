@@ -71,7 +71,8 @@ export function people(model: SlurmModel): Pick<SlurmHarness, 'submit' | 'alter'
 }
 
 function asked(ask: Ask): SlurmAsk {
-  const { user: _user, timeMin, nodes, after, work, partition = partitions.explicit, ...rest } = ask;
+  const { user: _user, timeMin, nodes, after, work, partition = partitions.explicit, ...more } = ask;
+  const { beginMin, deadlineMin, ...rest } = more;
   const [minNodes, maxNodes = minNodes] = (nodes ?? '').split('-').filter((n) => n !== '');
   const waits: Dependency[] = after === undefined ? [] : [{ kind: 'afterany', ref: jobRef(after) }];
   return {
@@ -80,6 +81,8 @@ function asked(ask: Ask): SlurmAsk {
     after: waits,
     work: does(work),
     ...(timeMin === undefined ? {} : { timeMs: timeMin * 60_000 }),
+    ...(beginMin === undefined ? {} : { beginInMs: beginMin * 60_000 }),
+    ...(deadlineMin === undefined ? {} : { deadlineInMs: deadlineMin * 60_000 }),
     ...(minNodes === undefined ? {} : { minNodes: Number(minNodes), maxNodes: Number(maxNodes) }),
   };
 }

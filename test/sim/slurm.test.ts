@@ -135,6 +135,35 @@ describe('the queue', () => {
     ]);
   });
 
+  test('nobody begins before his begin time, and from then on age counts', async () => {
+    const { model, port, pass, newest, since } = world();
+    const later = model.submit('alice', { ...work(min), beginInMs: 10 * min });
+    await pass(5 * min);
+    const waits = await port.job(later);
+    expect(waits).toMatchObject({ state: 'PENDING', reason: 'BeginTime', accrueAt: undefined });
+    expect(since(waits?.eligibleAt)).toBe(600);
+    await pass(6 * min);
+    expect(since(newest(later).startAt)).toBeGreaterThanOrEqual(600);
+    expect(since(newest(later).startAt)).toBeLessThan(610);
+  });
+
+  test('who cannot end before its deadline any more is cancelled by Slurm itself, where it is looked at', async () => {
+    const { model, port, pass, newest, since } = world();
+    const due = { timeMs: 10 * min, deadlineInMs: 30 * min } as const;
+    model.submit('alice', { ...whole, ...work(40 * min), timeMs: hour });
+    await pass(2 * s);
+    const late = model.submit('bob', { ...due, ...work(min) });
+    const elsewhere = model.submit('bob', { ...due, ...work(min), partition: 'cloud' });
+    await pass(15 * min);
+    expect(await port.job(late)).toMatchObject({ state: 'PENDING' });
+    expect(since((await port.job(late))?.deadlineAt)).toBe(1802);
+    await pass(10 * min);
+    expect(newest(late)).toMatchObject({ state: 'DEADLINE', startAt: undefined });
+    expect(since(newest(late).endAt)).toBeLessThan(20 * 60 + 10);
+    expect((await port.accounting(late))[0]?.state).toBe('DEADLINE');
+    expect(await port.job(elsewhere)).toMatchObject({ state: 'PENDING', reason: 'PartitionDown' });
+  });
+
   test('what can never start says why, and what is over a limit of its user', async () => {
     const { model, port, pass } = world({ qos: { normal: {}, tiny: { maxJobsPerUser: 1 } } });
     const asks = [

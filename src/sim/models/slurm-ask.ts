@@ -1,7 +1,7 @@
 /** A submission: what is refused at once, and the record that is made of the rest. */
-import type { JobRef } from '../../domain/ids.ts';
+import { instant, type JobRef } from '../../domain/ids.ts';
 import { waitedFor } from './slurm-depend.ts';
-import { askedOf } from './slurm-figures.ts';
+import { askedOf, latestStartOf } from './slurm-figures.ts';
 import { type ArrayRecord, heldReason, type JobRecord, newRun, noExit } from './slurm-record.ts';
 import type { SlurmState } from './slurm-state.ts';
 import type { Asked, Memory, PartitionSpec, SlurmAsk, UserSpec } from './slurm-types.ts';
@@ -47,7 +47,9 @@ function record(
   const names = partitions.map(({ name }) => name);
   const unmet = waitedFor(ask.after ?? [], (ref) => found(state, ref));
   const array = tasks === undefined ? undefined : newArray(id, tasks.throttle);
-  const eligibleAt = ask.held === true || unmet.length > 0 ? undefined : now;
+  const beginAt = ask.beginInMs === undefined ? undefined : instant(now + ask.beginInMs);
+  const deadlineAt = ask.deadlineInMs === undefined ? undefined : instant(now + ask.deadlineInMs);
+  const eligibleAt = beginAt ?? (ask.held === true || unmet.length > 0 ? undefined : now);
   const job: JobRecord = {
     id,
     array,
@@ -85,9 +87,10 @@ function record(
     completing: false,
     submitAt: now,
     eligibleAt,
-    accrueAt: eligibleAt,
+    accrueAt: beginAt === undefined ? eligibleAt : undefined,
     reason: ask.held === true ? heldReason('user') : 'None',
-    beginAt: undefined,
+    beginAt,
+    deadlineAt,
     startAt: undefined,
     endAt: undefined,
     plannedAt: undefined,
@@ -112,6 +115,9 @@ function record(
   state.books.tell(job, job.run);
   state.look(job);
   state.changed();
+  // What only time changes.
+  for (const at of [beginAt, latestStartOf(job, state)])
+    if (at !== undefined) state.after(Math.max(0, at - now) + 1_000, () => state.changed());
   return job;
 }
 

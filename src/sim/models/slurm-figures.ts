@@ -54,6 +54,13 @@ export function startOf(job: JobRecord, state: SlurmState): Instant | undefined 
   return job.beginAt !== undefined && job.beginAt > state.now() ? job.beginAt : undefined;
 }
 
+/** After it Slurm cancels it, as it could not end before its deadline any more. */
+export function latestStartOf(job: JobRecord, state: SlurmState): Instant | undefined {
+  const limit = job.timeMs ?? limitOf(job, state);
+  if (job.deadlineAt === undefined || limit === 'unlimited') return undefined;
+  return instant(job.deadlineAt - limit);
+}
+
 export function endOf(job: JobRecord, state: SlurmState): Instant | undefined {
   if (job.endAt !== undefined) return job.endAt;
   const start = startOf(job, state);

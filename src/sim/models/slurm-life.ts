@@ -93,6 +93,17 @@ export class Life {
     this.#close(job);
   }
 
+  /** It could not end before its deadline any more: slurmctld cancels it, as its schedulers come to it. */
+  miss(job: JobRecord): void {
+    if (job.base !== 'PENDING' || job.completing) return;
+    const now = this.#state.second();
+    const exit = { code: 1, signal: 0 };
+    set(job, { base: 'DEADLINE', reason: 'DeadLine', exit, startAt: now, endAt: now, plannedAt: undefined });
+    set(job.run, { state: 'DEADLINE', endAt: now });
+    this.#state.books.tell(job, job.run, { exit });
+    this.#close(job);
+  }
+
   /** Cancels a task that was split off only for that: it leaves nothing behind, in slurmctld or in slurmdbd. */
   drop(job: JobRecord): void {
     const now = this.#state.second();

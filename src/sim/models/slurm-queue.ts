@@ -1,6 +1,6 @@
 /** The two schedulers: a pass over the queue after each change, and a backfill on its own grid. Nothing is done while nothing changes. */
 
-import { limitOf, priorityOf } from './slurm-figures.ts';
+import { latestStartOf, limitOf, priorityOf } from './slurm-figures.ts';
 import type { Share } from './slurm-fit.ts';
 import { place } from './slurm-fit.ts';
 import type { Life } from './slurm-life.ts';
@@ -190,6 +190,10 @@ export class Queue {
       else if (partition.up) open.push(partition);
     }
     if (open.length === 0) job.reason = why;
+    else if ((latestStartOf(job, state) ?? now) < now) {
+      this.#life.miss(job);
+      return [];
+    }
     return open;
   }
 

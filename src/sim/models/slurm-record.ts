@@ -126,6 +126,7 @@ export interface JobRecord {
   accrueAt: Instant | undefined;
   /** Not before. */
   beginAt: Instant | undefined;
+  readonly deadlineAt: Instant | undefined;
   startAt: Instant | undefined;
   endAt: Instant | undefined;
   /** When the backfill scheduler expects it to start. */

@@ -71,7 +71,7 @@ export function shown(view: Job, job: JobRecord, state: SlurmState): Pair[] {
     ['AccrueTime', seconds(job.accrueAt)],
     ['StartTime', seconds(view.startAt)],
     ['EndTime', seconds(end)],
-    ['Deadline', 'N/A'],
+    ['Deadline', job.deadlineAt === undefined ? 'N/A' : seconds(job.deadlineAt)],
     ['Partition', view.partition],
     ['AllocNode:Sid', 'login:1'],
     ['ReqNodeList', '(null)'],

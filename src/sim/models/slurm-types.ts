@@ -160,6 +160,9 @@ export interface SlurmAsk {
   readonly held?: boolean;
   readonly nice?: number;
   readonly after?: readonly Dependency[];
+  /** `--begin` and `--deadline`, from its submission on. */
+  readonly beginInMs?: number;
+  readonly deadlineInMs?: number;
   readonly exclusive?: boolean;
   /** A heterogeneous job of two such components. It only waits here: it is never started. */
   readonly het?: boolean;

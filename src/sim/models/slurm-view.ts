@@ -40,6 +40,7 @@ export function jobView(target: Target, state: SlurmState): Job {
     reason: job.reason,
     submitAt: job.submitAt,
     eligibleAt: job.eligibleAt,
+    deadlineAt: job.deadlineAt,
     startAt: startOf(job, state),
     priority: priorityOf(job, state),
     timeLimitMs: limitOf(job, state),
