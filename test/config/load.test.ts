@@ -341,6 +341,21 @@ describe('a configuration that does not hold', () => {
       'budgets[0].usd: missing or not a number; write US dollars, such as 5000',
     ],
     [
+      'a budget of less than a cent',
+      (c) => Object.assign(c, { budgets: [{ usd: 1e-9 }] }),
+      'budgets[0].usd: below one cent, of which nothing is bought; write US dollars, such as 5000',
+    ],
+    [
+      'a budget that stops nothing and says how',
+      (c) => Object.assign(c, { budgets: [{ usd: 5, hard: false, onExhausted: 'finish' }] }),
+      'budgets[0].onExhausted: a budget that is not hard stops nothing; leave it out, or write hard: true',
+    ],
+    [
+      'a forecast that holds up everything else',
+      (c) => Object.assign(c, { policy: { forecast: { draws: 1000, exact: 501 } } }),
+      'policy.forecast: draws × exact is 501000, above 500000',
+    ],
+    [
       'a start race that is sure of nothing',
       (c) => Object.assign(c, { policy: { burstWhen: { startsAtLeast: '30m', confidence: 0.2 } } }),
       'policy.burstWhen.confidence: below 0.5',
