@@ -1,11 +1,12 @@
 /** The gateway's own policy for a replay, as `policy` and `budgets` of its configuration have it. */
 import { basename } from 'node:path';
 import { z } from 'zod';
+import { compile } from '../../config/expression.ts';
 import { schema } from '../../config/schema.ts';
 import type { Bill } from '../sim/replay/figures.ts';
 import { atGateway } from '../sim/replay/gateway-site.ts';
 import type { Site } from '../sim/replay/play.ts';
-import { makePolicy, type Named } from '../sim/replay/policies.ts';
+import { makePolicy, type Named, type Written } from '../sim/replay/policies.ts';
 import type { Columns, Policy } from '../sim/replay/policy.ts';
 import { CommandError } from './ask.ts';
 
@@ -36,14 +37,19 @@ export function gatewaysIn(path: string, raw: unknown): GatewaysPolicy {
 
 /** What is played, and where. */
 export function madeFor(
-  asked: Named | GatewaysPolicy,
+  asked: Named | Written | GatewaysPolicy,
   trace: Columns,
   site: Site,
   bill: Bill,
 ): { readonly policy: Policy; readonly site: Site } {
-  if (asked.policy !== 'gateway') return { policy: makePolicy(asked, trace, site), site };
+  if (!('settings' in asked)) return { policy: makePolicy(asked, trace, site, bill), site };
   const { policy, budgets, clusters } = asked.settings;
   const pollMs = 1_000 * (clusters[0]?.pollSeconds ?? usualPollSeconds);
   const { forecaster } = policy.forecast;
-  return atGateway({ policy: { ...policy, budgets }, forecaster, pollMs }, trace, site, bill);
+  return atGateway(
+    { policy: { ...policy, budgets, expressions: compile }, forecaster, pollMs },
+    trace,
+    site,
+    bill,
+  );
 }

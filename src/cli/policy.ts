@@ -3,22 +3,31 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { YAMLParseError, parse as yaml } from 'yaml';
 import { z } from 'zod';
+import { compile, ExpressionError } from '../../config/expression.ts';
+import type { Expression } from '../domain/expression.ts';
+import { replayedFacts } from '../sim/replay/expression.ts';
 import {
   isPolicyName,
   type Named,
   type Parameter,
   policies,
   usualParameters,
+  type Written,
 } from '../sim/replay/policies.ts';
 import { CommandError } from './ask.ts';
 import { type GatewaysPolicy, gatewaysIn } from './gateways.ts';
 
-/** One of replay's own, or the gateway's. */
-export type Asked = Named | GatewaysPolicy;
+/** One of replay's own, one that the site wrote itself, or the gateway's. */
+export type Asked = Named | Written | GatewaysPolicy;
 
 const form = z.strictObject({
-  name: z.string().min(1).optional(),
+  name: z
+    .string()
+    .min(1)
+    .regex(/^\P{Cc}*$/u, { error: 'holds a control character; write it in one line of plain text' })
+    .optional(),
   policy: z.string(),
+  expr: z.string().optional(),
   leastWorth: z.number().nonnegative().optional(),
   exact: z.int().positive().optional(),
   waited: z.string().optional(),
@@ -38,15 +47,37 @@ const written = {
 /** `NAME`, `NAME:PARAMETER…`, or a file with a policy in it. */
 export async function policyOf(text: string): Promise<Asked> {
   const [name = '', ...given] = text.split(':');
+  if (name === 'expr') {
+    if (/\p{Cc}/u.test(text))
+      throw new CommandError('--policy expr: holds a control character; write it in one line, or in a file');
+    return { label: text, expression: expressionOf('--policy expr', given.join(':')) };
+  }
   if (isPolicyName(name)) return { label: text, policy: name, parameters: parametersOf(text, name, given) };
   const source = await readFile(text, 'utf8').catch(() => undefined);
   if (source === undefined)
     throw new CommandError(
       `--policy ${text}: neither a file nor a policy. There are\n${Object.entries(policies)
         .map(([n, { what, takes }]) => `  ${[n, ...takes.map(usually)].join(':')}  ${what}`)
-        .join('\n')}`,
+        .join('\n')}
+  expr:EXPRESSION  who an expression in CEL is true of, over ${replayedFacts.join(', ')}`,
     );
   return policyInFile(text, source);
+}
+
+/** A log does not tell everything that a gateway sees. */
+function expressionOf(where: string, text: string): Expression {
+  try {
+    const expression = compile(text);
+    const unseen = expression.names.filter((name) => !replayedFacts.includes(name));
+    if (unseen.length === 0) return expression;
+    throw new ExpressionError(
+      `a replay does not know ${unseen.join(', ')}; it knows ${replayedFacts.join(', ')}`,
+      undefined,
+    );
+  } catch (e) {
+    if (e instanceof ExpressionError) throw new CommandError(`${where}: expr: ${e.message}`);
+    throw e;
+  }
 }
 
 function parametersOf(text: string, name: keyof typeof policies, given: readonly string[]) {
@@ -105,9 +136,18 @@ function policyInFile(path: string, source: string): Asked {
         .concat(`A policy is such as\n  name: ours\n  policy: compound\n  run: 1h\n  waited: 4h`)
         .join('\n'),
     );
-  const { name, policy, ...values } = parsed.data;
+  const { name, policy, expr, ...values } = parsed.data;
+  if (policy === 'expr') {
+    const [other] = Object.keys(values);
+    if (other !== undefined) throw new CommandError(`${path}: ${other}: policy expr takes expr`);
+    if (expr === undefined)
+      throw new CommandError(`${path}: expr: missing; write such as expr: job.waitedMinutes > 240`);
+    return { label: name ?? basename(path), expression: expressionOf(path, expr) };
+  }
+  if (expr !== undefined)
+    throw new CommandError(`${path}: expr: policy ${policy} takes none; write policy: expr`);
   if (!isPolicyName(policy))
-    throw new CommandError(`${path}: policy ${policy}: there are ${Object.keys(policies).join(', ')}`);
+    throw new CommandError(`${path}: policy ${policy}: there are ${Object.keys(policies).join(', ')}, expr`);
   const takes: readonly Parameter[] = policies[policy].takes;
   for (const key of Object.keys(values))
     if (!takes.some((t) => written[t] === key))

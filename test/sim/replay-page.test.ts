@@ -67,6 +67,30 @@ describe('spillway replay', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
   });
 
+  it('plays an expression that the site wrote itself', async () => {
+    const ours = await file('e.yaml', 'name: ours\npolicy: expr\nexpr: job.waitedMinutes >= 240\n');
+    const policy = ['none', 'waited:4h', ours, 'expr:offer.worstUsd < 0.0'];
+    const [none, waited, written, nobody] = JSON.parse(
+      (await replay({ traces: [small], policy, json: true })).join('\n'),
+    ) as { policy: string; figures: { bursts: number; waitMs: { mean: number } } }[];
+    expect(written?.policy).toBe('ours');
+    // Asked by the minute in place of the moment: the same but for those that start within it.
+    expect(waited?.figures.bursts).toBeGreaterThan(50);
+    expect((written?.figures.bursts ?? 0) / (waited?.figures.bursts ?? 1)).toBeCloseTo(1, 1);
+    expect((written?.figures.waitMs.mean ?? 0) / (waited?.figures.waitMs.mean ?? 1)).toBeCloseTo(1, 1);
+    expect(nobody?.figures).toEqual(none?.figures);
+  });
+
+  it.each([
+    ['expr:job.cpu > 3', /--policy expr: expr: column 1: there is no job\.cpu; there are job\.name/],
+    ["expr:job.qos == 'a'", /a replay does not know job\.qos; it knows job\.user, .*offer\.readyP90Minutes/],
+    ['expr:', /--policy expr: expr: empty/],
+    ['expr:job.cpus > 1\n', /control character/],
+  ])('an expression that cannot be played is told: %s', async (text, says) => {
+    await expect(policyOf(text)).rejects.toThrow(CommandError);
+    await expect(policyOf(text)).rejects.toThrow(says);
+  });
+
   it('a policy file may be YAML or JSON, and a name stands for itself', async () => {
     const yaml = await file('a.yaml', 'policy: compound\nrun: 30m\nwaited: 2h\n');
     const json = await file('b.json', '{"name":"b","policy":"worth","leastWorth":7}');
@@ -157,6 +181,12 @@ describe('spillway replay', () => {
     await expect(policyOf(broken)).rejects.toThrow(/broken\.yaml:\d+: neither YAML nor JSON/);
     const strange = await file('strange.yaml', 'policy: waited\nleastWorth: 3\n');
     await expect(policyOf(strange)).rejects.toThrow(/strange\.yaml: leastWorth: waited takes waited/);
+    const control = await file('escape.yaml', 'name: "a\\e[31mb"\npolicy: worth\n');
+    await expect(policyOf(control)).rejects.toThrow(/escape\.yaml: name: holds a control character/);
+    const missing = await file('missing.yaml', 'policy: expr\n');
+    await expect(policyOf(missing)).rejects.toThrow(/missing\.yaml: expr: missing; write such as/);
+    const both = await file('both.yaml', 'policy: worth\nexpr: job.cpus > 1\n');
+    await expect(policyOf(both)).rejects.toThrow(/both\.yaml: expr: policy worth takes none/);
   });
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { compile } from '../../config/expression.ts';
 import { courseOf, figuresOf, jain } from '../../src/sim/replay/figures.ts';
 import { pointForShare } from '../../src/sim/replay/front.ts';
 import { play, type Site, usualCloud } from '../../src/sim/replay/play.ts';
@@ -58,6 +59,26 @@ describe('a trace that is played', () => {
     const played = play(trace, site, { chosen: () => [] });
     expect(played.ticks).toBe(1);
     expect([...played.waitMs]).toEqual([...play(trace, site).waitMs]);
+  });
+
+  it('an expression is asked of each that waits, with what is known then, and by the minute if it counts waiting', () => {
+    const of = (text: string) => {
+      const made = { label: 'e', expression: compile(text) };
+      const trace = log([0, 4, 9 * hour], [0, 1, hour], [0, 2, 2 * hour]);
+      const played = play(trace, site, makePolicy(made, trace, site));
+      return [...played.burstMs];
+    };
+    const stays = Number.NaN;
+    expect(of('job.cpus == 1')).toEqual([stays, 0, stays]);
+    expect(of("job.user == 'u2' && job.account == 'a0' && 'p' in job.partitions")).toEqual([stays, stays, 0]);
+    expect(of('job.waitedMinutes >= 90')).toEqual([stays, 90 * minute, 90 * minute]);
+    expect(of('job.timeLimitMinutes < 121')).toEqual([stays, 0, stays]);
+    // 18 h is what the first asked for, and all that is known of it.
+    expect(of('forecast.known && forecast.p50Minutes >= 1080')).toEqual([stays, 0, 0]);
+    expect(of('forecast.p50Minutes > 1081')).toEqual([stays, stays, stays]);
+    // 4 h and 10 minutes of two cores at 0.048 dollars.
+    expect(of('offer.worstUsd > 0.39 && offer.worstUsd < 0.41')).toEqual([stays, stays, 0]);
+    expect(of('offer.readyP90Minutes > 3')).toEqual([stays, stays, stays]);
   });
 
   it('every policy ends every job once, here or in the cloud, and never on more than there is', () => {

@@ -127,6 +127,9 @@ class Run {
         if (this.#machine.length > 0 || this.#site.looks !== undefined) {
           askedAt = this.#now;
           this.#ask();
+          // Who waits while nothing runs waits for ever, which the loop's head tells.
+          if (this.#policy.byTime === true && this.#machine.length > 0 && this.#ends.length > 0)
+            tickAt = askedAt + this.#site.tickMs;
         }
         if (this.#site.looks !== undefined) tickAt = this.#nextAsk(askedAt);
       } else if (this.#machine.length === 0 && this.#site.looks === undefined) tickAt = never;

@@ -1,5 +1,8 @@
 /** The policies that a replay knows by name. */
 import { usualExact } from '../../decide/worth.ts';
+import type { Expression } from '../../domain/expression.ts';
+import { byExpression } from './expression.ts';
+import { type Bill, usualBill } from './figures.ts';
 import type { Site } from './play.ts';
 import type { Columns, Known, Policy } from './policy.ts';
 import { compound, longJobsWait, shortWaitsWait } from './waiting-game.ts';
@@ -102,7 +105,21 @@ export interface Named {
   readonly parameters: Partial<Parameters>;
 }
 
-export function makePolicy({ policy, parameters }: Named, trace: Columns, site: Site): Policy {
+/** One that the site wrote itself. */
+export interface Written {
+  readonly label: string;
+  readonly expression: Expression;
+}
+
+/** `bill`: what an expression's offer costs. */
+export function makePolicy(
+  named: Named | Written,
+  trace: Columns,
+  site: Site,
+  bill: Bill = usualBill,
+): Policy {
+  if ('expression' in named) return byExpression(trace, named.expression, site, bill);
+  const { policy, parameters } = named;
   const kind: Kind | Clairvoyant = policies[policy];
   const all = { ...usualParameters, ...parameters };
   return 'make' in kind ? kind.make(trace, all, site) : kind.makeKnowing(trace, all, site);

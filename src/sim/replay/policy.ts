@@ -42,6 +42,8 @@ export interface Policy {
   chosen?(sight: Sight): readonly number[];
   /** `late`: who goes stays in the queue until the cloud is ready, and stays for good if it starts here before; else it is gone at once. */
   readonly claims?: 'late' | undefined;
+  /** Its answer changes with the time alone: it is asked at each tick while somebody waits, also where nothing changed. */
+  readonly byTime?: boolean;
 }
 
 export function columnsOf(jobs: readonly TraceJob[]): Columns {
