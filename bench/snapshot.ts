@@ -1,5 +1,6 @@
 /**
- * From the text of one `squeue` to every job's decision: `npm run bench -- snapshot [jobs]`. The transfer over SSH, the forecast and the store are left out.
+ * From the text of one `squeue` to every job's decision: `npm run bench -- snapshot [jobs] [expr]`,
+ * with `expr` under a policy of expressions besides. The transfer over SSH, the forecast and the store are left out.
  * The text is made by one process and read by another, so that the memory is the reader's own; the first look is cold, the later ones are a gateway's.
  */
 import { spawnSync } from 'node:child_process';
@@ -9,6 +10,7 @@ import { join } from 'node:path';
 import { keepHeapSmall } from '../adapters/heap.ts';
 import { readJobs } from '../adapters/slurm/squeue.ts';
 import { separator } from '../adapters/slurm/table.ts';
+import { compile } from '../config/expression.ts';
 import { decideBacklog } from '../src/decide/backlog.ts';
 import { assumed } from '../src/decide/ready.ts';
 import { clusterName, instant, type JobRef } from '../src/domain/ids.ts';
@@ -20,20 +22,26 @@ import { heading, median } from './machine.ts';
 
 const mark = `${separator}mbenchmark1234`;
 const now = instant(1_795_000_000_000);
-const [what = '100000', file = ''] = process.argv.slice(2);
+const day = { p10: 43_200_000, p50: 86_400_000, p90: 172_800_000 };
+const startsInADay = { range: day, raw: day, by: 'bench' };
+const [what = '100000', file = '', more = ''] = process.argv.slice(2);
 if (what === 'read') {
   // As the gateway does.
   keepHeapSmall();
-  read(file);
+  read(file, more === 'expr');
 } else {
-  console.log(heading(`npm run bench -- snapshot ${what}`));
+  console.log(heading(`npm run bench -- snapshot ${what} ${file}`));
   const dir = mkdtempSync(join(tmpdir(), 'spillway-bench-'));
   try {
     const path = join(dir, 'squeue.txt');
     writeFileSync(path, queueOf(Number(what)));
-    const { status } = spawnSync(process.execPath, ['--import', 'tsx', import.meta.filename, 'read', path], {
-      stdio: 'inherit',
-    });
+    const { status } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', import.meta.filename, 'read', path, file],
+      {
+        stdio: 'inherit',
+      },
+    );
     process.exitCode = status ?? 1;
   } finally {
     rmSync(dir, { recursive: true });
@@ -81,6 +89,7 @@ function queueOf(count: number): string {
       runs ? 'None' : chance.pick(reasons),
       `${seconds - age}`,
       `${seconds - age}`,
+      'N/A',
       runs ? `${seconds - chance.whole(1, 3_600)}` : 'N/A',
       `${chance.whole(1_000, 50_000)}`,
       limit,
@@ -109,14 +118,33 @@ function queueOf(count: number): string {
   return out;
 }
 
-function read(path: string): void {
+function read(path: string, expressions: boolean): void {
   const setup: ClusterSetup = {
     ...{ name: clusterName('bench'), watch: ['batch'], explicit: 'cloud', waitPartition: 'burst_wait' },
     ...{ burstPartition: 'burst', mode: 'auto', onLost: 'fail', pollMs: 30_000 },
   };
   const policy: Policy = {
-    burstWhen: [{ kind: 'backlog', pendingJobs: 10, forMs: 3_600_000 }],
-    never: [{ kind: 'account', account: 'account7' }],
+    burstWhen: [
+      ...(expressions
+        ? [
+            'job.cpus <= 4 && forecast.p50Minutes > 120 && offer.worstUsd < 3.0',
+            'job.waitedMinutes > 1440 && job.timeLimitMinutes <= 60',
+          ].map((expr) => ({ kind: 'cel' as const, expr }))
+        : []),
+      { kind: 'backlog', pendingJobs: 10, forMs: 3_600_000 },
+    ],
+    never: [
+      { kind: 'account', account: 'account7' },
+      ...(expressions
+        ? ["job.user.startsWith('course')", "job.name.endsWith('.tmp') && job.priority < 5000"].map(
+            (expr) => ({
+              kind: 'cel' as const,
+              expr,
+            }),
+          )
+        : []),
+    ],
+    expressions: compile,
     ...{ maxBursts: 500, maxTimeMs: 48 * 3_600_000, backOffMs: 1_800_000 },
     budgets: [{ account: 'account1', microUsd: 1_000_000_000, per: 'month', hard: true }],
   };
@@ -154,7 +182,8 @@ function read(path: string): void {
       lastReturnAt: new Map(),
       budgets: [{ account: 'account1', left: 1_000_000_000 }],
       beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
-      forecast: () => undefined,
+      // Of every other job, so that what is known and what is not both cost.
+      forecast: ({ id }) => (expressions && id % 2 === 0 ? startsInADay : undefined),
       queues: [],
       had: new Map(),
       readyIn: () => assumed,
