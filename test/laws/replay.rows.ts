@@ -37,12 +37,15 @@ export async function rowsOfGateway({ store }: Ran): Promise<Rows> {
   return rows;
 }
 
+/** A model of a cloud that takes no time to boot takes a moment to start a script. */
+const bootMsOf = ({ boots }: Site): number => (boots?.ms ?? 0) + readyMs;
+
 /** What the gateway's looks and its reading of the history are to a replay. */
-export function asPlayed({ processors, startAt, setup }: Site): PlaySite {
+export function asPlayed(site: Site): PlaySite {
+  const { processors, startAt, setup } = site;
   return {
     processors,
-    // A model of a cloud that takes no time to boot takes this much to start a script.
-    cloud: { bootMs: readyMs, processors: Number.POSITIVE_INFINITY },
+    cloud: { bootMs: bootMsOf(site), processors: Number.POSITIVE_INFINITY },
     tickMs: setup.pollMs,
     looks: { fromMs: startAt, everyMs: setup.pollMs },
     // Of two timers of one moment the one that was set first comes first: a look that is seldom, before the reading of the history.
@@ -77,7 +80,15 @@ export function rowsOfReplay(jobs: readonly TraceJob[], site: Site): Replayed {
   };
   const trace = columnsOf(jobs);
   const { setup, policy, forecaster } = site;
-  const terms = { setup, policy, forecaster, groups: [offered], beside: keeperNeeds, bootMs: readyMs, told };
+  const terms = {
+    setup,
+    policy,
+    forecaster,
+    groups: [offered],
+    beside: keeperNeeds,
+    bootMs: bootMsOf(site),
+    told,
+  };
   return { rows, played: play(trace, asPlayed(site), asGateway(trace, terms)), looks: looks.sort() };
 }
 

@@ -102,6 +102,20 @@ describe('one trace through the gateway and through replay', () => {
     expect([...failed]).toEqual(expect.arrayContaining(['budget', 'cap']));
   });
 
+  it('is decided alike where the cloud takes its time, and some start here before they are claimed', async () => {
+    const jobs = trace(6, 70).map((j) => ({ ...j, processors: 8 }));
+    const boots = { ms: 10 * minute, cpus: 8 };
+    const policy = policyOf([{ kind: 'waited', forMs: 5 * minute }]);
+    // Nobody is decided on while a machine boots, so each has one of its own.
+    const site = siteOf(policy, { boots, setup: { ...auto, pollMs: 12 * minute } });
+    const { ran, gateway, rows, played } = await both(jobs, site);
+    expect(parting(gateway, rows)).toBeUndefined();
+    expect(ran.starts).toEqual(jobs.map((j, i) => inSecond(j.submitMs + (played.waitMs[i] as number))));
+    const went = played.burstMs.filter((at) => !Number.isNaN(at)).length;
+    expect(went).toBeGreaterThan(15);
+    expect(bursts(gateway)).toBeGreaterThan(went);
+  });
+
   it("the default policy's own fast way through a trace sends the same jobs at the same looks", async () => {
     const log = await readTrace('config/examples/small.swf');
     const { jobs } = clean(log.jobs.slice(0, 250), 64);

@@ -52,13 +52,26 @@ export const group: NodeGroup = {
   prices: { 'm.one': 400_000 },
   taint: { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
 };
-const type = { name: 'm.one', vcpus: 80, memoryMib: 327_680, price: { 'on-demand': 400_000, spot: 120_000 } };
+const large = {
+  name: 'm.one',
+  vcpus: 80,
+  memoryMib: 327_680,
+  price: { 'on-demand': 400_000, spot: 120_000 },
+};
 export const offered: OfferedGroup = {
   group,
-  types: [{ name: type.name, vcpus: type.vcpus, memoryBytes: type.memoryMib * 1_048_576, gpus: 0 }],
+  types: [{ name: large.name, vcpus: large.vcpus, memoryBytes: large.memoryMib * 1_048_576, gpus: 0 }],
 };
 
+/** A cloud that takes its time, whose machines hold one job of `cpus` each and go as soon as it is over. */
+export interface Boots {
+  readonly ms: number;
+  readonly cpus: number;
+}
+
 export interface Site {
+  /** Left out: nothing takes time, and a machine holds what comes. */
+  readonly boots?: Boots;
   readonly processors: number;
   /** The gateway starts here, between two seconds: Slurm is done with all that happened in one before the gateway looks. */
   readonly startAt: Instant;
@@ -80,7 +93,9 @@ export interface Ran {
  * before that pass. The cloud takes the same time for each.
  */
 export async function throughGateway(jobs: readonly TraceJob[], site: Site): Promise<Ran> {
-  const { startAt, setup: at, policy, forecaster, processors } = site;
+  const { startAt, setup: at, policy, forecaster, processors, boots } = site;
+  const type = boots === undefined ? large : { ...large, vcpus: boots.cpus + 1 };
+  const bootMs = boots?.ms ?? 0;
   const begin = instant(Math.floor(startAt / second) * second);
   const time = new VirtualTime(begin, drain);
   const chance = new Chance(7);
@@ -113,7 +128,7 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
   for (const { name, uid, gid } of users)
     kubernetes.addTenant({ namespace: `t-${name}`, uid, gids: [gid], claims: ['home'] });
   const cloud = new CloudModel(
-    { types: [type], zones: [...group.zones], consistencyMs: 0, bootMs: [0, 0], stopMs: [0, 0] },
+    { types: [type], zones: [...group.zones], consistencyMs: 0, bootMs: [bootMs, bootMs], stopMs: [0, 0] },
     { ...deps, entropy: chance.fork() },
   );
   cloud.putTemplate('cpu', '{}');
@@ -151,7 +166,14 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
     });
   time.after(startAt - begin, () => {
     const settings = {
-      ...{ setup: at, policy, forecaster, policyHash: 'law', historyMs: 365 * 24 * hour, groups: [group] },
+      ...{
+        setup: at,
+        policy,
+        forecaster,
+        policyHash: 'law',
+        historyMs: 365 * 24 * hour,
+        groups: [boots === undefined ? group : { ...group, idleMs: 1 }],
+      },
       pods: {
         ...{ image: 'user', agentImage: 'agent', imagePullPolicy: 'IfNotPresent' as const, keeperPort: 7443 },
         mounts: [{ path: '/home', claim: 'home' }],
@@ -167,7 +189,7 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
     const times = {
       ...{ holder: 'g1', monotonic: () => time.now() - begin, leaseMs: 3 * hour },
       ...{ sweepMs: at.mode === 'observe' ? hour : 30 * second },
-      cloudPollMs: at.mode === 'observe' ? hour : second,
+      cloudPollMs: at.mode === 'observe' ? hour : 20 * second,
     };
     const health = { check: () => ({ name: '', ok: true, text: '', at: undefined }), asked: () => false };
     void Gateway.create([settings], ports, times, health).then((gateway) => {
