@@ -54,6 +54,20 @@ describe('a trace that is played', () => {
     expect([...play(trace, small, patient(0)).burstMs]).toEqual([Number.NaN, 0, hour]);
   });
 
+  it('claimed late, who starts here before the cloud is ready stays, and who does not leaves the queue only then', () => {
+    const late = (after: number): Policy => ({ ...patient(after), claims: 'late' });
+    const boots = { ...site, cloud: { bootMs: 10 * minute, processors: 4 } };
+    const trace = log([0, 4, hour], [0, 4, hour], [0, 1, hour]);
+    // At 55 minutes the cloud has room for the first of two; it starts here at 60, before its capacity is ready at 65, and leaves its place in the cloud to the second.
+    const { waitMs, burstMs } = play(trace, boots, late(55 * minute));
+    expect([...burstMs]).toEqual([Number.NaN, Number.NaN, 60 * minute]);
+    expect([...waitMs]).toEqual([0, hour, 70 * minute]);
+    // Where the one is claimed, the other finds the cloud full until it starts here.
+    const early = play(trace, boots, late(0));
+    expect([...early.burstMs]).toEqual([Number.NaN, 0, Number.NaN]);
+    expect([...early.waitMs]).toEqual([0, 10 * minute, hour]);
+  });
+
   it('a policy that never chooses is asked after changes only, and the run ends', () => {
     const trace = log([0, 4, 9 * hour], [0, 1, hour], [0, 1, hour]);
     const played = play(trace, site, { chosen: () => [] });

@@ -71,6 +71,8 @@ class Run {
   /** Out of patience while the cloud was full: they go as soon as there is room, in the order in which they ran out. */
   #refused: number[] = [];
   #inCloud = 0;
+  /** Somebody gave his place in the cloud back without having run there. */
+  #roomAgain = false;
   readonly #away = new Set<number>();
   readonly #late: boolean;
   /** Whose capacity is ready when, where claims are late. */
@@ -121,6 +123,7 @@ class Run {
       this.#machine.pass(this.#now, this.#started);
       this.#hurry();
       this.#claim();
+      if (this.#roomAgain) this.#offerAgain();
       if (asks && tickAt === never) tickAt = this.#nextAsk(askedAt);
       if (tickAt <= this.#now) {
         tickAt = never;
@@ -158,6 +161,12 @@ class Run {
       this.#away.delete(job);
       this.#learn(job);
     }
+    this.#offerAgain();
+  }
+
+  /** Who ran out of patience while the cloud was full. */
+  #offerAgain(): void {
+    this.#roomAgain = false;
     const refused = this.#refused;
     this.#refused = [];
     for (const job of refused) if (this.#waits(job) && !this.#leave(job)) this.#refused.push(job);
@@ -264,6 +273,7 @@ class Run {
   #stay(job: number): void {
     this.#inCloud -= this.#trace.processors[job] as number;
     this.#burstMs[job] = Number.NaN;
+    this.#roomAgain = true;
   }
 
   #waits(job: number): boolean {
