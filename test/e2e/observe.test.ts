@@ -52,4 +52,11 @@ it('decides and records with no right, no Kubernetes and no key, and touches not
   expect((await gateway?.readyz())?.body.checks.map((c) => c.name)).not.toContain('kubernetes');
   await full.release();
   await inState(id, 'COMPLETED', 60_000);
+  // slurmdbd tells what it ran for; the report is of what was decided here.
+  const report = await until('the report to know its end', async () => {
+    const { code, stdout } = (await gateway?.spillway('report', '--since', '1d')) ?? { code: 1, stdout: '' };
+    return code === 0 && stdout.includes('started here before') ? stdout : undefined;
+  });
+  expect(report).toContain('decided to burst, and left here: 1 job');
+  expect(report).toContain('started here before the cloud would have been ready, so nothing saved: 1');
 });
