@@ -52,6 +52,7 @@ const slurm: SlurmPort = {
     ...readJobs(queue.toString(), mark),
   }),
   job: async (ref) => jobFor(numberOf(Number(ref))),
+  script: async () => '#!/bin/sh\n',
   accounting: async () => [],
   history: async () => ({ runs: [], partial: [] }),
   move: unused('move'),
@@ -188,7 +189,12 @@ const gateway = await Gateway.create(
       },
       groups: [group],
       pods: {
-        ...{ image: 'user', agentImage: 'agent', imagePullPolicy: 'IfNotPresent', keeperPort: 7443 },
+        ...{
+          images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
+          agentImage: 'agent',
+          imagePullPolicy: 'IfNotPresent',
+          keeperPort: 7443,
+        },
         mounts: [{ path: '/home', claim: 'home' }],
       },
       ...{ slurm, cloud, streams: keepersPort > 0 ? board : new SilentStreams() },

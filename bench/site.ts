@@ -173,7 +173,7 @@ function settingsOf(
     },
     groups: [group],
     pods: {
-      image: 'user',
+      images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
       agentImage: 'agent',
       imagePullPolicy: 'IfNotPresent',
       mounts: [{ path: '/home', claim: 'home' }],

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { fieldName, type Problem, place, readable } from './problems.ts';
-import { type Config, jsonSchema, type KubernetesConfig, schema } from './schema.ts';
+import { type Config, type ImagesConfig, jsonSchema, type KubernetesConfig, schema } from './schema.ts';
 
 /** Everything that is wrong with a configuration file, each with its place; the message is what an operator reads. */
 export class ConfigError extends Error {
@@ -21,7 +21,7 @@ export class ConfigError extends Error {
 /** What a gateway needs that makes effects, beyond what one that only observes does; `needsOf` of the schema sees to it that it is whole. */
 export interface Hands {
   readonly kubernetes: KubernetesConfig;
-  readonly image: string;
+  readonly images: ImagesConfig;
   readonly relays: { readonly cert: string; readonly key: string; readonly clientCa: string };
 }
 
@@ -30,7 +30,7 @@ export function handsOf({ kubernetes, images, listen }: Config): Hands | undefin
   const { cert, key, clientCa } = listen;
   if (kubernetes === undefined || images === undefined) return undefined;
   if (cert === undefined || key === undefined || clientCa === undefined) return undefined;
-  return { kubernetes, image: images.default, relays: { cert, key, clientCa } };
+  return { kubernetes, images, relays: { cert, key, clientCa } };
 }
 
 /** Where the configuration is, unless the command line says so. */

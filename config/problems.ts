@@ -26,7 +26,6 @@ const notYet: Readonly<Record<string, string>> = {
   launchTimeout: 'is not built yet; joinTimeout counts from the launch',
   labels: 'labels come from the launch template; leave it out',
   requireTimeLimit: 'is not built yet; maxTime keeps jobs without a limit at home',
-  modules: 'images by module are not built yet; leave it out',
 };
 
 export function fieldName(path: Path): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
+import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
 import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
 
@@ -535,11 +536,7 @@ export const schema = z
     store: store.optional(),
     listen: listen.prefault({}),
     kubernetes: kubernetes.optional(),
-    images: z
-      .strictObject({
-        default: text('For jobs that name none.', 'write an image, such as registry.example.org/hpc/base:1'),
-      })
-      .optional(),
+    images: images.optional(),
     mounts: list('Shared file systems that pods see.', mount, 0, '[{ path: /home, claim: home }]').default(
       [],
     ),
@@ -607,6 +604,7 @@ export type ClusterConfig = z.output<typeof cluster>;
 export type SlurmConfig = z.output<typeof slurm>;
 export type ListenConfig = z.output<typeof listen>;
 export type KubernetesConfig = z.output<typeof kubernetes>;
+export type ImagesConfig = z.output<typeof images>;
 export type MountConfig = z.output<typeof mount>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;
 export type PolicyConfig = z.output<typeof policy>;

@@ -36,6 +36,8 @@ import type { LogLine } from './burst/context.ts';
 import { CommandError, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
+import { type ExplainOrder, explain } from './cli/explain.ts';
+import { bareSite, type Site } from './cli/explain-site.ts';
 import { answerQuotes, openQuotes } from './cli/quotes.ts';
 import { type RampOrder, rampStands, showRamp, turnRamp } from './cli/ramp.ts';
 import { type ReplayOrder, replay } from './cli/replay.ts';
@@ -46,7 +48,7 @@ import { canonical } from './domain/chain.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { InstanceType } from './domain/instance.ts';
-import type { NodeGroup, Policy } from './domain/policy.ts';
+import type { ClusterSetup, NodeGroup, Policy } from './domain/policy.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { Desk } from './engine/desk.ts';
@@ -55,6 +57,7 @@ import { Gateway } from './engine/gateway.ts';
 import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
 import { Switchboard } from './stream/switchboard.ts';
+import type { Images } from './translate/index.ts';
 
 const clock: Clock = { now: () => instant(Date.now()) };
 const entropy: Entropy = {
@@ -228,6 +231,23 @@ function noting(health: Health): (call: Call) => void {
 
 type Watched = <T extends object>(port: T, name: string, label?: string) => T;
 
+const noImages: Images = { partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] };
+
+function setupOf(c: ClusterConfig): ClusterSetup {
+  return {
+    name: clusterName(c.name),
+    watch: c.watch,
+    explicit: c.explicit,
+    waitPartition: c.waitPartition,
+    burstPartition: c.burstPartition,
+    mode: c.mode,
+    ramp: c.ramp,
+    charge: c.charge,
+    onLost: c.onLost,
+    pollMs: c.pollMs,
+  };
+}
+
 async function clusterOf(
   c: ClusterConfig,
   config: Config,
@@ -258,32 +278,21 @@ async function clusterOf(
   const keeperPort = hands?.kubernetes.keeperPort ?? 0;
   return {
     hands: hands !== undefined,
-    setup: {
-      name,
-      watch: c.watch,
-      explicit: c.explicit,
-      waitPartition: c.waitPartition,
-      burstPartition: c.burstPartition,
-      mode: c.mode,
-      ramp: c.ramp,
-      charge: c.charge,
-      onLost: c.onLost,
-      pollMs: c.pollMs,
-    },
+    setup: setupOf(c),
     policy: policyOf(config),
     policyHash: policyHashOf(config),
     ...config.policy.forecast,
     groups: groupsOf(config),
     pods: {
       // Mode observe makes no pod.
-      image: hands?.image ?? '',
+      images: hands?.images ?? noImages,
       agentImage: hands?.kubernetes.agentImage ?? '',
       imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
       mounts: config.mounts,
       keeperPort,
     },
     slurm: watched(
-      retried(slurm, ['snapshot', 'job', 'accounting', 'history', 'facts'], { retries: 1 }),
+      retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),
       'slurm',
       `slurm/${name}`,
     ),
@@ -624,6 +633,44 @@ async function bringBack(path: string, dir: string, force: boolean): Promise<voi
   for (const line of restored(resolve(dir), exportOf(config), manifest)) console.log(line);
 }
 
+/** What `explain` holds a script against; on a host without a configuration, nothing. */
+async function siteFor(cluster: string | undefined): Promise<Site> {
+  const path = chosen();
+  const me = { name: userInfo().username, uid: process.getuid?.() ?? 1000, gid: process.getgid?.() ?? 1000 };
+  const named =
+    program.opts<{ config?: string }>().config !== undefined || process.env.SPILLWAY_CONFIG !== undefined;
+  if (
+    !named &&
+    !(await access(path).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return bareSite(me);
+  const config = await loadConfig(path);
+  const c = cluster === undefined ? config.clusters[0] : config.clusters.find((x) => x.name === cluster);
+  if (c === undefined)
+    throw new CommandError(
+      `--cluster ${cluster}: ${path} has ${config.clusters.map(({ name }) => name).join(', ')}`,
+    );
+  const hands = handsOf(config);
+  return {
+    // What mode observe has not configured yet is as on a host without a configuration.
+    ...bareSite(me),
+    from: path,
+    setup: setupOf(c),
+    policy: policyOf(config),
+    groups: groupsOf(config),
+    mounts: config.mounts,
+    ...(hands && {
+      images: hands.images,
+      agentImage: hands.kubernetes.agentImage,
+      imagePullPolicy: hands.kubernetes.imagePullPolicy,
+      keeperPort: hands.kubernetes.keeperPort,
+    }),
+  };
+}
+
 function filesOf(config: Config): readonly (readonly [string, string])[] {
   const hands = handsOf(config);
   return [
@@ -675,6 +722,30 @@ program
   .action(async (id: string, { json }: { json?: boolean }) => {
     const { listen } = await loadConfig(chosen());
     for (const line of await why(listen.http, id, json === true)) console.log(line);
+  });
+program
+  .command('explain')
+  .description(
+    'say without a cluster what would become of a script: marks, image, cost, objects, and what to change; exit code 0: it may burst, 1: it never would, 2: it could not be read',
+  )
+  .argument('<script>', 'a batch script')
+  .option('--user <name>', 'who would submit it (default: this account)')
+  .option('--account <name>', 'as for sbatch; comes before the script')
+  .option('--partition <name>', 'as for sbatch; comes before the script')
+  .option('--cluster <name>', 'of several in the configuration')
+  .option('--json', 'as JSON')
+  .action(async (script: string, options: ExplainOrder & { readonly cluster?: string }) => {
+    // 1 is an answer here.
+    const unread = (e: unknown): never => {
+      if (!(e instanceof CommandError)) throw e;
+      console.error(e.message);
+      process.exit(2);
+    };
+    const names = Object.keys(process.env);
+    const told = siteFor(options.cluster).then((site) => explain(script, options, site, names));
+    const { lines, bursts } = await told.catch(unread);
+    for (const line of lines) console.log(line);
+    process.exitCode = bursts ? 0 : 1;
   });
 program
   .command('quotes')

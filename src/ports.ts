@@ -57,6 +57,11 @@ export interface SlurmPort {
   snapshot(): Promise<Snapshot>;
   /** From slurmctld. Undefined: slurmctld answered that it does not know the job (finished long ago, or never was). */
   job(ref: JobRef): Promise<JobDetail | undefined>;
+  /**
+   * The batch script as it was submitted, by the number that slurmctld uses now (of a task that waits, its array's). Undefined: there is none.
+   * `refused`: not an Operator.
+   */
+  script(id: number): Promise<string | undefined>;
   /** From slurmdbd, every run of the job, oldest first; lags behind slurmctld, so empty is not "never was". */
   accounting(ref: JobRef): Promise<readonly AccountedJob[]>;
   /**

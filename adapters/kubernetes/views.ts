@@ -32,13 +32,16 @@ export function podView(object: unknown): PodView | undefined {
     containers: Object.fromEntries(
       [...list(status.initContainerStatuses), ...list(status.containerStatuses)]
         .map(record)
-        .map((container) => [text(container.name), containerView(record(container.state))]),
+        .map((container) => [
+          text(container.name),
+          containerView(record(container.state), text(container.imageID)),
+        ]),
     ),
     scheduled,
   };
 }
 
-function containerView(state: Json): ContainerView {
+function containerView(state: Json, image: string): ContainerView {
   if (state.terminated !== undefined) {
     const over = record(state.terminated);
     return {
@@ -50,7 +53,12 @@ function containerView(state: Json): ContainerView {
     };
   }
   if (state.running !== undefined)
-    return { state: 'running', startedAt: time(at(state, 'running', 'startedAt')) };
+    return {
+      state: 'running',
+      startedAt: time(at(state, 'running', 'startedAt')),
+      // Older runtimes put a word in front.
+      ...(image === '' ? {} : { imageId: image.replace(/^docker-pullable:\/\//, '') }),
+    };
   // The API's own default when no state is said.
   return {
     state: 'waiting',

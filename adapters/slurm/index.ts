@@ -1,6 +1,6 @@
 /** The Slurm port over SSH: text commands of a login node, run as an Operator. */
 import { faultOf, PortError } from '../../src/domain/fault.ts';
-import type { ClusterName, Instant, JobRef } from '../../src/domain/ids.ts';
+import { type ClusterName, type Instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import {
   type AccountedJob,
   type ClusterFacts,
@@ -106,6 +106,21 @@ class SshSlurm implements SlurmPort {
 
   async job(ref: JobRef): Promise<JobDetail | undefined> {
     return this.#job(ref, 'slurm.job');
+  }
+
+  async script(id: number): Promise<string | undefined> {
+    const name = 'slurm.script';
+    const argv = ['scontrol', 'write', 'batch_script', refOf(jobRef(`${id}`), name), '-'];
+    const line = this.#shell.read(argv, this.#farSeconds);
+    const answer = await this.#transport.run({ at: name, line, timeoutMs: this.#timeoutMs, effect: false });
+    try {
+      // Its exit code is 0 where it fails, too; then there is no script and a word on stderr.
+      const silent = answer.code === 0 && answer.stdout === '' && answer.stderr.trim() !== '';
+      return readAnswer(silent ? { ...answer, code: 1 } : answer, name).stdout || undefined;
+    } catch (error) {
+      if (faultOf(error) === 'not_found') return undefined;
+      throw error;
+    }
   }
 
   async accounting(ref: JobRef): Promise<readonly AccountedJob[]> {

@@ -57,7 +57,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   squeue: { what: read, of: 'slurmctld', run: squeue, refused: loading },
   scontrol: {
-    what: (args) => (args.includes('show') ? 'read' : 'write'),
+    what: (args) => (args.includes('show') || args.includes('write') ? 'read' : 'write'),
     of: 'slurmctld',
     run: scontrol,
     refused: (words, args) => (args.includes('show') ? loading(words) : words),
@@ -166,6 +166,8 @@ function scontrol(call: Call): string {
       changes.update(state.user(user), ref, change);
       return '';
     }
+    case 'write':
+      return changes.script(state.user(user), Number(args[1])) ?? '';
     case 'hold':
     case 'release':
     case 'requeue':

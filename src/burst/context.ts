@@ -20,12 +20,13 @@ import type {
   Write,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
+import type { Images } from '../translate/index.ts';
 
 export { after, type Next, never, now } from '../domain/next.ts';
 
 /** How every pod of this site is made. */
 export interface PodSettings {
-  readonly image: string;
+  readonly images: Images;
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
@@ -193,7 +194,19 @@ export function outcome(ctx: BurstContext, burst: Burst, verdict: Verdict, text:
     kind: 'outcome',
     decision: {
       verdict,
-      because: [{ rule, pass: verdict === 'burst', measured: burst.cause?.text ?? text, limit: '' }],
+      because: [
+        { rule, pass: verdict === 'burst', measured: burst.cause?.text ?? text, limit: '' },
+        ...(burst.image?.id === undefined
+          ? []
+          : [
+              {
+                rule: 'image',
+                pass: true,
+                measured: burst.image.id,
+                limit: `${burst.image.name}, by ${burst.image.from}`,
+              },
+            ]),
+      ],
       group: burst.group,
     },
     text,

@@ -99,7 +99,13 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
       text: `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`,
     });
   if (keeper.main !== 'ready') return after(2_000);
-  await change(ctx, burst, { state: 'ready', machine: instance.type }, `the pod waits on ${instance.node}`);
+  const image = runs(burst, pod.pod);
+  await change(
+    ctx,
+    burst,
+    { state: 'ready', machine: instance.type, ...(image === undefined ? {} : { image }) },
+    `the pod waits on ${instance.node}${image?.id === undefined ? '' : `, its image is ${image.id}`}`,
+  );
   return now;
 }
 
@@ -177,6 +183,10 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
   }
   const tenant = await ctx.kubernetes.tenant(burst.uid);
   const group = ctx.group(burst.group);
+  // One of an older gateway names none.
+  const image = burst.image?.name ?? ctx.pods.images.default;
+  if (image === undefined)
+    return { kind: 'leave', text: 'no image was chosen for it, and images.default is not set' };
   if (tenant === undefined || group === undefined)
     return {
       kind: 'leave',
@@ -201,7 +211,8 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
       burst: held,
       tenant,
       groups: tenant.gids.filter((g) => g !== burst.gid),
-      image: ctx.pods.image,
+      image,
+      pullSecrets: ctx.pods.images.pullSecrets,
       agentImage: ctx.pods.agentImage,
       imagePullPolicy: ctx.pods.imagePullPolicy,
       mounts: ctx.pods.mounts,
@@ -224,6 +235,13 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
     if (faultOf(e) === 'already_exists') return { kind: 'reload' };
     throw e;
   }
+}
+
+/** The image with the digest that its kubelet says it runs: no registry is asked, so a tag is pinned only by what came of it. */
+function runs(burst: Burst, { containers: { main } }: PodView): Burst['image'] {
+  if (burst.image === undefined || main?.state !== 'running' || main.imageId === undefined)
+    return burst.image;
+  return { ...burst.image, id: main.imageId };
 }
 
 function podTrouble(pod: PodView, late: boolean): string | undefined {

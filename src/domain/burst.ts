@@ -136,6 +136,15 @@ export interface Usage {
   readonly maxRssBytes: number;
 }
 
+export interface ChosenImage {
+  /** As it was named. */
+  readonly name: string;
+  /** By which line, module, account, partition or default. */
+  readonly from: string;
+  /** With its digest, as the kubelet says that it runs; undefined until it does. */
+  readonly id?: string | undefined;
+}
+
 /** The one start grant: committed before it is sent, kept by the keeper, never a second for the same attempt. */
 export interface Grant {
   readonly burst: BurstId;
@@ -202,6 +211,8 @@ export interface Burst {
   /** Mode approve: what was offered, and what a person said to it. */
   readonly quote?: Quote | undefined;
   readonly answer?: Answer | undefined;
+  /** What its script runs in and who named it; bursts of before there was a choice have none. */
+  readonly image?: ChosenImage | undefined;
   /** The type of the instance that its pod waits or ran on. */
   readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */

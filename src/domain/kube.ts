@@ -7,7 +7,12 @@ export interface PodRef {
 
 export type ContainerView =
   | { readonly state: 'waiting'; readonly reason: string; readonly message: string }
-  | { readonly state: 'running'; readonly startedAt: Instant | undefined }
+  | {
+      readonly state: 'running';
+      readonly startedAt: Instant | undefined;
+      /** As the runtime names what it runs: with a digest, where the image came from a registry. */
+      readonly imageId?: string | undefined;
+    }
   | {
       readonly state: 'terminated';
       readonly exitCode: number;

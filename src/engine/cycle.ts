@@ -24,6 +24,7 @@ import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import type { Cluster } from './context.ts';
+import { imageFor } from './image.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
@@ -204,6 +205,7 @@ async function begin(
   if (job === undefined || job.state !== 'PENDING') return undefined;
   const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
+  const image = await imageFor(engine, job);
   const full = examine(
     decision,
     job,
@@ -212,6 +214,7 @@ async function begin(
     sees.snapshot,
     settings.pods.mounts,
     settings.policy.translation,
+    image,
   );
   if (full.needs === undefined || full.decision.group === undefined || offered === undefined) {
     if (full.decision.verdict === 'never')
@@ -243,6 +246,7 @@ async function begin(
     origin: 'decision',
     group: full.decision.group,
     needs: full.needs,
+    image: image.kind === 'image' ? { name: image.image, from: image.from } : undefined,
     receipt: receipt.id,
     at,
     before: undefined,

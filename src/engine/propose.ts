@@ -17,7 +17,15 @@ import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { Tenant } from '../domain/kube.ts';
 import type { ClusterSetup, Translation } from '../domain/policy.ts';
 import { plus } from '../domain/resources.ts';
-import { failing, keeperNeeds, type Marked, markInWords, marksOf, needsOf } from '../translate/index.ts';
+import {
+  failing,
+  type ImageChoice,
+  keeperNeeds,
+  type Marked,
+  markInWords,
+  marksOf,
+  needsOf,
+} from '../translate/index.ts';
 
 /** The decision on a line of the queue, looked at again with the job in full: identity and exact size. */
 export function examine(
@@ -28,6 +36,7 @@ export function examine(
   snapshot: Snapshot,
   mounts: readonly { readonly path: string; readonly claim: string }[],
   translation: Translation = 'emulated',
+  image?: ImageSought,
 ): { readonly decision: Decision; readonly needs: Burst['needs'] | undefined } {
   const because: RuleVerdict[] = [...decision.because];
   const missing =
@@ -53,6 +62,13 @@ export function examine(
   });
   const marks = marksOf(job);
   because.push(translated(marks, translation));
+  if (image !== undefined)
+    because.push({
+      rule: 'image',
+      pass: image.kind === 'image',
+      measured: image.kind === 'image' ? `${image.image}, by ${image.from}` : image.why,
+      limit: 'an image that its account may use (images)',
+    });
   const shape = shapeOf(job, snapshot);
   const whole = job.exclusive || job.memory.mib === 0;
   because.push({
@@ -82,9 +98,18 @@ export function examine(
   });
   if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
   // What could not be seen may be seen at the next look.
-  const unseen = because.some((r) => !r.pass && (r.rule === 'shape' || (r.rule === 'translation' && !marks)));
+  const unseen = because.some(
+    (r) =>
+      !r.pass &&
+      (r.rule === 'shape' ||
+        (r.rule === 'translation' && !marks) ||
+        (r.rule === 'image' && image?.kind === 'unknown')),
+  );
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
 }
+
+/** `unknown`: the job's script, which may name one, could not be read. */
+export type ImageSought = ImageChoice | { readonly kind: 'unknown'; readonly why: string };
 
 /** Nothing that a job asks for is dropped: what is below the site's threshold keeps it at home. */
 function translated(marks: readonly Marked[] | undefined, translation: Translation): RuleVerdict {
@@ -154,12 +179,16 @@ export interface NewBurst {
   readonly at: Instant;
   /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
   readonly before: Burst | undefined;
+  readonly image?: Burst['image'];
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
 
 export function burstOf(n: NewBurst): Burst {
   const first = n.before?.firstSubmitAt ?? n.job.submitAt;
+  // The next run has the same; which digest a tag stands for by then, its own pod tells.
+  const { name, from } = n.image ?? n.before?.image ?? {};
+  const image = name === undefined || from === undefined ? undefined : { name, from };
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
   return {
     id: burstId(n.id),
@@ -198,6 +227,7 @@ export function burstOf(n: NewBurst): Burst {
     trouble: undefined,
     predecessor: n.before?.id,
     killBy: undefined,
+    ...(image === undefined ? {} : { image }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
   };
 }

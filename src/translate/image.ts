@@ -50,7 +50,7 @@ export function chooseImage(input: ImageInput): ImageChoice {
   if (allowed) return { kind: 'image', image, from };
   return {
     kind: 'none',
-    why: `${image} (${from}) is not allowed for account ${account}: no pattern of images.allow matches`,
+    why: `${image} (${from}) is not allowed for ${account === '' ? 'a job without an account' : `account ${account}`}: no pattern of images.allow matches`,
   };
 }
 

@@ -21,6 +21,8 @@ export interface PodInput {
   /** Supplementary groups, without the primary one. */
   readonly groups: readonly number[];
   readonly image: string;
+  /** Secrets of the tenant's namespace that its images are pulled with. */
+  readonly pullSecrets?: readonly string[] | undefined;
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly mounts: readonly Mount[];
@@ -75,6 +77,7 @@ export function podFor(input: PodInput): PodManifest {
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: input.graceSeconds,
       automountServiceAccountToken: false,
+      ...pulling(input.pullSecrets ?? []),
       // Variables of the namespace's services are none of the job's.
       enableServiceLinks: false,
       hostname: hostNameFor(input.node),
@@ -97,6 +100,9 @@ export function podFor(input: PodInput): PodManifest {
     },
   };
 }
+
+const pulling = (secrets: readonly string[]): Json =>
+  secrets.length === 0 ? {} : { imagePullSecrets: secrets.map((name) => ({ name })) };
 
 /** Copies the static binary to where `main` finds it, whatever its image holds. */
 function installer(input: PodInput): Container {

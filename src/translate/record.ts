@@ -26,6 +26,7 @@ type Kept =
   | 'group'
   | 'needs'
   | 'saved'
+  | 'image'
   | 'predecessor';
 /** The instance that the pod was made for, by our own id and the cloud's. */
 export interface MachineRecord {
@@ -37,10 +38,10 @@ export type BurstRecord = Pick<Burst, Kept> & { readonly on?: MachineRecord | un
 
 export function recordOf(burst: BurstRecord): string {
   const { job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid } = burst;
-  const { account, origin, createdAt, group, needs, saved, predecessor, on } = burst;
+  const { account, origin, createdAt, group, needs, saved, image, predecessor, on } = burst;
   const kept: BurstRecord = {
     ...{ job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid },
-    ...{ account, origin, createdAt, group, needs, saved, predecessor, on },
+    ...{ account, origin, createdAt, group, needs, saved, image, predecessor, on },
   };
   return JSON.stringify({ v: 1, ...kept });
 }
@@ -55,7 +56,7 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     return undefined;
   }
   if (!isRecord(read) || read.v !== 1) return undefined;
-  const { needs, saved, on } = read;
+  const { needs, saved, image, on } = read;
   const texts = ['job', 'attempt', 'ref', 'name', 'user', 'account', 'origin', 'group'];
   const numbers = ['jobId', 'restarts', 'submitAt', 'firstSubmitAt', 'uid', 'gid', 'createdAt'];
   const whole =
@@ -70,6 +71,8 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     (typeof saved.timeLimitMs === 'number' || saved.timeLimitMs === 'unlimited') &&
     isRecord(saved.memory) &&
     typeof saved.minNodes === 'number' &&
+    (image === undefined ||
+      (isRecord(image) && ['name', 'from'].every((key) => typeof image[key] === 'string'))) &&
     (on === undefined ||
       (isRecord(on) && ['id', 'cloudId', 'token'].every((key) => typeof on[key] === 'string')));
   if (!whole) return undefined;

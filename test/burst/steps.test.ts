@@ -116,7 +116,13 @@ const context = (): BurstContext => ({
     bytes: (n) => new Uint8Array(n),
     random: () => 0,
   },
-  pods: { image: 'i', agentImage: 'a', imagePullPolicy: 'Never', mounts: [], keeperPort: 1 },
+  pods: {
+    images: { default: 'i', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
+    agentImage: 'a',
+    imagePullPolicy: 'Never',
+    mounts: [],
+    keeperPort: 1,
+  },
   generation: uuid('g'),
   epoch: () => 0,
   facts: async () => ({

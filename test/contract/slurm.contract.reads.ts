@@ -44,6 +44,17 @@ export function readCases(of: () => SlurmHarness): void {
       expect(Math.abs(job.submitAt - now())).toBeLessThan(60_000);
     });
 
+    test('the script of a job is as it was submitted, of a task that waits, too; of no job there is none', async () => {
+      const { port, submit } = of();
+      const ref = await submit({});
+      expect(await port.script(Number(ref))).toMatch(/^#!\/bin\/sh\n/);
+      const array = await submit({ array: '1-3' });
+      const task = await jobOf(of(), jobRef(`${array}_2`));
+      expect(await port.script(task.id)).toMatch(/^#!\/bin\/sh\n/);
+      expect(await port.script(Number(neverWas))).toBeUndefined();
+      expect(await faultIn(port.script(0))).toBe('invalid');
+    });
+
     test('the same job in full says the same and more', async () => {
       const { submit } = of();
       const ref = await submit({

@@ -26,7 +26,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   sim: ['engine', 'stream', 'decide', 'ports', 'domain'],
   api: ['engine', 'domain'],
   // What the HTTP API answers, by the API's own schemas.
-  cli: ['api', 'sim', 'config', 'domain'],
+  // And what is pure: `explain` translates and decides without a gateway.
+  cli: ['api', 'sim', 'config', 'translate', 'decide', 'domain'],
   web: ['api', 'domain'],
   config: [],
   adapters: ['ports', 'domain', 'config'],

@@ -175,7 +175,12 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
         groups: [boots === undefined ? group : { ...group, idleMs: 1 }],
       },
       pods: {
-        ...{ image: 'user', agentImage: 'agent', imagePullPolicy: 'IfNotPresent' as const, keeperPort: 7443 },
+        ...{
+          images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
+          agentImage: 'agent',
+          imagePullPolicy: 'IfNotPresent' as const,
+          keeperPort: 7443,
+        },
         mounts: [{ path: '/home', claim: 'home' }],
       },
       ...{ slurm: slurm.asPort(cluster, 'spillway'), cloud: cloud.asPort(cluster), streams: board },

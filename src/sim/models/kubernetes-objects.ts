@@ -119,6 +119,7 @@ export interface Terminated {
 export interface ContainerStatus {
   readonly name: string;
   readonly image: string;
+  readonly imageID?: string;
   readonly state: ContainerState;
   readonly ready: boolean;
   readonly started: boolean;

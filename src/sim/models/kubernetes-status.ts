@@ -1,4 +1,5 @@
 /** What a kubelet writes about a pod: kubelet 1.34, as the lab's wrote it. */
+import { createHash } from 'node:crypto';
 import type { Instant } from '../../domain/ids.ts';
 import {
   type Condition,
@@ -78,12 +79,17 @@ function shown({ spec, state }: Container): ContainerStatus {
   return {
     name: spec.name,
     image: spec.image,
+    ...(state.is === 'waiting' ? {} : { imageID: digested(spec.image) }),
     state: stateOf(state),
     ready: state.is === 'running' || succeeded(state),
     started: state.is === 'running',
     restartCount: 0,
   };
 }
+
+/** As a runtime that pulled it: the same name is always the same image here. */
+const digested = (image: string): string =>
+  `${image.replace(/:[^/:]*$/, '')}@sha256:${createHash('sha256').update(image).digest('hex')}`;
 
 function stateOf(state: State): ContainerState {
   switch (state.is) {

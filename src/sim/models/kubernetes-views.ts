@@ -33,19 +33,24 @@ export function podView({ metadata, spec, status }: Pod): PodView {
     createdAt: fromTimestamp(metadata.creationTimestamp) ?? instant(0),
     containers: Object.fromEntries(
       [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(
-        ({ name, state }) => [name, containerView(state)],
+        ({ name, state, imageID }) => [name, containerView(state, imageID)],
       ),
     ),
     scheduled,
   };
 }
 
-function containerView(state: ContainerState): ContainerView {
+function containerView(state: ContainerState, imageId: string | undefined): ContainerView {
   if ('terminated' in state) {
     const { exitCode, reason, finishedAt } = state.terminated;
     return { state: 'terminated', exitCode, signal: 0, reason, finishedAt: fromTimestamp(finishedAt) };
   }
-  if ('running' in state) return { state: 'running', startedAt: fromTimestamp(state.running.startedAt) };
+  if ('running' in state)
+    return {
+      state: 'running',
+      startedAt: fromTimestamp(state.running.startedAt),
+      ...(imageId === undefined ? {} : { imageId }),
+    };
   return { state: 'waiting', reason: state.waiting.reason, message: state.waiting.message ?? '' };
 }
 

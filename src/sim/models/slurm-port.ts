@@ -86,6 +86,11 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
       wellFormed(ref, 'slurm.job');
       return read('slurm.job', () => model.find(ref));
     },
+    async script(id) {
+      const at = 'slurm.script';
+      wellFormed(jobRef(`${id}`), at);
+      return read(at, () => changes.script(user, id));
+    },
     async accounting(ref) {
       const at = 'slurm.accounting';
       wellFormed(ref, at);

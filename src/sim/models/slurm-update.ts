@@ -52,6 +52,14 @@ export class Changes {
   }
 
   /** Nothing on a job that is over, nor on one that slurmctld does not know: scancel says nothing then. */
+  /** Undefined: there is no such job, or it has none. */
+  script(user: UserSpec, id: number): string | undefined {
+    const job = this.#state.jobs.get(id);
+    if (job === undefined || !job.batch) return undefined;
+    this.#own(user, job, 'denied');
+    return job.script || '#!/bin/sh\n';
+  }
+
   cancel(user: UserSpec, ref: JobRef): void {
     const targets = this.#state.targets(ref);
     for (const { job } of targets) this.#own(user, job, 'denied');

@@ -251,7 +251,7 @@ export class Run implements Fates {
       },
       groups: [{ ...group, idleMs: this.scenario.idleMs }],
       pods: {
-        image: 'user',
+        images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
         agentImage: 'agent',
         imagePullPolicy: 'IfNotPresent',
         mounts: [{ path: '/home', claim: 'home' }],

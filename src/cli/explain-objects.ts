@@ -1,0 +1,89 @@
+/** What would be made in Kubernetes for a script, by the translation that makes it. */
+import type { Burst } from '../domain/burst.ts';
+import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
+import { needsOf, podFor, secretNameFor } from '../translate/index.ts';
+import type { Asked } from '../translate/script/asked.ts';
+import type { Who } from './explain-rules.ts';
+import type { Site } from './explain-site.ts';
+
+/** The Secret that holds the keeper's key, and the Pod; a whole node is reckoned as what is written. */
+export function objectsOf(asked: Asked, who: Who, image: string, site: Site): readonly object[] {
+  const { mounts, groups } = site;
+  // No pod runs as root, and admission lets none.
+  const me = site.me.uid === 0 ? { ...site.me, uid: 1000, gid: 1000 } : site.me;
+  const [group] = groups;
+  const memory = asked.memory ?? { per: 'node', mib: 1 };
+  const needs = needsOf({
+    job: { cpus: asked.cpus, memory, exclusive: false },
+    nodes: 1,
+    node: { cpus: asked.cpus, memoryMib: 1 },
+    vcpuPerCpu: group?.vcpuPerCpu ?? 1,
+  });
+  const burst = burstOf(asked, who, { ...site, me }, needs);
+  const namespace = `spillway-${who.user}`;
+  const claims = [...new Set(mounts.map(({ claim }) => claim))];
+  const pod = podFor({
+    burst,
+    tenant: { namespace, uid: me.uid, gids: [me.gid], claims },
+    groups: [],
+    image,
+    pullSecrets: site.images.pullSecrets,
+    agentImage: site.agentImage,
+    imagePullPolicy: site.imagePullPolicy,
+    mounts,
+    node: 'node-of-the-burst',
+    taint: group?.taint ?? { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' },
+    keeperPort: site.keeperPort,
+    graceSeconds: 5,
+    secretName: secretNameFor(burst),
+    limitMemory: true,
+  });
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: secretNameFor(burst), namespace },
+    stringData: { key: '32 random bytes' },
+  };
+  // What a gateway that lost its store reads of it again is nothing to look at here.
+  const { 'spillway.dev/record': _, ...annotations } = pod.metadata.annotations;
+  return [secret, { ...pod, metadata: { ...pod.metadata, annotations } }];
+}
+
+function burstOf(asked: Asked, who: Who, { me, setup, groups }: Site, needs: Burst['needs']): Burst {
+  const cluster = clusterName(setup?.name ?? 'cluster');
+  const at = instant(0);
+  const job = jobKey(cluster, jobRef('1'), at);
+  return {
+    ...{ id: burstId('burst'), cluster, job, attempt: attemptKey(job, 0), ref: jobRef('1'), jobId: 1 },
+    ...{
+      restarts: 0,
+      submitAt: at,
+      firstSubmitAt: at,
+      name: who.name,
+      user: who.user,
+      uid: me.uid,
+      gid: me.gid,
+    },
+    ...{ account: who.account ?? '', origin: 'decision', receipt: undefined, state: 'provisioning', rev: 0 },
+    ...{ createdAt: at, enteredAt: at, group: groups[0]?.name ?? '', needs },
+    saved: {
+      ...{
+        partition: who.partition ?? '',
+        timeLimitMs: asked.timeMs ?? 'unlimited',
+        minNodes: 1,
+        maxNodes: 1,
+      },
+      ...{ memory: { per: 'node', mib: 0 }, comment: '', priority: 0, nice: 0 },
+    },
+    ...{ instance: undefined, pod: undefined, claim: undefined, grant: undefined, startedAt: undefined },
+    ...{
+      endedAt: undefined,
+      exit: undefined,
+      usage: undefined,
+      dropped: 0,
+      cause: undefined,
+      trouble: undefined,
+    },
+    ...{ predecessor: undefined, killBy: undefined },
+  };
+}

@@ -1,0 +1,41 @@
+/** What a site's configuration says of bursts; of one that was not read, nothing is known and everything is allowed. */
+import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
+import type { Images } from '../translate/image.ts';
+
+export interface Site {
+  /** The configuration's path; undefined: none was read. */
+  readonly from: string | undefined;
+  readonly setup: ClusterSetup | undefined;
+  readonly policy: Policy;
+  readonly groups: readonly NodeGroup[];
+  readonly images: Images;
+  readonly mounts: readonly { readonly path: string; readonly claim: string }[];
+  readonly agentImage: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly keeperPort: number;
+  /** Whoever asks: stands in the objects for the job's owner. */
+  readonly me: { readonly name: string; readonly uid: number; readonly gid: number };
+}
+
+/** Without a configuration: marks and objects, with an image's name in the place of one. */
+export function bareSite(me: Site['me']): Site {
+  return {
+    from: undefined,
+    setup: undefined,
+    policy: { burstWhen: [], never: [], maxBursts: 1, maxTimeMs: undefined, backOffMs: 0, budgets: [] },
+    groups: [],
+    images: {
+      default: 'image.of.the.site/base:1',
+      partitions: {},
+      accounts: {},
+      modules: [],
+      allow: [{ image: '**' }],
+      pullSecrets: [],
+    },
+    mounts: [],
+    agentImage: 'image.of.the.site/spillway/agent:1',
+    imagePullPolicy: 'IfNotPresent',
+    keeperPort: 7701,
+    me,
+  };
+}

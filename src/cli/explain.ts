@@ -1,0 +1,188 @@
+/** `spillway explain job.sh`: what would become of a script, without a cluster: marks, image, cost, objects, and what to change. */
+import { readFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
+import type { RuleVerdict } from '../domain/decision.ts';
+import { chooseImage, type ImageChoice } from '../translate/image.ts';
+import { failing, inWords } from '../translate/marks.ts';
+import { type Asked, askedOf } from '../translate/script/asked.ts';
+import { type MarkedLine, marksOfScript } from '../translate/script/marks.ts';
+import { readScript, type Script, written } from '../translate/script/script.ts';
+import { CommandError } from './ask.ts';
+import { type Cost, costOf } from './explain-cost.ts';
+import { objectsOf } from './explain-objects.ts';
+import { rulesOf, type Who } from './explain-rules.ts';
+import type { Site } from './explain-site.ts';
+
+export interface ExplainOrder {
+  readonly user?: string;
+  readonly account?: string;
+  readonly partition?: string;
+  readonly json?: boolean;
+}
+
+export interface Explanation {
+  readonly verdict: 'burst' | 'never';
+  readonly marks: readonly MarkedLine[];
+  readonly image: ImageChoice;
+  readonly cost: readonly Cost[];
+  /** What stands in its way; what to do is in each one's words. */
+  readonly against: readonly RuleVerdict[];
+  readonly objects: readonly object[];
+  /** What was not looked at, or is known only to the cluster. */
+  readonly notes: readonly string[];
+}
+
+/** `variables`: names in the environment of whoever asks. Answers the lines to print, and whether the job would burst. */
+export async function explain(
+  file: string,
+  order: ExplainOrder,
+  site: Site,
+  variables: readonly string[],
+): Promise<{ readonly lines: readonly string[]; readonly bursts: boolean }> {
+  const text = await readFile(file, 'utf8').catch((e: NodeJS.ErrnoException) => {
+    throw new CommandError(`${file}: ${e.code === 'ENOENT' ? 'there is no such file' : e.message}`);
+  });
+  const explained = explanationOf(text, order, site, variables);
+  const bursts = explained.verdict === 'burst';
+  if (order.json === true) return { lines: [JSON.stringify(explained, undefined, 2)], bursts };
+  return { lines: inPlainWords(file, explained, site), bursts };
+}
+
+export function explanationOf(
+  text: string,
+  order: ExplainOrder,
+  site: Site,
+  variables: readonly string[],
+): Explanation {
+  const script = readScript(text);
+  const asked = askedOf(script);
+  const who = whoIn(script, order, site);
+  const marks = marksOfScript(script);
+  const image = chooseImage({
+    script,
+    comment: written(script, 'comment') ?? '',
+    account: who.account ?? '',
+    partition: who.partition ?? '',
+    images: site.images,
+  });
+  const against = [
+    ...refusals(script, asked),
+    ...failing(marks, site.policy.translation ?? 'emulated').map((m) => ({
+      rule: 'translation',
+      pass: false,
+      measured: `${inWords(m)} is ${m.mark}: ${m.why}`,
+      limit: m.instead ?? `policy.translation: ${site.policy.translation}`,
+    })),
+    ...(image.kind === 'none'
+      ? [
+          {
+            rule: 'image',
+            pass: false,
+            measured: image.why,
+            limit: 'an image that is allowed: #SPILLWAY image=IMAGE',
+          },
+        ]
+      : []),
+    ...rulesOf(script, asked, who, site),
+  ];
+  return {
+    verdict: against.length === 0 ? 'burst' : 'never',
+    marks,
+    image,
+    cost: site.groups.map((group) => costOf(asked, group, site.policy.limitMarginMs)),
+    against,
+    objects: image.kind === 'image' ? objectsOf(asked, who, image.image, site) : [],
+    notes: [
+      ...(site.from === undefined
+        ? ['No configuration was read: policy, allowed images and prices are left out; --config tells.']
+        : []),
+      ...notesOf(script, asked, who, variables),
+    ],
+  };
+}
+
+function whoIn(script: Script, order: ExplainOrder, site: Site): Who {
+  // As with sbatch, the command line counts before the script.
+  return {
+    user: order.user ?? site.me.name,
+    account: order.account ?? written(script, 'account'),
+    partition: order.partition ?? written(script, 'partition'),
+    name: written(script, 'job-name') ?? 'job.sh',
+  };
+}
+
+function refusals(script: Script, asked: Asked): RuleVerdict[] {
+  const told = [...script.problems.map(({ line, text }) => `line ${line}: ${text}`), ...asked.problems];
+  return told.map((measured) => ({
+    rule: 'sbatch',
+    pass: false,
+    measured,
+    limit: 'a script that sbatch takes',
+  }));
+}
+
+function notesOf(script: Script, asked: Asked, who: Who, variables: readonly string[]): string[] {
+  const set = variables.filter((name) => name.startsWith('SBATCH_')).sort();
+  return [
+    `Options on sbatch's command line and variables SBATCH_* come before the script's lines and were not looked at${set.length === 0 ? '' : ` (here are ${set.join(', ')})`}.`,
+    ...(who.partition === undefined
+      ? ['No partition is named: it is held that it is a watched one; --partition tells.']
+      : []),
+    ...(who.account === undefined
+      ? ['No account is named: rules, images and budgets of accounts were left out; --account tells.']
+      : []),
+    ...(asked.timeMs === undefined
+      ? ["No --time: the limit is the partition's, which only the cluster knows."]
+      : []),
+    ...(asked.memory === undefined
+      ? ["No --mem: it is the partition's default; the objects have 1 MiB in its place."]
+      : []),
+    ...(asked.exclusive || asked.memory?.mib === 0
+      ? ['It asks for a whole node, whose size only the cluster knows; the objects have what is written.']
+      : []),
+    ...(written(script, 'chdir') === undefined
+      ? ['It must be submitted from a directory that the pod has too (mounts, /tmp, /var/tmp, /dev/shm).']
+      : []),
+    'Whether it bursts when it pends is decided then: by the queue, budgets and the tenant (docs/policy.md).',
+  ];
+}
+
+function inPlainWords(file: string, e: Explanation, site: Site): string[] {
+  const lines = [
+    `${file} ${e.verdict === 'burst' ? 'may burst' : 'would never burst'}${site.from === undefined ? '' : ` by ${site.from}`}.`,
+  ];
+  if (e.against.length > 0) {
+    lines.push('', 'What stands in its way:');
+    for (const r of e.against) lines.push(`  ${r.rule}: ${r.measured}`, `    → ${r.limit}`);
+  }
+  lines.push('', 'Marks:');
+  if (e.marks.length === 0) lines.push('  no option in the script: all is exact');
+  const wide = Math.max(0, ...e.marks.map((m) => inWords(m).length));
+  for (const m of e.marks) {
+    lines.push(
+      `  ${m.mark.padEnd(11)} ${inWords(m).padEnd(wide)}  ${m.line === 0 ? '' : `line ${m.line}: `}${m.why}`,
+    );
+    if (m.instead !== undefined && m.mark === 'unsupported') lines.push(`  ${''.padEnd(11)} → ${m.instead}`);
+  }
+  lines.push(
+    '',
+    e.image.kind === 'none'
+      ? `Image: none; ${e.image.why}`
+      : site.from === undefined && e.image.from === 'images.default'
+        ? "Image: the site's own"
+        : `Image: ${e.image.image}, by ${e.image.from}`,
+  );
+  if (e.cost.length > 0) lines.push('', 'Cost:', ...e.cost.map((c) => `  node group ${c.group}: ${c.text}`));
+  if (e.objects.length > 0)
+    lines.push(
+      '',
+      'Objects (names, node, uid, groups and the key are filled in when it bursts):',
+      '---',
+      e.objects
+        .map((o) => stringify(o, { aliasDuplicateObjects: false }))
+        .join('---\n')
+        .trimEnd(),
+    );
+  lines.push('', ...e.notes.map((n) => `Note: ${n}`));
+  return lines;
+}

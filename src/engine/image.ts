@@ -1,0 +1,23 @@
+import { faultOf } from '../domain/fault.ts';
+import type { JobDetail } from '../domain/job.ts';
+import { chooseImage, readScript } from '../translate/index.ts';
+import type { Cluster } from './context.ts';
+import type { ImageSought } from './propose.ts';
+
+/** Which image the job runs in. Its script as Slurm keeps it may name one, so it is asked for; where that is refused nobody guesses. */
+export async function imageFor(
+  { settings }: Pick<Cluster, 'settings'>,
+  job: JobDetail,
+): Promise<ImageSought> {
+  let text: string | undefined;
+  try {
+    text = await settings.slurm.script(job.id);
+  } catch (e) {
+    if (faultOf(e) !== 'refused') throw e;
+    const why = `its script, which may name an image, may not be read: ${(e as Error).message}; is the gateway's account an Operator?`;
+    return { kind: 'unknown', why };
+  }
+  if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
+  const { comment, account, partition } = job;
+  return chooseImage({ script: readScript(text), comment, account, partition, images: settings.pods.images });
+}

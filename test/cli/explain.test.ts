@@ -1,0 +1,234 @@
+/** `spillway explain`: a dozen scripts, without a cluster. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { type ExplainOrder, explain, explanationOf } from '../../src/cli/explain.ts';
+import { bareSite, type Site } from '../../src/cli/explain-site.ts';
+import { clusterName } from '../../src/domain/ids.ts';
+
+const me = { name: 'alice', uid: 2001, gid: 2001 };
+const bare = bareSite(me);
+const site: Site = {
+  ...bare,
+  from: 'spillway.yaml',
+  setup: {
+    name: clusterName('hpc1'),
+    watch: ['batch', 'long'],
+    explicit: 'cloud',
+    waitPartition: 'burst_wait',
+    burstPartition: 'burst',
+    mode: 'auto',
+    onLost: 'fail',
+    pollMs: 1000,
+  },
+  policy: {
+    ...bare.policy,
+    never: [{ kind: 'account', account: 'restricted' }],
+    maxTimeMs: 24 * 3_600_000,
+    limitMarginMs: 600_000,
+  },
+  groups: [
+    {
+      name: 'cpu',
+      launchTemplate: 't',
+      types: ['small', 'large'],
+      zones: ['a'],
+      vcpuPerCpu: 2,
+      overhead: { cpuMillis: 0, memoryBytes: 0, extended: {} },
+      capacityType: 'on-demand',
+      max: 1,
+      idleMs: 1,
+      prices: { small: 100_000, large: 600_000 },
+      joinTimeoutMs: 1,
+      lostAfterMs: 1,
+      taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
+    },
+  ],
+  images: {
+    ...bare.images,
+    default: 'registry.example.org/hpc/base:1',
+    modules: [{ module: 'openmpi', image: 'registry.example.org/hpc/mpi:4' }],
+    allow: [],
+    pullSecrets: ['registry'],
+  },
+  mounts: [{ path: '/home', claim: 'home' }],
+};
+const script = (...lines: string[]): string => ['#!/bin/bash', ...lines, 'srun ./x', ''].join('\n');
+const of = (text: string, order: ExplainOrder = {}, at: Site = site) => explanationOf(text, order, at, []);
+const against = (text: string, order: ExplainOrder = {}, at: Site = site) =>
+  of(text, order, at).against.map((r) => `${r.rule}: ${r.measured}`);
+
+describe('a script that may burst', () => {
+  const whole = script(
+    '#SBATCH --job-name=md -p batch -A physics',
+    '#SBATCH -t 2:00:00 -n 4 -c 2',
+    '#SBATCH --mem-per-cpu=1G --mail-type=END',
+    'module load openmpi/4.1',
+  );
+
+  it('has its marks, by line', () => {
+    const { verdict, marks } = of(whole);
+    expect(verdict).toBe('burst');
+    expect(marks.map((m) => `${m.line} ${m.mark} ${m.directive}=${m.value}`)).toEqual([
+      '2 exact --job-name=md',
+      '2 exact --partition=batch',
+      '2 exact --account=physics',
+      '3 exact --time=2:00:00',
+      '3 emulated --ntasks=4',
+      '3 exact --cpus-per-task=2',
+      '4 exact --mem-per-cpu=1G',
+      '4 exact --mail-type=END',
+    ]);
+  });
+
+  it('has the image of its module, and objects with it and with what it asks for', () => {
+    const { image, objects } = of(whole);
+    expect(image).toEqual({
+      kind: 'image',
+      image: 'registry.example.org/hpc/mpi:4',
+      from: 'module openmpi/4.1',
+    });
+    const [secret, pod] = objects;
+    expect(secret).toMatchObject({ kind: 'Secret', metadata: { namespace: 'spillway-alice' } });
+    expect(pod).toMatchObject({
+      kind: 'Pod',
+      metadata: { namespace: 'spillway-alice', labels: { 'spillway.dev/user': 'alice' } },
+      spec: {
+        imagePullSecrets: [{ name: 'registry' }],
+        securityContext: { runAsUser: 2001, runAsGroup: 2001 },
+        tolerations: expect.arrayContaining([expect.objectContaining({ key: 'k' })]),
+        containers: [
+          {
+            name: 'main',
+            image: 'registry.example.org/hpc/mpi:4',
+            // 8 CPUs of 2 vCPU each, and 1 GiB for each CPU.
+            resources: { requests: { cpu: '16000m', memory: `${8 * 2 ** 30}` } },
+          },
+          { name: 'keeper' },
+        ],
+      },
+    });
+  });
+
+  it('costs at most the dearest type of each group for its limit and the margin', () => {
+    expect(of(whole).cost).toEqual([
+      {
+        group: 'cpu',
+        perHour: 600_000,
+        atMost: 1_300_000,
+        text: '0.60 USD an hour at most (large, were it alone on the machine); 1.30 USD at most for its 120 minutes and 10 of margin',
+      },
+    ]);
+    expect(of(script('#SBATCH -p batch')).cost[0]).toMatchObject({ perHour: 600_000, atMost: undefined });
+    const unpriced = { ...site, groups: site.groups.map((g) => ({ ...g, prices: { small: 1 } })) };
+    expect(of(whole, {}, unpriced).cost[0]?.text).toBe(
+      'no price is configured for large (nodeGroups[].prices)',
+    );
+  });
+
+  it('is printed in words, its objects as YAML', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'spillway-explain-'));
+    const file = join(dir, 'job.sh');
+    await writeFile(file, whole);
+    const { lines, bursts } = await explain(file, {}, site, ['SBATCH_PARTITION', 'HOME']);
+    await rm(dir, { recursive: true });
+    const text = lines.join('\n');
+    expect(bursts).toBe(true);
+    expect(text).toContain(`${file} may burst by spillway.yaml.`);
+    expect(text).toContain('Image: registry.example.org/hpc/mpi:4, by module openmpi/4.1');
+    expect(text).toContain('(here are SBATCH_PARTITION)');
+    const objects = parseAllDocuments(text.slice(text.indexOf('---\n'), text.indexOf('\nNote: ')));
+    expect(objects.map((o) => o.toJS().kind)).toEqual(['Secret', 'Pod']);
+  });
+});
+
+describe('a script that would never burst says what stands in its way', () => {
+  it.each<[string, string[], string[]]>([
+    ['a GPU', ['#SBATCH --gres=gpu:1'], ['translation: --gres=gpu:1 is unsupported']],
+    ['several nodes', ['#SBATCH -N2'], ['translation: --nodes=2 is unsupported']],
+    ['a feature', ['#SBATCH -C avx512'], ['translation: --constraint=avx512 is unsupported']],
+    ['an input file', ['#SBATCH -i data.txt'], ['translation: --input=data.txt is unsupported']],
+    ['what Slurm does not show', ['#SBATCH --profile=all'], ['translation: --profile=all is unsupported']],
+    ['a second component', ['#SBATCH -n1', '#SBATCH hetjob', '#SBATCH -n2'], ['translation: hetjob is']],
+    ['an option of a plugin', ['#SBATCH --x11-site=1'], ['translation: --x11-site=1 is unsupported']],
+    ['a partition that is not watched', ['#SBATCH -p debug'], ['partition: debug']],
+    ['a site rule', ['#SBATCH -A restricted'], ['never: account: restricted']],
+    ['a long limit', ['#SBATCH -t 2-0'], ['time: 2880 min']],
+    ['a directory that pods do not have', ['#SBATCH -D /scratch/x'], ['directory: /scratch/x']],
+    ['an image that is not allowed', ['#SPILLWAY image=ghcr.io/x:1'], ['image: ghcr.io/x:1 (#SPILLWAY']],
+    [
+      'what sbatch refuses',
+      ['#SBATCH -n four', '#SBATCH --time'],
+      ['sbatch: line 3: --time', 'sbatch: --ntasks=four'],
+    ],
+    [
+      'two things',
+      ['#SBATCH -L matlab -w n1'],
+      ['translation: --licenses=matlab', 'translation: --nodelist=n1'],
+    ],
+  ])('%s', (_, lines, said) => {
+    const found = against(script(...lines));
+    expect(found).toHaveLength(said.length);
+    said.forEach((text, i) => void expect(found[i]).toContain(text));
+    expect(of(script(...lines)).verdict).toBe('never');
+  });
+
+  it('by the account and partition of the command line, which come before the script', () => {
+    const text = script('#SBATCH -A restricted -p debug');
+    expect(against(text, { account: 'physics', partition: 'long' })).toEqual([]);
+    expect(against(script('#SBATCH -p batch'), { account: 'restricted' })).toHaveLength(1);
+  });
+
+  it('by the threshold of the site', () => {
+    const strict: Site = { ...site, policy: { ...site.policy, translation: 'exact' } };
+    expect(against(script('#SBATCH -n4'))).toEqual([]);
+    expect(against(script('#SBATCH -n4'), {}, strict)).toEqual([expect.stringContaining('is emulated')]);
+  });
+
+  it('and has no objects where it has no image', () => {
+    expect(of(script('#SPILLWAY image=ghcr.io/x:1')).objects).toEqual([]);
+  });
+});
+
+describe('without a configuration', () => {
+  it('a script has its marks', () => {
+    expect(of(script('#SBATCH -p anything -t 99-0'), {}, bare)).toMatchObject({ verdict: 'burst', cost: [] });
+    expect(of(script('#SBATCH -N2'), {}, bare).verdict).toBe('never');
+    expect(of(script(), {}, bare).notes[0]).toContain('No configuration was read');
+  });
+});
+
+describe('the command', () => {
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const config = fileURLToPath(new URL('../../config/examples/small.yaml', import.meta.url));
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'spillway-explain-'));
+  });
+  afterAll(() => rm(dir, { recursive: true }));
+
+  const run = (...args: string[]) =>
+    new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
+      const argv = ['--import', 'tsx', main, '--config', config, 'explain', ...args];
+      execFile(process.execPath, argv, (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
+    });
+
+  it('ends by 0 where it bursts and by 1 where it never would', async () => {
+    await writeFile(join(dir, 'good.sh'), script('#SBATCH -p batch -t 10'));
+    await writeFile(join(dir, 'bad.sh'), script('#SBATCH -p batch -N2'));
+    const [good, bad, none] = await Promise.all([
+      run(join(dir, 'good.sh'), '--json'),
+      run(join(dir, 'bad.sh')),
+      run(join(dir, 'none.sh')),
+    ]);
+    expect(good).toMatchObject({ code: 0, err: '' });
+    expect(JSON.parse(good.out)).toMatchObject({ verdict: 'burst' });
+    expect(bad.code).toBe(1);
+    expect(bad.out).toContain('bad.sh would never burst');
+    expect(none).toMatchObject({ code: 2, err: `${join(dir, 'none.sh')}: there is no such file\n` });
+  });
+});
