@@ -96,6 +96,13 @@ describe('the job in full', () => {
       'translation',
     ]);
   });
+  it('never without an image that it may use, and waits where its script could not be read', () => {
+    const image = (sought: Parameters<typeof examine>[7]) =>
+      failing(yes, well, tenant, offered, snapshot, mounts, 'emulated', sought);
+    expect(image({ kind: 'image', image: 'a:1', from: 'x' })).toEqual(['burst']);
+    expect(image({ kind: 'none', why: 'not allowed' })).toEqual(['never', 'image']);
+    expect(image({ kind: 'unknown', why: 'not read' })).toEqual(['wait', 'image']);
+  });
   it('waits where its record could not be read in full', () => {
     expect(failing(yes, { ...well, raw: {} }, tenant, offered, snapshot, mounts)).toEqual([
       'wait',

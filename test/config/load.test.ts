@@ -197,6 +197,27 @@ describe('a configuration that holds', () => {
     expect(small.audit.exportDir).toBe('/d/audit');
   });
 
+  it('names images by module, account, partition and pattern', () => {
+    const text = `images:
+  modules: [{ module: openmpi/4.1, image: r.example.org/mpi:4 }]
+  accounts: { physics: r.example.org/physics:1 }
+  partitions: { long: r.example.org/long:1 }
+  allow: ['r.example.org/users/**', { account: chemistry, image: ghcr.io/chem/* }]
+  pullSecrets: [registry]`;
+    expect(parseConfig(base.replace('images: { default: base:1 }', text), 'c.yaml').images).toEqual({
+      modules: [{ module: 'openmpi/4.1', image: 'r.example.org/mpi:4' }],
+      accounts: { physics: 'r.example.org/physics:1' },
+      partitions: { long: 'r.example.org/long:1' },
+      allow: [{ image: 'r.example.org/users/**' }, { account: 'chemistry', image: 'ghcr.io/chem/*' }],
+      pullSecrets: ['registry'],
+    });
+    const refused = (given: string) => () =>
+      parseConfig(base.replace('images: { default: base:1 }', `images: ${given}`), 'c.yaml');
+    expect(refused('{}')).toThrow('images: no job could ever have an image; write default:');
+    expect(refused('{ default: a, allow: [{ image: b }] }')).toThrow('images.allow[0]');
+    expect(refused('{ default: a, modules: [{ module: x }] }')).toThrow('images.modules[0].image: missing');
+  });
+
   it('has a JSON Schema of what may be written', () => {
     const made = jsonSchema() as { properties: Record<string, unknown>; required: string[] };
     expect(Object.keys(made.properties)).toContain('nodeGroups');

@@ -349,3 +349,21 @@ test('no method lets anything but a job id near a shell', async () => {
   for (const call of all) expect(await faultIn(call)).toBe('invalid');
   expect(lines).toEqual([]);
 });
+
+describe('the script that Slurm keeps', () => {
+  const told = (answer: Answer) => over('exit7', () => answer);
+
+  test('is asked for by number, and comes as it is', async () => {
+    const { port, lines } = told(out('#!/bin/sh\n#SPILLWAY image=a/b:1\n'));
+    expect(await port.script(4711)).toBe('#!/bin/sh\n#SPILLWAY image=a/b:1\n');
+    expect(lines.at(-1)).toMatch(/ scontrol write batch_script 4711 -$/);
+    expect(await faultIn(port.script(-1))).toBe('invalid');
+  });
+
+  test('is none, or refused, though scontrol ends by 0', async () => {
+    const words = (why: string) => ({ ...out(''), stderr: `job script retrieval failed: ${why}\n` });
+    expect(await told(words('Invalid job id specified')).port.script(1)).toBeUndefined();
+    expect(await faultIn(told(words('Access/permission denied')).port.script(1))).toBe('refused');
+    expect(await told(out('')).port.script(1)).toBeUndefined();
+  });
+});

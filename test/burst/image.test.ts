@@ -1,0 +1,172 @@
+/** From the job's script to the image that its pod runs, and to the digest in its last receipt. */
+import { describe, expect, it } from 'vitest';
+import { type BurstContext, outcome } from '../../src/burst/context.ts';
+import { provision } from '../../src/burst/provision.ts';
+import type { Burst } from '../../src/domain/burst.ts';
+import { PortError } from '../../src/domain/fault.ts';
+import { cloudId, instanceId, launchToken, uuid } from '../../src/domain/ids.ts';
+import type { Instance } from '../../src/domain/instance.ts';
+import type { PodView } from '../../src/domain/kube.ts';
+import { nothing } from '../../src/domain/resources.ts';
+import { imageFor } from '../../src/engine/image.ts';
+import { burstOf } from '../../src/engine/propose.ts';
+import type { PodManifest } from '../../src/ports.ts';
+import { MemStore } from '../../src/sim/models/store.ts';
+import type { KeeperView } from '../../src/stream/streams.ts';
+import type { Images } from '../../src/translate/index.ts';
+import { at, burst, detail, pod } from './fixtures.ts';
+
+const images: Images = {
+  default: 'registry.example.org/base:1',
+  partitions: {},
+  accounts: {},
+  modules: [],
+  allow: [{ image: 'ghcr.io/physics/*', account: 'physics' }],
+  pullSecrets: ['registry'],
+};
+
+describe('the image of a pending job', () => {
+  const sought = (script: () => Promise<string | undefined>, comment = '') =>
+    imageFor(
+      { settings: { slurm: { script }, pods: { images } } } as unknown as Parameters<typeof imageFor>[0],
+      detail({ comment }),
+    );
+
+  it('is what the script that Slurm keeps names, or its comment, or the default', async () => {
+    const named = async () => '#!/bin/sh\n#SPILLWAY image=ghcr.io/physics/md:3\n./x\n';
+    expect(await sought(named)).toMatchObject({ kind: 'image', image: 'ghcr.io/physics/md:3' });
+    const plain = async () => '#!/bin/sh\n./x\n';
+    expect(await sought(plain, 'spillway image=ghcr.io/physics/qm:1')).toMatchObject({
+      image: 'ghcr.io/physics/qm:1',
+      from: "the job's comment",
+    });
+    expect(await sought(plain)).toMatchObject({ image: 'registry.example.org/base:1' });
+    expect(await sought(plain, 'spillway image=docker.io/x:1')).toMatchObject({ kind: 'none' });
+  });
+
+  it('is not guessed where the script cannot be read', async () => {
+    const refused = async () => {
+      throw new PortError('refused', 'slurm.script', 'Access/permission denied');
+    };
+    expect(await sought(refused)).toMatchObject({
+      kind: 'unknown',
+      why: expect.stringContaining('Operator?'),
+    });
+    expect(await sought(async () => undefined)).toMatchObject({ kind: 'unknown' });
+    const away = async () => {
+      throw new PortError('unreachable', 'slurm.script', 'no answer');
+    };
+    await expect(sought(away)).rejects.toThrow('no answer');
+  });
+});
+
+describe('a burst', () => {
+  const chosen = { name: 'ghcr.io/physics/md:3', from: '#SPILLWAY in line 2' };
+  const digest = `ghcr.io/physics/md@sha256:${'a'.repeat(64)}`;
+
+  it('is made with its image; the next attempt keeps the name and not the digest', () => {
+    const setup = { name: burst().cluster } as BurstContext['setup'];
+    const parts = {
+      ...{ id: uuid('b'), setup, job: detail(), group: 'cpu', needs: nothing },
+      receipt: undefined,
+      at,
+    };
+    const first = burstOf({ ...parts, origin: 'decision', before: undefined, image: chosen });
+    expect(first.image).toEqual(chosen);
+    const before: Burst = { ...first, image: { ...chosen, id: digest } };
+    expect(burstOf({ ...parts, origin: 'requeue', before }).image).toEqual(chosen);
+    expect(burstOf({ ...parts, origin: 'decision', before: undefined }).image).toBeUndefined();
+  });
+
+  it('runs its pod in that image, with the pull secrets, and notes the digest that the kubelet tells', async () => {
+    const made: PodManifest[] = [];
+    const running: PodView = pod({ state: 'running', startedAt: at, imageId: digest });
+    let seen: PodView | undefined;
+    const store = new MemStore({
+      clock: { now: () => at },
+      entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },
+    });
+    const ctx = contextOf(store, {
+      pod: async () => seen,
+      tenant: async () => ({ namespace: 'n', uid: 2001, gids: [2001], claims: [] }),
+      createSecret: async () => undefined,
+      createPod: async (manifest: PodManifest) => {
+        made.push(manifest);
+        seen = running;
+        return running;
+      },
+    });
+    const instance = ready();
+    await store.commit(uuid('c1'), burst().cluster, 0, [
+      { kind: 'instance', instance, why: 'test' },
+      {
+        kind: 'burst',
+        burst: burst({
+          ...{ state: 'provisioning', image: chosen, instance: instance.id, rev: 0 },
+          pod: { ref: { namespace: 'n', name: 'p' }, uid: undefined },
+        }),
+        why: 'test',
+      },
+    ]);
+    const now = async (): Promise<Burst> => (await store.burst(burst().id)) ?? burst();
+    for (let i = 0; i < 5 && (await now()).state !== 'ready'; i++) await provision(ctx, await now());
+    expect(made).toHaveLength(1);
+    expect(made[0]?.spec).toMatchObject({
+      imagePullSecrets: [{ name: 'registry' }],
+      containers: [
+        { name: 'main', image: chosen.name },
+        { name: 'keeper', image: 'agent' },
+      ],
+    });
+    const held = await now();
+    expect(held).toMatchObject({ state: 'ready', image: { ...chosen, id: digest } });
+    const audit = await store.audit(held.id);
+    expect(audit.at(-1)?.why).toContain(digest);
+    expect(outcome(ctx, held, 'burst', 'done').decision.because).toContainEqual({
+      ...{ rule: 'image', pass: true, measured: digest },
+      limit: 'ghcr.io/physics/md:3, by #SPILLWAY in line 2',
+    });
+  });
+});
+
+let ids = 0;
+
+function contextOf(store: MemStore, kubernetes: object): BurstContext {
+  const keeper = { main: 'ready', link: 'up' } as KeeperView;
+  return {
+    store,
+    kubernetes,
+    streams: { keeper: () => keeper },
+    clock: { now: () => at },
+    entropy: { uuid: () => uuid(`x${++ids}`), bytes: (n: number) => new Uint8Array(n), random: () => 0 },
+    pods: { images, agentImage: 'agent', imagePullPolicy: 'Always', mounts: [], keeperPort: 1 },
+    group: () => ({ taint: { key: 'k', value: 'v', effect: 'NoSchedule' } }),
+    hint: () => 'PENDING',
+    epoch: () => 0,
+    log: () => undefined,
+    wake: () => undefined,
+    replan: () => undefined,
+  } as unknown as BurstContext;
+}
+
+function ready(): Instance {
+  return {
+    ...{ id: instanceId('i-1'), cluster: burst().cluster, group: 'cpu', state: 'ready', rev: 0 },
+    token: launchToken('t'),
+    spec: {
+      ...{ group: 'cpu', launchTemplate: 't', types: [], zones: [] },
+      capacityType: 'on-demand',
+      tags: {},
+    },
+    ...{ cloudId: cloudId('c'), type: 'big', zone: 'a', node: 'node', capacity: nothing },
+    ...{
+      createdAt: at,
+      enteredAt: at,
+      launchedAt: at,
+      readyAt: at,
+      idleSince: undefined,
+      endedAt: undefined,
+    },
+    ...{ why: undefined, trouble: undefined },
+  };
+}
