@@ -94,6 +94,21 @@ describe('#SBATCH lines', () => {
   });
 });
 
+describe('a script that means harm', () => {
+  const many = 300_000;
+  it.each([
+    ['letters', `#SBATCH -${'H'.repeat(many)}`, many],
+    ['words', `#SBATCH ${'-H '.repeat(many)}`, many],
+    ['lines', '#SBATCH -Z\n'.repeat(many), 0],
+    ['words of ours', `#SPILLWAY ${'x '.repeat(many)}`, 0],
+    ['modules', `module load ${'a '.repeat(many)}`, 0],
+    ['spaces', ' '.repeat(many), 0],
+    ['backslashes', `#SBATCH ${'\\'.repeat(many)}`, 0],
+  ])('is read like others: %s', (_, text, count) => {
+    expect(readScript(`#!/bin/sh\n${text}\n`).options).toHaveLength(count);
+  });
+});
+
 describe('our own lines', () => {
   it('name an image, and nothing else', () => {
     const script = readScript(

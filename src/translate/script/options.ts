@@ -66,15 +66,21 @@ function letters(
   text: string,
   next: () => string | undefined,
 ): readonly (Pick<Written, 'name' | 'directive' | 'value'> | { readonly why: string })[] {
-  const letter = text.charAt(0);
-  const rest = text.slice(1);
-  const directive = lettered(letter);
-  if (directive === undefined) return [{ why: `-${letter} is no option of sbatch` }];
-  const { name, takes } = directive;
-  if (takes === 'nothing')
-    return [{ name, directive, value: '' }, ...(rest === '' ? [] : letters(rest, next))];
-  const value = rest !== '' || takes === 'maybe' ? rest : next();
-  return [value === undefined ? { why: `-${letter} needs a value` } : { name, directive, value }];
+  const found: Pick<Written, 'name' | 'directive' | 'value'>[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const letter = text.charAt(at);
+    const directive = lettered(letter);
+    if (directive === undefined) return [...found, { why: `-${letter} is no option of sbatch` }];
+    const { name, takes } = directive;
+    if (takes === 'nothing') {
+      found.push({ name, directive, value: '' });
+      continue;
+    }
+    const rest = text.slice(at + 1);
+    const value = rest !== '' || takes === 'maybe' ? rest : next();
+    return [...found, value === undefined ? { why: `-${letter} needs a value` } : { name, directive, value }];
+  }
+  return found;
 }
 
 type Found =

@@ -2,11 +2,17 @@
 import { optionsOf, type Problem, type Word, type Written } from './options.ts';
 import { wordsOf } from './words.ts';
 
+interface Own {
+  readonly line: number;
+  readonly key: string;
+  readonly value: string;
+}
+
 export interface Script {
   /** Of `#SBATCH` lines before the first command, in their order. */
   readonly options: readonly Written[];
   /** `#SPILLWAY key=value`, likewise. */
-  readonly ours: readonly { readonly line: number; readonly key: string; readonly value: string }[];
+  readonly ours: readonly Own[];
   /** As in `module load openmpi/4.1`, wherever it stands; a name that a variable makes is not known. */
   readonly modules: readonly string[];
   /** Two components or more. */
@@ -23,7 +29,7 @@ export function readScript(text: string): Script {
   const lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
   const problems: Problem[] = [];
   const words: Word[] = [];
-  const ours: { line: number; key: string; value: string }[] = [];
+  const ours: Own[] = [];
   let het = false;
   if (!text.startsWith('#!'))
     problems.push({ line: 1, text: 'a batch script begins with #!, such as #!/bin/bash' });
@@ -38,30 +44,31 @@ export function readScript(text: string): Script {
       if (het) continue;
       const cut = wordsOf(rest);
       if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
-      else words.push(...cut.words.map((word) => ({ text: word, line: at })));
-    } else if (/^#SPILLWAY(\s|$)/.test(line)) ours.push(...ownLine(line, at, problems));
+      // A line may hold more words than a call takes arguments.
+      else for (const text of cut.words) words.push({ text, line: at });
+    } else if (/^#SPILLWAY(\s|$)/.test(line)) ownLine(line, at, ours, problems);
   }
   const read = optionsOf(words);
-  problems.push(...read.problems);
-  return { options: read.options, ours, modules: modulesOf(lines), het, problems };
+  return {
+    options: read.options,
+    ours,
+    modules: modulesOf(lines),
+    het,
+    problems: problems.concat(read.problems),
+  };
 }
 
 const ownKeys = ['image'];
 
-function ownLine(
-  line: string,
-  at: number,
-  problems: Problem[],
-): { line: number; key: string; value: string }[] {
+function ownLine(line: string, at: number, ours: Own[], problems: Problem[]): void {
   const cut = wordsOf(line.slice('#SPILLWAY'.length));
-  const words = cut.kind === 'words' ? cut.words : [];
   if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
-  return words.flatMap((word) => {
-    const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
-    if (ownKeys.includes(key)) return [{ line: at, key, value }];
-    problems.push({ line: at, text: `#SPILLWAY ${word}: not known; there is image=IMAGE` });
-    return [];
-  });
+  else
+    for (const word of cut.words) {
+      const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
+      if (ownKeys.includes(key)) ours.push({ line: at, key, value });
+      else problems.push({ line: at, text: `#SPILLWAY ${word}: not known; there is image=IMAGE` });
+    }
 }
 
 const load = /^(?:module\s+(?:load|add)|ml(?:\s+(?:load|add))?)\s+(.+)$/;
