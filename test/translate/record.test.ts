@@ -29,6 +29,12 @@ describe('what a pod says of its burst', () => {
     expect(read).not.toHaveProperty('state');
   });
 
+  it('names the image, for the next attempt', () => {
+    const image = { name: 'a/b:1', from: 'module b' };
+    expect(readRecord(recordOf(burst({ image })))?.image).toEqual(image);
+    expect(readRecord(recordOf(burst()))?.image).toBeUndefined();
+  });
+
   it('stands on every pod, with the instance that it was made for', () => {
     const pod = podFor({ ...input(), machine: on });
     expect(readRecord(pod.metadata.annotations[recordAnnotation])).toMatchObject({ ref: burst().ref, on });
@@ -47,6 +53,7 @@ describe('what a pod says of its burst', () => {
       'one whose saved partition is missing',
       JSON.stringify({ ...whole, saved: { ...burst().saved, partition: undefined } }),
     ],
+    ['one whose image has no name', JSON.stringify({ ...whole, image: { from: 'x' } })],
     ['one whose instance has no token', JSON.stringify({ ...whole, on: { id: 'i', cloudId: 'c' } })],
   ])('%s is no record', (_what, text) => {
     expect(readRecord(text)).toBeUndefined();

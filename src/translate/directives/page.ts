@@ -11,8 +11,8 @@ Made from \`src/translate/directives\` by \`npm run docs\`; a test holds the two
 - **unsupported**: it would be broken or dropped. A job that uses it stays in its queue, untouched, with a receipt that says so.
 
 \`policy.translation\` is the site's threshold: \`emulated\` (unless set) lets exact and emulated through, \`exact\` only exact.
-A job is marked by what Slurm shows of it, not by its script. What Slurm does not show of a waiting job is said in the last column: only
-\`spillway explain job.sh\` sees it. Heterogeneous jobs, jobs of scrontab, salloc and srun are unsupported as a whole.
+A job is marked by what Slurm shows of it, not by its script. Of some options Slurm shows nothing while a job waits, or not that they were asked for:
+the last column says so, and only \`spillway explain job.sh\` sees them, in the script. Heterogeneous jobs, jobs of scrontab, salloc and srun are unsupported as a whole.
 `;
 
 export function page(): string {
@@ -24,7 +24,7 @@ export function page(): string {
     head,
     `${directives.length} options: ${counts.join(', ')}.`,
     '',
-    '| option | mark | why | instead | Slurm shows it |',
+    '| option | mark | why | instead | the gateway sees it |',
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
