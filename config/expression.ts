@@ -72,22 +72,29 @@ export function compile(text: string): Compiled {
   if (!valid) throw refused(error);
   if (type !== 'bool')
     throw new ExpressionError(`tells ${type}; write what is true or false, such as job.cpus <= 4`, undefined);
-  const made = compiled(plain.parse(text), [...names], needsOf(parsed.ast));
+  const made = compiled(plain.parse(text), [...names], parsed.ast);
   // The policies of one process are few; a test's are not.
   if (known.size >= 1_000) known.clear();
   known.set(text, made);
   return made;
 }
 
-function compiled(run: ParseResult, names: readonly FieldName[], needs: ReadonlySet<FieldName>): Compiled {
+function compiled(run: ParseResult, names: readonly FieldName[], ast: ASTNode): Compiled {
   const slots = names.map((name) => {
     const [root = '', key = ''] = name.split('.');
     return { root, key, int: fields[name].kind === 'int' };
   });
+  /** Every part of it is told whatever the others are. */
+  const plainly = !hasWays(ast);
+  const unknown = (values: readonly Value[]) => ({
+    why: `not known: ${names.filter((_, i) => values[i] === undefined).join(', ')}`,
+  });
   return {
     names,
-    needs: [...needs],
+    needs: [...needsOf(ast)],
     tell(values) {
+      // An error takes ten times as long as an answer.
+      if (plainly && names.some((_, i) => values[i] === undefined)) return unknown(values);
       const sees: Record<string, Record<string, unknown>> = { job: {}, forecast: {}, offer: {} };
       for (let i = 0; i < slots.length; i++) {
         const value = values[i];
@@ -100,9 +107,8 @@ function compiled(run: ParseResult, names: readonly FieldName[], needs: Readonly
         const told: unknown = run(sees);
         return typeof told === 'boolean' ? told : { why: `tells ${typeof told}` };
       } catch (e) {
-        const missing = names.filter((_, i) => values[i] === undefined);
-        const why = missing.length > 0 ? `not known: ${missing.join(', ')}` : (e as EvaluationError).summary;
-        return { why: why ?? String(e) };
+        const { code, summary } = e as Partial<EvaluationError>;
+        return code === 'no_such_key' ? unknown(values) : { why: summary ?? String(e) };
       }
     },
   };

@@ -52,7 +52,7 @@ export class Sayings {
   readonly #said: readonly Map<string | number, RuleVerdict>[] = rules.map(() => new Map());
   readonly #newest: (RuleVerdict | undefined)[] = rules.map(() => undefined);
   /** Words that are a no for now only, whatever their rule says otherwise. */
-  readonly #unsure = new WeakSet<RuleVerdict>();
+  readonly #forNow = new WeakSet<RuleVerdict>();
 
   constructor(turn: TurnContext) {
     this.#turn = turn;
@@ -63,12 +63,12 @@ export class Sayings {
 
   /** What the rule says of a job that fails it. */
   otherwise(rule: Rule, said: RuleVerdict): Rule['otherwise'] {
-    return this.#unsure.has(said) ? 'wait' : rule.otherwise;
+    return this.#forNow.has(said) ? 'wait' : rule.otherwise;
   }
 
-  #word(rule: string, { pass, measured, limit, unsure }: Judged): RuleVerdict {
+  #word(rule: string, { pass, measured, limit, forNow }: Judged): RuleVerdict {
     const said = { rule, pass, measured, limit };
-    if (unsure === true) this.#unsure.add(said);
+    if (forNow === true) this.#forNow.add(said);
     return said;
   }
 

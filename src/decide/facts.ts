@@ -76,6 +76,10 @@ const ofPlace: { readonly [name in FactName]?: (context: Asked) => Fact } = {
 /** Whether it looks at nothing but the job. */
 export const isOfJob = ({ names }: Expression): boolean => names.every((name) => ofJob[name] !== undefined);
 
+/** Whether it may change while the job stays as it is. */
+export const movesOn = ({ names }: Expression): boolean =>
+  names.some((name) => name === 'job.waitedMinutes' || name === 'job.deadlineMinutes');
+
 export const jobFacts = ({ names }: Expression, context: Pick<ShapeContext, 'job' | 'now'>): Fact[] =>
   names.map((name) => ofJob[name]?.(context));
 

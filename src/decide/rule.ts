@@ -116,6 +116,6 @@ export interface JobRule extends Named {
 export type Rule = ShapeRule | TurnRule | JobRule;
 
 export interface Judged extends Omit<RuleVerdict, 'rule'> {
-  /** It failed because it could not be told: the job waits, also where the rule says `never`. */
-  readonly unsure?: true | undefined;
+  /** A no that time may change, or that stands because nothing could be told: the job waits, also where the rule says `never`. */
+  readonly forNow?: true | undefined;
 }

@@ -57,6 +57,9 @@ describe('an expression of a policy', () => {
 
   it('that cannot be reckoned is neither true nor false', () => {
     expect(tell('8 / job.cpus > 1', { 'job.cpus': 0 })).toEqual({ why: 'division by zero' });
+    expect(tell('8 / job.cpus > 1 && forecast.known', { 'job.cpus': 0, 'forecast.known': true })).toEqual({
+      why: 'division by zero',
+    });
     expect(tell("job.partitions[3] == 'a'", { 'job.partitions': ['a'] })).toHaveProperty('why');
     expect(tell('int(job.name) > 1', { 'job.name': 'x' })).toHaveProperty('why');
   });

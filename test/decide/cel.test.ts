@@ -106,6 +106,14 @@ describe('a never-rule that the site wrote itself', () => {
     expect(decided(but("job.user.startsWith('course')")).verdict).toBe('burst');
   });
 
+  it('over what moves on with time keeps it here for now', () => {
+    const { verdict, said } = decided(but('job.waitedMinutes < 100'));
+    expect(verdict).toBe('wait');
+    expect(said('never')?.measured).toBe('job.waitedMinutes < 100 (job.waitedMinutes = 90)');
+    expect(decided(but('job.waitedMinutes < 90')).verdict).toBe('burst');
+    expect(decided(but('job.waitedMinutes < 100', 'job.cpus == 4')).verdict).toBe('never');
+  });
+
   it('over forecast or offer keeps it here for now', () => {
     const { verdict, said } = decided(but('forecast.p50Minutes < 200'));
     expect(verdict).toBe('wait');

@@ -1,4 +1,3 @@
-import type { RuleVerdict } from '../../domain/decision.ts';
 import { assertNever } from '../../domain/fault.ts';
 import type { Condition } from '../../domain/policy.ts';
 import { backlog } from '../conditions/backlog.ts';
@@ -8,7 +7,7 @@ import { race } from '../conditions/race.ts';
 import { short } from '../conditions/short.ts';
 import { waited } from '../conditions/waited.ts';
 import { worth } from '../conditions/worth.ts';
-import type { JobRule, RuleContext } from '../rule.ts';
+import type { JobRule, Judged, RuleContext } from '../rule.ts';
 
 /** Who asked for the cloud by partition has it. Others burst when any one of the site's conditions holds. */
 export const burstWhen: JobRule = {
@@ -26,7 +25,7 @@ export const burstWhen: JobRule = {
     const said = policy.burstWhen.map((condition) => judge(condition, context));
     if (said.length === 0)
       return { pass: false, measured: 'not asked for by partition', limit: 'the policy has no condition' };
-    const limit = said.map((s) => s.limit).join(', or ');
+    const limit = limitOf(policy.burstWhen, said);
     const holds = said.find((s) => s.pass);
     return holds === undefined
       ? { pass: false, measured: [...new Set(said.map((s) => s.measured))].join('; '), limit }
@@ -34,7 +33,16 @@ export const burstWhen: JobRule = {
   },
 };
 
-function judge(condition: Condition, context: RuleContext): Omit<RuleVerdict, 'rule'> {
+/** The same for every job: expressions are long, and of a hundred thousand receipts each would hold its own. */
+const limits = new WeakMap<readonly Condition[], string>();
+
+function limitOf(conditions: readonly Condition[], said: readonly Judged[]): string {
+  const limit = limits.get(conditions) ?? said.map((s) => s.limit).join(', or ');
+  limits.set(conditions, limit);
+  return limit;
+}
+
+function judge(condition: Condition, context: RuleContext): Judged {
   switch (condition.kind) {
     case 'backlog':
       return backlog(condition, context);

@@ -1,7 +1,7 @@
 import type { Expression } from '../../domain/expression.ts';
 import { assertNever } from '../../domain/fault.ts';
 import type { NeverRule, Policy } from '../../domain/policy.ts';
-import { inWords, isOfJob, jobFacts } from '../facts.ts';
+import { inWords, isOfJob, jobFacts, movesOn } from '../facts.ts';
 import type { Judged, Shape, ShapeContext, ShapeRule, TurnContext } from '../rule.ts';
 
 type Cel = Extract<NeverRule, { readonly kind: 'cel' }>;
@@ -15,14 +15,14 @@ export const never: ShapeRule = {
   judge(context) {
     const { policy } = context;
     const limit = `none of ${policy.never.length} never-rules`;
-    let unsure: Judged | undefined;
+    let forNow: Judged | undefined;
     for (const rule of policy.never) {
       const said = rule.kind === 'cel' ? told(rule, context) : matches(rule, context.job) && describe(rule);
       if (said === false) continue;
       if (typeof said === 'string') return { pass: false, measured: said, limit };
-      unsure ??= { pass: false, measured: said.why, limit, unsure: true };
+      forNow ??= { pass: false, measured: said.why, limit, forNow: true };
     }
-    return unsure ?? { pass: true, measured: 'no rule matches', limit };
+    return forNow ?? { pass: true, measured: 'no rule matches', limit };
   },
 };
 
@@ -38,11 +38,13 @@ function factsKey(job: Shape, turn: TurnContext): string {
   return key;
 }
 
-/** What it says of the job if it is true; `why` where it cannot be told. */
+/** What it says of the job if it is true; `why` where that may change with time, or cannot be told. */
 function told(rule: Cel, context: ShapeContext): false | string | { readonly why: string } {
   const expression = expressionOf(rule, context.policy);
   if (expression === undefined) return { why: `${rule.expr}: no expression can be told here` };
-  return isOfJob(expression) && sayOf(rule, expression, jobFacts(expression, context));
+  if (!isOfJob(expression)) return false;
+  const said = sayOf(rule, expression, jobFacts(expression, context));
+  return typeof said === 'string' && movesOn(expression) ? { why: said } : said;
 }
 
 export function sayOf(
