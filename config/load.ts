@@ -93,6 +93,15 @@ function nulIn(value: unknown, path: readonly (string | number)[]): readonly (st
   return undefined;
 }
 
+type BudgetsFrom = NonNullable<Config['budgetsFrom']>;
+
+function fundsAt({ csv, coldfront }: BudgetsFrom, at: (path: string) => string): BudgetsFrom {
+  return {
+    csv: csv && { ...csv, file: at(csv.file) },
+    coldfront: coldfront && { ...coldfront, tokenFile: at(coldfront.tokenFile) },
+  };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   return {
@@ -106,6 +115,7 @@ function absolute(config: Config, from: string): Config {
       clientCa: at(config.listen.clientCa),
     },
     kubernetes: { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    ...(config.budgetsFrom === undefined ? {} : { budgetsFrom: fundsAt(config.budgetsFrom, at) }),
     audit: { exportDir: at(config.audit.exportDir ?? join(config.dataDir, 'audit')) },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budget, budgetsFrom } from './budgets.ts';
 import { audit, queue, retention, store } from './keeping.ts';
 import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
 
@@ -383,35 +384,6 @@ const policy = z
     quoteMs: quote,
   }));
 
-const budget = z
-  .strictObject({
-    account: text(
-      'The Slurm account; without one the budget is of all together.',
-      'write an account',
-    ).optional(),
-    usd: z
-      .number({ error: 'missing or not a number; write US dollars, such as 5000' })
-      .positive({ error: 'must be above 0; write US dollars, such as 5000' })
-      .max(1_000_000_000, { error: 'above a thousand million dollars; write US dollars' }),
-    per: oneOf('Begins anew at midnight, on Monday, on the first (UTC), or never.', [
-      'day',
-      'week',
-      'month',
-      'total',
-    ]).default('month'),
-    hard: z
-      .boolean({ error: 'write true (never passed) or false (told when passed)' })
-      .default(true)
-      .describe(
-        'A hard budget is never passed: what a job can cost at most is held before anything is bought.',
-      ),
-    onExhausted: oneOf(
-      'A hard budget that is spent (it was lowered, or a job ran for longer than was held for) begins nothing more; what runs on it finishes, goes home by a requeue, or is cancelled.',
-      ['finish', 'requeue', 'cancel'],
-    ).default('finish'),
-  })
-  .transform(({ usd, account, ...b }) => ({ ...b, account, microUsd: Math.round(usd * 1_000_000) }));
-
 export const schema = z
   .strictObject({
     clusters: list('The Slurm clusters.', cluster, 1, '[{ name: hpc1, … }]'),
@@ -436,6 +408,7 @@ export const schema = z
       0,
       '[{ account: physics, usd: 5000, per: month }]',
     ).default([]),
+    budgetsFrom: budgetsFrom.optional(),
   })
   .superRefine((c, ctx) => {
     const twice = (key: 'clusters' | 'nodeGroups' | 'mounts', field: string, names: readonly string[]) => {
@@ -458,7 +431,7 @@ export const schema = z
       });
     });
     c.clusters.forEach((x, i) => {
-      if (x.charge === 'allocation' && c.budgets.length > 0)
+      if (x.charge === 'allocation' && (c.budgets.length > 0 || c.budgetsFrom !== undefined))
         ctx.addIssue({
           code: 'custom',
           path: ['clusters', i, 'charge'],
@@ -490,6 +463,7 @@ export type ListenConfig = z.output<typeof listen>;
 export type KubernetesConfig = z.output<typeof kubernetes>;
 export type MountConfig = z.output<typeof mount>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;
+export type BudgetsFromConfig = z.output<typeof budgetsFrom>;
 export type PolicyConfig = z.output<typeof policy>;
 
 /** For editors and documentation: what may be written, before parsing. */

@@ -10,6 +10,7 @@ import { stop } from './migrations/0006_stop.ts';
 import { group } from './migrations/0007_group.ts';
 import { ramp } from './migrations/0008_ramp.ts';
 import { forecastErrors } from './migrations/0009_forecast_errors.ts';
+import { userBudgets } from './migrations/0011_user_budgets.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -23,6 +24,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007_group': group,
   '0008_ramp': ramp,
   '0009_forecast_errors': forecastErrors,
+  '0011_user_budgets': userBudgets,
 };
 
 interface Plan {

@@ -109,6 +109,10 @@ export const budgetView = z.strictObject({
   cluster: z.string(),
   /** Absent: of all accounts together. */
   account: z.string().optional(),
+  /** Absent: of all users together. */
+  user: z.string().optional(),
+  /** Where it is written: `policy`, `csv budgets.csv line 4`, `ColdFront host allocation 17`. */
+  source: z.string(),
   per: z.enum(periods),
   since: z.iso.datetime(),
   hard: z.boolean(),

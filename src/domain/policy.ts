@@ -43,6 +43,10 @@ export interface Policy {
   /** How long a quote may be approved; an hour if undefined. */
   readonly quoteMs?: number | undefined;
   readonly budgets: readonly Budget[];
+  /** Why budgets that stand elsewhere cannot be told now: nothing is bought until they can. */
+  readonly budgetsUnknown?: string | undefined;
+  /** Whoever is named by no budget does not burst: where they are looked for. Undefined: without a budget nothing bounds them. */
+  readonly listedIn?: string | undefined;
 }
 
 export interface Taint {

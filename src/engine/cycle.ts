@@ -2,6 +2,7 @@ import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { decideBacklog, takesOf } from '../decide/backlog.ts';
 import { inWords } from '../decide/decide.ts';
+import { budgetsOf } from '../decide/funding.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
@@ -23,6 +24,7 @@ import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import type { Cluster } from './context.ts';
+import { policyHashNow, policyNow } from './funds.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
@@ -72,7 +74,7 @@ export async function turn(engine: Cluster): Promise<void> {
     snapshot,
     now: at,
     setup,
-    policy: settings.policy,
+    policy: policyNow(settings, at),
     groups: engine.offered,
     stop,
     live: gone,
@@ -171,7 +173,7 @@ function basisOf(engine: Cluster, job: Job, { readyIn }: Sees): Basis {
   const group = groupFor(job.cpus, engine.offered)?.group.name;
   const ready = group === undefined ? undefined : readyIn(group);
   return {
-    policy: engine.settings.policyHash,
+    policy: policyHashNow(engine.settings),
     forecast: forecast && { by: forecast.by, startsIn: startsIn(forecast.range) },
     ready:
       ready && group !== undefined
@@ -213,14 +215,14 @@ async function begin(
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });
     return full.decision;
   }
-  const { policy } = settings;
+  const policy = policyNow(settings, at);
   const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,
     offered,
     policy.limitMarginMs,
   );
-  const said = affordable({ job, policy, budgetLeft: (a) => purse.left(a), worstCase: () => cost });
+  const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
   const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
   const because = full.decision.because.map((r) =>
     r.rule === budget.name ? { ...r, ...said } : r.rule === rampRule.name ? { ...r, ...slow } : r,
@@ -257,7 +259,7 @@ async function begin(
   ]);
   if (written === 'ok') {
     engine.notebook.wrote([receipt]);
-    if (cost.kind === 'known') purse.take(job.account, cost.price.held);
+    if (cost.kind === 'known') purse.take(job, cost.price.held);
     climb?.take(cost);
     ports.log({
       level: 'info',
@@ -327,16 +329,19 @@ async function budgetsLeft(
   live: readonly Burst[],
   at: Instant,
 ): Promise<readonly BudgetLeft[]> {
-  const { budgets, limitMarginMs } = engine.settings.policy;
+  const { budgets, limitMarginMs } = policyNow(engine.settings, at);
+  // Of thousands that a site may have, those of who is there now.
+  const owners = [...(engine.snapshot?.jobs ?? []), ...live];
   const left = await Promise.all(
-    budgets
+    budgetsOf(budgets, owners)
       .filter((b) => b.hard)
-      .map(async ({ account, microUsd, per }) => {
+      .map(async ({ account, user, microUsd, per, source }) => {
         const { held, spent } = await engine.ports.store.money(engine.name, {
           account,
+          user,
           since: periodStart(per, at),
         });
-        return { account, left: microUsd - held - spent };
+        return { account, user, source, left: microUsd - held - spent };
       }),
   );
   const purse = new Purse(left);
@@ -345,7 +350,7 @@ async function budgetsLeft(
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
     const cost = priceOf(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, limitMarginMs);
-    if (cost.kind === 'known') purse.take(b.account, cost.price.held);
+    if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
 }

@@ -215,29 +215,30 @@ describe('decide', () => {
     const paid = { ...policy, budgets: [physics] };
     const asking = (more: Partial<RuleContext>) => decide(context({}, { policy: paid, ...more }));
     const costs = (held: number) => () => ({ kind: 'known', price: { held, rates: {} } }) as const;
+    const left = (micro: number) => () => ({ account: 'physics', left: micro });
     const words = (d: ReturnType<typeof decide>) => d.because.find((r) => r.rule === 'budget')?.measured;
 
     it('the most that a job can cost fits what is left, to the micro-dollar, or it waits', () => {
       const worstCase = costs(20_000_000);
-      expect(asking({ worstCase, budgetLeft: () => 20_000_000 }).verdict).toBe('burst');
-      expect(asking({ worstCase, budgetLeft: () => 19_999_999 }).verdict).toBe('wait');
+      expect(asking({ worstCase, budgetLeft: left(20_000_000) }).verdict).toBe('burst');
+      expect(asking({ worstCase, budgetLeft: left(19_999_999) }).verdict).toBe('wait');
     });
 
     it('says with how much more it would fit, enough and no less', () => {
       const worstCase = costs(20_000_000);
-      const short = asking({ worstCase, budgetLeft: () => 8_000_000 });
+      const short = asking({ worstCase, budgetLeft: left(8_000_000) });
       expect(words(short)).toBe(
-        '20.00 USD at most, 8.00 USD left for account physics: would fit with 12.00 dollars more',
+        '20.00 USD at most, 8.00 USD left for account physics (policy): would fit with 12.00 dollars more',
       );
       expect(inWords(short)).toContain('would fit with 12.00 dollars more');
-      expect(words(asking({ worstCase, budgetLeft: () => 19_999_999 }))).toContain('with 0.01 dollars more');
-      expect(words(asking({ worstCase, budgetLeft: () => -1 }))).toContain('with 20.01 dollars more');
+      expect(words(asking({ worstCase, budgetLeft: left(19_999_999) }))).toContain('with 0.01 dollars more');
+      expect(words(asking({ worstCase, budgetLeft: left(-1) }))).toContain('with 20.01 dollars more');
     });
 
     it('waits under a budget, a soft one too, while what it could cost is not known, and says why', () => {
       const worstCase = () => ({ kind: 'unknown', why: 'no price is configured for big' }) as const;
       const soft = { policy: { ...policy, budgets: [{ ...physics, hard: false }] }, worstCase };
-      for (const decision of [asking({ worstCase, budgetLeft: () => 1 }), asking(soft)]) {
+      for (const decision of [asking({ worstCase, budgetLeft: left(1) }), asking(soft)]) {
         expect(decision.verdict).toBe('wait');
         expect(words(decision)).toContain('no price is configured for big');
       }
