@@ -50,6 +50,10 @@ const source = {
   ).default('stays'),
 };
 
+/** Empty where it is none, which is said already. */
+const hostOf = (url: string): string =>
+  URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
+
 const csv = z
   .strictObject({
     file: text('Columns account, user, usd, per, hard, on_exhausted, with a header.', 'write a path'),
@@ -62,7 +66,7 @@ const coldfront = z
   .strictObject({
     url: z
       .url({ protocol: /^https?$/, error: 'no address; write https://coldfront.example.org' })
-      .refine((url) => url.startsWith('https:') || isLoopback(new URL(url).hostname), {
+      .refine((url) => url.startsWith('https:') || isLoopback(hostOf(url)), {
         error: 'would send the token in the clear; write https://…',
       })
       .describe('Where ColdFront is; its API is below it, at api/ (PLUGIN_API).'),

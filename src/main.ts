@@ -368,7 +368,7 @@ async function start(
   undo.push(() => reached.close());
   const { told, watched, funds } = reached;
   if (funds !== undefined) {
-    undo.push(() => funds.close());
+    undo.push(async () => funds.close());
     await funds.open();
   }
   const database = await openDatabase(config, told);

@@ -14,7 +14,7 @@ const settledMs = 1_000;
 const longest = 16 * 2 ** 20;
 
 /** A file with a header and a budget a line; read anew when it changes. A broken one is refused whole, with its line. */
-export function csvBudgets(path: string): BudgetsPort {
+export function csvBudgets(path: string, now: () => number = Date.now): BudgetsPort {
   let known: { readonly stamp: string; readonly read: BudgetsRead } | undefined;
   const fault = (fault: 'refused' | 'transient' | 'invalid', text: string, cause?: unknown): PortError =>
     new PortError(fault, 'budgets.csv', `${path}: ${text}`, { cause });
@@ -28,8 +28,7 @@ export function csvBudgets(path: string): BudgetsPort {
         const stamp = `${before.ino}/${before.size}/${before.mtimeMs}`;
         if (known?.stamp === stamp) return known.read;
         if (before.size > longest) throw fault('invalid', `larger than ${longest / 2 ** 20} MiB`);
-        const age = Date.now() - before.mtimeMs;
-        if (known !== undefined && age >= 0 && age < settledMs) return known.read;
+        if (known !== undefined && Math.abs(now() - before.mtimeMs) < settledMs) return known.read;
         const text = await file.readFile('utf8');
         const after = await file.stat();
         if (after.mtimeMs !== before.mtimeMs || after.size !== before.size)

@@ -39,7 +39,6 @@ export class Funds {
   readonly #scheduler: Scheduler;
   readonly #log: Ports['log'];
   readonly #timers = new Map<Known, { cancel(): void }>();
-  readonly #busy = new Set<Promise<void>>();
   readonly #sha256: Sha256;
   readonly #beside = new WeakMap<
     readonly Budget[],
@@ -71,10 +70,10 @@ export class Funds {
     for (const k of this.#known) this.#later(k);
   }
 
-  async close(): Promise<void> {
+  /** A look that is under way changes nothing any more. */
+  close(): void {
     this.#closed = true;
     for (const t of this.#timers.values()) t.cancel();
-    await Promise.all(this.#busy);
   }
 
   /** Those last read, of all sources; the same array until one of them changes. */
@@ -125,13 +124,7 @@ export class Funds {
 
   #later(known: Known): void {
     if (this.#closed) return;
-    const again = (): void => {
-      const run: Promise<void> = this.#read(known, false).finally(() => {
-        this.#busy.delete(run);
-        this.#later(known);
-      });
-      this.#busy.add(run);
-    };
+    const again = (): void => void this.#read(known, false).finally(() => this.#later(known));
     this.#timers.set(known, this.#scheduler.after(known.source.everyMs, again));
   }
 
@@ -140,6 +133,7 @@ export class Funds {
     const at = this.#clock.now();
     try {
       const { budgets, troubles } = await source.port.read();
+      if (this.#closed) return;
       if (known.fault !== undefined) this.#say('info', `${source.name} can be read again`);
       for (const text of troubles)
         if (!known.troubles.includes(text)) this.#say('warn', `${source.name}: ${text}`);
@@ -151,6 +145,7 @@ export class Funds {
     } catch (e) {
       const text = e instanceof Error ? e.message : String(e);
       if (first && !isAway(e)) throw e;
+      if (this.#closed) return;
       if (known.fault?.text !== text)
         this.#say(
           'warn',

@@ -235,6 +235,37 @@ describe('decide', () => {
       expect(words(asking({ worstCase, budgetLeft: left(-1) }))).toContain('with 20.01 dollars more');
     });
 
+    it('names whose budget is tightest and where it is written', () => {
+      const worstCase = costs(1_000_000);
+      const source = 'csv budgets.csv line 4';
+      const of = (whose: object) => () => ({ account: undefined, left: 2_000_000, source, ...whose });
+      const said = (whose: object) => words(asking({ worstCase, budgetLeft: of(whose) }));
+      const has = '1.00 USD at most, 2.00 USD left for';
+      expect(said({ user: 'bob' })).toBe(`${has} user bob (${source})`);
+      expect(said({ user: 'bob', account: 'a' })).toBe(`${has} user bob of account a (${source})`);
+      expect(said({ source: undefined })).toBe(`${has} all accounts (policy)`);
+    });
+
+    it('bursts nobody while budgets are not known, nor whom none names where somebody must be', () => {
+      const worstCase = costs(1);
+      const lost = { ...paid, budgetsUnknown: 'ColdFront cf: never read yet' };
+      expect(asking({ worstCase, policy: lost }).verdict).toBe('wait');
+      expect(words(asking({ worstCase, policy: lost }))).toBe(
+        'the budgets are not known: ColdFront cf: never read yet',
+      );
+      const listed = { ...paid, listedIn: 'csv b.csv' };
+      const total = { account: undefined, microUsd: 9, per: 'total', hard: true } as const;
+      expect(failing(context({}, { policy: listed, worstCase }))).toEqual([]);
+      const other = { policy: { ...listed, budgets: [physics, total] }, worstCase };
+      expect(failing(context({ account: 'biology', user: 'eve' }, other))).toEqual(['budget']);
+      expect(words(decide(context({ account: 'biology', user: 'eve' }, other)))).toBe(
+        'account biology has no budget in csv b.csv',
+      );
+      const eve = { ...total, user: 'eve' };
+      const known = { policy: { ...listed, budgets: [physics, eve] }, worstCase };
+      expect(failing(context({ account: 'biology', user: 'eve' }, known))).toEqual([]);
+    });
+
     it('waits under a budget, a soft one too, while what it could cost is not known, and says why', () => {
       const worstCase = () => ({ kind: 'unknown', why: 'no price is configured for big' }) as const;
       const soft = { policy: { ...policy, budgets: [{ ...physics, hard: false }] }, worstCase };
