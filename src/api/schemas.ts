@@ -99,6 +99,20 @@ export const decisionView = z.strictObject({
       ready: z
         .strictObject({ group: z.string(), p50Ms: z.number(), p90Ms: z.number(), measured: z.number() })
         .optional(),
+      /** What is bought where it bursts [domain/decision.ts, OfferTold]. */
+      offer: z
+        .strictObject({
+          ...{ group: z.string(), type: z.string(), zones: z.array(z.string()).readonly() },
+          capacity: z.enum(['spot', 'on-demand']),
+          perHourMicroUsd: z.number().optional(),
+          expectedMicroUsd: z.number().optional(),
+          worstMicroUsd: z.number().optional(),
+          noCapacity: z.number(),
+          interrupted: z.number(),
+          measured: z.number(),
+          savesMs: z.union([z.number(), z.literal('never starts here')]).optional(),
+        })
+        .optional(),
     })
     .optional(),
 });

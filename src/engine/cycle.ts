@@ -1,30 +1,30 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { decideBacklog, takesOf } from '../decide/backlog.ts';
+import { chancesOf, countByGroup } from '../decide/chances.ts';
 import { inWords } from '../decide/decide.ts';
 import { budgetsOf } from '../decide/funding.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
-import { assumed, type Ready, readyByGroup } from '../decide/ready.ts';
+import { assumed, readyByGroup } from '../decide/ready.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
-import { groupFor } from '../decide/rules/size.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
-import type { Basis, Decision, Receipt } from '../domain/decision.ts';
+import type { Decision, Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
-import type { StartRange } from '../domain/forecast.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import { plus } from '../domain/resources.ts';
+import { plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
+import { basisOf, type Sees } from './basis.ts';
 import type { Cluster } from './context.ts';
-import { policyHashNow, policyNow } from './funds.ts';
+import { policyNow } from './funds.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
@@ -69,7 +69,12 @@ export async function turn(engine: Cluster): Promise<void> {
   engine.foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const ready = readyByGroup(ended);
-  const sees: Sees = { snapshot, readyIn: (group) => ready.get(group) ?? assumed };
+  const counted = countByGroup(ended);
+  const sees: Sees = {
+    snapshot,
+    readyIn: (group) => ready.get(group) ?? assumed,
+    chancesIn: ({ name, capacityType }) => chancesOf(counted.get(name), capacityType),
+  };
   const decided = decideBacklog({
     snapshot,
     now: at,
@@ -147,13 +152,15 @@ export async function turn(engine: Cluster): Promise<void> {
   if (away !== undefined) throw away;
 }
 
-/** What a turn sees besides the store. */
-interface Sees {
-  readonly snapshot: Snapshot;
-  readonly readyIn: (group: string) => Ready;
-}
-
-function receiptFor(engine: Cluster, job: Job, decision: Decision, sees: Sees, at: Instant): Receipt {
+/** `needs`: of the job in full; by its line's word if left out. */
+function receiptFor(
+  engine: Cluster,
+  job: Job,
+  decision: Decision,
+  sees: Sees,
+  at: Instant,
+  needs?: Resources,
+): Receipt {
   const { setup } = engine.settings;
   const receipt = receiptOf(
     engine.ports.entropy.uuid(),
@@ -165,26 +172,7 @@ function receiptFor(engine: Cluster, job: Job, decision: Decision, sees: Sees, a
     at,
     undefined,
   );
-  return { ...receipt, basis: basisOf(engine, job, sees) };
-}
-
-function basisOf(engine: Cluster, job: Job, { readyIn }: Sees): Basis {
-  const forecast = engine.foresight.of(job.ref);
-  const group = groupFor(job.cpus, engine.offered)?.group.name;
-  const ready = group === undefined ? undefined : readyIn(group);
-  return {
-    policy: policyHashNow(engine.settings),
-    forecast: forecast && { by: forecast.by, startsIn: startsIn(forecast.range) },
-    ready:
-      ready && group !== undefined
-        ? { group, p50Ms: Math.round(ready.p50), p90Ms: Math.round(ready.p90), measured: ready.measured }
-        : undefined,
-  };
-}
-
-function startsIn({ p10, p50, p90 }: StartRange): NonNullable<Basis['forecast']>['startsIn'] {
-  if (!Number.isFinite(p90)) return 'never';
-  return { p10Ms: Math.round(p10), p50Ms: Math.round(p50), p90Ms: Math.round(p90) };
+  return { ...receipt, basis: basisOf(engine, job, decision, sees, needs) };
 }
 
 const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
@@ -232,7 +220,7 @@ async function begin(
     engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
     return waits;
   }
-  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at);
+  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at, full.needs);
   const burst = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
