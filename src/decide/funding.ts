@@ -14,7 +14,7 @@ export function unfunded({ budgets, budgetsUnknown, listedIn }: Funds, owner: Ow
 
 /** The budgets that count for this owner. */
 export const budgetsFor = (budgets: readonly Budget[], owner: Owner): readonly Budget[] =>
-  ownersOf(budgets).of(owner);
+  budgets.length === 0 ? budgets : ownersOf(budgets).of(owner);
 
 /** The budgets that count for any of them. */
 export function budgetsOf(budgets: readonly Budget[], owners: Iterable<Owner>): readonly Budget[] {

@@ -5,6 +5,8 @@ export class Owners<T extends Whose> {
   readonly #ofAll: T[] = [];
   readonly #ofUser = new Map<string, T[]>();
   readonly #ofAccount = new Map<string, T[]>();
+  /** By account, then user: few differ. */
+  readonly #known = new Map<string, Map<string, readonly T[]>>();
 
   constructor(all: Iterable<T>) {
     for (const one of all) {
@@ -12,11 +14,6 @@ export class Owners<T extends Whose> {
       else if (one.user !== undefined) add(this.#ofUser, one.user, one);
       else this.#ofAll.push(one);
     }
-  }
-
-  /** Those of all accounts together. */
-  get ofAll(): readonly T[] {
-    return this.#ofAll;
   }
 
   /** Those that name the account or the user. */
@@ -27,7 +24,17 @@ export class Owners<T extends Whose> {
   }
 
   of(owner: Owner): readonly T[] {
-    return [...this.naming(owner), ...this.#ofAll];
+    let users = this.#known.get(owner.account);
+    if (users === undefined) {
+      users = new Map();
+      this.#known.set(owner.account, users);
+    }
+    let found = users.get(owner.user);
+    if (found === undefined) {
+      found = [...this.naming(owner), ...this.#ofAll];
+      users.set(owner.user, found);
+    }
+    return found;
   }
 }
 
