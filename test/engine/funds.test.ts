@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/fault.ts';
-import { instant } from '../../src/domain/ids.ts';
+import { clusterName, instant } from '../../src/domain/ids.ts';
 import type { Budget } from '../../src/domain/money.ts';
 import type { Policy } from '../../src/domain/policy.ts';
+import type { ClusterSettings, Ports } from '../../src/engine/context.ts';
 import { examineFunds, type Finding } from '../../src/engine/doctor.ts';
 import { type FundSource, Funds, policyHashNow, policyNow } from '../../src/engine/funds.ts';
+import { Gateway } from '../../src/engine/gateway.ts';
 import { spentBudgets } from '../../src/engine/spent.ts';
 import type { BudgetsPort } from '../../src/ports.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
@@ -133,6 +135,57 @@ describe('budgets from elsewhere', () => {
     now.gives = [];
     await pass(minute);
     expect([...(await over())]).toEqual([]);
+  });
+
+  it('stand among what the gateway tells: each with its source, and what is wrong with one', async () => {
+    const { funds, now, pass, time } = site();
+    await funds.open();
+    now.gives = broken;
+    await pass(minute);
+    const clusters = ['hpc1', 'hpc2'].map((name) => ({
+      ...{
+        setup: { name: clusterName(name) },
+        policy,
+        funds,
+        forecaster: { draws: 1, exact: 1 },
+        historyMs: 1,
+      },
+      ...{ groups: [], slurm: {}, cloud: {}, streams: {} },
+    })) as unknown as ClusterSettings[];
+    const entropy = { uuid: newId, bytes: (n: number) => new Uint8Array(n), random: () => 0 };
+    const store = new MemStore({ clock: time, entropy });
+    const ports = {
+      store,
+      wake: {},
+      kubernetes: {},
+      clock: time,
+      entropy,
+      scheduler: time,
+      log: () => undefined,
+    };
+    const fine = {
+      check: (name: string) => ({ name, ok: true, text: 'ok', at: undefined }),
+      asked: () => false,
+    };
+    const gateway = await Gateway.create(
+      clusters,
+      ports as unknown as Ports,
+      { holder: 'a', leaseMs: 1, monotonic: () => 0, sweepMs: 1, cloudPollMs: 1 },
+      fine,
+    );
+    const { troubles, checks } = await gateway.readiness();
+    // One source, however many clusters spend by it; it does not make the gateway unready.
+    expect(troubles).toEqual([
+      { subject: 'budgets: csv b.csv', job: undefined, since: time.now(), text: broken.message },
+    ]);
+    expect(checks.every((c) => c.ok)).toBe(true);
+    const budgets = await gateway.budgets();
+    expect(budgets.map((b) => [b.cluster, b.source, b.held])).toEqual(
+      ['hpc1', 'hpc2'].flatMap((name) => [
+        [name, undefined, 0],
+        [name, 'csv b.csv line 2', 0],
+      ]),
+    );
   });
 
   it('are looked at by doctor, each that is none with its own word', async () => {
