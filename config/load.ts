@@ -108,6 +108,15 @@ function nulIn(value: unknown, path: readonly (string | number)[]): readonly (st
   return undefined;
 }
 
+type BudgetsFrom = NonNullable<Config['budgetsFrom']>;
+
+function fundsAt({ csv, coldfront }: BudgetsFrom, at: (path: string) => string): BudgetsFrom {
+  return {
+    csv: csv && { ...csv, file: at(csv.file) },
+    coldfront: coldfront && { ...coldfront, tokenFile: at(coldfront.tokenFile) },
+  };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   const { cert, key, clientCa } = config.listen;
@@ -122,6 +131,7 @@ function absolute(config: Config, from: string): Config {
       clientCa: clientCa && at(clientCa),
     },
     kubernetes: config.kubernetes && { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    ...(config.budgetsFrom === undefined ? {} : { budgetsFrom: fundsAt(config.budgetsFrom, at) }),
     audit: { exportDir: at(config.audit.exportDir ?? join(config.dataDir, 'audit')) },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { budget, budgetsFrom } from './budgets.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
@@ -449,48 +450,6 @@ const policy = z
     quoteMs: quote,
   }));
 
-const budget = z
-  .strictObject({
-    account: text(
-      'The Slurm account; without one the budget is of all together.',
-      'write an account',
-    ).optional(),
-    usd: z
-      .number({ error: 'missing or not a number; write US dollars, such as 5000' })
-      .min(0.01, { error: 'below one cent, of which nothing is bought; write US dollars, such as 5000' })
-      .max(1_000_000_000, { error: 'above a thousand million dollars; write US dollars' }),
-    per: oneOf('Begins anew at midnight, on Monday, on the first (UTC), or never.', [
-      'day',
-      'week',
-      'month',
-      'total',
-    ]).default('month'),
-    hard: z
-      .boolean({ error: 'write true (never passed) or false (told when passed)' })
-      .default(true)
-      .describe(
-        'A hard budget is never passed: what a job can cost at most is held before anything is bought.',
-      ),
-    onExhausted: oneOf(
-      'A hard budget that is spent (it was lowered, or a job ran for longer than was held for) begins nothing more; what runs on it finishes, goes home by a requeue, or is cancelled.',
-      ['finish', 'requeue', 'cancel'],
-    ).optional(),
-  })
-  .transform(({ usd, account, onExhausted, ...b }, ctx) => {
-    if (!b.hard && onExhausted !== undefined)
-      ctx.addIssue({
-        code: 'custom',
-        path: ['onExhausted'],
-        message: 'a budget that is not hard stops nothing; leave it out, or write hard: true',
-      });
-    return {
-      ...b,
-      account,
-      microUsd: Math.round(usd * 1_000_000),
-      onExhausted: onExhausted ?? ('finish' as const),
-    };
-  });
-
 interface Needing {
   readonly clusters: readonly { readonly mode: 'observe' | 'approve' | 'auto' }[];
   readonly kubernetes?: unknown;
@@ -551,6 +510,7 @@ export const schema = z
       0,
       '[{ account: physics, usd: 5000, per: month }]',
     ).default([]),
+    budgetsFrom: budgetsFrom.optional(),
   })
   .superRefine((c, ctx) => {
     const twice = (key: 'clusters' | 'nodeGroups' | 'mounts', field: string, names: readonly string[]) => {
@@ -574,7 +534,7 @@ export const schema = z
     });
     needsOf(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     c.clusters.forEach((x, i) => {
-      if (x.charge === 'allocation' && c.budgets.length > 0)
+      if (x.charge === 'allocation' && (c.budgets.length > 0 || c.budgetsFrom !== undefined))
         ctx.addIssue({
           code: 'custom',
           path: ['clusters', i, 'charge'],
@@ -607,6 +567,7 @@ export type KubernetesConfig = z.output<typeof kubernetes>;
 export type ImagesConfig = z.output<typeof images>;
 export type MountConfig = z.output<typeof mount>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;
+export type BudgetsFromConfig = z.output<typeof budgetsFrom>;
 export type PolicyConfig = z.output<typeof policy>;
 
 /** For editors and documentation: what may be written, before parsing. */

@@ -8,6 +8,8 @@ import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
+import { coldFrontBudgets } from '../adapters/budgets/coldfront.ts';
+import { csvBudgets } from '../adapters/budgets/csv.ts';
 import { ec2Cloud } from '../adapters/cloud/ec2/index.ts';
 import { dieAt, parseDieAt } from '../adapters/die.ts';
 import { Health } from '../adapters/health.ts';
@@ -52,7 +54,8 @@ import type { ClusterSetup, NodeGroup, Policy } from './domain/policy.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { Desk } from './engine/desk.ts';
-import { examineSite, type Finding, probe } from './engine/doctor.ts';
+import { examineFunds, examineSite, type Finding, probe } from './engine/doctor.ts';
+import { type FundSource, Funds } from './engine/funds.ts';
 import { Gateway } from './engine/gateway.ts';
 import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
@@ -110,14 +113,34 @@ function policyOf(config: Config): Policy {
 
 /** The same for the same rules, money and prices, whatever else is configured. */
 function policyHashOf(config: Config): string {
-  const { policy, budgets, nodeGroups } = config;
-  return createHash('sha256').update(canonical({ policy, budgets, nodeGroups })).digest('hex');
+  const { policy, budgets, budgetsFrom, nodeGroups } = config;
+  return sha256(canonical({ policy, budgets, budgetsFrom, nodeGroups }));
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Where budgets stand besides the configuration. */
+function fundSourcesOf({ budgetsFrom }: Config, watched: Watched): readonly FundSource[] {
+  const { csv, coldfront } = budgetsFrom ?? {};
+  const sources: FundSource[] = [];
+  if (csv !== undefined) {
+    const port = watched(csvBudgets(csv.file), 'budgets', 'budgets/csv');
+    sources.push({ name: `csv ${csv.file}`, port, ...csv, listsAll: csv.unlisted === 'stays' });
+  }
+  if (coldfront !== undefined) {
+    const port = watched(coldFrontBudgets(coldfront), 'budgets', 'budgets/coldfront');
+    const name = `ColdFront ${new URL(coldfront.url).host}`;
+    sources.push({ name, port, ...coldfront, listsAll: coldfront.unlisted === 'stays' });
+  }
+  return sources;
 }
 
 /** The ports to everything outside but the database, and how they are doing. */
 interface Reached {
   readonly kubernetes: KubernetesPort;
   readonly clusters: readonly ClusterSettings[];
+  readonly sources: readonly FundSource[];
+  readonly funds: Funds | undefined;
   readonly health: Health;
   readonly told: Log;
   readonly watched: Watched;
@@ -140,12 +163,15 @@ async function reach(config: Config, write: (line: LogLine) => void): Promise<Re
   const hands = handsOf(config);
   const kube = watched(hands === undefined ? withoutKubernetes() : kubernetesOf(hands, told), 'kubernetes');
   let gateway: Gateway | undefined;
+  const sources = fundSourcesOf(config, watched);
+  const funds =
+    sources.length === 0 ? undefined : new Funds(sources, { clock, scheduler, log: write, sha256 });
   const clusters: ClusterSettings[] = [];
   for (const c of config.clusters)
-    clusters.push(await clusterOf(c, config, hands, kube, told, watched, () => gateway));
+    clusters.push({ ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway)), funds });
   return {
     kubernetes: kube,
-    clusters,
+    ...{ clusters, sources, funds },
     health,
     told,
     watched,
@@ -365,7 +391,11 @@ async function start(
 ): Promise<void> {
   const reached = await reach(config, write);
   undo.push(() => reached.close());
-  const { told, watched } = reached;
+  const { told, watched, funds } = reached;
+  if (funds !== undefined) {
+    undo.push(async () => funds.close());
+    await funds.open();
+  }
   const database = await openDatabase(config, told);
   undo.push(() => database.close());
   const anchors = new Anchors({
@@ -510,6 +540,7 @@ async function doctor(path: string): Promise<number> {
       say(await probe('queue', () => askQueue(redis, prefix), text));
     }
     const reached = await reach(config, () => undefined);
+    for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
     await reached.close();
   }

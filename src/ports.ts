@@ -21,8 +21,8 @@ import type {
 import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
-import type { Hold, Limit, Money } from './domain/ledger.ts';
-import type { MicroUsd } from './domain/money.ts';
+import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
+import type { Budget, MicroUsd } from './domain/money.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
 
@@ -177,6 +177,21 @@ export interface CloudPort {
   close(): Promise<void>;
 }
 
+/** Budgets that stand elsewhere than in the configuration: a file, or an accounting system. */
+export interface BudgetsPort {
+  /**
+   * All of them as they stand now, each with its `source`. Faults: `invalid` (what is written there is broken; the message says
+   * where), `refused` (it does not let us read), `unreachable`, `transient` (just being written, or it failed).
+   */
+  read(): Promise<BudgetsRead>;
+}
+
+export interface BudgetsRead {
+  readonly budgets: readonly Budget[];
+  /** What is wrong with single ones; those hold nothing, so that nothing more is spent on them. */
+  readonly troubles: readonly string[];
+}
+
 /** A record of an outside effect, written before it: who asked what, until when the far side may obey. */
 export interface Intent {
   readonly id: Uuid;
@@ -251,7 +266,7 @@ export interface StorePort {
     writes: readonly Write[],
   ): Promise<'ok' | 'conflict' | 'over_budget'>;
   /** What counts against a limit now. */
-  money(cluster: ClusterName, of: Pick<Limit, 'account' | 'since'>): Promise<Money>;
+  money(cluster: ClusterName, of: MoneyOf): Promise<Money>;
   burst(id: BurstId): Promise<Burst | undefined>;
   /** Not in a terminal state. */
   liveBursts(cluster: ClusterName): Promise<readonly Burst[]>;

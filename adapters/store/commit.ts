@@ -113,9 +113,14 @@ function receiptOf(data: Receipt) {
   return { id, ref, attempt, kind, at, data, content: sha256(canonical(data)) };
 }
 
-function holdOf({ burst, account, microUsd, at, limits }: Hold) {
-  const each = limits.map((l) => ({ account: l.account, micro_usd: l.microUsd, since: l.since }));
-  return { burst, account, micro_usd: microUsd, at, limits: each };
+function holdOf({ burst, account, user, microUsd, at, limits }: Hold) {
+  const each = limits.map((l) => ({
+    account: l.account,
+    user: l.user,
+    micro_usd: l.microUsd,
+    since: l.since,
+  }));
+  return { burst, account, user, micro_usd: microUsd, at, limits: each };
 }
 
 /** An intent that is answered in its own commit is stored answered; a first answer stays. */

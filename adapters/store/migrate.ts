@@ -11,6 +11,7 @@ import { group } from './migrations/0007_group.ts';
 import { ramp } from './migrations/0008_ramp.ts';
 import { forecastErrors } from './migrations/0009_forecast_errors.ts';
 import { alone } from './migrations/0010_alone.ts';
+import { userBudgets } from './migrations/0011_user_budgets.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -25,6 +26,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008_ramp': ramp,
   '0009_forecast_errors': forecastErrors,
   '0010_alone': alone,
+  '0011_user_budgets': userBudgets,
 };
 
 interface Plan {

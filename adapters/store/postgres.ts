@@ -14,7 +14,7 @@ import {
   uuid,
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
-import type { Limit, Money } from '../../src/domain/ledger.ts';
+import type { Money, MoneyOf } from '../../src/domain/ledger.ts';
 import { type Lift, rampSwitch } from '../../src/domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../src/domain/stop.ts';
 import { type Turn, turnOf } from '../../src/domain/switch.ts';
@@ -166,7 +166,7 @@ export class PostgresStore implements StorePort {
     }
   }
 
-  money(cluster: ClusterName, of: Pick<Limit, 'account' | 'since'>): Promise<Money> {
+  money(cluster: ClusterName, of: MoneyOf): Promise<Money> {
     return this.read('money', (db) => moneyOf(db, cluster, of));
   }
 

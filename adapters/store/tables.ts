@@ -81,6 +81,7 @@ export interface Tables {
     burst: string;
     cluster: string;
     account: string;
+    user_name: string | null;
     micro_usd: number;
     state: string;
     at: number;

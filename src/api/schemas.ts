@@ -99,6 +99,20 @@ export const decisionView = z.strictObject({
       ready: z
         .strictObject({ group: z.string(), p50Ms: z.number(), p90Ms: z.number(), measured: z.number() })
         .optional(),
+      /** What is bought where it bursts [domain/decision.ts, OfferTold]. */
+      offer: z
+        .strictObject({
+          ...{ group: z.string(), type: z.string(), zones: z.array(z.string()).readonly() },
+          capacity: z.enum(['spot', 'on-demand']),
+          perHourMicroUsd: z.number().optional(),
+          expectedMicroUsd: z.number().optional(),
+          worstMicroUsd: z.number().optional(),
+          noCapacity: z.number(),
+          interrupted: z.number(),
+          measured: z.number(),
+          savesMs: z.union([z.number(), z.literal('never starts here')]).optional(),
+        })
+        .optional(),
     })
     .optional(),
 });
@@ -109,6 +123,10 @@ export const budgetView = z.strictObject({
   cluster: z.string(),
   /** Absent: of all accounts together. */
   account: z.string().optional(),
+  /** Absent: of all users together. */
+  user: z.string().optional(),
+  /** Where it is written: `policy`, `csv budgets.csv line 4`, `ColdFront host allocation 17`. */
+  source: z.string(),
   per: z.enum(periods),
   since: z.iso.datetime(),
   hard: z.boolean(),

@@ -1,7 +1,8 @@
+import { budgetsFor } from '../decide/funding.ts';
 import { priceOf } from '../decide/price.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Hold, Limit } from '../domain/ledger.ts';
-import { dollars, periodStart } from '../domain/money.ts';
+import { type Budget, dollars, periodStart, sourceOf, whose } from '../domain/money.ts';
 import { inWords } from '../domain/quote.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
@@ -41,7 +42,9 @@ export async function approve(ctx: BurstContext, burst: Burst): Promise<Next> {
  */
 export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   const at = ctx.clock.now();
-  const budgets = ctx.budgets.filter((b) => b.account === undefined || b.account === burst.account);
+  const budgets = budgetsFor(ctx.budgets, burst);
+  const unfunded = ctx.unfunded?.(burst);
+  if (unfunded !== undefined) return leave(ctx, burst, { kind: 'no_budget', text: unfunded });
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
   const needs = plus(burst.needs, keeperNeeds);
@@ -66,11 +69,12 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
     });
   const limits: readonly Limit[] = hard.map((b) => ({
     account: b.account,
+    user: b.user,
     microUsd: b.microUsd,
     since: periodStart(b.per, at),
   }));
-  const { cluster, account } = burst;
-  const hold: Hold = { burst: burst.id, cluster, account, microUsd: price.held, at, limits };
+  const { cluster, account, user } = burst;
+  const hold: Hold = { burst: burst.id, cluster, account, user, microUsd: price.held, at, limits };
   const why = `holds ${dollars(price.held)} for account ${account}`;
   const next: Burst = { ...burst, state: 'reserved', price, enteredAt: at };
   const answer = await ctx.store.commit(ctx.entropy.uuid(), cluster, ctx.epoch(), [
@@ -80,10 +84,18 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (answer === 'over_budget')
     return leave(ctx, burst, {
       kind: 'no_budget',
-      text: `the budget of account ${account} does not hold the ${dollars(price.held)} that this job could cost`,
+      text: `${asWords(hard)} not hold the ${dollars(price.held)} that this job could cost`,
     });
   if (answer === 'conflict') return now;
   ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to: 'reserved' });
   ctx.replan();
   return after(5_000);
+}
+
+/** Which of them was passed the store does not tell. */
+function asWords(budgets: readonly Budget[]): string {
+  const [only, ...others] = budgets;
+  if (only === undefined || others.length > 0)
+    return `the budgets ${budgets.map((b) => `of ${whose(b)} (${sourceOf(b)})`).join(', ')} do`;
+  return `the budget of ${whose(only)} (${sourceOf(only)}) does`;
 }

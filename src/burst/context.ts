@@ -56,6 +56,8 @@ export interface BurstContext {
   /** With its types, once the cloud has told them. */
   offered(name: string): OfferedGroup | undefined;
   readonly budgets: readonly Budget[];
+  /** Why no money may be spent for this burst's owner, if so [decide/funding.ts]. */
+  unfunded?(burst: Burst): string | undefined;
   readonly limitMarginMs?: number | undefined;
   /** The hard budget that does not hold this burst any more, as the last turn found. */
   notHeldBy?(burst: Burst): Budget | undefined;

@@ -1,7 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { assertNever, faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
-import { type Budget, dollars } from '../domain/money.ts';
+import { type Budget, dollars, whose } from '../domain/money.ts';
 import {
   after,
   answered,
@@ -101,7 +101,8 @@ async function cancelOnce(ctx: BurstContext, burst: Burst, job: JobDetail): Prom
   return after(1_000);
 }
 
-function inWords({ account, microUsd, per }: Budget): string {
-  const whose = account === undefined ? 'of all accounts' : `of account ${account}`;
-  return `the hard budget ${whose} (${dollars(microUsd)}${per === 'total' ? '' : ` a ${per}`}) is spent`;
+function inWords(budget: Budget): string {
+  const { microUsd, per, source } = budget;
+  const sum = `${dollars(microUsd)}${per === 'total' ? '' : ` a ${per}`}`;
+  return `the hard budget of ${whose(budget)} (${sum}${source === undefined ? '' : `, ${source}`}) is spent`;
 }

@@ -65,7 +65,11 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
   return lines;
 }
 
-function expected({ forecast, ready }: NonNullable<StoryView['decision']>['basis'] & {}): readonly string[] {
+function expected({
+  forecast,
+  ready,
+  offer,
+}: NonNullable<StoryView['decision']>['basis'] & {}): readonly string[] {
   const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;
   const lines: string[] = [];
   if (forecast?.startsIn === 'never') lines.push('  here: can never start, it asks for more than there is');
@@ -78,6 +82,31 @@ function expected({ forecast, ready }: NonNullable<StoryView['decision']>['basis
   if (ready !== undefined)
     lines.push(
       `  in ${ready.group}: runs in about ${minutes(ready.p50Ms)}, 9 times in 10 within ${minutes(ready.p90Ms)} (${ready.measured === 0 ? 'assumed' : `${ready.measured} bursts measured`})`,
+    );
+  if (offer !== undefined) lines.push(...offered(offer));
+  return lines;
+}
+
+type Offer = NonNullable<NonNullable<NonNullable<StoryView['decision']>['basis']>['offer']>;
+
+function offered(offer: Offer): readonly string[] {
+  const { type, zones, capacity, perHourMicroUsd, expectedMicroUsd, worstMicroUsd } = offer;
+  const money = (micro: number): string => dollars(micro);
+  const cost =
+    perHourMicroUsd === undefined || expectedMicroUsd === undefined
+      ? 'no price is known'
+      : `${money(perHourMicroUsd)} an hour, ${money(expectedMicroUsd)} expected${worstMicroUsd === undefined ? '' : `, ${money(worstMicroUsd)} at most`}`;
+  const share = (p: number): string => (p < 0.01 ? 'under 1 %' : `${Math.round(p * 100)} %`);
+  const from = offer.measured === 0 ? 'assumed' : `${offer.measured} bursts and what is assumed`;
+  const lines = [
+    `  offer: ${type} ${capacity} in ${zones.join(', ')}: ${cost}`,
+    `      no capacity ${share(offer.noCapacity)}, lost while it runs ${share(offer.interrupted)} (${from})`,
+  ];
+  const { savesMs } = offer;
+  if (savesMs === 'never starts here') lines.push('      it never starts here');
+  else if (savesMs !== undefined)
+    lines.push(
+      `      starts ${(Math.abs(savesMs) / 3_600_000).toFixed(1)} h ${savesMs < 0 ? 'later' : 'sooner'} than here`,
     );
   return lines;
 }

@@ -2,6 +2,7 @@ import { expandArray } from '../domain/array.ts';
 import type { Decision } from '../domain/decision.ts';
 import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
+import type { Owner } from '../domain/money.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { type Begun, decide, might, Sayings } from './decide.ts';
@@ -80,7 +81,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   };
   const turn = { now, snapshot, setup, policy, groups, stop: input.stop };
   const sayings = new Sayings(turn);
-  const budgetLeft = (account: string) => purse.left(account);
+  const budgetLeft = (job: Owner) => purse.left(job);
   const pendingFor = new Map<string, number[]>();
   const begun: Begun[] = [];
   for (const job of pending) {
@@ -155,7 +156,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     go.push({ job, decision });
     alive += 1;
     const cost = input.budgets.length === 0 ? undefined : worstCase(job);
-    if (cost?.kind === 'known') purse.take(job.account, cost.price.held);
+    if (cost?.kind === 'known') purse.take(job, cost.price.held);
     climb?.take(worstCase(job));
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }

@@ -37,7 +37,7 @@ export function priceOf(
   for (const type of fittingTypes(offered, needs)) {
     const price = prices?.[type.name];
     if (price === undefined) bare.push(type.name);
-    else rates[type.name] = Math.ceil(price * shareOf(needs, type));
+    else rates[type.name] = rateOf(price, needs, type);
   }
   if (bare.length > 0) return unknown(`no price is configured for ${bare.join(', ')} of node group ${name}`);
   const dearest = Math.max(...Object.values(rates));
@@ -66,12 +66,16 @@ export function worstCaseOf(
   return priceOf(plus(own, beside), limit, offered, marginMs);
 }
 
+/** What an hour of the job's share of a machine of this type costs. */
+export const rateOf = (price: MicroUsd, needs: Resources, type: InstanceType): MicroUsd =>
+  Math.ceil(price * shareOf(needs, type));
+
 /** Of a machine, the larger of its shares of CPU and memory: what it takes from others. */
 function shareOf(needs: Resources, type: InstanceType): number {
   return Math.min(1, Math.max(needs.cpuMillis / (type.vcpus * 1000), needs.memoryBytes / type.memoryBytes));
 }
 
-const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((perHour * ms) / 3_600_000);
+export const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((perHour * ms) / 3_600_000);
 
 /** What it did cost: its share of the machine that it ran on, for as long as it ran. */
 export function spentBy(

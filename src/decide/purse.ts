@@ -1,34 +1,36 @@
-import type { MicroUsd } from '../domain/money.ts';
+import type { MicroUsd, Owner, Whose } from '../domain/money.ts';
+import { Owners } from './owners.ts';
 
-/** What is left of one hard budget; `account` undefined: it counts for all. */
-export interface BudgetLeft {
-  readonly account: string | undefined;
+/** What is left of one hard budget. */
+export interface BudgetLeft extends Whose {
   readonly left: MicroUsd;
+  /** [domain/money.ts, Budget] */
+  readonly source?: string | undefined;
 }
 
 /** What is left of the hard budgets while one cycle goes on: what it approved is taken out before the ledger has it. */
 export class Purse {
-  readonly #budgets: { readonly account: string | undefined; left: MicroUsd }[];
+  readonly #budgets: readonly (Omit<BudgetLeft, 'left'> & { left: MicroUsd })[];
+  readonly #owners: Owners<Omit<BudgetLeft, 'left'> & { left: MicroUsd }>;
 
   constructor(budgets: readonly BudgetLeft[]) {
     this.#budgets = budgets.map((b) => ({ ...b }));
+    this.#owners = new Owners(this.#budgets);
   }
 
   get budgets(): readonly BudgetLeft[] {
     return this.#budgets.map((b) => ({ ...b }));
   }
 
-  /** Of the tightest that counts for the account; undefined: none does. */
-  left(account: string): MicroUsd | undefined {
-    const left = this.#of(account).map((b) => b.left);
-    return left.length === 0 ? undefined : Math.min(...left);
+  /** The tightest that counts for the owner; undefined: none does. */
+  left(owner: Owner): BudgetLeft | undefined {
+    let tightest: BudgetLeft | undefined;
+    for (const b of this.#owners.of(owner))
+      if (tightest === undefined || b.left < tightest.left) tightest = b;
+    return tightest;
   }
 
-  take(account: string, microUsd: MicroUsd): void {
-    for (const b of this.#of(account)) b.left -= microUsd;
-  }
-
-  #of(account: string) {
-    return this.#budgets.filter((b) => b.account === undefined || b.account === account);
+  take(owner: Owner, microUsd: MicroUsd): void {
+    for (const b of this.#owners.of(owner)) b.left -= microUsd;
   }
 }

@@ -2,12 +2,13 @@ import type { RuleVerdict, Verdict } from '../domain/decision.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { InstanceType } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
-import type { MicroUsd } from '../domain/money.ts';
+import type { Owner } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { RampDay } from '../domain/ramp.ts';
 import type { Stop } from '../domain/stop.ts';
 import type { StartForecast } from './foresight.ts';
 import type { Priced } from './price.ts';
+import type { BudgetLeft } from './purse.ts';
 import type { Ready } from './ready.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
@@ -26,8 +27,8 @@ export interface RuleContext {
   readonly lastReturnAt: Instant | undefined;
   /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
   readonly pendingFor: ReadonlyMap<string, readonly number[]>;
-  /** What is left of the tightest hard budget that counts for an account, less what this cycle approved; undefined = none does. */
-  readonly budgetLeft: (account: string) => MicroUsd | undefined;
+  /** What is left of the tightest hard budget that counts for a job, less what this cycle approved; undefined = none does. */
+  readonly budgetLeft: (owner: Owner) => BudgetLeft | undefined;
   /** The most that this job could cost; asked where a budget counts, or an expression names it. */
   readonly worstCase: (job: Pick<Job, 'cpus' | 'timeLimitMs'>) => WorstCase;
   /** When it would start here; undefined where nothing is known of that. */

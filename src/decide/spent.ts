@@ -1,6 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
 import type { BurstId } from '../domain/ids.ts';
-import type { Budget, MicroUsd } from '../domain/money.ts';
+import { type Budget, countsFor, type MicroUsd } from '../domain/money.ts';
 import { spentBy } from './price.ts';
 
 /**
@@ -15,7 +15,7 @@ export function notHeldBy(
   at: number,
 ): readonly BurstId[] {
   const own = live
-    .filter((b) => b.price !== undefined && (budget.account === undefined || b.account === budget.account))
+    .filter((b) => b.price !== undefined && countsFor(budget, b))
     .sort((a, b) => a.createdAt - b.createdAt)
     .map((b) => ({ id: b.id, held: b.price?.held ?? 0, cost: spentBy(b, at) }));
   let total = spent + own.reduce((sum, b) => sum + b.cost, 0);

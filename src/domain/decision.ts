@@ -34,6 +34,27 @@ export interface Basis {
   readonly ready?:
     | { readonly group: string; readonly p50Ms: number; readonly p90Ms: number; readonly measured: number }
     | undefined;
+  /** What is bought where it bursts; older versions wrote none. */
+  readonly offer?: OfferTold | undefined;
+}
+
+/** The likeliest offer of the group that was chosen [decide/offers.ts]. */
+export interface OfferTold {
+  readonly group: string;
+  readonly type: string;
+  readonly zones: readonly string[];
+  readonly capacity: 'spot' | 'on-demand';
+  /** Micro-dollars, of the job's share of the machine; without them the type has no price. */
+  readonly perHourMicroUsd?: number | undefined;
+  readonly expectedMicroUsd?: number | undefined;
+  readonly worstMicroUsd?: number | undefined;
+  /** 0 to 1, to a hundredth: the bursts that they are learned from are few. */
+  readonly noCapacity: number;
+  readonly interrupted: number;
+  /** From so many of this site's own bursts. */
+  readonly measured: number;
+  /** How much sooner it starts there than here, by the middle of both forecasts; less than 0: later. */
+  readonly savesMs?: number | 'never starts here' | undefined;
 }
 
 /**

@@ -1,20 +1,20 @@
 import type { BurstId, ClusterName, Instant } from './ids.ts';
-import type { MicroUsd } from './money.ts';
+import { countsFor, type MicroUsd, type Whose } from './money.ts';
 
 /** A burst's money: held before anything is bought, then what it cost. One a burst, for ever. */
 export interface LedgerRow {
   readonly burst: BurstId;
   readonly cluster: ClusterName;
   readonly account: string;
+  readonly user: string;
   readonly microUsd: MicroUsd;
   readonly state: 'held' | 'settled';
   /** Of the hold, then of the settlement. */
   readonly at: Instant;
 }
 
-/** Held and spent together may not pass this; `account` undefined: of all accounts. Spent counts from `since` on. */
-export interface Limit {
-  readonly account: string | undefined;
+/** Held and spent together may not pass this. Spent counts from `since` on. */
+export interface Limit extends Whose {
   readonly microUsd: MicroUsd;
   readonly since: Instant;
 }
@@ -23,6 +23,7 @@ export interface Hold {
   readonly burst: BurstId;
   readonly cluster: ClusterName;
   readonly account: string;
+  readonly user: string;
   readonly microUsd: MicroUsd;
   readonly at: Instant;
   readonly limits: readonly Limit[];
@@ -33,12 +34,15 @@ export interface Money {
   readonly spent: MicroUsd;
 }
 
+/** Whose money, and spent since when. */
+export type MoneyOf = Pick<Limit, 'account' | 'user' | 'since'>;
+
 /** What counts against a limit: every open hold, and what was settled since. */
-export function moneyOf(rows: Iterable<LedgerRow>, of: Pick<Limit, 'account' | 'since'>): Money {
+export function moneyOf(rows: Iterable<LedgerRow>, of: MoneyOf): Money {
   let held = 0;
   let spent = 0;
   for (const row of rows) {
-    if (of.account !== undefined && row.account !== of.account) continue;
+    if (!countsFor(of, row)) continue;
     if (row.state === 'held') held += row.microUsd;
     else if (row.at >= of.since) spent += row.microUsd;
   }

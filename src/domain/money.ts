@@ -10,15 +10,39 @@ export const dollars = (micro: MicroUsd): string => `${(micro / 1_000_000).toFix
 export const periods = ['day', 'week', 'month', 'total'] as const;
 export type Period = (typeof periods)[number];
 
-/** What an account, or without one the whole cluster, may spend in a period. A hard one is never passed, a soft one is told. */
-export interface Budget {
+/** Whose money it is: of one account, one user, one user in one account, or (neither) of the whole cluster. */
+export interface Whose {
   readonly account: string | undefined;
+  readonly user?: string | undefined;
+}
+
+/** Who spends: a job has both. */
+export interface Owner {
+  readonly account: string;
+  readonly user: string;
+}
+
+/** Whether what this owner spends counts. */
+export const countsFor = ({ account, user }: Whose, owner: Owner): boolean =>
+  (account === undefined || account === owner.account) && (user === undefined || user === owner.user);
+
+export function whose({ account, user }: Whose): string {
+  if (user === undefined) return account === undefined ? 'all accounts' : `account ${account}`;
+  return account === undefined ? `user ${user}` : `user ${user} of account ${account}`;
+}
+
+/** What somebody may spend in a period. A hard one is never passed, a soft one is told. */
+export interface Budget extends Whose {
   readonly microUsd: MicroUsd;
   readonly per: Period;
   readonly hard: boolean;
   /** A hard one that is spent: what becomes of what runs on it; they finish if undefined. */
   readonly onExhausted?: 'finish' | 'requeue' | 'cancel' | undefined;
+  /** Where it was written, for receipts: `csv budgets.csv line 4`, `ColdFront host allocation 17`; the configuration if undefined. */
+  readonly source?: string | undefined;
 }
+
+export const sourceOf = ({ source }: Pick<Budget, 'source'>): string => source ?? 'policy';
 
 /** The beginning of the period that an instant lies in: midnight, Monday or the first, in UTC. */
 export function periodStart(per: Period, at: Instant): Instant {

@@ -53,6 +53,10 @@ export interface Policy {
   readonly translation?: Translation | undefined;
   /** What its expressions mean; without it none can be told. */
   readonly expressions?: Expressions | undefined;
+  /** Why budgets that stand elsewhere cannot be told now: nothing is bought until they can. */
+  readonly budgetsUnknown?: string | undefined;
+  /** Whoever is named by no budget does not burst: where they are looked for. Undefined: without a budget nothing bounds them. */
+  readonly listedIn?: string | undefined;
 }
 
 /** `emulated`: whatever has the same results. `exact`: only what is the same in every respect. */

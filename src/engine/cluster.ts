@@ -2,6 +2,7 @@ import type { BurstContext } from '../burst/context.ts';
 import { forgetPod } from '../burst/pod.ts';
 import { steps } from '../burst/steps.ts';
 import { Foresight } from '../decide/foresight.ts';
+import { unfunded } from '../decide/funding.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
@@ -21,6 +22,7 @@ import type { StandinView } from '../stream/streams.ts';
 import { explain, heldUp } from './adopt.ts';
 import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
+import { policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
@@ -407,6 +409,7 @@ export class ClusterEngine implements Cluster {
 
   burstContext(): BurstContext {
     const { ports, settings } = this;
+    const policy = policyNow(settings, ports.clock.now());
     return {
       setup: settings.setup,
       slurm: settings.slurm,
@@ -421,10 +424,11 @@ export class ClusterEngine implements Cluster {
       facts: () => this.facts(),
       group: (name) => settings.groups.find((g) => g.name === name),
       offered: (name) => this.offered.find((o) => o.group.name === name),
-      budgets: settings.policy.budgets,
-      limitMarginMs: settings.policy.limitMarginMs,
-      quoteMs: settings.policy.quoteMs,
-      translation: settings.policy.translation,
+      budgets: policy.budgets,
+      unfunded: (burst) => unfunded(policy, burst),
+      limitMarginMs: policy.limitMarginMs,
+      quoteMs: policy.quoteMs,
+      translation: policy.translation,
       notHeldBy: (burst) => this.spent.get(burst.id),
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),

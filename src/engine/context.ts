@@ -20,6 +20,7 @@ import type {
   WakePort,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
+import type { Funds } from './funds.ts';
 import type { Notebook } from './notebook.ts';
 
 /** Everything that one gateway process works with; made once by `compose`, or by a simulation. */
@@ -38,6 +39,8 @@ export interface ClusterSettings {
   /** False: mode observe without Kubernetes and cloud, of which nothing is ever asked; true if undefined. */
   readonly hands?: boolean | undefined;
   readonly policy: Policy;
+  /** Budgets besides those of the policy; `policyNow` has them all [funds.ts]. */
+  readonly funds?: Funds | undefined;
   /** Names the policy in receipts [domain/decision.ts, Basis]. */
   readonly policyHash: string;
   readonly forecaster: Forecaster;

@@ -1,29 +1,30 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { takesOf } from '../decide/backlog.ts';
+import { chancesOf, countByGroup } from '../decide/chances.ts';
 import { inWords } from '../decide/decide.ts';
+import { budgetsOf } from '../decide/funding.ts';
 import { decideOn } from '../decide/look.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
-import type { Ready } from '../decide/ready.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
-import { groupFor } from '../decide/rules/size.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
-import type { Basis, Decision, Receipt } from '../domain/decision.ts';
+import type { Decision, Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
-import type { StartRange } from '../domain/forecast.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import { plus } from '../domain/resources.ts';
+import { plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
+import { basisOf, type Sees } from './basis.ts';
 import type { Cluster } from './context.ts';
+import { policyNow } from './funds.ts';
 import { imageFor } from './image.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
@@ -67,11 +68,12 @@ export async function turn(engine: Cluster): Promise<void> {
   const { setup } = settings;
   const gone = new Set(live.map((b) => b.ref));
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
+  const counted = countByGroup(ended);
   const { decided, readyIn } = decideOn(engine.foresight, {
     snapshot,
     now: at,
     setup,
-    policy: settings.policy,
+    policy: policyNow(settings, at),
     groups: engine.offered,
     stop,
     gone,
@@ -84,7 +86,11 @@ export async function turn(engine: Cluster): Promise<void> {
     beside: keeperNeeds,
     examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
-  const sees: Sees = { snapshot, readyIn };
+  const sees: Sees = {
+    snapshot,
+    readyIn,
+    chancesIn: ({ name, capacityType }) => chancesOf(counted.get(name), capacityType),
+  };
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),
@@ -143,13 +149,15 @@ export async function turn(engine: Cluster): Promise<void> {
   if (away !== undefined) throw away;
 }
 
-/** What a turn sees besides the store. */
-interface Sees {
-  readonly snapshot: Snapshot;
-  readonly readyIn: (group: string) => Ready;
-}
-
-function receiptFor(engine: Cluster, job: Job, decision: Decision, sees: Sees, at: Instant): Receipt {
+/** `needs`: of the job in full; by its line's word if left out. */
+function receiptFor(
+  engine: Cluster,
+  job: Job,
+  decision: Decision,
+  sees: Sees,
+  at: Instant,
+  needs?: Resources,
+): Receipt {
   const { setup } = engine.settings;
   const receipt = receiptOf(
     engine.ports.entropy.uuid(),
@@ -161,26 +169,7 @@ function receiptFor(engine: Cluster, job: Job, decision: Decision, sees: Sees, a
     at,
     undefined,
   );
-  return { ...receipt, basis: basisOf(engine, job, sees) };
-}
-
-function basisOf(engine: Cluster, job: Job, { readyIn }: Sees): Basis {
-  const forecast = engine.foresight.of(job.ref);
-  const group = groupFor(job.cpus, engine.offered)?.group.name;
-  const ready = group === undefined ? undefined : readyIn(group);
-  return {
-    policy: engine.settings.policyHash,
-    forecast: forecast && { by: forecast.by, startsIn: startsIn(forecast.range) },
-    ready:
-      ready && group !== undefined
-        ? { group, p50Ms: Math.round(ready.p50), p90Ms: Math.round(ready.p90), measured: ready.measured }
-        : undefined,
-  };
-}
-
-function startsIn({ p10, p50, p90 }: StartRange): NonNullable<Basis['forecast']>['startsIn'] {
-  if (!Number.isFinite(p90)) return 'never';
-  return { p10Ms: Math.round(p10), p50Ms: Math.round(p50), p90Ms: Math.round(p90) };
+  return { ...receipt, basis: basisOf(engine, job, decision, sees, needs) };
 }
 
 const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
@@ -221,14 +210,14 @@ async function begin(
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });
     return full.decision;
   }
-  const { policy } = settings;
+  const policy = policyNow(settings, at);
   const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,
     offered,
     policy.limitMarginMs,
   );
-  const said = affordable({ job, policy, budgetLeft: (a) => purse.left(a), worstCase: () => cost });
+  const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
   const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
   const because = full.decision.because.map((r) =>
     r.rule === budget.name ? { ...r, ...said } : r.rule === rampRule.name ? { ...r, ...slow } : r,
@@ -238,7 +227,7 @@ async function begin(
     engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
     return waits;
   }
-  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at);
+  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at, full.needs);
   const burst = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -266,7 +255,7 @@ async function begin(
   ]);
   if (written === 'ok') {
     engine.notebook.wrote([receipt]);
-    if (cost.kind === 'known') purse.take(job.account, cost.price.held);
+    if (cost.kind === 'known') purse.take(job, cost.price.held);
     climb?.take(cost);
     ports.log({
       level: 'info',
@@ -336,16 +325,19 @@ async function budgetsLeft(
   live: readonly Burst[],
   at: Instant,
 ): Promise<readonly BudgetLeft[]> {
-  const { budgets, limitMarginMs } = engine.settings.policy;
+  const { budgets, limitMarginMs } = policyNow(engine.settings, at);
+  // Of thousands that a site may have, those of who is there now.
+  const owners = [...(engine.snapshot?.jobs ?? []), ...live];
   const left = await Promise.all(
-    budgets
+    budgetsOf(budgets, owners)
       .filter((b) => b.hard)
-      .map(async ({ account, microUsd, per }) => {
+      .map(async ({ account, user, microUsd, per, source }) => {
         const { held, spent } = await engine.ports.store.money(engine.name, {
           account,
+          user,
           since: periodStart(per, at),
         });
-        return { account, left: microUsd - held - spent };
+        return { account, user, source, left: microUsd - held - spent };
       }),
   );
   const purse = new Purse(left);
@@ -354,7 +346,7 @@ async function budgetsLeft(
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
     const cost = priceOf(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, limitMarginMs);
-    if (cost.kind === 'known') purse.take(b.account, cost.price.held);
+    if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
 }

@@ -2,6 +2,7 @@ import { faultOf } from '../domain/fault.ts';
 import type { ClusterFacts, MinutesLimit, Partition } from '../domain/job.ts';
 import type { CloudPort, KubernetesPort, SlurmPort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
+import type { FundSource } from './funds.ts';
 
 /** One thing that was looked at; `todo` says what to do where it does not hold. */
 export interface Finding {
@@ -35,6 +36,26 @@ export async function probe(what: string, question: () => Promise<string>, todo:
       todo,
     };
   }
+}
+
+/** What stands elsewhere can be read, and each budget of it is one. */
+export async function* examineFunds({
+  name,
+  port,
+}: Pick<FundSource, 'name' | 'port'>): AsyncGenerator<Finding> {
+  const what = `budgets: ${name}`;
+  let troubles: readonly string[] = [];
+  yield await probe(
+    what,
+    async () => {
+      const read = await port.read();
+      troubles = read.troubles;
+      return `${read.budgets.length} budgets`;
+    },
+    'mend what it says; a gateway that runs goes on with what it read last, for as long as budgetsFrom says (staleAfter)',
+  );
+  for (const text of troubles)
+    yield { what, ok: false, text, todo: 'mend it there; until then nothing is spent on it' };
 }
 
 async function* examineSlurm({ slurm, setup }: ClusterSettings): AsyncGenerator<Finding> {

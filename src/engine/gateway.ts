@@ -9,6 +9,7 @@ import type { KubernetesEvent, WakeId, WakePort, Watch } from '../ports.ts';
 import type { StreamEvent } from '../stream/streams.ts';
 import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
+import { policyNow } from './funds.ts';
 import { NearWake } from './near.ts';
 import { type RampState, rampState } from './ramp.ts';
 import { type ClusterReport, reportOf } from './report.ts';
@@ -228,7 +229,10 @@ export class Gateway {
         at: s.at,
       });
     }
-    const troubles: Readiness['troubles'][number][] = [];
+    const funds = new Set(this.clusters.flatMap((c) => c.settings.funds ?? []));
+    const troubles: Readiness['troubles'][number][] = [...funds].flatMap((f) =>
+      f.troubles.map((t) => ({ ...t, subject: `budgets: ${t.subject}`, job: undefined })),
+    );
     try {
       for (const c of this.clusters) {
         for (const b of await this.#ports.store.liveBursts(c.name))
@@ -287,11 +291,17 @@ export class Gateway {
 
   async budgets(): Promise<readonly BudgetState[]> {
     const at = this.#ports.clock.now();
-    const all = this.clusters.flatMap((c) => c.settings.policy.budgets.map((budget) => ({ c, budget })));
+    const all = this.clusters.flatMap((c) =>
+      policyNow(c.settings, at).budgets.map((budget) => ({ c, budget })),
+    );
     return Promise.all(
       all.map(async ({ c, budget }) => {
         const since = periodStart(budget.per, at);
-        const money = await this.#ports.store.money(c.name, { account: budget.account, since });
+        const money = await this.#ports.store.money(c.name, {
+          account: budget.account,
+          user: budget.user,
+          since,
+        });
         return { ...budget, ...money, cluster: c.name, since };
       }),
     );

@@ -1,8 +1,10 @@
+import { budgetsOf } from '../decide/funding.ts';
 import { notHeldBy } from '../decide/spent.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { BurstId, Instant } from '../domain/ids.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
 import type { Cluster } from './context.ts';
+import { policyNow } from './funds.ts';
 
 type Spending = Pick<Cluster, 'name' | 'settings' | 'ports'>;
 
@@ -17,10 +19,12 @@ export async function spentBudgets(
   at: Instant,
 ): Promise<ReadonlyMap<BurstId, Budget>> {
   const found = new Map<BurstId, Budget>();
-  const hard = settings.policy.budgets.filter((b) => b.hard);
+  const hard = budgetsOf(policyNow(settings, at).budgets, live).filter((b) => b.hard);
   if (hard.length === 0 || live.every((b) => b.price === undefined)) return found;
   const spent = await Promise.all(
-    hard.map((b) => ports.store.money(name, { account: b.account, since: periodStart(b.per, at) })),
+    hard.map((b) =>
+      ports.store.money(name, { account: b.account, user: b.user, since: periodStart(b.per, at) }),
+    ),
   );
   // Read after what was settled.
   const now = await ports.store.liveBursts(name);

@@ -263,6 +263,13 @@ describe('why', () => {
     expect(said).toMatch(new RegExp(`Burst ${b.id}: withdrawn since`));
     expect(said).toContain('because bursting is stopped');
     expect(said).toMatch(/proposed .*\n.*withdrawn /);
+    expect(said).toContain(
+      [
+        '  offer: c7i.4xlarge on-demand in a, b: 0.40 USD an hour, 0.80 USD expected, 1.60 USD at most',
+        '      no capacity 5 %, lost while it runs 1 % (12 bursts and what is assumed)',
+        '      starts 2.0 h sooner than here',
+      ].join('\n'),
+    );
   });
 
   it('finds an array task by its name and by its own id, and an array’s tasks by the array’s', async () => {

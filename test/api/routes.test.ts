@@ -54,7 +54,7 @@ const facade: Facade = {
     },
     {
       cluster: clusterName('hpc1'),
-      account: undefined,
+      ...{ account: undefined, user: 'bob', source: 'csv budgets.csv line 4' },
       microUsd: 9_000_000,
       per: 'total',
       hard: false,
@@ -141,6 +141,7 @@ it('a budget comes with what is held and spent of it, to the micro-dollar', asyn
   const physics = {
     cluster: 'hpc1',
     account: 'physics',
+    source: 'policy',
     per: 'month',
     since: '2026-01-05T08:00:00.000Z',
     hard: true,
@@ -148,7 +149,12 @@ it('a budget comes with what is held and spent of it, to the micro-dollar', asyn
     heldMicroUsd: 1_250_000,
     spentMicroUsd: 3,
   };
-  expect(body).toMatchObject({ budgets: [physics, { hard: false, limitMicroUsd: 9_000_000 }] });
+  expect(body).toMatchObject({
+    budgets: [
+      physics,
+      { user: 'bob', source: 'csv budgets.csv line 4', hard: false, limitMicroUsd: 9_000_000 },
+    ],
+  });
   expect((body as { budgets: object[] }).budgets[1]).not.toHaveProperty('account');
 });
 

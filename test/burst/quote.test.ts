@@ -21,6 +21,7 @@ let accounted: AccountedJob[];
 let line: Job | undefined;
 let mode: ClusterSetup['mode'];
 let budgets: Budget[];
+let unfunded: string | undefined;
 let ramp: ClusterSetup['ramp'];
 let store: MemStore;
 let looks: number;
@@ -54,6 +55,7 @@ const context = (): BurstContext =>
     hint: () => line?.state ?? 'RUNNING',
     line: () => line,
     offered: () => offered,
+    unfunded: () => unfunded,
     replan: () => undefined,
   }) as Partial<BurstContext> as BurstContext;
 
@@ -85,6 +87,7 @@ beforeEach(() => {
   line = job;
   mode = 'approve';
   budgets = [];
+  unfunded = undefined;
   ramp = undefined;
   looks = 0;
   store = new MemStore({ clock, entropy });
@@ -112,6 +115,34 @@ describe('a quote', () => {
     expect(await step()).toMatchObject({ state: 'approved' });
     expect(await step()).toMatchObject({ state: 'returning', cause: { kind: 'no_budget' } });
     expect((await store.money(burst().cluster, { account: undefined, since: at })).held).toBe(0);
+  });
+
+  it('begins nothing where budgets are not known by now, and says which', async () => {
+    await put({ answer: said(true) });
+    budgets = [{ account: 'physics', microUsd: 1e12, per: 'total', hard: true }];
+    expect(await step()).toMatchObject({ state: 'approved' });
+    unfunded = 'the budgets are not known: csv b.csv: last read 61 min ago';
+    expect(await step()).toMatchObject({
+      state: 'returning',
+      cause: { kind: 'no_budget', text: unfunded },
+    });
+    expect((await store.money(burst().cluster, { account: undefined, since: at })).held).toBe(0);
+  });
+
+  it('that no budget of its user holds goes back, with the names of those that could not', async () => {
+    await put({ answer: said(true) });
+    const { account, user } = burst();
+    const large = { account, microUsd: 1e12, per: 'total', hard: true } as const;
+    budgets = [large, { ...large, account: undefined, user, microUsd: 1, source: 'csv b.csv line 3' }];
+    await step();
+    expect(await step()).toMatchObject({
+      state: 'returning',
+      cause: {
+        text: expect.stringContaining(
+          `the budgets of account ${account} (policy), of user ${user} (csv b.csv line 3) do not hold`,
+        ),
+      },
+    });
   });
 
   it('that was declined is over, with a receipt that names who', async () => {

@@ -440,3 +440,41 @@ describe('odd YAML', () => {
     expect(problems('constructor: 1')).toContain('constructor: unknown key');
   });
 });
+
+describe('budgets that stand elsewhere', () => {
+  const funds = (budgetsFrom: unknown) => refused((c) => Object.assign(c, { budgetsFrom }));
+  const coldfront = { url: 'https://cf.example.org', tokenFile: 't', attribute: 'Cloud budget (USD)' };
+
+  it('are read from where the file says, in their usual times', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'spillway-'));
+    const path = join(dir, 'c.yaml');
+    const given = { ...(parse(base) as object), budgetsFrom: { csv: { file: 'budgets.csv' }, coldfront } };
+    await writeFile(path, stringify(given));
+    const usual = { staleAfterMs: 3_600_000, unlisted: 'stays' };
+    expect((await loadConfig(path, {})).budgetsFrom).toEqual({
+      csv: { file: join(dir, 'budgets.csv'), everyMs: 30_000, ...usual },
+      coldfront: {
+        ...{ ...coldfront, tokenFile: join(dir, 't'), everyMs: 300_000, timeoutMs: 20_000, ...usual },
+        ...{ per: 'month', hard: true, onExhausted: 'finish' },
+      },
+    });
+    await rm(dir, { recursive: true });
+  });
+
+  it('are refused where they could not hold', () => {
+    expect(funds({ coldfront: { ...coldfront, url: 'http://cf.example.org' } })).toContain('in the clear');
+    expect(funds({ coldfront: { ...coldfront, url: 'http://127.0.0.1:8000' } })).toBe('');
+    expect(funds({ coldfront: { ...coldfront, url: 'cf' } })).toContain(
+      'write https://coldfront.example.org',
+    );
+    expect(funds({ csv: { file: 'b.csv', every: '40m' } })).toContain(
+      'csv.staleAfter: shorter than two looks',
+    );
+    expect(funds({ csv: {} })).toContain('budgetsFrom.csv.file: missing');
+  });
+
+  it('may be of a user', () => {
+    const text = stringify({ ...(parse(base) as object), budgets: [{ user: 'bob', usd: 5 }] });
+    expect(parseConfig(text, 'c.yaml').budgets).toMatchObject([{ user: 'bob', microUsd: 5_000_000 }]);
+  });
+});

@@ -185,6 +185,11 @@ export function aReceipt(of: Burst, over: Partial<Receipt> & { readonly verdict?
       policy: 'f00d',
       forecast: { by: 'backfill 500, draws 100', startsIn: { p10Ms: 1, p50Ms: 60_000, p90Ms: 3_600_000 } },
       ready: { group: 'cpu', p50Ms: 180_000, p90Ms: 300_000, measured: 12 },
+      offer: {
+        ...{ group: 'cpu', type: 'c7i.4xlarge', zones: ['a', 'b'], capacity: 'on-demand' },
+        ...{ perHourMicroUsd: 400_000, expectedMicroUsd: 800_001, worstMicroUsd: 1_600_000 },
+        ...{ noCapacity: 0.05, interrupted: 0.01, measured: 12, savesMs: 7_200_000 },
+      },
     },
     text: 'The backlog is small.',
     ...rest,

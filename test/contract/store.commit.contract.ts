@@ -191,7 +191,14 @@ export function commitContract(store: () => StorePort): void {
       await put(putBurst(old), putBurst(ended));
       await put(putBurst(next(old, 'approved')));
       const limit = { account: undefined, microUsd: 1, since: instant(0) };
-      const hold = { burst: poor.id, cluster, account: 'a', microUsd: 2, at: instant(0), limits: [limit] };
+      const hold = {
+        burst: poor.id,
+        cluster,
+        ...{ account: 'a', user: 'u' },
+        microUsd: 2,
+        at: instant(0),
+        limits: [limit],
+      };
       const fine = Array.from({ length: 120 }, () => aBurst({ cluster }));
       const [id, again] = [newId(), aBurst({ cluster })];
       const told = (work: Promise<string>) => work.catch(faultOf);

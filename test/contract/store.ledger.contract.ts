@@ -18,8 +18,9 @@ export function ledgerContract(store: () => StorePort): void {
       microUsd: number,
       limits: readonly Limit[],
       account = 'physics',
+      user = 'alice',
     ): Write => {
-      const hold: Hold = { burst: burst.id, cluster: burst.cluster, account, microUsd, at, limits };
+      const hold: Hold = { burst: burst.id, cluster: burst.cluster, account, user, microUsd, at, limits };
       return { kind: 'hold', hold };
     };
     const settling = (burst: Burst, microUsd: number, when = at): Write => ({
@@ -53,6 +54,26 @@ export function ledgerContract(store: () => StorePort): void {
       expect(await commit(c, holding(c, 10, [limit(110), limit(10, 'biology')], 'biology'))).toBe('ok');
       expect(await money(a, 'chemistry')).toEqual({ held: 50, spent: 0 });
       expect(await money(a)).toEqual({ held: 110, spent: 0 });
+    });
+
+    it('counts by user, in all accounts or in one', async () => {
+      const cluster = aCluster();
+      const bursts = Array.from({ length: 6 }, () => aBurst({ cluster }));
+      const [a, b, c, d, e, f] = bursts as [Burst, Burst, Burst, Burst, Burst, Burst];
+      const bobs = (microUsd: number, account?: string): Limit => ({ account, user: 'bob', microUsd, since });
+      expect(await commit(a, holding(a, 50, [bobs(90)], 'physics', 'bob'))).toBe('ok');
+      expect(await commit(b, holding(b, 500, [], 'physics', 'alice'))).toBe('ok');
+      expect(await commit(c, holding(c, 41, [bobs(90)], 'biology', 'bob'))).toBe('over_budget');
+      expect(await commit(c, holding(c, 40, [bobs(90)], 'biology', 'bob'))).toBe('ok');
+      expect(await commit(d, holding(d, 11, [bobs(60, 'physics')], 'physics', 'bob'))).toBe('over_budget');
+      expect(await commit(d, holding(d, 10, [bobs(60, 'physics')], 'physics', 'bob'))).toBe('ok');
+      expect(await commit(e, settling(a, 20), holding(e, 30, [bobs(100)], 'physics', 'bob'))).toBe('ok');
+      expect(await commit(f, holding(f, 1, [bobs(100)], 'physics', 'bob'))).toBe('over_budget');
+      const of = (account?: string, user?: string) => store().money(cluster, { account, user, since });
+      expect(await of(undefined, 'bob')).toEqual({ held: 80, spent: 20 });
+      expect(await of('physics', 'bob')).toEqual({ held: 40, spent: 20 });
+      expect(await of('physics')).toEqual({ held: 540, spent: 20 });
+      expect(await of(undefined, 'nobody')).toEqual({ held: 0, spent: 0 });
     });
 
     it('that was not spent is free again, in the same commit too', async () => {

@@ -215,29 +215,61 @@ describe('decide', () => {
     const paid = { ...policy, budgets: [physics] };
     const asking = (more: Partial<RuleContext>) => decide(context({}, { policy: paid, ...more }));
     const costs = (held: number) => () => ({ kind: 'known', price: { held, rates: {} } }) as const;
+    const left = (micro: number) => () => ({ account: 'physics', left: micro });
     const words = (d: ReturnType<typeof decide>) => d.because.find((r) => r.rule === 'budget')?.measured;
 
     it('the most that a job can cost fits what is left, to the micro-dollar, or it waits', () => {
       const worstCase = costs(20_000_000);
-      expect(asking({ worstCase, budgetLeft: () => 20_000_000 }).verdict).toBe('burst');
-      expect(asking({ worstCase, budgetLeft: () => 19_999_999 }).verdict).toBe('wait');
+      expect(asking({ worstCase, budgetLeft: left(20_000_000) }).verdict).toBe('burst');
+      expect(asking({ worstCase, budgetLeft: left(19_999_999) }).verdict).toBe('wait');
     });
 
     it('says with how much more it would fit, enough and no less', () => {
       const worstCase = costs(20_000_000);
-      const short = asking({ worstCase, budgetLeft: () => 8_000_000 });
+      const short = asking({ worstCase, budgetLeft: left(8_000_000) });
       expect(words(short)).toBe(
-        '20.00 USD at most, 8.00 USD left for account physics: would fit with 12.00 dollars more',
+        '20.00 USD at most, 8.00 USD left for account physics (policy): would fit with 12.00 dollars more',
       );
       expect(inWords(short)).toContain('would fit with 12.00 dollars more');
-      expect(words(asking({ worstCase, budgetLeft: () => 19_999_999 }))).toContain('with 0.01 dollars more');
-      expect(words(asking({ worstCase, budgetLeft: () => -1 }))).toContain('with 20.01 dollars more');
+      expect(words(asking({ worstCase, budgetLeft: left(19_999_999) }))).toContain('with 0.01 dollars more');
+      expect(words(asking({ worstCase, budgetLeft: left(-1) }))).toContain('with 20.01 dollars more');
+    });
+
+    it('names whose budget is tightest and where it is written', () => {
+      const worstCase = costs(1_000_000);
+      const source = 'csv budgets.csv line 4';
+      const of = (whose: object) => () => ({ account: undefined, left: 2_000_000, source, ...whose });
+      const said = (whose: object) => words(asking({ worstCase, budgetLeft: of(whose) }));
+      const has = '1.00 USD at most, 2.00 USD left for';
+      expect(said({ user: 'bob' })).toBe(`${has} user bob (${source})`);
+      expect(said({ user: 'bob', account: 'a' })).toBe(`${has} user bob of account a (${source})`);
+      expect(said({ source: undefined })).toBe(`${has} all accounts (policy)`);
+    });
+
+    it('bursts nobody while budgets are not known, nor whom none names where somebody must be', () => {
+      const worstCase = costs(1);
+      const lost = { ...paid, budgetsUnknown: 'ColdFront cf: never read yet' };
+      expect(asking({ worstCase, policy: lost }).verdict).toBe('wait');
+      expect(words(asking({ worstCase, policy: lost }))).toBe(
+        'the budgets are not known: ColdFront cf: never read yet',
+      );
+      const listed = { ...paid, listedIn: 'csv b.csv' };
+      const total = { account: undefined, microUsd: 9, per: 'total', hard: true } as const;
+      expect(failing(context({}, { policy: listed, worstCase }))).toEqual([]);
+      const other = { policy: { ...listed, budgets: [physics, total] }, worstCase };
+      expect(failing(context({ account: 'biology', user: 'eve' }, other))).toEqual(['budget']);
+      expect(words(decide(context({ account: 'biology', user: 'eve' }, other)))).toBe(
+        'account biology has no budget in csv b.csv',
+      );
+      const eve = { ...total, user: 'eve' };
+      const known = { policy: { ...listed, budgets: [physics, eve] }, worstCase };
+      expect(failing(context({ account: 'biology', user: 'eve' }, known))).toEqual([]);
     });
 
     it('waits under a budget, a soft one too, while what it could cost is not known, and says why', () => {
       const worstCase = () => ({ kind: 'unknown', why: 'no price is configured for big' }) as const;
       const soft = { policy: { ...policy, budgets: [{ ...physics, hard: false }] }, worstCase };
-      for (const decision of [asking({ worstCase, budgetLeft: () => 1 }), asking(soft)]) {
+      for (const decision of [asking({ worstCase, budgetLeft: left(1) }), asking(soft)]) {
         expect(decision.verdict).toBe('wait');
         expect(words(decision)).toContain('no price is configured for big');
       }

@@ -1,4 +1,5 @@
-import { dollars } from '../../domain/money.ts';
+import { dollars, sourceOf, whose } from '../../domain/money.ts';
+import { budgetsFor, unfunded } from '../funding.ts';
 import type { JobRule, Judged, RuleContext } from '../rule.ts';
 
 /**
@@ -8,21 +9,23 @@ import type { JobRule, Judged, RuleContext } from '../rule.ts';
 export const budget: JobRule = { name: 'budget', of: 'job', otherwise: 'wait', judge: affordable };
 
 type Asked = Pick<RuleContext, 'policy' | 'budgetLeft' | 'worstCase'> & {
-  readonly job: Pick<RuleContext['job'], 'account' | 'cpus' | 'timeLimitMs'>;
+  readonly job: Pick<RuleContext['job'], 'account' | 'user' | 'cpus' | 'timeLimitMs'>;
 };
 
 export function affordable({ job, policy, budgetLeft, worstCase }: Asked): Judged {
   const limit = 'the most that it can cost is known, and left of every hard budget';
-  if (!policy.budgets.some((b) => b.account === undefined || b.account === job.account))
-    return { pass: true, measured: 'no budget', limit };
+  const why = unfunded(policy, job);
+  if (why !== undefined) return { pass: false, measured: why, limit };
+  if (budgetsFor(policy.budgets, job).length === 0) return { pass: true, measured: 'no budget', limit };
   const cost = worstCase(job);
   if (cost.kind === 'nothing') return { pass: true, measured: 'nothing would be bought', limit };
   if (cost.kind === 'unknown')
     return { pass: false, measured: `what it could cost is not known: ${cost.why}`, limit };
   const most = `${dollars(cost.price.held)} at most`;
-  const left = budgetLeft(job.account);
-  if (left === undefined) return { pass: true, measured: `${most}, no hard budget`, limit };
-  const has = `${most}, ${dollars(left)} left for account ${job.account}`;
+  const tightest = budgetLeft(job);
+  if (tightest === undefined) return { pass: true, measured: `${most}, no hard budget`, limit };
+  const { left } = tightest;
+  const has = `${most}, ${dollars(left)} left for ${whose(tightest)} (${sourceOf(tightest)})`;
   const short = cost.price.held - left;
   if (short <= 0) return { pass: true, measured: has, limit };
   // To the next cent: what a person adds must be enough.

@@ -25,7 +25,7 @@ import {
   type Uuid,
 } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
-import { type LedgerRow, type Limit, type Money, moneyOf, passed } from '../../domain/ledger.ts';
+import { type LedgerRow, type Money, type MoneyOf, moneyOf, passed } from '../../domain/ledger.ts';
 import { type Lift, rampSwitch } from '../../domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../domain/stop.ts';
 import { type SwitchKind, turnOf } from '../../domain/switch.ts';
@@ -249,7 +249,7 @@ export class MemStore implements StorePort {
       .slice(0, filter.limit);
   }
 
-  async money(cluster: ClusterName, of: Pick<Limit, 'account' | 'since'>): Promise<Money> {
+  async money(cluster: ClusterName, of: MoneyOf): Promise<Money> {
     return moneyOf(
       [...this.held.ledger.values()].filter((r) => r.cluster === cluster),
       of,

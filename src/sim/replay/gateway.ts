@@ -120,16 +120,25 @@ class AsGateway implements Policy {
   }
 
   #row(job: number, microUsd: number, at: Instant): LedgerRow {
-    const { account, id } = this.#known.jobs[job] as Known['jobs'][number];
-    return { burst: burstId(id), cluster: this.#terms.setup.name, account, microUsd, state: 'held', at };
+    const { account, user, id } = this.#known.jobs[job] as Known['jobs'][number];
+    return {
+      burst: burstId(id),
+      cluster: this.#terms.setup.name,
+      account,
+      user,
+      microUsd,
+      state: 'held',
+      at,
+    };
   }
 
   #budgetsLeft(now: Instant): readonly BudgetLeft[] {
     return this.#terms.policy.budgets
       .filter((b) => b.hard)
-      .map(({ account, microUsd, per }) => {
-        const { held, spent } = moneyOf(this.#ledger.values(), { account, since: periodStart(per, now) });
-        return { account, left: microUsd - held - spent };
+      .map(({ account, user, source, microUsd, per }) => {
+        const since = periodStart(per, now);
+        const { held, spent } = moneyOf(this.#ledger.values(), { account, user, since });
+        return { account, user, source, left: microUsd - held - spent };
       });
   }
 

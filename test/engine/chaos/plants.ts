@@ -239,8 +239,9 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: 'src/burst/approve.ts',
-        find: '{ burst: burst.id, cluster, account, microUsd: price.held, at, limits }',
-        instead: '{ burst: burst.id, cluster, account, microUsd: price.held, at, limits: limits.slice(1) }',
+        find: '{ burst: burst.id, cluster, account, user, microUsd: price.held, at, limits }',
+        instead:
+          '{ burst: burst.id, cluster, account, user, microUsd: price.held, at, limits: limits.slice(1) }',
       },
       // Decisions ask before: without it, what the hold forgets would hardly ever be tried.
       {

@@ -1,0 +1,61 @@
+/** What a receipt names of the offer, as the job is known by its line or in full. */
+import { expect, it } from 'vitest';
+import { chancesOf } from '../../src/decide/chances.ts';
+import { assumed } from '../../src/decide/ready.ts';
+import type { Decision } from '../../src/domain/decision.ts';
+import { GiB, nothing } from '../../src/domain/resources.ts';
+import { basisOf } from '../../src/engine/basis.ts';
+import { keeperNeeds } from '../../src/translate/index.ts';
+import { detail } from '../burst/fixtures.ts';
+
+const hour = 3_600_000;
+const group = {
+  ...{ name: 'cpu', launchTemplate: 't', types: ['m'], zones: ['a'], vcpuPerCpu: 1, overhead: nothing },
+  ...{ capacityType: 'on-demand', max: 1, idleMs: 1, joinTimeoutMs: 1, lostAfterMs: 1 },
+  ...{ prices: { m: 1_000_000 }, taint: { key: 'k', value: 'v', effect: 'NoSchedule' } },
+} as const;
+const bursts: Decision = { verdict: 'burst', because: [], group: 'cpu' };
+const job = detail({ cpus: 4, timeLimitMs: 10 * hour });
+const engine = (startsInMs: number | undefined) => {
+  const at = (ms: number) => ({ p10: ms, p50: ms, p90: ms });
+  return {
+    settings: { policyHash: 'h', policy: { limitMarginMs: 0 }, setup: { onLost: 'fail' } },
+    offered: [{ group, types: [{ name: 'm', vcpus: 16, memoryBytes: 64 * GiB, gpus: 0 }] }],
+    foresight: {
+      of: () =>
+        startsInMs === undefined ? undefined : { range: at(startsInMs), raw: at(startsInMs), by: 'b' },
+      expectedMs: () => hour,
+    },
+  } as unknown as Parameters<typeof basisOf>[0];
+};
+const sees = {
+  readyIn: () => assumed,
+  chancesIn: () => chancesOf(undefined, 'on-demand'),
+} as unknown as Parameters<typeof basisOf>[3];
+
+it('names type, price, expected and worst cost, chances, and what is saved', () => {
+  const { offer } = basisOf(engine(5 * hour), job, bursts, sees, undefined);
+  const perHour = Math.ceil(((4_000 + keeperNeeds.cpuMillis) / 16_000) * 1_000_000);
+  expect(offer).toEqual({
+    ...{ group: 'cpu', type: 'm', zones: ['a'], capacity: 'on-demand', perHourMicroUsd: perHour },
+    expectedMicroUsd: Math.ceil(perHour * 1_000 * -Math.expm1(-0.001)),
+    worstMicroUsd: 10 * perHour,
+    ...{ noCapacity: 0.05, interrupted: 0, measured: 0, savesMs: 5 * hour - assumed.p50 },
+  });
+});
+
+it('goes by the memory too, once the job is known in full', () => {
+  const needs = { cpuMillis: 4_000, memoryBytes: 32 * GiB, extended: {} };
+  const { offer } = basisOf(engine(undefined), job, bursts, sees, needs);
+  expect(offer?.perHourMicroUsd).toBeGreaterThanOrEqual(500_000);
+  expect(offer?.savesMs).toBeUndefined();
+});
+
+it('says where it never starts here, and nothing where it stays or has no end of its own', () => {
+  expect(basisOf(engine(Number.POSITIVE_INFINITY), job, bursts, sees, undefined).offer?.savesMs).toBe(
+    'never starts here',
+  );
+  expect(basisOf(engine(1), job, { ...bursts, verdict: 'wait' }, sees, undefined).offer).toBeUndefined();
+  const endless = detail({ cpus: 4, timeLimitMs: 'unlimited' });
+  expect(basisOf(engine(1), endless, bursts, sees, undefined).offer).toBeUndefined();
+});
