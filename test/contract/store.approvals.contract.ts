@@ -133,7 +133,14 @@ export function approvalsContract(store: () => StorePort): void {
       const at = await store().now();
       const ctx = (b: Burst): BurstContext => {
         const { ref, submitAt } = b;
-        const job = detail({ ref, submitAt, timeLimitMs: hour, memory: b.saved.memory });
+        // Eligible by now: one that may only begin later is not bought for.
+        const job = detail({
+          ref,
+          submitAt,
+          eligibleAt: at,
+          timeLimitMs: hour,
+          memory: b.saved.memory,
+        });
         const slurm: Partial<SlurmPort> = { job: async () => job };
         return {
           setup: {
