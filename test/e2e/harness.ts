@@ -330,11 +330,21 @@ export interface RunningGateway {
   spillway(...args: readonly string[]): Promise<Ran>;
 }
 
+/** Of the gateway's account in Slurm. */
+export async function adminLevel(level: 'Operator' | 'None'): Promise<void> {
+  const set = ['sacctmgr', '-i', 'modify', 'user', 'where', 'name=spillway', 'set', `adminlevel=${level}`];
+  const done = await as('root', set);
+  // Where it is so already sacctmgr says that nothing was modified, and ends by 1.
+  if (done.code !== 0 && !/Nothing modified/.test(done.stdout + done.stderr))
+    throw new Error(`sacctmgr: ${done.stdout}${done.stderr}`);
+}
+
 /** What a test that failed half-way left behind is not the next one's to find. */
 async function tidyLab(): Promise<void> {
   const env = await labEnv();
   await as('root', ['scancel', '-u', 'alice']);
   await as('root', ['scancel', '-u', 'bob']);
+  await adminLevel('Operator');
   const cloud = ec2Cloud(
     {
       cluster: cluster(clusterName),
@@ -371,6 +381,8 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const env = await labEnv();
   if (wishes.dataDir === undefined) await tidyLab();
+  // What only looks needs no right; the next file's tidying gives it back.
+  if (wishes.onlyLooks === true) await adminLevel('None');
   const dataDir = wishes.dataDir ?? mkdtempSync(join(tmpdir(), 'spillway-gateway-'));
   mkdirSync(dataDir, { recursive: true });
   // The embedded Postgres runs as an account of its own, which must get there.
