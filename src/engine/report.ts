@@ -8,6 +8,7 @@ import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
+import { policyHashNow } from './funds.ts';
 
 const dayMs = 86_400_000;
 /** More are not counted, which the report says. */
@@ -72,7 +73,7 @@ export async function reportOf(engine: Reported, since: Instant, until: Instant)
   };
   return {
     ...{ cluster: name, mode: settings.setup.mode, since, until, unread },
-    would: hindsightOf(would, runs, settings.policyHash, costOf),
+    would: hindsightOf(would, runs, policyHashNow(settings), costOf),
     done: doneOf(bursts, forecasts, until),
   };
 }

@@ -1,8 +1,10 @@
 /** What a gateway's decisions came to, on the models: held against a reckoning from the trace itself. */
 import { expect, it } from 'vitest';
 import { assumed } from '../../src/decide/ready.ts';
-import { instant } from '../../src/domain/ids.ts';
+import { instant, jobKey, jobRef } from '../../src/domain/ids.ts';
 import type { Policy } from '../../src/domain/policy.ts';
+import { policyHashNow } from '../../src/engine/funds.ts';
+import { reportOf } from '../../src/engine/report.ts';
 import type { TraceJob } from '../../src/sim/trace/job.ts';
 import { cluster, group, setup, throughGateway } from '../sim/gateway.world.ts';
 
@@ -85,4 +87,25 @@ it('a span that ended before it says nothing', async () => {
   const ran = await throughGateway(jobs, site);
   const [report] = await ran.gateway.reports(minute);
   expect(report?.would).toMatchObject({ decided: 0, bursts: 0, savedMs: 0, microUsd: 0 });
+});
+
+it('what was decided under today’s policy counts as such where budgets stand elsewhere too', async () => {
+  const settings = { policyHash: 'own', funds: { hashWith: (own: string) => `${own} and elsewhere` } };
+  const decided = (hash: string, id: string) => ({
+    ...{ job: jobKey(cluster, jobRef(id), instant(1)), at: instant(2), burst: undefined },
+    basis: { policy: hash, forecast: undefined, ready: undefined },
+  });
+  const now = policyHashNow(settings as unknown as Parameters<typeof policyHashNow>[0]);
+  const engine = {
+    ...{ name: cluster, offered: [] },
+    settings: { ...settings, setup, slurm: { history: async () => ({ runs: [], partial: [] }) } },
+    ports: {
+      store: {
+        burstDecisions: async () => [decided(now, '1'), decided('before', '2')],
+        bursts: async () => [],
+      },
+    },
+  } as unknown as Parameters<typeof reportOf>[0];
+  const { would } = await reportOf(engine, instant(0), instant(10));
+  expect(would.unknown.policy).toBe(1);
 });
