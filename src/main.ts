@@ -695,6 +695,7 @@ async function siteFor(cluster: string | undefined): Promise<Site> {
     mounts: config.mounts,
     ...(hands && {
       images: hands.images,
+      knowsImages: true,
       agentImage: hands.kubernetes.agentImage,
       imagePullPolicy: hands.kubernetes.imagePullPolicy,
       keeperPort: hands.kubernetes.keeperPort,

@@ -2,8 +2,10 @@
 import { rules } from '../decide/decide.ts';
 import type { ShapeContext } from '../decide/rule.ts';
 import type { RuleVerdict } from '../domain/decision.ts';
+import type { FactName } from '../domain/expression.ts';
 import { clusterName, instant, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
+import type { NeverRule } from '../domain/policy.ts';
 import type { Asked } from '../translate/script/asked.ts';
 import { type Script, written } from '../translate/script/script.ts';
 import type { Site } from './explain-site.ts';
@@ -17,15 +19,61 @@ export interface Who {
 
 /** Those that fail. */
 export function rulesOf(script: Script, asked: Asked, who: Who, site: Site): readonly RuleVerdict[] {
-  return [...policyRules(asked, who, site), ...directory(written(script, 'chdir'), site)];
+  return [...policyRules(script, asked, who, site), ...directory(written(script, 'chdir'), site)];
+}
+
+/** Of each never-expression that looks at what is known only when the job pends, in words; it is not asked. */
+export function unasked(script: Script, asked: Asked, who: Who, { policy }: Site): readonly string[] {
+  return policy.never.flatMap((rule) => {
+    const lacks = unknownTo(rule, policy, factsIn(script, asked, who));
+    return lacks.length === 0 || rule.kind !== 'cel'
+      ? []
+      : [
+          `Never-rule ${rule.expr} was not asked: ${lacks.join(', ')} ${lacks.length === 1 ? 'is' : 'are'} known when it pends.`,
+        ];
+  });
+}
+
+function unknownTo(
+  rule: NeverRule,
+  { expressions }: Site['policy'],
+  told: ReadonlySet<FactName>,
+): FactName[] {
+  if (rule.kind !== 'cel') return [];
+  return (expressions?.(rule.expr).names ?? []).filter((name) => !told.has(name));
+}
+
+/** What a script tells of its job; Slurm fills in defaults for the rest. */
+function factsIn(script: Script, asked: Asked, who: Who): ReadonlySet<FactName> {
+  const told = new Set<FactName>([
+    'job.name',
+    'job.user',
+    'job.cpus',
+    'job.nodes',
+    'job.restarts',
+    'job.array',
+  ]);
+  if (who.account !== undefined) told.add('job.account');
+  if (who.partition !== undefined) told.add('job.partition').add('job.partitions');
+  if (asked.timeMs !== undefined) told.add('job.timeLimitMinutes');
+  if (written(script, 'qos') !== undefined) told.add('job.qos');
+  return told;
 }
 
 /** What they look at is in a script; `nodes` and `placement` are told by the marks already. */
 const ofScripts = ['partition', 'batch', 'never', 'time'];
 
-function policyRules(asked: Asked, who: Who, { setup, policy, from }: Site): readonly RuleVerdict[] {
+function policyRules(
+  script: Script,
+  asked: Asked,
+  who: Who,
+  { setup, policy: whole, from }: Site,
+): readonly RuleVerdict[] {
   if (setup === undefined || from === undefined) return [];
   const at = instant(0);
+  const told = factsIn(script, asked, who);
+  const never = whole.never.filter((rule) => unknownTo(rule, whole, told).length === 0);
+  const policy = { ...whole, never };
   const snapshot = {
     cluster: clusterName(setup.name),
     at,
@@ -38,7 +86,7 @@ function policyRules(asked: Asked, who: Who, { setup, policy, from }: Site): rea
   const partition = who.partition ?? setup.watch[0] ?? setup.explicit ?? '';
   const context: ShapeContext = {
     ...{ now: at, snapshot, setup, policy, groups: [], stop: undefined },
-    job: jobOf(asked, { ...who, partition }),
+    job: jobOf(script, asked, { ...who, partition }),
   };
   return rules.flatMap((rule) => {
     if (rule.of !== 'shape' || !ofScripts.includes(rule.name)) return [];
@@ -48,11 +96,12 @@ function policyRules(asked: Asked, who: Who, { setup, policy, from }: Site): rea
 }
 
 /** As the queue would show it. */
-function jobOf(asked: Asked, who: Who & { readonly partition: string }): Job {
+function jobOf(script: Script, asked: Asked, who: Who & { readonly partition: string }): Job {
   const at = instant(0);
   return {
-    ...{ ref: jobRef('1'), id: 1, arrayJobId: undefined, arrayTask: undefined },
-    ...{ name: who.name, user: who.user, account: who.account ?? '', qos: '', partition: who.partition },
+    ...{ ref: jobRef('1'), id: 1, arrayJobId: written(script, 'array') === undefined ? undefined : 1 },
+    ...{ arrayTask: undefined, name: who.name, user: who.user, account: who.account ?? '' },
+    ...{ qos: written(script, 'qos') ?? '', partition: who.partition },
     ...{
       state: 'PENDING',
       reason: 'Priority',

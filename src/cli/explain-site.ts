@@ -9,6 +9,8 @@ export interface Site {
   readonly policy: Policy;
   readonly groups: readonly NodeGroup[];
   readonly images: Images;
+  /** False: `images` stands for what is not configured, and allows everything. */
+  readonly knowsImages: boolean;
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
@@ -32,6 +34,7 @@ export function bareSite(me: Site['me']): Site {
       allow: [{ image: '**' }],
       pullSecrets: [],
     },
+    knowsImages: false,
     mounts: [],
     agentImage: 'image.of.the.site/spillway/agent:1',
     imagePullPolicy: 'IfNotPresent',

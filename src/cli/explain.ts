@@ -10,7 +10,7 @@ import { readScript, type Script, written } from '../translate/script/script.ts'
 import { CommandError } from './ask.ts';
 import { type Cost, costOf } from './explain-cost.ts';
 import { objectsOf } from './explain-objects.ts';
-import { rulesOf, type Who } from './explain-rules.ts';
+import { rulesOf, unasked, type Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
 
 export interface ExplainOrder {
@@ -96,6 +96,10 @@ export function explanationOf(
       ...(site.from === undefined
         ? ['No configuration was read: policy, allowed images and prices are left out; --config tells.']
         : []),
+      ...(site.from !== undefined && !site.knowsImages
+        ? ['images is not configured, as for mode observe alone: which image it gets is left out.']
+        : []),
+      ...unasked(script, asked, who, site),
       ...notesOf(script, asked, who, variables),
     ],
   };
@@ -168,7 +172,7 @@ function inPlainWords(file: string, e: Explanation, site: Site): string[] {
     '',
     e.image.kind === 'none'
       ? `Image: none; ${e.image.why}`
-      : site.from === undefined && e.image.from === 'images.default'
+      : !site.knowsImages && e.image.from === 'images.default'
         ? "Image: the site's own"
         : `Image: ${e.image.image}, by ${e.image.from}`,
   );

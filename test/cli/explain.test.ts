@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { compile } from '../../config/expression.ts';
 import { type ExplainOrder, explain, explanationOf } from '../../src/cli/explain.ts';
 import { bareSite, type Site } from '../../src/cli/explain-site.ts';
 import { clusterName } from '../../src/domain/ids.ts';
@@ -48,6 +49,7 @@ const site: Site = {
       taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
     },
   ],
+  knowsImages: true,
   images: {
     ...bare.images,
     default: 'registry.example.org/hpc/base:1',
@@ -202,6 +204,40 @@ describe('without a configuration', () => {
   });
 });
 
+describe('never-rules that are expressions', () => {
+  const never = (...exprs: string[]): Site => ({
+    ...site,
+    policy: {
+      ...site.policy,
+      never: exprs.map((expr) => ({ kind: 'cel' as const, expr })),
+      expressions: compile,
+    },
+  });
+  const told = (expr: string, ...lines: string[]) => {
+    const { verdict, notes } = of(script(...lines), {}, never(expr));
+    return [verdict, notes.filter((n) => n.startsWith('Never-rule')).length];
+  };
+
+  it('are asked where the script tells what they look at', () => {
+    expect(told('job.qos == "debug"', '#SBATCH -q debug')).toEqual(['never', 0]);
+    expect(told('job.qos != "cloud"', '#SBATCH --qos=cloud')).toEqual(['burst', 0]);
+    expect(told('job.array', '#SBATCH --array=1-3')).toEqual(['never', 0]);
+    expect(told('job.timeLimitMinutes < 5.0', '#SBATCH -t 4')).toEqual(['never', 0]);
+    expect(told('job.account != "physics"', '#SBATCH -A physics')).toEqual(['burst', 0]);
+  });
+
+  it('are named and left out where only the queue tells it', () => {
+    for (const expr of [
+      'job.qos != "cloud"',
+      'job.waitedMinutes < 30.0',
+      'job.timeLimitMinutes < 5.0',
+      'job.account != "physics"',
+      'forecast.p50Minutes < 3.0',
+    ])
+      expect(told(expr), expr).toEqual(['burst', 1]);
+  });
+});
+
 describe('the command', () => {
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const config = fileURLToPath(new URL('../../config/examples/small.yaml', import.meta.url));
@@ -216,6 +252,16 @@ describe('the command', () => {
       const argv = ['--import', 'tsx', main, '--config', config, 'explain', ...args];
       execFile(process.execPath, argv, (error, out, err) => resolve({ code: error?.code ?? 0, out, err }));
     });
+
+  it('claims no image where none is configured yet', async () => {
+    const file = join(dir, 'observed.sh');
+    await writeFile(file, script('#SBATCH -p batch -t 10'));
+    const observe = fileURLToPath(new URL('../../config/examples/observe.yaml', import.meta.url));
+    const { code, out } = await run(file, '--config', observe);
+    expect(code).toBe(0);
+    expect(out).toContain("Image: the site's own");
+    expect(out).toContain('images is not configured');
+  });
 
   it('ends by 0 where it bursts and by 1 where it never would', async () => {
     await writeFile(join(dir, 'good.sh'), script('#SBATCH -p batch -t 10'));
