@@ -8,10 +8,19 @@ import type { ClusterSetup } from '../domain/policy.ts';
  * record: then it is taken on again. Whatever was put there by hand never was.
  */
 export type Orphan =
-  | { readonly kind: 'next_attempt'; readonly before: Burst }
-  | { readonly kind: 'same_attempt'; readonly before: Burst }
-  | { readonly kind: 'ran_already'; readonly before: Burst }
+  | ({ readonly kind: 'next_attempt' } & Ours)
+  | ({ readonly kind: 'same_attempt' } & Ours)
+  | ({ readonly kind: 'ran_already' } & Ours)
   | { readonly kind: 'never_ours' };
+
+interface Ours {
+  readonly before: Burst;
+  /** The newest that says whether it may burst: one that did no more than take the job home says nothing of that. */
+  readonly decided: Burst;
+}
+
+const claimed = (b: Burst): boolean => b.grant !== undefined || (b.claim?.times ?? 0) > 0;
+const tookHome = (b: Burst): boolean => b.origin === 'adopted' && !claimed(b);
 
 /** `earlier`: bursts of that job id, newest first. A reused job id has another submit time and no higher restart count. */
 export function explain(job: JobDetail, earlier: readonly Burst[]): Orphan {
@@ -20,12 +29,16 @@ export function explain(job: JobDetail, earlier: readonly Burst[]): Orphan {
     if (before.submitAt === job.submitAt && before.restarts === job.restarts) {
       const ran =
         before.grant !== undefined || (grantedStates.has(before.state) && before.startedAt !== undefined);
-      return { kind: ran ? 'ran_already' : 'same_attempt', before };
+      return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(before, earlier) };
     }
     if (job.restarts > before.restarts && job.submitAt >= before.submitAt)
-      return { kind: 'next_attempt', before };
+      return { kind: 'next_attempt', ...ours(before, earlier) };
   }
   return { kind: 'never_ours' };
+}
+
+function ours(before: Burst, earlier: readonly Burst[]): Ours {
+  return { before, decided: earlier.find((b) => b.job === before.job && !tookHome(b)) ?? before };
 }
 
 /** Lines of the queue that may be orphans. */
@@ -58,11 +71,11 @@ export interface Standing {
  */
 export function heldUp(
   { mode }: Pick<ClusterSetup, 'mode'>,
-  before: Burst,
+  decided: Burst,
   { stopped, onRamp }: Standing,
 ): string | undefined {
-  if (before.claim !== undefined || before.grant !== undefined) return undefined;
-  if (before.origin !== 'decision' || before.answer?.yes === true) return undefined;
+  // A move home is written as a claim is, and counted as none.
+  if (claimed(decided) || decided.origin !== 'decision' || decided.answer?.yes === true) return undefined;
   if (mode === 'approve') return 'nobody approved that this job bursts';
   if (stopped) return 'bursting is stopped';
   return onRamp ? 'this site bursts only what its ramp lets in' : undefined;

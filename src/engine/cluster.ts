@@ -345,9 +345,9 @@ export class ClusterEngine implements Cluster {
   async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void> {
     const orphan = explain(job, earlier);
     if (orphan.kind !== 'next_attempt' && orphan.kind !== 'same_attempt') return;
-    // Where nothing holds it, Slurm has not started it: it goes home.
-    const held = job.state !== 'PENDING' && heldUp(this.settings.setup, orphan.before, await standing(this));
-    if (held === false || held === undefined) await this.adopt(job, orphan.before);
+    const held = heldUp(this.settings.setup, orphan.decided, await standing(this));
+    // What Slurm has not started yet can go home.
+    if (held === undefined || job.state === 'PENDING') await adopt(this, job, orphan.before, held);
   }
 
   async stepBurst(burst: Burst): Promise<Next> {

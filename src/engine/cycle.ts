@@ -365,12 +365,13 @@ function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): M
 
 /**
  * A burst for a job that is in our partitions already. The next run after a requeue is taken on, with what it asks for now. One that
- * came back without a requeue goes home if it still can: nobody decided that it bursts; if Slurm has started it, it is carried.
+ * came back without a requeue goes home if it still can: nobody decided that it bursts; if Slurm has started it, it is carried. `held`: why it
+ * may not burst [adopt.ts, heldUp], requeued or not.
  */
-export async function adopt(engine: Cluster, job: JobDetail, before: Burst): Promise<void> {
+export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held?: string): Promise<void> {
   const { ports, settings } = engine;
   if (settings.setup.mode === 'observe') throw new PortError('refused', 'engine.adopt', 'mode is observe');
-  const requeued = job.restarts > before.restarts;
+  const requeued = job.restarts > before.restarts && held === undefined;
   const fresh = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -386,7 +387,7 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst): Pro
   const why = requeued
     ? `run ${job.restarts}, after Slurm requeued the job`
     : home
-      ? `it was moved to ${job.partition} by somebody else`
+      ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
       : 'Slurm started it in the burst partition';
   const burst: Burst = home
     ? { ...fresh, state: 'returning', cause: { kind: 'owner_changed', text: why } }

@@ -114,7 +114,7 @@ async function adoptPod(
     grant: keeper?.started?.grant ?? known.grant,
     startedAt: keeper?.started?.at ?? known.startedAt,
     // What was under way when the store was lost may still happen.
-    claim: { deadline: at, answered: false, times: known.claim?.times ?? 0 },
+    claim: { deadline: at, answered: false, times: known.claim?.times ?? 1 },
     cause:
       state === 'returning'
         ? { kind: 'stopped', text: 'the store was restored before the job was moved' }

@@ -93,7 +93,7 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
   });
   it('nobody’s move into our partition is a yes, lifts a ramp or takes back a stop; what was claimed or approved goes on', () => {
     const free = { stopped: false, onRamp: false };
-    const claim = { partition: 'burst', timeLimitMs: 60_000 } as unknown as NonNullable<Burst['claim']>;
+    const claim = { deadline: at, answered: true, times: 1 };
     const said = (yes: boolean) => ({ yes, by: 'ann', why: '', at });
     const offered = burst({ state: 'withdrawn' });
     const holds = (before: Burst, mode: 'approve' | 'auto' = 'approve', as = free): boolean =>
@@ -102,6 +102,7 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
     expect(holds({ ...offered, answer: said(false) } as Burst)).toBe(true);
     expect(holds({ ...offered, answer: said(true) } as Burst)).toBe(false);
     expect(holds({ ...offered, claim })).toBe(false);
+    expect(holds({ ...offered, claim: { ...claim, times: 0 } })).toBe(true);
     expect(holds({ ...offered, grant: granted } as Burst)).toBe(false);
     expect(holds({ ...offered, origin: 'requeue' })).toBe(false);
     expect(holds(offered, 'auto')).toBe(false);
