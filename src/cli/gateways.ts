@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { compile } from '../../config/expression.ts';
 import { schema } from '../../config/schema.ts';
+import { replayedFacts } from '../sim/replay/expression.ts';
 import type { Bill } from '../sim/replay/figures.ts';
 import { atGateway } from '../sim/replay/gateway-site.ts';
 import type { Site } from '../sim/replay/play.ts';
@@ -20,6 +21,9 @@ const form = z.looseObject({
     .default([]),
 });
 
+/** Of the fields of an expression those that a replay has as the gateway would; the rest would be made up. */
+const told: ReadonlySet<string> = new Set([...replayedFacts, 'forecast.p10Minutes', 'forecast.p90Minutes']);
+
 export interface GatewaysPolicy {
   readonly label: string;
   readonly policy: 'gateway';
@@ -29,9 +33,25 @@ export interface GatewaysPolicy {
 /** A whole configuration, or no more than its `policy`. */
 export function gatewaysIn(path: string, raw: unknown): GatewaysPolicy {
   const read = form.safeParse(raw);
-  if (read.success) return { label: basename(path), policy: 'gateway', settings: read.data };
+  if (read.success) {
+    const { policy } = read.data;
+    for (const [key, list] of [
+      ['burstWhen', policy.burstWhen],
+      ['never', policy.never],
+    ] as const)
+      for (const one of list) if (one.kind === 'cel') mayBePlayed(`${path}: policy.${key}`, one.expr);
+    return { label: basename(path), policy: 'gateway', settings: read.data };
+  }
   throw new CommandError(
     read.error.issues.map((i) => `${path}: ${i.path.join('.') || 'the file'}: ${i.message}`).join('\n'),
+  );
+}
+
+function mayBePlayed(where: string, expr: string): void {
+  const unseen = compile(expr).names.filter((name) => !told.has(name));
+  if (unseen.length === 0) return;
+  throw new CommandError(
+    `${where}: expr: ${expr}: a replay does not know ${unseen.join(', ')}; play a copy of the policy without it. It knows ${[...told].join(', ')}`,
   );
 }
 

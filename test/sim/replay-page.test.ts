@@ -126,6 +126,15 @@ describe('spillway replay', () => {
     await expect(policyOf(bad)).rejects.toThrow(/bad\.yaml: policy\.burstWhen\.waitedAtLeast/);
   });
 
+  it('does not make up what a log does not tell the gateway’s own expressions', async () => {
+    const unseen = await file('unseen.yaml', 'policy: { never: [{ expr: job.qos == "debug" }] }\n');
+    await expect(policyOf(unseen)).rejects.toThrow(
+      /unseen\.yaml: policy\.never: expr: job\.qos == "debug": a replay does not know job\.qos; play a copy/,
+    );
+    const seen = await file('seen.yaml', 'policy: { never: [{ expr: forecast.p90Minutes < 10.0 }] }\n');
+    await expect(policyOf(seen)).resolves.toMatchObject({ policy: 'gateway' });
+  });
+
   it('a page that cannot be written costs no run, and one that fails at the end costs no figures', async () => {
     const said: string[] = [];
     const run = async (order: ReplayOrder): Promise<void> => {
