@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { fieldName, type Problem, place, readable } from './problems.ts';
-import { type Config, type ImagesConfig, jsonSchema, type KubernetesConfig, schema } from './schema.ts';
+import {
+  type BudgetsFromConfig,
+  type Config,
+  type ImagesConfig,
+  jsonSchema,
+  type KubernetesConfig,
+  schema,
+} from './schema.ts';
 
 /** Everything that is wrong with a configuration file, each with its place; the message is what an operator reads. */
 export class ConfigError extends Error {
@@ -108,9 +115,7 @@ function nulIn(value: unknown, path: readonly (string | number)[]): readonly (st
   return undefined;
 }
 
-type BudgetsFrom = NonNullable<Config['budgetsFrom']>;
-
-function fundsAt({ csv, coldfront }: BudgetsFrom, at: (path: string) => string): BudgetsFrom {
+function fundsAt({ csv, coldfront }: BudgetsFromConfig, at: (path: string) => string): BudgetsFromConfig {
   return {
     csv: csv && { ...csv, file: at(csv.file) },
     coldfront: coldfront && { ...coldfront, tokenFile: at(coldfront.tokenFile) },
