@@ -188,7 +188,9 @@ export interface Burst {
     | {
         readonly deadline: Instant;
         readonly answered: boolean;
-        readonly times: number /** Slurm said that it was done. */;
+        /** Moves to us that were sent; a move home is none. */
+        readonly times: number;
+        /** Slurm said that it was done. */
         readonly moved?: boolean | undefined;
       }
     | undefined;

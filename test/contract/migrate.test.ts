@@ -6,8 +6,9 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresAnchors } from '../../adapters/store/anchors.ts';
 import { migrate, migrateTo, migrations } from '../../adapters/store/migrate.ts';
-import { openPostgresStore } from '../../adapters/store/postgres.ts';
+import { openPostgresStore, PostgresStore } from '../../adapters/store/postgres.ts';
 import { faultOf } from '../../src/domain/fault.ts';
+import { instant } from '../../src/domain/ids.ts';
 import { type TestServer, testServer } from './embedded.ts';
 import { aBurst, newId, putBurst } from './samples.ts';
 
@@ -54,6 +55,22 @@ describe('migrations', () => {
       ]);
       await store.close();
     }
+  });
+
+  it('tell of money that was held before there were budgets of users whose it is', async () => {
+    const url = await server.database();
+    await migrateTo(url, { upTo: '0010_alone' });
+    const before = new PostgresStore({ url, onError: () => undefined });
+    const b = aBurst({ user: 'bob' });
+    const { cluster, account } = b;
+    const hold = { burst: b.id, cluster, account, user: '', microUsd: 7, at: instant(1), limits: [] };
+    expect(await before.commit(newId(), cluster, 1, [putBurst(b), { kind: 'hold', hold }])).toBe('ok');
+    await before.close();
+    const store = await openPostgresStore({ url, onError: () => undefined });
+    const held = async (user: string) =>
+      (await store.money(cluster, { account: undefined, user, since: instant(0) })).held;
+    expect([await held('bob'), await held('alice')]).toEqual([7, 0]);
+    await store.close();
   });
 
   it('anchor what was written before there were anchors', async () => {
