@@ -29,7 +29,9 @@ export type ImageChoice =
   | { readonly kind: 'none'; readonly why: string };
 
 export function chooseImage(input: ImageInput): ImageChoice {
-  const { account, images } = input;
+  const { account, images, script } = input;
+  const [unread] = script.unread;
+  if (unread !== undefined) return { kind: 'none', why: `line ${unread.line} of its script: ${unread.text}` };
   const named = nameOf(input);
   if (named === undefined)
     return {

@@ -42,6 +42,14 @@ describe('the image of a job', () => {
     partition: 'other,gpu',
   };
 
+  it('is none where a line of ours is not understood: whoever wrote it meant another than the default', () => {
+    for (const line of ['#SPILLWAY imgae=ubuntu:24.04', '#SPILLWAY image', '#SPILLWAY image="ubuntu:24.04'])
+      expect(choose({ script: lines('#SBATCH -t 10', line) }), line).toMatchObject({
+        kind: 'none',
+        why: expect.stringMatching(/^line 3 of its script: #SPILLWAY/),
+      });
+  });
+
   it('is named by the first that names one', () => {
     expect(told(everything)).toBe('registry.example.org/users/a:1 by --container-image in the script');
     expect(told({ ...everything, script: lines(ours, 'module load openmpi/4.1') })).toBe(

@@ -19,6 +19,8 @@ export interface Script {
   readonly het: boolean;
   /** What sbatch, or Spillway, would not take. */
   readonly problems: readonly Problem[];
+  /** Of those, what is said to Spillway and not understood: whoever wrote it means something. */
+  readonly unread: readonly Problem[];
 }
 
 const sbatch = ['#SBATCH', '#SLURM'];
@@ -28,6 +30,7 @@ const component = /^\s*(?:hetjob|packjob)(?=\s|$)/i;
 export function readScript(text: string): Script {
   const lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
   const problems: Problem[] = [];
+  const unread: Problem[] = [];
   const words: Word[] = [];
   const ours: Own[] = [];
   let het = false;
@@ -46,7 +49,7 @@ export function readScript(text: string): Script {
       if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
       // A line may hold more words than a call takes arguments.
       else for (const text of cut.words) words.push({ text, line: at });
-    } else if (/^#SPILLWAY(\s|$)/.test(line)) ownLine(line, at, ours, problems);
+    } else if (/^#SPILLWAY(\s|$)/.test(line)) ownLine(line, at, ours, unread);
   }
   const read = optionsOf(words);
   return {
@@ -54,20 +57,21 @@ export function readScript(text: string): Script {
     ours,
     modules: modulesOf(lines),
     het,
-    problems: problems.concat(read.problems),
+    problems: [...problems, ...unread, ...read.problems],
+    unread,
   };
 }
 
 const ownKeys = ['image'];
 
-function ownLine(line: string, at: number, ours: Own[], problems: Problem[]): void {
+function ownLine(line: string, at: number, ours: Own[], unread: Problem[]): void {
   const cut = wordsOf(line.slice('#SPILLWAY'.length));
-  if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
+  if (cut.kind === 'broken') unread.push({ line: at, text: `#SPILLWAY: ${cut.why}` });
   else
     for (const word of cut.words) {
       const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
       if (ownKeys.includes(key)) ours.push({ line: at, key, value });
-      else problems.push({ line: at, text: `#SPILLWAY ${word}: not known; there is image=IMAGE` });
+      else unread.push({ line: at, text: `#SPILLWAY ${word}: not known; there is image=IMAGE` });
     }
 }
 
