@@ -93,7 +93,9 @@ export class Funds {
   hashWith(policyHash: string): string {
     const known = this.#hashes.get(policyHash);
     if (known !== undefined && known.of === this.#budgets) return known.hash;
-    const hash = this.#sha256(canonical({ policy: policyHash, budgets: this.#budgets }));
+    // Where one is written changes nothing that it allows.
+    const budgets = this.#budgets.map(({ source: _, ...budget }) => budget);
+    const hash = this.#sha256(canonical({ policy: policyHash, budgets }));
     this.#hashes.set(policyHash, { of: this.#budgets, hash });
     return hash;
   }

@@ -76,6 +76,20 @@ describe('budgets from elsewhere', () => {
     expect(now.looks).toBe(3);
   });
 
+  it('are the same policy where they only moved to another line', async () => {
+    const { funds, now, pass } = site();
+    await funds.open();
+    const hash = () => policyHashNow({ policyHash: 'p', funds });
+    const before = hash();
+    now.gives = [budget(5, { source: 'csv b.csv line 3' })];
+    await pass(minute);
+    expect(funds.budgets).toEqual(now.gives);
+    expect(hash()).toBe(before);
+    now.gives = [budget(6)];
+    await pass(minute);
+    expect(hash()).not.toBe(before);
+  });
+
   it('that are broken at the start refuse it; those that are away are waited for, and nothing is bought', async () => {
     const bad = site();
     bad.now.gives = broken;
