@@ -7,7 +7,14 @@ import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
-import { type BurstId, type InstanceId, type Instant, instanceId, type Uuid } from '../domain/ids.ts';
+import {
+  type BurstId,
+  type InstanceId,
+  type Instant,
+  instanceId,
+  type JobRef,
+  type Uuid,
+} from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
@@ -20,7 +27,7 @@ import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { explain, heldUp } from './adopt.ts';
-import type { Cluster, ClusterSettings, Ports, Settings } from './context.ts';
+import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
@@ -44,6 +51,7 @@ export class ClusterEngine implements Cluster {
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
   spent: ReadonlyMap<BurstId, Budget> = new Map();
+  held: ReadonlyMap<JobRef, Held> = new Map();
   cloudSeen: Seen<readonly CloudInstance[]> | undefined;
   offered: readonly OfferedGroup[] = [];
   readonly foresight: Foresight;
@@ -342,12 +350,14 @@ export class ClusterEngine implements Cluster {
     return adopt(this, job, before);
   }
 
-  async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void> {
+  async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined> {
     const orphan = explain(job, earlier);
-    if (orphan.kind !== 'next_attempt' && orphan.kind !== 'same_attempt') return;
+    if (orphan.kind !== 'next_attempt' && orphan.kind !== 'same_attempt') return undefined;
     const held = heldUp(this.settings.setup, orphan.decided, await standing(this));
     // What Slurm has not started yet can go home.
-    if (held === undefined || job.state === 'PENDING') await adopt(this, job, orphan.before, held);
+    if (held !== undefined && job.state !== 'PENDING') return held;
+    await adopt(this, job, orphan.before, held);
+    return undefined;
   }
 
   async stepBurst(burst: Burst): Promise<Next> {

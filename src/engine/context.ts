@@ -4,7 +4,7 @@ import type { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
-import type { BurstId, ClusterName, Instant } from '../domain/ids.ts';
+import type { BurstId, ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { JobDetail, Snapshot } from '../domain/job.ts';
 import type { PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
@@ -64,6 +64,11 @@ export interface Settings {
   readonly cloudPollMs: number;
 }
 
+export interface Held {
+  readonly since: Instant;
+  readonly text: string;
+}
+
 /** What a turn and a judgement see of the cluster that they work for. */
 export interface Cluster {
   readonly name: ClusterName;
@@ -77,6 +82,8 @@ export interface Cluster {
   snapshot: Snapshot | undefined;
   /** Those that a hard budget does not hold any more, as the last turn found. */
   spent: ReadonlyMap<BurstId, Budget>;
+  /** Jobs that their owners moved to our partitions and that run there with nothing behind them, as the last look found. */
+  held: ReadonlyMap<JobRef, Held>;
   /** Judged in full and found wanting, so not asked again each turn. */
   readonly examined: Map<string, { readonly until: Instant; readonly because: Decision }>;
   /** Our pods as the watch has them; undefined until they were listed. */
@@ -84,5 +91,6 @@ export interface Cluster {
   burstContext(): BurstContext;
   /** Takes a job on again that is in our partitions already. */
   adopt(job: JobDetail, before: Burst): Promise<void>;
-  adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<void>;
+  /** Undefined, or why it is not taken on though Slurm runs it. */
+  adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined>;
 }

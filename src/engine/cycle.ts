@@ -23,7 +23,7 @@ import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
-import type { Cluster } from './context.ts';
+import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
 import { imageFor } from './image.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
@@ -288,6 +288,7 @@ async function wakeChanged(engine: Cluster, live: readonly Burst[]): Promise<voi
 /** From world to store: jobs in our partitions that no live burst explains. */
 async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly Burst[]): Promise<void> {
   const { setup, slurm } = engine.settings;
+  const held = new Map<JobRef, Held>();
   for (const line of strays(snapshot.jobs, [setup.burstPartition, setup.waitPartition], live)) {
     const earlier = [
       ...(await engine.ports.store.burstsOfJob(engine.name, line.ref)),
@@ -296,7 +297,9 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
     if (earlier.length === 0) continue;
     try {
       const job = await slurm.job(line.ref);
-      if (job !== undefined) await engine.adoptIfOurs(job, earlier);
+      const text = job && (await engine.adoptIfOurs(job, earlier));
+      const since = engine.held.get(line.ref)?.since ?? engine.ports.clock.now();
+      if (text !== undefined) held.set(line.ref, { since, text });
     } catch (e) {
       if (faultOf(e) === undefined || faultOf(e) === 'unreachable') throw e;
       engine.ports.log({
@@ -306,6 +309,7 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
       });
     }
   }
+  engine.held = held;
 }
 
 /** What the bursts that are alive may take of the cloud for each account, as `takes` of decide/backlog.ts counts it. */

@@ -233,6 +233,12 @@ export class Gateway {
     const troubles: Readiness['troubles'][number][] = [...funds].flatMap((f) =>
       f.troubles.map((t) => ({ ...t, subject: `budgets: ${t.subject}`, job: undefined })),
     );
+    for (const c of this.clusters)
+      for (const [job, { since, text }] of c.held)
+        troubles.push({
+          ...{ subject: `job ${job}`, job, since },
+          text: `Slurm runs it in ${c.settings.setup.burstPartition} with nothing behind it: ${text}; it is to be requeued and moved back, or cancelled`,
+        });
     try {
       for (const c of this.clusters) {
         for (const b of await this.#ports.store.liveBursts(c.name))

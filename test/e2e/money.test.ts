@@ -112,6 +112,9 @@ describe('the stop switch', () => {
     });
     await inState(id, 'RUNNING', 30_000);
     await until('its stand-in to be heard', async () => by.log().includes('bursting is stopped: requeue it'));
+    await until('it to be among the troubles', async () =>
+      (await by.readyz()).body.troubles.some((t) => t.job === id && t.text.includes('nothing behind it')),
+    );
     // A whole look at the queue later nothing has been begun for it.
     const late = await cloud('-t', '5', '--wrap', 'true');
     await until('the next look', async () => (await by.spillway('why', late)).stdout.includes('not ready'));

@@ -26,6 +26,10 @@ const moved = (over: Partial<JobDetail> = {}) => detail({ partition: 'burst', ..
 
 /** What is begun for it under mode approve; undefined: nothing. */
 async function begun(job: JobDetail, earlier: readonly Burst[]): Promise<Burst | undefined> {
+  return (await takenOn(job, earlier)).burst;
+}
+
+async function takenOn(job: JobDetail, earlier: readonly Burst[]) {
   const time = new VirtualTime(instant(1_000_000), drain);
   const entropy = { uuid: newId, bytes: (n: number) => new Uint8Array(n), random: () => 0 };
   const store = new MemStore({ clock: time, entropy });
@@ -44,8 +48,8 @@ async function begun(job: JobDetail, earlier: readonly Burst[]): Promise<Burst |
     { holder: 'a', leaseMs: 1, monotonic: () => 0, sweepMs: 1, cloudPollMs: 1 },
     newId(),
   );
-  await engine.adoptIfOurs(job, earlier);
-  return (await store.liveBursts(cluster))[0];
+  const held = await engine.adoptIfOurs(job, earlier);
+  return { held, burst: (await store.liveBursts(cluster))[0] };
 }
 
 it('one that was offered and never approved goes home, requeued in between or not', async () => {
@@ -57,7 +61,10 @@ it('one that was offered and never approved goes home, requeued in between or no
 });
 
 it('one that was taken home before is no more approved for it', async () => {
-  expect(await begun(moved({ state: 'RUNNING' }), [tookHome, offered])).toBeUndefined();
+  expect(await takenOn(moved({ state: 'RUNNING' }), [tookHome, offered])).toEqual({
+    held: 'nobody approved that this job bursts',
+    burst: undefined,
+  });
   expect(await begun(moved({ restarts: 1 }), [tookHome, offered])).toMatchObject({ state: 'returning' });
 });
 
