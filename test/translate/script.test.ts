@@ -104,6 +104,8 @@ describe('a script that means harm', () => {
     ['modules', `module load ${'a '.repeat(many)}`, 0],
     ['spaces', ' '.repeat(many), 0],
     ['backslashes', `#SBATCH ${'\\'.repeat(many)}`, 0],
+    ['comments before an odd end of line', `${' #'.repeat(many)}\u2028x`, 0],
+    ['spaces before an odd end of line', `ml${' '.repeat(many)}a\rb`, 0],
   ])('is read like others: %s', (_, text, count) => {
     expect(readScript(`#!/bin/sh\n${text}\n`).options).toHaveLength(count);
   });

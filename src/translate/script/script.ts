@@ -75,7 +75,9 @@ function ownLine(line: string, at: number, ours: Own[], unread: Problem[]): void
     }
 }
 
-const load = /^(?:module\s+(?:load|add)|ml(?:\s+(?:load|add))?)\s+(.+)$/;
+/** Whoever may submit writes what these two see, megabytes of it: no part of them may be tried at every place of a line. */
+const load = /^(?:module\s+(?:load|add)|ml(?:\s+(?:load|add))?)\s+(\S.*)$/s;
+const comment = /(^|\s)#.*$/s;
 /** `ml avail` and its like load nothing. */
 const others = new Set([
   'avail',
@@ -99,7 +101,7 @@ const others = new Set([
 function modulesOf(lines: readonly string[]): readonly string[] {
   const found = lines.flatMap((line) =>
     line
-      .replace(/(^|\s)#.*$/, '')
+      .replace(comment, '')
       .split(/;|&&|\|\|?/)
       .flatMap((command) => {
         const [, rest = ''] = load.exec(command.trim()) ?? [];
