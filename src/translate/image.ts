@@ -111,19 +111,34 @@ export function wholeName(image: string): string | undefined {
   return `${withRegistry(first === undefined ? path : `${first}/${path}`)}${version}`;
 }
 
-/** A first part is a registry's where it has a dot, a port, or is localhost. */
+/** A first part is a registry's where it has a dot, a port, or is localhost; a pattern's also where it is `*` or `**`, but not for a star in a name: `phys*` is no host. */
 function withRegistry(path: string): string {
   const [first = '', ...rest] = path.split('/');
-  if (rest.length > 0 && (/[.:*]/.test(first) || first === 'localhost')) return path;
+  if (rest.length > 0 && (/[.:]|^\*\*?$/.test(first) || first === 'localhost')) return path;
   return rest.length === 0 ? `docker.io/library/${path}` : `docker.io/${path}`;
 }
 
-/** A pattern without a tag or digest is of all of them. */
+/**
+ * A pattern without a tag or digest is of all of them. Name and version are each held against their own part, and `*` is never a digest:
+ * a runtime goes by the digest alone, so whoever may name some tags may not name any content beside one.
+ */
 function matches(pattern: string, whole: string): boolean {
-  const versioned = /[:@][^/]*$/.test(pattern);
-  const text = (pattern === '**' ? pattern : withRegistry(pattern))
+  const [name, version] = parts(pattern);
+  const [ofName, ofVersion] = parts(whole);
+  if (!like(pattern === '**' ? name : withRegistry(name), ofName)) return false;
+  return version === '' || like(version, ofVersion);
+}
+
+/** `registry/path` and `:tag@digest`, of an image or a pattern. */
+function parts(image: string): readonly [string, string] {
+  const at = image.slice(image.lastIndexOf('/') + 1).search(/[:@]/);
+  const cut = at === -1 ? image.length : image.lastIndexOf('/') + 1 + at;
+  return [image.slice(0, cut), image.slice(cut)];
+}
+
+function like(pattern: string, text: string): boolean {
+  const parts = pattern
     .split(/(\*\*|\*)/)
-    .map((p) => (p === '**' ? '.*' : p === '*' ? '[^/]*' : p.replace(/[\\^$.+?()[\]{}|]/g, '\\$&')))
-    .join('');
-  return new RegExp(`^${text}${versioned || text.endsWith('*') ? '' : '(?:[:@][^/]*)?'}$`).test(whole);
+    .map((p) => (p === '**' ? '.*' : p === '*' ? '[^/@]*' : p.replace(/[\\^$.+?()[\]{}|]/g, '\\$&')));
+  return new RegExp(`^${parts.join('')}$`).test(text);
 }

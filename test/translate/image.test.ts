@@ -126,6 +126,22 @@ describe('the image of a job', () => {
     expect(wholeName(image)).toBe(whole);
   });
 
+  it.each([
+    ['r.io/app:1.*', 'r.io/app:1.0', true],
+    ['r.io/app:1.*', `r.io/app:1.0@sha256:${'1'.repeat(64)}`, false],
+    // The digest reads as a tag of the pattern's.
+    ['r.io/app*:1*', `r.io/app:0.9@sha256:${'1'.repeat(64)}`, false],
+    ['r.io/**:1*', `r.io/app:0.9@sha256:${'1'.repeat(64)}`, false],
+    ['r.io/app@sha256:*', `r.io/app@sha256:${'1'.repeat(64)}`, true],
+    ['r.io/app', `r.io/app:0.9@sha256:${'1'.repeat(64)}`, true],
+    ['phys*/app', 'phys.evil.io/app', false],
+    ['phys*/app', 'physics/app', true],
+    ['*/phys/app', 'r.io/phys/app', true],
+  ])('%s allows no more than its own: %s', (pattern, image, may) => {
+    const images = { ...site, allow: [{ image: pattern }] };
+    expect(choose({ images, script: lines(`#SPILLWAY image=${image}`) }).kind === 'image').toBe(may);
+  });
+
   it('** allows all', () => {
     const images = { ...site, allow: [{ image: '**' }] };
     expect(choose({ script: lines('#SPILLWAY image=quay.io/any/thing:1'), images }).kind).toBe('image');
