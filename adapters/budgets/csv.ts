@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
@@ -20,11 +21,15 @@ export function csvBudgets(path: string, now: () => number = Date.now): BudgetsP
     new PortError(fault, 'budgets.csv', `${path}: ${text}`, { cause });
   return {
     read: async () => {
-      const file = await open(path).catch((e: NodeJS.ErrnoException) => {
-        throw fault('refused', e.code === 'ENOENT' ? 'there is no such file' : e.message, e);
-      });
+      // A pipe without a writer would never open.
+      const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+        (e: NodeJS.ErrnoException) => {
+          throw fault('refused', e.code === 'ENOENT' ? 'there is no such file' : e.message, e);
+        },
+      );
       try {
         const before = await file.stat();
+        if (!before.isFile()) throw fault('invalid', 'no plain file; write the path of a CSV');
         const stamp = `${before.ino}/${before.size}/${before.mtimeMs}`;
         if (known?.stamp === stamp) return known.read;
         if (before.size > longest) throw fault('invalid', `larger than ${longest / 2 ** 20} MiB`);

@@ -1,5 +1,6 @@
 /** Budgets from a CSV: what each line says, and what is said of a line that is none. */
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -104,5 +105,18 @@ describe('the file', () => {
       fault: 'refused',
       message: `${path}: there is no such file`,
     });
+  });
+
+  it('that is a pipe, a device or a directory is refused, not waited for', async () => {
+    const pipe = join(dir, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const target of [pipe, '/dev/zero', dir]) {
+      await symlink(target, path);
+      await expect(csvBudgets(path).read()).rejects.toMatchObject({
+        fault: 'invalid',
+        message: `${path}: no plain file; write the path of a CSV`,
+      });
+      await rm(path);
+    }
   });
 });
