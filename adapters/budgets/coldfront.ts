@@ -23,6 +23,8 @@ export interface ColdFrontConfig {
 const accountName = 'slurm_account_name';
 const active = new Set(['Active', 'Renewal Requested']);
 const pagesAtMost = 1_000;
+/** Of one page: far more than a site has allocations for. */
+const longest = 32 * 2 ** 20;
 
 /** `GET api/allocations/?allocation_attributes=true` [coldfront/plugins/api/serializers.py]; attributes are null where that is not asked or known. */
 const allocation = z.object({
@@ -78,7 +80,7 @@ async function tokenOf(path: string): Promise<string> {
 /** Behind a proxy Django may write http or another host: the token goes where it was configured to go, or nowhere. */
 function nextOf(next: string | null | undefined, from: URL): URL | undefined {
   if (next === null || next === undefined) return undefined;
-  const { search, pathname } = new URL(next, from);
+  const { search, pathname } = URL.canParse(next, from.href) ? new URL(next, from) : { search: '' };
   if (pathname !== from.pathname) throw fault('invalid', `the next page is said to be ${next}`);
   return new URL(search, from);
 }
@@ -94,8 +96,9 @@ async function pageOf(url: URL, token: string, timeoutMs: number): Promise<z.out
       signal: AbortSignal.timeout(timeoutMs),
     });
     status = response.status;
-    body = await response.text();
+    body = await textOf(response, url);
   } catch (e) {
+    if (e instanceof PortError) throw e;
     const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
     const late = e instanceof Error && e.name === 'TimeoutError';
     const why = late
@@ -124,6 +127,19 @@ async function pageOf(url: URL, token: string, timeoutMs: number): Promise<z.out
   const parsed = answer.safeParse(json);
   if (!parsed.success) throw fault('invalid', `${at}: not ColdFront's list of allocations`, parsed.error);
   return parsed.data;
+}
+
+/** Whatever the far side sends, the gateway's memory is its own. */
+async function textOf(response: Response, { host, pathname }: URL): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > longest)
+      throw fault('invalid', `${host}${pathname}: a page is larger than ${longest / 2 ** 20} MiB`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 /** One budget an allocation and account. What is no amount holds nothing: what runs finishes, nothing new is begun. */

@@ -136,6 +136,25 @@ describe('budgets from ColdFront', () => {
     await expect(port().read()).rejects.toMatchObject({ fault, message: expect.stringContaining(words) });
   });
 
+  it('an answer without end is cut off, and a next page that is no address is said', async () => {
+    answer = (_, res) => {
+      const part = Buffer.alloc(2 ** 20, ' ');
+      const more = (): void => {
+        while (!res.destroyed && res.write(part));
+        if (!res.destroyed) res.once('drain', more);
+      };
+      more();
+    };
+    await expect(port({ timeoutMs: 60_000 }).read()).rejects.toMatchObject({
+      fault: 'invalid',
+      message: expect.stringContaining('a page is larger than 32 MiB'),
+    });
+    answer = (_, res) => res.end(JSON.stringify({ results: [], next: 'http://[' }));
+    await expect(port().read()).rejects.toMatchObject({
+      fault: 'invalid',
+      message: expect.stringContaining('the next page is said to be http://['),
+    });
+  });
   it('a server that never ends its answer counts as away', async () => {
     answer = (_, res) => void res.write('[');
     await expect(port({ timeoutMs: 100 }).read()).rejects.toMatchObject({
