@@ -12,7 +12,7 @@ type Column = (typeof columns)[number];
 const ends = ['finish', 'requeue', 'cancel'] as const;
 /** Somebody may be writing it yet. */
 const settledMs = 1_000;
-const longest = 16 * 2 ** 20;
+const longest = 2 ** 20;
 
 /** A file with a header and a budget a line; read anew when it changes. A broken one is refused whole, with its line. */
 export function csvBudgets(path: string, now: () => number = Date.now): BudgetsPort {

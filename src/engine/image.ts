@@ -4,6 +4,13 @@ import { chooseImage, readScript } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import type { ImageSought } from './propose.ts';
 
+/** Options, our lines and modules stand at a script's head; megabytes of what follows would hold up everybody's turn. */
+const mostRead = 256 * 1024;
+
+function headOf(script: string): string {
+  return script.length <= mostRead ? script : script.slice(0, script.lastIndexOf('\n', mostRead) + 1);
+}
+
 /** Which image the job runs in. Its script as Slurm keeps it may name one, so it is asked for; where that is refused nobody guesses. */
 export async function imageFor(
   { settings }: Pick<Cluster, 'settings'>,
@@ -19,5 +26,11 @@ export async function imageFor(
   }
   if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
   const { comment, account, partition } = job;
-  return chooseImage({ script: readScript(text), comment, account, partition, images: settings.pods.images });
+  return chooseImage({
+    script: readScript(headOf(text)),
+    comment,
+    account,
+    partition,
+    images: settings.pods.images,
+  });
 }
