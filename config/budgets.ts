@@ -125,3 +125,13 @@ export const budgetsFrom = z
         });
   })
   .describe('Budgets that stand elsewhere, beside those of `budgets`; the tightest that counts rules.');
+
+export const pricesFrom = z
+  .strictObject({
+    csv: text(
+      'Columns type, zone, capacity, usd_per_hour, from (a day, UTC), with a header: of each, the newest line that has begun counts. What nodeGroups[].prices says comes first.',
+      'write a path',
+    ),
+    warnAfter: duration('A price that is older is told by doctor.').prefault('180d'),
+  })
+  .transform(({ csv, warnAfter }) => ({ csv, warnAfterMs: warnAfter }));

@@ -136,6 +136,9 @@ function absolute(config: Config, from: string): Config {
       clientCa: clientCa && at(clientCa),
     },
     kubernetes: config.kubernetes && { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    ...(config.pricesFrom === undefined
+      ? {}
+      : { pricesFrom: { ...config.pricesFrom, csv: at(config.pricesFrom.csv) } }),
     ...(config.budgetsFrom === undefined ? {} : { budgetsFrom: fundsAt(config.budgetsFrom, at) }),
     audit: { exportDir: at(config.audit.exportDir ?? join(config.dataDir, 'audit')) },
   };

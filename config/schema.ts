@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { budget, budgetsFrom } from './budgets.ts';
+import { budget, budgetsFrom, pricesFrom } from './budgets.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
@@ -510,6 +510,7 @@ export const schema = z
       0,
       '[{ account: physics, usd: 5000, per: month }]',
     ).default([]),
+    pricesFrom: pricesFrom.optional(),
     budgetsFrom: budgetsFrom.optional(),
   })
   .superRefine((c, ctx) => {

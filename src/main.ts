@@ -15,6 +15,7 @@ import { dieAt, parseDieAt } from '../adapters/die.ts';
 import { Health } from '../adapters/health.ts';
 import { keepHeapSmall } from '../adapters/heap.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
+import { csvPrices } from '../adapters/prices/csv.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
 import { sshSlurm } from '../adapters/slurm/index.ts';
 import { PostgresAnchors } from '../adapters/store/anchors.ts';
@@ -46,15 +47,16 @@ import { type ReplayOrder, replay } from './cli/replay.ts';
 import { type ReportOrder, report } from './cli/report.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { why } from './cli/why.ts';
+import { listedGroup } from './decide/price-list.ts';
 import { canonical } from './domain/chain.ts';
 import { faultOf, PortError } from './domain/fault.ts';
 import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
 import type { InstanceType } from './domain/instance.ts';
-import type { ClusterSetup, NodeGroup, Policy } from './domain/policy.ts';
+import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from './domain/policy.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { Desk } from './engine/desk.ts';
-import { examineFunds, examineSite, type Finding, probe } from './engine/doctor.ts';
+import { examineFunds, examinePrices, examineSite, type Finding, probe } from './engine/doctor.ts';
 import { type FundSource, Funds } from './engine/funds.ts';
 import { Gateway } from './engine/gateway.ts';
 import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
@@ -76,6 +78,16 @@ const scheduler: Scheduler = {
 };
 
 function groupsOf(config: Config): readonly NodeGroup[] {
+  const list = priceListOf(config);
+  return bareGroupsOf(config).map((g) => (list.length === 0 ? g : listedGroup(g, list, clock.now)));
+}
+
+/** As it stands at the start. */
+function priceListOf({ pricesFrom, nodeGroups }: Config): readonly ListedPrice[] {
+  return pricesFrom === undefined ? [] : csvPrices(pricesFrom.csv, nodeGroups[0]?.region ?? '');
+}
+
+function bareGroupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
     name: g.name,
     // Mode observe launches nothing.
@@ -114,7 +126,9 @@ function policyOf(config: Config): Policy {
 /** The same for the same rules, money and prices, whatever else is configured. */
 function policyHashOf(config: Config): string {
   const { policy, budgets, budgetsFrom, nodeGroups } = config;
-  return sha256(canonical({ policy, budgets, budgetsFrom, nodeGroups }));
+  // Without a list as it was before there were any.
+  const list = config.pricesFrom === undefined ? {} : { prices: priceListOf(config) };
+  return sha256(canonical({ policy, budgets, budgetsFrom, nodeGroups, ...list }));
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -540,6 +554,9 @@ async function doctor(path: string): Promise<number> {
       say(await probe('queue', () => askQueue(redis, prefix), text));
     }
     const reached = await reach(config, () => undefined);
+    const { pricesFrom } = config;
+    if (pricesFrom !== undefined)
+      for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
     await reached.close();
@@ -895,6 +912,8 @@ program
   .option('--force', 'also where the store holds something, which is then gone')
   .action((dir: string, { force }: { force?: boolean }) => bringBack(chosen(), dir, force === true));
 
+// Whoever reads has read enough, as `| head` does.
+process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 0 : 1));
 program.parseAsync().catch((e: unknown) => {
   // What a person can mend is told in words; everything else keeps its stack.
   console.error(

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { CsvError, parse } from 'csv-parse/sync';
 import { PortError } from '../../src/domain/fault.ts';
 import { type Budget, type Period, periods } from '../../src/domain/money.ts';
 import type { BudgetsPort, BudgetsRead } from '../../src/ports.ts';
+import { rowsOf } from '../csv.ts';
 import { amountOf } from './amount.ts';
 
 const columns = ['account', 'user', 'usd', 'per', 'hard', 'on_exhausted'] as const;
@@ -51,29 +51,8 @@ export function csvBudgets(path: string, now: () => number = Date.now): BudgetsP
 export function budgetsOf(text: string, path: string): readonly Budget[] {
   const bad = (line: number, what: string, cause?: unknown): PortError =>
     new PortError('invalid', 'budgets.csv', `${path}:${line}: ${what}`, { cause });
-  let header: readonly string[] = [];
-  let rows: readonly { readonly record: Record<string, string>; readonly info: { readonly lines: number } }[];
-  try {
-    rows = parse(text, {
-      ...{ bom: true, trim: true, skip_empty_lines: true, info: true, comment: '#', comment_no_infix: true },
-      columns: (names: string[]) => {
-        header = names.map((n) => n.toLowerCase());
-        return [...header];
-      },
-    }) as unknown as typeof rows;
-  } catch (e) {
-    if (!(e instanceof CsvError)) throw e;
-    throw bad(typeof e.lines === 'number' ? e.lines : 1, e.message, e);
-  }
-  const unknown = header.find((name) => !columns.includes(name as Column));
-  if (unknown !== undefined) throw bad(1, `unknown column "${unknown}"; there are ${columns.join(', ')}`);
-  const twice = header.find((name, i) => header.indexOf(name) !== i);
-  if (twice !== undefined) throw bad(1, `column ${twice} stands there twice`);
-  if (!header.includes('usd'))
-    throw bad(1, 'no column usd; begin with a header such as account,user,usd,per');
   const lines = new Map<string, number>();
-  return rows.map(({ record, info: { lines: line } }) => {
-    const given = (column: Column): string | undefined => record[column] || undefined;
+  return rowsOf(text, { columns, needed: ['usd'] }, bad).map(({ line, of: given }) => {
     const one = <T extends string>(column: Column, words: readonly T[], usual: T): T => {
       const word = given(column) ?? usual;
       if (!words.includes(word as T))

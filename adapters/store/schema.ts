@@ -205,6 +205,7 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
       perHourMicroUsd: number().optional(),
       expectedMicroUsd: number().optional(),
       worstMicroUsd: number().optional(),
+      pricedFrom: instant().optional(),
       noCapacity: number(),
       interrupted: number(),
       measured: number(),

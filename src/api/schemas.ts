@@ -107,6 +107,8 @@ export const decisionView = z.strictObject({
           perHourMicroUsd: z.number().optional(),
           expectedMicroUsd: z.number().optional(),
           worstMicroUsd: z.number().optional(),
+          /** ms since 1970. */
+          pricedFrom: z.number().optional(),
           noCapacity: z.number(),
           interrupted: z.number(),
           measured: z.number(),

@@ -95,7 +95,7 @@ function offered(offer: Offer): readonly string[] {
   const cost =
     perHourMicroUsd === undefined || expectedMicroUsd === undefined
       ? 'no price is known'
-      : `${money(perHourMicroUsd)} an hour, ${money(expectedMicroUsd)} expected${worstMicroUsd === undefined ? '' : `, ${money(worstMicroUsd)} at most`}`;
+      : `${money(perHourMicroUsd)} an hour, ${money(expectedMicroUsd)} expected${worstMicroUsd === undefined ? '' : `, ${money(worstMicroUsd)} at most`}${offer.pricedFrom === undefined ? '' : `, by the price of ${new Date(offer.pricedFrom).toISOString().slice(0, 10)}`}`;
   const share = (p: number): string => (p < 0.01 ? 'under 1 %' : `${Math.round(p * 100)} %`);
   const from = offer.measured === 0 ? 'assumed' : `${offer.measured} bursts and what is assumed`;
   const lines = [

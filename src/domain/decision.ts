@@ -48,6 +48,8 @@ export interface OfferTold {
   readonly perHourMicroUsd?: number | undefined;
   readonly expectedMicroUsd?: number | undefined;
   readonly worstMicroUsd?: number | undefined;
+  /** Since when the price holds, where it comes from a list with dates. */
+  readonly pricedFrom?: Instant | undefined;
   /** 0 to 1, to a hundredth: the bursts that they are learned from are few. */
   readonly noCapacity: number;
   readonly interrupted: number;

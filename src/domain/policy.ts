@@ -1,5 +1,5 @@
 import type { Expressions } from './expression.ts';
-import type { ClusterName } from './ids.ts';
+import type { ClusterName, Instant } from './ids.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Ramp } from './ramp.ts';
 import type { Resources } from './resources.ts';
@@ -83,6 +83,8 @@ export interface NodeGroup {
   readonly idleMs: number;
   /** Micro-dollars an hour by instance type; a type without one is bought only where no budget counts. */
   readonly prices?: Readonly<Record<string, MicroUsd>> | undefined;
+  /** Since when those prices hold that come from a list with dates, by type. */
+  readonly pricedFrom?: Readonly<Record<string, Instant>> | undefined;
   readonly joinTimeoutMs: number;
   /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */
   readonly lostAfterMs: number;
@@ -105,4 +107,14 @@ export interface ClusterSetup {
   /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
   readonly onLost: 'fail' | 'requeue';
   readonly pollMs: number;
+}
+
+/** A line of a list of prices with dates: what an hour of a type costs from that day on. */
+export interface ListedPrice {
+  readonly type: string;
+  /** Undefined: in every zone that has no line of its own. */
+  readonly zone: string | undefined;
+  readonly capacityType: NodeGroup['capacityType'];
+  readonly microUsd: MicroUsd;
+  readonly from: Instant;
 }

@@ -79,7 +79,7 @@ function offerOf(
     sees.readyIn(group.name),
     chances,
   );
-  return offer && told(offer, chances, here);
+  return offer && { ...told(offer, chances, here), pricedFrom: group.pricedFrom?.[offer.type] };
 }
 
 const hundredth = (p: number): number => Math.round(p * 100) / 100;

@@ -1,5 +1,7 @@
 import { faultOf } from '../domain/fault.ts';
+import type { Instant } from '../domain/ids.ts';
 import type { ClusterFacts, MinutesLimit, Partition } from '../domain/job.ts';
+import type { NodeGroup } from '../domain/policy.ts';
 import type { CloudPort, KubernetesPort, SlurmPort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
 import type { FundSource } from './funds.ts';
@@ -56,6 +58,31 @@ export async function* examineFunds({
   );
   for (const text of troubles)
     yield { what, ok: false, text, todo: 'mend it there; until then nothing is spent on it' };
+}
+
+/** Whether each type has a price in the list, or in the group itself, that is not too old. */
+export function* examinePrices(
+  groups: readonly NodeGroup[],
+  { csv, warnAfterMs }: { readonly csv: string; readonly warnAfterMs: number },
+  at: Instant,
+): Generator<Finding> {
+  for (const { name, types, prices = {}, pricedFrom = {} } of groups) {
+    const what = `node group ${name}: prices`;
+    const bare = types.filter((type) => prices[type] === undefined);
+    const [oldest] = Object.entries(pricedFrom).sort(([, a], [, b]) => a - b);
+    const day = (from: Instant): string => new Date(from).toISOString().slice(0, 10);
+    if (bare.length > 0)
+      yield {
+        ...{ what, ok: false, text: `none that has begun for ${bare.join(', ')} in each of its zones` },
+        todo: `write a line for each in ${csv}`,
+      };
+    else if (oldest !== undefined && at - oldest[1] > warnAfterMs)
+      yield {
+        ...{ what, ok: false, text: `that of ${oldest[0]} is of ${day(oldest[1])}` },
+        todo: `write the price of today in ${csv}, or raise pricesFrom.warnAfter`,
+      };
+    else yield { what, ok: true, text: oldest === undefined ? 'its own' : `of ${day(oldest[1])} or newer` };
+  }
 }
 
 async function* examineSlurm({ slurm, setup }: ClusterSettings): AsyncGenerator<Finding> {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { chancesOf } from '../../src/decide/chances.ts';
 import { assumed } from '../../src/decide/ready.ts';
 import type { Decision } from '../../src/domain/decision.ts';
+import { instant } from '../../src/domain/ids.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
 import { basisOf } from '../../src/engine/basis.ts';
 import { keeperNeeds } from '../../src/translate/index.ts';
@@ -42,6 +43,13 @@ it('names type, price, expected and worst cost, chances, and what is saved', () 
     worstMicroUsd: 10 * perHour,
     ...{ noCapacity: 0.05, interrupted: 0, measured: 0, savesMs: 5 * hour - assumed.p50 },
   });
+});
+
+it('says of which day the price is, where it comes from a list', () => {
+  const listed = { ...group, pricedFrom: { m: instant(1_000) } };
+  const here = engine(hour);
+  const priced = { ...here, offered: here.offered.map((o) => ({ ...o, group: listed })) };
+  expect(basisOf(priced, job, bursts, sees, undefined).offer?.pricedFrom).toBe(1_000);
 });
 
 it('goes by the memory too, once the job is known in full', () => {
