@@ -55,7 +55,7 @@ describe('mode approve', () => {
     expect(await jobFields(no)).toMatchObject({ JobState: 'PENDING', Partition: 'cloud' });
     const again = await by.spillway('approve', no);
     expect(again.code).toBe(1);
-    expect(again.stderr).toContain(no);
+    expect(again.stderr).toContain('declined by');
     expect(await said(by, 'why', no)).toContain('not today');
   });
 

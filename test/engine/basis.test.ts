@@ -4,6 +4,7 @@ import { chancesOf } from '../../src/decide/chances.ts';
 import { assumed } from '../../src/decide/ready.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant } from '../../src/domain/ids.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
 import { basisOf } from '../../src/engine/basis.ts';
 import { keeperNeeds } from '../../src/translate/index.ts';
@@ -46,7 +47,7 @@ it('names type, price, expected and worst cost, chances, and what is saved', () 
 });
 
 it('says of which day the price is, where it comes from a list', () => {
-  const listed = { ...group, pricedFrom: { m: instant(1_000) } };
+  const listed = { ...group, pricedFrom: { m: instant(1_000) } } as unknown as NodeGroup;
   const here = engine(hour);
   const priced = { ...here, offered: here.offered.map((o) => ({ ...o, group: listed })) };
   expect(basisOf(priced, job, bursts, sees, undefined).offer?.pricedFrom).toBe(1_000);
