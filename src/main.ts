@@ -6,7 +6,6 @@ import { access, readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { Command } from 'commander';
 import { pino } from 'pino';
 import { coldFrontBudgets } from '../adapters/budgets/coldfront.ts';
 import { csvBudgets } from '../adapters/budgets/csv.ts';
@@ -30,7 +29,7 @@ import { FileWitness } from '../adapters/store/witness.ts';
 import { withoutCloud, withoutKubernetes } from '../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { compile } from '../config/expression.ts';
-import { ConfigError, configPath, type Hands, handsOf, loadConfig } from '../config/load.ts';
+import { ConfigError, type Hands, handsOf, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
 import { app, type Facade } from './api/app.ts';
 import { viewOf as rampView } from './api/routes/ramp.ts';
@@ -39,14 +38,10 @@ import type { LogLine } from './burst/context.ts';
 import { CommandError, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
-import { type ExplainOrder, explain } from './cli/explain.ts';
 import { bareSite, type Site } from './cli/explain-site.ts';
-import { answerQuotes, openQuotes } from './cli/quotes.ts';
-import { type RampOrder, rampStands, showRamp, turnRamp } from './cli/ramp.ts';
-import { type ReplayOrder, replay } from './cli/replay.ts';
-import { type ReportOrder, report } from './cli/report.ts';
+import { programOf } from './cli/program.ts';
+import { type RampOrder, rampStands, turnRamp } from './cli/ramp.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
-import { why } from './cli/why.ts';
 import { listedGroup } from './decide/price-list.ts';
 import { canonical } from './domain/chain.ts';
 import { faultOf, PortError } from './domain/fault.ts';
@@ -682,11 +677,12 @@ async function bringBack(path: string, dir: string, force: boolean): Promise<voi
 }
 
 /** What `explain` holds a script against; on a host without a configuration, nothing. */
-async function siteFor(cluster: string | undefined): Promise<Site> {
-  const path = chosen();
+async function siteFor(
+  { path, named: asked }: { readonly path: string; readonly named: boolean },
+  cluster: string | undefined,
+): Promise<Site> {
   const me = { name: userInfo().username, uid: process.getuid?.() ?? 1000, gid: process.getgid?.() ?? 1000 };
-  const named =
-    program.opts<{ config?: string }>().config !== undefined || process.env.SPILLWAY_CONFIG !== undefined;
+  const named = asked || process.env.SPILLWAY_CONFIG !== undefined;
   if (
     !named &&
     !(await access(path).then(
@@ -743,175 +739,18 @@ function readableFile(field: string, file: string): Promise<Finding> {
   );
 }
 
-const program = new Command('spillway')
-  .description('Lets a Slurm cluster overflow into Kubernetes, and the job never notices.')
-  .option(
-    '-c, --config <file>',
-    'configuration (default: SPILLWAY_CONFIG, then /etc/spillway/spillway.yaml)',
-  );
-const chosen = (): string => program.opts<{ config?: string }>().config ?? configPath();
-program
-  .command('serve')
-  .description('run the gateway')
-  .action(() => serve(chosen()));
-program
-  .command('doctor')
-  .description(
-    'check every connection and right that the gateway needs, and say what to do for each that is missing',
-  )
-  .action(async () => {
-    process.exitCode = await doctor(chosen());
-  });
-
-program
-  .command('why')
-  .description('say in plain words why a job bursts, waits or stays, and what became of its bursts')
-  .argument('<jobid>', '4711, or 4711_3 for an array task')
-  .option('--json', 'as JSON')
-  .action(async (id: string, { json }: { json?: boolean }) => {
-    const { listen } = await loadConfig(chosen());
-    for (const line of await why(listen.http, id, json === true)) console.log(line);
-  });
-program
-  .command('explain')
-  .description(
-    'say without a cluster what would become of a script: marks, image, cost, objects, and what to change; exit code 0: it may burst, 1: it never would, 2: it could not be read',
-  )
-  .argument('<script>', 'a batch script')
-  .option('--user <name>', 'who would submit it (default: this account)')
-  .option('--account <name>', 'as for sbatch; comes before the script')
-  .option('--partition <name>', 'as for sbatch; comes before the script')
-  .option('--cluster <name>', 'of several in the configuration')
-  .option('--json', 'as JSON')
-  .action(async (script: string, options: ExplainOrder & { readonly cluster?: string }) => {
-    // 1 is an answer here.
-    const unread = (e: unknown): never => {
-      if (!(e instanceof CommandError)) throw e;
-      console.error(e.message);
-      process.exit(2);
-    };
-    const names = Object.keys(process.env);
-    const told = siteFor(options.cluster).then((site) => explain(script, options, site, names));
-    const { lines, bursts } = await told.catch(unread);
-    for (const line of lines) console.log(line);
-    process.exitCode = bursts ? 0 : 1;
-  });
-program
-  .command('quotes')
-  .description('list what waits to be approved: the most that it can cost, why, and until when')
-  .option('--json', 'as JSON')
-  .action(async ({ json }: { json?: boolean }) => {
-    const { listen } = await loadConfig(chosen());
-    for (const line of await openQuotes(listen.http, json === true)) console.log(line);
-  });
-for (const approved of [true, false])
-  program
-    .command(approved ? 'approve' : 'decline')
-    .description(
-      approved
-        ? 'let an offered burst go ahead: its money is held now, if a budget holds it'
-        : 'say no to an offered burst: its job is left alone for policy.backOff',
-    )
-    .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
-    .option('--by <name>', 'who says so (default: this account)')
-    .option('--reason <text>', 'stands in the audit', '')
-    .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
-      const { listen } = await loadConfig(chosen());
-      const order = { approved, by: by ?? whoAsks(), reason };
-      for (const line of await answerQuotes(listen.http, which, order)) console.log(line);
-    });
-program
-  .command('stop')
-  .description('begin and claim no burst any more, in every cluster, until it is resumed')
-  .option('--reason <text>', 'stands in every decision meanwhile', '')
-  .action(({ reason }: { reason: string }) => turn(chosen(), { stopped: true, by: whoAsks(), reason }));
-program
-  .command('resume')
-  .description('take a stop back')
-  .option('--reason <text>', 'stands in the audit', '')
-  .action(({ reason }: { reason: string }) => turn(chosen(), { stopped: false, by: whoAsks(), reason }));
-
-const ramp = program
-  .command('ramp')
-  .description('what a site that is new to mode auto may do in a day')
-  .action(async () => {
-    const { listen } = await loadConfig(chosen());
-    for (const line of await showRamp(listen.http)) console.log(line);
-  });
-for (const lifted of [true, false])
-  ramp
-    .command(lifted ? 'lift' : 'restore')
-    .description(
-      lifted
-        ? 'from now on mode auto does what the policy decides, in every cluster'
-        : 'put the ramp back, in every cluster',
-    )
-    .option('--by <name>', 'who says so (default: this account)')
-    .option('--reason <text>', 'stands in the audit', '')
-    .action(({ by, reason }: { by?: string; reason: string }) =>
-      turnTheRamp(chosen(), { lifted, by: by ?? whoAsks(), reason }),
-    );
-
-program
-  .command('audit')
-  .description('audit rows and receipts')
-  .command('verify')
-  .description(
-    'hold the store against its hash chains and the exported anchors; exit code 1 where something was changed',
-  )
-  .option('--anchors <dir>', 'exported anchors (default: audit.exportDir)')
-  .action(async ({ anchors }: { anchors?: string }) => {
-    process.exitCode = await verifyAudit(chosen(), anchors);
-  });
-program
-  .command('replay')
-  .description(
-    'play job logs (SWF or a dump of sacct) under policies: waiting, slowdown, cloud share and cost',
-  )
-  .argument('<trace...>')
-  .option('--procs <n>', "the site's processors (default: MaxProcs in the log's header)")
-  .option('--format <format>', 'swf or sacct (default: what the first lines look like)')
-  .option('--policy <policies...>', 'a name, NAME:PARAMETER or a file; several stand side by side')
-  .option('--price <usd>', 'dollars a core-hour (default: 0.048)')
-  .option('--boot <seconds>', "from a burst to the job's first second (default: 180)")
-  .option('--cloud-procs <n>', 'processors that the cloud gives at once (default: any number)')
-  .option('--json', 'as JSON')
-  .option('--csv', 'as CSV')
-  .option('--html <file>', 'write a page with plots as well')
-  .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
-    for await (const line of replay({ traces, ...options })) console.log(line);
-  });
-program
-  .command('report')
-  .description(
-    'bursts, waiting saved and cost, by account: of what the gateway decided, or of a policy on the history of a site',
-  )
-  .option(
-    '--since <span>',
-    'what the running gateway decided in the last 30d, 12h or 4w, and what came of it',
-  )
-  .option('--sacct <file>', 'a dump of sacct, or an SWF file: before anything is installed')
-  .option('--procs <n>', "with --sacct: the site's processors (default: MaxProcs in the log's header)")
-  .option('--format <format>', 'with --sacct: swf or sacct (default: what the first lines look like)')
-  .option('--policy <policy>', 'with --sacct: as for replay (default: worth)')
-  .option('--prices <file>', 'with --sacct: usdPerCoreHour and instanceCores')
-  .option('--json', 'as JSON')
-  .action(async (order: ReportOrder) => {
-    const gateway = async () => (await loadConfig(chosen())).listen.http;
-    for (const line of await report(order, gateway)) console.log(line);
-  });
-program
-  .command('backup')
-  .description('write the store, as of one moment, into an empty directory; the gateway may go on')
-  .argument('<dir>')
-  .action((dir: string) => backup(chosen(), dir));
-program
-  .command('restore')
-  .description('put a backup in the place of the store; every gateway must be stopped')
-  .argument('<dir>')
-  .option('--force', 'also where the store holds something, which is then gone')
-  .action((dir: string, { force }: { force?: boolean }) => bringBack(chosen(), dir, force === true));
-
+const program = programOf({
+  serve,
+  doctor,
+  turn,
+  turnTheRamp,
+  verifyAudit,
+  backup,
+  bringBack,
+  siteFor,
+  whoAsks,
+  environment: () => Object.keys(process.env),
+});
 // Whoever reads has read enough, as `| head` does.
 process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 0 : 1));
 program.parseAsync().catch((e: unknown) => {
