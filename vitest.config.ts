@@ -25,6 +25,8 @@ export default defineConfig({
           exclude: [...real, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // Real databases and processes that are killed; as in lane real.
+          retry: 1,
         },
       },
       {

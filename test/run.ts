@@ -45,7 +45,7 @@ function run(
   return done.status === 0;
 }
 
-/** So many tests of a lane may pass at their second try only [vitest.config.ts: lane real has one]. More is a fault of ours. */
+/** So many tests of a lane may pass at their second try only [vitest.config.ts: lanes model and real have one]. More is a fault of ours. */
 const mostUnsteady = 2;
 
 /** How a lane's tests are run, where it is not by the Node that runs this, all of the lane's own project. */
