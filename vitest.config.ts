@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { UnsteadyReporter } from './test/unsteady.ts';
 
 /** A lane is a set of tests with the same needs. unit and model need nothing but Node, npm and Go; real needs the lab (root). */
 const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
@@ -6,8 +7,14 @@ const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
 const traces = ['test/**/*.traces.test.ts'];
 const model = ['test/contract/**/*.test.ts', 'test/engine/**/*.test.ts'];
 
+/** Where test/run.ts wants to know what became of a lane. */
+const { SPILLWAY_REPORT: report } = process.env;
+
 export default defineConfig({
   test: {
+    ...(report !== undefined && {
+      reporters: ['default', ['json', { outputFile: report }], new UnsteadyReporter(`${report}.unsteady`)],
+    }),
     projects: [
       {
         test: {
@@ -25,8 +32,6 @@ export default defineConfig({
           exclude: [...real, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          // Real databases and processes that are killed; as in lane real.
-          retry: 1,
         },
       },
       {
@@ -44,7 +49,8 @@ export default defineConfig({
           hookTimeout: 300_000,
           // One lab: files take turns.
           fileParallelism: false,
-          // Real daemons on a busy machine; what needed it is told at the end of the run, and only so many may [test/run.ts].
+          // Real daemons on a busy machine; what needed it is told at the end of the run, and only so many may [test/run.ts]. Where a
+          // job could run twice or be lost, or a stranger get in, there is no second try: those files say so.
           retry: 1,
         },
       },

@@ -45,7 +45,7 @@ function run(
   return done.status === 0;
 }
 
-/** So many tests of a lane may pass at their second try only [vitest.config.ts: lanes model and real have one]. More is a fault of ours. */
+/** So many tests of a lane may pass at their second try only [vitest.config.ts: lane real has one]. More is a fault of ours. */
 const mostUnsteady = 2;
 
 /** How a lane's tests are run, where it is not by the Node that runs this, all of the lane's own project. */
@@ -57,12 +57,9 @@ interface By {
 
 function vitest(lane: Lane, by?: By): void {
   const report = join(scratch, `${lane}.json`);
-  const unsteady = join(scratch, `${lane}.unsteady.json`);
-  const reporters = ['default', 'json', './test/unsteady.ts'].map((r) => `--reporter=${r}`);
-  reporters.push(`--outputFile.json=${report}`);
   const { node = process.execPath, args = ['--project', lane], env = {} } = by ?? {};
-  const vitestRun = ['node_modules/vitest/vitest.mjs', 'run', ...args, ...reporters, ...files];
-  run(`lane ${lane}`, node, vitestRun, { ...env, SPILLWAY_UNSTEADY: unsteady });
+  const vitestRun = ['node_modules/vitest/vitest.mjs', 'run', ...args, ...files];
+  run(`lane ${lane}`, node, vitestRun, { ...env, SPILLWAY_REPORT: report });
   try {
     const counts = JSON.parse(readFileSync(report, 'utf8')) as {
       numPassedTests: number;
@@ -78,7 +75,7 @@ function vitest(lane: Lane, by?: By): void {
     if (counts.numPendingTests > 0 && root)
       broken.push(`lane ${lane} skipped ${counts.numPendingTests} tests`);
     else if (counts.numPendingTests > 0) skipped.push(`${counts.numPendingTests} tests of lane ${lane}`);
-    const twice = JSON.parse(readFileSync(unsteady, 'utf8')) as Unsteady[];
+    const twice = JSON.parse(readFileSync(`${report}.unsteady`, 'utf8')) as Unsteady[];
     for (const { name, said } of twice) console.log(`unsteady: ${name}: the first time, ${said}`);
     if (twice.length > mostUnsteady)
       broken.push(`lane ${lane}: ${twice.length} tests passed only when run again; ${mostUnsteady} may`);

@@ -8,11 +8,16 @@ export interface Unsteady {
 }
 
 /**
- * Writes down what passed only at its second try, to the file that SPILLWAY_UNSTEADY names: a lane whose machines are real may meet a
+ * Writes down what passed only at its second try, to a file: a lane whose machines are real may meet a
  * slow second, and whoever reads the run must see where.
  */
-export default class UnsteadyReporter implements Reporter {
+export class UnsteadyReporter implements Reporter {
   readonly #found: Unsteady[] = [];
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
 
   onTestCaseResult(test: TestCase): void {
     if (test.diagnostic()?.flaky !== true) return;
@@ -24,7 +29,6 @@ export default class UnsteadyReporter implements Reporter {
   }
 
   onTestRunEnd(): void {
-    const file = process.env.SPILLWAY_UNSTEADY;
-    if (file !== undefined) writeFileSync(file, JSON.stringify(this.#found));
+    writeFileSync(this.#file, JSON.stringify(this.#found));
   }
 }

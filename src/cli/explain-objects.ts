@@ -1,5 +1,5 @@
 /** What would be made in Kubernetes for a script, by the translation that makes it. */
-import type { Burst } from '../domain/burst.ts';
+import { type Burst, notBegun } from '../domain/burst.ts';
 import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
 import { needsOf, podFor, secretNameFor } from '../translate/index.ts';
 import type { Asked } from '../translate/script/asked.ts';
@@ -64,7 +64,7 @@ function burstOf(asked: Asked, who: Who, { me, setup, groups }: Site, needs: Bur
       uid: me.uid,
       gid: me.gid,
     },
-    ...{ account: who.account ?? '', origin: 'decision', receipt: undefined, state: 'provisioning', rev: 0 },
+    ...{ account: who.account ?? '', origin: 'decision', receipt: undefined, state: 'provisioning' },
     ...{ createdAt: at, enteredAt: at, group: groups[0]?.name ?? '', needs },
     saved: {
       ...{
@@ -75,15 +75,7 @@ function burstOf(asked: Asked, who: Who, { me, setup, groups }: Site, needs: Bur
       },
       ...{ memory: { per: 'node', mib: 0 }, comment: '', priority: 0, nice: 0 },
     },
-    ...{ instance: undefined, pod: undefined, claim: undefined, grant: undefined, startedAt: undefined },
-    ...{
-      endedAt: undefined,
-      exit: undefined,
-      usage: undefined,
-      dropped: 0,
-      cause: undefined,
-      trouble: undefined,
-    },
-    ...{ predecessor: undefined, killBy: undefined },
+    ...notBegun,
+    predecessor: undefined,
   };
 }

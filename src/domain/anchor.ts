@@ -18,7 +18,6 @@ export interface Head {
 }
 
 export const auditChain = (subject: string): string => `audit/${subject}`;
-export const receiptChain = (attempt: string): string => `receipts/${attempt}`;
 
 export interface Anchor {
   /** Counts from 1; jumps when the store was set back, above every anchor that was exported before. */

@@ -234,3 +234,20 @@ export function holdsInstance(burst: Pick<Burst, 'state' | 'pod'>): boolean {
   const past = burst.state === 'final' || burst.state === 'lost' || burst.state === 'requeueing';
   return !(past && burst.pod === undefined);
 }
+
+/** Of a burst that has not begun. */
+export const notBegun = {
+  rev: 0,
+  instance: undefined,
+  pod: undefined,
+  claim: undefined,
+  grant: undefined,
+  startedAt: undefined,
+  endedAt: undefined,
+  exit: undefined,
+  usage: undefined,
+  dropped: 0,
+  cause: undefined,
+  trouble: undefined,
+  killBy: undefined,
+} as const satisfies Partial<Burst>;

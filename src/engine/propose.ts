@@ -2,7 +2,7 @@ import { savedOf } from '../burst/claim.ts';
 import { inWords } from '../decide/decide.ts';
 import { fittingTypes } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import type { Burst } from '../domain/burst.ts';
+import { type Burst, notBegun } from '../domain/burst.ts';
 import type { Decision, Receipt, RuleVerdict } from '../domain/decision.ts';
 import {
   attemptKey,
@@ -208,25 +208,13 @@ export function burstOf(n: NewBurst): Burst {
     origin: n.origin,
     receipt: n.receipt,
     state: 'proposed',
-    rev: 0,
     createdAt: n.at,
     enteredAt: n.at,
     group: n.group,
     needs: n.needs,
     saved: n.before?.saved ?? savedOf(n.job),
-    instance: undefined,
-    pod: undefined,
-    claim: undefined,
-    grant: undefined,
-    startedAt: undefined,
-    endedAt: undefined,
-    exit: undefined,
-    usage: undefined,
-    dropped: 0,
-    cause: undefined,
-    trouble: undefined,
+    ...notBegun,
     predecessor: n.before?.id,
-    killBy: undefined,
     ...(image === undefined ? {} : { image }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
   };

@@ -4,7 +4,7 @@
  * written as it is; from there the steps go on as ever. Nothing is made, moved or ended here.
  */
 import { secretOf } from '../burst/pod.ts';
-import { type Burst, type BurstState, grantedStates, terminalStates } from '../domain/burst.ts';
+import { type Burst, type BurstState, grantedStates, notBegun, terminalStates } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
 import { cloudId, type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
@@ -241,37 +241,4 @@ async function adoptJob(engine: Cluster, line: Job): Promise<void> {
 }
 
 /** Everything of a burst that its pod's record does not hold. */
-const fresh: Pick<
-  Burst,
-  | 'receipt'
-  | 'state'
-  | 'rev'
-  | 'instance'
-  | 'pod'
-  | 'claim'
-  | 'grant'
-  | 'startedAt'
-  | 'endedAt'
-  | 'exit'
-  | 'usage'
-  | 'dropped'
-  | 'cause'
-  | 'trouble'
-  | 'killBy'
-> = {
-  receipt: undefined,
-  state: 'provisioning',
-  rev: 0,
-  instance: undefined,
-  pod: undefined,
-  claim: undefined,
-  grant: undefined,
-  startedAt: undefined,
-  endedAt: undefined,
-  exit: undefined,
-  usage: undefined,
-  dropped: 0,
-  cause: undefined,
-  trouble: undefined,
-  killBy: undefined,
-};
+const fresh = { ...notBegun, receipt: undefined, state: 'provisioning' } as const;

@@ -8,8 +8,7 @@ import { instant } from '../../src/domain/ids.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 }).filter((one) => !one.includes('\0'));
 
-// A second try would take other words: what fails once has failed.
-describe('a line', { retry: 0 }, () => {
+describe('a line', () => {
   test('of the adapter’s is read word for word, whatever is in it', () => {
     const shell = new Shell({ SLURM_CONF: '/etc/slurm "my" conf' });
     fc.assert(
@@ -53,7 +52,7 @@ describe('a line', { retry: 0 }, () => {
   );
 });
 
-describe('sbatch', { retry: 0 }, () => {
+describe('sbatch', () => {
   test('takes options in every form', () => {
     const args = [
       '-p',

@@ -67,8 +67,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ do: fc.constant('release' as const), holder: small }),
 );
 
-// A second try would take another history: what fails once has failed.
-describe('the same history', { retry: 0 }, () => {
+describe('the same history', () => {
   let server: TestServer;
   let postgres: StorePort;
   beforeAll(async () => {

@@ -26,7 +26,7 @@ interface Tried {
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-describe('sixteen writers on a Postgres that is killed under them', () => {
+describe('sixteen writers on a Postgres that is killed under them', { retry: 0 }, () => {
   let server: PostgresServer;
   let url: string;
   let way: Way;

@@ -30,7 +30,7 @@ beforeEach(() => {
 
 const counted = (word: string, text: string): number => text.split(word).length - 1;
 
-describe('kill -9 of the gateway', () => {
+describe('kill -9 of the gateway', { retry: 0 }, () => {
   it('g: while a job runs: it ends right, once, with every line of it', async () => {
     gateway = await startGateway({ idle: '5s' });
     const id = await sbatch(
@@ -92,7 +92,7 @@ describe('kill -9 of the gateway', () => {
   });
 });
 
-describe('output', () => {
+describe('output', { retry: 0 }, () => {
   it('h: 100 MB in turns to stdout and stderr arrive byte-identical, also over a gateway restart', async () => {
     gateway = await startGateway({ idle: '5s' });
     const where = home('alice');

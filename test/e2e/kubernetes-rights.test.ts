@@ -28,7 +28,7 @@ afterAll(async () => {
   await asGateway(['delete', 'pod', ...mine, '--grace-period=0', '--force']);
 });
 
-describe('the gateway’s rights', () => {
+describe('the gateway’s rights', { retry: 0 }, () => {
   it('are exactly those of the golden file', async () => {
     const args = ['auth', 'can-i', '--list', '--no-headers', `--as=${gateway}`, '-n', ns];
     const rights = (await kubectl(args)).split('\n').map((line) => line.trimEnd().replace(/ {2,}/g, '  '));
@@ -56,7 +56,7 @@ describe('the gateway’s rights', () => {
   });
 });
 
-describe('a pod in a tenant’s namespace', () => {
+describe('a pod in a tenant’s namespace', { retry: 0 }, () => {
   it('is admitted in the shape that the gateway makes', async () => {
     expect(await create(pod('good'))).toMatchObject({ code: 0 });
   });
@@ -132,7 +132,7 @@ describe('a pod in a tenant’s namespace', () => {
   });
 });
 
-describe('a pod that the gateway made', () => {
+describe('a pod that the gateway made', { retry: 0 }, () => {
   const name = `spill-held-${suffix}`;
   beforeAll(async () => {
     expect(await create(pod('held'), gatewayKubectl(), [])).toMatchObject({ code: 0 });
@@ -171,7 +171,7 @@ describe('a pod that the gateway made', () => {
 
 const group = 'node-restriction.kubernetes.io/spillway-group';
 
-describe('a node', () => {
+describe('a node', { retry: 0 }, () => {
   const burst = `rights-burst-${suffix}`;
   const other = `rights-other-${suffix}`;
   beforeAll(async () => {

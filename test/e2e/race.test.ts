@@ -36,7 +36,7 @@ const drainBurst = (): Promise<unknown> =>
 const resumeBurst = (): Promise<unknown> =>
   as('root', ['scontrol', 'update', 'nodename=c[1-12]', 'state=resume']);
 
-describe('the start race', () => {
+describe('the start race', { retry: 0 }, () => {
   it('e: a job that starts on-prem while its capacity is provisioned is left alone', async () => {
     const full = await fillOnPrem();
     await lab('fault', 'ec2', 'never-joins', 'on');
@@ -65,7 +65,7 @@ describe('the start race', () => {
   });
 });
 
-describe('give-back', () => {
+describe('give-back', { retry: 0 }, () => {
   it('e3: is exact: priority, nice, AccrueTime, partition list, comment, time limit, memory, node count', async () => {
     const full = await fillOnPrem();
     await drainBurst();

@@ -23,7 +23,7 @@ afterAll(async () => {
   await endGateway(gateway).finally(killGateways);
 });
 
-describe('requeue', () => {
+describe('requeue', { retry: 0 }, () => {
   it('k: a node set DOWN: attempt 2 starts after the pods of attempt 1 are gone, and runs once', async () => {
     const log = `${home('alice')}/attempts-${process.pid}-${Date.now()}`;
     appendFileSync(log, '');

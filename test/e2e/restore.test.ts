@@ -39,7 +39,9 @@ const ticking = (end: number): string =>
 const wholeOf = (id: string): string =>
   `began ${id}\n${Array.from({ length: 150 }, (_, i) => `line-${i + 1}\n`).join('')}`;
 
-it('jobs that ran when the store was backed up, and jobs that it never heard of, end right and once', async () => {
+it('jobs that ran when the store was backed up, and jobs that it never heard of, end right and once', {
+  retry: 0,
+}, async () => {
   gateway = await startGateway({ idle: '5s' });
   const before = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran\nexit 7');
   expect(await ended(before)).toMatchObject({ state: 'FAILED', exit: '7:0' });
@@ -80,7 +82,9 @@ it('jobs that ran when the store was backed up, and jobs that it never heard of,
   expect(await spillway(gateway, 'audit', 'verify')).toContain('all is as it was written');
 });
 
-it('a job that ran when the store was lost whole, without a backup, ends right and once', async () => {
+it('a job that ran when the store was lost whole, without a backup, ends right and once', {
+  retry: 0,
+}, async () => {
   gateway = await startGateway({ idle: '5s' });
   const { dataDir } = gateway;
   const running = await sbatch('alice', ['-p', 'cloud'], ticking(3));

@@ -37,7 +37,7 @@ afterAll(async () => {
 const plant = `touch ${canary}`;
 const standin = `${dirs.spill}/bin/spill-standin`;
 
-describe('on the burst host', () => {
+describe('on the burst host', { retry: 0 }, () => {
   it('j: a job put into burst by hand fails closed, with a line that its owner can read', async () => {
     const id = await sbatch('bob', ['-p', 'burst', '-t', '2'], `#!/bin/bash\n${plant}`);
     expect((await ended(id)).state).toBe('FAILED');
@@ -120,7 +120,7 @@ describe('on the burst host', () => {
   });
 });
 
-describe("another's job", () => {
+describe("another's job", { retry: 0 }, () => {
   it("j: bob cannot take over alice's job: as himself, with a forged id, past the relay, or at the relay", async () => {
     const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho started\nsleep 30\nexit 0');
     await until('its first line', async () => outputOf('alice', id).includes('started'), 60_000);
