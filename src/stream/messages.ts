@@ -33,6 +33,12 @@ const grant = object({
   generation: text,
 });
 const user = object({ uid: whole, gid: whole, user: text, home: text, shell: text });
+/** The job's pods by rank; this one's rank, and where in each pod its steps are started. */
+const team = object({
+  rank: whole,
+  hosts: list(object({ name: nonEmpty, address: nonEmpty }), 1),
+  port: within(1, 65_535),
+});
 
 const exitFields = object({
   code: optional(whole),
@@ -93,6 +99,7 @@ const shapes = {
     env: object({ drop: list(text), set: table(text) }),
     groups: list(whole),
     user,
+    team: optional(team),
     nowMs: whole,
     endsAtMs: optional(whole),
     killAfterMs: whole,
