@@ -1,13 +1,13 @@
 import { expandArray } from '../domain/array.ts';
 import type { Decision } from '../domain/decision.ts';
 import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
-import type { Job, Snapshot } from '../domain/job.ts';
+import { type Job, partitionsOf, type Snapshot } from '../domain/job.ts';
 import type { Owner } from '../domain/money.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { type Begun, decide, might, Sayings } from './decide.ts';
 import type { ExpectedQueue, StartForecast } from './foresight.ts';
-import { type Candidate, fairOrder } from './order.ts';
+import { type Candidate, fairOrder, slurmOrder } from './order.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
 import { Climb } from './ramp-day.ts';
@@ -59,15 +59,15 @@ const tasksAtOnce = 200;
 export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const { snapshot, now, setup, policy, groups, live, lastReturnAt } = input;
   const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
-  const pending: Job[] = [];
+  const unsorted: Job[] = [];
   for (const line of snapshot.jobs) {
     if (line.state !== 'PENDING' || !isIn(line.partition, ours)) continue;
     if (line.arrayTask === undefined) {
-      if (!live.has(line.ref)) pending.push(line);
-    } else for (const job of tasksOf(line)) if (!live.has(job.ref)) pending.push(job);
+      if (!live.has(line.ref)) unsorted.push(line);
+    } else for (const job of tasksOf(line)) if (!live.has(job.ref)) unsorted.push(job);
   }
-  if (pending.length === 0) return [];
-  pending.sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
+  if (unsorted.length === 0) return [];
+  const pending = slurmOrder(unsorted);
   const running = runningTasks(snapshot, live);
   const purse = new Purse(input.budgets);
   const climb = input.ramp && new Climb(input.ramp);
@@ -82,19 +82,20 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const turn = { now, snapshot, setup, policy, groups, stop: input.stop };
   const sayings = new Sayings(turn);
   const budgetLeft = (job: Owner) => purse.left(job);
-  const pendingFor = new Map<string, number[]>();
+  const ages = new Map<string, number[]>();
   const begun: Begun[] = [];
   for (const job of pending) {
     const first = sayings.begin(job);
     begun.push(first);
     if (!might(first) || input.examined(job) !== undefined) continue;
     for (const name of partitionsOf(job)) {
-      const ages = pendingFor.get(name) ?? [];
-      ages.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
-      pendingFor.set(name, ages);
+      const here = ages.get(name) ?? [];
+      here.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
+      ages.set(name, here);
     }
   }
-  for (const ages of pendingFor.values()) ages.sort((a, b) => a - b);
+  // Numbers in an array of their own kind are sorted natively.
+  const pendingFor = new Map([...ages].map(([name, here]) => [name, Float64Array.from(here).sort()]));
   let alive = input.liveBursts;
   const worths = new Map<JobRef, JobWorth>();
   const asked = policy.burstWhen.flatMap((c) => (c.kind === 'worth' ? [c.atLeast] : []));
@@ -179,9 +180,6 @@ function worthsIn(
     into.set((waits[at] as Job).ref, { worth, startsInMs: starts, workMs: workMs[at] as number });
   });
 }
-
-const partitionsOf = ({ partition }: Pick<Job, 'partition'>): readonly string[] =>
-  partition.includes(',') ? partition.split(',') : [partition];
 
 const isIn = (partition: string, names: ReadonlySet<string>): boolean =>
   names.has(partition) || (partition.includes(',') && partition.split(',').some((p) => names.has(p)));

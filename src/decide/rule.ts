@@ -26,7 +26,7 @@ export interface RuleContext {
   /** When this job was last given back, its claim refused or its quote not approved; undefined = never. */
   readonly lastReturnAt: Instant | undefined;
   /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
-  readonly pendingFor: ReadonlyMap<string, readonly number[]>;
+  readonly pendingFor: ReadonlyMap<string, ArrayLike<number>>;
   /** What is left of the tightest hard budget that counts for a job, less what this cycle approved; undefined = none does. */
   readonly budgetLeft: (owner: Owner) => BudgetLeft | undefined;
   /** The most that this job could cost; asked where a budget counts, or an expression names it. */

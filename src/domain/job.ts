@@ -205,3 +205,7 @@ export interface ClusterFacts {
   readonly partitions: readonly Partition[];
   readonly preemptMode: string;
 }
+
+/** The partitions that a job may start in; most name one, and a hundred thousand are asked in a turn. */
+export const partitionsOf = ({ partition }: Pick<Job, 'partition'>): readonly string[] =>
+  partition.includes(',') ? partition.split(',') : [partition];

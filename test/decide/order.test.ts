@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fairOrder } from '../../src/decide/order.ts';
+import { fairOrder, slurmOrder } from '../../src/decide/order.ts';
+import { instant, jobRef } from '../../src/domain/ids.ts';
+import type { Job } from '../../src/domain/job.ts';
 import { Chance } from '../../src/sim/chance.ts';
 
 const one = (name: string, account: string, value = 0, takes = 1) => ({ name, account, value, takes });
@@ -52,5 +54,31 @@ describe('who goes first', () => {
         taken.set(c.account, (taken.get(c.account) ?? 0) + c.takes);
       }
     }
+  });
+});
+
+describe('as Slurm orders those that wait', () => {
+  const job = (id: number, priority: number, submitAt: number): Job =>
+    ({ id, ref: jobRef(`${id}`), priority, submitAt: instant(submitAt) }) as Job;
+  const compared = (jobs: readonly Job[]): Job[] =>
+    [...jobs].sort((a, b) => b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id);
+
+  it('by priority, then submit time, then id; what is alike in all keeps its place', () => {
+    const chance = new Chance(3);
+    for (const spread of [1, 3, 1_000, 2 ** 32 - 1]) {
+      const jobs = Array.from({ length: 400 }, () =>
+        job(chance.whole(1, 150), chance.whole(0, spread), chance.whole(1, 4)),
+      );
+      const order = slurmOrder(jobs);
+      expect(order).toEqual(compared(jobs));
+      expect(order.every((j, i) => j === compared(jobs)[i])).toBe(true);
+    }
+    expect(slurmOrder([])).toEqual([]);
+  });
+
+  it('also by priorities that Slurm does not have', () => {
+    const jobs = [job(1, 0.5, 1), job(2, 2 ** 40, 1), job(3, -1, 1), job(4, 0.75, 1)];
+    expect(slurmOrder(jobs).map((j) => j.id)).toEqual([2, 4, 1, 3]);
+    expect(slurmOrder([job(1, 0.5, 1), job(2, 0.75, 1)]).map((j) => j.id)).toEqual([2, 1]);
   });
 });

@@ -1,3 +1,4 @@
+import { partitionsOf } from '../../domain/job.ts';
 import type { Judged, RuleContext } from '../rule.ts';
 import { minutes, type Of, waitedMs } from './condition.ts';
 
@@ -6,7 +7,7 @@ export function backlog({ pendingJobs, forMs }: Of<'backlog'>, context: RuleCont
   const limit = `${pendingJobs} jobs for ${minutes(forMs)}`;
   const own = waitedMs(context);
   let most = 0;
-  for (const name of context.job.partition.split(',')) {
+  for (const name of partitionsOf(context.job)) {
     const ages = context.pendingFor.get(name) ?? [];
     most = Math.max(most, ages.length);
     const waiting = atLeast(ages, forMs);
@@ -21,7 +22,7 @@ export function backlog({ pendingJobs, forMs }: Of<'backlog'>, context: RuleCont
 }
 
 /** How many of the ascending ages are no less than `least`. */
-function atLeast(ages: readonly number[], least: number): number {
+function atLeast(ages: ArrayLike<number>, least: number): number {
   let [from, to] = [0, ages.length];
   while (from < to) {
     const middle = (from + to) >> 1;

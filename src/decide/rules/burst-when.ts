@@ -1,4 +1,5 @@
 import { assertNever } from '../../domain/fault.ts';
+import { partitionsOf } from '../../domain/job.ts';
 import type { Condition } from '../../domain/policy.ts';
 import { backlog } from '../conditions/backlog.ts';
 import { cel } from '../conditions/cel.ts';
@@ -16,7 +17,7 @@ export const burstWhen: JobRule = {
   otherwise: 'wait',
   judge(context) {
     const { job, setup, policy } = context;
-    if (setup.explicit !== undefined && job.partition.split(',').includes(setup.explicit))
+    if (setup.explicit !== undefined && partitionsOf(job).includes(setup.explicit))
       return {
         pass: true,
         measured: `asked for by partition ${setup.explicit}`,
@@ -26,6 +27,8 @@ export const burstWhen: JobRule = {
     if (said.length === 0)
       return { pass: false, measured: 'not asked for by partition', limit: 'the policy has no condition' };
     const limit = limitOf(policy.burstWhen, said);
+    const [only] = said;
+    if (said.length === 1 && only !== undefined) return { pass: only.pass, measured: only.measured, limit };
     const holds = said.find((s) => s.pass);
     return holds === undefined
       ? { pass: false, measured: [...new Set(said.map((s) => s.measured))].join('; '), limit }
