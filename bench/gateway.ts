@@ -113,7 +113,7 @@ const cloud: CloudPort = {
   close: done,
 };
 
-const connectedKeeper: Omit<KeeperView, 'burst' | 'linkSince'> = {
+const connectedKeeper: Omit<KeeperView, 'burst' | 'rank' | 'linkSince'> = {
   ...{ link: 'up', everUp: true, fault: undefined, main: 'ready', mainFault: undefined },
   ...{ inputComplete: true, started: undefined, exit: undefined, drained: false },
   ...{ acked: { 1: 0, 2: 0 }, dropped: 0, byeSent: false },
@@ -127,7 +127,7 @@ const connectedStandin: Omit<StandinView, 'key' | 'coupled' | 'peer' | 'since' |
 class SilentStreams implements Streams {
   readonly #since = deps.clock.now();
   keeper(burst: Parameters<Streams['keeper']>[0]): KeeperView {
-    return { ...connectedKeeper, burst, linkSince: this.#since };
+    return { ...connectedKeeper, burst, rank: 0, linkSince: this.#since };
   }
   standinOf(_: unknown, jobId: number): StandinView {
     const i = numberOf(jobId);

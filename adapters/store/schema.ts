@@ -13,6 +13,7 @@ import { PortError } from '../../src/domain/fault.ts';
 import { type Instance, instanceStates, type LaunchSpec } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
 import type { Answer, Quote } from '../../src/domain/quote.ts';
+import type { PodOnRecord, Rank } from '../../src/domain/ranks.ts';
 import type { Resources } from '../../src/domain/resources.ts';
 import type { Intent } from '../../src/ports.ts';
 
@@ -42,6 +43,17 @@ const resources = object<Resources>()({
   extended: map(number()),
 });
 const trouble = object<Have<'trouble'>>()({ since: instant(), text: text() });
+
+const pod = object<PodOnRecord>()({
+  ref: object<PodRef>()({ namespace: text(), name: text() }),
+  uid: maybe(text()),
+});
+const exit = object<Exit>()({
+  code: number().optional(),
+  signal: number().optional(),
+  lost: z.boolean().optional(),
+  reason: text().optional(),
+});
 
 const burst: z.ZodType<Burst> = object<Burst>()({
   id: text<Burst['id']>(),
@@ -77,12 +89,17 @@ const burst: z.ZodType<Burst> = object<Burst>()({
     nice: number(),
   }),
   instance: maybe(text<Have<'instance'>>()),
-  pod: maybe(
-    object<Have<'pod'>>()({
-      ref: object<PodRef>()({ namespace: text(), name: text() }),
-      uid: maybe(text()),
-    }),
-  ),
+  pod: maybe(pod),
+  others: z
+    .array(
+      object<Rank>()({
+        rank: number(),
+        instance: maybe(text<Have<'instance'>>()),
+        pod: maybe(pod),
+        machine: text().optional(),
+      }),
+    )
+    .optional(),
   claim: maybe(
     object<Have<'claim'>>()({
       deadline: instant(),
@@ -102,14 +119,8 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   ),
   startedAt: maybe(instant()),
   endedAt: maybe(instant()),
-  exit: maybe(
-    object<Exit>()({
-      code: number().optional(),
-      signal: number().optional(),
-      lost: z.boolean().optional(),
-      reason: text().optional(),
-    }),
-  ),
+  exit: maybe(exit),
+  broken: object<Have<'broken'>>()({ at: instant(), exit }).optional(),
   usage: maybe(object<Usage>()({ userMs: number(), systemMs: number(), maxRssBytes: number() })),
   dropped: number(),
   cause: maybe(object<Cause>()({ kind: text<Cause['kind']>(), text: text() })),

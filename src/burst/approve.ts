@@ -4,6 +4,7 @@ import type { Burst } from '../domain/burst.ts';
 import type { Hold, Limit } from '../domain/ledger.ts';
 import { type Budget, dollars, periodStart, sourceOf, whose } from '../domain/money.ts';
 import { inWords } from '../domain/quote.ts';
+import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import { after, type BurstContext, change, leave, type Next, now, withdraw } from './context.ts';
@@ -48,7 +49,7 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
   const needs = plus(burst.needs, keeperNeeds);
-  const priced = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs);
+  const priced = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs, nodesOf(burst));
   const hard = budgets.filter((b) => b.hard);
   if (priced.kind === 'unknown') {
     if (hard.length > 0)

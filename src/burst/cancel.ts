@@ -1,6 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { after, type BurstContext, change, type Next, now } from './context.ts';
-import { endPod, lookAtPod, unseen } from './pod.ts';
+import { othersOver } from './others.ts';
+import { endPod, lookAtAll, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { holdBack } from './requeue.ts';
 import { exitOf, lostSight } from './run.ts';
@@ -23,6 +24,7 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (here) ctx.streams.couple(burst.id, standin.key);
   else if (goneFor > reconnectMs) ctx.streams.discard(burst.id);
 
+  if (keeper?.exit !== undefined) await othersOver(ctx, burst);
   const due = burst.killBy ?? burst.enteredAt;
   const dead = !here || ctx.clock.now() >= due;
   if (keeper?.exit !== undefined && here && ctx.clock.now() < due) {
@@ -36,7 +38,7 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
     await endPod(ctx, burst, 1);
   } else if (here && keeper.drained) ctx.streams.finish(burst.id, keeper.exit.exit);
 
-  const pod = await lookAtPod(ctx, burst);
+  const pod = await lookAtAll(ctx, burst);
   if (pod.kind === 'alive') return after(1_000);
   if (pod.kind === 'unknown') {
     if (await unseen(ctx, burst, `${pod.why}; Slurm has ended the job`))

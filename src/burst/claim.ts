@@ -1,6 +1,7 @@
 import type { Burst, SavedJob } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
+import { nodesOf, ranksOf } from '../domain/ranks.ts';
 import type { MoveSpec } from '../ports.ts';
 import { failing, markInWords, marksOf } from '../translate/index.ts';
 import {
@@ -19,7 +20,7 @@ import {
   writeMs,
 } from './context.ts';
 import { isHeld, look } from './look.ts';
-import { lookAtPod, unseen } from './pod.ts';
+import { lookAtEach, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 
 /** Failed moves, each of which changed nothing, before the job is left where it is. */
@@ -70,8 +71,8 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   const spec: MoveSpec = {
     partition: ctx.setup.burstPartition,
     timeLimitMs: job.timeLimitMs === 'partition' ? saved.timeLimitMs : job.timeLimitMs,
-    minNodes: 1,
-    maxNodes: 1,
+    minNodes: nodesOf(burst),
+    maxNodes: nodesOf(burst),
     memory: saved.memory,
   };
   const intent = intend(ctx, burst, 'slurm.move', { ...spec }, deadline);
@@ -136,9 +137,9 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   }
 }
 
-/** The pod must wait for the job, not the job for a pod: what became of it since it was ready is looked at in the moment of the move. */
+/** The pods must wait for the job, not the job for a pod: what became of them since they were ready is looked at in the moment of the move. */
 async function podWaits(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
-  const pod = await lookAtPod(ctx, burst);
+  const pod = await lookAtEach(ctx, burst);
   if (pod.kind === 'over')
     return leave(ctx, burst, {
       kind: 'pod_failed',
@@ -154,8 +155,9 @@ async function podWaits(ctx: BurstContext, burst: Burst): Promise<Next | undefin
   }
   if (!(await connect(ctx, burst)))
     return leave(ctx, burst, { kind: 'pod_failed', text: "the Secret with the keeper's key is gone" });
-  const keeper = ctx.streams.keeper(burst.id);
-  if (keeper?.link === 'up' && keeper.main === 'ready') return undefined;
+  const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
+  const keeper = keepers.find((k) => k?.link !== 'up' || k.main !== 'ready');
+  if (keeper === undefined && !keepers.includes(undefined)) return undefined;
   if (keeper?.main === 'refused')
     return leave(ctx, burst, {
       kind: 'pod_failed',
@@ -225,7 +227,7 @@ export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): str
   const ahead = (job.eligibleAt ?? 0) - ctx.clock.now();
   if (job.partition !== ctx.setup.waitPartition && ahead > clocksApartMs)
     return `its owner wants it to begin in ${Math.ceil(ahead / 60_000)} minutes`;
-  if (job.minNodes > 1) return `its owner asks for ${job.minNodes} nodes now`;
+  if (job.minNodes !== nodesOf(burst)) return `its owner asks for ${job.minNodes} nodes now`;
   if (job.requiredNodes) return `its owner asks for node ${job.requiredNodes} now`;
   if (job.reservation) return `its owner asks for reservation ${job.reservation} now`;
   if (job.dependency) return `it depends on other jobs now (${job.dependency})`;

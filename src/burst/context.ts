@@ -9,6 +9,7 @@ import type { NodeView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import type { ClusterSetup, NodeGroup, Translation } from '../domain/policy.ts';
+import { ranksOf } from '../domain/ranks.ts';
 import type {
   Clock,
   Entropy,
@@ -156,9 +157,9 @@ export async function withdraw(ctx: BurstContext, burst: Burst, cause: Cause): P
   return written === undefined ? now : never;
 }
 
-/** The burst is over: its instance may serve others, or begins to be idle. */
+/** The burst is over: its instances may serve others, or begin to be idle. */
 export function freed(ctx: BurstContext, burst: Burst): void {
-  if (burst.instance !== undefined) ctx.wake(burst.instance);
+  for (const { instance } of ranksOf(burst)) if (instance !== undefined) ctx.wake(instance);
   ctx.replan();
 }
 

@@ -19,7 +19,7 @@ import {
   writeMs,
 } from './context.ts';
 import { look } from './look.ts';
-import { forgotten, lookAtPod } from './pod.ts';
+import { forgotten, lookAtEach } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
 
 /**
@@ -104,8 +104,8 @@ async function moveBack(ctx: BurstContext, burst: Burst, job: JobDetail): Promis
 
 /** Slurm started it in burst before it could go back: requeued it is held back and tried anew; else it ends there, with a line for its owner. */
 async function runningInBurst(ctx: BurstContext, burst: Burst, job: JobDetail): Promise<Next> {
-  // Late, but well: its pod still waits, so there is nothing to give back.
-  if (burst.cause?.kind === 'no_standin' && (await lookAtPod(ctx, burst)).kind === 'alive') {
+  // Late, but well: its pods still wait, so there is nothing to give back.
+  if (burst.cause?.kind === 'no_standin' && (await lookAtEach(ctx, burst)).kind === 'alive') {
     const claim = burst.claim === undefined ? undefined : { ...burst.claim, answered: true };
     await change(
       ctx,

@@ -1,6 +1,7 @@
 import type { Burst, Grant } from '../domain/burst.ts';
+import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
-import { startFor } from '../translate/index.ts';
+import { startFor, teamOf } from '../translate/index.ts';
 import {
   after,
   type BurstContext,
@@ -14,9 +15,10 @@ import {
   troubled,
 } from './context.ts';
 import { look } from './look.ts';
-import { lookAtPod, unseen } from './pod.ts';
+import { othersAmiss } from './others.ts';
+import { lookAtEach, lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
-import { lostSight } from './run.ts';
+import { lostNow, lostSight } from './run.ts';
 
 /** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
 const pollMs = 10_000;
@@ -107,14 +109,16 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   await connect(ctx, burst);
   ctx.streams.couple(burst.id, standin.key);
   const keeper = ctx.streams.keeper(burst.id);
-  if (keeper === undefined || !keeper.inputComplete) {
+  const silent = otherSilent(ctx, burst);
+  if (keeper === undefined || !keeper.inputComplete || silent !== undefined) {
     const waited = ctx.clock.now() - burst.enteredAt;
-    const text = `the pod does not take the script (${keeper?.fault ?? 'no connection to its keeper'})`;
+    const text =
+      silent ?? `the pod does not take the script (${keeper?.fault ?? 'no connection to its keeper'})`;
     if (waited > attachedMs) return leave(ctx, burst, { kind: 'pod_failed', text });
     if (waited > 60_000) await troubled(ctx, burst, text);
     return after(1_000);
   }
-  if (burst.pod?.uid === undefined)
+  if (burst.pod?.uid === undefined || burst.others?.some(({ pod }) => pod?.uid === undefined) === true)
     return leave(ctx, burst, { kind: 'pod_failed', text: 'the pod has no uid on record' });
   const given: Grant = {
     burst: burst.id,
@@ -127,7 +131,10 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   return now;
 }
 
-/** granted → running: the grant goes to the keeper, which starts once however often it hears it. */
+/**
+ * granted → running: the grant goes to the keepers, each of which starts once however often it hears it. Ranks above 0 first: when the
+ * script begins, its launcher finds them there.
+ */
 export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
   await connect(ctx, burst);
   const keeper = ctx.streams.keeper(burst.id);
@@ -172,10 +179,12 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
     }
     await troubled(ctx, burst, `the pod does not start: ${why}`);
   }
+  const amiss = await beforeScript(ctx, burst);
+  if (amiss !== undefined) return amiss;
   if (standin?.link === 'up' && standin.open.restart === burst.restarts) {
     ctx.streams.couple(burst.id, standin.key);
-    if (keeper !== undefined && burst.grant !== undefined)
-      ctx.streams.start(burst.id, await startSpec(ctx, burst, burst.grant, standin));
+    if (keeper !== undefined && burst.grant !== undefined && !(await startAll(ctx, burst, burst.grant, standin)))
+      return after(1_000);
     // STARTED wakes the step; the question is only repeated for what was lost on the way.
     return after(10_000);
   }
@@ -192,31 +201,94 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
   return after(2_000);
 }
 
-async function startSpec(
+/** A rank above 0 that is over or out of sight, and what follows from it; the script has not begun. */
+async function beforeScript(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  const amiss = await othersAmiss(ctx, burst);
+  if (amiss === undefined) return undefined;
+  const { of, sight } = amiss;
+  const name = `rank ${of.rank}`;
+  if (sight.kind === 'over') return lostNow(ctx, burst, `${name}, before the script began: ${sight.how}`);
+  if (sight.kind === 'alive') return after(1_000);
+  const text = `${name}: ${sight.why}; the script has not begun`;
+  return (await unseen(ctx, burst, text)) ? lostSight(ctx, burst, `${name}: ${sight.why}`) : after(5_000);
+}
+
+/** A rank above 0 whose keeper is not there to be started, in words. */
+function otherSilent(ctx: BurstContext, burst: Burst): string | undefined {
+  for (const { rank } of burst.others ?? []) {
+    const keeper = ctx.streams.keeper(burst.id, rank);
+    if (keeper?.link === 'up' && keeper.main === 'ready') continue;
+    return `rank ${rank} is not ready (${keeper?.fault ?? 'no connection to its keeper'})`;
+  }
+  return undefined;
+}
+
+/** Where each pod runs and how the others reach it, by rank; undefined while a pod's address is not to be seen. */
+async function whereabouts(
+  ctx: BurstContext,
+  burst: Burst,
+): Promise<readonly { readonly node: string; readonly address: string }[] | undefined> {
+  const found: { readonly node: string; readonly address: string }[] = [];
+  for (const { instance: id, pod } of ranksOf(burst)) {
+    const instance = id === undefined ? undefined : await ctx.store.instance(id);
+    const view = pod === undefined ? undefined : await ctx.kubernetes.pod(pod.ref);
+    if (view?.podIp === undefined) return undefined;
+    found.push({ node: instance?.node ?? view.node ?? 'node', address: view.podIp });
+  }
+  return found;
+}
+
+/** START to ranks above 0, and to rank 0 once all of those said STARTED. False: a pod's address is not known yet. */
+async function startAll(
+  ctx: BurstContext,
+  burst: Burst,
+  given: Grant,
+  standin: StandinView,
+): Promise<boolean> {
+  const where = await whereabouts(ctx, burst);
+  if (where === undefined) {
+    await troubled(ctx, burst, 'the API server shows no address of a pod yet');
+    return false;
+  }
+  const specFor = await startSpecs(ctx, burst, given, standin, where);
+  let left = false;
+  for (const { rank, pod } of burst.others ?? []) {
+    if (pod?.uid === undefined || ctx.streams.keeper(burst.id, rank)?.started !== undefined) continue;
+    ctx.streams.start(burst.id, specFor(rank, pod.uid));
+    left = true;
+  }
+  if (!left) ctx.streams.start(burst.id, specFor(0, given.podUid));
+  return true;
+}
+
+/** The same for every rank but for its pod's uid, its place in the team, and its environment. */
+async function startSpecs(
   ctx: BurstContext,
   burst: Burst,
   given: Grant,
   { open, peer }: StandinView,
-): Promise<StartSpec> {
+  where: readonly { readonly node: string; readonly address: string }[],
+): Promise<(rank: number, podUid: string) => StartSpec> {
   const facts = await ctx.facts();
   const job = await ctx.slurm.job(burst.ref);
   const limit = job?.timeLimitMs;
   const from = job?.startAt ?? ctx.clock.now();
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
-  return {
-    grant: given,
+  const nodes = where.map(({ node }) => node);
+  return (rank, podUid) => ({
+    grant: { ...given, podUid },
     argv: open.argv,
     cwd: open.cwd,
     umask: open.umask,
     limits: open.limits,
     join: open.join,
-    env: startFor({ burst, node: instance?.node ?? 'node' }),
+    env: startFor({ burst, nodes, rank }),
     groups: peer.groups.map((g) => g.gid),
     user: { uid: peer.uid, gid: peer.gid, user: peer.user, home: peer.home, shell: peer.shell },
+    team: teamOf(rank, where),
     // Slurm looks at limits every 30 s and ends the job itself; the keeper's own limit is for a gateway that stays away.
     endsAt: typeof limit === 'number' ? later(from, limit + facts.killWaitMs + 120_000) : undefined,
     killAfterMs: facts.killWaitMs,
-  };
+  });
 }
 
 /** A stand-in of a later run waits for a burst of its own; one of an earlier run has nothing to run any more. */
@@ -254,12 +326,13 @@ async function foreignGroups(
 }
 
 async function podBroken(ctx: BurstContext, burst: Burst): Promise<string | undefined> {
-  const pod = await lookAtPod(ctx, burst);
+  const pod = await lookAtEach(ctx, burst);
   if (pod.kind === 'over') return `its pod ended before the start: ${pod.how}`;
-  const keeper = ctx.streams.keeper(burst.id);
-  return keeper?.main === 'refused'
-    ? `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`
-    : undefined;
+  const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
+  const keeper = keepers.find((k) => k?.main === 'refused');
+  return keeper === undefined
+    ? undefined
+    : `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`;
 }
 
 async function refuse(ctx: BurstContext, burst: Burst, standin: StandinView, why: string): Promise<Next> {

@@ -13,16 +13,16 @@ import {
   writeMs,
 } from './context.ts';
 import { look } from './look.ts';
-import { endPod, fenceInstance, lookAtPod } from './pod.ts';
+import { endPod, fenceInstances, lookAtAll } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
 import { annotated, cleared } from './settle.ts';
 
 /** The pod is over by now, so nothing runs: this long a job that neither daemon knows is looked for. */
 const absentMs = 10 * 60_000;
 
-/** lost: over without a word, or out of sight for too long. What is not known to be over is fenced before anything follows. */
+/** lost: over without a word, or out of sight for too long, with any of its pods. What is not known to be over is fenced before anything follows. */
 export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const sight = await lookAtPod(ctx, burst);
+  const sight = await lookAtAll(ctx, burst);
   if (sight.kind === 'over') return conclude(ctx, burst);
   const why = sight.kind === 'unknown' ? sight.why : 'its pod was given up and is back';
   await change(ctx, burst, { state: 'fencing' }, `must be known to be over first: ${why}`);
@@ -30,15 +30,15 @@ export async function lose(ctx: BurstContext, burst: Burst): Promise<Next> {
 }
 
 /**
- * fencing: the pod is asked to end, and its instance is terminated unless a kubelet that is Ready says that the pod is over.
+ * fencing: the pods are asked to end, and the instance of each is terminated unless a kubelet that is Ready says that the pod is over.
  * Only the kubelet's or the cloud's word ends this.
  */
 export async function fence(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const sight = await lookAtPod(ctx, burst);
+  const sight = await lookAtAll(ctx, burst);
   if (sight.kind === 'over') return conclude(ctx, burst);
   await endPod(ctx, burst, 1);
   if (sight.kind === 'alive') return after(2_000);
-  return (await fenceInstance(ctx, burst, sight.why)) ? after(5_000) : after(60_000);
+  return (await fenceInstances(ctx, burst)) ? after(5_000) : after(60_000);
 }
 
 /** The pod is over. The job runs again where site and job allow it, or its stand-in ends it and says why. */

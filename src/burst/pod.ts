@@ -1,6 +1,8 @@
 import type { Burst } from '../domain/burst.ts';
 import { ignoring } from '../domain/fault.ts';
+import type { Instance } from '../domain/instance.ts';
 import type { NodeView, PodRef, PodView } from '../domain/kube.ts';
+import { type Rank, ranksOf } from '../domain/ranks.ts';
 import type { Write } from '../ports.ts';
 import { secretNameFor } from '../translate/index.ts';
 import { type BurstContext, change, troubled } from './context.ts';
@@ -20,21 +22,33 @@ export function secretOf(burst: Pick<Burst, 'id'>, pod: PodRef): PodRef {
  * that the instance is terminated. All else is unknown: an absent object, an unreachable node, a deletion that was asked for.
  */
 export type PodSight =
-  /** `all`: its keeper is over too, so nothing more will be heard of it. */
-  | { readonly kind: 'over'; readonly how: string; readonly all: boolean; readonly pod: PodView | undefined }
+  /** `all`: its keeper is over too, so nothing more will be heard of it. `machineGone`: by the cloud's word, not its kubelet's. */
+  | {
+      readonly kind: 'over';
+      readonly how: string;
+      readonly all: boolean;
+      readonly pod: PodView | undefined;
+      readonly machineGone?: true;
+    }
   | { readonly kind: 'alive'; readonly pod: PodView }
   | { readonly kind: 'unknown'; readonly why: string; readonly pod: PodView | undefined };
 
-export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSight> {
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
-  const pod = burst.pod === undefined ? undefined : await ctx.kubernetes.pod(burst.pod.ref);
+export async function lookAtRank(ctx: BurstContext, of: Omit<Rank, 'rank'>): Promise<PodSight> {
+  const instance = of.instance === undefined ? undefined : await ctx.store.instance(of.instance);
+  const pod = of.pod === undefined ? undefined : await ctx.kubernetes.pod(of.pod.ref);
   if (instance?.state === 'gone')
-    return { kind: 'over', how: `instance ${instance.cloudId} is terminated`, all: true, pod };
-  if (burst.pod === undefined) return { kind: 'over', how: 'it has no pod', all: true, pod };
+    return {
+      kind: 'over',
+      how: `instance ${instance.cloudId} is terminated`,
+      all: true,
+      pod,
+      machineGone: true,
+    };
+  if (of.pod === undefined) return { kind: 'over', how: 'it has no pod', all: true, pod };
   if (pod === undefined)
     return {
       kind: 'unknown',
-      why: `pod ${burst.pod.ref.name} is absent, which says nothing of its containers`,
+      why: `pod ${of.pod.ref.name} is absent, which says nothing of its containers`,
       pod,
     };
   const main = pod.containers.main;
@@ -61,6 +75,38 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
   return { kind: 'alive', pod };
 }
 
+/** The pod that the script runs in. */
+export const lookAtPod = (ctx: BurstContext, burst: Burst): Promise<PodSight> => lookAtRank(ctx, burst);
+
+type RankSight = PodSight & { readonly of: Rank };
+
+async function lookAtRanks(ctx: BurstContext, burst: Burst): Promise<readonly RankSight[]> {
+  return Promise.all(ranksOf(burst).map(async (of) => ({ ...(await lookAtRank(ctx, of)), of })));
+}
+
+/** The whole attempt: over only when each of its pods is, and unknown while any of them is. */
+export async function lookAtAll(ctx: BurstContext, burst: Burst): Promise<PodSight> {
+  const sights = await lookAtRanks(ctx, burst);
+  const left = firstOf(sights, 'unknown') ?? firstOf(sights, 'alive');
+  if (left !== undefined) return left;
+  const first = sights[0] ?? (await lookAtPod(ctx, burst));
+  return first.kind === 'over' ? { ...first, all: sights.every((s) => s.kind === 'over' && s.all) } : first;
+}
+
+/** What every pod must be before the script begins: alive only while all of them are. */
+export async function lookAtEach(ctx: BurstContext, burst: Burst): Promise<PodSight> {
+  const sights = await lookAtRanks(ctx, burst);
+  return firstOf(sights, 'over') ?? firstOf(sights, 'unknown') ?? sights[0] ?? lookAtPod(ctx, burst);
+}
+
+function firstOf(sights: readonly RankSight[], kind: PodSight['kind']): PodSight | undefined {
+  const found = sights.find((s) => s.kind === kind);
+  if (found === undefined || found.of.rank === 0) return found;
+  const name = `rank ${found.of.rank}`;
+  if (found.kind === 'over') return { ...found, how: `${name}: ${found.how}` };
+  return found.kind === 'unknown' ? { ...found, why: `${name}: ${found.why}` } : found;
+}
+
 /**
  * Notes that nothing is known of the pod, and says why. True once that has lasted so long that the pod counts as lost: from then on
  * there is no way back, for its instance will be terminated.
@@ -79,24 +125,44 @@ export async function unseen(ctx: BurstContext, burst: Burst, why: string): Prom
 }
 
 /**
- * Has the instance of a pod of which nothing can be known terminated, whatever else runs there; asked once, and awaited by whoever
- * looks at the pod. False: no instance of ours holds it, so a person must see to it.
+ * Has the instances of those pods terminated of which nothing can be known, whatever else runs there; each is asked once, and awaited by
+ * whoever looks at the pods. False: no instance of ours holds one of them, so a person must see to it.
  */
-export async function fenceInstance(ctx: BurstContext, burst: Burst, why: string): Promise<boolean> {
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
-  if (instance === undefined) {
-    await troubled(
-      ctx,
-      burst,
-      `its pod cannot be known to be over (${why}) and no instance of ours holds it: a person must see to it`,
-    );
+export async function fenceInstances(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  const awaited: string[] = [];
+  const bare: string[] = [];
+  let held = burst;
+  for (const sight of await lookAtRanks(ctx, burst)) {
+    if (sight.kind !== 'unknown') continue;
+    const { why, of } = sight;
+    const instance = of.instance === undefined ? undefined : await ctx.store.instance(of.instance);
+    if (instance === undefined) {
+      bare.push(why);
+      continue;
+    }
+    awaited.push(`instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`);
+    if (instance.fenced !== undefined || instance.state === 'gone') continue;
+    const asked = await fenceInstance(ctx, held, instance, why, `waits for ${awaited.join('; ')}`);
+    if (asked === undefined) return true;
+    held = asked;
+  }
+  if (bare.length > 0) {
+    const text = `its pod cannot be known to be over (${bare.join('; ')}) and no instance of ours holds it: a person must see to it`;
+    await troubled(ctx, held, text);
     return false;
   }
-  const text = `waits for instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`;
-  if (instance.fenced !== undefined || instance.state === 'gone') {
-    await troubled(ctx, burst, text);
-    return true;
-  }
+  if (awaited.length > 0) await troubled(ctx, held, `waits for ${awaited.join('; ')}`);
+  return true;
+}
+
+/** Undefined: somebody else changed burst or instance first. */
+async function fenceInstance(
+  ctx: BurstContext,
+  burst: Burst,
+  instance: Instance,
+  why: string,
+  text: string,
+): Promise<Burst | undefined> {
   const alive = instance.state === 'launched' || instance.state === 'joined' || instance.state === 'ready';
   const write: Write = {
     kind: 'instance',
@@ -111,18 +177,18 @@ export async function fenceInstance(ctx: BurstContext, burst: Burst, why: string
   };
   const trouble = { since: burst.trouble?.since ?? ctx.clock.now(), text };
   const what = `terminates instance ${instance.cloudId ?? instance.id}: ${why}`;
-  if ((await change(ctx, burst, { trouble }, what, [write])) === undefined) return true;
+  const written = await change(ctx, burst, { trouble }, what, [write]);
+  if (written === undefined) return undefined;
   ctx.log({ level: 'warn', text: what, burst: burst.id, job: burst.ref });
   ctx.wake(instance.id);
-  return true;
+  return written;
 }
 
 /** `forgetPod`, and patience with it: a pod of which nothing can be known for too long has its instance terminated. */
 export async function forgotten(ctx: BurstContext, burst: Burst): Promise<boolean> {
   if (await forgetPod(ctx, burst)) return true;
-  const sight = await lookAtPod(ctx, burst);
-  if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why)))
-    await fenceInstance(ctx, burst, sight.why);
+  const sight = await lookAtAll(ctx, burst);
+  if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why))) await fenceInstances(ctx, burst);
   return false;
 }
 
@@ -130,34 +196,48 @@ async function nodeOf(ctx: BurstContext, name: string): Promise<NodeView | undef
   return (await ctx.nodes()).find((n) => n.name === name);
 }
 
-/** Asks for the pod's end; idempotent, tolerant of what is gone already. */
+/** Asks for the end of all its pods; idempotent, tolerant of what is gone already. */
 export async function endPod(ctx: BurstContext, burst: Burst, graceSeconds: number): Promise<void> {
-  if (burst.pod === undefined) return;
-  const pod = await ctx.kubernetes.pod(burst.pod.ref);
+  for (const of of ranksOf(burst)) await endRank(ctx, of, graceSeconds);
+}
+
+/** The same for one pod. */
+export async function endRank(ctx: BurstContext, of: Rank, graceSeconds: number): Promise<void> {
+  if (of.pod === undefined) return;
+  const pod = await ctx.kubernetes.pod(of.pod.ref);
   if (pod === undefined || pod.deletingSince !== undefined) return;
-  if (burst.pod.uid !== undefined && pod.uid !== burst.pod.uid) return;
-  await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, graceSeconds));
+  if (of.pod.uid !== undefined && pod.uid !== of.pod.uid) return;
+  await ignoring('not_found', ctx.kubernetes.deletePod(of.pod.ref, pod.uid, graceSeconds));
 }
 
 /**
- * The record of pod and key may go: asks for the end of what still runs, waits until its kubelet said that it is over (or its
- * instance is gone), takes the finalizer off. True once the pod is absent.
+ * The records of pods and key may go: asks for the end of what still runs, waits until its kubelet said that it is over (or its
+ * instance is gone), takes the finalizer off. True once all pods are absent.
  */
 export async function forgetPod(ctx: BurstContext, burst: Burst): Promise<boolean> {
-  if (burst.pod === undefined) return true;
-  await ignoring('not_found', ctx.kubernetes.deleteSecret(secretOf(burst, burst.pod.ref)));
-  const pod = await ctx.kubernetes.pod(burst.pod.ref);
-  if (pod === undefined || (burst.pod.uid !== undefined && pod.uid !== burst.pod.uid)) return true;
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
+  const ranks = ranksOf(burst);
+  const known = ranks.find((of) => of.pod !== undefined)?.pod;
+  if (known === undefined) return true;
+  await ignoring('not_found', ctx.kubernetes.deleteSecret(secretOf(burst, known.ref)));
+  let absent = true;
+  for (const of of ranks) if (!(await forgetRank(ctx, of))) absent = false;
+  return absent;
+}
+
+async function forgetRank(ctx: BurstContext, of: Rank): Promise<boolean> {
+  if (of.pod === undefined) return true;
+  const pod = await ctx.kubernetes.pod(of.pod.ref);
+  if (pod === undefined || (of.pod.uid !== undefined && pod.uid !== of.pod.uid)) return true;
+  const instance = of.instance === undefined ? undefined : await ctx.store.instance(of.instance);
   if (instance?.state === 'gone') {
     // No kubelet is left to confirm the deletion, and the API server would wait for one: with no grace it waits for nobody.
-    await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, 0));
+    await ignoring('not_found', ctx.kubernetes.deletePod(of.pod.ref, pod.uid, 0));
   } else if (pod.deletingSince === undefined) {
-    await ignoring('not_found', ctx.kubernetes.deletePod(burst.pod.ref, pod.uid, 1));
+    await ignoring('not_found', ctx.kubernetes.deletePod(of.pod.ref, pod.uid, 1));
     return false;
   } else if (pod.node !== undefined && !stopped(pod)) return false;
-  await ignoring('not_found', ctx.kubernetes.releasePod(burst.pod.ref, pod.uid));
-  return (await ctx.kubernetes.pod(burst.pod.ref)) === undefined;
+  await ignoring('not_found', ctx.kubernetes.releasePod(of.pod.ref, pod.uid));
+  return (await ctx.kubernetes.pod(of.pod.ref)) === undefined;
 }
 
 /** No container of it runs, by its kubelet's word; one that never started counts as stopped once the pod is being deleted. */

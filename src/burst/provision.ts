@@ -2,6 +2,7 @@ import { type Burst, terminalStates } from '../domain/burst.ts';
 import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
+import { type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
 import { podFor, podNameFor, secretNameFor } from '../translate/index.ts';
 import {
   after,
@@ -26,7 +27,7 @@ const roomMs = 10 * 60_000;
 /** A pod on a Ready node whose image does not come or whose containers do not start. */
 const podMs = 10 * 60_000;
 
-/** reserved → provisioning, once a plan has bound the burst to an instance. */
+/** reserved → provisioning, once a plan has bound the burst to an instance for each of its nodes. */
 export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Next> {
   const gone = await stillWanted(ctx, burst);
   if (gone !== undefined) return gone;
@@ -45,68 +46,117 @@ export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Ne
       kind: 'pod_failed',
       text: `no tenant namespace for uid ${burst.uid} any more`,
     });
-  const pod = { ref: { namespace: tenant.namespace, name: podNameFor(burst) }, uid: undefined };
-  await change(ctx, burst, { state: 'provisioning', pod }, `bound to instance ${burst.instance}`);
+  const named = withRanks(burst, ({ rank }) => ({
+    pod: { ref: { namespace: tenant.namespace, name: podNameFor(burst, rank) }, uid: undefined },
+  }));
+  const ids = ranksOf(burst).map(({ instance }) => instance);
+  const words = `bound to ${ids.length === 1 ? 'instance' : 'instances'} ${ids.join(', ')}`;
+  await change(ctx, burst, { state: 'provisioning', ...named }, words);
   return now;
 }
 
-/** provisioning → ready: the instance is Ready, the pod runs there, its keeper answers and main's identity is right. */
+/**
+ * provisioning → ready: the instances of all its nodes are Ready; only then the pods are made, one on each. They run there, their keepers
+ * answer and main's identity is right.
+ */
 export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> {
   const gone = await stillWanted(ctx, burst);
   if (gone !== undefined) return gone;
-  const instance = burst.instance === undefined ? undefined : await ctx.store.instance(burst.instance);
-  if (instance === undefined) return after(3_000);
-  if (
-    instance.state === 'gone' &&
-    instance.why?.startsWith('throttled') === true &&
-    burst.pod?.uid === undefined
-  ) {
-    if (ctx.clock.now() - instance.enteredAt < throttleMs) return after(throttleMs);
-    await change(
-      ctx,
-      burst,
-      { state: 'reserved', instance: undefined, pod: undefined },
-      'the cloud throttled the launch; planned again',
-    );
-    ctx.replan();
-    return after(1_000);
-  }
-  const lost = capacityLost(instance);
+  const places = await placesOf(ctx, burst);
+  if (places === undefined) return after(3_000);
+  const throttled = await planAgain(ctx, burst, places);
+  if (throttled !== undefined) return throttled;
+  const lost = places.map(({ instance }) => capacityLost(instance)).find((why) => why !== undefined);
   if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost });
   if (ctx.clock.now() - burst.enteredAt > provisionMs)
     return leave(ctx, burst, {
       kind: 'no_capacity',
       text: `not ready after ${provisionMs / 60_000} minutes`,
     });
-  if (instance.state !== 'ready' || instance.node === undefined) return after(15_000);
+  if (places.some(({ instance: i }) => i.state !== 'ready' || i.node === undefined)) return after(15_000);
   if (!(await predecessorOver(ctx, burst))) return after(5_000);
 
-  const pod = await ensurePod(ctx, burst, instance);
-  if (pod.kind === 'leave') return leave(ctx, burst, { kind: 'pod_failed', text: pod.text });
-  if (pod.kind === 'reload') return now;
-  const failed = podTrouble(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs);
+  let held = burst;
+  const pods: PodView[] = [];
+  for (const { rank, instance } of places) {
+    const pod = await ensurePod(ctx, held, rank, instance);
+    if (pod.kind === 'leave') return leave(ctx, pod.burst, { kind: 'pod_failed', text: pod.text });
+    if (pod.kind === 'reload') return now;
+    held = pod.burst;
+    pods.push(pod.pod);
+  }
+  return awaitKeepers(ctx, held, places, pods);
+}
+
+/** The pods exist: they are ready when every keeper says that its main is. */
+async function awaitKeepers(
+  ctx: BurstContext,
+  burst: Burst,
+  places: readonly Place[],
+  pods: readonly PodView[],
+): Promise<Next> {
+  const at = ctx.clock.now();
+  const failed = pods.map((p) => podTrouble(p, at - p.createdAt > podMs)).find((why) => why !== undefined);
   if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
-  const keeper = ctx.streams.keeper(burst.id);
-  if (keeper === undefined) {
-    if (pod.pod.containers.keeper?.state !== 'running') return after(5_000);
+  const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
+  if (keepers.includes(undefined)) {
+    if (pods.some((p) => p.containers.keeper?.state !== 'running')) return after(5_000);
     if (!(await connect(ctx, burst)))
       return leave(ctx, burst, { kind: 'pod_failed', text: "the Secret with the keeper's key is gone" });
     return after(2_000);
   }
-  if (keeper.main === 'refused')
+  const refused = keepers.find((k) => k?.main === 'refused');
+  if (refused !== undefined)
     return leave(ctx, burst, {
       kind: 'pod_failed',
-      text: `the pod refuses to run: ${keeper.mainFault ?? 'no reason given'}`,
+      text: `the pod refuses to run: ${refused.mainFault ?? 'no reason given'}`,
     });
-  if (keeper.main !== 'ready') return after(2_000);
-  const image = runs(burst, pod.pod);
+  if (keepers.some((k) => k?.main !== 'ready')) return after(2_000);
+  const image = runs(burst, pods[0]);
+  const types = new Map(places.map(({ rank, instance }) => [rank.rank, instance.type]));
+  const machines = withRanks(burst, ({ rank }) => ({ machine: types.get(rank) }));
+  const where = places.map(({ instance }) => instance.node).join(', ');
   await change(
     ctx,
     burst,
-    { state: 'ready', machine: instance.type, ...(image === undefined ? {} : { image }) },
-    `the pod waits on ${instance.node}${image?.id === undefined ? '' : `, its image is ${image.id}`}`,
+    { state: 'ready', ...machines, ...(image === undefined ? {} : { image }) },
+    `${places.length === 1 ? 'the pod waits' : 'the pods wait'} on ${where}${image?.id === undefined ? '' : `, the image is ${image.id}`}`,
   );
   return now;
+}
+
+interface Place {
+  readonly rank: Rank;
+  readonly instance: Instance;
+}
+
+/** By rank; undefined while one of them is not to be seen. */
+async function placesOf(ctx: BurstContext, burst: Burst): Promise<readonly Place[] | undefined> {
+  const places: Place[] = [];
+  for (const rank of ranksOf(burst)) {
+    const instance = rank.instance === undefined ? undefined : await ctx.store.instance(rank.instance);
+    if (instance === undefined) return undefined;
+    places.push({ rank, instance });
+  }
+  return places;
+}
+
+/** A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. */
+async function planAgain(
+  ctx: BurstContext,
+  burst: Burst,
+  places: readonly Place[],
+): Promise<Next | undefined> {
+  const throttled = places.find(
+    ({ instance: i }) => i.state === 'gone' && i.why?.startsWith('throttled') === true,
+  )?.instance;
+  if (throttled === undefined || places.some(({ rank }) => rank.pod?.uid !== undefined)) return undefined;
+  if (ctx.clock.now() - throttled.enteredAt < throttleMs) return after(throttleMs);
+  const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
+  const words = 'the cloud throttled the launch; planned again';
+  await change(ctx, burst, { state: 'reserved', ...unbound }, words);
+  ctx.replan();
+  return after(1_000);
 }
 
 /** Looks in the queue whether there is still a reason to go on; the exact look comes at the claim. */
@@ -156,59 +206,58 @@ async function predecessorOver(ctx: BurstContext, burst: Burst): Promise<boolean
   return before === undefined || terminalStates.has(before.state);
 }
 
+/** With the burst as it stands then. `reload`: somebody else changed it first, or the pod must be read again. */
 type Ensured =
-  | { readonly kind: 'pod'; readonly pod: PodView }
+  | { readonly kind: 'pod'; readonly burst: Burst; readonly pod: PodView }
   | { readonly kind: 'reload' }
-  | { readonly kind: 'leave'; readonly text: string };
+  | { readonly kind: 'leave'; readonly burst: Burst; readonly text: string };
 
 /**
- * The pod of this burst, made at most once: its name was committed before, so a create whose answer was lost is found again by
- * name, and once its uid is known an absent pod is never made anew.
+ * The pod of one of the burst's nodes, made at most once: its name was committed before, so a create whose answer was lost is found
+ * again by name, and once its uid is known an absent pod is never made anew.
  */
-async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): Promise<Ensured> {
+async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: Instance): Promise<Ensured> {
   const { id, cloudId, token, node = '' } = instance;
-  if (burst.pod === undefined) return { kind: 'leave', text: 'no pod was named for this burst' };
-  const { ref, uid } = burst.pod;
+  const left = (text: string): Ensured => ({ kind: 'leave', burst, text });
+  if (of.pod === undefined) return left('no pod was named for this burst');
+  const { ref, uid } = of.pod;
+  const has = (made: string) =>
+    withRanks(burst, ({ rank }) => (rank === of.rank ? { pod: { ref, uid: made } } : {}));
   const found = await ctx.kubernetes.pod(ref);
   if (uid !== undefined) {
-    if (found === undefined || found.uid !== uid)
-      return { kind: 'leave', text: `pod ${ref.name} was removed by somebody else` };
-    return { kind: 'pod', pod: found };
+    if (found === undefined || found.uid !== uid) return left(`pod ${ref.name} was removed by somebody else`);
+    return { kind: 'pod', burst, pod: found };
   }
   if (found !== undefined) {
-    if (found.burst !== burst.id)
-      return { kind: 'leave', text: `a pod named ${ref.name} exists that is not ours` };
-    await change(ctx, burst, { pod: { ref, uid: found.uid } }, `pod ${ref.name} exists`);
-    return { kind: 'reload' };
+    if (found.burst !== burst.id) return left(`a pod named ${ref.name} exists that is not ours`);
+    const noted = await change(ctx, burst, has(found.uid), `pod ${ref.name} exists`);
+    return noted === undefined ? { kind: 'reload' } : { kind: 'pod', burst: noted, pod: found };
   }
   const tenant = await ctx.kubernetes.tenant(burst.uid);
   const group = ctx.group(burst.group);
   // One of an older gateway names none.
   const image = burst.image?.name ?? ctx.pods.images.default;
   if (image === undefined)
-    return { kind: 'leave', text: 'no image was chosen for it, and images.default is not set' };
-  if (tenant === undefined || group === undefined)
-    return {
-      kind: 'leave',
-      text:
-        tenant === undefined
-          ? `no tenant namespace for uid ${burst.uid}`
-          : `node group ${burst.group} is gone`,
-    };
+    return left('no image was chosen for it, and images.default is not set');
+  if (tenant === undefined) return left(`no tenant namespace for uid ${burst.uid}`);
+  if (group === undefined) return left(`node group ${burst.group} is gone`);
   const intent = intend(ctx, burst, 'kubernetes.createPod', { ...ref });
   const held = await change(ctx, burst, {}, `makes pod ${ref.name} on ${node}`, [{ kind: 'intent', intent }]);
   if (held === undefined) return { kind: 'reload' };
-  await ignoring(
-    'already_exists',
-    ctx.kubernetes.createSecret(
-      secretOf(burst, ref),
-      { [keyName]: ctx.entropy.bytes(32) },
-      { 'spillway.dev/burst': burst.id },
-    ),
-  );
+  // All pods mount the burst's one key, which is there before the first of them.
+  if (of.rank === 0)
+    await ignoring(
+      'already_exists',
+      ctx.kubernetes.createSecret(
+        secretOf(burst, ref),
+        { [keyName]: ctx.entropy.bytes(32) },
+        { 'spillway.dev/burst': burst.id },
+      ),
+    );
   try {
     const manifest = podFor({
       burst: held,
+      rank: of.rank,
       tenant,
       groups: tenant.gids.filter((g) => g !== burst.gid),
       image,
@@ -225,20 +274,21 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
       limitMemory: true,
     });
     const made = await ctx.kubernetes.createPod(manifest);
-    await change(ctx, held, { pod: { ref, uid: made.uid } }, `pod ${ref.name} made`, [
+    const noted = await change(ctx, held, has(made.uid), `pod ${ref.name} made`, [
       answered(ctx, intent, 'made'),
     ]);
-    return { kind: 'reload' };
+    return noted === undefined ? { kind: 'reload' } : { kind: 'pod', burst: noted, pod: made };
   } catch (e) {
     if (faultOf(e) === 'refused')
-      return { kind: 'leave', text: `the API server refused the pod: ${(e as Error).message}` };
+      return { kind: 'leave', burst: held, text: `the API server refused the pod: ${(e as Error).message}` };
     if (faultOf(e) === 'already_exists') return { kind: 'reload' };
     throw e;
   }
 }
 
 /** The image with the digest that its kubelet says it runs: no registry is asked, so a tag is pinned only by what came of it. */
-function runs(burst: Burst, { containers: { main } }: PodView): Burst['image'] {
+function runs(burst: Burst, pod: PodView | undefined): Burst['image'] {
+  const main = pod?.containers.main;
   if (burst.image === undefined || main?.state !== 'running' || main.imageId === undefined)
     return burst.image;
   return { ...burst.image, id: main.imageId };
@@ -260,13 +310,15 @@ function podTrouble(pod: PodView, late: boolean): string | undefined {
   return undefined;
 }
 
-/** One authenticated stream to the keeper, kept by `streams`; the key is read back, so a restart needs no memory of it. */
+/** One authenticated stream to the keeper of each pod, kept by `streams`; the key is read back, so a restart needs no memory of it. */
 export async function connect(ctx: BurstContext, burst: Burst): Promise<boolean> {
   if (burst.pod === undefined) return false;
-  if (ctx.streams.keeper(burst.id) !== undefined) return true;
+  const left = ranksOf(burst).filter(({ rank }) => ctx.streams.keeper(burst.id, rank) === undefined);
+  if (left.length === 0) return true;
   const secret = await ctx.kubernetes.secret(secretOf(burst, burst.pod.ref));
   const key = secret?.[keyName];
   if (key === undefined) return false;
-  ctx.streams.attachKeeper(burst.id, burst.pod.ref, key);
+  for (const { rank, pod } of left)
+    if (pod !== undefined) ctx.streams.attachKeeper(burst.id, pod.ref, key, rank);
   return true;
 }

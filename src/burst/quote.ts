@@ -3,6 +3,7 @@ import type { Burst } from '../domain/burst.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { Job, JobDetail } from '../domain/job.ts';
 import { inWords, priceInWords, type Quote } from '../domain/quote.ts';
+import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import { ownersWord } from './claim.ts';
@@ -46,7 +47,8 @@ async function offer(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (job === undefined) return next;
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
-  const cost = priceOf(plus(burst.needs, keeperNeeds), burst.saved.timeLimitMs, offered, ctx.limitMarginMs);
+  const needs = plus(burst.needs, keeperNeeds);
+  const cost = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs, nodesOf(burst));
   const quote = quoteOf(
     job,
     'decided before mode was approve',

@@ -1,6 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
+import { nodesOf } from '../domain/ranks.ts';
 import type { MoveSpec } from '../ports.ts';
 import {
   after,
@@ -72,8 +73,8 @@ export async function holdBack(ctx: BurstContext, burst: Burst): Promise<boolean
   const spec: MoveSpec = {
     partition: waitPartition,
     timeLimitMs: job.timeLimitMs === 'partition' ? burst.saved.timeLimitMs : job.timeLimitMs,
-    minNodes: 1,
-    maxNodes: 1,
+    minNodes: nodesOf(burst),
+    maxNodes: nodesOf(burst),
     memory: burst.saved.memory,
   };
   const intent = intend(ctx, burst, 'slurm.move', { ...spec }, deadline);

@@ -3,6 +3,7 @@ import type { PodView } from '../domain/kube.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
 import { look } from './look.ts';
+import { endScript, failingBy, othersAmiss, othersOver } from './others.ts';
 import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { endSpent } from './spent.ts';
@@ -20,9 +21,13 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (keeper?.exit !== undefined) return ended(ctx, burst, keeper);
   const spent = await endSpent(ctx, burst);
   if (spent !== undefined) return spent;
+  const broken = await watchOthers(ctx, burst);
+  if (broken !== undefined) return broken;
   if (keeper?.link !== 'up') {
     const lost = await withoutKeeper(ctx, burst, keeper);
     if (lost !== undefined) return lost;
+  } else if (burst.broken !== undefined) {
+    return after(1_000);
   } else if (standin?.link === 'up' && (burst.trouble ?? burst.unknownSince ?? burst.absent) !== undefined) {
     await change(
       ctx,
@@ -42,6 +47,7 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (over !== undefined) return over;
   const keeper = ctx.streams.keeper(burst.id);
   if (standin?.bye === true) return report(ctx, burst, keeper);
+  if (!(await othersOver(ctx, burst))) return after(1_000);
   if (keeper?.drained === true && standin?.link === 'up') {
     ctx.streams.finish(burst.id, burst.exit ?? { lost: true });
     return after(1_000);
@@ -93,6 +99,7 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
     }
     exit = told;
   }
+  if (burst.broken !== undefined) exit = burst.broken.exit;
   await change(
     ctx,
     burst,
@@ -102,7 +109,7 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
   return now;
 }
 
-async function lostNow(ctx: BurstContext, burst: Burst, how: string): Promise<Next> {
+export async function lostNow(ctx: BurstContext, burst: Burst, how: string): Promise<Next> {
   await change(
     ctx,
     burst,
@@ -255,6 +262,31 @@ export async function seek(ctx: BurstContext, burst: Burst): Promise<Next> {
       return now;
     }
   }
+}
+
+/** Ranks above 0 while the script runs: one that ended by itself ends the job, one whose machine is gone or out of sight loses the attempt. */
+async function watchOthers(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  if (burst.broken !== undefined) {
+    await endScript(ctx, burst);
+    return undefined;
+  }
+  const amiss = await othersAmiss(ctx, burst);
+  if (amiss === undefined) return undefined;
+  const { of, sight } = amiss;
+  const name = `rank ${of.rank}`;
+  if (sight.kind === 'alive') return after(500);
+  if (sight.kind === 'unknown') {
+    const why = `${name}: ${sight.why}`;
+    const text = `${why}; no second run starts before its instance is known to be terminated`;
+    return (await unseen(ctx, burst, text)) ? lostSight(ctx, burst, why) : after(5_000);
+  }
+  const told = sight.pod === undefined || sight.machineGone ? undefined : exitOf(sight.pod);
+  if (told === undefined) return lostNow(ctx, burst, `${name}: ${sight.how}`);
+  const at = ctx.clock.now();
+  const text = `${name} ended while the script ran (${sight.how}): the script is told to end`;
+  ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
+  await change(ctx, burst, { broken: { at, exit: failingBy(of, told) }, trouble: { since: at, text } }, text);
+  return now;
 }
 
 /** No stream to the keeper: look at the pod, and never take silence for an end. */

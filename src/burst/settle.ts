@@ -1,5 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
+import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
 import {
   after,
   type BurstContext,
@@ -65,16 +66,19 @@ export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
 }
 
 /**
- * The keeper may end, then pod, Secret and stream go, and the instance is free: what is left to say to slurmdbd holds no money.
+ * The keepers may end, then pods, Secret and streams go, and the instance is free: what is left to say to slurmdbd holds no money.
  * Undefined until all of it is gone.
  */
 export async function cleared(ctx: BurstContext, burst: Burst): Promise<Burst | undefined> {
-  if (burst.pod === undefined) return burst;
+  const pods = ranksOf(burst).flatMap(({ pod }) => pod?.ref.name ?? []);
+  if (pods.length === 0) return burst;
   ctx.streams.bye(burst.id);
   await endPod(ctx, burst, 2);
   if (!(await forgotten(ctx, burst))) return undefined;
   ctx.streams.release(burst.id);
-  const held = await change(ctx, burst, { pod: undefined }, `pod ${burst.pod.ref.name} is gone`);
+  const gone = withRanks(burst, () => ({ pod: undefined }));
+  const words = pods.length === 1 ? `pod ${pods[0]} is gone` : `pods ${pods.join(', ')} are gone`;
+  const held = await change(ctx, burst, gone, words);
   if (held !== undefined) freed(ctx, burst);
   return held;
 }
@@ -89,6 +93,7 @@ export function annotation(burst: Burst, cloudId: string | undefined): string {
     burst: burst.id,
     instance: cloudId,
     group: burst.group,
+    nodes: nodesOf(burst) === 1 ? undefined : nodesOf(burst),
     seconds,
     maxrss: burst.usage?.maxRssBytes,
     usercpums: burst.usage?.userMs,

@@ -73,8 +73,8 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const climb = input.ramp && new Climb(input.ramp);
   const costs = new Map<string, WorstCase>();
   // Many jobs ask for the same.
-  const worstCase = (job: Pick<Job, 'cpus' | 'timeLimitMs'>): WorstCase => {
-    const key = `${job.cpus}/${job.timeLimitMs}`;
+  const worstCase = (job: Pick<Job, 'cpus' | 'minNodes' | 'timeLimitMs'>): WorstCase => {
+    const key = `${job.cpus}/${job.minNodes}/${job.timeLimitMs}`;
     const cost = costs.get(key) ?? worstCaseOf(job, groups, input.beside, policy.limitMarginMs);
     costs.set(key, cost);
     return cost;
@@ -106,7 +106,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     for (const [i, job] of pending.entries())
       if (might(begun[i] as Begun) && input.examined(job) === undefined) may.add(job.ref);
     const readyMs = (job: Job): number | undefined => {
-      const group = may.has(job.ref) ? groupFor(job.cpus, groups)?.group.name : undefined;
+      const group = may.has(job.ref) ? groupFor(job, groups)?.group.name : undefined;
       return group === undefined ? undefined : input.readyIn(group).p50;
     };
     for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);
@@ -155,7 +155,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       continue;
     }
     go.push({ job, decision });
-    alive += 1;
+    alive += Math.max(1, job.minNodes);
     const cost = input.budgets.length === 0 ? undefined : worstCase(job);
     if (cost?.kind === 'known') purse.take(job, cost.price.held);
     climb?.take(worstCase(job));

@@ -1,10 +1,11 @@
 /** How often a node group had nothing to give and lost what ran, as this site's own ended bursts tell. */
 import type { Burst } from '../domain/burst.ts';
+import { nodesOf } from '../domain/ranks.ts';
 
 export interface Chances {
   /** 0 to 1: a burst is given back since no instance came for it. */
   readonly noCapacity: number;
-  /** Losses (reclaimed, broken) for each hour that a job runs. */
+  /** Losses (reclaimed, broken) for each hour that one node of a job runs. */
   readonly lossesPerHour: number;
   /** From so many bursts that were asked for, and so many hours that they ran. */
   readonly asked: number;
@@ -20,7 +21,7 @@ const assumedRefused = 1;
 const assumedAsked = 20;
 const assumedHours = { 'on-demand': 1_000, spot: 20 } as const;
 
-type Ended = Pick<Burst, 'origin' | 'group' | 'cause' | 'startedAt' | 'endedAt' | 'exit'>;
+type Ended = Pick<Burst, 'origin' | 'group' | 'cause' | 'startedAt' | 'endedAt' | 'exit' | 'others'>;
 interface Counted {
   asked: number;
   refused: number;
@@ -32,7 +33,7 @@ const none: Readonly<Counted> = { asked: 0, refused: 0, losses: 0, ms: 0 };
 /** Of each node group. What a person, a budget or the job's owner ended says nothing of the cloud. */
 export function countByGroup(ended: Iterable<Ended>): ReadonlyMap<string, Readonly<Counted>> {
   const counted = new Map<string, Counted>();
-  for (const { origin, group, cause, startedAt, endedAt, exit } of ended) {
+  for (const { origin, group, cause, startedAt, endedAt, exit, others } of ended) {
     const own = counted.get(group) ?? { ...none };
     counted.set(group, own);
     const refused = startedAt === undefined && cause?.kind === 'no_capacity';
@@ -41,7 +42,7 @@ export function countByGroup(ended: Iterable<Ended>): ReadonlyMap<string, Readon
       if (refused) own.refused += 1;
     }
     if (startedAt === undefined) continue;
-    own.ms += Math.max(0, (endedAt ?? startedAt) - startedAt);
+    own.ms += nodesOf({ others }) * Math.max(0, (endedAt ?? startedAt) - startedAt);
     if (exit?.lost === true) own.losses += 1;
   }
   return counted;

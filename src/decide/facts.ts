@@ -40,7 +40,7 @@ const startsIn =
   (quantile: 'p10' | 'p50' | 'p90') =>
   ({ forecast }: Asked): Fact =>
     forecast === undefined ? undefined : minutes(forecast.range[quantile]);
-const groupOf = ({ job, groups }: Asked) => groupFor(job.cpus, groups)?.group;
+const groupOf = ({ job, groups }: Asked) => groupFor(job, groups)?.group;
 const dollars = (micro: number): number => micro / 1_000_000;
 const price = (context: Asked) => {
   const cost = context.worstCase(context.job);
@@ -67,7 +67,8 @@ const ofPlace: { readonly [name in FactName]?: (context: Asked) => Fact } = {
   },
   'offer.perHourUsd': (context) => {
     const known = price(context);
-    return known === undefined ? undefined : dollars(Math.max(...Object.values(known.rates)));
+    if (known === undefined) return undefined;
+    return dollars(Math.max(1, context.job.minNodes) * Math.max(...Object.values(known.rates)));
   },
   'offer.readyP50Minutes': ready('p50'),
   'offer.readyP90Minutes': ready('p90'),

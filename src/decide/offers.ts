@@ -24,7 +24,7 @@ export interface Offer {
   readonly interrupted: number;
 }
 
-/** For the job's share of the machine. */
+/** For the job's share of its machines, all nodes together. */
 export interface OfferCost {
   readonly perHour: MicroUsd;
   readonly expected: MicroUsd;
@@ -33,7 +33,9 @@ export interface OfferCost {
 }
 
 export interface Wanted {
+  /** Of one node. */
   readonly needs: Resources;
+  readonly nodes: number;
   readonly timeLimitMs: number | 'unlimited';
   readonly expectedMs: number;
   readonly marginMs: number | undefined;
@@ -49,16 +51,18 @@ export function offersOf(
   chances: Chances,
 ): readonly Offer[] {
   const { group } = offered;
-  const { needs, timeLimitMs, expectedMs, marginMs, again } = wanted;
-  const worst = priceOf(needs, timeLimitMs, offered, marginMs);
-  const interrupted = lostWithin(chances, expectedMs);
-  const billedMs = expectedBilledMs(expectedMs, chances, again);
+  const { needs, nodes, timeLimitMs, expectedMs, marginMs, again } = wanted;
+  const worst = priceOf(needs, timeLimitMs, offered, marginMs, nodes);
+  // Any node that is lost loses the run.
+  const each = { ...chances, lossesPerHour: nodes * chances.lossesPerHour };
+  const interrupted = lostWithin(each, expectedMs);
+  const billedMs = expectedBilledMs(expectedMs, each, again);
   const priceFor = (type: string): number => group.prices?.[type] ?? Number.POSITIVE_INFINITY;
   return [...fittingTypes(offered, needs)]
     .sort((a, b) => (priceFor(a.name) === priceFor(b.name) ? 0 : priceFor(a.name) - priceFor(b.name)))
     .map((type) => {
       const price = group.prices?.[type.name];
-      const perHour = price === undefined ? undefined : rateOf(price, needs, type);
+      const perHour = price === undefined ? undefined : nodes * rateOf(price, needs, type);
       return {
         ...{ group: group.name, type: type.name, zones: group.zones, capacityType: group.capacityType },
         cost:

@@ -6,7 +6,10 @@ import { fits, minus, plus, type Resources } from '../domain/resources.ts';
 export interface PlanBurst {
   readonly id: BurstId;
   readonly group: string;
+  /** Of each of its nodes. */
   readonly needs: Resources;
+  /** One if undefined. */
+  readonly nodes?: number | undefined;
 }
 
 export interface PlanGroup {
@@ -15,6 +18,7 @@ export interface PlanGroup {
 }
 
 export interface Plan {
+  /** Of a burst of several nodes one entry here or in `launch` for each, on as many instances; ranks are in this order, launches last. */
   readonly assign: readonly { readonly burst: BurstId; readonly instance: InstanceId }[];
   /** One entry per instance to launch, with the bursts that it is for. */
   readonly launch: readonly {
@@ -31,7 +35,7 @@ export const bindable = new Set<Instance['state']>(['intended', 'launched', 'joi
 
 /**
  * First what is up or booting, then new instances, filled in the order of the bursts (the oldest first). A burst keeps its
- * place: nothing is moved that was bound.
+ * place: nothing is moved that was bound. One of several nodes gets an instance for each, all of them or none.
  */
 export function plan(
   bursts: readonly PlanBurst[],
@@ -49,6 +53,9 @@ export function plan(
       const taken = used.get(i.id);
       free.set(i.id, taken === undefined ? i.capacity : minus(i.capacity, taken));
     }
+  const aliveIn = (group: string): number =>
+    instances.filter((i) => i.group === group && i.state !== 'gone').length +
+    launch.filter((l) => l.group === group).length;
   for (const burst of bursts) {
     const offered = groups.find((g) => g.group.name === burst.group);
     if (offered === undefined) {
@@ -59,45 +66,62 @@ export function plan(
       });
       continue;
     }
-    const home = instances.find((i) => i.group === burst.group && fits(burst.needs, free.get(i.id) ?? none));
-    if (home !== undefined) {
+    const nodes = burst.nodes ?? 1;
+    const homes = instances
+      .filter((i) => i.group === burst.group && fits(burst.needs, free.get(i.id) ?? none))
+      .slice(0, nodes);
+    const opened = launch
+      .filter((l) => l.group === burst.group && fits(burst.needs, l.free))
+      .slice(0, nodes - homes.length);
+    const fresh = nodes - homes.length - opened.length;
+    const capacity = fresh === 0 ? undefined : launchCapacity(offered, burst.needs);
+    if (fresh > 0) {
+      const why = capacity === undefined ? noType(burst) : noRoomFor(offered, nodes, fresh, aliveIn(burst.group));
+      if (why !== undefined) {
+        noRoom.push({ burst: burst.id, ...why });
+        continue;
+      }
+    }
+    for (const home of homes) {
       free.set(home.id, minus(free.get(home.id) ?? none, burst.needs));
       assign.push({ burst: burst.id, instance: home.id });
-      continue;
     }
-    const opened = launch.find((l) => l.group === burst.group && fits(burst.needs, l.free));
-    if (opened !== undefined) {
-      opened.free = minus(opened.free, burst.needs);
-      opened.bursts.push(burst.id);
-      continue;
+    for (const l of opened) {
+      l.free = minus(l.free, burst.needs);
+      l.bursts.push(burst.id);
     }
-    const capacity = launchCapacity(offered, burst.needs);
-    if (capacity === undefined) {
-      noRoom.push({
-        burst: burst.id,
-        why: `no type of node group ${burst.group} holds ${describe(burst.needs)}`,
-        forGood: true,
-      });
-      continue;
-    }
-    const alive =
-      instances.filter((i) => i.group === burst.group && i.state !== 'gone').length +
-      launch.filter((l) => l.group === burst.group).length;
-    if (alive >= offered.group.max) {
-      noRoom.push({
-        burst: burst.id,
-        why: `node group ${burst.group} is at its maximum of ${offered.group.max} instances`,
-        forGood: false,
-      });
-      continue;
-    }
-    launch.push({ group: burst.group, capacity, free: minus(capacity, burst.needs), bursts: [burst.id] });
+    for (let n = 0; n < fresh && capacity !== undefined; n++)
+      launch.push({ group: burst.group, capacity, free: minus(capacity, burst.needs), bursts: [burst.id] });
   }
   return {
     assign,
     launch: launch.map(({ group, capacity, bursts: b }) => ({ group, capacity, bursts: b })),
     noRoom,
   };
+}
+
+interface NoRoom {
+  readonly why: string;
+  readonly forGood: boolean;
+}
+
+const noType = ({ group, needs }: PlanBurst): NoRoom => ({
+  why: `no type of node group ${group} holds ${describe(needs)}`,
+  forGood: true,
+});
+
+/** Undefined: `fresh` more may be launched beside the `alive` ones. */
+function noRoomFor(
+  { group: { name, max } }: PlanGroup,
+  nodes: number,
+  fresh: number,
+  alive: number,
+): NoRoom | undefined {
+  if (nodes > max)
+    return { why: `node group ${name} has at most ${max} instances, for ${nodes} nodes`, forGood: true };
+  if (alive + fresh <= max) return undefined;
+  const more = nodes === 1 ? '' : `, and ${fresh} more are needed`;
+  return { why: `node group ${name} is at its maximum of ${max} instances${more}`, forGood: false };
 }
 
 const none: Resources = { cpuMillis: -1, memoryBytes: -1, extended: {} };

@@ -5,12 +5,12 @@ import type { MicroUsd } from '../domain/money.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import { fittingTypes } from './plan.ts';
 import type { OfferedGroup, WorstCase } from './rule.ts';
-import { groupFor } from './rules/size.ts';
+import { cpusOfNode, groupFor } from './rules/size.ts';
 
-/** What a burst holds: the most that it can cost, and what an hour of its share of each type costs. */
+/** What a burst holds: the most that it can cost, all its nodes together, and what an hour of one node's share of each type costs. */
 export interface Price {
   readonly held: MicroUsd;
-  /** Micro-dollars an hour, by instance type. */
+  /** Micro-dollars an hour of one node, by instance type. */
   readonly rates: Readonly<Record<string, MicroUsd>>;
 }
 
@@ -22,12 +22,13 @@ export type Priced =
   | { readonly kind: 'known'; readonly price: Price }
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** Worst case: the dearest type that may come, for the whole time limit. */
+/** Worst case: the dearest type that may come, for each of `nodes` and the whole time limit. `needs`: of one node. */
 export function priceOf(
   needs: Resources,
   timeLimitMs: number | 'unlimited',
   offered: OfferedGroup,
   marginMs = usualMarginMs,
+  nodes = 1,
 ): Priced {
   const unknown = (why: string): Priced => ({ kind: 'unknown', why });
   const { name, prices } = offered.group;
@@ -42,7 +43,7 @@ export function priceOf(
   if (bare.length > 0) return unknown(`no price is configured for ${bare.join(', ')} of node group ${name}`);
   const dearest = Math.max(...Object.values(rates));
   if (!Number.isFinite(dearest)) return unknown(`no type of node group ${name} holds it`);
-  return { kind: 'known', price: { held: costOf(dearest, timeLimitMs + marginMs), rates } };
+  return { kind: 'known', price: { held: nodes * costOf(dearest, timeLimitMs + marginMs), rates } };
 }
 
 /**
@@ -50,20 +51,20 @@ export function priceOf(
  * worst case can be. `beside`: what its pod needs besides.
  */
 export function worstCaseOf(
-  job: Pick<Job, 'cpus' | 'timeLimitMs'>,
+  job: Pick<Job, 'cpus' | 'minNodes' | 'timeLimitMs'>,
   groups: readonly OfferedGroup[],
   beside: Resources,
   marginMs: number | undefined,
 ): WorstCase {
-  const offered = groupFor(job.cpus, groups);
+  const offered = groupFor(job, groups);
   if (offered === undefined) return { kind: 'nothing' };
   const own = {
-    cpuMillis: Math.ceil(job.cpus * offered.group.vcpuPerCpu * 1000),
+    cpuMillis: Math.ceil(cpusOfNode(job) * offered.group.vcpuPerCpu * 1000),
     memoryBytes: 0,
     extended: {},
   };
   const limit = job.timeLimitMs === 'partition' ? 'unlimited' : job.timeLimitMs;
-  return priceOf(plus(own, beside), limit, offered, marginMs);
+  return priceOf(plus(own, beside), limit, offered, marginMs, Math.max(1, job.minNodes));
 }
 
 /** What an hour of the job's share of a machine of this type costs. */
@@ -77,14 +78,17 @@ function shareOf(needs: Resources, type: InstanceType): number {
 
 export const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((perHour * ms) / 3_600_000);
 
-/** What it did cost: its share of the machine that it ran on, for as long as it ran. */
+/** What it did cost: its share of each machine that it ran on, for as long as it ran. */
 export function spentBy(
-  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt'>,
+  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others'>,
   now: number,
 ): MicroUsd {
   if (burst.price === undefined || burst.startedAt === undefined) return 0;
   const { rates } = burst.price;
-  const rate =
-    (burst.machine === undefined ? undefined : rates[burst.machine]) ?? Math.max(0, ...Object.values(rates));
-  return costOf(rate, Math.max(0, (burst.endedAt ?? now) - burst.startedAt));
+  const dearest = Math.max(0, ...Object.values(rates));
+  const ms = Math.max(0, (burst.endedAt ?? now) - burst.startedAt);
+  const machines = [burst.machine, ...(burst.others ?? []).map(({ machine }) => machine)];
+  const rateFor = (machine: string | undefined): MicroUsd =>
+    (machine === undefined ? undefined : rates[machine]) ?? dearest;
+  return machines.reduce((sum, machine) => sum + costOf(rateFor(machine), ms), 0);
 }

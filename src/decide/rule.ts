@@ -21,7 +21,7 @@ export interface RuleContext {
   readonly groups: readonly OfferedGroup[];
   /** Set while somebody has halted bursting. */
   readonly stop: Stop | undefined;
-  /** Bursts alive in this cluster, those proposed earlier in the same cycle included. */
+  /** Bursts alive in this cluster, one of several nodes as so many, those proposed earlier in the same cycle included. */
   readonly liveBursts: number;
   /** When this job was last given back, its claim refused or its quote not approved; undefined = never. */
   readonly lastReturnAt: Instant | undefined;
@@ -30,7 +30,7 @@ export interface RuleContext {
   /** What is left of the tightest hard budget that counts for a job, less what this cycle approved; undefined = none does. */
   readonly budgetLeft: (owner: Owner) => BudgetLeft | undefined;
   /** The most that this job could cost; asked where a budget counts, or an expression names it. */
-  readonly worstCase: (job: Pick<Job, 'cpus' | 'timeLimitMs'>) => WorstCase;
+  readonly worstCase: (job: Pick<Job, 'cpus' | 'minNodes' | 'timeLimitMs'>) => WorstCase;
   /** When it would start here; undefined where nothing is known of that. */
   readonly forecast: StartForecast | undefined;
   /** What bursting it is worth; undefined where nothing is known of its start here, or nobody asks. */

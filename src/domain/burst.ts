@@ -1,7 +1,7 @@
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
-import type { PodRef } from './kube.ts';
 import type { MicroUsd } from './money.ts';
 import type { Answer, Quote } from './quote.ts';
+import type { PodOnRecord, Rank } from './ranks.ts';
 import type { Resources } from './resources.ts';
 
 /** design.md, section 3. A burst is one attempt of one job in the cloud. */
@@ -178,11 +178,13 @@ export interface Burst {
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
   readonly group: string;
-  /** What the pod requests, in the cloud's vCPU. */
+  /** What the pod of each of its nodes requests, in the cloud's vCPU. */
   readonly needs: Resources;
   readonly saved: SavedJob;
   readonly instance: InstanceId | undefined;
-  readonly pod: { readonly ref: PodRef; readonly uid: string | undefined } | undefined;
+  readonly pod: PodOnRecord | undefined;
+  /** Of a job of several nodes: ranks 1 to n-1. Absent: one node [ranks.ts]. */
+  readonly others?: readonly Rank[] | undefined;
   /** The move: set before it is sent. `deadline` is when the far side stops obeying it. */
   readonly claim:
     | {
@@ -198,6 +200,8 @@ export interface Burst {
   readonly startedAt: Instant | undefined;
   readonly endedAt: Instant | undefined;
   readonly exit: Exit | undefined;
+  /** A rank above 0 ended by itself while the script ran: how, as its kubelet says. The script was told to end, and the job ends so. */
+  readonly broken?: { readonly at: Instant; readonly exit: Exit } | undefined;
   readonly usage: Usage | undefined;
   /** Bytes that no stand-in was there to take. */
   readonly dropped: number;
@@ -215,7 +219,7 @@ export interface Burst {
   readonly answer?: Answer | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */
   readonly image?: ChosenImage | undefined;
-  /** The type of the instance that its pod waits or ran on. */
+  /** The type of the instance that its pod (rank 0's) waits or ran on. */
   readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */
   readonly unknownSince?: Instant | undefined;

@@ -2,7 +2,7 @@
 import type { Chances } from '../decide/chances.ts';
 import { type Offer, offersOf } from '../decide/offers.ts';
 import type { Ready } from '../decide/ready.ts';
-import { groupFor } from '../decide/rules/size.ts';
+import { cpusOfNode, groupFor } from '../decide/rules/size.ts';
 import type { Basis, Decision, OfferTold } from '../domain/decision.ts';
 import type { StartRange } from '../domain/forecast.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
@@ -30,7 +30,7 @@ export function basisOf(
   needs: Resources | undefined,
 ): Basis {
   const forecast = engine.foresight.of(job.ref);
-  const group = groupFor(job.cpus, engine.offered)?.group.name;
+  const group = groupFor(job, engine.offered)?.group.name;
   const ready = group === undefined ? undefined : sees.readyIn(group);
   const here = forecast && startsIn(forecast.range);
   return {
@@ -65,13 +65,13 @@ function offerOf(
   if (chosen === undefined || typeof timeLimitMs !== 'number') return undefined;
   const { group } = chosen;
   const own = needs ?? {
-    ...{ cpuMillis: Math.ceil(job.cpus * group.vcpuPerCpu * 1000), memoryBytes: 0, extended: {} },
+    ...{ cpuMillis: Math.ceil(cpusOfNode(job) * group.vcpuPerCpu * 1000), memoryBytes: 0, extended: {} },
   };
   const chances = sees.chancesIn(group);
   const expectedMs = foresight.expectedMs({ user: job.user, requestMs: timeLimitMs, processors: job.cpus });
   const [offer] = offersOf(
     {
-      ...{ needs: plus(own, keeperNeeds), timeLimitMs, expectedMs },
+      ...{ needs: plus(own, keeperNeeds), nodes: Math.max(1, job.minNodes), timeLimitMs, expectedMs },
       marginMs: settings.policy.limitMarginMs,
       again: settings.setup.onLost === 'requeue',
     },

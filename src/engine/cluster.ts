@@ -20,12 +20,14 @@ import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
+import { ranksOf } from '../domain/ranks.ts';
 import type { Seen } from '../domain/seen.ts';
 import { rowOf, strayInstances } from '../instance/collect.ts';
 import type { InstanceContext } from '../instance/context.ts';
 import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
+import { readRecord } from '../translate/index.ts';
 import { explain, heldUp } from './adopt.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
@@ -508,7 +510,10 @@ export class ClusterEngine implements Cluster {
         text: `pod ${pod.ref.name} outlived its burst; it is removed`,
         cluster: this.name,
       });
-      await forgetPod(this.burstContext(), { ...burst, pod: { ref: pod.ref, uid: pod.uid } });
+      const rank = readRecord(pod.record)?.rank ?? 0;
+      const instance = ranksOf(burst).find((of) => of.rank === rank)?.instance;
+      const alone = { ...burst, instance, pod: { ref: pod.ref, uid: pod.uid }, others: undefined };
+      await forgetPod(this.burstContext(), alone);
     }
   }
 

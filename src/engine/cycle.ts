@@ -18,6 +18,7 @@ import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domai
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
+import { nodesOf } from '../domain/ranks.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds, needsOf } from '../translate/index.ts';
@@ -78,7 +79,7 @@ export async function turn(engine: Cluster): Promise<void> {
     stop,
     gone,
     ended,
-    liveBursts: live.length,
+    liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),
     lastReturnAt: lastReturns(ended, settings.policy.backOffMs, at),
     budgets,
     had: tookOf(live, settings.groups),
@@ -176,7 +177,8 @@ const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
   attemptKey(jobKey(engine.name, job.ref, job.submitAt), job.restarts);
 
 /** The line as it was judged: a change of what matters asks again. */
-const memoOf = (job: Job): string => `${job.ref}@${job.submitAt}/${job.cpus}/${job.partition}`;
+const memoOf = (job: Job): string =>
+  `${job.ref}@${job.submitAt}/${job.cpus}/${job.minNodes}/${job.partition}`;
 
 /** Reads the job in full and begins its burst; answers the decision that stands instead if it may not. */
 async function begin(
@@ -216,6 +218,7 @@ async function begin(
     savedOf(job).timeLimitMs,
     offered,
     policy.limitMarginMs,
+    Math.max(1, job.minNodes),
   );
   const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
   const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
@@ -315,9 +318,10 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
 /** What the bursts that are alive may take of the cloud for each account, as `takes` of decide/backlog.ts counts it. */
 function tookOf(live: readonly Burst[], groups: readonly NodeGroup[]): Map<string, number> {
   const took = new Map<string, number>();
-  for (const { account, group, needs, saved } of live) {
+  for (const { account, group, needs, saved, others } of live) {
     const vcpuPerCpu = groups.find((g) => g.name === group)?.vcpuPerCpu ?? 1;
-    const takes = takesOf(needs.cpuMillis / 1_000 / vcpuPerCpu, saved.timeLimitMs);
+    const cpus = (nodesOf({ others }) * needs.cpuMillis) / 1_000 / vcpuPerCpu;
+    const takes = takesOf(cpus, saved.timeLimitMs);
     took.set(account, (took.get(account) ?? 0) + takes);
   }
   return took;
@@ -349,7 +353,8 @@ async function budgetsLeft(
     if (b.state !== 'proposed' && b.state !== 'approved') continue;
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
-    const cost = priceOf(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, limitMarginMs);
+    const needs = plus(b.needs, keeperNeeds);
+    const cost = priceOf(needs, b.saved.timeLimitMs, offered, limitMarginMs, nodesOf(b));
     if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
@@ -412,5 +417,5 @@ function needsNow(engine: Cluster, job: JobDetail, before: Burst): Burst['needs'
       ? undefined
       : shapeOf({ partition: before.saved.partition }, engine.snapshot);
   if (group === undefined || node === undefined) return before.needs;
-  return needsOf({ job, nodes: 1, node, vcpuPerCpu: group.vcpuPerCpu });
+  return needsOf({ job, nodes: Math.max(1, job.minNodes), node, vcpuPerCpu: group.vcpuPerCpu });
 }

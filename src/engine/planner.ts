@@ -2,10 +2,11 @@ import { plan, podCapacity, usedBy } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, holdsInstance } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
-import { instanceId, launchToken, type Uuid } from '../domain/ids.ts';
+import { type BurstId, type InstanceId, instanceId, launchToken, type Uuid } from '../domain/ids.ts';
 import type { Instance, LaunchSpec } from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
-import { fits, plus } from '../domain/resources.ts';
+import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
+import { fits, plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Ports } from './context.ts';
@@ -20,7 +21,7 @@ export interface PlannerInput {
 
 /**
  * Binds every burst that waits for an instance: to one that is up or booting, or to a new one whose row and token are
- * committed with the binding. A burst that nothing can hold is given up with the reason.
+ * committed with the binding; one of several nodes to so many, in one commit. A burst that nothing can hold is given up with the reason.
  */
 export async function planAll({ ports, setup, offered, generation, epoch }: PlannerInput): Promise<void> {
   const { store, entropy, clock, wake, log } = ports;
@@ -32,9 +33,12 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
     .filter((b) => b.state === 'reserved' && b.instance === undefined)
     .sort((a, b) => a.createdAt - b.createdAt);
   if (waiting.length === 0) return;
-  const whole = (b: Burst) => ({ ...b, needs: plus(b.needs, keeperNeeds) });
-  const bound = bursts.filter((b) => b.instance !== undefined && holdsInstance(b)).map(whole);
-  const made = plan(waiting.map(whole), instances, usedBy(bound), offered);
+  const needs = (b: Burst) => plus(b.needs, keeperNeeds);
+  const bound = bursts
+    .filter(holdsInstance)
+    .flatMap((b) => ranksOf(b).map(({ instance }) => ({ instance, needs: needs(b) })));
+  const wanted = waiting.map((b) => ({ ...b, needs: needs(b), nodes: nodesOf(b) }));
+  const made = plan(wanted, instances, usedBy(bound), offered);
   const byId = new Map(waiting.map((b) => [b.id, b]));
 
   const commit = async (writes: readonly Write[], what: string): Promise<boolean> => {
@@ -46,87 +50,32 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
       return false;
     }
   };
-  const bind = (id: Burst['id'], instance: Instance): Write[] => {
-    const burst = byId.get(id);
-    if (burst === undefined) return [];
-    return [
-      {
-        kind: 'burst',
-        burst: { ...burst, instance: instance.id },
-        why: `planned on instance ${instance.id}`,
-      },
-    ];
-  };
-
-  for (const [id, group] of groupBy(made.assign, (a) => a.instance)) {
-    const instance = instances.find((i) => i.id === id);
-    if (instance === undefined) continue;
-    // The instance's row is written too: if it began to drain in this moment, its rev moved and nothing is bound.
-    const writes: Write[] = group.flatMap((a) => bind(a.burst, instance));
-    writes.push({
-      kind: 'instance',
-      instance: { ...instance, idleSince: undefined },
-      why: `${group.length} bursts bound`,
-    });
-    if (await commit(writes, 'plan')) for (const a of group) await wake.wake(a.burst);
-  }
-
-  for (const l of made.launch) {
+  const launches = made.launch.flatMap((l) => {
     const offer = offered.find((o) => o.group.name === l.group);
-    if (offer === undefined) continue;
-    const { group } = offer;
-    // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
-    const types = offer.types.filter((t) => fits(l.capacity, podCapacity(t, group))).map((t) => t.name);
-    const id = instanceId(entropy.uuid());
-    const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
-    const spec: LaunchSpec = {
-      group: group.name,
-      launchTemplate: group.launchTemplate,
-      types,
-      zones: group.zones,
-      capacityType: group.capacityType,
-      tags: {
-        'spillway.dev/cluster': setup.name,
-        'spillway.dev/group': group.name,
-        'spillway.dev/instance': id,
-        'spillway.dev/generation': generation,
-      },
-    };
-    const at = clock.now();
-    const instance: Instance = {
-      id,
-      cluster: setup.name,
-      group: group.name,
-      state: 'intended',
-      rev: 0,
-      token,
-      spec,
-      cloudId: undefined,
-      type: undefined,
-      zone: undefined,
-      node: undefined,
-      capacity: l.capacity,
-      createdAt: at,
-      enteredAt: at,
-      launchedAt: undefined,
-      readyAt: undefined,
-      idleSince: undefined,
-      endedAt: undefined,
-      why: undefined,
-      trouble: undefined,
-    };
-    const writes: Write[] = [
-      { kind: 'instance', instance, why: `for ${l.bursts.length} bursts` },
-      ...l.bursts.flatMap((b) => bind(b, instance)),
-    ];
-    if (!(await commit(writes, 'plan a launch'))) continue;
-    log({
-      level: 'info',
-      text: `launches an instance of ${group.name} for ${l.bursts.length} bursts`,
-      instance: id,
-    });
-    await wake.wake(id);
-    for (const b of l.bursts) await wake.wake(b);
+    if (offer === undefined) return [];
+    const instance = intended({ cluster: setup.name, offer, capacity: l.capacity, generation }, entropy, clock);
+    return [{ instance, bursts: l.bursts, fresh: true }];
+  });
+  const homes = [...groupBy(made.assign, (a) => a.instance)].flatMap(([id, group]) => {
+    const instance = instances.find((i) => i.id === id);
+    return instance === undefined ? [] : [{ instance, bursts: group.map((a) => a.burst), fresh: false }];
+  });
+  for (const rows of together([...homes, ...launches])) {
+    const bound = new Map<BurstId, InstanceId[]>();
+    for (const { instance, bursts: of } of rows)
+      for (const id of of) bound.set(id, [...(bound.get(id) ?? []), instance.id]);
+    const writes = [...rows.map(rowWrite), ...[...bound].flatMap(([id, on]) => bind(byId.get(id), on))];
+    if (!(await commit(writes, 'plan'))) continue;
+    for (const { instance, bursts: of, fresh } of rows) {
+      if (!fresh) continue;
+      log({
+        level: 'info',
+        text: `launches an instance of ${instance.group} for ${of.length} bursts`,
+        instance: instance.id,
+      });
+      await wake.wake(instance.id);
+    }
+    for (const id of bound.keys()) await wake.wake(id);
   }
 
   for (const { burst, why, forGood } of made.noRoom) {
@@ -141,6 +90,91 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
     };
     if (await commit([{ kind: 'burst', burst: next, why }], 'no room')) await wake.wake(burst);
   }
+}
+
+/** An instance that is up, booting or to be launched, and what is bound to it now. */
+interface Row {
+  readonly instance: Instance;
+  readonly bursts: readonly BurstId[];
+  readonly fresh: boolean;
+}
+
+/** Rows that a burst of several nodes joins are committed together: it gets all its instances or none. */
+function together(rows: readonly Row[]): readonly (readonly Row[])[] {
+  const sets = new Set<readonly Row[]>();
+  const ofBurst = new Map<BurstId, readonly Row[]>();
+  for (const row of rows) {
+    const joined = new Set<readonly Row[]>();
+    for (const id of row.bursts) {
+      const known = ofBurst.get(id);
+      if (known !== undefined) joined.add(known);
+    }
+    const set = [...[...joined].flat(), row];
+    for (const old of joined) sets.delete(old);
+    sets.add(set);
+    for (const { bursts } of set) for (const id of bursts) ofBurst.set(id, set);
+  }
+  return [...sets];
+}
+
+/** Of one that is up its row is written too: if it began to drain in this moment, its rev moved and nothing is bound. */
+function rowWrite({ instance, bursts, fresh }: Row): Write {
+  if (fresh) return { kind: 'instance', instance, why: `for ${bursts.length} bursts` };
+  return {
+    kind: 'instance',
+    instance: { ...instance, idleSince: undefined },
+    why: `${bursts.length} bursts bound`,
+  };
+}
+
+/** In the order of its ranks. */
+function bind(burst: Burst | undefined, on: readonly InstanceId[]): Write[] {
+  if (burst === undefined) return [];
+  const places = withRanks(burst, ({ rank }) => ({ instance: on[rank] }));
+  const why = `planned on ${on.length === 1 ? 'instance' : 'instances'} ${on.join(', ')}`;
+  return [{ kind: 'burst', burst: { ...burst, ...places }, why }];
+}
+
+/** A row for a machine that is to be launched, with the token that names the launch. */
+function intended(
+  {
+    cluster,
+    offer: { group, types },
+    capacity,
+    generation,
+  }: {
+    readonly cluster: ClusterSetup['name'];
+    readonly offer: OfferedGroup;
+    readonly capacity: Resources;
+    readonly generation: Uuid;
+  },
+  entropy: Ports['entropy'],
+  clock: Ports['clock'],
+): Instance {
+  // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
+  const able = types.filter((t) => fits(capacity, podCapacity(t, group))).map((t) => t.name);
+  const id = instanceId(entropy.uuid());
+  const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
+  const spec: LaunchSpec = {
+    group: group.name,
+    launchTemplate: group.launchTemplate,
+    types: able,
+    zones: group.zones,
+    capacityType: group.capacityType,
+    tags: {
+      'spillway.dev/cluster': cluster,
+      'spillway.dev/group': group.name,
+      'spillway.dev/instance': id,
+      'spillway.dev/generation': generation,
+    },
+  };
+  const at = clock.now();
+  return {
+    ...{ id, cluster, group: group.name, state: 'intended', rev: 0, token, spec },
+    ...{ cloudId: undefined, type: undefined, zone: undefined, node: undefined, capacity },
+    ...{ createdAt: at, enteredAt: at, launchedAt: undefined, readyAt: undefined },
+    ...{ idleSince: undefined, endedAt: undefined, why: undefined, trouble: undefined },
+  };
 }
 
 function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

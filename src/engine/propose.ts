@@ -16,6 +16,7 @@ import {
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { Tenant } from '../domain/kube.ts';
 import type { ClusterSetup, Translation } from '../domain/policy.ts';
+import { othersOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import {
   failing,
@@ -84,7 +85,7 @@ export function examine(
   const needs =
     offered === undefined
       ? undefined
-      : needsOf({ job, nodes: 1, node, vcpuPerCpu: offered.group.vcpuPerCpu });
+      : needsOf({ job, nodes: Math.max(1, job.minNodes), node, vcpuPerCpu: offered.group.vcpuPerCpu });
   const fit =
     offered === undefined || needs === undefined ? [] : fittingTypes(offered, plus(needs, keeperNeeds));
   because.push({
@@ -93,7 +94,7 @@ export function examine(
     measured:
       needs === undefined
         ? 'no group'
-        : `${needs.cpuMillis} m vCPU, ${Math.ceil(needs.memoryBytes / 1048576)} MiB`,
+        : `${needs.cpuMillis} m vCPU, ${Math.ceil(needs.memoryBytes / 1048576)} MiB${job.minNodes > 1 ? ` for each of ${job.minNodes} nodes` : ''}`,
     limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
   });
   if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
@@ -190,6 +191,8 @@ export function burstOf(n: NewBurst): Burst {
   const { name, from } = n.image ?? n.before?.image ?? {};
   const image = name === undefined || from === undefined ? undefined : { name, from };
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
+  // What the claim pins it to, and has pinned the run before to.
+  const others = othersOf(n.job.minNodes);
   return {
     id: burstId(n.id),
     cluster: n.setup.name,
@@ -214,6 +217,7 @@ export function burstOf(n: NewBurst): Burst {
     needs: n.needs,
     saved: n.before?.saved ?? savedOf(n.job),
     ...notBegun,
+    ...(others === undefined ? {} : { others }),
     predecessor: n.before?.id,
     ...(image === undefined ? {} : { image }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),

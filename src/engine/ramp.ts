@@ -3,6 +3,7 @@ import { rampDayOf } from '../decide/ramp-day.ts';
 import type { Instant } from '../domain/ids.ts';
 import { periodStart } from '../domain/money.ts';
 import type { Lift, Ramp, RampDay } from '../domain/ramp.ts';
+import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Standing } from './adopt.ts';
@@ -36,7 +37,8 @@ async function dayOf(engine: Ramped, ramp: Ramp, at: Instant): Promise<RampDay> 
   const margin = engine.settings.policy.limitMarginMs;
   return rampDayOf(ramp, today, at, (b) => {
     const offered = engine.offered.find((o) => o.group.name === b.group);
-    const cost = offered && priceOf(plus(b.needs, keeperNeeds), b.saved.timeLimitMs, offered, margin);
+    const needs = plus(b.needs, keeperNeeds);
+    const cost = offered && priceOf(needs, b.saved.timeLimitMs, offered, margin, nodesOf(b));
     return cost?.kind === 'known' ? cost.price.held : 0;
   });
 }

@@ -4,17 +4,18 @@
  * written as it is; from there the steps go on as ever. Nothing is made, moved or ended here.
  */
 import { secretOf } from '../burst/pod.ts';
-import { type Burst, type BurstState, grantedStates, notBegun, terminalStates } from '../domain/burst.ts';
+import { type Burst, type BurstState, type Grant, grantedStates, notBegun, terminalStates } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
-import { cloudId, type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
+import { type BurstId, cloudId, type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
+import { othersOf, type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
 import { nothing } from '../domain/resources.ts';
 import { rowOf } from '../instance/collect.ts';
 import type { Write } from '../ports.ts';
 import type { KeeperView } from '../stream/streams.ts';
-import { labelValue, type MachineRecord, readRecord } from '../translate/index.ts';
+import { type BurstRecord, labelValue, type MachineRecord, readRecord } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import { burstOf } from './propose.ts';
 
@@ -45,73 +46,81 @@ export async function recover(engine: Cluster, state: Recovering): Promise<boole
   if (ours.length === 0 && !jobs) return true;
   for (const pod of ours) await attach(engine, pod);
   const asked = ports.clock.now() - state.since;
-  const silent = ours.some((p) => p.burst !== undefined && settings.streams.keeper(p.burst)?.link !== 'up');
+  const silent = ours.some((p) => keeperOf(engine, p)?.link !== 'up');
   if (asked < answerMs || (silent && asked < 3 * answerMs)) return false;
 
-  // Of one attempt the newest pod counts: what came before it was over before it was made.
+  // Of one attempt the newest pods count: what came before them was over before they were made.
   const newest = [...ours].sort((a, b) => b.createdAt - a.createdAt);
-  for (const pod of newest) await adoptPod(engine, pod, snapshot, nodes, machines);
+  const ofBurst = new Map<BurstId, PodView[]>();
+  for (const pod of newest)
+    if (pod.burst !== undefined) ofBurst.set(pod.burst, [...(ofBurst.get(pod.burst) ?? []), pod]);
+  for (const [id, all] of ofBurst) await adoptPods(engine, id, all, snapshot, nodes, machines);
   for (const line of snapshot.jobs) await adoptJob(engine, line);
   return true;
 }
 
 /** Its keeper is asked what it was granted: only the pod's own key opens it. */
 async function attach(engine: Cluster, pod: PodView): Promise<void> {
-  if (pod.burst === undefined || engine.settings.streams.keeper(pod.burst) !== undefined) return;
+  if (pod.burst === undefined || keeperOf(engine, pod) !== undefined) return;
   const secret = await engine.ports.kubernetes.secret(secretOf({ id: pod.burst }, pod.ref));
   const key = secret?.key;
-  if (key !== undefined) engine.settings.streams.attachKeeper(pod.burst, pod.ref, key);
+  if (key !== undefined) engine.settings.streams.attachKeeper(pod.burst, pod.ref, key, rankOf(pod));
 }
 
-async function adoptPod(
+/** Which of its job's nodes it is. */
+const rankOf = (pod: PodView): number => readRecord(pod.record)?.rank ?? 0;
+
+const keeperOf = (engine: Cluster, pod: PodView): KeeperView | undefined =>
+  pod.burst === undefined ? undefined : engine.settings.streams.keeper(pod.burst, rankOf(pod));
+
+/** `pods`: of one burst, of its several nodes together, the newest first. */
+async function adoptPods(
   engine: Cluster,
-  pod: PodView,
+  id: BurstId,
+  pods: readonly PodView[],
   snapshot: Snapshot,
   nodes: readonly NodeView[],
   machines: readonly CloudInstance[],
 ): Promise<void> {
   const { store, entropy, clock, log } = engine.ports;
-  const record = readRecord(pod.record);
-  if (pod.burst === undefined) return;
-  const row = await store.burst(pod.burst);
-  // An ended one stays ended: its pod is only to be forgotten, which the sweep does.
+  const record = pods.map((p) => readRecord(p.record)).find((r) => r !== undefined);
+  const row = await store.burst(id);
+  // An ended one stays ended: its pods are only to be forgotten, which the sweep does.
   if (row !== undefined && terminalStates.has(row.state)) return;
-  if (record === undefined && row === undefined) {
+  const at = clock.now();
+  const known: Burst | undefined = row ?? (record && burstFrom(engine, id, record, at));
+  if (known === undefined) {
     log({
       level: 'error',
-      text: `pod ${pod.ref.name} tells of no burst that can be read: a person must see to it`,
+      text: `pod ${pods[0]?.ref.name} tells of no burst that can be read: a person must see to it`,
       cluster: engine.name,
     });
     return;
   }
   const writes: Write[] = [];
-  const instance = await instanceOf(engine, pod, record?.on, nodes, machines);
-  const keeper = engine.settings.streams.keeper(pod.burst);
-  const at = clock.now();
-  const known: Burst | undefined =
-    row ?? (record && { ...fresh, ...record, id: pod.burst, cluster: engine.name, enteredAt: at });
-  if (known === undefined) return;
+  const places = await placesOf(engine, known, pods, nodes, machines);
   const others = await store.liveBursts(engine.name);
   const rival = others.find((b) => b.attempt === known.attempt && b.id !== known.id);
   if (rival !== undefined) {
-    const over: Burst = { ...rival, state: 'withdrawn', enteredAt: at, pod: undefined };
+    const none = withRanks(rival, () => ({ pod: undefined }));
     writes.push({
       kind: 'burst',
-      burst: over,
+      burst: { ...rival, ...none, state: 'withdrawn', enteredAt: at },
       why: `a later burst of this run has a pod: ${known.id}`,
       adopted: true,
     });
   }
   const line = snapshot.jobs.find((j) => j.ref === known.ref);
-  const state = shown(engine, known, keeper, line);
+  const keepers = ranksOf(known).map(({ rank }) => engine.settings.streams.keeper(id, rank));
+  const state = shown(engine, known, keepers, line);
+  const [keeper] = keepers;
   const burst: Burst = {
     ...known,
+    ...places,
     state,
     enteredAt: state === known.state && row !== undefined ? known.enteredAt : at,
     jobId: line?.id ?? (await jobIdOf(engine, known)),
-    pod: { ref: pod.ref, uid: pod.uid },
-    instance: instance ?? known.instance,
-    grant: keeper?.started?.grant ?? known.grant,
+    grant: grantOf(places, keepers) ?? known.grant,
     startedAt: keeper?.started?.at ?? known.startedAt,
     // What was under way when the store was lost may still happen.
     claim: { deadline: at, answered: false, times: known.claim?.times ?? 1 },
@@ -127,6 +136,50 @@ async function adoptPod(
     throw new PortError('conflict', 'engine.recover', `burst ${burst.id} was changed meanwhile`);
 }
 
+/** A burst that the store knows nothing of, by what its pods say of it. */
+function burstFrom(engine: Cluster, id: BurstId, record: BurstRecord, at: Instant): Burst {
+  const { nodes = 1, rank: _, ...kept } = record;
+  const others = othersOf(nodes);
+  return {
+    ...{ ...fresh, ...kept, id, cluster: engine.name, enteredAt: at },
+    ...(others === undefined ? {} : { others }),
+  };
+}
+
+/** Each node of the job with its pod, the newest of that rank, and the machine that it is on. A rank without one keeps what the store has. */
+async function placesOf(
+  engine: Cluster,
+  known: Burst,
+  pods: readonly PodView[],
+  nodes: readonly NodeView[],
+  machines: readonly CloudInstance[],
+): Promise<ReturnType<typeof withRanks>> {
+  const found = new Map<number, Partial<Rank>>();
+  for (const pod of pods) {
+    const rank = rankOf(pod);
+    if (found.has(rank)) continue;
+    const instance = await instanceOf(engine, pod, readRecord(pod.record)?.on, nodes, machines);
+    found.set(rank, {
+      pod: { ref: pod.ref, uid: pod.uid },
+      ...(instance === undefined ? {} : { instance }),
+    });
+  }
+  return withRanks(known, ({ rank }) => found.get(rank) ?? {});
+}
+
+/**
+ * The one grant as the keepers have it. Those above rank 0 are started first: where only they were, the grant was committed to a store
+ * that is lost, and rank 0 is started by that same one.
+ */
+function grantOf(
+  { pod }: ReturnType<typeof withRanks>,
+  keepers: readonly (KeeperView | undefined)[],
+): Grant | undefined {
+  const [own, ...others] = keepers.map((k) => k?.started?.grant);
+  const given = others.find((g) => g !== undefined);
+  return own ?? (given === undefined || pod?.uid === undefined ? undefined : { ...given, podUid: pod.uid });
+}
+
 /**
  * Whatever may have run counts as running: its steps find out by kubelet, cloud and Slurm whether it is over. What certainly was not
  * granted goes on where its job is: with us, or at home, where it is left.
@@ -134,11 +187,14 @@ async function adoptPod(
 function shown(
   engine: Cluster,
   known: Burst,
-  keeper: KeeperView | undefined,
+  keepers: readonly (KeeperView | undefined)[],
   line: Job | undefined,
 ): BurstState {
+  const [keeper, ...others] = keepers;
   if (keeper?.started !== undefined || keeper?.exit !== undefined || keeper?.link !== 'up')
     return grantedStates.has(known.state) ? known.state : 'running';
+  // Granted, and the script has not begun.
+  if (others.some((k) => k?.started !== undefined)) return 'granted';
   const here = line?.partition === engine.settings.setup.burstPartition;
   return here && line.restarts === known.restarts ? 'placed' : 'returning';
 }

@@ -5,6 +5,7 @@ import type { CloudInstance } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
 import type { NodeView } from '../domain/kube.ts';
 import type { NodeGroup } from '../domain/policy.ts';
+import { ranksOf } from '../domain/ranks.ts';
 import type { Seen } from '../domain/seen.ts';
 import type {
   Clock,
@@ -96,7 +97,9 @@ export function intend(
 /** The live bursts bound to an instance. */
 export async function burstsOn(ctx: InstanceContext, instance: Instance): Promise<readonly BurstId[]> {
   const live = await ctx.store.liveBursts(instance.cluster);
-  return live.filter((b) => b.instance === instance.id && holdsInstance(b)).map((b) => b.id);
+  return live
+    .filter((b) => holdsInstance(b) && ranksOf(b).some((of) => of.instance === instance.id))
+    .map((b) => b.id);
 }
 
 export async function wakeBursts(ctx: InstanceContext, instance: Instance): Promise<void> {

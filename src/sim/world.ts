@@ -33,9 +33,11 @@ export interface WorldOptions {
   readonly taint: { readonly key: string; readonly value: string; readonly effect: string };
 }
 
-/** A script that began in a pod, and until when its processes were alive there. */
+/** A script that began in a pod, or a node of its job that waits for it, and until when its processes were alive there. */
 export interface PodRun {
   readonly grant: Grant;
+  /** 0: the script itself. */
+  readonly rank: number;
   readonly podUid: string;
   readonly node: string;
   readonly startedAt: Instant;
@@ -46,7 +48,7 @@ export interface PodRun {
 
 export class World {
   readonly options: WorldOptions;
-  /** Every script that ever began in a pod, oldest first. */
+  /** Every script that ever began in a pod, oldest first, and every other node of its job. */
   readonly ran: PodRun[] = [];
   /** Every machine that the cloud ever started, oldest first. */
   readonly launched: Machine[] = [];
@@ -158,9 +160,10 @@ export class World {
           scheduler,
           entropy,
           onEnd: ended,
-          ran: ({ grant, podUid, at }) => {
+          ran: ({ grant, podUid, at, rank }) => {
             const run: PodRun = {
               grant,
+              rank,
               podUid,
               node: pod.node,
               startedAt: at,

@@ -1,4 +1,4 @@
-/** One burst's streams: its keeper's connection, its pump, what the steps asked for and how far it came. */
+/** The streams of one pod of a burst: its keeper's connection, its pump, what the steps asked for and how far it came. */
 import type { Exit, Grant } from '../domain/burst.ts';
 import { type AttemptKey, type BurstId, type Instant, instant, uuid } from '../domain/ids.ts';
 import type { PodRef } from '../domain/kube.ts';
@@ -11,6 +11,7 @@ import type { KeeperView, Limits, StartSpec } from './streams.ts';
 
 export class Run {
   readonly burst: BurstId;
+  readonly rank: number;
   readonly pump: Pump;
   readonly #needs: Needs;
   readonly #changed: () => void;
@@ -29,8 +30,9 @@ export class Run {
   #byeSent = false;
   #drained = false;
 
-  constructor(burst: BurstId, needs: Needs, changed: () => void) {
+  constructor(burst: BurstId, rank: number, needs: Needs, changed: () => void) {
     this.burst = burst;
+    this.rank = rank;
     this.#needs = needs;
     this.#changed = changed;
     this.#born = needs.clock.now();
@@ -56,6 +58,7 @@ export class Run {
     const ready = this.#ready;
     return {
       burst: this.burst,
+      rank: this.rank,
       link: leg?.state ?? 'connecting',
       linkSince: leg?.since ?? this.#born,
       everUp: leg?.everUp ?? false,
@@ -129,6 +132,7 @@ export class Run {
         const { type: _, rusage, ends, ...exit } = m;
         this.#exit = { exit, usage: rusage, ends };
         this.#weigh();
+        this.#tellBye();
         break;
       }
       default:
@@ -159,7 +163,8 @@ export class Run {
       this.#changed();
       return;
     }
-    if (ready.main !== 'ready' || !ready.closed[3] || !ready.closed[4]) return;
+    // Script and environment go to rank 0 alone.
+    if (ready.main !== 'ready' || (this.rank === 0 && !(ready.closed[3] && ready.closed[4]))) return;
     if (this.#askedOn === leg.link) return;
     this.#askedOn = leg.link;
     const { endsAt, limits, ...rest } = spec;
@@ -173,9 +178,15 @@ export class Run {
   }
 
   #tellBye(): void {
+    // A keeper that was started takes no BYE before its EXIT, and of a rank above 0 nobody has waited for that.
+    if (this.rank > 0 && this.#startedThere() && this.#exit === undefined) return;
     if (!this.#bye || !this.#leg?.send({ type: 'BYE' }) || this.#byeSent) return;
     this.#byeSent = true;
     this.#changed();
+  }
+
+  #startedThere(): boolean {
+    return this.#started !== undefined || this.#ready?.started !== undefined;
   }
 }
 

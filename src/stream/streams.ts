@@ -5,6 +5,7 @@
 import type { Exit, Grant, Usage } from '../domain/burst.ts';
 import type { Brand, BurstId, ClusterName, Instant } from '../domain/ids.ts';
 import type { PodRef } from '../domain/kube.ts';
+import type { Team } from '../domain/ranks.ts';
 
 /** One stand-in process: cluster, bare job id and the session it made for itself. */
 export type StandinKey = Brand<string, 'StandinKey'>;
@@ -56,6 +57,7 @@ export interface StandinView {
 
 export interface KeeperView {
   readonly burst: BurstId;
+  readonly rank: number;
   /** `connecting` until the first authenticated connection, `down` when one was lost; both are being tried again. */
   readonly link: 'connecting' | 'up' | 'down';
   readonly linkSince: Instant;
@@ -84,6 +86,7 @@ export interface KeeperView {
 }
 
 export interface StartSpec {
+  /** With the uid of the pod that is started. */
   readonly grant: Grant;
   readonly argv: readonly string[];
   readonly cwd: string;
@@ -99,6 +102,7 @@ export interface StartSpec {
     readonly home: string;
     readonly shell: string;
   };
+  readonly team: Team;
   /** By this process's clock; the keeper goes by the difference to the time of sending. */
   readonly endsAt: Instant | undefined;
   readonly killAfterMs: number;
@@ -108,10 +112,11 @@ export type StreamEvent =
   | { readonly kind: 'standin'; readonly view: StandinView }
   | { readonly kind: 'keeper'; readonly burst: BurstId };
 
+/** `rank`: of the job's node; 0, with the script and its output, if undefined. */
 export interface Streams {
   /** Idempotent. Keeps one authenticated connection to the pod's keeper until `release`. */
-  attachKeeper(burst: BurstId, pod: PodRef, key: Uint8Array): void;
-  keeper(burst: BurstId): KeeperView | undefined;
+  attachKeeper(burst: BurstId, pod: PodRef, key: Uint8Array, rank?: number): void;
+  keeper(burst: BurstId, rank?: number): KeeperView | undefined;
   /** Those that are gone are kept for some minutes, so that a step can see them. */
   standins(): readonly StandinView[];
   /** The newest of the job, one whose link is up before one that is gone. */
@@ -126,7 +131,10 @@ export interface Streams {
    * for the same burst takes the place of the first.
    */
   couple(burst: BurstId, key: StandinKey): void;
-  /** Idempotent: START once input is complete and main is ready, again on each connection until STARTED. */
+  /**
+   * Idempotent: START to the keeper of the team's rank once main is ready and, on rank 0, input is complete; again on each connection
+   * until STARTED.
+   */
   start(burst: BurstId, start: StartSpec): void;
   /** Repeated until SIGNALLED; the keeper applies an id once. */
   signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all'): void;
@@ -134,9 +142,9 @@ export interface Streams {
   finish(burst: BurstId, exit: Exit): void;
   /** No stand-in will come any more: the rest is acknowledged and counted as dropped. Final. */
   discard(burst: BurstId): void;
-  /** All is committed: the keeper may end. */
+  /** All is committed: the keepers of all ranks may end. One above 0 that was started is told once it has said how its main ended. */
   bye(burst: BurstId): void;
-  /** Forgets the burst and closes its keeper's connection; its stand-in stays connected, uncoupled. */
+  /** Forgets the burst and closes its keepers' connections; its stand-in stays connected, uncoupled. */
   release(burst: BurstId): void;
   /** Another gateway leads: every connection is closed and all is forgotten, so that it can have the far ends. */
   drop(): void;

@@ -25,7 +25,10 @@ const mostPerJob = 8;
 
 export class Switchboard implements Streams {
   readonly #needs: Needs;
-  readonly #runs = new Map<BurstId, Run>();
+  /** By burst and rank. */
+  readonly #runs = new Map<string, Run>();
+  /** Of bursts of several nodes, those above rank 0. */
+  readonly #others = new Map<BurstId, Set<number>>();
   readonly #standins = new Map<StandinKey, Standin>();
   readonly #legs = new Set<StandinLeg>();
   readonly #told = new Set<string>();
@@ -60,12 +63,12 @@ export class Switchboard implements Streams {
     this.#legs.add(leg);
   }
 
-  attachKeeper(burst: BurstId, pod: PodRef, key: Uint8Array): void {
-    this.#run(burst)?.attach(pod, key);
+  attachKeeper(burst: BurstId, pod: PodRef, key: Uint8Array, rank = 0): void {
+    this.#run(burst, rank)?.attach(pod, key);
   }
 
-  keeper(burst: BurstId): KeeperView | undefined {
-    const run = this.#runs.get(burst);
+  keeper(burst: BurstId, rank = 0): KeeperView | undefined {
+    const run = this.#runs.get(keyOf(burst, rank));
     return run?.attached === true ? run.view() : undefined;
   }
 
@@ -107,7 +110,7 @@ export class Switchboard implements Streams {
   }
 
   start(burst: BurstId, start: StartSpec): void {
-    this.#run(burst)?.start(start);
+    this.#run(burst, start.team.rank)?.start(start);
   }
 
   signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all'): void {
@@ -124,9 +127,15 @@ export class Switchboard implements Streams {
 
   bye(burst: BurstId): void {
     this.#run(burst)?.bye();
+    for (const run of this.#above(burst)) run.bye();
   }
 
   release(burst: BurstId): void {
+    for (const run of this.#above(burst)) {
+      this.#runs.delete(keyOf(burst, run.rank));
+      run.close();
+    }
+    this.#others.delete(burst);
     const run = this.#runs.get(burst);
     if (run === undefined) return;
     this.#runs.delete(burst);
@@ -150,17 +159,25 @@ export class Switchboard implements Streams {
     for (const run of this.#runs.values()) run.close();
     for (const leg of this.#legs) leg.link.close(why);
     this.#runs.clear();
+    this.#others.clear();
     this.#standins.clear();
     this.#legs.clear();
   }
 
-  #run(burst: BurstId): Run | undefined {
+  #run(burst: BurstId, rank = 0): Run | undefined {
     if (this.#closed) return undefined;
-    const known = this.#runs.get(burst);
+    const key = keyOf(burst, rank);
+    const known = this.#runs.get(key);
     if (known !== undefined) return known;
-    const run = new Run(burst, this.#needs, () => this.#tell(`keeper ${burst}`, { kind: 'keeper', burst }));
-    this.#runs.set(burst, run);
+    const changed = (): void => this.#tell(`keeper ${burst}`, { kind: 'keeper', burst });
+    const run = new Run(burst, rank, this.#needs, changed);
+    this.#runs.set(key, run);
+    if (rank > 0) this.#others.set(burst, (this.#others.get(burst) ?? new Set()).add(rank));
     return run;
+  }
+
+  #above(burst: BurstId): readonly Run[] {
+    return [...(this.#others.get(burst) ?? [])].flatMap((rank) => this.#runs.get(keyOf(burst, rank)) ?? []);
   }
 
   #pumpOf(standin: Standin): Run['pump'] | undefined {
@@ -253,3 +270,5 @@ export class Switchboard implements Streams {
     });
   }
 }
+
+const keyOf = (burst: BurstId, rank: number): string => (rank === 0 ? burst : `${burst}/${rank}`);

@@ -3,12 +3,15 @@
  * node (an SSH_AUTH_SOCK of the login host) stays, so that a script sees what it would have seen.
  */
 import type { Burst } from '../domain/burst.ts';
+import { compressHosts } from './hostlist.ts';
 import { hostNameFor } from './names.ts';
 
 export interface StartInput {
   readonly burst: Pick<Burst, 'id' | 'saved'>;
-  /** The Kubernetes node that the pod runs on. */
-  readonly node: string;
+  /** The Kubernetes nodes that the job's pods run on, by rank. */
+  readonly nodes: readonly string[];
+  /** Of the pod that this is for. */
+  readonly rank: number;
 }
 
 /** `drop` holds globs of names (`*`, `?`); `set` comes after it. */
@@ -60,13 +63,23 @@ interface Replacement {
   readonly why: string;
 }
 
-const host = ({ node }: StartInput): string => hostNameFor(node);
+const host = ({ nodes, rank }: StartInput): string => hostNameFor(nodes[rank] ?? 'node');
 
 export const replaced: readonly Replacement[] = [
   {
-    names: ['SLURM_JOB_NODELIST', 'SLURM_NODELIST', 'SLURMD_NODENAME', 'SLURM_TOPOLOGY_ADDR', 'HOSTNAME'],
+    names: ['SLURM_JOB_NODELIST', 'SLURM_NODELIST'],
+    to: ({ nodes }) => compressHosts(nodes.map(hostNameFor)),
+    why: "the pods' host names by rank, the script's first, as each pod's `hostname` says it, so that a launcher knows its machines",
+  },
+  {
+    names: ['SLURMD_NODENAME', 'SLURM_TOPOLOGY_ADDR', 'HOSTNAME'],
     to: host,
-    why: 'one host name, which is also what `hostname` says in the pod, so that a launcher takes it for this machine',
+    why: 'what `hostname` says in the pod',
+  },
+  {
+    names: ['SLURM_NODEID'],
+    to: ({ rank }) => `${rank}`,
+    why: "the pod's place in the job",
   },
   {
     names: ['SLURM_TOPOLOGY_ADDR_PATTERN'],

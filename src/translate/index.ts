@@ -1,5 +1,6 @@
 /** Slurm job → Kubernetes objects. Pure: the same burst always translates to the same pod. */
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
+export { compressHosts, expandHosts } from './hostlist.ts';
 export { chooseImage, type ImageChoice, type Images } from './image.ts';
 export { failing, inWords as markInWords, type Marked, marksOf } from './marks.ts';
 export { hostNameFor, label, labelValue, podNameFor, secretNameFor, settledFinalizer } from './names.ts';
@@ -7,3 +8,4 @@ export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
 export { readScript, type Script } from './script/script.ts';
+export { teamOf, teamPort } from './team.ts';

@@ -5,6 +5,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
 import type { Tenant } from '../domain/kube.ts';
+import { nodesOf } from '../domain/ranks.ts';
 import { MiB, type Resources } from '../domain/resources.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
@@ -17,6 +18,8 @@ export interface Mount {
 
 export interface PodInput {
   readonly burst: Burst;
+  /** Which of the job's nodes it is; the script runs on 0, and so does this one if undefined. */
+  readonly rank?: number | undefined;
   readonly tenant: Tenant;
   /** Supplementary groups, without the primary one. */
   readonly groups: readonly number[];
@@ -49,13 +52,14 @@ const keeperLimitBytes = 256 * MiB;
 
 /** Throws `refused` where the tenant's record does not cover what is asked: admission would say so too, with fewer words. */
 export function podFor(input: PodInput): PodManifest {
-  const { burst, tenant, groups } = input;
+  const { burst, tenant, groups, rank = 0 } = input;
+  const nodes = nodesOf(burst);
   check(input);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: podNameFor(burst),
+      name: podNameFor(burst, rank),
       namespace: tenant.namespace,
       labels: {
         [label.burst]: burst.id,
@@ -67,7 +71,10 @@ export function podFor(input: PodInput): PodManifest {
       annotations: {
         'spillway.dev/attempt': burst.attempt,
         'spillway.dev/user': burst.user,
-        [recordAnnotation]: recordOf({ ...burst, on: input.machine }),
+        [recordAnnotation]: recordOf({
+          ...{ ...burst, on: input.machine },
+          ...(nodes === 1 ? {} : { nodes, rank }),
+        }),
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         'karpenter.sh/do-not-disrupt': 'true',
       },

@@ -34,14 +34,19 @@ export interface MachineRecord {
   readonly cloudId: CloudId;
   readonly token: LaunchToken;
 }
-export type BurstRecord = Pick<Burst, Kept> & { readonly on?: MachineRecord | undefined };
+export interface BurstRecord extends Pick<Burst, Kept> {
+  readonly on?: MachineRecord | undefined;
+  /** Of a job of several nodes: how many, and which of them this pod is. */
+  readonly nodes?: number | undefined;
+  readonly rank?: number | undefined;
+}
 
 export function recordOf(burst: BurstRecord): string {
   const { job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid } = burst;
-  const { account, origin, createdAt, group, needs, saved, image, predecessor, on } = burst;
+  const { account, origin, createdAt, group, needs, saved, image, predecessor, on, nodes, rank } = burst;
   const kept: BurstRecord = {
     ...{ job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid },
-    ...{ account, origin, createdAt, group, needs, saved, image, predecessor, on },
+    ...{ account, origin, createdAt, group, needs, saved, image, predecessor, on, nodes, rank },
   };
   return JSON.stringify({ v: 1, ...kept });
 }
@@ -56,7 +61,7 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     return undefined;
   }
   if (!isRecord(read) || read.v !== 1) return undefined;
-  const { needs, saved, image, on } = read;
+  const { needs, saved, image, on, nodes = 1, rank = 0 } = read;
   const texts = ['job', 'attempt', 'ref', 'name', 'user', 'account', 'origin', 'group'];
   const numbers = ['jobId', 'restarts', 'submitAt', 'firstSubmitAt', 'uid', 'gid', 'createdAt'];
   const whole =
@@ -73,6 +78,11 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     typeof saved.minNodes === 'number' &&
     (image === undefined ||
       (isRecord(image) && ['name', 'from'].every((key) => typeof image[key] === 'string'))) &&
+    typeof nodes === 'number' &&
+    typeof rank === 'number' &&
+    [nodes, rank].every(Number.isSafeInteger) &&
+    rank >= 0 &&
+    rank < nodes &&
     (on === undefined ||
       (isRecord(on) && ['id', 'cloudId', 'token'].every((key) => typeof on[key] === 'string')));
   if (!whole) return undefined;

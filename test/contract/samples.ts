@@ -95,6 +95,16 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
     },
     instance: instanceId('i-1'),
     pod: { ref: { namespace: 'user-alice', name: 'spillway-x' }, uid: 'u-1' },
+    others: [
+      {
+        rank: 1,
+        instance: instanceId('i-2'),
+        pod: { ref: { namespace: 'user-alice', name: 'spillway-y' }, uid: 'u-2' },
+        machine: 'm.small',
+      },
+      { rank: 2, instance: undefined, pod: undefined },
+    ],
+    broken: { at: instant(t0 + 6), exit: { signal: 9, reason: 'OOMKilled' } },
     claim: { deadline: instant(t0 + 5), answered: true, times: 2 },
     grant: { burst: b.id, attempt: b.attempt, podUid: 'u-1', epoch: 7, generation: newId() },
     startedAt: instant(t0 + 6),

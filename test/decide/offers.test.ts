@@ -28,6 +28,7 @@ const offered: OfferedGroup = {
 };
 const wanted: Wanted = {
   needs: { cpuMillis: 2_000, memoryBytes: GiB, extended: {} },
+  nodes: 1,
   ...{ timeLimitMs: 4 * hour, expectedMs: 2 * hour, marginMs: 0, again: false },
 };
 const never: Chances = { noCapacity: 0.05, lossesPerHour: 0, asked: 0, hours: 0 };

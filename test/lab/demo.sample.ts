@@ -50,7 +50,7 @@ export function podOf(ref: JobRef, restarts: number, from: number, to: number | 
       ...{ burst: burstId(`b-${ref}`), attempt: attemptKey(key, restarts), podUid: `u-${ref}-${restarts}` },
       ...{ epoch: 1, generation: uuid('00000000-0000-4000-8000-000000000000') },
     },
-    ...{ podUid: `u-${ref}-${restarts}`, node: 'ip-1', startedAt: at(from) },
+    ...{ podUid: `u-${ref}-${restarts}`, node: 'ip-1', rank: 0, startedAt: at(from) },
     endedAt: to === undefined ? undefined : at(to),
     exit: { exitCode: code, signal: 0 },
   };

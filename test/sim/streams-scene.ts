@@ -46,6 +46,7 @@ export const startSpec: StartSpec = {
   groups: [2001, 3001],
   user,
   endsAt: undefined,
+  team: { rank: 0, hosts: [{ name: 'pod', address: '10.0.0.1' }], port: 7233 },
   killAfterMs: 30_000,
 };
 

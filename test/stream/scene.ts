@@ -41,6 +41,7 @@ export const startSpec: StartSpec = {
   groups: [2001],
   user: { uid: 2001, gid: 2001, user: 'alice', home: '/home/alice', shell: '/bin/bash' },
   endsAt: undefined,
+  team: { rank: 0, hosts: [{ name: 'pod', address: '10.0.0.1' }], port: 7233 },
   killAfterMs: 30_000,
 };
 

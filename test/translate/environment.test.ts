@@ -7,7 +7,8 @@ function applied(before: Readonly<Record<string, string>>, partition = 'batch'):
   const one = burst();
   const edit = startFor({
     burst: { ...one, saved: { ...one.saved, partition } },
-    node: 'ip-10-0-0-7.ec2.internal',
+    nodes: ['ip-10-0-0-7.ec2.internal'],
+    rank: 0,
   });
   const globs = edit.drop.map(
     (glob) =>

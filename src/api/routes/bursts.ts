@@ -1,6 +1,7 @@
 import type { Router } from 'express';
 import type { Burst } from '../../domain/burst.ts';
 import type { Answer, Quote } from '../../domain/quote.ts';
+import type { Rank } from '../../domain/ranks.ts';
 import { queryOf } from '../query.ts';
 import { type BurstView, burstsQuery, iso } from '../schemas.ts';
 
@@ -22,6 +23,7 @@ export function viewOf(b: Burst): BurstView {
     group: b.group,
     ...(b.instance === undefined ? {} : { instance: b.instance }),
     ...(b.pod === undefined ? {} : { pod: `${b.pod.ref.namespace}/${b.pod.ref.name}` }),
+    ...(b.others === undefined ? {} : { others: b.others.map(otherView) }),
     ...(b.exit === undefined ? {} : { exit: { ...b.exit } }),
     ...(b.usage === undefined ? {} : { maxRssBytes: b.usage.maxRssBytes }),
     ...(b.dropped === 0 ? {} : { droppedBytes: b.dropped }),
@@ -29,6 +31,14 @@ export function viewOf(b: Burst): BurstView {
     ...(b.trouble === undefined ? {} : { trouble: { since: iso(b.trouble.since), text: b.trouble.text } }),
     ...(b.quote === undefined ? {} : { quote: quoteView(b.quote) }),
     ...(b.answer === undefined ? {} : { answer: answerView(b.answer) }),
+  };
+}
+
+function otherView({ rank, instance, pod }: Rank): NonNullable<BurstView['others']>[number] {
+  return {
+    rank,
+    ...(instance === undefined ? {} : { instance }),
+    ...(pod === undefined ? {} : { pod: `${pod.ref.namespace}/${pod.ref.name}` }),
   };
 }
 

@@ -9,7 +9,7 @@ import type { JobRule, Judged, RuleContext } from '../rule.ts';
 export const budget: JobRule = { name: 'budget', of: 'job', otherwise: 'wait', judge: affordable };
 
 type Asked = Pick<RuleContext, 'policy' | 'budgetLeft' | 'worstCase'> & {
-  readonly job: Pick<RuleContext['job'], 'account' | 'user' | 'cpus' | 'timeLimitMs'>;
+  readonly job: Pick<RuleContext['job'], 'account' | 'user' | 'cpus' | 'minNodes' | 'timeLimitMs'>;
 };
 
 export function affordable({ job, policy, budgetLeft, worstCase }: Asked): Judged {

@@ -1,15 +1,16 @@
 import type { JobRule } from '../rule.ts';
 
-/** How many bursts may be alive at once; the virtual nodes set a natural bound as well. */
+/** How many bursts may be alive at once, one of several nodes counting for each; the virtual nodes set a natural bound as well. */
 export const cap: JobRule = {
   name: 'cap',
   of: 'job',
   otherwise: 'wait',
-  judge({ liveBursts, policy }) {
+  judge({ job: { minNodes }, liveBursts, policy: { maxBursts } }) {
+    const several = minNodes > 1;
     return {
-      pass: liveBursts < policy.maxBursts,
+      pass: liveBursts + Math.max(1, minNodes) <= maxBursts,
       measured: `${liveBursts} bursts alive`,
-      limit: `fewer than ${policy.maxBursts}`,
+      limit: several ? `${maxBursts} with its ${minNodes} nodes` : `fewer than ${maxBursts}`,
     };
   },
 };

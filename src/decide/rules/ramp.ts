@@ -5,7 +5,7 @@ import type { JobRule, Judged, RuleContext } from '../rule.ts';
 export const ramp: JobRule = { name: 'ramp', of: 'job', otherwise: 'wait', judge: onRamp };
 
 type Asked = Pick<RuleContext, 'ramp' | 'worstCase'> & {
-  readonly job: Pick<RuleContext['job'], 'cpus' | 'timeLimitMs'>;
+  readonly job: Pick<RuleContext['job'], 'cpus' | 'minNodes' | 'timeLimitMs'>;
 };
 
 export function onRamp({ ramp: day, job, worstCase }: Asked): Judged {

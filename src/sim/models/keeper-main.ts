@@ -9,6 +9,7 @@ import {
   SIGKILL,
   SIGTERM,
   type Spools,
+  WaitingScript,
 } from './keeper-script.ts';
 import type { Order, Work } from './keeper-work.ts';
 
@@ -65,10 +66,19 @@ export class MainModel {
   }
 
   start(order: Order, meant: Meant): void {
+    this.#startSoon(order.join, meant, () => this.#scriptFor(order));
+  }
+
+  /** A node of the job above rank 0: it runs what the job's other pods ask for, and nothing of its own. */
+  serve(meant: Meant): void {
+    this.#startSoon(false, meant, () => new WaitingScript((report) => this.#reports(report)));
+  }
+
+  #startSoon(join: boolean, meant: Meant, script: () => Script | undefined): void {
     this.#starting = this.#needs.scheduler.after(this.#needs.startMs, () => {
-      if (order.join) this.#spools[2].finish();
+      if (join) this.#spools[2].finish();
       const wrong = notMeant(meant, this.#needs.user);
-      if (wrong === undefined) this.#begin(order);
+      if (wrong === undefined) this.#begin(script());
       else this.#notRun(wrong);
     });
   }
@@ -106,8 +116,7 @@ export class MainModel {
     for (const spool of [this.#spools[1], this.#spools[2]]) spool.interrupt();
   }
 
-  #begin(order: Order): void {
-    const script = this.#scriptFor(order);
+  #begin(script: Script | undefined): void {
     if (script === undefined) return;
     this.#script = script;
     this.#events.started();

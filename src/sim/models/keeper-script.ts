@@ -140,6 +140,30 @@ export class ActedScript implements Script {
   }
 }
 
+/** No script: main of a node above rank 0, which waits for the job's other pods and ends by TERM. */
+export class WaitingScript implements Script {
+  readonly #ended: (report: Report) => void;
+  #over = false;
+
+  constructor(ended: (report: Report) => void) {
+    this.#ended = ended;
+  }
+
+  run(): void {}
+
+  signal(signo: number): void {
+    if (this.#over || harmless.has(signo)) return;
+    this.#over = true;
+    this.#ended({ exit: { signal: signo } });
+  }
+
+  alone(): void {}
+
+  stop(): void {
+    this.#over = true;
+  }
+}
+
 export class RunScript implements Script {
   readonly #runner: Runner;
   readonly #order: Order;

@@ -27,6 +27,11 @@ export interface KeeperSetup {
   readonly startMs?: number;
   /** Each container once. */
   onEnd?(container: Container, end: ContainerEnd): void;
-  /** Each time that a script really began. */
-  ran?(run: { readonly grant: Grant; readonly podUid: string; readonly at: Instant }): void;
+  /** Each time that a script really began; with a rank above 0: that main began to wait for the job's other pods. */
+  ran?(run: {
+    readonly grant: Grant;
+    readonly podUid: string;
+    readonly at: Instant;
+    readonly rank: number;
+  }): void;
 }

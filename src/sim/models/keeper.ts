@@ -228,7 +228,7 @@ export class KeeperModel {
     else if (kept !== undefined) {
       if (this.#started !== undefined) link.send(this.#started);
     } else if (this.#mainState === 'refused') link.fail('main_refused', this.#fault ?? '');
-    else if (!this.#in.closed[3] || !this.#in.closed[4])
+    else if (!isOther(start) && !(this.#in.closed[3] && this.#in.closed[4]))
       link.fail('not_closed', 'script and environment are not here yet');
     else if (start.user.uid !== this.setup.user.uid)
       link.fail('wrong_user', `this pod is uid ${this.setup.user.uid}'s, not ${start.user.uid}'s`);
@@ -251,15 +251,17 @@ export class KeeperModel {
     if (start === undefined || this.#handed || this.#mainState !== 'ready') return;
     this.#handed = true;
     const { uid, gid } = start.user;
-    const order = orderOf(start, this.#in.bytes(3), this.#in.bytes(4));
-    this.#main.start(order, { uid, gid, groups: start.groups });
+    const meant = { uid, gid, groups: start.groups };
+    if (isOther(start)) this.#main.serve(meant);
+    else this.#main.start(orderOf(start, this.#in.bytes(3), this.#in.bytes(4)), meant);
   }
 
   #mainStarted(): void {
     const grant = this.#start?.grant;
     if (grant === undefined) return;
     const at = this.setup.clock.now();
-    this.setup.ran?.({ grant, podUid: this.setup.podUid, at });
+    const rank = this.#start?.team?.rank ?? 0;
+    this.setup.ran?.({ grant, podUid: this.setup.podUid, at, rank });
     if (this.#ended) return;
     this.#started = { type: 'STARTED', grant, at, pid: pidInPod };
     this.#answer(this.#started);
@@ -348,3 +350,6 @@ export class KeeperModel {
     this.setup.onEnd?.('keeper', end);
   }
 }
+
+/** A node of the job that gets neither script nor environment (section 10). */
+const isOther = ({ team }: Told<'START'>): boolean => team !== undefined && team.rank > 0;

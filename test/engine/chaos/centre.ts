@@ -60,6 +60,8 @@ export function openCentre(
 ): Centre {
   const deps = { clock: time, scheduler: time };
   const onprem = ['n1', 'n2'].map((name) => ({ name, cpus: 8, memoryMib: 16_000 }));
+  // In a partition of less Slurm would not keep a job of three nodes.
+  const further = [{ name: 'n3', cpus: 8, memoryMib: 16_000 }];
   const virtual = ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((name) => ({
     name,
     cpus: 8,
@@ -70,11 +72,11 @@ export function openCentre(
   const common = { maxTimeMs: 24 * 60 * minute, defMemory: { per: 'cpu' as const, mib: 1_000 } };
   const slurm = new SlurmModel(
     {
-      nodes: [...onprem, ...virtual],
+      nodes: [...onprem, ...further, ...virtual],
       partitions: [
         { name: 'batch', nodes: names(onprem), up: true, default: true, ...common },
         { name: 'other', nodes: names(onprem), up: true, ...common },
-        { name: 'cloud', nodes: names(onprem), up: false, ...common },
+        { name: 'cloud', nodes: names([...onprem, ...further]), up: false, ...common },
         { name: 'burst_wait', nodes: names(virtual), up: false, ...common },
         { name: 'burst', nodes: names(virtual), up: true, ...common },
       ],

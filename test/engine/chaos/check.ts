@@ -1,6 +1,7 @@
 /** design.md, section 4, on the models' own truth: what the gateway believes counts for nothing here. */
 import { spentBy } from '../../../src/decide/price.ts';
 import { instant, type JobRef } from '../../../src/domain/ids.ts';
+import { ranksOf } from '../../../src/domain/ranks.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
 import type { PodRun } from '../../../src/sim/world.ts';
@@ -32,6 +33,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   const jobs = run.slurm.truth().filter((j) => j.name !== 'filler');
   for (const e of run.errors) say('bug', e);
   once(run, jobs, say);
+  gangs(run, jobs, say);
   home(run, jobs, say);
   nothingLeft(run, say);
   if (run.highest > run.scenario.budget)
@@ -65,11 +67,16 @@ function attemptOf(pod: PodRun): { readonly ref: JobRef; readonly restarts: numb
 interface Span {
   readonly what: string;
   readonly restarts: number;
+  /** Of the job's nodes, which one; on-prem all of them together. */
+  readonly rank: number;
   readonly from: number;
   readonly to: number;
 }
 
-/** 1: a job never runs twice: once for each of its runs, and no run while an earlier one is still alive anywhere. */
+/**
+ * 1: a job never runs twice: once for each of its runs, on each of its nodes, and no run while an earlier one is still alive anywhere. No
+ * script begins before every node of its job waits for it.
+ */
 function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
   const spans = new Map<JobRef, Span[]>();
   const add = (ref: JobRef, span: Span): void => void spans.set(ref, [...(spans.get(ref) ?? []), span]);
@@ -78,6 +85,7 @@ function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
     add(ref, {
       what: `pod ${pod.podUid} on ${pod.node}`,
       restarts,
+      rank: pod.rank,
       from: pod.startedAt,
       to: pod.endedAt ?? Number.POSITIVE_INFINITY,
     });
@@ -88,6 +96,7 @@ function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
         add(job.ref, {
           what: `${one.nodes.join(',')} on-prem`,
           restarts: one.restarts,
+          rank: 0,
           from: one.startAt,
           to: one.endAt ?? Number.POSITIVE_INFINITY,
         });
@@ -95,6 +104,7 @@ function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
     const sorted = [...all].sort((a, b) => a.from - b.from);
     for (const [i, a] of sorted.entries())
       for (const b of sorted.slice(i + 1)) {
+        if (a.restarts === b.restarts && a.rank !== b.rank) continue;
         if (a.restarts === b.restarts)
           say(1, `run ${a.restarts} of job ${ref} ran twice: ${a.what}, and ${b.what}`);
         else if (b.from < a.to)
@@ -103,6 +113,22 @@ function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
             `run ${b.restarts} of job ${ref} (${b.what}) began while run ${a.restarts} (${a.what}) was alive`,
           );
       }
+  }
+}
+
+/** A script of several nodes runs where all of them are: each node of the job waits on a machine of its own when its script begins. */
+function gangs(run: Run, jobs: readonly TrueJob[], say: Say): void {
+  for (const script of run.world.ran.filter((p) => p.rank === 0)) {
+    const { ref, restarts } = attemptOf(script);
+    const nodes = jobs.find((j) => j.ref === ref)?.runs.find((r) => r.restarts === restarts)?.nodes.length ?? 1;
+    const team = run.world.ran.filter((p) => p.grant.attempt === script.grant.attempt);
+    const machines = new Set(team.map((p) => p.node));
+    if (machines.size !== team.length)
+      say(1, `run ${restarts} of job ${ref} has ${team.length} nodes on ${machines.size} machines`);
+    if (team.length !== nodes)
+      say(1, `the script of run ${restarts} of job ${ref} ran with ${team.length} of ${nodes} nodes`);
+    const late = team.find((p) => p.startedAt > script.startedAt);
+    if (late !== undefined) say(1, `rank ${late.rank} of job ${ref} was started after its script`);
   }
 }
 
@@ -170,7 +196,7 @@ async function unbound(run: Run, say: Say): Promise<void> {
   const bursts = await run.store.bursts({ cluster, limit: 10_000 });
   for (const { id, tags } of run.world.launched) {
     const intent = tags['spillway.dev/instance'];
-    if (!bursts.some((b) => b.instance === intent))
+    if (!bursts.some((b) => ranksOf(b).some(({ instance }) => instance === intent)))
       say(4, `instance ${id} was bought, and no burst was ever bound to it`);
   }
 }
@@ -186,7 +212,7 @@ function failedClosed(run: Run, jobs: readonly TrueJob[], say: Say): void {
     if (plan?.requeue !== true || last?.burst !== true || last.state !== 'FAILED' || last.exit.code !== 1)
       continue;
     const ran = run.world.ran.some(
-      (p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === last.restarts,
+      (p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === last.restarts && p.rank === 0,
     );
     if (!ran)
       say(2, `job ${job.ref} FAILED 1:0 in burst, nothing of it ran, and it could have been requeued`);
@@ -289,7 +315,8 @@ function identity(run: Run, say: Say): void {
 
 /** What Slurm tells is what happened: a script that ended by itself in a pod ends its job the same way. */
 function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
-  for (const pod of run.world.ran) {
+  const scripts = run.world.ran.filter((p) => p.rank === 0);
+  for (const pod of scripts) {
     const { ref, restarts } = attemptOf(pod);
     const job = jobs.find((j) => j.ref === ref);
     const one = job?.runs.find((r) => r.restarts === restarts);
@@ -301,20 +328,30 @@ function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
       say('truth', `run ${restarts} of job ${ref} ran in a pod while Slurm had it in ${one.partition}`);
     if (one.state === 'COMPLETED' && (pod.exit === undefined || pod.exit.exitCode !== 0))
       say('truth', `job ${ref} is COMPLETED, its script in the pod ended ${JSON.stringify(pod.exit)}`);
-    check(one, pod, ref, say);
+    check(one, pod, ref, brokenBefore(run, pod), say);
   }
   for (const job of jobs)
     for (const one of job.runs) {
       if (!one.burst || one.state !== 'COMPLETED') continue;
-      const ran = run.world.ran.some(
+      const ran = scripts.some(
         (p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === one.restarts,
       );
       if (!ran) say('truth', `job ${job.ref} is COMPLETED in burst, and nothing of it ran`);
     }
 }
 
-function check(one: TrueRun, pod: PodRun, ref: JobRef, say: Say): void {
-  if (one.state !== 'FAILED' || pod.exit === undefined || one.exit.signal === 9) return;
+/** Another node of the job that ended before its script did: the job ends as that did. */
+function brokenBefore(run: Run, pod: PodRun): boolean {
+  return run.world.ran.some(
+    (p) =>
+      p.rank > 0 &&
+      p.grant.attempt === pod.grant.attempt &&
+      (p.endedAt ?? Number.POSITIVE_INFINITY) <= (pod.endedAt ?? Number.POSITIVE_INFINITY),
+  );
+}
+
+function check(one: TrueRun, pod: PodRun, ref: JobRef, broken: boolean, say: Say): void {
+  if (one.state !== 'FAILED' || pod.exit === undefined || one.exit.signal === 9 || broken) return;
   const { exitCode } = pod.exit;
   // A runtime writes signal n as 128 + n.
   const signal = pod.exit.signal > 0 ? pod.exit.signal : exitCode > 128 ? exitCode - 128 : 0;

@@ -93,9 +93,9 @@ export const plants: readonly Plant[] = [
       },
       {
         file: 'src/burst/lose.ts',
-        find: "  const sight = await lookAtPod(ctx, burst);\n  if (sight.kind === 'over') return conclude(ctx, burst);\n  const why",
+        find: "  const sight = await lookAtAll(ctx, burst);\n  if (sight.kind === 'over') return conclude(ctx, burst);\n  const why",
         instead:
-          "  const planted = true;\n  if (planted) { ctx.streams.release(burst.id); await change(ctx, burst, { state: 'failed' }, 'planted'); return now; }\n  const sight = await lookAtPod(ctx, burst);\n  if (sight.kind === 'over') return conclude(ctx, burst);\n  const why",
+          "  const planted = true;\n  if (planted) { ctx.streams.release(burst.id); await change(ctx, burst, { state: 'failed' }, 'planted'); return now; }\n  const sight = await lookAtAll(ctx, burst);\n  if (sight.kind === 'over') return conclude(ctx, burst);\n  const why",
       },
     ],
   },
@@ -109,9 +109,9 @@ export const plants: readonly Plant[] = [
       },
       {
         file: 'src/burst/provision.ts',
-        find: '  const keeper = ctx.streams.keeper(burst.id);\n  if (keeper === undefined) {',
+        find: '  const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));\n  if (keepers.includes(undefined)) {',
         instead:
-          "  const planted = burst.rev > 0;\n  if (planted) { await change(ctx, burst, { state: 'ready', machine: instance.type }, 'planted'); return now; }\n  const keeper = ctx.streams.keeper(burst.id);\n  if (keeper === undefined) {",
+          "  const planted = burst.rev > 0;\n  if (planted) { await change(ctx, burst, { state: 'ready', machine: places[0]?.instance.type }, 'planted'); return now; }\n  const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));\n  if (keepers.includes(undefined)) {",
       },
     ],
   },

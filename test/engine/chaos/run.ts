@@ -464,7 +464,12 @@ export class Run implements Fates {
     const script = scriptOf({ ms: plan.runMs, exit, onTerm: plan.onTerm, output: { 1: 200 } });
     return this.slurm.submit(plan.user, {
       partition: plan.partition,
-      cpusPerTask: plan.cpus,
+      ...(plan.nodes === undefined
+        ? { cpusPerTask: plan.cpus }
+        : {
+            ...{ minNodes: plan.nodes, maxNodes: plan.nodes, tasks: plan.nodes },
+            cpusPerTask: Math.ceil(plan.cpus / plan.nodes),
+          }),
       timeMs: plan.timeMin * minute,
       requeue: plan.requeue,
       script,

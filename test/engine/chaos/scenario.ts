@@ -10,6 +10,8 @@ export interface JobPlan {
   readonly exit: { readonly code: number } | { readonly signal: number };
   readonly onTerm: 'die' | 'ignore';
   readonly cpus: number;
+  /** One if undefined. */
+  readonly nodes?: number | undefined;
   readonly timeMin: number;
   readonly requeue: boolean;
   readonly array: string | undefined;
@@ -159,7 +161,9 @@ const minute = 60_000;
 export function scenarioOf(seed: number, chance: Chance): Scenario {
   const wild = chance.hit(0.5);
   const some = (most: number): number => (wild ? chance.whole(0, most) : 0);
-  const jobs = Array.from({ length: chance.whole(1, 5) }, () => jobOf(chance));
+  const jobs = Array.from({ length: chance.whole(1, 5) }, () => jobOf(chance)).map((j, nth) =>
+    nodesFor(seed, nth, j),
+  );
   const tame = wild
     ? 'all'
     : chance.pick(['people', 'world', 'faults', 'kills', 'kills', 'pauses', 'older', 'lost node'] as const);
@@ -222,12 +226,20 @@ const modeOf = (seed: number): Scenario['mode'] => (seed % 5 === 2 ? 'approve' :
 
 const loweredOf = (seed: number): Scenario['lowered'] =>
   seed % 10 === 1 ? (['requeue', 'cancel', 'finish'] as const)[Math.floor(seed / 10) % 3] : undefined;
+/** Jobs of two and three nodes; not drawn either. On-prem has two nodes, so those of three are for the cloud alone. */
+function nodesFor(seed: number, nth: number, plan: JobPlan): JobPlan {
+  if ((seed + nth) % 3 !== 0 || plan.array !== undefined) return plan;
+  const nodes = plan.partition === 'cloud' && (seed + nth) % 2 === 0 ? 3 : 2;
+  return { ...plan, nodes, cpus: Math.max(nodes, plan.cpus) };
+}
+
 const rampOf = (seed: number): number | undefined => (seed % 10 === 4 ? 2 : undefined);
 
 /** A kubelet dies, or Slurm gives a virtual node up, while a job that may run again runs: what follows must wait for the old run's end. */
 function lostNode(seed: number, chance: Chance): Scenario {
   const job: JobPlan = {
     ...jobOf(chance),
+    ...(seed % 2 === 0 ? { nodes: 2 } : {}),
     atMs: 0,
     partition: 'cloud',
     timeMin: 8,
