@@ -223,6 +223,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
       graceSeconds: 5,
       secretName: secretNameFor(held),
       limitMemory: true,
+      networks: group.networks,
     });
     const made = await ctx.kubernetes.createPod(manifest);
     await change(ctx, held, { pod: { ref, uid: made.uid } }, `pod ${ref.name} made`, [

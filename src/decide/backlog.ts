@@ -105,7 +105,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     for (const [i, job] of pending.entries())
       if (might(begun[i] as Begun) && input.examined(job) === undefined) may.add(job.ref);
     const readyMs = (job: Job): number | undefined => {
-      const group = may.has(job.ref) ? groupFor(job.cpus, groups)?.group.name : undefined;
+      const group = may.has(job.ref) ? groupFor(job, groups)?.group.name : undefined;
       return group === undefined ? undefined : input.readyIn(group).p50;
     };
     for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);

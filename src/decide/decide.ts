@@ -144,7 +144,7 @@ export function decide(
     if (sayings.otherwise(rules[i] as Rule, said) === 'never') verdict = 'never';
     else if (verdict === 'burst') verdict = 'wait';
   }
-  const group = verdict === 'burst' ? groupFor(context.job.cpus, context.groups)?.group.name : undefined;
+  const group = verdict === 'burst' ? groupFor(context.job, context.groups)?.group.name : undefined;
   return { verdict, because, group };
 }
 

@@ -40,7 +40,7 @@ const startsIn =
   (quantile: 'p10' | 'p50' | 'p90') =>
   ({ forecast }: Asked): Fact =>
     forecast === undefined ? undefined : minutes(forecast.range[quantile]);
-const groupOf = ({ job, groups }: Asked) => groupFor(job.cpus, groups)?.group;
+const groupOf = ({ job, groups }: Asked) => groupFor(job, groups)?.group;
 const dollars = (micro: number): number => micro / 1_000_000;
 const price = (context: Asked) => {
   const cost = context.worstCase(context.job);

@@ -30,7 +30,7 @@ export function basisOf(
   needs: Resources | undefined,
 ): Basis {
   const forecast = engine.foresight.of(job.ref);
-  const group = groupFor(job.cpus, engine.offered)?.group.name;
+  const group = groupFor(job, engine.offered)?.group.name;
   const ready = group === undefined ? undefined : sees.readyIn(group);
   const here = forecast && startsIn(forecast.range);
   return {

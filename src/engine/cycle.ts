@@ -13,6 +13,7 @@ import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
+import { hugepagesOf } from '../domain/devices.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
@@ -20,7 +21,7 @@ import { periodStart } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
-import { keeperNeeds, needsOf } from '../translate/index.ts';
+import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
 import type { Cluster, Held } from './context.ts';
@@ -412,5 +413,8 @@ function needsNow(engine: Cluster, job: JobDetail, before: Burst): Burst['needs'
       ? undefined
       : shapeOf({ partition: before.saved.partition }, engine.snapshot);
   if (group === undefined || node === undefined) return before.needs;
-  return needsOf({ job, nodes: 1, node, vcpuPerCpu: group.vcpuPerCpu });
+  const asks = asksOf(job, 1, group, hugepagesOf(before.needs));
+  // What its group has not, the examination at its claim says.
+  if (asks.kind === 'untold') return before.needs;
+  return needsOf({ job, nodes: 1, node, vcpuPerCpu: group.vcpuPerCpu, ...asks.value });
 }

@@ -191,7 +191,11 @@ async function instanceOf(
     capacity:
       node === undefined
         ? stray.capacity
-        : { cpuMillis: node.allocatable.cpuMillis, memoryBytes: node.allocatable.memoryBytes, extended: {} },
+        : {
+            cpuMillis: node.allocatable.cpuMillis,
+            memoryBytes: node.allocatable.memoryBytes,
+            extended: node.allocatable.extended ?? {},
+          },
     fenced: up ? undefined : 'the cloud does not show it as running',
     why: up ? undefined : stray.why,
   };

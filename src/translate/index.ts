@@ -1,4 +1,5 @@
 /** Slurm job → Kubernetes objects. Pure: the same burst always translates to the same pod. */
+export { type Asks, asksOf } from './asks.ts';
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
 export { chooseImage, type ImageChoice, type Images } from './image.ts';
 export { failing, inWords as markInWords, type Marked, marksOf } from './marks.ts';
@@ -6,4 +7,5 @@ export { hostNameFor, label, labelValue, podNameFor, secretNameFor, settledFinal
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
+export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';

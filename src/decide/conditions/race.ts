@@ -18,7 +18,7 @@ export function race({ startsAtLeastMs, laterThan, confidence }: Of<'race'>, con
   const here = `starts here in ${minutes(p50)} (${minutes(p10)} to ${minutes(p90)})`;
   if (laterThan === undefined)
     return { pass: waits >= confidence, measured: `${here}; ${percent(waits)} sure`, limit };
-  const group = groupFor(job.cpus, groups)?.group.name;
+  const group = groupFor(job, groups)?.group.name;
   if (group === undefined) return { pass: false, measured: `${here}; no node group holds it`, limit };
   const ready = context.readyIn(group);
   const later = Math.min(waits, chanceLater(forecast.range, ready.samples));

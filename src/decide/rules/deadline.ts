@@ -13,7 +13,7 @@ export const deadline: JobRule = {
   judge({ job, now, groups, readyIn }) {
     const limit = 'in the cloud it ends before its deadline';
     if (job.deadlineAt === undefined) return { pass: true, measured: 'has no deadline', limit };
-    const group = groupFor(job.cpus, groups)?.group.name;
+    const group = groupFor(job, groups)?.group.name;
     const left = job.deadlineAt - now;
     const has = left > 0 ? `its deadline is in ${minutes(left)}` : 'its deadline is over';
     if (group === undefined) return { pass: left > 0, measured: `${has}; no node group holds it`, limit };
