@@ -4,6 +4,7 @@ import type { NodeView, PodRef, PodView } from '../domain/kube.ts';
 import type { Write } from '../ports.ts';
 import { secretNameFor } from '../translate/index.ts';
 import { type BurstContext, change, troubled } from './context.ts';
+import { endedHow } from './ends.ts';
 
 /** For a group that is in the configuration no more. */
 const lostAfterMs = 10 * 60_000;
@@ -44,7 +45,7 @@ export async function lookAtPod(ctx: BurstContext, burst: Burst): Promise<PodSig
   if (main?.state === 'terminated') {
     if (node?.ready === 'true') {
       const all = pod.containers.keeper?.state === 'terminated';
-      return { kind: 'over', how: `terminated: ${main.reason} (${main.exitCode})`, all, pod };
+      return { kind: 'over', how: endedHow(pod, main), all, pod };
     }
     return {
       kind: 'unknown',

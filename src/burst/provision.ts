@@ -14,6 +14,7 @@ import {
   type Next,
   now,
 } from './context.ts';
+import { cannotBegin } from './ends.ts';
 import { look } from './look.ts';
 import { keyName, secretOf } from './pod.ts';
 
@@ -84,7 +85,9 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   const pod = await ensurePod(ctx, burst, instance);
   if (pod.kind === 'leave') return leave(ctx, burst, { kind: 'pod_failed', text: pod.text });
   if (pod.kind === 'reload') return now;
-  const failed = podTrouble(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs);
+  const failed = cannotBegin(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs, (name) =>
+    name === 'main' ? (burst.image?.name ?? '') : ctx.pods.agentImage,
+  );
   if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
   const keeper = ctx.streams.keeper(burst.id);
   if (keeper === undefined) {
@@ -243,22 +246,6 @@ function runs(burst: Burst, { containers: { main } }: PodView): Burst['image'] {
   if (burst.image === undefined || main?.state !== 'running' || main.imageId === undefined)
     return burst.image;
   return { ...burst.image, id: main.imageId };
-}
-
-function podTrouble(pod: PodView, late: boolean): string | undefined {
-  if (pod.deletingSince !== undefined) return `pod ${pod.ref.name} is being deleted by somebody else`;
-  if (pod.phase === 'Failed') return `pod ${pod.ref.name} failed: ${pod.reason} ${pod.message}`.trim();
-  for (const [name, c] of Object.entries(pod.containers)) {
-    if (c.state === 'terminated' && name !== 'agent')
-      return `container ${name} ended before it was used: ${c.reason} (${c.exitCode})`;
-    if (c.state !== 'waiting') continue;
-    const hopeless = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError'].includes(
-      c.reason,
-    );
-    if (hopeless || late) return `container ${name} does not start: ${c.reason} ${c.message}`.trim();
-  }
-  if (late && !pod.scheduled) return `pod ${pod.ref.name} is not scheduled: ${pod.message}`;
-  return undefined;
 }
 
 /** One authenticated stream to the keeper, kept by `streams`; the key is read back, so a restart needs no memory of it. */
