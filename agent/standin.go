@@ -363,6 +363,10 @@ func (s *standin) endIfWritten() {
 		how.code = *exit.Code
 	case exit.Signal != nil:
 		how.signo = *exit.Signal
+		// Slurm says by which signal; of what it was for, only the gateway knows.
+		if strings.Contains(exit.Reason, " ") {
+			how.line = "spillway: " + exit.Reason
+		}
 	default:
 		how.signo = int(syscall.SIGKILL)
 		how.line = "spillway: the job was lost: " + exit.Reason

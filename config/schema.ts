@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { budget, budgetsFrom, pricesFrom } from './budgets.ts';
+import { offers } from './devices.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
@@ -250,9 +251,11 @@ const nodeGroup = z
     taint: taint('The taint of its nodes, which our pods tolerate.').prefault(
       'spillway.dev/burst=true:NoSchedule',
     ),
+    ...offers,
   })
-  .transform(({ joinTimeout, lostAfter, memoryOverhead, prices, zones, ...g }) => ({
+  .transform(({ disk, joinTimeout, lostAfter, memoryOverhead, prices, zones, ...g }) => ({
     ...g,
+    ...(disk === undefined ? {} : { diskBytes: disk }),
     zones: zones.map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
     joinTimeoutMs: joinTimeout,
     lostAfterMs: lostAfter,

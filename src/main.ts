@@ -99,6 +99,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,
     taint: g.taint,
+    ...{ devices: g.devices, features: g.features, licenses: g.licenses, networks: g.networks },
+    ...{ hugepages: g.hugepages, diskBytes: g.diskBytes },
   }));
 }
 

@@ -87,10 +87,14 @@ export function nodeView(object: unknown): NodeView | undefined {
       cpuMillis: Math.floor(quantity(at(status, 'allocatable', 'cpu')) * 1000),
       memoryBytes: Math.floor(quantity(at(status, 'allocatable', 'memory'))),
       pods: Math.floor(quantity(at(status, 'allocatable', 'pods'))),
+      extended: extended(record(at(status, 'allocatable'))),
     },
     createdAt: time(meta.creationTimestamp) ?? instant(0),
   };
 }
+
+const extended = ({ cpu: _, memory: __, pods: ___, ...rest }: Json): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(rest).map(([name, amount]) => [name, Math.floor(quantity(amount))]));
 
 /** Undefined: the namespace's annotations do not say whose it is. */
 export function tenantView(namespace: unknown): Tenant | undefined {

@@ -232,8 +232,13 @@ function gresOf(v: Values<JobField>): string {
     ['per-task/', v['tres-per-task']],
   ] as const;
   return kinds
-    .filter(([, text]) => word(text) !== '')
-    .map(([unit, text]) => `${unit}${text}`)
+    .flatMap(([unit, text]) =>
+      word(text)
+        .split(',')
+        // From 23.11 on --cpus-per-task stands there too, and is told as such.
+        .filter((one) => one !== '' && !/^cpu[:=]/.test(one))
+        .map((one) => `${unit}${one}`),
+    )
     .join(',');
 }
 

@@ -17,6 +17,8 @@ export interface GatewayWishes {
   readonly budgets?: readonly Readonly<Record<string, unknown>>[];
   /** Dollars an hour of the lab's one instance type. */
   readonly price?: number;
+  /** What each group has besides; each needs a name of its own. One without more, if left out. */
+  readonly groups?: readonly Readonly<Record<string, unknown>>[];
   /** Without Kubernetes, cloud and relays: mode observe as on a site's first day. */
   readonly onlyLooks?: boolean;
 }
@@ -70,25 +72,27 @@ export function gatewayConfig(wishes: GatewayWishes): string {
       images: { default: of('SPILLWAY_LAB_USER_IMAGE') },
     }),
     mounts: [{ path: `${stateDir}/home`, claim: 'home' }],
-    nodeGroups: [
-      {
-        name: 'cpu',
-        provider: 'ec2',
-        region: of('SPILLWAY_LAB_EC2_REGION'),
-        endpoint: wishes.ec2Endpoint ?? of('SPILLWAY_LAB_EC2_ENDPOINT'),
-        ...(hands
-          ? { launchTemplate: of('SPILLWAY_LAB_EC2_TEMPLATE') }
-          : { shapes: { 'lab.large': { vcpus: 2, memory: '8GiB' } } }),
-        types: ['lab.large'],
-        zones: ['a'],
-        // A kubelet here has the machine's 2 cores, and forty jobs must fit.
-        vcpuPerCpu: 0.02,
-        capacity: { max: wishes.max ?? 4, idle: wishes.idle ?? '10s' },
-        joinTimeout: wishes.joinTimeout ?? '2m',
-        ...(wishes.price === undefined ? {} : { prices: { 'lab.large': wishes.price } }),
-      },
-    ],
+    nodeGroups: (wishes.groups ?? [{}]).map((group) => ({ ...groupOf(wishes, of), ...group })),
     policy: { backOff: wishes.backOff ?? '1m', maxBursts: 60, ...wishes.policy },
     ...(wishes.budgets === undefined ? {} : { budgets: wishes.budgets }),
   });
+}
+
+function groupOf(wishes: GatewayWishes, of: (name: string) => string): Readonly<Record<string, unknown>> {
+  return {
+    name: 'cpu',
+    provider: 'ec2',
+    region: of('SPILLWAY_LAB_EC2_REGION'),
+    endpoint: wishes.ec2Endpoint ?? of('SPILLWAY_LAB_EC2_ENDPOINT'),
+    ...(wishes.onlyLooks === true
+      ? { shapes: { 'lab.large': { vcpus: 2, memory: '8GiB' } } }
+      : { launchTemplate: of('SPILLWAY_LAB_EC2_TEMPLATE') }),
+    types: ['lab.large'],
+    zones: ['a'],
+    // A kubelet here has the machine's 2 cores, and forty jobs must fit.
+    vcpuPerCpu: 0.02,
+    capacity: { max: wishes.max ?? 4, idle: wishes.idle ?? '10s' },
+    joinTimeout: wishes.joinTimeout ?? '2m',
+    ...(wishes.price === undefined ? {} : { prices: { 'lab.large': wishes.price } }),
+  };
 }

@@ -17,6 +17,14 @@ export const spoolDir = (node: string): string => `${dirs.slurm}/spool/${node}`;
 export const onPremNodes = ['n1', 'n2'] as const;
 export const burstNodes = Array.from({ length: 12 }, (_, index) => `c${index + 1}`);
 
+/** Files that stand for GPUs: with none a slurmd drops the GRES. Of each type so many on a node that has GPUs. */
+export const gpus = { a100: 2, v100: 1 } as const;
+const gpuNodes = 'n2,c[11-12]';
+const gpuFile = (type: string, at: number): string => `${dirs.slurm}/devices/${type}-${at}`;
+export const gpuFiles: readonly string[] = Object.entries(gpus).flatMap(([type, count]) =>
+  Array.from({ length: count }, (_, at) => gpuFile(type, at)),
+);
+
 /** Both kinds of node: a job must mean the same on either. Memory is what forty small jobs fit in, not RAM. */
 const shape =
   'CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=8000 TmpDisk=10000';
@@ -24,6 +32,19 @@ const shape =
 /** Moving a job takes its new partition's defaults, so all partitions share them. */
 const partitionDefaults =
   'DefaultTime=00:10:00 MaxTime=1-00:00:00 DefMemPerCPU=500 PriorityJobFactor=1 OverSubscribe=NO';
+
+const gpuShape = `Gres=${Object.entries(gpus)
+  .map(([type, count]) => `gpu:${type}:${count}`)
+  .join(',')} Feature=gpu,fast`;
+
+/** Read from beside slurm.conf, so it stands beside each of them. */
+export function gresConfText(): string {
+  const lines = Object.entries(gpus).map(
+    ([type, count]) =>
+      `NodeName=${gpuNodes} Name=gpu Type=${type} File=${dirs.slurm}/devices/${type}-[0-${count - 1}]`,
+  );
+  return `AutoDetect=off\n${lines.join('\n')}\n`;
+}
 
 export function slurmConfText(): string {
   const lastOnPrem = ports.slurmdOnPrem + onPremNodes.length;
@@ -85,10 +106,15 @@ SlurmctldTimeout=60
 SlurmdTimeout=60
 MessageTimeout=20
 
-NodeName=n[1-${onPremNodes.length}] NodeHostname=localhost NodeAddr=127.0.0.1 \
-Port=[${ports.slurmdOnPrem + 1}-${lastOnPrem}] ${shape}
-NodeName=c[1-${burstNodes.length}] NodeHostname=localhost NodeAddr=127.0.0.1 \
-Port=[${ports.slurmdBurst + 1}-${lastBurst}] ${shape}
+GresTypes=gpu
+Licenses=matlab:2
+
+NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports.slurmdOnPrem + 1} ${shape}
+NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=${lastOnPrem} ${shape} ${gpuShape}
+NodeName=c[1-10] NodeHostname=localhost NodeAddr=127.0.0.1 \
+Port=[${ports.slurmdBurst + 1}-${lastBurst - 2}] ${shape}
+NodeName=c[11-12] NodeHostname=localhost NodeAddr=127.0.0.1 \
+Port=[${lastBurst - 1}-${lastBurst}] ${shape} ${gpuShape}
 
 PartitionName=batch Nodes=n[1-${onPremNodes.length}] Default=YES State=UP ${partitionDefaults}
 # Asked for by name, never started: its jobs wait for Spillway.

@@ -46,8 +46,12 @@ export async function up(ctx: Ctx): Promise<void> {
   await Promise.all([startDatabase(), startMunged(), startSshd(), ensurePki(), building]);
   const agent = building !== undefined;
   const agentChanged = agent && (await installAgent());
-  const burstChanged = writeConf(conf.burstConf, conf.burstConfText(agent ? taskProlog : undefined));
-  const confChanged = writeConf(conf.slurmConf, conf.slurmConfText());
+  const [gres, burstGres] = [conf.slurmConf, conf.burstConf].map((file) =>
+    writeConf(file.replace(/slurm\.conf$/, 'gres.conf'), conf.gresConfText()),
+  );
+  const burstChanged =
+    writeConf(conf.burstConf, conf.burstConfText(agent ? taskProlog : undefined)) || burstGres === true;
+  const confChanged = writeConf(conf.slurmConf, conf.slurmConfText()) || gres === true;
 
   await faults['slurmctld-hang'](false);
   await startSlurmdbd();
@@ -140,12 +144,14 @@ export const faults = {
 
 async function layOut(): Promise<void> {
   // Users pass through on the way to their homes.
-  for (const dir of [stateDir, dirs.run, dirs.log, dirs.slurm, `${dirs.slurm}/burst`, `${dirs.slurm}/spool`])
+  const slurm = ['burst', 'spool', 'devices'].map((name) => `${dirs.slurm}/${name}`);
+  for (const dir of [stateDir, dirs.run, dirs.log, dirs.slurm, ...slurm])
     mkdirSync(dir, { recursive: true, mode: 0o755 });
   const slurms = [`${dirs.slurm}/state`, `${dirs.slurm}/run`];
   for (const dir of slurms) mkdirSync(dir, { recursive: true, mode: 0o755 });
   if (!existsSync(conf.jwtKey)) writeFileSync(conf.jwtKey, randomBytes(32), { mode: 0o600 });
   await must(['chown', 'slurm:slurm', ...slurms, conf.jwtKey]);
+  for (const file of conf.gpuFiles) if (!existsSync(file)) await must(['mknod', file, 'c', '1', '3']);
 }
 
 async function startMunged(): Promise<void> {

@@ -1,10 +1,11 @@
 import type { Burst } from '../domain/burst.ts';
 import { after, type BurstContext, change, type Next, now } from './context.ts';
+import { exitOf } from './ends.ts';
 import { othersOver } from './others.ts';
 import { endPod, lookAtAll, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { holdBack } from './requeue.ts';
-import { exitOf, lostSight } from './run.ts';
+import { lostSight } from './run.ts';
 
 const SIGKILL = 9;
 /** A stand-in tries again every 5 s at most. */

@@ -1,9 +1,11 @@
+import { lacks } from '../decide/suits.ts';
 import type { Burst, SavedJob } from '../domain/burst.ts';
+import { hugepagesOf } from '../domain/devices.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
 import { nodesOf, ranksOf } from '../domain/ranks.ts';
 import type { MoveSpec } from '../ports.ts';
-import { failing, markInWords, marksOf } from '../translate/index.ts';
+import { asksOf, failing, markInWords, marksOf } from '../translate/index.ts';
 import {
   after,
   answered,
@@ -237,10 +239,29 @@ export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): str
     (memory.per !== job.memory.per || memory.mib !== job.memory.mib)
   )
     return `its owner changed its memory to ${job.memory.mib} MiB per ${job.memory.per}`;
+  const devices = devicesNow(ctx, burst, job);
+  if (devices !== undefined) return devices;
   const below = failing(marksOf(job) ?? [], ctx.translation ?? 'emulated');
   if (below.length > 0)
     return `it asks for what does not translate now: ${below.map((m) => `${markInWords(m)} (${m.why})`).join(', ')}`;
   return undefined;
+}
+
+/** The pod that waits has what was asked for when it was made. */
+function devicesNow(ctx: BurstContext, burst: Burst, job: JobDetail): string | undefined {
+  // It is a run that was requeued, whose needs were read anew.
+  if (job.partition === ctx.setup.waitPartition) return undefined;
+  const group = ctx.group(burst.group) ?? {};
+  const wanting = lacks(job, group);
+  if (wanting !== undefined) return `its owner asks for ${wanting} now, which its node group has not`;
+  const asks = asksOf(job, nodesOf(burst), group, hugepagesOf(burst.needs));
+  if (asks.kind === 'untold') return `its owner asks for ${asks.why} now`;
+  const { extended } = burst.needs;
+  const names = new Set([...Object.keys(extended), ...Object.keys(asks.value.extended)]);
+  const other = [...names].find((name) => (extended[name] ?? 0) !== (asks.value.extended[name] ?? 0));
+  return other === undefined
+    ? undefined
+    : `its owner asks for ${asks.value.extended[other] ?? 0} ${other} now, and its pod has ${extended[other] ?? 0}`;
 }
 
 /** Everything that a claim overwrites. */

@@ -2,6 +2,7 @@ import type { Burst, BurstState } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
 import type { MoveSpec } from '../ports.ts';
+import { comment } from './comment.ts';
 import {
   after,
   answered,
@@ -131,6 +132,8 @@ async function close(ctx: BurstContext, burst: Burst, state: BurstState): Promis
   ctx.streams.release(burst.id);
   if (!(await forgotten(ctx, burst))) return after(1_500);
   const text = burst.cause?.text ?? 'no reason on record';
+  if (state === 'returned' && burst.cause?.kind === 'pod_failed')
+    await comment(ctx, burst, `not run in the cloud: ${text}`);
   const words = {
     returned: `given back: ${text}`,
     started_onprem: text,

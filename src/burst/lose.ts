@@ -1,16 +1,15 @@
 import type { Burst } from '../domain/burst.ts';
+import { comment } from './comment.ts';
 import {
   after,
   type BurstContext,
   change,
   freed,
-  later,
   type Next,
   never,
   now,
   outcome,
   troubled,
-  writeMs,
 } from './context.ts';
 import { look } from './look.ts';
 import { endPod, fenceInstances, lookAtAll } from './pod.ts';
@@ -100,12 +99,7 @@ async function fail(ctx: BurstContext, burst: Burst, state: string): Promise<Nex
   const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
   if (state !== 'absent') {
     if (!(await annotated(ctx, held))) return after(3_000);
-    // The one time that the owner's comment is touched: the burst failed. Slurm forgets the job soon, so it is tried once.
-    await ctx.slurm
-      .appendComment(burst.ref, `spillway: ${reason}`, later(ctx.clock.now(), writeMs))
-      .catch((e: Error) =>
-        ctx.log({ level: 'warn', text: `no comment on job ${burst.ref}: ${e.message}`, burst: burst.id }),
-      );
+    await comment(ctx, burst, reason);
   }
   await change(ctx, held, { state: 'failed', trouble: undefined, unknownSince: undefined }, reason, [
     { kind: 'receipt', receipt: outcome(ctx, held, 'burst', `${reason}; Slurm says ${state}`) },

@@ -6,6 +6,7 @@ import { type Rank, ranksOf } from '../domain/ranks.ts';
 import type { Write } from '../ports.ts';
 import { secretNameFor } from '../translate/index.ts';
 import { type BurstContext, change, troubled } from './context.ts';
+import { endedHow } from './ends.ts';
 
 /** For a group that is in the configuration no more. */
 const lostAfterMs = 10 * 60_000;
@@ -58,7 +59,7 @@ export async function lookAtRank(ctx: BurstContext, of: Omit<Rank, 'rank'>): Pro
   if (main?.state === 'terminated') {
     if (node?.ready === 'true') {
       const all = pod.containers.keeper?.state === 'terminated';
-      return { kind: 'over', how: `terminated: ${main.reason} (${main.exitCode})`, all, pod };
+      return { kind: 'over', how: endedHow(pod, main), all, pod };
     }
     return {
       kind: 'unknown',

@@ -15,6 +15,7 @@ import {
   type Next,
   now,
 } from './context.ts';
+import { cannotBegin } from './ends.ts';
 import { look } from './look.ts';
 import { keyName, secretOf } from './pod.ts';
 
@@ -96,7 +97,11 @@ async function awaitKeepers(
   pods: readonly PodView[],
 ): Promise<Next> {
   const at = ctx.clock.now();
-  const failed = pods.map((p) => podTrouble(p, at - p.createdAt > podMs)).find((why) => why !== undefined);
+  const imageOf = (container: string): string =>
+    container === 'main' ? (burst.image?.name ?? '') : ctx.pods.agentImage;
+  const failed = pods
+    .map((p) => cannotBegin(p, at - p.createdAt > podMs, imageOf))
+    .find((why) => why !== undefined);
   if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
   const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
   if (keepers.includes(undefined)) {
@@ -237,8 +242,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   const group = ctx.group(burst.group);
   // One of an older gateway names none.
   const image = burst.image?.name ?? ctx.pods.images.default;
-  if (image === undefined)
-    return left('no image was chosen for it, and images.default is not set');
+  if (image === undefined) return left('no image was chosen for it, and images.default is not set');
   if (tenant === undefined) return left(`no tenant namespace for uid ${burst.uid}`);
   if (group === undefined) return left(`node group ${burst.group} is gone`);
   const intent = intend(ctx, burst, 'kubernetes.createPod', { ...ref });
@@ -272,6 +276,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
       graceSeconds: 5,
       secretName: secretNameFor(held),
       limitMemory: true,
+      networks: group.networks,
     });
     const made = await ctx.kubernetes.createPod(manifest);
     const noted = await change(ctx, held, has(made.uid), `pod ${ref.name} made`, [
@@ -292,22 +297,6 @@ function runs(burst: Burst, pod: PodView | undefined): Burst['image'] {
   if (burst.image === undefined || main?.state !== 'running' || main.imageId === undefined)
     return burst.image;
   return { ...burst.image, id: main.imageId };
-}
-
-function podTrouble(pod: PodView, late: boolean): string | undefined {
-  if (pod.deletingSince !== undefined) return `pod ${pod.ref.name} is being deleted by somebody else`;
-  if (pod.phase === 'Failed') return `pod ${pod.ref.name} failed: ${pod.reason} ${pod.message}`.trim();
-  for (const [name, c] of Object.entries(pod.containers)) {
-    if (c.state === 'terminated' && name !== 'agent')
-      return `container ${name} ended before it was used: ${c.reason} (${c.exitCode})`;
-    if (c.state !== 'waiting') continue;
-    const hopeless = ['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError'].includes(
-      c.reason,
-    );
-    if (hopeless || late) return `container ${name} does not start: ${c.reason} ${c.message}`.trim();
-  }
-  if (late && !pod.scheduled) return `pod ${pod.ref.name} is not scheduled: ${pod.message}`;
-  return undefined;
 }
 
 /** One authenticated stream to the keeper of each pod, kept by `streams`; the key is read back, so a restart needs no memory of it. */

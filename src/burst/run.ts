@@ -1,7 +1,7 @@
 import type { Burst, Exit } from '../domain/burst.ts';
-import type { PodView } from '../domain/kube.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
+import { exitOf, lastWord } from './ends.ts';
 import { look } from './look.ts';
 import { endScript, failingBy, othersAmiss, othersOver } from './others.ts';
 import { lookAtPod, unseen } from './pod.ts';
@@ -49,7 +49,14 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (standin?.bye === true) return report(ctx, burst, keeper);
   if (!(await othersOver(ctx, burst))) return after(1_000);
   if (keeper?.drained === true && standin?.link === 'up') {
-    ctx.streams.finish(burst.id, burst.exit ?? { lost: true });
+    const exit = burst.exit ?? { lost: true };
+    const last = await kubeletsWord(ctx, burst, exit);
+    if (last === undefined) return after(300);
+    if (last !== exit) {
+      await change(ctx, burst, { exit: last }, `its kubelet says: ${last.reason}`);
+      return now;
+    }
+    ctx.streams.finish(burst.id, exit);
     return after(1_000);
   }
   if (keeper?.link !== 'up') {
@@ -64,6 +71,16 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
       return lostSight(ctx, burst, sight.why);
   }
   return after(3_000);
+}
+
+/** A kubelet tells within a second how a container ended; one that is silent is not waited for. */
+const kubeletMs = 10_000;
+
+async function kubeletsWord(ctx: BurstContext, burst: Burst, exit: Exit): Promise<Exit | undefined> {
+  const pod = burst.pod === undefined ? undefined : await ctx.kubernetes.pod(burst.pod.ref);
+  const last = lastWord(exit, pod);
+  if (last !== undefined) return last;
+  return ctx.clock.now() - (burst.endedAt ?? burst.enteredAt) < kubeletMs ? undefined : exit;
 }
 
 function couple(ctx: BurstContext, burst: Burst): StandinView | undefined {
@@ -129,17 +146,6 @@ export async function lostSight(ctx: BurstContext, burst: Burst, why: string): P
     reason,
   );
   return now;
-}
-
-/** From containerStatuses, when process 1 of main could not report itself. 128 + n is the runtime's way to write signal n. */
-export function exitOf(pod: PodView): Exit | undefined {
-  const main = pod.containers.main;
-  if (main?.state !== 'terminated') return undefined;
-  if (main.reason === 'OOMKilled')
-    return { signal: 9, reason: 'OOMKilled: the job used more memory than it asked for' };
-  const signal =
-    main.signal > 0 ? main.signal : main.exitCode > 128 && main.exitCode <= 192 ? main.exitCode - 128 : 0;
-  return signal > 0 ? { signal, reason: main.reason } : { code: main.exitCode, reason: main.reason };
 }
 
 export function inWords(exit: Exit): string {

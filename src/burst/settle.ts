@@ -1,6 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
+import { comment } from './comment.ts';
 import {
   after,
   type BurstContext,
@@ -12,6 +13,7 @@ import {
   outcome,
   troubled,
 } from './context.ts';
+import { outOfMemory } from './ends.ts';
 import { look } from './look.ts';
 import { endPod, forgotten } from './pod.ts';
 import { inWords } from './run.ts';
@@ -56,6 +58,7 @@ export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
   const held = await cleared(ctx, burst);
   if (held === undefined) return after(1_500);
   if (sight.kind === 'ended' && !(await annotated(ctx, held))) return after(3_000);
+  if (sight.kind === 'ended' && burst.exit?.reason === outOfMemory) await comment(ctx, burst, outOfMemory);
   const state = sight.kind === 'ended' ? sight.state : sight.kind;
   const words = `ran in the cloud: ${burst.exit === undefined ? 'no exit known' : inWords(burst.exit)}; Slurm says ${state}`;
   await change(ctx, held, { state: 'settled', trouble: undefined }, words, [
@@ -100,6 +103,7 @@ export function annotation(burst: Burst, cloudId: string | undefined): string {
     syscpums: burst.usage?.systemMs,
     dropped: burst.dropped > 0 ? burst.dropped : undefined,
     lost: burst.exit?.lost === true ? 1 : undefined,
+    oom: burst.exit?.reason === outOfMemory ? 1 : undefined,
   };
   const text = Object.entries(fields)
     .filter(([, v]) => v !== undefined)

@@ -1,25 +1,37 @@
 /** What would be made in Kubernetes for a script, by the translation that makes it. */
+import { lacks } from '../decide/suits.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
-import { needsOf, podFor, secretNameFor } from '../translate/index.ts';
+import { asksOf, hugepagesIn, needsOf, podFor, secretNameFor } from '../translate/index.ts';
 import type { Asked } from '../translate/script/asked.ts';
+import { askerIn, gresIn } from '../translate/script/gres.ts';
+import { type Script, written } from '../translate/script/script.ts';
 import type { Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
 
 /** The Secret that holds the keeper's key, and the Pod; a whole node is reckoned as what is written. */
-export function objectsOf(asked: Asked, who: Who, image: string, site: Site): readonly object[] {
+export function objectsOf(
+  script: Script,
+  asked: Asked,
+  who: Who,
+  image: string,
+  site: Site,
+): readonly object[] {
   const { mounts, groups } = site;
   // No pod runs as root, and admission lets none.
   const me = site.me.uid === 0 ? { ...site.me, uid: 1000, gid: 1000 } : site.me;
-  const [group] = groups;
+  const group = groupOf(script, asked, groups);
+  const asks = asksOf(askerIn(script, asked.tasks), 1, group ?? {}, hugepagesIn(script));
   const memory = asked.memory ?? { per: 'node', mib: 1 };
   const needs = needsOf({
     job: { cpus: asked.cpus, memory, exclusive: false },
     nodes: 1,
     node: { cpus: asked.cpus, memoryMib: 1 },
     vcpuPerCpu: group?.vcpuPerCpu ?? 1,
+    // Without a group that has it, what it is called there is not known.
+    ...(asks.kind === 'told' ? asks.value : {}),
   });
-  const burst = burstOf(asked, who, { ...site, me }, needs);
+  const burst = burstOf(asked, who, { ...site, me }, group?.name ?? '', needs);
   const namespace = `spillway-${who.user}`;
   const claims = [...new Set(mounts.map(({ claim }) => claim))];
   const pod = podFor({
@@ -37,6 +49,7 @@ export function objectsOf(asked: Asked, who: Who, image: string, site: Site): re
     graceSeconds: 5,
     secretName: secretNameFor(burst),
     limitMemory: true,
+    networks: group?.networks,
   });
   const secret = {
     apiVersion: 'v1',
@@ -49,7 +62,20 @@ export function objectsOf(asked: Asked, who: Who, image: string, site: Site): re
   return [secret, { ...pod, metadata: { ...pod.metadata, annotations } }];
 }
 
-function burstOf(asked: Asked, who: Who, { me, setup, groups }: Site, needs: Burst['needs']): Burst {
+/** The first that has what it asks for, as when it pends; else the first. */
+function groupOf(
+  script: Script,
+  { cpus }: Asked,
+  groups: Site['groups'],
+): Site['groups'][number] | undefined {
+  const job = {
+    ...{ cpus, gres: gresIn(script) },
+    ...{ features: written(script, 'constraint') ?? '', licenses: written(script, 'licenses') ?? '' },
+  };
+  return groups.find((group) => lacks(job, group) === undefined) ?? groups[0];
+}
+
+function burstOf(asked: Asked, who: Who, { me, setup }: Site, group: string, needs: Burst['needs']): Burst {
   const cluster = clusterName(setup?.name ?? 'cluster');
   const at = instant(0);
   const job = jobKey(cluster, jobRef('1'), at);
@@ -65,7 +91,7 @@ function burstOf(asked: Asked, who: Who, { me, setup, groups }: Site, needs: Bur
       gid: me.gid,
     },
     ...{ account: who.account ?? '', origin: 'decision', receipt: undefined, state: 'provisioning' },
-    ...{ createdAt: at, enteredAt: at, group: groups[0]?.name ?? '', needs },
+    ...{ createdAt: at, enteredAt: at, group, needs },
     saved: {
       ...{
         partition: who.partition ?? '',

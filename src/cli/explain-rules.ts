@@ -7,6 +7,7 @@ import { clusterName, instant, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
 import type { NeverRule } from '../domain/policy.ts';
 import type { Asked } from '../translate/script/asked.ts';
+import { gresIn } from '../translate/script/gres.ts';
 import { type Script, written } from '../translate/script/script.ts';
 import type { Site } from './explain-site.ts';
 
@@ -46,6 +47,9 @@ function unknownTo(
 /** What a script tells of its job; Slurm fills in defaults for the rest. */
 function factsIn(script: Script, asked: Asked, who: Who): ReadonlySet<FactName> {
   const told = new Set<FactName>([
+    'job.gres',
+    'job.features',
+    'job.licenses',
     'job.name',
     'job.user',
     'job.cpus',
@@ -60,14 +64,14 @@ function factsIn(script: Script, asked: Asked, who: Who): ReadonlySet<FactName> 
   return told;
 }
 
-/** What they look at is in a script; `nodes` and `placement` are told by the marks already. */
-const ofScripts = ['partition', 'batch', 'never', 'time'];
+/** What they look at is in a script; `nodes`, and node lists, are told by the marks already. */
+const ofScripts = ['partition', 'batch', 'never', 'placement', 'time'];
 
 function policyRules(
   script: Script,
   asked: Asked,
   who: Who,
-  { setup, policy: whole, from }: Site,
+  { setup, policy: whole, from, groups }: Site,
 ): readonly RuleVerdict[] {
   if (setup === undefined || from === undefined) return [];
   const at = instant(0);
@@ -85,7 +89,8 @@ function policyRules(
   };
   const partition = who.partition ?? setup.watch[0] ?? setup.explicit ?? '';
   const context: ShapeContext = {
-    ...{ now: at, snapshot, setup, policy, groups: [], stop: undefined },
+    ...{ now: at, snapshot, setup, policy, stop: undefined },
+    groups: groups.map((group) => ({ group, types: [] })),
     job: jobOf(script, asked, { ...who, partition }),
   };
   return rules.flatMap((rule) => {
@@ -112,7 +117,11 @@ function jobOf(script: Script, asked: Asked, who: Who & { readonly partition: st
     },
     timeLimitMs: asked.timeMs ?? 'partition',
     ...{ minNodes: asked.nodes, maxNodes: undefined, cpus: asked.cpus, batch: true, hetJob: false },
-    ...{ dependency: '', features: '', licenses: '', reservation: '', requiredNodes: '', gres: '' },
+    ...{ dependency: '', reservation: '', requiredNodes: '', gres: gresIn(script) },
+    ...{
+      features: written(script, 'constraint') ?? '',
+      licenses: written(script, 'licenses') ?? '',
+    },
     ...{ restarts: 0, nodeList: '' },
   };
 }

@@ -5,6 +5,7 @@ import type { RuleVerdict } from '../domain/decision.ts';
 import { chooseImage, type ImageChoice } from '../translate/image.ts';
 import { failing, inWords } from '../translate/marks.ts';
 import { type Asked, askedOf } from '../translate/script/asked.ts';
+import { gresIn } from '../translate/script/gres.ts';
 import { type MarkedLine, marksOfScript } from '../translate/script/marks.ts';
 import { readScript, type Script, written } from '../translate/script/script.ts';
 import { CommandError } from './ask.ts';
@@ -91,7 +92,7 @@ export function explanationOf(
     image,
     cost: site.groups.map((group) => costOf(asked, group, site.policy.limitMarginMs)),
     against,
-    objects: image.kind === 'image' ? objectsOf(asked, who, image.image, site) : [],
+    objects: image.kind === 'image' ? objectsOf(script, asked, who, image.image, site) : [],
     notes: [
       ...(site.from === undefined
         ? ['No configuration was read: policy, allowed images and prices are left out; --config tells.']
@@ -100,7 +101,7 @@ export function explanationOf(
         ? ['images is not configured, as for mode observe alone: which image it gets is left out.']
         : []),
       ...unasked(script, asked, who, site),
-      ...notesOf(script, asked, who, variables),
+      ...notesOf(script, asked, who, variables, site),
     ],
   };
 }
@@ -125,7 +126,7 @@ function refusals(script: Script, asked: Asked): RuleVerdict[] {
   }));
 }
 
-function notesOf(script: Script, asked: Asked, who: Who, variables: readonly string[]): string[] {
+function notesOf(script: Script, asked: Asked, who: Who, variables: readonly string[], site: Site): string[] {
   const set = variables.filter((name) => name.startsWith('SBATCH_')).sort();
   return [
     `Options on sbatch's command line and variables SBATCH_* come before the script's lines and were not looked at${set.length === 0 ? '' : ` (here are ${set.join(', ')})`}.`,
@@ -143,6 +144,9 @@ function notesOf(script: Script, asked: Asked, who: Who, variables: readonly str
       : []),
     ...(asked.exclusive || asked.memory?.mib === 0
       ? ['It asks for a whole node, whose size only the cluster knows; the objects have what is written.']
+      : []),
+    ...(gresIn(script) !== '' && site.groups.length === 0
+      ? ['It asks for devices: what they are called in Kubernetes (nodeGroups[].devices) was left out.']
       : []),
     ...(written(script, 'chdir') === undefined
       ? ['It must be submitted from a directory that the pod has too (mounts, /tmp, /var/tmp, /dev/shm).']

@@ -73,8 +73,9 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const climb = input.ramp && new Climb(input.ramp);
   const costs = new Map<string, WorstCase>();
   // Many jobs ask for the same.
-  const worstCase = (job: Pick<Job, 'cpus' | 'minNodes' | 'timeLimitMs'>): WorstCase => {
-    const key = `${job.cpus}/${job.minNodes}/${job.timeLimitMs}`;
+  const worstCase: RuleContext['worstCase'] = (job) => {
+    const { cpus, minNodes = 1, timeLimitMs, gres = '', features = '', licenses = '' } = job;
+    const key = `${cpus}/${minNodes}/${timeLimitMs}/${gres}/${features}/${licenses}`;
     const cost = costs.get(key) ?? worstCaseOf(job, groups, input.beside, policy.limitMarginMs);
     costs.set(key, cost);
     return cost;

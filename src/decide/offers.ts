@@ -62,7 +62,7 @@ export function offersOf(
     .sort((a, b) => (priceFor(a.name) === priceFor(b.name) ? 0 : priceFor(a.name) - priceFor(b.name)))
     .map((type) => {
       const price = group.prices?.[type.name];
-      const perHour = price === undefined ? undefined : nodes * rateOf(price, needs, type);
+      const perHour = price === undefined ? undefined : nodes * rateOf(price, needs, type, group);
       return {
         ...{ group: group.name, type: type.name, zones: group.zones, capacityType: group.capacityType },
         cost:

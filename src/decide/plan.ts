@@ -1,7 +1,8 @@
+import { offeredOn } from '../domain/devices.ts';
 import type { BurstId, InstanceId } from '../domain/ids.ts';
 import type { Instance, InstanceType } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import { fits, minus, plus, type Resources } from '../domain/resources.ts';
+import { fits, MiB, minus, plus, type Resources } from '../domain/resources.ts';
 
 export interface PlanBurst {
   readonly id: BurstId;
@@ -76,7 +77,8 @@ export function plan(
     const fresh = nodes - homes.length - opened.length;
     const capacity = fresh === 0 ? undefined : launchCapacity(offered, burst.needs);
     if (fresh > 0) {
-      const why = capacity === undefined ? noType(burst) : noRoomFor(offered, nodes, fresh, aliveIn(burst.group));
+      const why =
+        capacity === undefined ? noType(burst) : noRoomFor(offered, nodes, fresh, aliveIn(burst.group));
       if (why !== undefined) {
         noRoom.push({ burst: burst.id, ...why });
         continue;
@@ -140,7 +142,8 @@ export function fittingTypes(offered: PlanGroup, needs: Resources): readonly Ins
 
 /** What pods may request on an instance of this type. */
 export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
-  const whole: Resources = { cpuMillis: type.vcpus * 1000, memoryBytes: type.memoryBytes, extended: {} };
+  const extended = offeredOn(type.gpus, group);
+  const whole: Resources = { cpuMillis: type.vcpus * 1000, memoryBytes: type.memoryBytes, extended };
   return minus(whole, group.overhead);
 }
 
@@ -148,7 +151,9 @@ function smaller(a: Resources, b: Resources): Resources {
   return {
     cpuMillis: Math.min(a.cpuMillis, b.cpuMillis),
     memoryBytes: Math.min(a.memoryBytes, b.memoryBytes),
-    extended: {},
+    extended: Object.fromEntries(
+      Object.entries(a.extended).map(([name, n]) => [name, Math.min(n, b.extended[name] ?? 0)]),
+    ),
   };
 }
 
@@ -164,5 +169,9 @@ export function usedBy(
   return used;
 }
 
-const describe = (r: Resources): string =>
-  `${r.cpuMillis} m vCPU and ${Math.ceil(r.memoryBytes / 1024 / 1024)} MiB`;
+/** Such as `8000 m vCPU, 1024 MiB, 2 nvidia.com/gpu`. */
+export const describe = ({ cpuMillis, memoryBytes, extended }: Resources): string =>
+  [
+    `${cpuMillis} m vCPU, ${Math.ceil(memoryBytes / MiB)} MiB`,
+    ...Object.entries(extended).map(([name, n]) => `${n} ${name}`),
+  ].join(', ');

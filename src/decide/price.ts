@@ -1,11 +1,14 @@
 import type { Burst } from '../domain/burst.ts';
+import { devicesFor, offeredOn } from '../domain/devices.ts';
 import type { InstanceType } from '../domain/instance.ts';
 import type { Job } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
+import type { NodeGroup } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import { fittingTypes } from './plan.ts';
 import type { OfferedGroup, WorstCase } from './rule.ts';
 import { cpusOfNode, groupFor } from './rules/size.ts';
+import { type Asking, leastGres } from './suits.ts';
 
 /** What a burst holds: the most that it can cost, all its nodes together, and what an hour of one node's share of each type costs. */
 export interface Price {
@@ -38,7 +41,7 @@ export function priceOf(
   for (const type of fittingTypes(offered, needs)) {
     const price = prices?.[type.name];
     if (price === undefined) bare.push(type.name);
-    else rates[type.name] = rateOf(price, needs, type);
+    else rates[type.name] = rateOf(price, needs, type, offered.group);
   }
   if (bare.length > 0) return unknown(`no price is configured for ${bare.join(', ')} of node group ${name}`);
   const dearest = Math.max(...Object.values(rates));
@@ -51,7 +54,7 @@ export function priceOf(
  * worst case can be. `beside`: what its pod needs besides.
  */
 export function worstCaseOf(
-  job: Pick<Job, 'cpus' | 'minNodes' | 'timeLimitMs'>,
+  job: Asking & Pick<Job, 'timeLimitMs'>,
   groups: readonly OfferedGroup[],
   beside: Resources,
   marginMs: number | undefined,
@@ -61,19 +64,29 @@ export function worstCaseOf(
   const own = {
     cpuMillis: Math.ceil(cpusOfNode(job) * offered.group.vcpuPerCpu * 1000),
     memoryBytes: 0,
-    extended: {},
+    extended: leastDevices(job, offered),
   };
   const limit = job.timeLimitMs === 'partition' ? 'unlimited' : job.timeLimitMs;
-  return priceOf(plus(own, beside), limit, offered, marginMs, Math.max(1, job.minNodes));
+  return priceOf(plus(own, beside), limit, offered, marginMs, Math.max(1, job.minNodes ?? 1));
 }
 
-/** What an hour of the job's share of a machine of this type costs. */
-export const rateOf = (price: MicroUsd, needs: Resources, type: InstanceType): MicroUsd =>
-  Math.ceil(price * shareOf(needs, type));
+const leastDevices = (job: Asking, { group }: OfferedGroup): Resources['extended'] => {
+  const asked = leastGres(job);
+  const devices = asked.kind === 'told' ? devicesFor(asked.value, group) : asked;
+  return devices.kind === 'told' ? devices.value : {};
+};
 
-/** Of a machine, the larger of its shares of CPU and memory: what it takes from others. */
-function shareOf(needs: Resources, type: InstanceType): number {
-  return Math.min(1, Math.max(needs.cpuMillis / (type.vcpus * 1000), needs.memoryBytes / type.memoryBytes));
+/** What an hour of the job's share of a machine of this type in this group costs. */
+export const rateOf = (price: MicroUsd, needs: Resources, type: InstanceType, group: NodeGroup): MicroUsd =>
+  Math.ceil(price * shareOf(needs, { ...type, extended: offeredOn(type.gpus, group) }));
+
+/** Of a machine, the largest of its shares of CPU, memory and each kind of device: what it takes from others. */
+function shareOf(needs: Resources, whole: InstanceType & Pick<Resources, 'extended'>): number {
+  const devices = Object.entries(needs.extended).map(([name, n]) => n / (whole.extended[name] ?? n));
+  return Math.min(
+    1,
+    Math.max(needs.cpuMillis / (whole.vcpus * 1000), needs.memoryBytes / whole.memoryBytes, ...devices),
+  );
 }
 
 export const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((perHour * ms) / 3_600_000);

@@ -10,6 +10,7 @@ import type { StartForecast } from './foresight.ts';
 import type { Priced } from './price.ts';
 import type { BudgetLeft } from './purse.ts';
 import type { Ready } from './ready.ts';
+import type { Asking } from './suits.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
 export interface RuleContext {
@@ -30,7 +31,7 @@ export interface RuleContext {
   /** What is left of the tightest hard budget that counts for a job, less what this cycle approved; undefined = none does. */
   readonly budgetLeft: (owner: Owner) => BudgetLeft | undefined;
   /** The most that this job could cost; asked where a budget counts, or an expression names it. */
-  readonly worstCase: (job: Pick<Job, 'cpus' | 'minNodes' | 'timeLimitMs'>) => WorstCase;
+  readonly worstCase: (job: Asking & Pick<Job, 'timeLimitMs'>) => WorstCase;
   /** When it would start here; undefined where nothing is known of that. */
   readonly forecast: StartForecast | undefined;
   /** What bursting it is worth; undefined where nothing is known of its start here, or nobody asks. */

@@ -52,7 +52,13 @@ export interface NodeView {
   readonly ready: 'true' | 'false' | 'unknown';
   readonly readySince: Instant | undefined;
   readonly unschedulable: boolean;
-  readonly allocatable: { readonly cpuMillis: number; readonly memoryBytes: number; readonly pods: number };
+  readonly allocatable: {
+    readonly cpuMillis: number;
+    readonly memoryBytes: number;
+    readonly pods: number;
+    /** Of device plugins, huge pages and disk, by name; a plugin tells some time after its node is Ready. */
+    readonly extended?: Readonly<Record<string, number>> | undefined;
+  };
   readonly createdAt: Instant;
 }
 

@@ -1,3 +1,4 @@
+import type { GroupOffers } from './devices.ts';
 import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
 import type { Budget, MicroUsd } from './money.ts';
@@ -69,7 +70,7 @@ export interface Taint {
 }
 
 /** Instances that are launched alike. */
-export interface NodeGroup {
+export interface NodeGroup extends GroupOffers {
   readonly name: string;
   readonly launchTemplate: string;
   readonly types: readonly string[];
@@ -89,6 +90,12 @@ export interface NodeGroup {
   /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */
   readonly lostAfterMs: number;
   readonly taint: Taint;
+  /** Features that a constraint may ask for, each with the node label (`key=value`) that proves it, or none. */
+  readonly features?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Licences whose server a job of this group reaches; Slurm counts them there as here. */
+  readonly licenses?: readonly string[] | undefined;
+  /** NetworkAttachmentDefinitions that each pod is attached to, `name` or `namespace/name`. */
+  readonly networks?: readonly string[] | undefined;
 }
 
 /** One Slurm cluster as the engine works on it. */

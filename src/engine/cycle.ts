@@ -13,6 +13,7 @@ import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
+import { hugepagesOf } from '../domain/devices.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
@@ -21,7 +22,7 @@ import type { NodeGroup } from '../domain/policy.ts';
 import { nodesOf } from '../domain/ranks.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
-import { keeperNeeds, needsOf } from '../translate/index.ts';
+import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
 import type { Cluster, Held } from './context.ts';
@@ -417,5 +418,9 @@ function needsNow(engine: Cluster, job: JobDetail, before: Burst): Burst['needs'
       ? undefined
       : shapeOf({ partition: before.saved.partition }, engine.snapshot);
   if (group === undefined || node === undefined) return before.needs;
-  return needsOf({ job, nodes: Math.max(1, job.minNodes), node, vcpuPerCpu: group.vcpuPerCpu });
+  const nodes = Math.max(1, job.minNodes);
+  const asks = asksOf(job, nodes, group, hugepagesOf(before.needs));
+  // What its group has not, the examination at its claim says.
+  if (asks.kind === 'untold') return before.needs;
+  return needsOf({ job, nodes, node, vcpuPerCpu: group.vcpuPerCpu, ...asks.value });
 }

@@ -1,9 +1,10 @@
 import { savedOf } from '../burst/claim.ts';
 import { inWords } from '../decide/decide.ts';
-import { fittingTypes } from '../decide/plan.ts';
+import { describe, fittingTypes } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import type { Decision, Receipt, RuleVerdict } from '../domain/decision.ts';
+import type { Told } from '../domain/gres.ts';
 import {
   attemptKey,
   type BurstId,
@@ -19,6 +20,8 @@ import type { ClusterSetup, Translation } from '../domain/policy.ts';
 import { othersOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import {
+  type Asks,
+  asksOf,
   failing,
   type ImageChoice,
   keeperNeeds,
@@ -82,10 +85,14 @@ export function examine(
     limit: 'known, for a job that asks for a whole node',
   });
   const node = shape ?? { cpus: 1, memoryMib: 1024 };
+  const pages = image?.kind === 'image' ? image.hugepages : undefined;
+  const nodes = Math.max(1, job.minNodes);
+  const asks = offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages);
+  because.push(asked(asks));
   const needs =
-    offered === undefined
+    offered === undefined || asks?.kind !== 'told'
       ? undefined
-      : needsOf({ job, nodes: Math.max(1, job.minNodes), node, vcpuPerCpu: offered.group.vcpuPerCpu });
+      : needsOf({ job, nodes, node, vcpuPerCpu: offered.group.vcpuPerCpu, ...asks.value });
   const fit =
     offered === undefined || needs === undefined ? [] : fittingTypes(offered, plus(needs, keeperNeeds));
   because.push({
@@ -94,7 +101,7 @@ export function examine(
     measured:
       needs === undefined
         ? 'no group'
-        : `${needs.cpuMillis} m vCPU, ${Math.ceil(needs.memoryBytes / 1048576)} MiB${job.minNodes > 1 ? ` for each of ${job.minNodes} nodes` : ''}`,
+        : `${describe(needs)}${nodes > 1 ? ` for each of ${nodes} nodes` : ''}`,
     limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
   });
   if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
@@ -109,8 +116,19 @@ export function examine(
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
 }
 
-/** `unknown`: the job's script, which may name one, could not be read. */
-export type ImageSought = ImageChoice | { readonly kind: 'unknown'; readonly why: string };
+/** `unknown`: the job's script, which may name one, could not be read. `hugepages`: what it asks for besides. */
+export type ImageSought =
+  | (ImageChoice & { readonly hugepages?: Readonly<Record<string, number>> })
+  | { readonly kind: 'unknown'; readonly why: string };
+
+function asked(asks: Told<Asks> | undefined): RuleVerdict {
+  const rule = 'devices';
+  const limit = 'what its node group has (nodeGroups[].devices)';
+  if (asks === undefined) return { rule, pass: false, measured: 'no group', limit };
+  if (asks.kind === 'untold') return { rule, pass: false, measured: asks.why, limit };
+  const told = Object.entries(asks.value.extended).map(([name, n]) => `${n} ${name}`);
+  return { rule, pass: true, measured: told.length === 0 ? 'none' : told.join(', '), limit };
+}
 
 /** Nothing that a job asks for is dropped: what is below the site's threshold keeps it at home. */
 function translated(marks: readonly Marked[] | undefined, translation: Translation): RuleVerdict {

@@ -1,7 +1,9 @@
+import { claimOf } from '../domain/devices.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
-import { minus, type Resources } from '../domain/resources.ts';
+import type { NodeGroup } from '../domain/policy.ts';
+import type { Resources } from '../domain/resources.ts';
 import { change, type InstanceContext, wakeBursts } from './context.ts';
 
 /** Under this prefix NodeRestriction keeps a kubelet from labelling itself, so the label proves that the gateway matched it. */
@@ -33,10 +35,12 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   if (node.labels[groupLabel] !== instance.group)
     await ctx.kubernetes.labelNode(node.name, { [groupLabel]: instance.group });
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
+  const wanting = wantingOn(node, instance, ctx.group(instance.group));
+  if (wanting !== undefined) return inTime(ctx, instance, wanting);
   const real: Resources = {
     cpuMillis: Math.min(instance.capacity.cpuMillis, node.allocatable.cpuMillis),
     memoryBytes: Math.min(instance.capacity.memoryBytes, node.allocatable.memoryBytes),
-    extended: minus(instance.capacity, { cpuMillis: 0, memoryBytes: 0, extended: {} }).extended,
+    extended: realOf(instance.capacity.extended, node.allocatable.extended),
   };
   await change(
     ctx,
@@ -48,6 +52,29 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   ctx.replan();
   return now;
 }
+
+/**
+ * What its group promises and the node does not show yet: device plugins and what labels nodes by their devices come after Ready. A
+ * device that never comes is an instance that never joined, not a pod that waits on it for ever.
+ */
+function wantingOn(node: NodeView, { capacity }: Instance, group: NodeGroup | undefined): string | undefined {
+  for (const [name, promised] of Object.entries(capacity.extended))
+    if (promised > 0 && (shown(name, node.allocatable.extended) ?? promised) === 0)
+      return `its node shows no ${name}`;
+  for (const [feature, label] of Object.entries(group?.features ?? {})) {
+    const [key = '', value = ''] = label?.split('=') ?? [];
+    if (label !== undefined && node.labels[key] !== value)
+      return `its node has no label ${label}, which proves feature ${feature}`;
+  }
+  return undefined;
+}
+
+/** Undefined: a claim, whose devices no node counts. */
+const shown = (name: string, extended: Resources['extended'] = {}): number | undefined =>
+  claimOf(name) === undefined ? (extended[name] ?? 0) : undefined;
+
+const realOf = (planned: Resources['extended'], real: Resources['extended'] | undefined) =>
+  Object.fromEntries(Object.entries(planned).map(([name, n]) => [name, Math.min(n, shown(name, real) ?? n)]));
 
 async function inTime(ctx: InstanceContext, instance: Instance, what: string): Promise<Next> {
   const group = ctx.group(instance.group);

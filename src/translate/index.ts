@@ -1,4 +1,5 @@
 /** Slurm job → Kubernetes objects. Pure: the same burst always translates to the same pod. */
+export { type Asks, asksOf } from './asks.ts';
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
 export { compressHosts, expandHosts } from './hostlist.ts';
 export { chooseImage, type ImageChoice, type Images } from './image.ts';
@@ -7,5 +8,6 @@ export { hostNameFor, label, labelValue, podNameFor, secretNameFor, settledFinal
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
+export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';
 export { teamOf, teamPort } from './team.ts';

@@ -7,6 +7,7 @@ import { PortError } from '../domain/fault.ts';
 import type { Tenant } from '../domain/kube.ts';
 import { nodesOf } from '../domain/ranks.ts';
 import { MiB, type Resources } from '../domain/resources.ts';
+import { containerClaims, deviceAmounts, hugepageVolumes, networkAnnotations, podClaims } from './devices.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
 import { claimVolumes, ownVolumes, paths } from './volumes.ts';
@@ -40,6 +41,8 @@ export interface PodInput {
   readonly secretName: string;
   /** False where requests are scaled down (a lab): a limit made of them would kill what on-prem would not. */
   readonly limitMemory: boolean;
+  /** NetworkAttachmentDefinitions. */
+  readonly networks?: readonly string[] | undefined;
 }
 
 /** Of the agent's own image: neither root nor any user of a site. */
@@ -77,6 +80,7 @@ export function podFor(input: PodInput): PodManifest {
         }),
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         'karpenter.sh/do-not-disrupt': 'true',
+        ...networkAnnotations(input.networks ?? []),
       },
       finalizers: [settledFinalizer],
     },
@@ -85,6 +89,7 @@ export function podFor(input: PodInput): PodManifest {
       terminationGracePeriodSeconds: input.graceSeconds,
       automountServiceAccountToken: false,
       ...pulling(input.pullSecrets ?? []),
+      ...podClaims(burst.needs.extended),
       // Variables of the namespace's services are none of the job's.
       enableServiceLinks: false,
       hostname: hostNameFor(input.node),
@@ -103,7 +108,11 @@ export function podFor(input: PodInput): PodManifest {
       },
       initContainers: [installer(input)],
       containers: [main(input), keeper(input)],
-      volumes: [...ownVolumes(input.secretName, input.mounts), ...claimVolumes(input.mounts).volumes],
+      volumes: [
+        ...ownVolumes(input.secretName, input.mounts),
+        ...hugepageVolumes(burst.needs.extended).volumes,
+        ...claimVolumes(input.mounts).volumes,
+      ],
     },
   };
 }
@@ -150,6 +159,7 @@ function main(input: PodInput): Container {
       ...(covers(input.mounts, '/tmp') ? [] : [{ name: 'spill-tmp', mountPath: '/tmp' }]),
       // The runtime's own is 64 MB, too little for MPI.
       { name: 'spill-shm', mountPath: '/dev/shm' },
+      ...hugepageVolumes(burst.needs.extended).mounts,
       ...claimVolumes(input.mounts).mounts,
     ],
   };
@@ -202,16 +212,17 @@ function tolerations({ key, value, effect }: PodInput['taint']): Json[] {
   ];
 }
 
-/** No CPU limit: the node was booted for the job. Extended resources must have request and limit alike. */
+/** No CPU limit: the node was booted for the job. */
 function resources(needs: Resources, memoryLimitBytes: number | undefined): Json {
-  const extended = Object.fromEntries(Object.entries(needs.extended).map(([name, n]) => [name, `${n}`]));
+  const devices = deviceAmounts(needs.extended);
   const limits = {
-    ...extended,
+    ...devices.limits,
     ...(memoryLimitBytes === undefined ? {} : { memory: `${memoryLimitBytes}` }),
   };
   return {
-    requests: { cpu: `${needs.cpuMillis}m`, memory: `${needs.memoryBytes}`, ...extended },
+    requests: { cpu: `${needs.cpuMillis}m`, memory: `${needs.memoryBytes}`, ...devices.requests },
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...containerClaims(needs.extended),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { JobDetail } from '../domain/job.ts';
 import { MiB, type Resources } from '../domain/resources.ts';
+import type { PerGpu } from './asks.ts';
 
 export interface NeedsInput {
   readonly job: Pick<JobDetail, 'cpus' | 'memory' | 'exclusive'>;
@@ -12,6 +13,7 @@ export interface NeedsInput {
   /** 1 unless a test machine is to hold more jobs than it has memory for; then no limit may be set by it. */
   readonly memoryFactor?: number;
   readonly extended?: Readonly<Record<string, number>>;
+  readonly perGpu?: PerGpu | undefined;
 }
 
 /** What the pod of one node requests, in the cloud's vCPU. */
@@ -22,10 +24,16 @@ export function needsOf({
   vcpuPerCpu,
   memoryFactor = 1,
   extended = {},
+  perGpu,
 }: NeedsInput): Resources {
   // An exclusive job is given every CPU of its node, whatever it asked for, and memory per CPU counts for each of them.
-  const cpus = job.exclusive ? node.cpus : Math.ceil(job.cpus / Math.max(1, nodes));
-  const { per, mib } = job.memory;
+  const cpus = job.exclusive
+    ? node.cpus
+    : Math.max(Math.ceil(job.cpus / Math.max(1, nodes)), (perGpu?.cpus ?? 0) * (perGpu?.gpus ?? 0));
+  const { per, mib } =
+    perGpu?.memoryMib === undefined
+      ? job.memory
+      : { per: 'node' as const, mib: perGpu.memoryMib * perGpu.gpus };
   // `--mem=0` means the whole node.
   const memoryMib = mib === 0 ? node.memoryMib : per === 'node' ? mib : mib * cpus;
   return {

@@ -55,6 +55,7 @@ const context = (): BurstContext =>
     hint: () => line?.state ?? 'RUNNING',
     line: () => line,
     offered: () => offered,
+    group: () => offered.group,
     unfunded: () => unfunded,
     replan: () => undefined,
   }) as Partial<BurstContext> as BurstContext;

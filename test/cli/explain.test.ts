@@ -150,9 +150,9 @@ describe('a script that may burst', () => {
 
 describe('a script that would never burst says what stands in its way', () => {
   it.each<[string, string[], string[]]>([
-    ['a GPU', ['#SBATCH --gres=gpu:1'], ['translation: --gres=gpu:1 is unsupported']],
+    ['a GPU', ['#SBATCH --gres=gpu:1'], ['placement: GRES gpu (nodeGroups[].devices)']],
     ['several nodes', ['#SBATCH -N2'], ['translation: --nodes=2 is unsupported']],
-    ['a feature', ['#SBATCH -C avx512'], ['translation: --constraint=avx512 is unsupported']],
+    ['a feature', ['#SBATCH -C avx512'], ['placement: features avx512 (nodeGroups[].features)']],
     ['an input file', ['#SBATCH -i data.txt'], ['translation: --input=data.txt is unsupported']],
     ['what Slurm does not show', ['#SBATCH --profile=all'], ['translation: --profile=all is unsupported']],
     ['a second component', ['#SBATCH -n1', '#SBATCH hetjob', '#SBATCH -n2'], ['translation: hetjob is']],
@@ -167,11 +167,7 @@ describe('a script that would never burst says what stands in its way', () => {
       ['#SBATCH -n four', '#SBATCH --time'],
       ['sbatch: line 3: --time', 'sbatch: --ntasks=four'],
     ],
-    [
-      'two things',
-      ['#SBATCH -L matlab -w n1'],
-      ['translation: --licenses=matlab', 'translation: --nodelist=n1'],
-    ],
+    ['two things', ['#SBATCH -L matlab -w n1'], ['translation: --nodelist=n1', 'placement: licences matlab']],
   ])('%s', (_, lines, said) => {
     const found = against(script(...lines));
     expect(found).toHaveLength(said.length);

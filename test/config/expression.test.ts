@@ -148,13 +148,17 @@ describe('the fields of an expression', () => {
       job: {
         ...{ name: 'n', user: 'u', account: 'a', qos: 'q', partition: 'p,r', cpus: 2, minNodes: 1 },
         ...{ timeLimitMs: 60_000, submitAt: 0, eligibleAt: 30_000, deadlineAt: 180_000, priority: 7 },
-        ...{ restarts: 0, arrayJobId: 1, features: 'f', gres: 'g', licenses: 'l', reservation: 'r' },
+        ...{ restarts: 0, arrayJobId: 1, features: 'f', gres: 'gres:g', licenses: 'l', reservation: 'r' },
       },
       now: 60_000,
       groups: [
         {
-          group: { name: 'cpu', vcpuPerCpu: 1, overhead: { cpuMillis: 0 }, capacityType: 'on-demand' },
-          types: [{ vcpus: 4 }],
+          group: {
+            ...{ name: 'cpu', vcpuPerCpu: 1, overhead: { cpuMillis: 0 }, capacityType: 'on-demand' },
+            ...{ features: { f: undefined }, licenses: ['l'] },
+            devices: { g: { kind: 'resource', name: 'x/g', perNode: 1, perGpu: 1, always: 0 } },
+          },
+          types: [{ vcpus: 4, memoryBytes: 1 }],
         },
       ],
       forecast: { range: { p10: 60_000, p50: 120_000, p90: 180_000 } },
@@ -165,7 +169,7 @@ describe('the fields of an expression', () => {
       ...{ 'job.name': 'n', 'job.user': 'u', 'job.account': 'a', 'job.qos': 'q', 'job.partition': 'p,r' },
       ...{ 'job.partitions': ['p', 'r'], 'job.cpus': 2, 'job.nodes': 1, 'job.timeLimitMinutes': 1 },
       ...{ 'job.waitedMinutes': 0.5, 'job.deadlineMinutes': 2, 'job.priority': 7, 'job.restarts': 0 },
-      ...{ 'job.array': true, 'job.features': 'f', 'job.gres': 'g', 'job.licenses': 'l' },
+      ...{ 'job.array': true, 'job.features': 'f', 'job.gres': 'gres:g', 'job.licenses': 'l' },
       ...{ 'job.reservation': 'r', 'forecast.known': true, 'forecast.p10Minutes': 1 },
       ...{ 'forecast.p50Minutes': 2, 'forecast.p90Minutes': 3, 'offer.group': 'cpu' },
       ...{ 'offer.capacityType': 'on-demand', 'offer.worstUsd': 2.5, 'offer.perHourUsd': 1 },

@@ -118,7 +118,7 @@ describe('our own lines', () => {
     );
     expect(script.ours).toEqual([{ line: 2, key: 'image', value: 'ghcr.io/a/b:1' }]);
     expect(script.problems).toEqual([
-      { line: 3, text: '#SPILLWAY immage=x: not known; there is image=IMAGE' },
+      { line: 3, text: '#SPILLWAY immage=x: not known; there is image=IMAGE, hugepages=2Mi:1GiB' },
     ]);
   });
 });

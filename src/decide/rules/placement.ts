@@ -1,30 +1,53 @@
-import type { Shape, ShapeRule } from '../rule.ts';
+import type { Shape, ShapeContext, ShapeRule } from '../rule.ts';
+import { lacks, lacksVirtual } from '../suits.ts';
 
-/** What ties a job to this site's own nodes or counters cannot be had in the cloud. */
+const none = 'no node list or reservation, and nothing that no node group has';
+
+/** What ties a job to this site's own nodes cannot be had in the cloud; devices, features and licences where a node group has them. */
 export const placement: ShapeRule = {
   name: 'placement',
   of: 'shape',
   otherwise: 'never',
   key: (job) =>
-    ties(job) ? `${job.requiredNodes}|${job.reservation}|${job.licenses}|${job.features}|${job.gres}` : 0,
-  judge({ job }) {
-    const found: string[] = [];
-    if (job.requiredNodes) found.push(`node list ${job.requiredNodes}`);
-    if (job.reservation) found.push(`reservation ${job.reservation}`);
-    if (job.licenses) found.push(`licences ${job.licenses}`);
-    if (job.features) found.push(`features ${job.features}`);
-    if (job.gres) found.push(`GRES ${job.gres}`);
+    ties(job)
+      ? `${job.requiredNodes}|${job.reservation}|${job.licenses}|${job.features}|${job.gres}|${job.minNodes}`
+      : 0,
+  judge(context) {
+    if (!ties(context.job)) return { pass: true, measured: 'none', limit: none };
+    const found = wanting(context);
     return {
       pass: found.length === 0,
-      measured: found.length === 0 ? 'none' : found.join(', '),
-      limit: 'no node list, reservation, licence, feature or GRES',
+      measured: found.length === 0 ? asked(context.job) : found,
+      limit: none,
     };
   },
 };
 
 const ties = (job: Shape): boolean =>
-  job.requiredNodes !== '' ||
-  job.reservation !== '' ||
-  job.licenses !== '' ||
-  job.features !== '' ||
-  job.gres !== '';
+  job.requiredNodes + job.reservation + job.licenses + job.features + job.gres !== '';
+
+const asked = ({ licenses, features, gres }: Shape): string =>
+  [
+    ['licences', licenses],
+    ['features', features],
+    ['GRES', gres],
+  ]
+    .flatMap(([what, of]) => (of === '' ? [] : [`${what} ${of}`]))
+    .join(', ');
+
+function wanting({ job, groups, snapshot, setup }: ShapeContext): string {
+  const found: string[] = [];
+  if (job.requiredNodes) found.push(`node list ${job.requiredNodes}`);
+  if (job.reservation) found.push(`reservation ${job.reservation}`);
+  // The group that comes nearest is not known, so the first one's word stands for all where none has it.
+  const told = groups.map(({ group }) => lacks(job, group));
+  const [first] = told;
+  if (groups.length === 0 && asked(job) !== '') found.push(asked(job));
+  else if (first !== undefined && !told.includes(undefined)) found.push(first);
+  const virtual = lacksVirtual(
+    job,
+    snapshot.nodes.filter((n) => n.partitions.includes(setup.burstPartition)),
+  );
+  if (virtual !== undefined) found.push(`no node of partition ${setup.burstPartition}: ${virtual}`);
+  return found.join(', ');
+}

@@ -1,30 +1,55 @@
-import type { Job } from '../../domain/job.ts';
+import { devicesFor } from '../../domain/devices.ts';
+import { fits } from '../../domain/resources.ts';
+import { podCapacity } from '../plan.ts';
 import type { OfferedGroup, ShapeRule } from '../rule.ts';
-
-type Sized = Pick<Job, 'cpus' | 'minNodes'>;
+import { type Asking, lacks, leastGres } from '../suits.ts';
 
 /** Slurm CPUs of one of its nodes: the pods of a job are all alike. */
-export const cpusOfNode = ({ cpus, minNodes }: Sized): number => Math.ceil(cpus / Math.max(1, minNodes));
+export const cpusOfNode = ({ cpus, minNodes = 1 }: Asking): number => Math.ceil(cpus / Math.max(1, minNodes));
 
 /**
- * The group whose largest type holds this many Slurm CPUs, and that may have as many instances as the job has nodes; the exact request is
- * checked again with the job in full.
+ * The first group that has what the job asks for, a type that holds one of its nodes, and may have as many instances as it has nodes; the
+ * exact request is checked again with the job in full.
  */
-export const groupFor = (job: Sized, groups: readonly OfferedGroup[]): OfferedGroup | undefined =>
-  groups.find((g) => holds(g, cpusOfNode(job)) && job.minNodes <= g.group.max);
+export function groupFor(job: Asking, groups: readonly OfferedGroup[]): OfferedGroup | undefined {
+  return groups.find(
+    (g) => lacks(job, g.group) === undefined && holds(job, g) && (job.minNodes ?? 1) <= g.group.max,
+  );
+}
 
-/** Whether one node of the job finds a type in any group, whatever the group's maximum. */
-export const heldBy = (job: Sized, groups: readonly OfferedGroup[]): readonly OfferedGroup[] =>
-  groups.filter((g) => holds(g, cpusOfNode(job)));
+/** Those that hold one node of the job, whatever their maximum. */
+export const heldBy = (job: Asking, groups: readonly OfferedGroup[]): readonly OfferedGroup[] =>
+  groups.filter((g) => lacks(job, g.group) === undefined && holds(job, g));
 
-const holds = ({ group, types }: OfferedGroup, cpus: number): boolean =>
-  types.some((t) => cpus * group.vcpuPerCpu * 1000 <= t.vcpus * 1000 - group.overhead.cpuMillis);
+/** Of its line alone: the line does not tell memory. */
+function holds(job: Asking, { group, types }: OfferedGroup): boolean {
+  const cpuMillis = cpusOfNode(job) * group.vcpuPerCpu * 1000;
+  // Most jobs of a hundred thousand ask for nothing else.
+  if ((job.gres ?? '') === '' && group.devices === undefined)
+    return types.some((t) => cpuMillis <= t.vcpus * 1000 - group.overhead.cpuMillis);
+  const asked = leastGres(job);
+  const devices = asked.kind === 'told' ? devicesFor(asked.value, group) : asked;
+  if (devices.kind === 'untold') return false;
+  const least = { cpuMillis, memoryBytes: 0, extended: devices.value };
+  return types.some((type) => fits(least, podCapacity(type, { ...group, overhead: cpuOf(group.overhead) })));
+}
+
+const cpuOf = ({ cpuMillis }: OfferedGroup['group']['overhead']) => ({
+  cpuMillis,
+  memoryBytes: 0,
+  extended: {},
+});
 
 export const size: ShapeRule = {
   name: 'size',
   of: 'shape',
   otherwise: 'never',
-  key: ({ cpus, minNodes }) => (minNodes <= 1 ? cpus : `${cpus}/${minNodes}`),
+  key: ({ cpus, gres, features, licenses, minNodes }) =>
+    gres + features + licenses === ''
+      ? minNodes <= 1
+        ? cpus
+        : `${cpus}/${minNodes}`
+      : `${cpus}|${minNodes}|${gres}|${features}|${licenses}`,
   judge({ job, groups, snapshot, setup }) {
     const names = groups.map((g) => g.group.name).join(', ');
     // A job of many tasks may say one node and mean more: the virtual nodes have the on-prem shape, and it gets one of them.
@@ -33,9 +58,22 @@ export const size: ShapeRule = {
       .map((n) => n.cpus);
     const most = virtual.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...virtual);
     return {
-      pass: cpusOfNode(job) <= most && heldBy(job, groups).length > 0,
-      measured: job.minNodes <= 1 ? `${job.cpus} CPUs` : `${cpusOfNode(job)} CPUs on each of ${job.minNodes} nodes`,
+      pass: cpusOfNode(job) <= most && holding(job, groups),
+      measured: inWords(job),
       limit: `fits ${virtual.length === 0 ? '' : `a virtual node of ${most} CPUs and `}a node of ${names === '' ? 'a node group (none is configured)' : names}`,
     };
   },
 };
+
+/** Where no group has what it asks for by name, that is another rule's word. */
+function holding(job: Asking, groups: readonly OfferedGroup[]): boolean {
+  const suiting = groups.filter(({ group }) => lacks(job, group) === undefined);
+  if (suiting.length === 0) return heldBy({ cpus: job.cpus, minNodes: job.minNodes ?? 1 }, groups).length > 0;
+  return heldBy(job, suiting).length > 0;
+}
+
+function inWords(job: Asking): string {
+  const { gres = '', minNodes = 1 } = job;
+  const asked = gres === '' ? `${cpusOfNode(job)} CPUs` : `${cpusOfNode(job)} CPUs and ${gres}`;
+  return minNodes <= 1 ? asked : `${asked} on each of ${minNodes} nodes`;
+}

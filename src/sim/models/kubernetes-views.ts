@@ -59,7 +59,7 @@ const readiness = { True: 'true', False: 'false', Unknown: 'unknown' } as const;
 export function nodeView({ metadata, spec, status }: Node): NodeView {
   const heard = conditionOf(status.conditions, 'Ready');
   const ready = readiness[heard?.status ?? 'Unknown'];
-  const { cpu, memory, pods } = status.allocatable;
+  const { cpu, memory, pods, ...rest } = status.allocatable;
   return {
     name: metadata.name,
     uid: metadata.uid,
@@ -72,6 +72,9 @@ export function nodeView({ metadata, spec, status }: Node): NodeView {
       cpuMillis: Math.floor((quantity(cpu ?? '') ?? 0) * 1_000),
       memoryBytes: Math.floor(quantity(memory ?? '') ?? 0),
       pods: Math.floor(quantity(pods ?? '') ?? 0),
+      extended: Object.fromEntries(
+        Object.entries(rest).map(([name, amount]) => [name, Math.floor(quantity(amount ?? '') ?? 0)]),
+      ),
     },
     createdAt: fromTimestamp(metadata.creationTimestamp) ?? instant(0),
   };

@@ -309,7 +309,11 @@ export class StandinModel {
     const link = this.#link;
     link?.send({ type: 'BYE' });
     if (code !== undefined) this.#ends(link, { exit: { code } });
-    else if (signal !== undefined) this.#ends(link, { exit: { signal } });
+    else if (signal !== undefined)
+      this.#ends(link, {
+        exit: { signal },
+        ...(reason.includes(' ') ? { line: `spillway: ${reason}` } : {}),
+      });
     else this.#ends(link, { exit: { signal: SIGKILL }, line: `spillway: the job was lost: ${reason}` });
   }
 

@@ -52,15 +52,24 @@ export const nodes: readonly Directive[] = [
       shown: key('ExcNodeList'),
     },
   ),
-  unsupported(
+  exact(
     '-C, --constraint=<list>',
-    'features of nodes are not told of instances',
-    'leave it out where any node will do',
+    'it runs in a node group whose features (nodeGroups[].features) meet it; where none does, it stays',
+    'src/decide/suits.ts',
     {
       shown: ({ features }) => features || undefined,
+      cases: [
+        {
+          of: 'with a count (*)',
+          holds: (v) => v.includes('*'),
+          mark: 'unsupported',
+          why: 'it asks for nodes of different kinds in one job, and those of a burst are alike',
+          instead: 'ask for one kind of node',
+        },
+      ],
     },
   ),
-  emulated('--prefer=<list>', 'a wish only: the cloud has none of the features', slurms, {
+  emulated('--prefer=<list>', 'a wish only: which node group it runs in is not chosen by it', slurms, {
     shown: key('Prefer'),
   }),
   unsupported('--batch=<list>', 'features of nodes are not told of instances', 'leave it out', {
@@ -108,13 +117,11 @@ export const nodes: readonly Directive[] = [
   emulated('--delay-boot=<minutes>', 'no node is booted for its features', slurms, {
     shown: key('DelayBoot'),
   }),
-  unsupported(
+  exact(
     '--tmp=<size>',
-    "the pod's /tmp is as large as its machine's disk has room, and nobody asked how much that is",
-    'leave it out where little is written to /tmp',
-    {
-      shown: key('MinTmpDiskNode'),
-    },
+    "the pod asks for as much of its machine's disk (ephemeral-storage); where nodeGroups[].disk does not hold it, it stays",
+    'src/translate/asks.ts',
+    { shown: key('MinTmpDiskNode') },
   ),
   unsupported('--network=<type>', "it names the site's interconnect", 'leave it out', {
     shown: key('Network'),

@@ -3,6 +3,7 @@ import { type Script, written } from './script.ts';
 
 export interface Asked {
   readonly nodes: number;
+  readonly tasks: number;
   readonly cpus: number;
   /** Undefined: the partition's default. 0 MiB: all of a node's. */
   readonly memory: { readonly per: 'node' | 'cpu'; readonly mib: number } | undefined;
@@ -30,6 +31,7 @@ export function askedOf(script: Script): Asked {
   const cpu = read('mem-per-cpu', mebibytes);
   return {
     nodes,
+    tasks,
     cpus: Math.max(1, tasks * perTask, read('mincpus', whole) ?? 0),
     memory:
       cpu !== undefined

@@ -1,5 +1,6 @@
 /** A batch script as sbatch reads it, with the lines that are ours. Its commands are not understood, but for `module load`. */
 import { optionsOf, type Problem, type Word, type Written } from './options.ts';
+import { misread } from './own.ts';
 import { wordsOf } from './words.ts';
 
 interface Own {
@@ -62,16 +63,15 @@ export function readScript(text: string): Script {
   };
 }
 
-const ownKeys = ['image'];
-
 function ownLine(line: string, at: number, ours: Own[], unread: Problem[]): void {
   const cut = wordsOf(line.slice('#SPILLWAY'.length));
   if (cut.kind === 'broken') unread.push({ line: at, text: `#SPILLWAY: ${cut.why}` });
   else
     for (const word of cut.words) {
       const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
-      if (ownKeys.includes(key)) ours.push({ line: at, key, value });
-      else unread.push({ line: at, text: `#SPILLWAY ${word}: not known; there is image=IMAGE` });
+      const why = misread(key, value);
+      if (why === undefined) ours.push({ line: at, key, value });
+      else unread.push({ line: at, text: `#SPILLWAY ${word}: ${why}` });
     }
 }
 

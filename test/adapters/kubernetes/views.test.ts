@@ -110,7 +110,13 @@ describe('a node', () => {
     metadata: { ...meta, labels: { zone: 'a', bad: 7 } },
     spec: { providerID: 'aws:///a/i-1', unschedulable: true },
     status: {
-      allocatable: { cpu: '1930m', memory: '15Gi', pods: '58' },
+      allocatable: {
+        cpu: '1930m',
+        memory: '15Gi',
+        pods: '58',
+        'nvidia.com/gpu': '4',
+        'hugepages-2Mi': '1Gi',
+      },
       conditions:
         ready === undefined
           ? []
@@ -127,7 +133,10 @@ describe('a node', () => {
       ready: 'true',
       readySince: Date.UTC(2026, 0, 2, 3, 10),
       unschedulable: true,
-      allocatable: { cpuMillis: 1930, memoryBytes: 15 * 2 ** 30, pods: 58 },
+      allocatable: {
+        ...{ cpuMillis: 1930, memoryBytes: 15 * 2 ** 30, pods: 58 },
+        extended: { 'nvidia.com/gpu': 4, 'hugepages-2Mi': 2 ** 30 },
+      },
       createdAt: Date.UTC(2026, 0, 2, 3, 4, 5),
     });
   });

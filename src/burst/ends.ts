@@ -1,0 +1,67 @@
+/** What became of a pod, in words that its owner and an operator can do something with. Each kind has its own, and what follows differs. */
+import type { Exit } from '../domain/burst.ts';
+import type { ContainerView, PodView } from '../domain/kube.ts';
+
+export const outOfMemory =
+  'out of memory: it used more than it asked for (--mem), and was killed for it (OOMKilled)';
+
+/** Of a pod whose main has terminated, as its kubelet told. */
+export function endedHow(pod: PodView, main: Extract<ContainerView, { state: 'terminated' }>): string {
+  if (pod.reason === 'Evicted') return `evicted by node ${pod.node}: ${pod.message}`;
+  if (main.reason === 'OOMKilled') return outOfMemory;
+  return `terminated: ${main.reason} (${main.exitCode})`;
+}
+
+/** From containerStatuses, when process 1 of main could not report itself. 128 + n is the runtime's way to write signal n. */
+export function exitOf(pod: PodView): Exit | undefined {
+  const main = pod.containers.main;
+  if (main?.state !== 'terminated') return undefined;
+  if (main.reason === 'OOMKilled') return { signal: 9, reason: outOfMemory };
+  const signal =
+    main.signal > 0 ? main.signal : main.exitCode > 128 && main.exitCode <= 192 ? main.exitCode - 128 : 0;
+  return signal > 0 ? { signal, reason: main.reason } : { code: main.exitCode, reason: main.reason };
+}
+
+/**
+ * A pod whose kubelet says OOMKilled is no success, whatever its script returned: with cgroup v1 a child's OOM leaves process 1 alive. So ends a
+ * step of Slurm's too, by OUT_OF_MEMORY over the exit code of its script. Undefined: the kubelet has not said how main ended yet.
+ */
+export function lastWord(exit: Exit, pod: PodView | undefined): Exit | undefined {
+  if (exit.lost === true || exit.reason === outOfMemory || pod === undefined) return exit;
+  const main = pod.containers.main;
+  if (main?.state !== 'terminated') return undefined;
+  return main.reason === 'OOMKilled' ? { signal: 9, reason: outOfMemory } : exit;
+}
+
+/** `ErrImagePull` and `ImagePullBackOff` take turns while the kubelet tries again; the others it does not try. */
+const imageReasons = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'ImageInspectError',
+  'RegistryUnavailable',
+]);
+const hopeless = new Set(['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError']);
+
+/** Why a pod that has not begun never will; `late`: it has had its time. Undefined: it may still. */
+export function cannotBegin(
+  pod: PodView,
+  late: boolean,
+  images: (container: string) => string,
+): string | undefined {
+  const { name } = pod.ref;
+  if (pod.deletingSince !== undefined) return `pod ${name} is being deleted by somebody else`;
+  if (pod.reason === 'Evicted') return `pod ${name} was evicted by node ${pod.node}: ${pod.message}`;
+  if (pod.phase === 'Failed') return `pod ${name} failed: ${pod.reason} ${pod.message}`.trim();
+  for (const [container, c] of Object.entries(pod.containers)) {
+    if (c.state === 'terminated' && container !== 'agent')
+      return `container ${container} ended before it was used: ${c.reason} (${c.exitCode})`;
+    if (c.state !== 'waiting' || !(hopeless.has(c.reason) || late)) continue;
+    const words = `${c.reason} ${c.message}`.trim();
+    if (imageReasons.has(c.reason)) return `image ${images(container)} cannot be pulled: ${words}`;
+    return `container ${container} does not start: ${words}`;
+  }
+  if (late && !pod.scheduled) return `pod ${name} is not scheduled: ${pod.message}`;
+  return undefined;
+}
