@@ -81,13 +81,17 @@ export const lookAtPod = (ctx: BurstContext, burst: Burst): Promise<PodSight> =>
 
 type RankSight = PodSight & { readonly of: Rank };
 
-async function lookAtRanks(ctx: BurstContext, burst: Burst): Promise<readonly RankSight[]> {
-  return Promise.all(ranksOf(burst).map(async (of) => ({ ...(await lookAtRank(ctx, of)), of })));
+async function lookAtRanks(ctx: BurstContext, ranks: readonly Rank[]): Promise<readonly RankSight[]> {
+  return Promise.all(ranks.map(async (of) => ({ ...(await lookAtRank(ctx, of)), of })));
 }
 
 /** The whole attempt: over only when each of its pods is, and unknown while any of them is. */
-export async function lookAtAll(ctx: BurstContext, burst: Burst): Promise<PodSight> {
-  const sights = await lookAtRanks(ctx, burst);
+export async function lookAtAll(
+  ctx: BurstContext,
+  burst: Burst,
+  ranks: readonly Rank[] = ranksOf(burst),
+): Promise<PodSight> {
+  const sights = await lookAtRanks(ctx, ranks);
   const left = firstOf(sights, 'unknown') ?? firstOf(sights, 'alive');
   if (left !== undefined) return left;
   const first = sights[0] ?? (await lookAtPod(ctx, burst));
@@ -96,7 +100,7 @@ export async function lookAtAll(ctx: BurstContext, burst: Burst): Promise<PodSig
 
 /** What every pod must be before the script begins: alive only while all of them are. */
 export async function lookAtEach(ctx: BurstContext, burst: Burst): Promise<PodSight> {
-  const sights = await lookAtRanks(ctx, burst);
+  const sights = await lookAtRanks(ctx, ranksOf(burst));
   return firstOf(sights, 'over') ?? firstOf(sights, 'unknown') ?? sights[0] ?? lookAtPod(ctx, burst);
 }
 
@@ -129,11 +133,15 @@ export async function unseen(ctx: BurstContext, burst: Burst, why: string): Prom
  * Has the instances of those pods terminated of which nothing can be known, whatever else runs there; each is asked once, and awaited by
  * whoever looks at the pods. False: no instance of ours holds one of them, so a person must see to it.
  */
-export async function fenceInstances(ctx: BurstContext, burst: Burst): Promise<boolean> {
+export async function fenceInstances(
+  ctx: BurstContext,
+  burst: Burst,
+  ranks: readonly Rank[] = ranksOf(burst),
+): Promise<boolean> {
   const awaited: string[] = [];
   const bare: string[] = [];
   let held = burst;
-  for (const sight of await lookAtRanks(ctx, burst)) {
+  for (const sight of await lookAtRanks(ctx, ranks)) {
     if (sight.kind !== 'unknown') continue;
     const { why, of } = sight;
     const instance = of.instance === undefined ? undefined : await ctx.store.instance(of.instance);
@@ -185,11 +193,16 @@ async function fenceInstance(
   return written;
 }
 
-/** `forgetPod`, and patience with it: a pod of which nothing can be known for too long has its instance terminated. */
+/**
+ * `forgetPod`, and patience with it: a pod of which nothing can be known for too long has its instance terminated. One that is forgotten
+ * already is absent because we let it go, and is asked no more.
+ */
 export async function forgotten(ctx: BurstContext, burst: Burst): Promise<boolean> {
-  if (await forgetPod(ctx, burst)) return true;
-  const sight = await lookAtAll(ctx, burst);
-  if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why))) await fenceInstances(ctx, burst);
+  const left = await forgetRanks(ctx, burst);
+  if (left.length === 0) return true;
+  const sight = await lookAtAll(ctx, burst, left);
+  if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why)))
+    await fenceInstances(ctx, burst, left);
   return false;
 }
 
@@ -216,13 +229,18 @@ export async function endRank(ctx: BurstContext, of: Rank, graceSeconds: number)
  * instance is gone), takes the finalizer off. True once all pods are absent.
  */
 export async function forgetPod(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  return (await forgetRanks(ctx, burst)).length === 0;
+}
+
+/** Those whose pods are not absent yet. */
+async function forgetRanks(ctx: BurstContext, burst: Burst): Promise<readonly Rank[]> {
   const ranks = ranksOf(burst);
   const known = ranks.find((of) => of.pod !== undefined)?.pod;
-  if (known === undefined) return true;
+  if (known === undefined) return [];
   await ignoring('not_found', ctx.kubernetes.deleteSecret(secretOf(burst, known.ref)));
-  let absent = true;
-  for (const of of ranks) if (!(await forgetRank(ctx, of))) absent = false;
-  return absent;
+  const left: Rank[] = [];
+  for (const of of ranks) if (!(await forgetRank(ctx, of))) left.push(of);
+  return left;
 }
 
 async function forgetRank(ctx: BurstContext, of: Rank): Promise<boolean> {

@@ -132,7 +132,7 @@ export class Run {
         const { type: _, rusage, ends, ...exit } = m;
         this.#exit = { exit, usage: rusage, ends };
         this.#weigh();
-        this.#tellBye();
+        if (this.rank > 0) this.#tellBye();
         break;
       }
       default:

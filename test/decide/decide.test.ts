@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { decideBacklog } from '../../src/decide/backlog.ts';
 import { decide, inWords, rules } from '../../src/decide/decide.ts';
+import { worstCaseOf } from '../../src/decide/price.ts';
 import { assumed, readyOf } from '../../src/decide/ready.ts';
 import type { RuleContext } from '../../src/decide/rule.ts';
 import { clusterName, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job, Snapshot } from '../../src/domain/job.ts';
 import type { ClusterSetup, Condition, NodeGroup, Policy } from '../../src/domain/policy.ts';
-import { GiB } from '../../src/domain/resources.ts';
+import { GiB, nothing } from '../../src/domain/resources.ts';
 
 const now = instant(1_800_000_000_000);
 const minutesAgo = (m: number) => instant(now - m * 60_000);
@@ -106,6 +107,11 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   ...more,
 });
 
+const virtualNode = (name: string) => ({
+  ...{ name, state: 'IDLE', partitions: ['burst'], cpus: 4, allocatedCpus: 0, memoryMib: 1 },
+  ...{ features: '', gres: '' },
+});
+
 /** The names of the rules that fail. */
 const failing = (c: RuleContext): string[] =>
   decide(c)
@@ -125,7 +131,7 @@ describe('decide', () => {
     ['batch', { hetJob: true }],
     ['batch', { name: 'ondemand/sys/dashboard/sys/jupyter' }],
     ['batch', { name: 'sys/dashboard' }],
-    ['nodes', { minNodes: 2, maxNodes: 2 }],
+    ['nodes', { minNodes: 5, maxNodes: 5 }],
     ['placement', { requiredNodes: 'n1' }],
     ['placement', { reservation: 'maint' }],
     ['placement', { licenses: 'matlab:1' }],
@@ -165,19 +171,38 @@ describe('decide', () => {
     expect(decide(context({ minNodes: 1, maxNodes: 4 })).verdict).toBe('burst');
   });
 
-  it('more CPUs than a virtual node has would need two nodes', () => {
-    const seen = snapshot([]);
-    const node = {
-      name: 'c1',
-      state: 'IDLE',
-      partitions: ['burst'],
-      cpus: 4,
-      allocatedCpus: 0,
-      memoryMib: 1,
-      features: '',
-      gres: '',
+  it('a job of several nodes needs as many virtual nodes, and as many instances of one group', () => {
+    const two = { cpus: 8, minNodes: 2, maxNodes: 2 };
+    expect(decide(context(two))).toMatchObject({ verdict: 'burst', group: group.name });
+    // Of the whole job no virtual node and no type holds the CPUs; of one node all do.
+    expect(decide(context({ ...two, cpus: 16 })).verdict).toBe('burst');
+    expect(decide(context({ ...two, cpus: 17 })).verdict).toBe('never');
+    const virtual = [1, 2, 3].map((n) => virtualNode(`v${n}`));
+    const seen = (minNodes: number) => ({
+      ...context({ cpus: minNodes, minNodes, maxNodes: minNodes }),
+      snapshot: { ...snapshot([]), nodes: virtual },
+    });
+    expect(decide(seen(3)).verdict).toBe('burst');
+    expect(failing(seen(4))).toEqual(['nodes']);
+    expect(inWords(decide(seen(4)))).toContain('4 nodes (needed: at most the 3 virtual nodes of burst and 4');
+  });
+
+  it('a job of several nodes counts for each under the cap, and costs as much as all of them', () => {
+    const priced = [{ ...groups[0], group: { ...group, prices: { big: 9_600_000 } } }] as typeof groups;
+    const job = (minNodes: number) => ({ cpus: 2 * minNodes, minNodes, timeLimitMs: 3_600_000 });
+    const held = (minNodes: number) => {
+      const cost = worstCaseOf(job(minNodes), priced, nothing, undefined);
+      return cost.kind === 'known' ? cost.price.held : 0;
     };
-    const shaped = { snapshot: { ...seen, nodes: [node] } };
+    expect(held(1)).toBeGreaterThan(0);
+    expect(held(3)).toBe(3 * held(1));
+    const alive = (liveBursts: number) => ({ ...context({ cpus: 3, minNodes: 3, maxNodes: 3 }), liveBursts });
+    expect(decide(alive(7)).verdict).toBe('burst');
+    expect(failing(alive(8))).toEqual(['cap']);
+  });
+
+  it('more CPUs than a virtual node has would need two nodes', () => {
+    const shaped = { snapshot: { ...snapshot([]), nodes: [virtualNode('c1')] } };
     expect(failing(context({ cpus: 5 }, shaped))).toEqual(['size']);
     expect(failing(context({ cpus: 4 }, shaped))).toEqual([]);
   });

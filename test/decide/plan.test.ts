@@ -92,6 +92,49 @@ describe('plan', () => {
     ]);
   });
 
+  const several = (n: number, nodes: number, needs = need(1000)) => ({ ...burst(n, needs), nodes });
+
+  it('one of several nodes gets as many instances, those that are up first', () => {
+    const made = plan([several(1, 3)], [instance(1)], new Map(), offered);
+    expect(made.assign).toEqual([{ burst: 'b1', instance: 'i1' }]);
+    expect(made.launch.map((l) => l.bursts)).toEqual([['b1'], ['b1']]);
+    expect(made.noRoom).toEqual([]);
+  });
+
+  it('or none of them: what there is stays for those behind it', () => {
+    const busy = new Map([[instanceId('i2'), need(3800)]]);
+    const made = plan([several(1, 3), burst(2)], [instance(1), instance(2)], busy, offered);
+    expect(made.noRoom).toEqual([expect.objectContaining({ burst: 'b1', forGood: false })]);
+    expect(made.assign).toEqual([{ burst: 'b2', instance: 'i1' }]);
+    expect(made.launch).toEqual([]);
+  });
+
+  it('more nodes than the group may ever have are given up, with the reason', () => {
+    expect(plan([several(1, 4)], [], new Map(), offered).noRoom).toEqual([
+      { burst: 'b1', why: 'node group cpu has at most 3 instances, for 4 nodes', forGood: true },
+    ]);
+  });
+
+  it('property: a burst of several nodes has all of them on instances of their own, or nothing', () => {
+    const wish = fc.record({ nodes: fc.integer({ min: 1, max: 4 }), cpu: fc.integer({ min: 1, max: 4000 }) });
+    fc.assert(
+      fc.property(fc.array(wish, { maxLength: 12 }), fc.integer({ min: 0, max: 3 }), (wanted, up) => {
+        const bursts = wanted.map((w, n) => several(n, w.nodes, need(w.cpu)));
+        const instances = Array.from({ length: up }, (_, n) => instance(n));
+        const made = plan(bursts, instances, new Map(), offered);
+        for (const b of bursts) {
+          const homes = made.assign.filter((a) => a.burst === b.id).map((a) => a.instance);
+          const launched = made.launch.filter((l) => l.bursts.includes(b.id));
+          const none = made.noRoom.some((n) => n.burst === b.id);
+          expect(new Set(homes).size).toBe(homes.length);
+          expect(homes.length + launched.length).toBe(none ? 0 : b.nodes);
+          for (const l of launched) expect(l.bursts.filter((id) => id === b.id)).toHaveLength(1);
+        }
+        expect(instances.length + made.launch.length).toBeLessThanOrEqual(group.max);
+      }),
+    );
+  });
+
   it('property: nothing is bound twice, forgotten, or put where it does not fit', () => {
     const needs = fc.record({ cpu: fc.integer({ min: 1, max: 5000 }), gib: fc.integer({ min: 1, max: 20 }) });
     fc.assert(

@@ -1,5 +1,6 @@
 /** Which bursts a hard budget holds when it is less than was held for, and which it does not. */
 import { describe, expect, it } from 'vitest';
+import { spentBy } from '../../src/decide/price.ts';
 import { notHeldBy } from '../../src/decide/spent.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import { burstId, instant } from '../../src/domain/ids.ts';
@@ -40,6 +41,16 @@ describe('a hard budget', () => {
   it('is passed by one that ran for longer than was held for', () => {
     expect(over(20, 0, one('a', since(6)), one('b'))).toEqual(['b']);
     expect(over(11, 0, one('a', since(6)))).toEqual(['a']);
+  });
+
+  it('counts every node of a job, each by the machine that it ran on', () => {
+    const places = [1, 2].map((rank) => ({ rank, instance: undefined, pod: undefined, machine: 'n' }));
+    const price = { held: 40, rates: { m: 2, n: 3 } };
+    const wide = one('a', { ...since(2), others: places, price });
+    expect(spentBy(wide, at)).toBe(2 * (2 + 3 + 3));
+    // Whose machine nobody noted is reckoned as the dearest.
+    const bare = places.map(({ machine: _, ...p }) => p);
+    expect(spentBy({ ...wide, others: bare, machine: undefined }, at)).toBe(2 * (3 + 3 + 3));
   });
 
   it('does not look at other accounts, nor at what holds no money', () => {

@@ -66,6 +66,7 @@ describe('the table of sbatch options', () => {
       'emulated mem-bind',
       'unsupported profile',
       'emulated requeue',
+      'emulated segment',
     ]);
     for (const d of directives)
       if (d.shownBy !== undefined) expect(named(d.shownBy)?.shown, d.name).toBeDefined();
@@ -74,8 +75,8 @@ describe('the table of sbatch options', () => {
   it.each([
     ['nodes', '1', 'exact'],
     ['nodes', '1-4', 'emulated'],
-    ['nodes', '2', 'unsupported'],
-    ['nodes', '2-4', 'unsupported'],
+    ['nodes', '2', 'emulated'],
+    ['nodes', '2-4', 'emulated'],
     ['nodes', '1,3', 'unsupported'],
     ['ntasks', '1', 'exact'],
     ['ntasks', '16', 'emulated'],

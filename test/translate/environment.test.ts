@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startFor } from '../../src/translate/index.ts';
+import { expandHosts, startFor, teamOf, teamPort } from '../../src/translate/index.ts';
 import { burst } from './samples.ts';
 
 /** As the protocol says: drop by glob, then set. */
@@ -22,6 +22,38 @@ function applied(before: Readonly<Record<string, string>>, partition = 'batch'):
   const kept = Object.entries(before).filter(([name]) => !globs.some((glob) => glob.test(name)));
   return { ...Object.fromEntries(kept), ...edit.set };
 }
+
+describe('of a job of several nodes', () => {
+  const nodes = ['ip-10-0-0-7.ec2.internal', 'ip-10-0-0-8.ec2.internal', 'ip-10-0-0-12.ec2.internal'];
+  const of = (rank: number) => startFor({ burst: burst(), nodes, rank }).set;
+
+  it('each pod knows all of them, the first first, and itself by its own name and place', () => {
+    for (const rank of [0, 1, 2])
+      expect(of(rank)).toMatchObject({
+        SLURM_JOB_NODELIST: 'ip-10-0-0-[7-8,12]',
+        SLURM_NODELIST: 'ip-10-0-0-[7-8,12]',
+        SLURM_NODEID: `${rank}`,
+        HOSTNAME: `ip-10-0-0-${[7, 8, 12][rank]}`,
+        SLURMD_NODENAME: `ip-10-0-0-${[7, 8, 12][rank]}`,
+      });
+  });
+
+  it('how many nodes and tasks it has stays Slurm’s word', () => {
+    const set = Object.keys(of(0));
+    for (const name of ['SLURM_NNODES', 'SLURM_JOB_NUM_NODES', 'SLURM_NTASKS', 'SLURM_TASKS_PER_NODE'])
+      expect(set).not.toContain(name);
+  });
+
+  it('the team is told by rank, with the names that the host list has', () => {
+    const team = teamOf(
+      1,
+      nodes.map((node, i) => ({ node, address: `10.8.0.${i}` })),
+    );
+    expect(team).toMatchObject({ rank: 1, port: teamPort });
+    expect(team.hosts.map((h) => h.name)).toEqual(expandHosts(of(1).SLURM_JOB_NODELIST ?? ''));
+    expect(team.hosts[2]).toEqual({ name: 'ip-10-0-0-12', address: '10.8.0.2' });
+  });
+});
 
 describe('the environment in the pod', () => {
   it('keeps what is the user’s and what holds of the job', () => {
@@ -67,6 +99,7 @@ describe('the environment in the pod', () => {
       'SLURMD_NODENAME',
       'SLURM_JOB_NODELIST',
       'SLURM_JOB_PARTITION',
+      'SLURM_NODEID',
       'SLURM_NODELIST',
       'SLURM_TOPOLOGY_ADDR',
       'SLURM_TOPOLOGY_ADDR_PATTERN',

@@ -83,7 +83,8 @@ describe('the marks of a job', () => {
     [{ licenses: 'matlab:1' }, 'exact --licenses=matlab:1'],
     [{ reservation: 'class' }, 'unsupported --reservation=class'],
     [{ gres: 'gres:gpu:1' }, 'exact --gres=gres:gpu:1'],
-    [{ minNodes: 2, maxNodes: 2 }, 'unsupported --nodes=2'],
+    [{ minNodes: 2, maxNodes: 2 }, 'emulated --nodes=2'],
+    [{ minNodes: 2, maxNodes: 4 }, 'emulated --nodes=2-4'],
     [{ maxNodes: 4 }, 'emulated --nodes=1-4'],
     [{ tasks: 16 }, 'emulated --ntasks=16'],
     [{ hetJob: true }, 'unsupported hetjob'],
@@ -91,9 +92,16 @@ describe('the marks of a job', () => {
     expect(of({}, over)).toEqual([said]);
   });
 
+  it('are other ones where the job has several nodes', () => {
+    expect(of({ Switches: '1' }, { minNodes: 2, maxNodes: 2 })).toEqual([
+      'emulated --nodes=2',
+      'emulated --switches=1 for 2 nodes',
+    ]);
+  });
+
   it.each<[string, string[]]>([
     ['range', ['emulated --exclusive', 'emulated --nodes=1-4']],
-    ['two-nodes', ['unsupported --nodes=2', 'emulated --ntasks=2']],
+    ['two-nodes', ['emulated --nodes=2', 'emulated --ntasks=2']],
     ['wide', ['emulated --ntasks=16']],
     ['het', ['unsupported hetjob']],
     ['array-task', []],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cloudId, instanceId, launchToken } from '../../src/domain/ids.ts';
-import { podFor, readRecord, recordAnnotation, recordOf } from '../../src/translate/index.ts';
+import { podFor, podNameFor, readRecord, recordAnnotation, recordOf } from '../../src/translate/index.ts';
 import { burst, input } from './samples.ts';
 
 const on = { id: instanceId('i-1'), cloudId: cloudId('i-0abc'), token: launchToken('t') };
@@ -41,6 +41,16 @@ describe('what a pod says of its burst', () => {
     expect(readRecord(podFor(input()).metadata.annotations[recordAnnotation])?.on).toBeUndefined();
   });
 
+  it('says of several nodes which of how many its pod is, and of one nothing', () => {
+    const others = [1, 2].map((rank) => ({ rank, instance: undefined, pod: undefined }));
+    const two = podFor({ ...input({ burst: burst({ others }) }), rank: 2 });
+    expect(two.metadata.name).toBe(podNameFor(burst(), 2));
+    expect(readRecord(two.metadata.annotations[recordAnnotation])).toMatchObject({ rank: 2, nodes: 3 });
+    const text = podFor(input()).metadata.annotations[recordAnnotation] ?? '';
+    expect(JSON.parse(text)).not.toHaveProperty('nodes');
+    expect(JSON.parse(text)).not.toHaveProperty('rank');
+  });
+
   const whole = JSON.parse(recordOf(burst())) as Record<string, unknown>;
   it.each<[string, string | undefined]>([
     ['nothing', undefined],
@@ -54,6 +64,8 @@ describe('what a pod says of its burst', () => {
       JSON.stringify({ ...whole, saved: { ...burst().saved, partition: undefined } }),
     ],
     ['one whose image has no name', JSON.stringify({ ...whole, image: { from: 'x' } })],
+    ['one of a rank that its job has not', JSON.stringify({ ...whole, nodes: 2, rank: 2 })],
+    ['one of half a node', JSON.stringify({ ...whole, nodes: 2, rank: 0.5 })],
     ['one whose instance has no token', JSON.stringify({ ...whole, on: { id: 'i', cloudId: 'c' } })],
   ])('%s is no record', (_what, text) => {
     expect(readRecord(text)).toBeUndefined();

@@ -10,7 +10,7 @@ export const cap: JobRule = {
     return {
       pass: liveBursts + Math.max(1, minNodes) <= maxBursts,
       measured: `${liveBursts} bursts alive`,
-      limit: several ? `${maxBursts} with its ${minNodes} nodes` : `fewer than ${maxBursts}`,
+      limit: several ? `at most ${maxBursts} with its ${minNodes} nodes` : `fewer than ${maxBursts}`,
     };
   },
 };

@@ -1,17 +1,35 @@
 /** Which nodes, how many, and what must be on them. */
-import { type Directive, emulated, exact, flag, key, slurms, unsupported } from './directive.ts';
+import { type Directive, emulated, exact, flag, type JobShown, key, slurms, unsupported } from './directive.ts';
 
-const oneNode = 'a burst is one node, of which this is true anyhow';
+const oneNode = 'a burst of one node is so anyhow';
 const range = /^(\d+)(?:-(\d+))?$/;
+const least = 'the fewest nodes that it asks for are what it gets';
+
+/** Of a job of several nodes, which the cloud places as it likes. */
+const apart = (name: string) => ({
+  shown: (job: JobShown) => {
+    const value = key(name)(job);
+    return value === undefined || job.minNodes <= 1 ? value : `${value} for ${job.minNodes} nodes`;
+  },
+  cases: [
+    {
+      of: 'for several nodes',
+      holds: (v: string) => / for \d+ nodes$/.test(v),
+      mark: 'emulated' as const,
+      why: 'Slurm takes the virtual nodes so; how near the machines in the cloud are to each other it does not say',
+      by: slurms,
+    },
+  ],
+});
 
 export const nodes: readonly Directive[] = [
-  unsupported(
+  emulated(
     '-N, --nodes=<min>[-max]|<sizes>',
-    'jobs of several nodes do not burst yet',
-    'ask for one node, -N1, with more CPUs',
+    "each node is a pod on a machine of its own; all are alike, with the job's CPUs and memory per CPU divided evenly, whatever Slurm gives each",
+    'src/translate/resources.ts',
     {
-      shown: ({ minNodes, maxNodes }) =>
-        minNodes > 1 ? `${minNodes}` : maxNodes !== undefined && maxNodes > 1 ? `1-${maxNodes}` : undefined,
+      shown: ({ minNodes, maxNodes = minNodes }) =>
+        maxNodes > minNodes ? `${minNodes}-${maxNodes}` : minNodes > 1 ? `${minNodes}` : undefined,
       cases: [
         {
           of: '1',
@@ -21,20 +39,32 @@ export const nodes: readonly Directive[] = [
           by: 'src/translate/pod.ts',
         },
         {
-          of: 'from 1 to more',
-          holds: (v) => range.exec(v)?.[1] === '1',
+          of: 'from some to more',
+          holds: (v) => {
+            const [, min, max] = range.exec(v) ?? [];
+            return max !== undefined && Number(max) > Number(min);
+          },
           mark: 'emulated',
-          why: 'it runs on one node, the least that it asks for, and a give-back restores the range',
+          why: 'it runs on as many as it asks for at least, and a give-back restores the range',
           by: 'src/burst/claim.ts',
+        },
+        {
+          of: 'several sizes',
+          holds: (v) => !range.test(v),
+          mark: 'unsupported',
+          why: 'the claim pins one number of nodes, and a give-back would not bring the others back',
+          instead: 'write one number, or a range',
         },
       ],
     },
   ),
-  exact('--use-min-nodes', oneNode, 'src/burst/claim.ts'),
-  exact('--contiguous', oneNode, 'src/burst/claim.ts', { shown: key('Contiguous') }),
-  exact('--switches=<count>[@max-time]', oneNode, 'src/burst/claim.ts', { shown: key('Switches') }),
-  exact('--segment=<size>', oneNode, 'src/burst/claim.ts', { since: '24.05' }),
-  exact('--wait-all-nodes=<value>', oneNode, 'src/burst/claim.ts'),
+  exact('--use-min-nodes', least, 'src/burst/claim.ts'),
+  exact('--contiguous', oneNode, 'src/burst/claim.ts', apart('Contiguous')),
+  exact('--switches=<count>[@max-time]', oneNode, 'src/burst/claim.ts', apart('Switches')),
+  emulated('--segment=<size>', 'how near the machines in the cloud are to each other it does not say', slurms, {
+    since: '24.05',
+  }),
+  exact('--wait-all-nodes=<value>', 'a job begins when all its nodes wait for it', 'src/burst/claim.ts'),
   unsupported('--spread-job', 'it asks for as many nodes as there are', 'leave it out', {
     shown: flag('SpreadJob'),
   }),

@@ -248,6 +248,8 @@ function lostNode(seed: number, chance: Chance): Scenario {
     array: undefined,
   };
   const kind = chance.pick(['lost', 'unsent', 'slow'] as const);
+  // Of two nodes now the script's, now the other.
+  const nth = seed % 4 === 0 ? 1 : 0;
   return {
     seed,
     onLost: 'requeue',
@@ -264,10 +266,10 @@ function lostNode(seed: number, chance: Chance): Scenario {
         atMs: chance.whole(50, 150) * 1_000,
         does: chance.pick(['silence', 'virtual-node-down']),
         forMs: 5_000,
-        nth: 0,
+        nth,
       },
       ...(chance.hit(0.5)
-        ? [{ atMs: chance.whole(100, 300) * 1_000, does: 'silence' as const, forMs: 5_000, nth: 0 }]
+        ? [{ atMs: chance.whole(100, 300) * 1_000, does: 'silence' as const, forMs: 5_000, nth }]
         : []),
     ],
     faults: chance.hit(0.6) ? [{ call: 'slurm.requeue', nth: 1, kind }] : [],
