@@ -60,6 +60,7 @@ const slurm: SlurmPort = {
   annotate: unused('annotate'),
   cancel: unused('cancel'),
   requeue: unused('requeue'),
+  release: unused('release'),
   facts: async () => ({
     ...{ version: '22.05.8', killWaitMs: 30_000, minJobAgeMs: 300_000, partitions: [], preemptMode: 'OFF' },
   }),

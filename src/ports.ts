@@ -90,6 +90,11 @@ export interface SlurmPort {
    * between is run again, and so is a completing one whose owner has just cancelled it.
    */
   requeue(ref: JobRef, restarts: number, deadline: Instant): Promise<void>;
+  /**
+   * `scontrol release` of a job that waits. Resolves once it is not held, also where it was not; it takes whoever's hold off, so it is asked only
+   * of jobs that Slurm itself holds. Faults: `refused`, `not_found`, `transient` (unchanged; also past `deadline`), `unknown`.
+   */
+  release(ref: JobRef, deadline: Instant): Promise<void>;
   facts(): Promise<ClusterFacts>;
   /** From slurmdbd, those associations and QOS that have one; for `doctor`. */
   minutesLimits(): Promise<readonly MinutesLimit[]>;

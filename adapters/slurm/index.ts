@@ -205,6 +205,11 @@ class SshSlurm implements SlurmPort {
     }
   }
 
+  async release(ref: JobRef, deadline: Instant): Promise<void> {
+    const name = 'slurm.release';
+    await this.#write(name, ['scontrol', 'release', refOf(ref, name)], deadline);
+  }
+
   async facts(): Promise<ClusterFacts> {
     const name = 'slurm.facts';
     const [config, partitions] = await Promise.all([

@@ -17,6 +17,8 @@ export interface GatewayWishes {
   readonly budgets?: readonly Readonly<Record<string, unknown>>[];
   /** Dollars an hour of the lab's one instance type. */
   readonly price?: number;
+  /** Besides the default. */
+  readonly images?: Readonly<Record<string, unknown>>;
   /** What each group has besides; each needs a name of its own. One without more, if left out. */
   readonly groups?: readonly Readonly<Record<string, unknown>>[];
   /** Without Kubernetes, cloud and relays: mode observe as on a site's first day. */
@@ -69,7 +71,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         agentImage: of('SPILLWAY_LAB_AGENT_IMAGE'),
         imagePullPolicy: 'Never',
       },
-      images: { default: of('SPILLWAY_LAB_USER_IMAGE') },
+      images: { default: of('SPILLWAY_LAB_USER_IMAGE'), ...wishes.images },
     }),
     mounts: [{ path: `${stateDir}/home`, claim: 'home' }],
     nodeGroups: (wishes.groups ?? [{}]).map((group) => ({ ...groupOf(wishes, of), ...group })),

@@ -21,6 +21,7 @@ import {
   troubled,
   writeMs,
 } from './context.ts';
+import { launchFailed, letGo } from './letgo.ts';
 import { isHeld, look } from './look.ts';
 import { lookAtEach, unseen } from './pod.ts';
 import { connect } from './provision.ts';
@@ -64,6 +65,10 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (marks === undefined) {
     await troubled(ctx, burst, "the job's record could not be read in full; looking again");
     return after(2_000);
+  }
+  if (launchFailed(job)) {
+    await letGo(ctx, burst);
+    return after(1_000);
   }
   const changed = ownersWord(ctx, burst, job);
   if (changed !== undefined) return leave(ctx, burst, { kind: 'owner_changed', text: changed });

@@ -19,6 +19,7 @@ import {
   troubled,
   writeMs,
 } from './context.ts';
+import { launchFailed, letGo } from './letgo.ts';
 import { look } from './look.ts';
 import { forgotten, lookAtEach } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
@@ -57,6 +58,11 @@ export async function giveBack(ctx: BurstContext, burst: Burst): Promise<Next> {
     case 'pending':
       if (sight.job.partition === ctx.setup.burstPartition || sight.job.partition === ctx.setup.waitPartition)
         return moveBack(ctx, burst, sight.job);
+      // At home it is let go: before, Slurm would start it with us once more.
+      if (launchFailed(sight.job)) {
+        await letGo(ctx, burst);
+        return after(1_000);
+      }
       return close(ctx, burst, burst.cause?.kind === 'owner_changed' ? 'withdrawn' : 'returned');
   }
 }

@@ -7,6 +7,7 @@ import {
   type SeenState,
 } from '../domain/job.ts';
 import type { BurstContext } from './context.ts';
+import { launchFailed } from './letgo.ts';
 
 /** What Slurm says of the attempt that a burst stands for. */
 export type JobSight =
@@ -60,7 +61,8 @@ function attemptOf(burst: Burst, runs: readonly AccountedJob[]): AccountedJob | 
   return over ? own : undefined;
 }
 
-/** Held by its user or an admin, or not eligible for another reason that bursting cannot help. */
+/** Held by its user or an admin; what Slurm itself holds after a failed launch is let go. */
 export function isHeld(job: Pick<JobDetail, 'priority' | 'reason'>): boolean {
+  if (launchFailed(job)) return false;
   return job.priority === 0 || job.reason.startsWith('JobHeld');
 }

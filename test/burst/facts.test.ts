@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isHeld, sightOf } from '../../src/burst/look.ts';
 import { exitOf } from '../../src/burst/ends.ts';
+import { isHeld, sightOf } from '../../src/burst/look.ts';
 import { annotation } from '../../src/burst/settle.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instant, uuid } from '../../src/domain/ids.ts';

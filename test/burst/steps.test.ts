@@ -325,7 +325,9 @@ describe('the claim of a job that asks for what does not translate', () => {
       job = detail({ partition: 'cloud', ...over });
       await putReady();
       expect(await finish()).toMatchObject({ state: 'withdrawn', cause: { kind: 'owner_changed' } });
-      expect((await now()).cause?.text).toMatch(/asks for (licences matlab:1 \(|what does not translate now: --bb=#BB x \()/);
+      expect((await now()).cause?.text).toMatch(
+        /asks for (licences matlab:1 \(|what does not translate now: --bb=#BB x \()/,
+      );
     }
     expect(moves).toEqual([]);
   });

@@ -111,4 +111,29 @@ export function requeueCases(of: () => SlurmHarness): void {
       await harness.cancel(array);
     });
   });
+
+  describe('letting go', () => {
+    test('of a job that is held: it waits like any other, and once more changes nothing', async () => {
+      const harness = of();
+      const ref = await harness.submit({ held: true });
+      expect((await jobOf(harness, ref)).priority).toBe(0);
+      await harness.port.release(ref, soon(harness));
+      const free = await harness.eventually(`job ${ref} not to be held`, async () => {
+        const job = await jobOf(harness, ref);
+        return job.priority > 0 && !job.reason.startsWith('JobHeld') ? job : undefined;
+      });
+      await harness.port.release(ref, soon(harness));
+      expect(await jobOf(harness, ref)).toMatchObject({ state: 'PENDING', partition: free.partition });
+      await harness.cancel(ref);
+    });
+
+    test('too late is not done, and of a job that never was it is not found', async () => {
+      const harness = of();
+      const ref = await harness.submit({ held: true });
+      expect(await faultIn(harness.port.release(ref, instant(harness.now() - 1_000)))).toBe('transient');
+      expect((await jobOf(harness, ref)).priority).toBe(0);
+      expect(await faultIn(harness.port.release(jobRef('4000000'), soon(harness)))).toBe('not_found');
+      await harness.cancel(ref);
+    });
+  });
 }

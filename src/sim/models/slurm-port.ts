@@ -161,6 +161,11 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
       if (!job.requeue) throw new PortError('refused', at, `job ${ref} may not be requeued (--no-requeue)`);
       await write(at, deadline, () => changes.requeue(user, job.ref));
     },
+    async release(ref, deadline) {
+      const at = 'slurm.release';
+      wellFormed(ref, at);
+      await write(at, deadline, () => changes.release(user, ref));
+    },
     facts: () =>
       read('slurm.facts', () => ({
         version: state.config.version,
