@@ -11,7 +11,7 @@ import type {
   Reconciled,
   Stay,
 } from '../domain/cost.ts';
-import type { BurstId, InstanceId, Instant } from '../domain/ids.ts';
+import { type BurstId, type InstanceId, type Instant, instant } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import { nothing, plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
@@ -51,7 +51,7 @@ function lifeOf(instance: Instance, now: Instant): Life | undefined {
   const { launchedAt: from, readyAt, price, capacity } = instance;
   if (from === undefined) return undefined;
   const until = endOf(instance) ?? now;
-  return { from, until: until < from ? from : until, readyAt, perHour: price?.microUsd, capacity };
+  return { from, until: instant(Math.max(from, until)), readyAt, perHour: price?.microUsd, capacity };
 }
 
 /** When it was billed no more. Undefined: it still is. */
@@ -141,7 +141,7 @@ function lineOf(
 function sourcesOf(pieces: readonly CostPiece[]): CostSources {
   const instances = [...new Map(pieces.map((p) => [p.instance.id, p.instance])).values()];
   const dates = instances.flatMap(({ price }) => (price?.from === undefined ? [] : [price.from]));
-  const oldest = dates.length === 0 ? undefined : dates.reduce((a, b) => (a < b ? a : b));
+  const oldest = dates.length === 0 ? undefined : instant(Math.min(...dates));
   const unpriced = instances.filter((i) => i.price === undefined).length;
   return {
     configured: instances.length - unpriced - dates.length,

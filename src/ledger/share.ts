@@ -75,7 +75,8 @@ export function sharesOf(life: Life, guests: readonly Guest[]): readonly Share[]
     if (on.length === 0) add(parts, from < first ? 'boot' : 'idle', undefined, from, until, fine);
     const weights = on.map((g) => weightOf(g.needs, life.capacity));
     const sum = weights.reduce((a, b) => a + b, 0n);
-    on.forEach((g, i) => add(parts, 'job', g.burst, from, until, (fine * (weights[i] ?? 0n)) / sum));
+    for (const [i, g] of on.entries())
+      add(parts, 'job', g.burst, from, until, (fine * (weights[i] ?? 0n)) / sum);
   }
   // What was terminated at once was still bought.
   if (parts.size === 0) add(parts, 'boot', undefined, life.from, life.until, fine);
