@@ -162,7 +162,7 @@ function footOf({ sources, all, since, at, bill }: CostReport, keptMs: number): 
     lines.push(
       `  not exact: ${count(byScript, 'burst')} from before pods were noted; their scripts' times stand for their pods', and the rest is idle`,
     );
-  if (open > 0) lines.push(`  not over: ${count(open, 'instance')} run still; they count until ${iso(at)}`);
+  if (open > 0) lines.push(`  not over: ${count(open, 'instance')} still up, counted until ${iso(at)}`);
   if (all.withoutHold > 0)
     lines.push(`  held: ${count(all.withoutHold, 'burst')} held nothing, as no budget counted`);
   if (at - since > keptMs)

@@ -43,7 +43,7 @@ export function exportedInWords({ to, rows, leftOutMs, bill }: Exported): readon
   const over = bill.drifts.filter((d) => d.over).length;
   if (over > 0)
     lines.push(
-      `! ${count(over, 'instance')} differ from the bill by more than 5 %: x_Marks says so on their rows`,
+      `! the bill contradicts ${count(over, 'instance')} by more than 5 %: x_Marks says so on their rows`,
     );
   if (bill.old)
     lines.push('! the bill is older than 48 h: x_Marks says so on the rows that were held against it');
