@@ -2,11 +2,12 @@
 /** compose: the only file that names adapters. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pino } from 'pino';
+import { billFiles } from '../adapters/billing/index.ts';
 import { coldFrontBudgets } from '../adapters/budgets/coldfront.ts';
 import { csvBudgets } from '../adapters/budgets/csv.ts';
 import { ec2Cloud } from '../adapters/cloud/ec2/index.ts';
@@ -19,6 +20,7 @@ import { openBullWake } from '../adapters/queue/bull.ts';
 import { sshSlurm } from '../adapters/slurm/index.ts';
 import { PostgresAnchors } from '../adapters/store/anchors.ts';
 import { backUp } from '../adapters/store/backup.ts';
+import { postgresCosts } from '../adapters/store/costs.ts';
 import { startEmbedded } from '../adapters/store/embedded.ts';
 import { requireCurrent } from '../adapters/store/migrate.ts';
 import { openPostgresStore, PostgresStore } from '../adapters/store/postgres.ts';
@@ -38,15 +40,19 @@ import type { LogLine } from './burst/context.ts';
 import { CommandError, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
+import { type CostOrder, costInWords } from './cli/cost.ts';
 import { bareSite, type Site } from './cli/explain-site.ts';
+import { type ExportOrder, exportedInWords } from './cli/export.ts';
 import { programOf } from './cli/program.ts';
 import { type RampOrder, rampStands, turnRamp } from './cli/ramp.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
 import { listedGroup } from './decide/price-list.ts';
 import { canonical } from './domain/chain.ts';
+import type { CostPiece, Reconciled } from './domain/cost.ts';
 import { faultOf, PortError } from './domain/fault.ts';
-import { type ClusterName, clusterName, instant, uuid } from './domain/ids.ts';
+import { type ClusterName, clusterName, type Instant, instant, uuid } from './domain/ids.ts';
 import type { InstanceType } from './domain/instance.ts';
+import { periodStart } from './domain/money.ts';
 import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from './domain/policy.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
@@ -54,6 +60,9 @@ import { Desk } from './engine/desk.ts';
 import { examineFunds, examinePrices, examineSite, type Finding, probe } from './engine/doctor.ts';
 import { type FundSource, Funds } from './engine/funds.ts';
 import { Gateway } from './engine/gateway.ts';
+import { marksOf, piecesOf, reportOf } from './ledger/costs.ts';
+import { csvOf, focusOf } from './ledger/focus.ts';
+import { reconciled } from './ledger/reconcile.ts';
 import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
 import { Switchboard } from './stream/switchboard.ts';
@@ -666,6 +675,47 @@ async function backup(path: string, dir: string): Promise<void> {
   for (const line of backedUp(resolve(dir), made)) console.log(line);
 }
 
+interface Costs {
+  readonly since: Instant;
+  readonly at: Instant;
+  readonly pieces: readonly CostPiece[];
+  readonly bill: Reconciled | undefined;
+}
+
+/** Of whole days. A bill that cannot be read is told before the store is asked. */
+async function costsOf(config: Config, forMs: number, billed: readonly string[]): Promise<Costs> {
+  const bill = billed.length === 0 ? undefined : await billFiles().read(billed.map((file) => resolve(file)));
+  const at = clock.now();
+  const since = periodStart('day', instant(at - forMs));
+  const pieces = await visiting(config, async (url) => {
+    await requireCurrent(url);
+    const found: CostPiece[] = [];
+    for (const { name } of config.clusters)
+      found.push(...piecesOf(await postgresCosts(url).facts(clusterName(name), since)));
+    return found;
+  });
+  return { since, at, pieces, bill: bill && reconciled(pieces, bill, at) };
+}
+
+async function cost(path: string, { by, forMs, format, billed }: CostOrder): Promise<void> {
+  const config = await loadConfig(path);
+  const { since, at, pieces, bill } = await costsOf(config, forMs, billed);
+  const report = reportOf(pieces, { since, at, by, bill });
+  for (const line of costInWords(report, format, config.retention.auditMs)) console.log(line);
+}
+
+async function exportFocus(path: string, { forMs, to, billed }: ExportOrder): Promise<void> {
+  const { since, pieces, bill } = await costsOf(await loadConfig(path), forMs, billed);
+  const { rows, leftOutMs } = focusOf(pieces, since, marksOf(bill));
+  try {
+    await writeFile(`${to}.new`, `${[...csvOf(rows)].join('\n')}\n`, { mode: 0o640 });
+    await rename(`${to}.new`, to);
+  } catch (e) {
+    throw new CommandError(`--to ${to}: ${(e as Error).message}`);
+  }
+  for (const line of exportedInWords({ to, rows: rows.length, leftOutMs, bill })) console.log(line);
+}
+
 async function bringBack(path: string, dir: string, force: boolean): Promise<void> {
   const config = await loadConfig(path);
   // Its own: no gateway can start on it meanwhile.
@@ -749,6 +799,8 @@ const program = programOf({
   verifyAudit,
   backup,
   bringBack,
+  cost,
+  exportFocus,
   siteFor,
   whoAsks,
   environment: () => Object.keys(process.env),

@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type { Anchor } from './domain/anchor.ts';
 import type { Burst, Grant } from './domain/burst.ts';
+import type { Bill, CostFacts } from './domain/cost.ts';
 import type { Receipt } from './domain/decision.ts';
 import type { ForecastError } from './domain/forecast.ts';
 import type {
@@ -366,6 +367,18 @@ export interface AnchorPort {
   /** Takes away some of what is old and over, behind anchors. True: there is more, ask again. */
   prune(retention: Retention): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** What was bought and who was on it; a port of its own, since no step needs it. */
+export interface CostsPort {
+  /** Of every instance that was launched and had not ended before `since`, as of one moment. */
+  facts(cluster: ClusterName, since: Instant): Promise<CostFacts>;
+}
+
+/** What the cloud charged. */
+export interface BillPort {
+  /** Several files are one bill. Fault `invalid`: a file is none, or broken; the message says where and what to do. */
+  read(files: readonly string[]): Promise<Bill>;
 }
 
 /** Where anchors are kept outside of the store, one after another. */

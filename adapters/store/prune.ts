@@ -23,6 +23,8 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
   await take(tx, 'bursts', bursts);
   const instances = await ended(tx, 'instances', auditMs);
   await take(tx, 'instances', instances);
+  // What was on it is told with it, or not at all.
+  if (instances.length > 0) await sql`delete from stays where instance = any(${instances})`.execute(tx);
   const attempts = await silent(tx, receiptsMs);
   await takeReceipts(tx, attempts);
   const { numAffectedRows: commits = 0n } = await sql`

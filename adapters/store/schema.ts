@@ -10,7 +10,12 @@ import {
 } from '../../src/domain/burst.ts';
 import type { Basis, Decision, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { type Instance, instanceStates, type LaunchSpec } from '../../src/domain/instance.ts';
+import {
+  type Instance,
+  instanceStates,
+  type LaunchSpec,
+  type MachinePrice,
+} from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
 import type { Answer, Quote } from '../../src/domain/quote.ts';
 import type { PodOnRecord, Rank } from '../../src/domain/ranks.ts';
@@ -167,8 +172,10 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   createdAt: instant(),
   enteredAt: instant(),
   launchedAt: maybe(instant()),
+  price: object<MachinePrice>()({ microUsd: number(), from: instant().optional() }).optional(),
   readyAt: maybe(instant()),
   idleSince: maybe(instant()),
+  releasedAt: instant().optional(),
   endedAt: maybe(instant()),
   fenced: text().optional(),
   why: maybe(text()),

@@ -86,6 +86,15 @@ export interface Tables {
     state: string;
     at: number;
   };
+  stays: {
+    burst: string;
+    pod: string;
+    cluster: string;
+    instance: string;
+    from_at: number;
+    until_at: number | null;
+    told_by: string;
+  };
   unanchored: {
     n: Generated<number>;
     chain: string;

@@ -2,8 +2,10 @@
 import { Command } from 'commander';
 import { configPath, loadConfig } from '../../config/load.ts';
 import { CommandError } from './ask.ts';
+import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
+import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
 import { answerQuotes, openQuotes } from './quotes.ts';
 import { type RampOrder, showRamp } from './ramp.ts';
 import { type ReplayOrder, replay } from './replay.ts';
@@ -20,6 +22,8 @@ export interface Works {
   turnTheRamp(path: string, order: RampOrder): Promise<void>;
   verifyAudit(path: string, anchors: string | undefined): Promise<number>;
   backup(path: string, dir: string): Promise<void>;
+  cost(path: string, order: CostOrder): Promise<void>;
+  exportFocus(path: string, order: ExportOrder): Promise<void>;
   bringBack(path: string, dir: string, force: boolean): Promise<void>;
   /** What `explain` holds a script against; `named`: the configuration was asked for on the command line. */
   siteFor(
@@ -196,6 +200,25 @@ export function programOf(works: Works): Command {
       const gateway = async () => (await loadConfig(chosen())).listen.http;
       for (const line of await report(order, gateway)) console.log(line);
     });
+  program
+    .command('cost')
+    .description(
+      'what bursts really cost by their instances, boot and idle apart, against what was held for them',
+    )
+    .option('--by <key>', 'account, user, job or group', 'account')
+    .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
+    .option('--format <format>', 'table, json or csv', 'table')
+    .option('--billed <files...>', "hold it against the cloud's bill: FOCUS 1.2 or CUR 2.0, CSV or CSV.gz")
+    .action((options: CostOptions) => works.cost(chosen(), costOrderOf(options)));
+  program
+    .command('export')
+    .description('what the store knows, for other tools')
+    .command('focus')
+    .description('costs as FOCUS 1.2 (CSV): a row for each job and day, boot and idle rows of their own')
+    .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
+    .option('--to <file>', 'where the rows go; a file that is there is replaced')
+    .option('--billed <files...>', "mark rows that the cloud's bill contradicts, as for cost")
+    .action((options: ExportOptions) => works.exportFocus(chosen(), exportOrderOf(options)));
   program
     .command('backup')
     .description('write the store, as of one moment, into an empty directory; the gateway may go on')

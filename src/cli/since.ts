@@ -1,8 +1,9 @@
 /** `spillway report --since 30d`: what the running gateway's own decisions came to, held against what sacct says became of the jobs. */
 import { z } from 'zod';
-import { type ReportView, reportQuery, reportView } from '../api/schemas.ts';
+import { type ReportView, reportView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
 import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
+import { spanOf } from './span.ts';
 import { byAccount, count, days, minutes, whole } from './words.ts';
 
 const answer = z.object({ clusters: z.array(reportView) });
@@ -14,8 +15,7 @@ export async function reportSince(
   since: string,
   json: boolean,
 ): Promise<readonly string[]> {
-  const read = reportQuery.safeParse({ since });
-  if (!read.success) throw new CommandError(`--since ${since}: ${read.error.issues[0]?.message}`);
+  spanOf(since);
   const { status, body } = await ask(gateway, `report?since=${since}`, undefined, waitMs);
   if (status === 503)
     throw new CommandError(

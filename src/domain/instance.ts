@@ -1,4 +1,5 @@
 import type { CloudId, ClusterName, InstanceId, Instant, LaunchToken } from './ids.ts';
+import type { MicroUsd } from './money.ts';
 import type { Resources } from './resources.ts';
 
 export const instanceStates = [
@@ -39,6 +40,14 @@ export interface LaunchSpec {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** What an hour of a whole machine was taken to cost when it was launched. */
+export interface MachinePrice {
+  /** Micro-dollars an hour. */
+  readonly microUsd: MicroUsd;
+  /** Since when it holds, where it stands in a list with dates (`pricesFrom`); undefined: in the node group's own `prices`. */
+  readonly from?: Instant | undefined;
+}
+
 export interface Instance {
   readonly id: InstanceId;
   readonly cluster: ClusterName;
@@ -56,8 +65,12 @@ export interface Instance {
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
   readonly launchedAt: Instant | undefined;
+  /** As it was at the launch; undefined: none was known, or the row is older than there were any. */
+  readonly price?: MachinePrice | undefined;
   readonly readyAt: Instant | undefined;
   readonly idleSince: Instant | undefined;
+  /** When the cloud had taken the order to terminate it: no more of it is billed. `endedAt` is when it said that it is terminated. */
+  readonly releasedAt?: Instant | undefined;
   readonly endedAt: Instant | undefined;
   /** It is terminated whatever still runs on it, because nothing can be known of that. */
   readonly fenced?: string | undefined;

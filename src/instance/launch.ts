@@ -1,5 +1,5 @@
 import { faultOf } from '../domain/fault.ts';
-import type { Instance } from '../domain/instance.ts';
+import type { Instance, MachinePrice } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { change, type InstanceContext, intend, wakeBursts } from './context.ts';
 
@@ -34,6 +34,7 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
         type: made.type,
         zone: made.zone,
         launchedAt: ctx.clock.now(),
+        price: priceOf(ctx, instance.group, made.type),
         trouble: undefined,
       },
       `the cloud launched ${made.id} (${made.type} in ${made.zone})`,
@@ -65,4 +66,13 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
     );
     return after(3_000);
   }
+}
+
+/** As it stands at the launch: what it costs later is reckoned by it, whatever the list says by then. */
+function priceOf(ctx: InstanceContext, name: string, type: string): MachinePrice | undefined {
+  const { prices, pricedFrom } = ctx.group(name) ?? {};
+  const microUsd = prices?.[type];
+  if (microUsd === undefined) return undefined;
+  const from = pricedFrom?.[type];
+  return from === undefined ? { microUsd } : { microUsd, from };
 }

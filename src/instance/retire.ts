@@ -94,6 +94,12 @@ export async function terminate(ctx: InstanceContext, instance: Instance): Promi
     if (faultOf(e) !== 'not_found') throw e;
     unknown = true;
   }
+  if (!unknown && instance.releasedAt === undefined) {
+    // Billing ends here; the cloud says "terminated" when the machine is down, which may take a minute.
+    const at = ctx.clock.now();
+    await change(ctx, instance, { releasedAt: at }, `the cloud takes ${instance.cloudId} down`);
+    return now;
+  }
   // The list is polled for all of them together; asking again is for an answer that was lost.
   const listed = ctx.listed();
   const seen = listed?.ok === true ? listed.value.find((i) => i.id === instance.cloudId) : undefined;

@@ -166,6 +166,8 @@ export function aFullInstance(over: Partial<Instance> = {}): Instance {
     launchedAt: instant(t0 + 1),
     readyAt: instant(t0 + 2),
     idleSince: instant(t0 + 3),
+    price: { microUsd: 178_500, from: instant(t0 - 6) },
+    releasedAt: instant(t0 + 4),
     endedAt: instant(t0 + 4),
     why: 'idle',
     trouble: { since: instant(t0 + 5), text: 'does not answer' },

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { PortError } from '../../src/domain/fault.ts';
+import { type CloudId, cloudId, instant, uuid } from '../../src/domain/ids.ts';
+import type { CloudInstance, Instance } from '../../src/domain/instance.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
+import type { InstanceContext } from '../../src/instance/context.ts';
+import { launch } from '../../src/instance/launch.ts';
+import { terminate } from '../../src/instance/retire.ts';
+import { MemStore } from '../../src/sim/models/store.ts';
+import { anInstance, newId, putInstance } from '../contract/samples.ts';
+
+const made: CloudInstance = {
+  ...{ id: cloudId('i-0abc'), type: 'm7i.large', zone: 'eu-central-1a', state: 'running' },
+  ...{ capacityType: 'on-demand', privateDnsName: '', launchedAt: instant(0), token: undefined, tags: {} },
+};
+
+/** A store of its own, and a cloud that does as it is told. */
+async function scene(instance: Instance, group: Partial<NodeGroup>) {
+  let now = 1_000;
+  const clock = { now: () => instant(now) };
+  const entropy = { uuid: () => uuid(newId()), bytes: (n: number) => new Uint8Array(n), random: () => 0.5 };
+  const store = new MemStore({ clock, entropy });
+  await store.commit(newId(), instance.cluster, 1, [putInstance(instance)]);
+  const asked: CloudId[] = [];
+  let state: CloudInstance['state'] | 'not known' = 'running';
+  const cloud: Pick<InstanceContext['cloud'], 'launch' | 'terminate'> = {
+    launch: async () => made,
+    terminate: async (id) => {
+      asked.push(id);
+      if (state === 'not known') throw new PortError('not_found', 'cloud.terminate', id);
+      if (state === 'running') state = 'shutting-down';
+    },
+  };
+  const ctx = {
+    ...{ cloud, store, clock, entropy, generation: uuid('g') },
+    epoch: () => 1,
+    group: () => group,
+    nodes: async () => [],
+    listed: () => ({ ok: true, at: clock.now(), value: state === 'not known' ? [] : [{ ...made, state }] }),
+    ...{ replan: () => undefined, wake: () => undefined, log: () => undefined },
+  } as unknown as InstanceContext;
+  return {
+    ctx,
+    asked,
+    row: async () => (await store.instance(instance.id)) as Instance,
+    pass: (ms: number) => {
+      now += ms;
+    },
+    is: (s: typeof state) => {
+      state = s;
+    },
+  };
+}
+
+describe('an instance that is bought', () => {
+  it('keeps the price of its launch, and of what day it was', async () => {
+    const prices = { 'm7i.large': 101_000, 'c7i.large': 90_000 };
+    const dated = await scene(anInstance(), { prices, pricedFrom: { 'm7i.large': instant(7) } });
+    await launch(dated.ctx, await dated.row());
+    expect(await dated.row()).toMatchObject({ state: 'launched', price: { microUsd: 101_000, from: 7 } });
+    const own = await scene(anInstance(), { prices });
+    await launch(own.ctx, await own.row());
+    expect((await own.row()).price).toEqual({ microUsd: 101_000 });
+    const none = await scene(anInstance(), { prices: { other: 1 } });
+    await launch(none.ctx, await none.row());
+    expect((await none.row()).price).toBeUndefined();
+  });
+
+  it('is billed until the cloud has taken the order to end it, which is noted once', async () => {
+    const s = await scene(anInstance({ state: 'terminating', cloudId: made.id, launchedAt: instant(0) }), {});
+    await terminate(s.ctx, await s.row());
+    expect(await s.row()).toMatchObject({ state: 'terminating', releasedAt: 1_000 });
+    s.pass(50_000);
+    await terminate(s.ctx, await s.row());
+    expect(await s.row()).toMatchObject({ state: 'terminating', releasedAt: 1_000, endedAt: undefined });
+    s.is('terminated');
+    await terminate(s.ctx, await s.row());
+    expect(await s.row()).toMatchObject({ state: 'gone', releasedAt: 1_000, endedAt: 51_000 });
+    expect(s.asked).toEqual([made.id, made.id, made.id]);
+  });
+
+  it('that the cloud does not know was not taken down by that order', async () => {
+    const s = await scene(anInstance({ state: 'terminating', cloudId: made.id, launchedAt: instant(0) }), {});
+    s.is('not known');
+    await terminate(s.ctx, await s.row());
+    expect((await s.row()).releasedAt).toBeUndefined();
+  });
+});
