@@ -12,6 +12,7 @@ import { ramp } from './migrations/0008_ramp.ts';
 import { forecastErrors } from './migrations/0009_forecast_errors.ts';
 import { alone } from './migrations/0010_alone.ts';
 import { userBudgets } from './migrations/0011_user_budgets.ts';
+import { desk } from './migrations/0013_desk.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -27,6 +28,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009_forecast_errors': forecastErrors,
   '0010_alone': alone,
   '0011_user_budgets': userBudgets,
+  '0013_desk': desk,
 };
 
 interface Plan {
