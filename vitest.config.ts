@@ -5,7 +5,7 @@ import { UnsteadyReporter } from './test/unsteady.ts';
 const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
 /** Needs real job logs, where SPILLWAY_TRACES says. */
 const traces = ['test/**/*.traces.test.ts'];
-const model = ['test/contract/**/*.test.ts', 'test/engine/**/*.test.ts'];
+const model = ['test/contract/**/*.test.ts', 'test/engine/**/*.test.ts', 'test/api/**/*.store.test.ts'];
 
 /** Where test/run.ts wants to know what became of a lane. */
 const { SPILLWAY_REPORT: report } = process.env;

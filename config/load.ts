@@ -124,7 +124,7 @@ function fundsAt({ csv, coldfront }: BudgetsFromConfig, at: (path: string) => st
 
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
-  const { cert, key, clientCa } = config.listen;
+  const { cert, key, clientCa, tls } = config.listen;
   return {
     ...config,
     dataDir: at(config.dataDir),
@@ -134,6 +134,7 @@ function absolute(config: Config, from: string): Config {
       cert: cert && at(cert),
       key: key && at(key),
       clientCa: clientCa && at(clientCa),
+      ...(tls === undefined ? {} : { tls: { cert: at(tls.cert), key: at(tls.key) } }),
     },
     kubernetes: config.kubernetes && { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
     ...(config.pricesFrom === undefined

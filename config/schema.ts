@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { api, proxy, tls } from './api.ts';
 import { budget, budgetsFrom, pricesFrom } from './budgets.ts';
 import { offers } from './devices.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
@@ -131,7 +132,7 @@ const file = (doc: string) => text(doc, 'write the path of a file');
 const listen = z
   .strictObject({
     http: address(
-      'API, health and metrics. Loopback only, until there is authentication.',
+      'API, health and metrics. Beyond loopback only with authentication (api) and with tls or behind a trustedProxy.',
       '127.0.0.1:8080',
     ).prefault('127.0.0.1:8080'),
     relay: address("Where the burst hosts' relays connect, by mutual TLS.", '0.0.0.0:8443').prefault(
@@ -142,13 +143,20 @@ const listen = z
     clientCa: file(
       "The CA that signs the relays' certificates; a relay's common name is its cluster.",
     ).optional(),
+    tls: tls.optional().describe('listen.http speaks HTTPS.'),
+    trustedProxy: list(
+      'Proxies in front of listen.http that speak HTTPS with the outside; only they and loopback are answered.',
+      proxy,
+      1,
+      '[10.0.0.5]',
+    ).optional(),
   })
   .superRefine((l, ctx) => {
-    if (!isLoopback(l.http.host))
+    if (l.tls !== undefined && l.trustedProxy !== undefined)
       ctx.addIssue({
         code: 'custom',
-        path: ['http'],
-        message: `"${l.http.host}" is not loopback, and the API has no authentication yet; write 127.0.0.1:${l.http.port} and reach it through a tunnel`,
+        path: ['trustedProxy'],
+        message: 'tls is given too; leave one of them out: who ends the TLS is asked for nothing more',
       });
   });
 
@@ -491,12 +499,34 @@ function needsOf(c: Needing, refuse: (path: readonly (string | number)[], messag
   });
 }
 
+interface Reachable {
+  readonly listen: Pick<ListenConfig, 'http' | 'tls' | 'trustedProxy'>;
+  readonly api?: unknown;
+}
+
+/** Whoever is not on this host proves who he is, and nobody in between reads it. */
+function reachable({ listen, api }: Reachable, refuse: (path: readonly string[], message: string) => void) {
+  const { host, port } = listen.http;
+  if (isLoopback(host)) return;
+  if (api === undefined)
+    refuse(
+      ['listen', 'http'],
+      `"${host}" is not loopback, and there is no authentication; write api: {} and make tokens with spillway token create, or write 127.0.0.1:${port} and reach it through a tunnel`,
+    );
+  else if (listen.tls === undefined && listen.trustedProxy === undefined)
+    refuse(
+      ['listen', 'http'],
+      `"${host}" is not loopback, and tokens would pass in the clear; write listen.tls: { cert, key }, or listen.trustedProxy: [ADDRESS] where a proxy speaks HTTPS`,
+    );
+}
+
 export const schema = z
   .strictObject({
     clusters: list('The Slurm clusters.', cluster, 1, '[{ name: hpc1, … }]'),
     dataDir: text('Holds the embedded Postgres.', 'write a directory').default('/var/lib/spillway'),
     store: store.optional(),
     listen: listen.prefault({}),
+    api: api.optional(),
     kubernetes: kubernetes.optional(),
     images: images.optional(),
     mounts: list('Shared file systems that pods see.', mount, 0, '[{ path: /home, claim: home }]').default(
@@ -536,6 +566,7 @@ export const schema = z
         message: `another region or endpoint than the first group's; one gateway serves one region, write ${first.region}`,
       });
     });
+    reachable(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     needsOf(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     c.clusters.forEach((x, i) => {
       if (x.charge === 'allocation' && (c.budgets.length > 0 || c.budgetsFrom !== undefined))
@@ -568,6 +599,7 @@ export type ClusterConfig = z.output<typeof cluster>;
 export type SlurmConfig = z.output<typeof slurm>;
 export type ListenConfig = z.output<typeof listen>;
 export type KubernetesConfig = z.output<typeof kubernetes>;
+export type { ApiConfig, OidcConfig } from './api.ts';
 export type ImagesConfig = z.output<typeof images>;
 export type MountConfig = z.output<typeof mount>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;

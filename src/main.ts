@@ -3,7 +3,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile, rename, writeFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pino } from 'pino';
@@ -14,6 +15,7 @@ import { ec2Cloud } from '../adapters/cloud/ec2/index.ts';
 import { dieAt, parseDieAt } from '../adapters/die.ts';
 import { Health } from '../adapters/health.ts';
 import { keepHeapSmall } from '../adapters/heap.ts';
+import { oidcIdentity } from '../adapters/identity/oidc.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
 import { csvPrices } from '../adapters/prices/csv.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
@@ -21,6 +23,7 @@ import { sshSlurm } from '../adapters/slurm/index.ts';
 import { PostgresAnchors } from '../adapters/store/anchors.ts';
 import { backUp } from '../adapters/store/backup.ts';
 import { postgresCosts } from '../adapters/store/costs.ts';
+import { PostgresDesk } from '../adapters/store/desk.ts';
 import { startEmbedded } from '../adapters/store/embedded.ts';
 import { requireCurrent } from '../adapters/store/migrate.ts';
 import { openPostgresStore, PostgresStore } from '../adapters/store/postgres.ts';
@@ -33,11 +36,11 @@ import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { compile } from '../config/expression.ts';
 import { ConfigError, type Hands, handsOf, loadConfig } from '../config/load.ts';
 import type { ClusterConfig, Config } from '../config/schema.ts';
-import { app, type Facade } from './api/app.ts';
+import { app, type Grounds } from './api/app.ts';
 import { viewOf as rampView } from './api/routes/ramp.ts';
 import { viewOf as stopView } from './api/routes/stop.ts';
 import type { LogLine } from './burst/context.ts';
-import { CommandError, NoGateway } from './cli/ask.ts';
+import { CommandError, type Gateway as GatewayAddress, NoGateway } from './cli/ask.ts';
 import { auditVerify } from './cli/audit.ts';
 import { backedUp, restored } from './cli/backup.ts';
 import { type CostOrder, costInWords } from './cli/cost.ts';
@@ -46,6 +49,7 @@ import { type ExportOrder, exportedInWords } from './cli/export.ts';
 import { programOf } from './cli/program.ts';
 import { type RampOrder, rampStands, turnRamp } from './cli/ramp.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
+import { type TokenOrder, tokenJson, tokenLines } from './cli/token.ts';
 import { listedGroup } from './decide/price-list.ts';
 import { canonical } from './domain/chain.ts';
 import type { CostPiece, Reconciled } from './domain/cost.ts';
@@ -54,16 +58,20 @@ import { type ClusterName, clusterName, type Instant, instant, uuid } from './do
 import type { InstanceType } from './domain/instance.ts';
 import { periodStart } from './domain/money.ts';
 import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from './domain/policy.ts';
+import { tokenName, tokenParts, tokenText } from './domain/token.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { Desk } from './engine/desk.ts';
 import { examineFunds, examinePrices, examineSite, type Finding, probe } from './engine/doctor.ts';
+import { Doorman } from './engine/doorman.ts';
+import { Feed } from './engine/feed.ts';
 import { type FundSource, Funds } from './engine/funds.ts';
 import { Gateway } from './engine/gateway.ts';
+import { Portal } from './engine/portal.ts';
 import { marksOf, piecesOf, reportOf } from './ledger/costs.ts';
 import { csvOf, focusOf } from './ledger/focus.ts';
 import { reconciled } from './ledger/reconcile.ts';
-import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
+import type { AnchorPort, Clock, DeskPort, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
 import { Switchboard } from './stream/switchboard.ts';
 import type { Images } from './translate/index.ts';
@@ -231,6 +239,7 @@ const exportOf = (config: Config): string => config.audit.exportDir ?? join(conf
 interface Database {
   readonly url: string;
   readonly store: StorePort;
+  readonly desk: DeskPort;
   readonly anchors: AnchorPort;
   close(): Promise<void>;
 }
@@ -250,11 +259,14 @@ async function openDatabase(config: Config, told: Log): Promise<Database> {
     throw e;
   });
   const anchors = new PostgresAnchors({ url, onError });
+  const desk = new PostgresDesk({ url, onError });
   return {
     url,
     store,
+    desk,
     anchors,
     close: async () => {
+      await desk.close();
       await anchors.close();
       await store.close();
       await embedded?.stop();
@@ -457,10 +469,9 @@ async function start(
   const hands = handsOf(config);
   const relays = hands && (await relaysOf(listen.relay, hands, reached.clusters, gateway, told));
   if (relays !== undefined) undo.push(() => relays.close());
-  const desk = new Desk(gateway, ports.store, entropy);
-  const http = await listenHttp(listen.http, desk, told).catch((e: unknown) =>
-    taken('listen.http', listen.http, e),
-  );
+  const grounds = groundsOf(config, gateway, ports.store, watched(database.desk, 'desk'), told);
+  undo.push(async () => grounds.feed.close());
+  const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
     http.close();
     http.closeAllConnections();
@@ -510,12 +521,37 @@ function portOf(server: Server): number | undefined {
   return typeof address === 'object' ? address?.port : undefined;
 }
 
-function listenHttp({ host, port }: Address, gateway: Facade, told: Log): Promise<Server> {
+/** What the API stands on; without `api` nobody is asked who he is, and the configuration saw to it that only loopback is listened on. */
+function groundsOf(config: Config, gateway: Gateway, store: StorePort, desk: DeskPort, told: Log): Grounds {
+  const { api, listen } = config;
+  const identity = api?.oidc === undefined ? undefined : oidcIdentity(api.oidc);
+  const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
+  return {
+    desk: new Desk(gateway, store, entropy),
+    portal: new Portal(gateway.clusters, store, desk),
+    feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
+    doorman: api === undefined ? undefined : new Doorman(desk, identity, clock),
+    proxies: listen.trustedProxy,
+    rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },
+    streams: api?.streams ?? 100,
+    newId: entropy.uuid,
+    log: (error, request) => told.warn({ error: String(error), request }, 'a request failed'),
+    ...{ clock, scheduler },
+  };
+}
+
+async function listenHttp({ http, tls }: Config['listen'], grounds: Grounds): Promise<Server> {
+  const api = app(grounds);
+  const server =
+    tls === undefined
+      ? createServer(api)
+      : createTlsServer(
+          { cert: await readFile(tls.cert), key: await readFile(tls.key), minVersion: 'TLSv1.2' },
+          api,
+        );
   return new Promise((resolve, reject) => {
-    const api = app(gateway, (error) => told.warn({ error: String(error) }, 'a request failed'));
-    const server = api.listen(port, host, (error?: Error) =>
-      error === undefined ? resolve(server) : reject(error),
-    );
+    server.once('error', reject);
+    server.listen(http.port, http.host, () => resolve(server));
   });
 }
 
@@ -648,12 +684,12 @@ async function turnTheRamp(path: string, order: RampOrder): Promise<void> {
 
 async function byGatewayOr(
   path: string,
-  ask: (gateway: Address) => Promise<readonly string[]>,
+  ask: (gateway: GatewayAddress) => Promise<readonly string[]>,
   inStore: (store: StorePort, cluster: ClusterName) => Promise<string>,
 ): Promise<void> {
   const config = await loadConfig(path);
   try {
-    for (const line of await ask(config.listen.http)) console.log(line);
+    for (const line of await ask(addressOf(config))) console.log(line);
   } catch (e) {
     if (!(e instanceof NoGateway)) throw e;
     await visiting(config, async (url) => {
@@ -667,6 +703,57 @@ async function byGatewayOr(
       }
     });
   }
+}
+
+/** Of this configuration, by SPILLWAY_URL where it is reached otherwise. */
+function addressOf({ listen: { http, tls } }: Config): GatewayAddress {
+  const { SPILLWAY_URL: url, SPILLWAY_TOKEN: token } = process.env;
+  // Listened on everywhere, it answers here.
+  const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host;
+  const at = host.includes(':') ? `[${host}]` : host;
+  const own = tls === undefined ? undefined : `https://${at}:${http.port}`;
+  return { host, port: http.port, url: url?.replace(/\/$/, '') ?? own, token: token?.trim() };
+}
+
+const gatewayOf = async (path: string): Promise<GatewayAddress> => addressOf(await loadConfig(path));
+
+/** Tokens are made, told and revoked in the store itself: who may read the configuration and reach the database may. */
+async function withTokens<T>(path: string, work: (desk: DeskPort) => Promise<T>): Promise<T> {
+  return visiting(await loadConfig(path), async (url) => {
+    await requireCurrent(url);
+    const desk = new PostgresDesk({ url, onError: () => undefined, max: 1 });
+    return work(desk).finally(() => desk.close());
+  });
+}
+
+function makeToken(path: string, { user, role, forMs, note }: TokenOrder): Promise<readonly string[]> {
+  return withTokens(path, async (desk) => {
+    const id = `token/${Buffer.from(entropy.bytes(6)).toString('hex')}`;
+    const secret = Buffer.from(entropy.bytes(32)).toString('base64url');
+    const until = instant((await desk.now()) + forMs);
+    await desk.makeToken({ id, user, role, hash: sha256(secret), note, until, by: whoAsks(), why: note });
+    return [
+      tokenText(id, secret),
+      `for ${user} as ${role} until ${new Date(until).toISOString()}; keep it: it is not shown again`,
+    ];
+  });
+}
+
+const listTokens = (path: string, json: boolean): Promise<readonly string[]> =>
+  withTokens(path, async (desk) => {
+    const tokens = await desk.tokens();
+    return json ? [tokenJson(tokens)] : tokenLines(tokens, await desk.now());
+  });
+
+function revokeToken(path: string, id: string, reason: string): Promise<readonly string[]> {
+  return withTokens(path, async (desk) => {
+    // The token itself will do: whoever has it in hand should not have to take it apart.
+    const name = tokenParts(id)?.id ?? `token/${id}`;
+    const token = await desk.revokeToken(name, whoAsks(), reason);
+    if (token === undefined)
+      throw new CommandError(`there is no API token ${tokenName(name)}; see spillway token list`);
+    return [`${tokenName(token.id)} of ${token.user} is revoked`];
+  });
 }
 
 async function backup(path: string, dir: string): Promise<void> {
@@ -770,7 +857,14 @@ async function siteFor(
 
 function filesOf(config: Config): readonly (readonly [string, string])[] {
   const hands = handsOf(config);
+  const { tls } = config.listen;
   return [
+    ...(tls === undefined
+      ? []
+      : ([
+          ['listen.tls.cert', tls.cert],
+          ['listen.tls.key', tls.key],
+        ] as const)),
     ...(hands === undefined
       ? []
       : ([
@@ -803,6 +897,10 @@ const program = programOf({
   exportFocus,
   siteFor,
   whoAsks,
+  gateway: gatewayOf,
+  makeToken,
+  listTokens,
+  revokeToken,
   environment: () => Object.keys(process.env),
 });
 // Whoever reads has read enough, as `| head` does.

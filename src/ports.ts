@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import type { Anchor } from './domain/anchor.ts';
 import type { Burst, Grant } from './domain/burst.ts';
+import type { Caller } from './domain/caller.ts';
 import type { Bill, CostFacts } from './domain/cost.ts';
 import type { Receipt } from './domain/decision.ts';
 import type { ForecastError } from './domain/forecast.ts';
@@ -24,8 +25,18 @@ import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snap
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
+import type {
+  AuditFilter,
+  BurstFilter,
+  LedgerFilter,
+  Mark,
+  Page,
+  Paged,
+  ReceiptFilter,
+} from './domain/page.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
+import type { ApiToken } from './domain/token.ts';
 
 /** Milliseconds since the epoch. */
 export interface Clock {
@@ -342,6 +353,76 @@ export interface StorePort {
   now(): Promise<Instant>;
   ping(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** An audit row with whom it concerns, where that is a burst: what an event stream tells. */
+export interface AuditEvent extends AuditRow {
+  readonly cluster: ClusterName | undefined;
+  readonly user: string | undefined;
+  readonly job: JobRef | undefined;
+  readonly mark: Mark;
+}
+
+/** What was held for a burst, or what it cost in the end. */
+export interface LedgerRow {
+  readonly burst: BurstId;
+  readonly cluster: ClusterName;
+  readonly account: string;
+  readonly user: string | undefined;
+  readonly microUsd: MicroUsd;
+  readonly state: 'held' | 'settled';
+  readonly at: Instant;
+}
+
+/** What became of a key that a caller gave an order, so that a repeat is not a second order. */
+export type Once =
+  /** Nobody used it: ours to `finish` or `forget`. */
+  | { readonly kind: 'begun' }
+  | { readonly kind: 'running' }
+  /** It was used for something else. */
+  | { readonly kind: 'other' }
+  | { readonly kind: 'done'; readonly answer: unknown };
+
+/** What people and portals ask of the store beside `StorePort`, which is the engine's: tokens, keys, and lists by page. Newest first. */
+export interface DeskPort {
+  receipts(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
+  bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
+  ledger(filter: LedgerFilter, page: Page): Promise<Paged<LedgerRow>>;
+  auditRows(filter: AuditFilter, page: Page): Promise<Paged<AuditEvent>>;
+  /**
+   * Audit rows behind `after`, oldest first, in an order that no later commit can get in front of: whoever goes on from the last mark
+   * misses none, also through another gateway. Without `after` none, and `next` is where the newest is.
+   */
+  events(
+    after: Mark | undefined,
+    limit: number,
+  ): Promise<{ readonly rows: readonly AuditEvent[]; readonly next: Mark }>;
+  /** Leaves an audit row, as `revokeToken` does. `already_exists`: that id is taken. */
+  makeToken(token: Omit<ApiToken, 'at' | 'state' | 'rev'>): Promise<ApiToken>;
+  /** Undefined: there is none. One that is over already stays as it is. */
+  revokeToken(id: string, by: string, why: string): Promise<ApiToken | undefined>;
+  tokens(): Promise<readonly (ApiToken & { readonly usedAt: Instant | undefined })[]>;
+  token(id: string): Promise<(ApiToken & { readonly usedAt: Instant | undefined }) | undefined>;
+  /** To the hour, and outside of the audit. */
+  tokenUsed(id: string): Promise<void>;
+  /** `what` is a hash of the order. One that is running for longer than `forMs` was left by a process that ended, and begins anew. */
+  once(caller: string, key: string, what: string, forMs: number): Promise<Once>;
+  finish(caller: string, key: string, answer: unknown, forMs: number): Promise<void>;
+  /** Nothing was done. */
+  forget(caller: string, key: string): Promise<void>;
+  /** Of the store, as `StorePort.generation`: marks of events mean something within one. */
+  generation(): Promise<Uuid>;
+  now(): Promise<Instant>;
+  close(): Promise<void>;
+}
+
+/** The site's identity provider. */
+export interface IdentityPort {
+  /**
+   * Whom a bearer token names. Faults: `refused` (it is not good; the message says why and repeats nothing of it), `unreachable` (the
+   * provider's keys could not be had, so nothing is known of the token).
+   */
+  who(token: string): Promise<Caller>;
 }
 
 /** How old, by the store's clock, what is over must be to be taken away. */

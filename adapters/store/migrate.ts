@@ -13,6 +13,7 @@ import { forecastErrors } from './migrations/0009_forecast_errors.ts';
 import { alone } from './migrations/0010_alone.ts';
 import { userBudgets } from './migrations/0011_user_budgets.ts';
 import { stays } from './migrations/0012_stays.ts';
+import { desk } from './migrations/0013_desk.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -29,6 +30,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010_alone': alone,
   '0011_user_budgets': userBudgets,
   '0012_stays': stays,
+  '0013_desk': desk,
 };
 
 interface Plan {

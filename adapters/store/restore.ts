@@ -128,6 +128,8 @@ async function exchange(client: pg.Client, manifest: Manifest): Promise<void> {
     }, why);
     // Where the store lives now is written down at its first connection.
     await client.query('update meta set incarnation = null');
+    // Transactions of another server: by their numbers no event of today would come behind them.
+    await client.query('update audit set xid = pg_current_xact_id()');
     await client.query(
       `drop schema if exists ${schemaName} cascade; alter schema ${beside} rename to ${schemaName};
        drop schema if exists spillway_wake cascade; commit`,

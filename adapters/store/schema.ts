@@ -189,6 +189,7 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
   attempt: text<Receipt['attempt']>(),
   ref: text<Receipt['ref']>(),
   user: text(),
+  account: text().optional(),
   burst: maybe(text<NonNullable<Receipt['burst']>>()),
   at: instant(),
   snapshotAt: maybe(instant()),

@@ -64,6 +64,9 @@ export interface Tables {
     data: string;
     prev: string;
     hash: string;
+    /** The order in which events are told [lists.ts]. */
+    n: Generated<number>;
+    xid: Generated<string>;
   };
   intents: {
     n: Generated<number>;
@@ -114,6 +117,14 @@ export interface Tables {
   };
   stops: { id: string; cluster: string; rev: number; head: string; data: Json };
   ramps: { id: string; cluster: string; rev: number; head: string; data: Json };
+  tokens: { id: string; rev: number; head: string; data: Json; used_at: number | null };
+  once: {
+    caller: string;
+    key: string;
+    what: string;
+    answer: ColumnType<unknown, string | null, string>;
+    until: number;
+  };
   anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };
   leases: {
     cluster: string;

@@ -107,7 +107,9 @@ async function* auditRows(moment: Moment): AsyncGenerator<Row> {
     data: string;
     prev: string;
     hash: string;
-  }>(`select * from audit order by subject collate "C", seq`);
+  }>(
+    `select subject, seq, at, from_state, to_state, why, data, prev, hash from audit order by subject collate "C", seq`,
+  );
   for await (const { from_state, to_state, hash, ...body } of rows) {
     const computed = auditHash({ ...body, from: from_state ?? undefined, to: to_state }, sha256);
     yield { key: body.subject, seq: body.seq, prev: body.prev, hash, computed, data: body.data };
@@ -150,6 +152,7 @@ function standing(moment: Moment): AsyncGenerator<StandingRow> {
     `select id as key, rev, head, data from (
        select id, rev, head, data from bursts union all select id, rev, head, data from instances
        union all select id, rev, head, data from stops union all select id, rev, head, data from ramps
+       union all select id, rev, head, data from tokens
      ) rows order by id collate "C"`,
   );
 }

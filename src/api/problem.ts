@@ -1,9 +1,75 @@
 import type { Response } from 'express';
 
+/** What went wrong, as programs tell it apart; a code's meaning never changes. */
+export const problemCodes = {
+  bad_request: 400,
+  bad_query: 400,
+  bad_order: 400,
+  bad_path: 400,
+  bad_cursor: 400,
+  idempotency_key_missing: 400,
+  not_authenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  still_running: 409,
+  changed: 412,
+  too_large: 413,
+  not_json: 415,
+  key_reused: 422,
+  too_many_requests: 429,
+  failed: 500,
+  not_available: 503,
+  issuer_unreachable: 503,
+} as const;
+export type ProblemCode = keyof typeof problemCodes;
+
+export interface Told {
+  readonly detail?: string | undefined;
+  /** The path of the field that is wrong. */
+  readonly field?: string | undefined;
+}
+
+/** A "no" with its reason, thrown by whoever finds it. */
+export class Refusal extends Error {
+  readonly code: ProblemCode;
+  readonly title: string;
+  readonly field: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ProblemCode,
+    title: string,
+    told: Told = {},
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(told.detail ?? title);
+    this.code = code;
+    this.title = title;
+    this.field = told.field;
+    this.headers = headers;
+  }
+}
+
 /** RFC 9457. */
-export function problem(res: Response, status: number, title: string, detail?: string): void {
+export function problem(res: Response, code: ProblemCode, title: string, { detail, field }: Told = {}): void {
+  const status = problemCodes[code];
+  const request = res.getHeader('x-request-id');
   res
     .status(status)
     .type('application/problem+json')
-    .json({ type: 'about:blank', title, status, ...(detail === undefined ? {} : { detail }) });
+    .json({
+      type: `urn:spillway:problem:${code}`,
+      ...{ title, status, code },
+      ...(detail === undefined ? {} : { detail }),
+      ...(field === undefined ? {} : { field }),
+      ...(typeof request === 'string' ? { request } : {}),
+    });
+}
+
+export function refuse(res: Response, refusal: Refusal): void {
+  for (const [name, value] of Object.entries(refusal.headers)) res.setHeader(name, value);
+  const detail = refusal.message === refusal.title ? undefined : refusal.message;
+  problem(res, refusal.code, refusal.title, { detail, field: refusal.field });
 }

@@ -7,13 +7,8 @@ import { periods } from '../domain/money.ts';
 /** Times as the API tells them. */
 export const iso = (at: Instant): string => new Date(at).toISOString();
 
-const limit = z.coerce.number().int().min(1).max(1000).default(100);
-
-/** What a list of bursts may be asked for. */
-export const burstsQuery = z.strictObject({
-  limit,
-  live: z.enum(['true', 'false']).optional(),
-});
+/** ISO 8601, UTC. */
+export const time = z.iso.datetime();
 
 /** One burst as the API shows it: times in ISO 8601, resources in the units that their names say. */
 export const burstView = z.strictObject({
@@ -26,10 +21,10 @@ export const burstView = z.strictObject({
   account: z.string(),
   name: z.string(),
   state: z.enum(burstStates),
-  since: z.iso.datetime(),
-  created: z.iso.datetime(),
-  started: z.iso.datetime().optional(),
-  ended: z.iso.datetime().optional(),
+  since: time,
+  created: time,
+  started: time.optional(),
+  ended: time.optional(),
   group: z.string(),
   instance: z.string().optional(),
   pod: z.string().optional(),
@@ -48,25 +43,20 @@ export const burstView = z.strictObject({
   maxRssBytes: z.number().optional(),
   droppedBytes: z.number().optional(),
   cause: z.strictObject({ kind: z.string(), text: z.string() }).optional(),
-  trouble: z.strictObject({ since: z.iso.datetime(), text: z.string() }).optional(),
+  trouble: z.strictObject({ since: time, text: z.string() }).optional(),
   /** Mode approve: what was offered; without `maxMicroUsd` no price is known. */
-  quote: z
-    .strictObject({ until: z.iso.datetime(), maxMicroUsd: z.number().optional(), why: z.string() })
-    .optional(),
+  quote: z.strictObject({ until: time, maxMicroUsd: z.number().optional(), why: z.string() }).optional(),
   /** What a person said to it. */
   answer: z
     .strictObject({
       approved: z.boolean(),
       by: z.string(),
-      at: z.iso.datetime(),
+      at: time,
       reason: z.string().optional(),
     })
     .optional(),
 });
 export type BurstView = z.output<typeof burstView>;
-
-/** What a list of decisions or instances may be asked for. */
-export const newestQuery = z.strictObject({ limit });
 
 /** One receipt: a decision, "no" included, or what became of a burst. */
 export const decisionView = z.strictObject({
@@ -74,7 +64,9 @@ export const decisionView = z.strictObject({
   cluster: z.string(),
   job: z.string(),
   user: z.string(),
-  at: z.iso.datetime(),
+  /** Receipts of older versions tell none. */
+  account: z.string().optional(),
+  at: time,
   kind: z.enum(['decision', 'outcome']),
   verdict: z.enum(['burst', 'wait', 'never']),
   /** In one sentence. */
@@ -134,7 +126,7 @@ export const budgetView = z.strictObject({
   /** Where it is written: `policy`, `csv budgets.csv line 4`, `ColdFront host allocation 17`. */
   source: z.string(),
   per: z.enum(periods),
-  since: z.iso.datetime(),
+  since: time,
   hard: z.boolean(),
   limitMicroUsd: z.number(),
   /** The most that bursts under way can still cost. */
@@ -149,16 +141,16 @@ export const instanceView = z.strictObject({
   cluster: z.string(),
   group: z.string(),
   state: z.enum(instanceStates),
-  since: z.iso.datetime(),
-  created: z.iso.datetime(),
-  ready: z.iso.datetime().optional(),
-  ended: z.iso.datetime().optional(),
+  since: time,
+  created: time,
+  ready: time.optional(),
+  ended: time.optional(),
   cloudId: z.string().optional(),
   type: z.string().optional(),
   zone: z.string().optional(),
   node: z.string().optional(),
   why: z.string().optional(),
-  trouble: z.strictObject({ since: z.iso.datetime(), text: z.string() }).optional(),
+  trouble: z.strictObject({ since: time, text: z.string() }).optional(),
 });
 export type InstanceView = z.output<typeof instanceView>;
 
@@ -169,7 +161,7 @@ export const stopView = z.strictObject({
   cluster: z.string(),
   stopped: z.boolean(),
   by: z.string().optional(),
-  since: z.iso.datetime().optional(),
+  since: time.optional(),
   reason: z.string().optional(),
 });
 export type StopView = z.output<typeof stopView>;
@@ -188,25 +180,28 @@ export const rampView = z.strictObject({
       microUsdAtMost: z.number(),
     })
     .optional(),
-  lifted: z
-    .strictObject({ by: z.string(), since: z.iso.datetime(), reason: z.string().optional() })
-    .optional(),
+  lifted: z.strictObject({ by: z.string(), since: time, reason: z.string().optional() }).optional(),
 });
 export type RampView = z.output<typeof rampView>;
 
-/** Who gives an order, as they are called here, and why; both stand in the audit. */
+/** Who gives an order; only an API without authentication asks for it, with it the caller is who acts. Stands in the audit, as the reason does. */
 const by = z
   .string()
   .trim()
   .min(1)
   .max(100)
-  .regex(/^\P{C}*$/u, 'holds a control character');
+  .regex(/^\P{C}*$/u, 'holds a control character')
+  .optional()
+  .describe(
+    'Who acts, where the API has no authentication; with it, whoever asks, and this counts for nothing.',
+  );
 const reason = z
   .string()
   .trim()
   .max(500)
   .regex(/^\P{C}*$/u, 'holds a control character')
-  .default('');
+  .default('')
+  .describe('Stands in the audit.');
 
 /** Turns the switch of all clusters. */
 export const stopOrder = z.strictObject({ stopped: z.boolean(), by, reason });
@@ -217,6 +212,9 @@ export const rampOrder = z.strictObject({ lifted: z.boolean(), by, reason });
 /** A person's word on a quote. */
 export const approvalOrder = z.strictObject({ approved: z.boolean(), by, reason });
 
+/** An order whose address says what is ordered. */
+export const plainOrder = z.strictObject({ by, reason });
+
 /** All that is known of one job. */
 export const storyView = z.strictObject({
   cluster: z.string(),
@@ -226,14 +224,14 @@ export const storyView = z.strictObject({
       ...decisionView.shape,
       /** How often the same verdict came again, and when last. */
       seenAgain: z.number(),
-      lastSeen: z.iso.datetime(),
+      lastSeen: time,
     })
     .optional(),
   bursts: z.array(
     z.strictObject({
       ...burstView.shape,
       heldMicroUsd: z.number().optional(),
-      steps: z.array(z.strictObject({ at: z.iso.datetime(), to: z.string(), why: z.string() })),
+      steps: z.array(z.strictObject({ at: time, to: z.string(), why: z.string() })),
     }),
   ),
 });
@@ -257,8 +255,8 @@ const number = z.number();
 export const reportView = z.strictObject({
   cluster: z.string(),
   mode: z.enum(['observe', 'approve', 'auto']),
-  since: z.iso.datetime(),
-  until: z.iso.datetime(),
+  since: time,
+  until: time,
   /** Decisions to burst that nobody carried out, held against what the jobs did here. */
   would: z.strictObject({
     decided: number,
@@ -285,11 +283,3 @@ export const reportView = z.strictObject({
   unread: number,
 });
 export type ReportView = z.output<typeof reportView>;
-
-/** RFC 9457. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail?: string;
-}

@@ -191,6 +191,7 @@ export function outcome(ctx: BurstContext, burst: Burst, verdict: Verdict, text:
     attempt: burst.attempt,
     ref: burst.ref,
     user: burst.user,
+    account: burst.account,
     burst: burst.id,
     at: ctx.clock.now(),
     snapshotAt: undefined,

@@ -2,6 +2,10 @@
 export interface Gateway {
   readonly host: string;
   readonly port: number;
+  /** Where it is not asked at that host and port: all of its address. */
+  readonly url?: string | undefined;
+  /** Where its API has authentication. */
+  readonly token?: string | undefined;
 }
 
 /** Something that a person can mend, told without a stack. */
@@ -13,25 +17,30 @@ export class NoGateway extends CommandError {}
 const usualWaitMs = 30_000;
 
 export async function ask(
-  { host, port }: Gateway,
+  { host, port, url, token }: Gateway,
   path: string,
   put?: unknown,
   waitMs = usualWaitMs,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  const order =
-    put === undefined
-      ? {}
-      : { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(put) };
+  const base = url ?? `http://${at}`;
+  const headers: Record<string, string> = {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(put === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const order = put === undefined ? {} : { method: 'PUT', body: JSON.stringify(put) };
   try {
-    const response = await fetch(`http://${at}/api/v1/${path}`, {
+    const response = await fetch(`${base}/api/v1/${path}`, {
       ...order,
+      headers,
+      // A token is for this gateway, and for nobody whom it may name.
+      redirect: 'error',
       signal: AbortSignal.timeout(waitMs),
     });
     return { status: response.status, body: await response.json() };
   } catch (e) {
     const cause = (e as { cause?: { code?: string } }).cause;
-    const text = `no gateway answers at ${at} (listen.http): is \`spillway serve\` running on this host with this configuration?`;
+    const text = `no gateway answers at ${url ?? at} (listen.http): is \`spillway serve\` running on this host with this configuration?`;
     if (cause?.code === 'ECONNREFUSED') throw new NoGateway(text);
     throw new CommandError(`${text} (${cause?.code ?? (e as Error).message})`);
   }
@@ -40,6 +49,10 @@ export async function ask(
 /** The words of an RFC 9457 problem. */
 export function problemOf(status: number, body: unknown): CommandError {
   const { title, detail } = (body ?? {}) as { title?: unknown; detail?: unknown };
+  if (status === 401)
+    return new CommandError(
+      `the gateway asks who you are${typeof detail === 'string' ? ` (${detail})` : ''}: set SPILLWAY_TOKEN to an API token`,
+    );
   const words = [title, detail].filter((t) => typeof t === 'string').join(': ');
   return new CommandError(`the gateway answers ${status}${words === '' ? '' : `: ${words}`}`);
 }

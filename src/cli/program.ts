@@ -1,7 +1,7 @@
 /** The command line: each verb, what it takes, and who does it. */
 import { Command } from 'commander';
-import { configPath, loadConfig } from '../../config/load.ts';
-import { CommandError } from './ask.ts';
+import { configPath } from '../../config/load.ts';
+import { CommandError, type Gateway } from './ask.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
@@ -11,6 +11,7 @@ import { type RampOrder, showRamp } from './ramp.ts';
 import { type ReplayOrder, replay } from './replay.ts';
 import { type ReportOrder, report } from './report.ts';
 import type { Order } from './stop.ts';
+import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
 import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
@@ -32,6 +33,12 @@ export interface Works {
   ): Promise<Site>;
   /** As whom they came to this host. */
   whoAsks(): string;
+  /** The gateway of this configuration, and the token for it. */
+  gateway(path: string): Promise<Gateway>;
+  /** The token itself, which is told this once. */
+  makeToken(path: string, order: TokenOrder): Promise<readonly string[]>;
+  listTokens(path: string, json: boolean): Promise<readonly string[]>;
+  revokeToken(path: string, id: string, reason: string): Promise<readonly string[]>;
   /** The names of the variables that are set here. */
   environment(): readonly string[];
 }
@@ -63,8 +70,8 @@ export function programOf(works: Works): Command {
     .argument('<jobid>', '4711, or 4711_3 for an array task')
     .option('--json', 'as JSON')
     .action(async (id: string, { json }: { json?: boolean }) => {
-      const { listen } = await loadConfig(chosen());
-      for (const line of await why(listen.http, id, json === true)) console.log(line);
+      const gateway = await works.gateway(chosen());
+      for (const line of await why(gateway, id, json === true)) console.log(line);
     });
   program
     .command('explain')
@@ -97,8 +104,8 @@ export function programOf(works: Works): Command {
     .description('list what waits to be approved: the most that it can cost, why, and until when')
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const { listen } = await loadConfig(chosen());
-      for (const line of await openQuotes(listen.http, json === true)) console.log(line);
+      const gateway = await works.gateway(chosen());
+      for (const line of await openQuotes(gateway, json === true)) console.log(line);
     });
   for (const approved of [true, false])
     program
@@ -112,9 +119,9 @@ export function programOf(works: Works): Command {
       .option('--by <name>', 'who says so (default: this account)')
       .option('--reason <text>', 'stands in the audit', '')
       .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
-        const { listen } = await loadConfig(chosen());
+        const gateway = await works.gateway(chosen());
         const order = { approved, by: by ?? works.whoAsks(), reason };
-        for (const line of await answerQuotes(listen.http, which, order)) console.log(line);
+        for (const line of await answerQuotes(gateway, which, order)) console.log(line);
       });
   program
     .command('stop')
@@ -135,8 +142,8 @@ export function programOf(works: Works): Command {
     .command('ramp')
     .description('what a site that is new to mode auto may do in a day')
     .action(async () => {
-      const { listen } = await loadConfig(chosen());
-      for (const line of await showRamp(listen.http)) console.log(line);
+      const gateway = await works.gateway(chosen());
+      for (const line of await showRamp(gateway)) console.log(line);
     });
   for (const lifted of [true, false])
     ramp
@@ -151,6 +158,39 @@ export function programOf(works: Works): Command {
       .action(({ by, reason }: { by?: string; reason: string }) =>
         works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason }),
       );
+
+  const token = program
+    .command('token')
+    .description('API tokens: who may ask the gateway over HTTP where `api` is configured');
+  token
+    .command('create')
+    .description('make one; it is shown this once, only a hash is kept')
+    .requiredOption('--user <name>', 'whose it is, as Slurm has the name')
+    .option(
+      '--role <role>',
+      'user: own jobs; operator: all, approves and stops; admin: lifts limits too',
+      'user',
+    )
+    .option('--for <span>', 'how long it holds: 12h, 90d, 4w; a year at most', '90d')
+    .option('--note <text>', 'what it is for', '')
+    .action(async (wish: TokenWish) => {
+      for (const line of await works.makeToken(chosen(), tokenOrder(wish))) console.log(line);
+    });
+  token
+    .command('list')
+    .description('all of them: whose, until when, last used (to the hour)')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      for (const line of await works.listTokens(chosen(), json === true)) console.log(line);
+    });
+  token
+    .command('revoke')
+    .description('from now on it opens nothing')
+    .argument('<id>', 'as `token list` has it: the middle of the token')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(async (id: string, { reason }: { reason: string }) => {
+      for (const line of await works.revokeToken(chosen(), id, reason)) console.log(line);
+    });
 
   program
     .command('audit')
@@ -197,7 +237,7 @@ export function programOf(works: Works): Command {
     .option('--prices <file>', 'with --sacct: usdPerCoreHour and instanceCores')
     .option('--json', 'as JSON')
     .action(async (order: ReportOrder) => {
-      const gateway = async () => (await loadConfig(chosen())).listen.http;
+      const gateway = () => works.gateway(chosen());
       for (const line of await report(order, gateway)) console.log(line);
     });
   program

@@ -70,6 +70,8 @@ export interface Receipt {
   readonly attempt: AttemptKey;
   readonly ref: JobRef;
   readonly user: string;
+  /** Older versions wrote none. */
+  readonly account?: string | undefined;
   readonly burst: BurstId | undefined;
   readonly at: Instant;
   readonly snapshotAt: Instant | undefined;

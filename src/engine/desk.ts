@@ -11,10 +11,7 @@ import type { ClusterEngine } from './cluster.ts';
 import type { Gateway, Readiness } from './gateway.ts';
 
 /** What it needs of a gateway. */
-export type Served = Pick<
-  Gateway,
-  'readiness' | 'bursts' | 'decisions' | 'instances' | 'budgets' | 'ramps' | 'reports' | 'wake'
-> & {
+export type Served = Pick<Gateway, 'readiness' | 'instances' | 'budgets' | 'ramps' | 'reports' | 'wake'> & {
   readonly clusters: readonly Pick<ClusterEngine, 'name' | 'snapshot'>[];
 };
 
@@ -67,8 +64,6 @@ export class Desk {
     return { ...readiness, stopped: stopped.filter((s) => s.stop !== undefined) };
   }
 
-  bursts = (limit: number, live?: boolean) => this.#gateway.bursts(limit, live);
-  decisions = (limit: number) => this.#gateway.decisions(limit);
   instances = (limit: number) => this.#gateway.instances(limit);
   budgets = () => this.#gateway.budgets();
   ramps = () => this.#gateway.ramps();
@@ -111,12 +106,19 @@ export class Desk {
       .sort((a, b) => (a.quote?.until ?? 0) - (b.quote?.until ?? 0));
   }
 
+  /** Undefined: there is none of our clusters'. */
+  async burst(id: BurstId): Promise<Burst | undefined> {
+    const burst = await this.#store.burst(id);
+    return burst !== undefined && this.#gateway.clusters.some((c) => c.name === burst.cluster)
+      ? burst
+      : undefined;
+  }
+
   /** A person's word on a quote, written on the burst; whoever leads its cluster acts on it. Undefined: no such burst. */
   async answer(id: BurstId, yes: boolean, by: string, why: string): Promise<Answered | undefined> {
     for (let turn = 0; turn < triesAtMost; turn++) {
-      const burst = await this.#store.burst(id);
-      if (burst === undefined || !this.#gateway.clusters.some((c) => c.name === burst.cluster))
-        return undefined;
+      const burst = await this.burst(id);
+      if (burst === undefined) return undefined;
       const made = answered(burst, { yes, by, at: await this.#store.now(), why });
       if (made.kind === 'stands') return { burst };
       if (made.kind === 'refused') return { burst, refused: made.why };

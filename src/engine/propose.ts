@@ -178,6 +178,7 @@ export function receiptOf(
     attempt: attemptKey(key, job.restarts),
     ref: job.ref,
     user: job.user,
+    account: job.account,
     burst,
     at,
     snapshotAt,

@@ -16,6 +16,7 @@ import { Desk, type Served } from '../../src/engine/desk.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
 import { detail } from '../burst/fixtures.ts';
 import { aBurst, aCluster, aReceipt, newId, next, putBurst, putReceipt } from '../contract/samples.ts';
+import { grounds } from './grounds.ts';
 
 const at = instant(Date.UTC(2026, 0, 5, 8));
 const cluster = aCluster();
@@ -40,7 +41,7 @@ beforeEach(async () => {
     wake: async (id: string) => void woken.push(id),
     ramps: async () => [{ cluster, mode: 'auto', day, lift: await store.rampLifted(cluster) }],
   } as Partial<Served> as Served;
-  server = app(new Desk(engine, store, entropy), () => undefined).listen(0, '127.0.0.1');
+  server = app(grounds(new Desk(engine, store, entropy))).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   gateway = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 });

@@ -12,6 +12,7 @@ import { Desk, type Served } from '../../src/engine/desk.ts';
 import type { ClusterReport } from '../../src/engine/report.ts';
 import { Chance } from '../../src/sim/chance.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
+import { grounds } from './grounds.ts';
 
 const hour = 3_600_000;
 const until = instant(Date.UTC(2026, 10, 1));
@@ -77,7 +78,7 @@ beforeEach(async () => {
       return reports;
     },
   } as Partial<Served> as Served;
-  server = app(new Desk(engine, store, entropy), () => undefined).listen(0, '127.0.0.1');
+  server = app(grounds(new Desk(engine, store, entropy))).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   gateway = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 });

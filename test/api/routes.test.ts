@@ -2,11 +2,12 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { app, type Facade } from '../../src/api/app.ts';
+import { app, type Facade, type PortalFacade } from '../../src/api/app.ts';
 import { budgetView, burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { clusterName, instant } from '../../src/domain/ids.ts';
 import { aBurst, aFullBurst, aFullInstance, anInstance, aReceipt } from '../contract/samples.ts';
+import { grounds } from './grounds.ts';
 
 const at = instant(Date.UTC(2026, 0, 5, 8));
 const burst = aFullBurst();
@@ -25,18 +26,7 @@ const facade: Facade = {
   liftRamp: async () => undefined,
   limitRamp: async () => undefined,
   answer: async () => undefined,
-  bursts: async (...args) => {
-    asked.push(args);
-    return [burst, aBurst()];
-  },
-  decisions: async (limit) => {
-    asked.push([limit]);
-    if (away) throw new PortError('unreachable', 'store.receipts', 'the database is away');
-    return [
-      aReceipt(burst, { burst: burst.id, verdict: 'burst', text: 'It waits too long.' }),
-      aReceipt(burst),
-    ];
-  },
+  burst: async () => undefined,
   instances: async (limit) => {
     asked.push([limit]);
     return [aFullInstance(), anInstance()];
@@ -65,11 +55,29 @@ const facade: Facade = {
   ],
 };
 
+const portal = {
+  bursts: async (...args) => {
+    asked.push(args);
+    return { rows: [burst, aBurst()], next: undefined };
+  },
+  decisions: async (...args) => {
+    asked.push(args);
+    if (away) throw new PortError('unreachable', 'desk.receipts', 'the database is away');
+    return {
+      rows: [
+        aReceipt(burst, { burst: burst.id, verdict: 'burst', text: 'It waits too long.' }),
+        aReceipt(burst),
+      ],
+      next: undefined,
+    };
+  },
+} as Partial<PortalFacade> as PortalFacade;
+
 let server: Server;
 let base: string;
 const complaints: unknown[] = [];
 beforeAll(async () => {
-  server = app(facade, (error) => complaints.push(error)).listen(0, '127.0.0.1');
+  server = app(grounds(facade, { portal, log: (error) => complaints.push(error) })).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
@@ -99,9 +107,9 @@ describe('every list', () => {
 
   it.each(['bursts', 'decisions', 'instances'])('%s asks for as many as were wished', async (name) => {
     await get(`/api/v1/${name}`);
-    expect(asked.at(-1)?.[0]).toBe(100);
+    expect(asked.at(-1)?.at(-1)).toEqual(name === 'instances' ? 100 : { limit: 100 });
     await get(`/api/v1/${name}?limit=7`);
-    expect(asked.at(-1)?.[0]).toBe(7);
+    expect(asked.at(-1)?.at(-1)).toEqual(name === 'instances' ? 7 : { limit: 7 });
   });
 
   it.each([

@@ -80,7 +80,7 @@ describe('what the store knows of who was on which instance', () => {
     const cluster = aCluster();
     const [a, b] = [await launched({ cluster }), await launched({ cluster })];
     const burst = aBurst({ cluster });
-    const others = [{ instance: b.id, pod: pod('u-rank-1') }];
+    const others = [{ rank: 1, instance: b.id, pod: pod('u-rank-1') }];
     const several = { ...burst, instance: a.id, pod: pod('u-rank-0'), others };
     expect(await store.commit(newId(), cluster, 1, [putBurst(several)])).toBe('ok');
     const here = async (): Promise<readonly (readonly [InstanceId, boolean])[]> =>
@@ -94,7 +94,7 @@ describe('what the store knows of who was on which instance', () => {
         [b.id, true],
       ]),
     );
-    const less = { ...several, rev: 1, others: [{ instance: b.id }] };
+    const less = { ...several, rev: 1, others: [{ rank: 1, instance: b.id, pod: undefined }] };
     expect(await store.commit(newId(), cluster, 1, [putBurst(less)])).toBe('ok');
     expect(await here()).toEqual(
       sorted([

@@ -1,9 +1,9 @@
-import type { Router } from 'express';
 import { z } from 'zod';
+import { seesOnly } from '../../domain/caller.ts';
 import { sourceOf } from '../../domain/money.ts';
 import type { BudgetState } from '../../engine/gateway.ts';
-import { queryOf } from '../query.ts';
-import { type BudgetView, iso } from '../schemas.ts';
+import { type Operation, operation } from '../operation.ts';
+import { type BudgetView, budgetView, iso } from '../schemas.ts';
 
 export function viewOf(b: BudgetState): BudgetView {
   return {
@@ -24,12 +24,18 @@ export interface BudgetsFacade {
   budgets(): Promise<readonly BudgetState[]>;
 }
 
-const nothing = z.strictObject({});
-
-/** GET /api/v1/budgets, as they stand now. */
-export function budgets(router: Router, gateway: BudgetsFacade): void {
-  router.get('/budgets', async (req, res) => {
-    if (queryOf(nothing, req, res) === undefined) return;
-    res.json({ budgets: (await gateway.budgets()).map(viewOf) });
-  });
+/** Budgets as they stand now; a user sees those that are his own. */
+export function budgets(gateway: BudgetsFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'listBudgets', method: 'get', path: '/budgets', role: 'user' },
+      says: 'Budgets, with what is held and spent of each; of a user, those of his name.',
+      answer: z.strictObject({ budgets: z.array(budgetView) }),
+      act: async ({ caller }) => {
+        const only = seesOnly(caller);
+        const all = await gateway.budgets();
+        return { budgets: all.filter((b) => only === undefined || b.user === only).map(viewOf) };
+      },
+    }),
+  ];
 }

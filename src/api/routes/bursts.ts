@@ -1,9 +1,16 @@
-import type { Router } from 'express';
+import { z } from 'zod';
 import type { Burst } from '../../domain/burst.ts';
+import { sees } from '../../domain/caller.ts';
+import { type BurstId, burstId } from '../../domain/ids.ts';
+import type { BurstFilter, Page, Paged } from '../../domain/page.ts';
 import type { Answer, Quote } from '../../domain/quote.ts';
 import type { Rank } from '../../domain/ranks.ts';
-import { queryOf } from '../query.ts';
-import { type BurstView, burstsQuery, iso } from '../schemas.ts';
+import { type AuditRow, endOf } from '../../engine/portal.ts';
+import { listOf, nextOf } from '../list.ts';
+import { type Operation, operation } from '../operation.ts';
+import { type BurstFactsView, burstFactsView, burstPath, burstsQuery, paged } from '../portal-schemas.ts';
+import { Refusal } from '../problem.ts';
+import { type BurstView, burstView, iso } from '../schemas.ts';
 
 export function viewOf(b: Burst): BurstView {
   return {
@@ -50,17 +57,56 @@ function answerView({ yes, by, at, why }: Answer): BurstView['answer'] {
   return { approved: yes, by, at: iso(at), ...(why === '' ? {} : { reason: why }) };
 }
 
-export interface BurstsFacade {
-  bursts(limit: number, live?: boolean): Promise<readonly Burst[]>;
+export function factsOf(burst: Burst, steps: readonly AuditRow[]): BurstFactsView {
+  const end = endOf(steps);
+  return {
+    ...viewOf(burst),
+    ...(burst.price === undefined ? {} : { heldMicroUsd: burst.price.held }),
+    ...(burst.image === undefined ? {} : { image: { ...burst.image } }),
+    ...(burst.machine === undefined ? {} : { machine: burst.machine }),
+    ...(end === undefined ? {} : { end }),
+    timeline: steps.map(({ at, from, to, why }, i) => {
+      const next = steps[i + 1];
+      return {
+        ...{ at: iso(at), to, why },
+        ...(from === undefined ? {} : { from }),
+        ...(next === undefined ? {} : { forMs: next.at - at }),
+      };
+    }),
+  };
 }
 
-/** GET /api/v1/bursts, newest first. */
-export function bursts(router: Router, gateway: BurstsFacade): void {
-  router.get('/bursts', async (req, res) => {
-    const query = queryOf(burstsQuery, req, res);
-    if (query === undefined) return;
-    const { limit, live } = query;
-    const found = await gateway.bursts(limit, live === undefined ? undefined : live === 'true');
-    res.json({ bursts: found.map(viewOf) });
-  });
+export interface BurstsFacade {
+  bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
+  burst(id: BurstId): Promise<{ readonly burst: Burst; readonly steps: readonly AuditRow[] } | undefined>;
+}
+
+/** A user sees those of his own jobs. */
+export function bursts(portal: BurstsFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'listBursts', method: 'get', path: '/bursts', role: 'user', query: burstsQuery },
+      says: 'Bursts, newest first.',
+      answer: paged('bursts', burstView),
+      act: async ({ query: { live, ...query }, caller }) => {
+        const { filter, page, question } = listOf('bursts', query, caller);
+        const more = live === undefined ? {} : { live: live === 'true' };
+        const { rows, next } = await portal.bursts({ ...filter, ...more }, page(more));
+        return { bursts: rows.map(viewOf), ...nextOf(question(more), next) };
+      },
+    }),
+    operation({
+      ...{ id: 'getBurst', method: 'get', path: '/bursts/{id}', role: 'user', params: burstPath },
+      says: 'One burst with its timeline, and how Slurm says that its run ended.',
+      answer: z.strictObject({ burst: burstFactsView }),
+      refuses: [404],
+      act: async ({ path: { id }, caller }) => {
+        const found = await portal.burst(burstId(id));
+        // Another's is told from none by nobody.
+        if (found === undefined || !sees(caller, found.burst.user))
+          throw new Refusal('not_found', 'Not found', { detail: `there is no burst ${id}` });
+        return { burst: factsOf(found.burst, found.steps) };
+      },
+    }),
+  ];
 }

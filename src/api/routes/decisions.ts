@@ -1,13 +1,16 @@
-import type { Router } from 'express';
 import type { Receipt } from '../../domain/decision.ts';
-import { queryOf } from '../query.ts';
-import { type DecisionView, iso, newestQuery } from '../schemas.ts';
+import type { Page, Paged, ReceiptFilter } from '../../domain/page.ts';
+import { listOf, nextOf } from '../list.ts';
+import { type Operation, operation } from '../operation.ts';
+import { decisionsQuery, paged } from '../portal-schemas.ts';
+import { type DecisionView, decisionView, iso } from '../schemas.ts';
 
 export function viewOf({
   id,
   cluster,
   ref,
   user,
+  account,
   at,
   kind,
   decision,
@@ -21,6 +24,7 @@ export function viewOf({
     cluster,
     job: ref,
     user,
+    ...(account === undefined ? {} : { account }),
     at: iso(at),
     kind,
     verdict,
@@ -33,14 +37,22 @@ export function viewOf({
 }
 
 export interface DecisionsFacade {
-  decisions(limit: number): Promise<readonly Receipt[]>;
+  decisions(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
 }
 
-/** GET /api/v1/decisions, newest first. */
-export function decisions(router: Router, gateway: DecisionsFacade): void {
-  router.get('/decisions', async (req, res) => {
-    const query = queryOf(newestQuery, req, res);
-    if (query === undefined) return;
-    res.json({ decisions: (await gateway.decisions(query.limit)).map(viewOf) });
-  });
+/** A user sees those of his own jobs. */
+export function decisions(portal: DecisionsFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'listDecisions', method: 'get', path: '/decisions', role: 'user', query: decisionsQuery },
+      says: 'Receipts, newest first: every decision, "no" included, and what became of bursts.',
+      answer: paged('decisions', decisionView),
+      act: async ({ query: { verdict, kind, rule, job, ...query }, caller }) => {
+        const { filter, page, question } = listOf('decisions', query, caller);
+        const more = { verdict, kind, rule, ref: job };
+        const { rows, next } = await portal.decisions({ ...filter, ...more }, page(more));
+        return { decisions: rows.map(viewOf), ...nextOf(question(more), next) };
+      },
+    }),
+  ];
 }

@@ -1,7 +1,8 @@
-import type { Router } from 'express';
+import { z } from 'zod';
 import type { Instance } from '../../domain/instance.ts';
-import { queryOf } from '../query.ts';
-import { type InstanceView, iso, newestQuery } from '../schemas.ts';
+import { type Operation, operation } from '../operation.ts';
+import { instancesQuery } from '../portal-schemas.ts';
+import { type InstanceView, instanceView, iso } from '../schemas.ts';
 
 export function viewOf(i: Instance): InstanceView {
   return {
@@ -26,11 +27,14 @@ export interface InstancesFacade {
   instances(limit: number): Promise<readonly Instance[]>;
 }
 
-/** GET /api/v1/instances, newest first, those that are gone included. */
-export function instances(router: Router, gateway: InstancesFacade): void {
-  router.get('/instances', async (req, res) => {
-    const query = queryOf(newestQuery, req, res);
-    if (query === undefined) return;
-    res.json({ instances: (await gateway.instances(query.limit)).map(viewOf) });
-  });
+/** Newest first, those that are gone included. */
+export function instances(gateway: InstancesFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'listInstances', method: 'get', path: '/instances', role: 'operator', query: instancesQuery },
+      says: 'Instances, newest first, those that are gone included.',
+      answer: z.strictObject({ instances: z.array(instanceView) }),
+      act: async ({ query }) => ({ instances: (await gateway.instances(query.limit)).map(viewOf) }),
+    }),
+  ];
 }

@@ -1,8 +1,8 @@
-import type { Router } from 'express';
+import { z } from 'zod';
 import type { RampState } from '../../engine/ramp.ts';
-import { orderBody, orderOf } from '../order.ts';
-import { queryOf } from '../query.ts';
-import { iso, nothingAsked, type RampView, rampOrder } from '../schemas.ts';
+import { type Operation, operation } from '../operation.ts';
+import { iso, type RampView, rampOrder, rampView } from '../schemas.ts';
+import { signed } from '../signed.ts';
 
 export function viewOf({ cluster, mode, day, lift }: RampState): RampView {
   return {
@@ -32,18 +32,24 @@ export interface RampFacade {
   limitRamp(by: string, why: string): Promise<void>;
 }
 
-/** GET and PUT /api/v1/ramp: what mode auto may do in a day, cluster by cluster, and who lifted that. */
-export function ramp(router: Router, gateway: RampFacade): void {
-  const tell = async () => ({ clusters: (await gateway.ramps()).map(viewOf) });
-  router.get('/ramp', async (req, res) => {
-    if (queryOf(nothingAsked, req, res) === undefined) return;
-    res.json(await tell());
-  });
-  router.put('/ramp', orderBody, async (req, res) => {
-    const order = orderOf(rampOrder, req, res);
-    if (order === undefined) return;
-    const { lifted, by, reason } = order;
-    await (lifted ? gateway.liftRamp(by, reason) : gateway.limitRamp(by, reason));
-    res.json(await tell());
-  });
+/** What mode auto may do in a day, cluster by cluster, and who lifted that. */
+export function ramp(gateway: RampFacade): readonly Operation[] {
+  const answer = z.strictObject({ clusters: z.array(rampView) });
+  const current = async () => ({ clusters: (await gateway.ramps()).map(viewOf) });
+  return [
+    operation({
+      ...{ id: 'getRamp', method: 'get', path: '/ramp', role: 'operator', edited: true, answer },
+      says: 'What mode auto may do in a day, and who lifted that.',
+      act: current,
+    }),
+    operation({
+      ...{ id: 'putRamp', method: 'put', path: '/ramp', role: 'admin', order: rampOrder, answer, current },
+      says: 'Lifts the ramp of all clusters, or puts it back.',
+      act: async ({ order: { lifted, by, reason }, caller }) => {
+        const who = signed(caller, by);
+        await (lifted ? gateway.liftRamp(who, reason) : gateway.limitRamp(who, reason));
+        return current();
+      },
+    }),
+  ];
 }

@@ -1,7 +1,7 @@
-import type { Router } from 'express';
+import { z } from 'zod';
 import type { ClusterReport } from '../../engine/report.ts';
-import { queryOf } from '../query.ts';
-import { iso, type ReportView, reportQuery } from '../schemas.ts';
+import { type Operation, operation } from '../operation.ts';
+import { iso, type ReportView, reportQuery, reportView } from '../schemas.ts';
 
 export function viewOf({ cluster, mode, since, until, would, done, unread }: ClusterReport): ReportView {
   const { known, within, medianErrorMs } = would.forecasts;
@@ -20,11 +20,14 @@ export interface ReportFacade {
   reports(forMs: number): Promise<readonly ClusterReport[]>;
 }
 
-/** GET /api/v1/report?since=30d: what the decisions of that span came to. Slurm's accounting is asked a day at a time, so it may take a minute. */
-export function report(router: Router, gateway: ReportFacade): void {
-  router.get('/report', async (req, res) => {
-    const query = queryOf(reportQuery, req, res);
-    if (query === undefined) return;
-    res.json({ clusters: (await gateway.reports(query.since)).map(viewOf) });
-  });
+/** What the decisions of a span came to. Slurm's accounting is asked a day at a time, so it may take a minute. */
+export function report(gateway: ReportFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'report', method: 'get', path: '/report', role: 'operator', query: reportQuery },
+      says: 'What the decisions of a span came to; it may take a minute.',
+      answer: z.strictObject({ clusters: z.array(reportView) }),
+      act: async ({ query }) => ({ clusters: (await gateway.reports(query.since)).map(viewOf) }),
+    }),
+  ];
 }

@@ -1,8 +1,10 @@
-import type { Router } from 'express';
+import { z } from 'zod';
+import { type Caller, sees } from '../../domain/caller.ts';
 import type { JobStory } from '../../engine/desk.ts';
-import { problem } from '../problem.ts';
-import { queryOf } from '../query.ts';
-import { iso, nothingAsked, type StoryView } from '../schemas.ts';
+import { type Operation, operation } from '../operation.ts';
+import { jobPath } from '../portal-schemas.ts';
+import { Refusal } from '../problem.ts';
+import { iso, type StoryView, storyView } from '../schemas.ts';
 import { viewOf as burstView } from './bursts.ts';
 import { viewOf as decisionView } from './decisions.ts';
 
@@ -28,15 +30,27 @@ export interface WhyFacade {
   why(id: string): Promise<readonly JobStory[]>;
 }
 
-/** GET /api/v1/why/JOBID: the newest decision on a job and what became of its bursts. */
-export function why(router: Router, gateway: WhyFacade): void {
-  router.get('/why/:id', async (req, res) => {
-    if (queryOf(nothingAsked, req, res) === undefined) return;
-    const { id } = req.params;
-    if (!/^\d{1,10}(_\d{1,10})?$/.test(id))
-      return problem(res, 400, 'Bad job id', `${id}: write 4711 or 4711_3`);
-    const jobs = (await gateway.why(id)).map(viewOf);
-    if (jobs.length === 0) return problem(res, 404, 'Not found', `nothing was ever decided on job ${id}`);
-    res.json({ jobs });
-  });
+/** The newest decision on a job and what became of its bursts; a user sees what was his: ids come again after years. */
+export function why(gateway: WhyFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'why', method: 'get', path: '/why/{id}', role: 'user', params: jobPath },
+      says: "All that is known of one job, an array task, or an array's tasks (20 at most).",
+      answer: z.strictObject({ jobs: z.array(storyView) }),
+      refuses: [404],
+      act: async ({ path: { id }, caller }) => {
+        const jobs = (await gateway.why(id)).flatMap((story) => own(story, caller));
+        if (jobs.length === 0)
+          throw new Refusal('not_found', 'Not found', { detail: `nothing was ever decided on job ${id}` });
+        return { jobs: jobs.map(viewOf) };
+      },
+    }),
+  ];
+}
+
+function own(story: JobStory, caller: Caller): readonly JobStory[] {
+  const bursts = story.bursts.filter(({ burst }) => sees(caller, burst.user));
+  const decision =
+    story.decision !== undefined && sees(caller, story.decision.receipt.user) ? story.decision : undefined;
+  return decision === undefined && bursts.length === 0 ? [] : [{ ...story, decision, bursts }];
 }

@@ -1,0 +1,6 @@
+import { type Facade, operationsOf, type PortalFacade } from './app.ts';
+import { openapi } from './openapi.ts';
+
+/** docs/openapi.json: what a gateway serves. Nothing is asked of a gateway to make it. */
+export const document = (): string =>
+  `${JSON.stringify(openapi(operationsOf({} as Facade, {} as PortalFacade)), undefined, 2)}\n`;

@@ -1,0 +1,140 @@
+import type { Request, Response, Router } from 'express';
+import { type Caller, sees, seesOnly } from '../domain/caller.ts';
+import type { Mark } from '../domain/page.ts';
+import type { Feed } from '../engine/feed.ts';
+import type { AuditEvent } from '../engine/portal.ts';
+import type { EventView } from './portal-schemas.ts';
+import { Refusal } from './problem.ts';
+import { iso } from './schemas.ts';
+import { callerOf, tooMany } from './who.ts';
+
+/** What the stream needs besides the feed. */
+export interface Streaming {
+  readonly feed: Feed;
+  /** Part of ids: marks of a store that was put in this one's place mean nothing here. */
+  generation(): Promise<string>;
+  readonly scheduler: { after(ms: number, work: () => void): { cancel(): void } };
+  /** Streams of one caller. */
+  readonly most: number;
+}
+
+const heartbeatMs = 15_000;
+/** Who reads so much slower than is written is let go, and comes back with the last id that he has. */
+const behindAtMost = 1_048_576;
+
+/** A user hears of his own bursts and of the stop switch; an operator of all. */
+export function hears(caller: Caller, event: Pick<AuditEvent, 'subject' | 'user'>): boolean {
+  if (seesOnly(caller) === undefined) return true;
+  if (event.user !== undefined) return sees(caller, event.user);
+  return event.subject.startsWith('stop/');
+}
+
+export function eventView(e: AuditEvent): EventView {
+  return {
+    at: iso(e.at),
+    kind: kindOf(e),
+    subject: e.subject,
+    ...(e.cluster === undefined ? {} : { cluster: e.cluster }),
+    ...(e.job === undefined ? {} : { job: e.job }),
+    ...(e.user === undefined ? {} : { user: e.user }),
+    ...(e.from === undefined ? {} : { from: e.from }),
+    to: e.to,
+    why: e.why,
+  };
+}
+
+function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
+  const [first, more] = subject.split('/');
+  if (more !== undefined && (first === 'stop' || first === 'ramp' || first === 'token')) return first;
+  return job === undefined ? 'instance' : 'burst';
+}
+
+/** GET /api/v1/events: server-sent events, resumed by Last-Event-ID through any gateway of this store. */
+export function events(router: Router, streaming: Streaming): void {
+  const open = new Map<string, number>();
+  router.get('/events', async (req, res) => {
+    const caller = callerOf(res);
+    if (Object.keys(req.query).length > 0)
+      throw new Refusal('bad_query', 'Bad query', { detail: 'nothing is asked for here' });
+    const who = `${caller.by}/${caller.name}`;
+    const own = open.get(who) ?? 0;
+    if (own >= streaming.most) throw tooMany(5, `${own} streams of yours are open; close one`);
+    // Before anything is waited for: many at once are counted too.
+    open.set(who, own + 1);
+    let left = false;
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      const now = (open.get(who) ?? 1) - 1;
+      if (now <= 0) open.delete(who);
+      else open.set(who, now);
+    };
+    res.on('close', leave);
+    await stream(req, res, caller, streaming).catch((e: unknown) => {
+      leave();
+      throw e;
+    });
+  });
+}
+
+async function stream(req: Request, res: Response, caller: Caller, streaming: Streaming): Promise<void> {
+  const { feed, scheduler } = streaming;
+  const generation = (await streaming.generation()).slice(0, 8);
+  const last = lastOf(req);
+  const resumed = last !== undefined && last.generation === generation;
+  const from = resumed ? last.mark : await feed.newest();
+  const id = ([xid, n]: Mark): string => `${generation}.${xid}.${n}`;
+  res.status(200).setHeader('Content-Type', 'text/event-stream');
+  // nginx would keep events back until a buffer is full.
+  res.setHeader('X-Accel-Buffering', 'no');
+  res.flushHeaders();
+  res.write(`retry: 2000\n\n`);
+  // Where he stands is told at once: who was cut off before anything happened still misses nothing.
+  if (!resumed) res.write(`id: ${id(from)}\nevent: ${last === undefined ? 'begin' : 'reset'}\ndata: {}\n\n`);
+  const tell = (event: AuditEvent): boolean => {
+    if (!hears(caller, event)) return true;
+    return res.write(`id: ${id(event.mark)}\nevent: audit\ndata: ${JSON.stringify(eventView(event))}\n\n`);
+  };
+  const at = await feed.catchUp(from, async (event) => tell(event) || drained(res));
+  if (res.destroyed || res.closed) return;
+  const leave = feed.join(at, (event) => {
+    tell(event);
+    if (res.writableLength > behindAtMost) res.destroy();
+  });
+  let beat: { cancel(): void } | undefined;
+  const beating = (): void => {
+    beat = scheduler.after(heartbeatMs, () => {
+      res.write(': still here\n\n');
+      if (res.writableLength > behindAtMost) res.destroy();
+      else beating();
+    });
+  };
+  beating();
+  res.on('close', () => {
+    leave();
+    beat?.cancel();
+  });
+}
+
+/** Whoever catches up is written to as fast as he reads. False: he is gone. */
+function drained(res: Response): Promise<boolean> {
+  if (res.destroyed || res.closed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const done = (): void => {
+      res.off('drain', done).off('close', done);
+      resolve(!res.destroyed && !res.closed);
+    };
+    res.on('drain', done).on('close', done);
+  });
+}
+
+function lastOf(req: Request): { readonly generation: string; readonly mark: Mark } | undefined {
+  const text = req.headers['last-event-id'];
+  if (text === undefined) return undefined;
+  const parts = typeof text === 'string' ? /^([0-9a-f]{8})\.(\d{1,19})\.(\d{1,15})$/.exec(text) : null;
+  if (parts === null)
+    throw new Refusal('bad_request', 'Bad request', {
+      detail: 'Last-Event-ID: write the id of an event as it came, or leave it out',
+    });
+  return { generation: parts[1] ?? '', mark: [parts[2] ?? '0', Number(parts[3])] };
+}

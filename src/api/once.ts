@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { Request, Response } from 'express';
+import type { Caller } from '../domain/caller.ts';
+import type { Once } from '../engine/portal.ts';
+import { Refusal } from './problem.ts';
+
+/** Keeps what orders with an Idempotency-Key were answered, in the store: another gateway knows it too. */
+export interface Keeper {
+  once(caller: string, key: string, what: string, forMs: number): Promise<Once>;
+  finish(caller: string, key: string, answer: unknown, forMs: number): Promise<void>;
+  forget(caller: string, key: string): Promise<void>;
+}
+
+/** No order takes longer; one that was left by a process that ended may be given again after it. */
+const runningMs = 60_000;
+const keptMs = 86_400_000;
+
+/** Does it once for each key of a caller. What was refused or failed is not kept: the same key may try again. */
+export async function doOnce(
+  keeper: Keeper,
+  caller: Caller,
+  req: Request,
+  res: Response,
+  act: () => Promise<unknown>,
+): Promise<unknown> {
+  const key = keyOf(req);
+  const who = `${caller.by}/${caller.name}`;
+  const what = createHash('sha256')
+    .update(JSON.stringify([req.method, req.path, req.body ?? null]))
+    .digest('hex');
+  const once = await keeper.once(who, key, what, runningMs);
+  if (once.kind === 'other')
+    throw new Refusal('key_reused', 'Key used for something else', {
+      detail: 'Idempotency-Key: it came with another order before; write a new one for a new order',
+    });
+  if (once.kind === 'running')
+    throw new Refusal(
+      'still_running',
+      'Still running',
+      { detail: 'the first request with this Idempotency-Key has not been answered yet; ask again' },
+      { 'Retry-After': '1' },
+    );
+  if (once.kind === 'done') {
+    res.setHeader('Idempotent-Replayed', 'true');
+    return once.answer;
+  }
+  try {
+    const answer = await act();
+    await keeper.finish(who, key, answer, keptMs);
+    return answer;
+  } catch (e) {
+    await keeper.forget(who, key).catch(() => undefined);
+    throw e;
+  }
+}
+
+function keyOf(req: Request): string {
+  const key = req.headers['idempotency-key'];
+  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(key))
+    throw new Refusal('idempotency_key_missing', 'Idempotency-Key missing', {
+      detail: 'Idempotency-Key: write up to 128 visible ASCII characters, new for each order, such as a UUID',
+    });
+  return key;
+}

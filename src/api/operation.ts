@@ -1,0 +1,76 @@
+import type { z } from 'zod';
+import type { Caller, Role } from '../domain/caller.ts';
+import { nothingAsked } from './schemas.ts';
+
+/** What was asked, parsed by the operation's own schemas. */
+export interface Asked<Path, Query, Order> {
+  readonly path: Path;
+  readonly query: Query;
+  readonly order: Order;
+  readonly caller: Caller;
+}
+
+/**
+ * One thing that the API does: route, rights, schemas and the document come from it. `act` answers the body; it throws a `Refusal` to say no.
+ * A `put` may be repeated as it is; a `post` needs an Idempotency-Key.
+ */
+export interface Operation {
+  readonly id: string;
+  readonly method: 'get' | 'put' | 'post';
+  /** Below /api/v1, parameters in braces. */
+  readonly path: string;
+  readonly says: string;
+  /** Least. */
+  readonly role: Role;
+  readonly schemas: {
+    readonly path: z.ZodType;
+    readonly query: z.ZodType;
+    readonly order: z.ZodType | undefined;
+    readonly answer: z.ZodType;
+  };
+  /** Refusals of its own, besides those that every operation may give. */
+  readonly refuses: readonly number[];
+  act(asked: Asked<unknown, unknown, unknown>): Promise<unknown>;
+  /** Of what is edited: the body that its GET answers, whose ETag an If-Match names. */
+  readonly current: ((asked: Asked<unknown, unknown, unknown>) => Promise<unknown>) | undefined;
+  /** Whether its answer carries an ETag. */
+  readonly edited: boolean;
+}
+
+interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodType, A extends z.ZodType> {
+  readonly id: string;
+  readonly method: Operation['method'];
+  readonly path: string;
+  readonly says: string;
+  readonly role: Role;
+  readonly params?: P;
+  readonly query?: Q;
+  readonly order?: O;
+  readonly answer: A;
+  readonly refuses?: readonly number[];
+  readonly edited?: boolean;
+  readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
+  readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
+}
+
+/** Its parts' types are checked here, and forgotten: the rest treats all operations alike. */
+export function operation<
+  A extends z.ZodType,
+  P extends z.ZodType = z.ZodObject<Record<never, never>>,
+  Q extends z.ZodType = z.ZodObject<Record<never, never>>,
+  O extends z.ZodType = z.ZodUndefined,
+>(d: Definition<P, Q, O, A>): Operation {
+  return {
+    ...{ id: d.id, method: d.method, path: d.path, says: d.says, role: d.role },
+    schemas: {
+      path: d.params ?? nothingAsked,
+      query: d.query ?? nothingAsked,
+      order: d.order,
+      answer: d.answer,
+    },
+    refuses: d.refuses ?? [],
+    edited: d.edited === true || d.current !== undefined,
+    current: d.current as Operation['current'],
+    act: d.act as Operation['act'],
+  };
+}

@@ -1,0 +1,262 @@
+import { z } from 'zod';
+import { burstStates } from '../domain/burst.ts';
+import { roles } from '../domain/caller.ts';
+import { jobFlags, jobStates } from '../domain/job.ts';
+import { problemCodes } from './problem.ts';
+import { burstView, time } from './schemas.ts';
+
+/** What portals ask for and are answered. */
+
+/** Shown in the document as what it means, though on the wire it is text. */
+const shownAs = <T extends z.ZodType>(schema: T, shown: object): T => schema.meta({ shown });
+
+/** A name as Slurm or this gateway has it, in a query. */
+const name = shownAs(
+  z
+    .string()
+    .min(1)
+    .max(256)
+    .regex(/^\P{Cc}+$/u, 'holds a control character'),
+  { type: 'string', pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]{1,128}$' },
+);
+
+const limit = shownAs(
+  z
+    .string()
+    .regex(/^\d{1,4}$/, 'write a whole number from 1 to 1000')
+    .transform(Number)
+    .refine((n) => n >= 1 && n <= 1000, 'write a whole number from 1 to 1000')
+    .default(100),
+  { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
+);
+
+const instantAsked = z.iso.datetime({
+  offset: true,
+  error: 'no time; write one such as 2026-01-05T08:00:00Z',
+});
+const flag = z.enum(['true', 'false']).optional();
+
+/** `next` of the page before. */
+const cursor = z.string().min(1).max(2048).optional();
+const page = { limit, cursor };
+const span = { from: instantAsked.optional(), to: instantAsked.optional() };
+const whose = { cluster: name.optional(), user: name.optional(), account: name.optional() };
+
+export const burstsQuery = z.strictObject({
+  ...page,
+  ...whose,
+  ...span,
+  live: flag,
+  state: z.enum(burstStates).optional(),
+});
+
+export const decisionsQuery = z.strictObject({
+  ...page,
+  ...whose,
+  ...span,
+  verdict: z.enum(['burst', 'wait', 'never']).optional(),
+  kind: z.enum(['decision', 'outcome']).optional(),
+  rule: name.optional().describe('A rule that did not hold.'),
+  job: z
+    .string()
+    .regex(/^\d{1,10}(_\d{1,10})?$/, 'write 4711 or 4711_3')
+    .optional(),
+});
+
+export const ledgerQuery = z.strictObject({
+  ...page,
+  ...whose,
+  ...span,
+  state: z.enum(['held', 'settled']).optional(),
+});
+
+export const auditQuery = z.strictObject({
+  ...page,
+  ...span,
+  subject: name.optional().describe('A burst, an instance, stop/CLUSTER, ramp/CLUSTER or token/ID.'),
+});
+
+export const instancesQuery = z.strictObject({ limit });
+
+const seenStates = [...jobStates, ...jobFlags, 'UNKNOWN'] as const;
+
+export const jobsQuery = z.strictObject({
+  ...page,
+  ...whose,
+  partition: name.optional(),
+  state: z.enum(seenStates).optional(),
+});
+
+export const jobPath = z.strictObject({
+  id: z
+    .string()
+    .regex(/^\d{1,10}(_\d{1,10})?$/, 'no job id; write 4711 or 4711_3')
+    .describe('4711, or 4711_3 for an array task.'),
+});
+
+export const burstPath = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, 'no burst id; see /api/v1/bursts')
+    .describe('The id of a burst.'),
+});
+
+/** One line of the queue, as the last look saw it. */
+export const queueJobView = z.strictObject({
+  cluster: z.string(),
+  job: z.string(),
+  jobId: z.number(),
+  arrayTask: z.string().optional(),
+  user: z.string(),
+  account: z.string(),
+  name: z.string(),
+  partition: z.string(),
+  qos: z.string(),
+  /** Slurm's own word; none is folded into another. */
+  state: z.enum(seenStates),
+  /** Slurm's word for why it waits. */
+  reason: z.string(),
+  submitted: time,
+  eligible: time.optional(),
+  started: time.optional(),
+  cpus: z.number(),
+  nodes: z.number(),
+  /** Absent: unlimited, or its partition's. */
+  timeLimitMs: z.number().optional(),
+  restarts: z.number(),
+  nodeList: z.string(),
+  burst: z.strictObject({ id: z.string(), state: z.enum(burstStates) }).optional(),
+});
+export type QueueJobView = z.output<typeof queueJobView>;
+
+/** How old what is told of a cluster is. Without `at` this gateway has not looked at its queue. */
+export const sightView = z.strictObject({
+  cluster: z.string(),
+  at: time.optional(),
+  partial: z.array(z.string()),
+});
+
+export const stepView = z.strictObject({
+  at: time,
+  from: z.string().optional(),
+  to: z.string(),
+  why: z.string(),
+  /** In that state until the next step; absent: it is there still. */
+  forMs: z.number().optional(),
+});
+
+export const burstFactsView = z.strictObject({
+  ...burstView.shape,
+  /** The most that it can cost, held before anything was bought. */
+  heldMicroUsd: z.number().optional(),
+  image: z.strictObject({ name: z.string(), from: z.string(), id: z.string().optional() }).optional(),
+  machine: z.string().optional(),
+  /** How Slurm says that the run ended: FAILED, CANCELLED, TIMEOUT, OUT_OF_MEMORY… stay what they are. */
+  end: z.strictObject({ state: z.string(), code: z.number(), signal: z.number() }).optional(),
+  timeline: z.array(stepView),
+});
+export type BurstFactsView = z.output<typeof burstFactsView>;
+
+export const jobFactsView = z.strictObject({
+  cluster: z.string(),
+  job: z.string(),
+  /** Slurm's word: of the queue while it is there, of the run's end after. UNKNOWN: neither is known here. */
+  state: z.string(),
+  exit: z.strictObject({ code: z.number(), signal: z.number() }).optional(),
+  /** In words, where there is something to say. */
+  reason: z.string().optional(),
+  queue: queueJobView.optional(),
+  /** Newest first. */
+  bursts: z.array(burstFactsView),
+});
+export type JobFactsView = z.output<typeof jobFactsView>;
+
+export const ledgerView = z.strictObject({
+  burst: z.string(),
+  cluster: z.string(),
+  account: z.string(),
+  user: z.string().optional(),
+  /** The most that it can still cost while `held`, what it cost once `settled`. */
+  microUsd: z.number(),
+  state: z.enum(['held', 'settled']),
+  at: time,
+});
+
+export const groupView = z.strictObject({
+  name: z.string(),
+  cluster: z.string(),
+  types: z.array(z.string()),
+  zones: z.array(z.string()),
+  maxInstances: z.number(),
+  /** Of those that live, by state. */
+  instances: z.record(z.string(), z.number()),
+  bursts: z.number(),
+  /** Micro-dollars an hour by type; a type without one is not bought under a budget. */
+  microUsdPerHour: z.record(z.string(), z.number()),
+});
+
+export const forecastView = z.strictObject({
+  ...sightView.shape,
+  backlog: z.array(
+    z.strictObject({
+      partition: z.string(),
+      pending: z.number(),
+      running: z.number(),
+      pendingCpus: z.number(),
+      /** Since when the job that has waited longest could have run. */
+      oldest: time.optional(),
+    }),
+  ),
+  /** What came of earlier forecasts of starts here, as drawn. */
+  accuracy: z.strictObject({
+    known: z.number(),
+    /** Of those, which started within what was forecast (10 to 90 %). */
+    within: z.number(),
+    medianErrorMs: z.number().optional(),
+  }),
+});
+
+export const eventView = z.strictObject({
+  at: time,
+  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token']),
+  subject: z.string(),
+  cluster: z.string().optional(),
+  job: z.string().optional(),
+  user: z.string().optional(),
+  from: z.string().optional(),
+  to: z.string(),
+  why: z.string(),
+});
+export type EventView = z.output<typeof eventView>;
+
+export const auditView = z.strictObject({
+  ...eventView.shape,
+  seq: z.number(),
+  /** Of the chain: `spillway audit verify` holds the store against them. */
+  prev: z.string(),
+  hash: z.string(),
+});
+
+export const meView = z.strictObject({
+  name: z.string(),
+  role: z.enum(roles),
+  /** open: nobody is asked who he is, and only this host comes by. */
+  by: z.enum(['open', 'token', 'oidc']),
+  token: z.string().optional(),
+});
+
+/** RFC 9457. */
+export const problemView = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  code: z.enum(Object.keys(problemCodes) as [keyof typeof problemCodes]),
+  detail: z.string().optional(),
+  field: z.string().optional(),
+  request: z.string().optional(),
+});
+
+export const paged = <T extends z.ZodType, K extends string>(key: K, of: T) =>
+  z.strictObject({ [key]: z.array(of), next: z.string().optional() } as Record<K, z.ZodArray<T>> & {
+    next: z.ZodOptional<z.ZodString>;
+  });

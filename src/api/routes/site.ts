@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { withinOf } from '../../domain/forecast.ts';
+import type { ForecastState, GroupState } from '../../engine/portal.ts';
+import { type Operation, operation } from '../operation.ts';
+import { forecastView, groupView, meView } from '../portal-schemas.ts';
+import { iso } from '../schemas.ts';
+import { sightOf } from './jobs.ts';
+
+function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<typeof groupView> {
+  return {
+    ...{ name: group.name, cluster, types: [...group.types], zones: [...group.zones] },
+    ...{ maxInstances: group.max, instances: { ...instances }, bursts },
+    microUsdPerHour: { ...group.prices },
+  };
+}
+
+function forecastOf({ sight, backlog, errors }: ForecastState): z.output<typeof forecastView> {
+  const { within, medianErrorMs } = withinOf(errors);
+  return {
+    ...sightOf(sight),
+    backlog: backlog.map(({ partition, pending, running, cpus, oldest }) => ({
+      ...{ partition, pending, running, pendingCpus: cpus },
+      ...(oldest === undefined ? {} : { oldest: iso(oldest) }),
+    })),
+    accuracy: {
+      ...{ known: errors.length, within },
+      ...(medianErrorMs === undefined ? {} : { medianErrorMs }),
+    },
+  };
+}
+
+export interface SiteFacade {
+  groups(): Promise<readonly GroupState[]>;
+  forecasts(): Promise<readonly ForecastState[]>;
+}
+
+/** Who asks, what capacity there is, and what waits. */
+export function site(portal: SiteFacade): readonly Operation[] {
+  return [
+    operation({
+      ...{ id: 'me', method: 'get', path: '/me', role: 'user', answer: meView },
+      says: 'Who asks, and what he may do.',
+      act: async ({ caller }) => ({
+        ...{ name: caller.name, role: caller.role, by: caller.by },
+        ...(caller.token === undefined ? {} : { token: caller.token }),
+      }),
+    }),
+    operation({
+      ...{ id: 'listGroups', method: 'get', path: '/groups', role: 'operator' },
+      says: 'Node groups of each cluster, with what lives in them.',
+      answer: z.strictObject({ groups: z.array(groupView) }),
+      act: async () => ({ groups: (await portal.groups()).map(groupOf) }),
+    }),
+    operation({
+      ...{ id: 'forecast', method: 'get', path: '/forecast', role: 'user' },
+      says: "What waits by partition, and what earlier forecasts of starts were worth; a job's own forecast stands in its decision.",
+      answer: z.strictObject({ clusters: z.array(forecastView) }),
+      act: async () => ({ clusters: (await portal.forecasts()).map(forecastOf) }),
+    }),
+  ];
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import express, { type Request, type Response, type Router } from 'express';
+import type { z } from 'zod';
+import { atLeast } from '../domain/caller.ts';
+import { doOnce, type Keeper } from './once.ts';
+import type { Asked, Operation } from './operation.ts';
+import { type ProblemCode, Refusal } from './problem.ts';
+import { callerOf } from './who.ts';
+
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
+const orderBody = express.json({ limit: '10kb', strict: true });
+
+/** Puts operations onto a router: rights, schemas, keys and tags are handled here, alike for all. */
+export function serve(router: Router, operations: readonly Operation[], keeper: Keeper | undefined): void {
+  const methods = new Map<string, string[]>();
+  for (const o of operations) {
+    const path = o.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    methods.set(path, [...(methods.get(path) ?? []), o.method.toUpperCase()]);
+    const answer = async (req: Request, res: Response) => send(o, req, res, keeper);
+    if (o.method === 'get') router.get(path, answer);
+    else router[o.method](path, mayOrder(o), orderBody, answer);
+  }
+  for (const [path, known] of methods)
+    router.all(path, () => {
+      const allow = known.includes('GET') ? [...known, 'HEAD'] : known;
+      throw new Refusal(
+        'method_not_allowed',
+        'Method not allowed',
+        { detail: `here are ${allow.join(', ')}` },
+        { Allow: allow.join(', ') },
+      );
+    });
+}
+
+/** Before a body is read at all. */
+function mayOrder(o: Operation) {
+  return (req: Request, res: Response, next: () => void): void => {
+    mayAsk(o, res);
+    // Of an API that asks nobody who he is: a web page that a browser on this host shows could otherwise reach it under a name of its own.
+    if (callerOf(res).by === 'open' && !loopback.test(req.headers.host ?? ''))
+      throw new Refusal('forbidden', 'Forbidden', { detail: 'ask by a loopback address' });
+    next();
+  };
+}
+
+function mayAsk(o: Operation, res: Response): void {
+  const caller = callerOf(res);
+  if (!atLeast(caller, o.role))
+    throw new Refusal('forbidden', 'Forbidden', {
+      detail: `this is for role ${o.role}, and ${caller.name} is ${caller.role}`,
+    });
+}
+
+async function send(o: Operation, req: Request, res: Response, keeper: Keeper | undefined): Promise<void> {
+  mayAsk(o, res);
+  const { schemas } = o;
+  const asked: Asked<unknown, unknown, unknown> = {
+    path: parsed(schemas.path, req.params, 'bad_path', 'Bad path'),
+    query: parsed(schemas.query, req.query, 'bad_query', 'Bad query'),
+    order:
+      schemas.order === undefined ? undefined : parsed(schemas.order, req.body, 'bad_order', 'Bad order'),
+    caller: callerOf(res),
+  };
+  await unchanged(o, asked, req);
+  const act = () => o.act(asked);
+  const body =
+    o.method === 'post' && keeper !== undefined
+      ? await doOnce(keeper, asked.caller, req, res, act)
+      : await act();
+  if (o.edited) res.setHeader('ETag', tagOf(o.method === 'get' ? body : await tagged(o, asked, body)));
+  res.json(body);
+}
+
+/** What a GET of it answers now. */
+const tagged = (o: Operation, asked: Asked<unknown, unknown, unknown>, body: unknown) =>
+  o.current === undefined ? body : o.current(asked);
+
+/** Whoever writes `If-Match` has seen what he changes: if it is not so any more, he looks again. */
+async function unchanged(o: Operation, asked: Asked<unknown, unknown, unknown>, req: Request): Promise<void> {
+  const match = req.headers['if-match'];
+  if (match === undefined || o.current === undefined) return;
+  const now = tagOf(await o.current(asked));
+  const named = match.split(',').map((tag) => tag.trim());
+  if (!named.includes('*') && !named.includes(now))
+    throw new Refusal('changed', 'Changed meanwhile', {
+      detail: 'If-Match: it is not as you saw it; read it again',
+    });
+}
+
+export const tagOf = (body: unknown): string =>
+  `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22)}"`;
+
+function parsed<T>(schema: z.ZodType<T>, given: unknown, code: ProblemCode, title: string): T {
+  const read = schema.safeParse(given ?? {});
+  if (read.success) return read.data;
+  const issue = read.error.issues[0];
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const field = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].join('.');
+  const what =
+    unknown === undefined ? (issue?.message ?? 'malformed') : 'nothing of that name is asked for here';
+  throw new Refusal(code, title, {
+    detail: `${field === '' ? 'body' : field}: ${what}`,
+    ...(field === '' ? {} : { field }),
+  });
+}

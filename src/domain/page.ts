@@ -1,0 +1,55 @@
+import type { BurstState } from './burst.ts';
+import type { Verdict } from './decision.ts';
+import type { ClusterName, Instant } from './ids.ts';
+
+/** Where a page ended: the sort keys of its last row. The next one goes on behind it, whatever came in front meanwhile. */
+export type Mark = readonly (string | number)[];
+
+export interface Page {
+  readonly limit: number;
+  /** Undefined: from the newest on. */
+  readonly after?: Mark | undefined;
+}
+
+/** `next` is undefined where nothing more is. */
+export interface Paged<T> {
+  readonly rows: readonly T[];
+  readonly next: Mark | undefined;
+}
+
+interface Whose {
+  readonly cluster?: ClusterName | undefined;
+  readonly user?: string | undefined;
+  readonly account?: string | undefined;
+}
+
+export interface ReceiptFilter extends Whose {
+  readonly verdict?: Verdict | undefined;
+  readonly kind?: 'decision' | 'outcome' | undefined;
+  /** A rule that did not hold. */
+  readonly rule?: string | undefined;
+  readonly ref?: string | undefined;
+  readonly from?: Instant | undefined;
+  /** Before that. */
+  readonly to?: Instant | undefined;
+}
+
+export interface BurstFilter extends Whose {
+  readonly live?: boolean | undefined;
+  readonly state?: BurstState | undefined;
+  readonly from?: Instant | undefined;
+  readonly to?: Instant | undefined;
+}
+
+export interface LedgerFilter extends Whose {
+  readonly state?: 'held' | 'settled' | undefined;
+  readonly from?: Instant | undefined;
+  readonly to?: Instant | undefined;
+}
+
+export interface AuditFilter {
+  /** A burst, an instance, `stop/CLUSTER`, `ramp/CLUSTER` or `token/ID`. */
+  readonly subject?: string | undefined;
+  readonly from?: Instant | undefined;
+  readonly to?: Instant | undefined;
+}

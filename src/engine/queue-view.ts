@@ -1,0 +1,102 @@
+import type { Burst } from '../domain/burst.ts';
+import type { ClusterName, Instant } from '../domain/ids.ts';
+import type { Job, Snapshot } from '../domain/job.ts';
+
+/** What a list of jobs may be asked for. */
+export interface JobFilter {
+  readonly cluster?: ClusterName | undefined;
+  readonly user?: string | undefined;
+  readonly account?: string | undefined;
+  readonly partition?: string | undefined;
+  readonly state?: string | undefined;
+}
+
+/** One job as the last look at the queue saw it, and what of it is in the cloud. */
+export interface QueueJob {
+  readonly cluster: ClusterName;
+  readonly job: Job;
+  readonly burst: Burst | undefined;
+}
+
+/** How old what is told of a cluster is; `at` is undefined where this gateway has not looked, as one that does not lead. */
+export interface Sight {
+  readonly cluster: ClusterName;
+  readonly at: Instant | undefined;
+  readonly partial: readonly string[];
+}
+
+interface Sorted {
+  readonly all: readonly Job[];
+  readonly byUser: ReadonlyMap<string, readonly Job[]>;
+}
+
+/** A look at a hundred thousand jobs is put in order once, not for each question. */
+const orders = new WeakMap<Snapshot, Sorted>();
+
+/** The newest first; tasks that wait together stand under their array's number. */
+export function sortedJobs(snapshot: Snapshot): Sorted {
+  const known = orders.get(snapshot);
+  if (known !== undefined) return known;
+  const all = snapshot.jobs.toSorted((a, b) => b.id - a.id || (a.ref < b.ref ? -1 : 1));
+  const byUser = new Map<string, Job[]>();
+  for (const job of all) {
+    const own = byUser.get(job.user);
+    if (own === undefined) byUser.set(job.user, [job]);
+    else own.push(job);
+  }
+  const sorted = { all, byUser };
+  orders.set(snapshot, sorted);
+  return sorted;
+}
+
+/** Those of a cluster that are asked for, behind `after` [id, ref], `limit` of them at most. */
+export function jobsOf(
+  snapshot: Snapshot,
+  filter: JobFilter,
+  after: readonly [number, string] | undefined,
+  limit: number,
+): readonly Job[] {
+  const { all, byUser } = sortedJobs(snapshot);
+  const found: Job[] = [];
+  for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
+    if (after !== undefined && (job.id > after[0] || (job.id === after[0] && job.ref <= after[1]))) continue;
+    if (!fits(job, filter)) continue;
+    found.push(job);
+    if (found.length >= limit) break;
+  }
+  return found;
+}
+
+function fits(job: Job, { account, partition, state }: JobFilter): boolean {
+  if (account !== undefined && job.account !== account) return false;
+  if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
+  return state === undefined || job.state === state;
+}
+
+/** What waits in a partition. */
+export interface Backlog {
+  readonly partition: string;
+  readonly pending: number;
+  readonly cpus: number;
+  /** Since when the job that has waited longest could have run. */
+  readonly oldest: Instant | undefined;
+  readonly running: number;
+}
+
+/** By partition, the longest in front; a job that would take one of several counts for each of them. */
+export function backlogOf(snapshot: Snapshot): readonly Backlog[] {
+  const found = new Map<string, { -readonly [K in keyof Backlog]: Backlog[K] }>();
+  for (const job of snapshot.jobs)
+    for (const partition of job.partition.split(',')) {
+      const b = found.get(partition) ?? { partition, pending: 0, cpus: 0, oldest: undefined, running: 0 };
+      found.set(partition, b);
+      if (job.state === 'RUNNING') b.running += 1;
+      if (job.state !== 'PENDING') continue;
+      b.pending += 1;
+      b.cpus += job.cpus;
+      const since = job.eligibleAt;
+      if (since !== undefined && since <= snapshot.at && (b.oldest === undefined || since < b.oldest))
+        b.oldest = since;
+    }
+  return [...found.values()].sort((a, b) => b.pending - a.pending || (a.partition < b.partition ? -1 : 1));
+}

@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto';
+import type { Facade, Grounds, PortalFacade } from '../../src/api/app.ts';
+import { Feed } from '../../src/engine/feed.ts';
+import type { DeskPort, Scheduler } from '../../src/ports.ts';
+
+export const timers: Scheduler = {
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+/** An open API on these façades; what a test does not ask for is not there. */
+export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
+  return {
+    desk,
+    portal: {} as PortalFacade,
+    feed: new Feed({} as DeskPort, timers, () => undefined),
+    doorman: undefined,
+    proxies: undefined,
+    rate: { perSecond: 1_000, atOnce: 10_000 },
+    streams: 4,
+    clock: { now: () => Date.now() },
+    scheduler: timers,
+    newId: () => randomUUID(),
+    log: () => undefined,
+    ...over,
+  };
+}
