@@ -1,10 +1,16 @@
 /**
  * `npm run docs`: writes the pages that are made from code. `test/translate/directives.test.ts` and `test/api/openapi.test.ts` hold them
- * to it; the latter also says when the API's document loses something that somebody may use.
+ * to it. The API's document is not written where it lost something that somebody may use: version 1 only grows.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { document } from '../src/api/document.ts';
 import { page } from '../src/translate/directives/page.ts';
+import { breaksOf } from './breaks.ts';
 
 writeFileSync(new URL('directives.md', import.meta.url), page());
-writeFileSync(new URL('openapi.json', import.meta.url), document());
+
+const file = new URL('openapi.json', import.meta.url);
+const broken = breaksOf(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(document()));
+for (const what of broken) console.error(`docs/openapi.json: ${what}`);
+if (broken.length === 0) writeFileSync(file, document());
+else process.exitCode = 1;

@@ -19,8 +19,8 @@ export interface Streaming {
 }
 
 const heartbeatMs = 15_000;
-/** Who reads so much slower than is written is let go, and comes back with the last id that he has. */
-const behindAtMost = 1_048_576;
+/** Bytes; who is so far behind is let go, and comes back with the last id that he has. One reading of many events is less. */
+const behindAtMost = 8 * 2 ** 20;
 
 /** A user hears of his own bursts and of the stop switch; an operator of all. */
 export function hears(caller: Caller, event: Pick<AuditEvent, 'subject' | 'user'>): boolean {

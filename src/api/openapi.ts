@@ -80,7 +80,8 @@ function operationOf(o: Operation): Json {
       ? {}
       : {
           requestBody: {
-            required: true,
+            // Where nothing in it must be given, none at all will do.
+            required: !o.schemas.order.safeParse({}).success,
             content: { 'application/json': { schema: shown(o.schemas.order, 'input') } },
           },
         }),

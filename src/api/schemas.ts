@@ -190,7 +190,7 @@ const by = z
   .trim()
   .min(1)
   .max(100)
-  .regex(/^\P{C}*$/u, 'holds a control character')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'holds a control character')
   .optional()
   .describe(
     'Who acts, where the API has no authentication; with it, whoever asks, and this counts for nothing.',
@@ -199,7 +199,7 @@ const reason = z
   .string()
   .trim()
   .max(500)
-  .regex(/^\P{C}*$/u, 'holds a control character')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'holds a control character')
   .default('')
   .describe('Stands in the audit.');
 

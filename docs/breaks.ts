@@ -1,0 +1,100 @@
+/** What a client of the old document could not do any more with the new one. */
+type Json = Readonly<Record<string, unknown>>;
+
+const map = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** Each with its place; empty: nothing. */
+export function breaksOf(before: unknown, after: unknown): readonly string[] {
+  const found: string[] = [];
+  const [old, now] = [map(map(before).paths), map(map(after).paths)];
+  for (const [path, methods] of Object.entries(old))
+    for (const [method, operation] of Object.entries(map(methods))) {
+      const at = `${method.toUpperCase()} ${path}`;
+      const again = map(now[path])[method];
+      if (again === undefined) found.push(`${at}: is gone`);
+      else compareOperation(at, map(operation), map(again), found);
+    }
+  return found;
+}
+
+const ranks = ['user', 'operator', 'admin'];
+
+function compareOperation(at: string, old: Json, now: Json, found: string[]): void {
+  if (ranks.indexOf(String(now['x-role'])) > ranks.indexOf(String(old['x-role'])))
+    found.push(`${at}: needs role ${String(now['x-role'])}, and needed ${String(old['x-role'])}`);
+  const [before, after] = [parametersOf(old), parametersOf(now)];
+  for (const [name, p] of before) {
+    const q = after.get(name);
+    if (q === undefined) found.push(`${at}: parameter ${name} is gone`);
+    else {
+      if (q.required === true && p.required !== true) found.push(`${at}: parameter ${name} is required now`);
+      narrower(`${at} ${name}`, map(p.schema), map(q.schema), 'input', found);
+    }
+  }
+  for (const [name, q] of after)
+    if (!before.has(name) && q.required === true) found.push(`${at}: parameter ${name} is new and required`);
+  const [body, bodyNow] = [bodyOf(old.requestBody), bodyOf(now.requestBody)];
+  if (bodyNow !== undefined && body === undefined) found.push(`${at}: needs a body now`);
+  if (body !== undefined && bodyNow !== undefined) narrower(`${at} body`, body, bodyNow, 'input', found);
+  const [answer, answerNow] = [bodyOf(map(old.responses)['200']), bodyOf(map(now.responses)['200'])];
+  if (answer !== undefined && answerNow === undefined) found.push(`${at}: its answer is gone`);
+  if (answer !== undefined && answerNow !== undefined)
+    narrower(`${at} answer`, answer, answerNow, 'output', found);
+}
+
+const parametersOf = (operation: Json): Map<string, Json> =>
+  new Map(list(operation.parameters).map((p) => [`${String(map(p).in)} ${String(map(p).name)}`, map(p)]));
+
+function bodyOf(of: unknown): Json | undefined {
+  const schema = map(map(map(of).content)['application/json']).schema;
+  return schema === undefined ? undefined : map(schema);
+}
+
+/** What comes in may grow wider only, what goes out may not: a client reads what it knows. */
+function narrower(at: string, old: Json, now: Json, way: 'input' | 'output', found: string[]): void {
+  if (typesOf(old).join() !== typesOf(now).join())
+    return void found.push(`${at}: was ${typesOf(old).join(' or ')}, is ${typesOf(now).join(' or ')}`);
+  const [words, wordsNow] = [list(old.enum), list(now.enum)];
+  // An answer may say what it did not say before only where words were free.
+  const lost = way === 'input' ? words.filter((w) => wordsNow.length > 0 && !wordsNow.includes(w)) : [];
+  if (lost.length > 0) found.push(`${at}: takes ${lost.join(', ')} no more`);
+  if (way === 'input' && words.length === 0 && wordsNow.length > 0) found.push(`${at}: takes few words now`);
+  if (way === 'input') limits(at, old, now, found);
+  const [fields, fieldsNow] = [map(old.properties), map(now.properties)];
+  const [must, mustNow] = [list(old.required), list(now.required)];
+  for (const [name, field] of Object.entries(fields)) {
+    const again = fieldsNow[name];
+    if (again === undefined) found.push(`${at}.${name}: is gone`);
+    else narrower(`${at}.${name}`, map(field), map(again), way, found);
+    if (way === 'output' && must.includes(name) && !mustNow.includes(name))
+      found.push(`${at}.${name}: may be absent now`);
+  }
+  if (way === 'input')
+    for (const name of mustNow)
+      if (!must.includes(name)) found.push(`${at}.${String(name)}: is required now`);
+  if (old.items !== undefined) narrower(`${at}[]`, map(old.items), map(now.items), way, found);
+}
+
+function limits(at: string, old: Json, now: Json, found: string[]): void {
+  for (const [key, sign] of [
+    ['minimum', 1],
+    ['minLength', 1],
+    ['maximum', -1],
+    ['maxLength', -1],
+  ] as const) {
+    const [was, is] = [old[key], now[key]];
+    const tight = typeof is === 'number' && (typeof was !== 'number' || sign * is > sign * was);
+    if (tight) found.push(`${at}: ${key} is ${is}, and was ${String(was ?? 'open')}`);
+  }
+  if (typeof now.pattern === 'string' && now.pattern !== old.pattern)
+    found.push(`${at}: another pattern, ${now.pattern}`);
+}
+
+function typesOf(schema: Json): readonly string[] {
+  if (Array.isArray(schema.type)) return schema.type.map(String).sort();
+  if (schema.type !== undefined) return [String(schema.type)];
+  const any = [...list(schema.anyOf), ...list(schema.oneOf)].flatMap((s) => typesOf(map(s)));
+  return [...new Set(any)].sort();
+}

@@ -1,0 +1,217 @@
+/** What portals read, each answer held to its schema. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import {
+  auditView,
+  burstFactsView,
+  forecastView,
+  groupView,
+  jobFactsView,
+  ledgerView,
+  queueJobView,
+} from '../../src/api/portal-schemas.ts';
+import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
+import { instant } from '../../src/domain/ids.ts';
+import { anInstance, putInstance } from '../contract/samples.ts';
+import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, putBurst } from './bed.ts';
+
+let bed: Bed;
+let alice: string;
+let operator: string;
+const ended = burstOfJob(900, 'alice', { price: { held: 5_000_000, rates: {} } });
+const bobs = burstOfJob(200, 'bob');
+beforeAll(async () => {
+  bed = await makeBed();
+  alice = await bed.token('alice', 'user');
+  operator = await bed.token('olga', 'operator');
+  const hold = {
+    burst: ended.id,
+    account: 'physics',
+    user: 'alice',
+    microUsd: 5_000_000,
+    at: instant(10),
+    limits: [],
+  };
+  await bed.write(putBurst(ended), { kind: 'hold', hold: { ...hold, cluster } as never }, putBurst(bobs));
+  let b = ended;
+  for (const [state, why] of [
+    ['approved', 'yes'],
+    ['reserved', 'held'],
+    ['provisioning', 'launched'],
+    ['ready', 'waits'],
+    ['moving', 'claim'],
+    ['placed', 'Slurm started it'],
+    ['attached', 'stand-in'],
+    ['granted', 'grant'],
+    ['running', 'began'],
+    ['draining', 'over'],
+    ['reported', 'told'],
+    ['final', 'Slurm: TIMEOUT 0:15'],
+    ['settled', 'ran in the cloud'],
+  ] as const) {
+    await bed.write({ kind: 'burst', burst: { ...next(b, state), rev: b.rev + 1 }, why });
+    b = next(b, state);
+  }
+  await bed.write(putInstance(anInstance({ cluster })));
+  for (let i = 0; i < 5; i++) await bed.write(decisionOn(ended, { at: instant(1_000 + i) }));
+  await bed.write(decisionOn(bobs, { at: instant(5_000), verdict: 'never' }));
+});
+afterAll(() => bed.close());
+
+/** All rows, page by page. */
+async function all(token: string, list: string, key: string): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = [];
+  let cursor = '';
+  for (;;) {
+    const { status, body } = await bed.ask(token, `${list}${list.includes('?') ? '&' : '?'}limit=2${cursor}`);
+    expect([list, status]).toEqual([list, 200]);
+    const page = body[key] as Record<string, unknown>[];
+    expect(page.length).toBeLessThanOrEqual(2);
+    rows.push(...page);
+    if (body.next === undefined) return rows;
+    cursor = `&cursor=${String(body.next)}`;
+  }
+}
+
+describe('lists', () => {
+  it.each<[string, string, z.ZodType, number]>([
+    ['jobs', 'jobs', queueJobView, 9],
+    ['bursts', 'bursts', burstView, 2],
+    ['decisions', 'decisions', decisionView, 6],
+    ['ledger', 'ledger', ledgerView, 1],
+    ['audit', 'audit', auditView, 18],
+    ['jobs?state=PENDING&partition=gpu', 'jobs', queueJobView, 3],
+    ['jobs?state=RUNNING', 'jobs', queueJobView, 0],
+    ['jobs?user=bob', 'jobs', queueJobView, 4],
+    ['bursts?state=settled&live=false', 'bursts', burstView, 1],
+    ['bursts?account=chemistry', 'bursts', burstView, 1],
+    ['decisions?verdict=never', 'decisions', decisionView, 1],
+    ['decisions?rule=backlog&account=physics', 'decisions', decisionView, 5],
+    ['decisions?rule=shape', 'decisions', decisionView, 0],
+    ['decisions?job=900&from=1970-01-01T00:00:01Z&to=1970-01-01T00:00:01.003Z', 'decisions', decisionView, 3],
+    ['ledger?state=settled', 'ledger', ledgerView, 0],
+    ['ledger?user=alice&account=physics', 'ledger', ledgerView, 1],
+    ['audit?subject=nothing', 'audit', auditView, 0],
+  ])('%s comes page by page, none twice, none left out', async (list, key, schema, n) => {
+    const rows = await all(operator, list, key);
+    for (const row of rows) expect(schema.parse(row)).toEqual(row);
+    expect(new Set(rows.map((r) => JSON.stringify(r))).size).toBe(n);
+    expect(rows).toHaveLength(n);
+  });
+
+  it('are the same to a user, of his own rows alone', async () => {
+    expect(await all(alice, 'jobs', 'jobs')).toHaveLength(5);
+    expect(await all(alice, 'decisions', 'decisions')).toHaveLength(5);
+    expect(await all(alice, 'ledger', 'ledger')).toHaveLength(1);
+  });
+
+  it('go on behind the last row though new ones come in front', async () => {
+    const first = await bed.ask(operator, 'decisions?limit=3');
+    await bed.write(decisionOn(bobs, { at: instant(9_000) }));
+    const second = await bed.ask(operator, `decisions?limit=3&cursor=${String(first.body.next)}`);
+    const ids = [first, second].flatMap(({ body }) => (body.decisions as { id: string }[]).map((d) => d.id));
+    expect(new Set(ids).size).toBe(6);
+    expect(second.body.next).toBeUndefined();
+  });
+
+  it.each([
+    ['jobs?limit=0', 'limit'],
+    ['jobs?limit=1e2', 'limit'],
+    ['jobs?limit=1001', 'limit'],
+    ['jobs?state=DONE', 'state'],
+    ['jobs?sort=cpus', 'sort'],
+    ['jobs?cluster=%00', 'cluster'],
+    ['jobs?user=a&user=b', 'user'],
+    ['bursts?state=over', 'state'],
+    ['bursts?live=yes', 'live'],
+    ['decisions?from=yesterday', 'from'],
+    ['decisions?job=4711a', 'job'],
+    ['decisions?cursor=AAAA', 'cursor'],
+    ['decisions?cursor=bm90IGEgY3Vyc29y', 'cursor'],
+    ['ledger?state=spent', 'state'],
+    ['audit?subject=', 'subject'],
+  ])('%s is refused, and the field named', async (path, field) => {
+    const { status, headers, body } = await bed.ask(operator, path);
+    expect([status, body.field]).toEqual([400, field]);
+    expect(headers.get('content-type')).toContain('application/problem+json');
+    expect(body.request).toBe(headers.get('x-request-id'));
+  });
+
+  it('take a cursor of no other question', async () => {
+    const { body } = await bed.ask(operator, 'decisions?limit=2');
+    for (const path of ['decisions?verdict=wait&limit=2', 'bursts?limit=2'])
+      expect((await bed.ask(operator, `${path}&cursor=${String(body.next)}`)).body.code).toBe('bad_cursor');
+  });
+});
+
+describe('one job', () => {
+  it('that is over tells Slurm’s own word, the exit code and a timeline', async () => {
+    const { body } = await bed.ask(alice, 'jobs/900');
+    const [job] = (body.jobs as unknown[]).map((j) => jobFactsView.parse(j));
+    expect(job).toMatchObject({ state: 'TIMEOUT', exit: { code: 0, signal: 15 } });
+    const timeline = job?.bursts[0]?.timeline ?? [];
+    expect(timeline.map((s) => s.to).slice(0, 3)).toEqual(['proposed', 'approved', 'reserved']);
+    expect(timeline.at(-1)?.forMs).toBeUndefined();
+    expect(timeline[0]?.forMs).toBeGreaterThanOrEqual(0);
+    expect(job?.bursts[0]?.heldMicroUsd).toBe(5_000_000);
+  });
+
+  it('that waits comes from the last look, with its burst', async () => {
+    const { body } = await bed.ask(operator, 'jobs/200');
+    const [job] = (body.jobs as unknown[]).map((j) => jobFactsView.parse(j));
+    expect(job).toMatchObject({ state: 'PENDING', queue: { user: 'bob', burst: { id: bobs.id } } });
+  });
+
+  it.each([
+    ['jobs/999', 404],
+    ['jobs/x', 400],
+    ['jobs/1_2_3', 400],
+    ['jobs/99999999999', 400],
+    ['bursts/nobody', 404],
+    ['bursts/a%20b', 400],
+    ['why/999', 404],
+    ['why/%20', 400],
+  ])('%s: %i', async (path, status) => {
+    expect((await bed.ask(operator, path)).status).toBe(status);
+  });
+
+  it('a burst comes alone, too', async () => {
+    const { status, body } = await bed.ask(alice, `bursts/${ended.id}`);
+    expect(status).toBe(200);
+    expect(burstFactsView.parse(body.burst).end).toEqual({ state: 'TIMEOUT', code: 0, signal: 15 });
+  });
+});
+
+it.each<[string, string, z.ZodType]>([
+  ['groups', 'groups', groupView],
+  ['forecast', 'clusters', forecastView],
+  ['instances', 'instances', instanceView],
+])('%s is what its schema says', async (path, key, schema) => {
+  const { status, body } = await bed.ask(operator, path);
+  expect(status).toBe(200);
+  for (const row of body[key] as unknown[]) expect(schema.parse(row)).toEqual(row);
+});
+
+it('the forecast counts what waits, by partition', async () => {
+  const { body } = await bed.ask(alice, 'forecast');
+  expect((body.clusters as { backlog: unknown }[])[0]?.backlog).toMatchObject([
+    { partition: 'batch', pending: 6, pendingCpus: 6 },
+    { partition: 'gpu', pending: 3 },
+  ]);
+});
+
+it('what is not there says so, and what may be asked', async () => {
+  expect((await bed.ask(operator, 'nothing')).body).toMatchObject({ status: 404, code: 'not_found' });
+  const { status, headers } = await bed.ask(operator, 'jobs', { method: 'DELETE' });
+  expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+});
+
+it('every answer carries a request id, of the asker where he has one, and forbids what a page could do with it', async () => {
+  const own = await bed.ask(alice, 'me', { headers: { 'x-request-id': 'portal-7' } });
+  expect(own.headers.get('x-request-id')).toBe('portal-7');
+  const odd = await bed.ask(alice, 'me', { headers: { 'x-request-id': 'a b' } });
+  expect(odd.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  expect(odd.headers.get('cache-control')).toBe('no-store');
+  expect(odd.headers.get('x-content-type-options')).toBe('nosniff');
+  expect(odd.headers.get('access-control-allow-origin')).toBeNull();
+});

@@ -1,0 +1,38 @@
+/** Who may be listened for: authentication and what carries it. */
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { parseConfig } from '../../config/load.ts';
+
+const observe = readFileSync(new URL('../../config/examples/observe.yaml', import.meta.url), 'utf8');
+const parsed = (more: string) =>
+  parseConfig(`${observe.replace(/^listen:.*(\n[ ]+.*)*\n/m, '')}\n${more}`, 'x.yaml');
+
+it.each<[string, RegExp]>([
+  [
+    'listen: { http: "0.0.0.0:8080" }',
+    /listen\.http: "0\.0\.0\.0" is not loopback, and there is no authentication/,
+  ],
+  ['listen: { http: "0.0.0.0:8080" }\napi: {}', /tokens would pass in the clear; write listen\.tls/],
+  [
+    'listen: { http: "0.0.0.0:8080", tls: { cert: c, key: k }, trustedProxy: [10.0.0.5] }\napi: {}',
+    /trustedProxy: tls is given too/,
+  ],
+  ['listen: { trustedProxy: [everybody] }\napi: {}', /trustedProxy\[0\]: "everybody" will not do/],
+  ['listen: { tls: { cert: c } }', /listen\.tls\.key: missing/],
+  ['api: { oidc: { issuer: "http://id.example.org", audience: a } }', /issuer: .* write its URL by https/],
+  ['api: { oidc: { issuer: "https://id.example.org" } }', /audience: missing/],
+  ['api: { oidc: { issuer: "https://i", audience: a, clockSkew: 1h } }', /clockSkew: above 5m/],
+  ['api: { token: true }', /api\.token: unknown key/],
+])('%s is refused: %s', (text, words) => {
+  expect(() => parsed(text)).toThrow(words);
+});
+
+it.each([
+  ['listen: { http: "127.0.0.1:8080" }'],
+  ['listen: { http: "127.0.0.1:8080" }\napi: {}'],
+  ['listen: { http: "0.0.0.0:8443", tls: { cert: c, key: k } }\napi: {}'],
+  ['listen: { http: "0.0.0.0:8080", trustedProxy: [10.0.0.0/24, "fd00::1"] }\napi: { perSecond: 10 }'],
+  ['api: { oidc: { issuer: "https://id.example.org/realms/hpc", audience: spillway, admins: [a] } }'],
+])('%s is taken', (text) => {
+  expect(parsed(text).listen.http.port).toBeGreaterThan(0);
+});
