@@ -1,12 +1,13 @@
 /** What would be made in Kubernetes for a script, by the translation that makes it. */
 import { type Burst, notBegun } from '../domain/burst.ts';
 import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
+import { othersOf } from '../domain/ranks.ts';
 import { needsOf, podFor, secretNameFor } from '../translate/index.ts';
 import type { Asked } from '../translate/script/asked.ts';
 import type { Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
 
-/** The Secret that holds the keeper's key, and the Pod; a whole node is reckoned as what is written. */
+/** The Secret that holds the keepers' key, and the Pod of the node that the script runs on; a whole node is reckoned as what is written. */
 export function objectsOf(asked: Asked, who: Who, image: string, site: Site): readonly object[] {
   const { mounts, groups } = site;
   // No pod runs as root, and admission lets none.
@@ -15,7 +16,7 @@ export function objectsOf(asked: Asked, who: Who, image: string, site: Site): re
   const memory = asked.memory ?? { per: 'node', mib: 1 };
   const needs = needsOf({
     job: { cpus: asked.cpus, memory, exclusive: false },
-    nodes: 1,
+    nodes: asked.nodes,
     node: { cpus: asked.cpus, memoryMib: 1 },
     vcpuPerCpu: group?.vcpuPerCpu ?? 1,
   });
@@ -70,12 +71,13 @@ function burstOf(asked: Asked, who: Who, { me, setup, groups }: Site, needs: Bur
       ...{
         partition: who.partition ?? '',
         timeLimitMs: asked.timeMs ?? 'unlimited',
-        minNodes: 1,
-        maxNodes: 1,
+        minNodes: asked.nodes,
+        maxNodes: asked.nodes,
       },
       ...{ memory: { per: 'node', mib: 0 }, comment: '', priority: 0, nice: 0 },
     },
     ...notBegun,
+    others: othersOf(asked.nodes),
     predecessor: undefined,
   };
 }
