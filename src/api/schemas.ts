@@ -35,9 +35,7 @@ export const burstView = z.strictObject({
   pod: z.string().optional(),
   /** Of a job of several nodes: the nodes besides the first, on which the script runs. */
   others: z
-    .array(
-      z.strictObject({ rank: z.number(), instance: z.string().optional(), pod: z.string().optional() }),
-    )
+    .array(z.strictObject({ rank: z.number(), instance: z.string().optional(), pod: z.string().optional() }))
     .optional(),
   exit: z
     .strictObject({

@@ -183,7 +183,11 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (amiss !== undefined) return amiss;
   if (standin?.link === 'up' && standin.open.restart === burst.restarts) {
     ctx.streams.couple(burst.id, standin.key);
-    if (keeper !== undefined && burst.grant !== undefined && !(await startAll(ctx, burst, burst.grant, standin)))
+    if (
+      keeper !== undefined &&
+      burst.grant !== undefined &&
+      !(await startAll(ctx, burst, burst.grant, standin))
+    )
       return after(1_000);
     // STARTED wakes the step; the question is only repeated for what was lost on the way.
     return after(10_000);

@@ -237,8 +237,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   const group = ctx.group(burst.group);
   // One of an older gateway names none.
   const image = burst.image?.name ?? ctx.pods.images.default;
-  if (image === undefined)
-    return left('no image was chosen for it, and images.default is not set');
+  if (image === undefined) return left('no image was chosen for it, and images.default is not set');
   if (tenant === undefined) return left(`no tenant namespace for uid ${burst.uid}`);
   if (group === undefined) return left(`node group ${burst.group} is gone`);
   const intent = intend(ctx, burst, 'kubernetes.createPod', { ...ref });

@@ -76,7 +76,8 @@ export function plan(
     const fresh = nodes - homes.length - opened.length;
     const capacity = fresh === 0 ? undefined : launchCapacity(offered, burst.needs);
     if (fresh > 0) {
-      const why = capacity === undefined ? noType(burst) : noRoomFor(offered, nodes, fresh, aliveIn(burst.group));
+      const why =
+        capacity === undefined ? noType(burst) : noRoomFor(offered, nodes, fresh, aliveIn(burst.group));
       if (why !== undefined) {
         noRoom.push({ burst: burst.id, ...why });
         continue;

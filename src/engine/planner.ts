@@ -53,7 +53,11 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
   const launches = made.launch.flatMap((l) => {
     const offer = offered.find((o) => o.group.name === l.group);
     if (offer === undefined) return [];
-    const instance = intended({ cluster: setup.name, offer, capacity: l.capacity, generation }, entropy, clock);
+    const instance = intended(
+      { cluster: setup.name, offer, capacity: l.capacity, generation },
+      entropy,
+      clock,
+    );
     return [{ instance, bursts: l.bursts, fresh: true }];
   });
   const homes = [...groupBy(made.assign, (a) => a.instance)].flatMap(([id, group]) => {

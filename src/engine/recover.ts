@@ -4,7 +4,14 @@
  * written as it is; from there the steps go on as ever. Nothing is made, moved or ended here.
  */
 import { secretOf } from '../burst/pod.ts';
-import { type Burst, type BurstState, type Grant, grantedStates, notBegun, terminalStates } from '../domain/burst.ts';
+import {
+  type Burst,
+  type BurstState,
+  type Grant,
+  grantedStates,
+  notBegun,
+  terminalStates,
+} from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
 import { type BurstId, cloudId, type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';

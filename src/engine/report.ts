@@ -68,7 +68,12 @@ export async function reportOf(engine: Reported, since: Instant, until: Instant)
   for (const { job, startedAt } of bursts) if (startedAt !== undefined) would.delete(job);
   const { runs, unread } = await runsOf(engine, would, until);
   const costOf = (run: Pick<EndedRun, 'cpus'>, runMs: number): MicroUsd | undefined => {
-    const cost = worstCaseOf({ cpus: run.cpus, minNodes: 1, timeLimitMs: runMs }, engine.offered, keeperNeeds, 0);
+    const cost = worstCaseOf(
+      { cpus: run.cpus, minNodes: 1, timeLimitMs: runMs },
+      engine.offered,
+      keeperNeeds,
+      0,
+    );
     return cost.kind === 'known' ? cost.price.held : undefined;
   };
   return {

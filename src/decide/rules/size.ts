@@ -34,7 +34,8 @@ export const size: ShapeRule = {
     const most = virtual.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...virtual);
     return {
       pass: cpusOfNode(job) <= most && heldBy(job, groups).length > 0,
-      measured: job.minNodes <= 1 ? `${job.cpus} CPUs` : `${cpusOfNode(job)} CPUs on each of ${job.minNodes} nodes`,
+      measured:
+        job.minNodes <= 1 ? `${job.cpus} CPUs` : `${cpusOfNode(job)} CPUs on each of ${job.minNodes} nodes`,
       limit: `fits ${virtual.length === 0 ? '' : `a virtual node of ${most} CPUs and `}a node of ${names === '' ? 'a node group (none is configured)' : names}`,
     };
   },

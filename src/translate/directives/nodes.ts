@@ -1,5 +1,14 @@
 /** Which nodes, how many, and what must be on them. */
-import { type Directive, emulated, exact, flag, type JobShown, key, slurms, unsupported } from './directive.ts';
+import {
+  type Directive,
+  emulated,
+  exact,
+  flag,
+  type JobShown,
+  key,
+  slurms,
+  unsupported,
+} from './directive.ts';
 
 const oneNode = 'a burst of one node is so anyhow';
 const range = /^(\d+)(?:-(\d+))?$/;
@@ -61,9 +70,14 @@ export const nodes: readonly Directive[] = [
   exact('--use-min-nodes', least, 'src/burst/claim.ts'),
   exact('--contiguous', oneNode, 'src/burst/claim.ts', apart('Contiguous')),
   exact('--switches=<count>[@max-time]', oneNode, 'src/burst/claim.ts', apart('Switches')),
-  emulated('--segment=<size>', 'how near the machines in the cloud are to each other it does not say', slurms, {
-    since: '24.05',
-  }),
+  emulated(
+    '--segment=<size>',
+    'how near the machines in the cloud are to each other it does not say',
+    slurms,
+    {
+      since: '24.05',
+    },
+  ),
   exact('--wait-all-nodes=<value>', 'a job begins when all its nodes wait for it', 'src/burst/claim.ts'),
   unsupported('--spread-job', 'it asks for as many nodes as there are', 'leave it out', {
     shown: flag('SpreadJob'),
