@@ -413,7 +413,11 @@ const policy = z
     burstWhen: condition.optional().describe('When a job of a watched partition may burst.'),
     or: list('More of them; any one is enough.', condition, 0, '[{ pendingJobs: 100 }]').default([]),
     never: list('Jobs that stay, whatever the backlog.', never, 0, '[{ nodesAbove: 16 }]').default([]),
-    maxBursts: whole('Most bursts of a cluster at a time; a job of several nodes counts for each.', 1, 100_000).default(100),
+    maxBursts: whole(
+      'Most bursts of a cluster at a time; a job of several nodes counts for each.',
+      1,
+      100_000,
+    ).default(100),
     maxTime: duration('Jobs with a longer time limit stay.').optional(),
     limitMargin: duration(
       'Money is held for so long beyond a time limit: Slurm looks at limits every 30 s, and KillWait comes after.',

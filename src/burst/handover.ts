@@ -262,7 +262,10 @@ async function startAll(
   const specFor = await startSpecs(ctx, burst, given, standin, where);
   let left = false;
   for (const { rank, pod } of burst.others ?? []) {
-    if (pod?.uid === undefined || ctx.streams.keeper(burst.id, rank)?.started !== undefined) continue;
+    const keeper = ctx.streams.keeper(burst.id, rank);
+    if (pod?.uid === undefined || keeper?.started?.grant.attempt === given.attempt) continue;
+    if (keeper?.fault?.startsWith('already_granted') === true)
+      await troubled(ctx, burst, `rank ${rank} does not start: ${keeper.fault}`);
     ctx.streams.start(burst.id, specFor(rank, pod.uid));
     left = true;
   }

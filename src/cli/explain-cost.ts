@@ -15,11 +15,11 @@ export interface Cost {
 const usualMarginMs = 10 * 60_000;
 
 /**
- * The dearest type of the group, whole: how large its types are, and so which share of one a pod is, only the cloud tells, so what
+ * The dearest type of the group, whole, for each node: how large its types are, and so which share of one a pod is, only the cloud tells, so what
  * is held for it is this or less.
  */
 export function costOf(
-  { timeMs }: Pick<Asked, 'timeMs'>,
+  { timeMs, nodes }: Pick<Asked, 'timeMs' | 'nodes'>,
   { name, types, prices = {} }: Pick<NodeGroup, 'name' | 'types' | 'prices'>,
   marginMs = usualMarginMs,
 ): Cost {
@@ -28,8 +28,9 @@ export function costOf(
   if (bare.length > 0)
     return { ...none, text: `no price is configured for ${bare.join(', ')} (nodeGroups[].prices)` };
   const [dearest = ''] = [...types].sort((a, b) => (prices[b] ?? 0) - (prices[a] ?? 0));
-  const perHour = prices[dearest] ?? 0;
-  const hourly = `${dollars(perHour)} an hour at most (${dearest}, were it alone on the machine)`;
+  const perHour = nodes * (prices[dearest] ?? 0);
+  const alone = nodes === 1 ? 'were it alone on the machine' : `${nodes} of them, were it alone on each`;
+  const hourly = `${dollars(perHour)} an hour at most (${dearest}, ${alone})`;
   if (typeof timeMs !== 'number')
     return { ...none, perHour, text: `${hourly}; without --time it has no most` };
   const atMost = Math.ceil((perHour * (timeMs + marginMs)) / 3_600_000);

@@ -2,6 +2,7 @@
 import { lacks } from '../decide/suits.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
+import { othersOf } from '../domain/ranks.ts';
 import { asksOf, hugepagesIn, needsOf, podFor, secretNameFor } from '../translate/index.ts';
 import type { Asked } from '../translate/script/asked.ts';
 import { askerIn, gresIn } from '../translate/script/gres.ts';
@@ -9,7 +10,7 @@ import { type Script, written } from '../translate/script/script.ts';
 import type { Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
 
-/** The Secret that holds the keeper's key, and the Pod; a whole node is reckoned as what is written. */
+/** The Secret that holds the keepers' key, and the Pod of the node that the script runs on; a whole node is reckoned as what is written. */
 export function objectsOf(
   script: Script,
   asked: Asked,
@@ -21,11 +22,11 @@ export function objectsOf(
   // No pod runs as root, and admission lets none.
   const me = site.me.uid === 0 ? { ...site.me, uid: 1000, gid: 1000 } : site.me;
   const group = groupOf(script, asked, groups);
-  const asks = asksOf(askerIn(script, asked.tasks), 1, group ?? {}, hugepagesIn(script));
+  const asks = asksOf(askerIn(script, asked.tasks), asked.nodes, group ?? {}, hugepagesIn(script));
   const memory = asked.memory ?? { per: 'node', mib: 1 };
   const needs = needsOf({
     job: { cpus: asked.cpus, memory, exclusive: false },
-    nodes: 1,
+    nodes: asked.nodes,
     node: { cpus: asked.cpus, memoryMib: 1 },
     vcpuPerCpu: group?.vcpuPerCpu ?? 1,
     // Without a group that has it, what it is called there is not known.
@@ -96,12 +97,13 @@ function burstOf(asked: Asked, who: Who, { me, setup }: Site, group: string, nee
       ...{
         partition: who.partition ?? '',
         timeLimitMs: asked.timeMs ?? 'unlimited',
-        minNodes: 1,
-        maxNodes: 1,
+        minNodes: asked.nodes,
+        maxNodes: asked.nodes,
       },
       ...{ memory: { per: 'node', mib: 0 }, comment: '', priority: 0, nice: 0 },
     },
     ...notBegun,
+    others: othersOf(asked.nodes),
     predecessor: undefined,
   };
 }

@@ -142,6 +142,9 @@ function notesOf(script: Script, asked: Asked, who: Who, variables: readonly str
     ...(asked.memory === undefined
       ? ["No --mem: it is the partition's default; the objects have 1 MiB in its place."]
       : []),
+    ...(asked.nodes > 1
+      ? [`It has ${asked.nodes} nodes: a pod like this one for each, all of them or none.`]
+      : []),
     ...(asked.exclusive || asked.memory?.mib === 0
       ? ['It asks for a whole node, whose size only the cluster knows; the objects have what is written.']
       : []),

@@ -194,7 +194,15 @@ async function putReady(): Promise<void> {
   podSeen = pod({ state: 'running', startedAt: at });
   nodes = [readyNode];
   keeper = {
-    ...{ burst: burst().id, rank: 0, link: 'up', linkSince: at, everUp: true, fault: undefined, main: 'ready' },
+    ...{
+      burst: burst().id,
+      rank: 0,
+      link: 'up',
+      linkSince: at,
+      everUp: true,
+      fault: undefined,
+      main: 'ready',
+    },
     ...{ mainFault: undefined, inputComplete: false, started: undefined, exit: undefined },
     ...{ acked: { 1: 0, 2: 0 }, drained: false, dropped: 0, byeSent: false },
   };

@@ -148,10 +148,22 @@ describe('a script that may burst', () => {
   });
 });
 
+it('a script of several nodes: one of its pods, with its share of the CPUs, and the cost of all', () => {
+  const lines = ['#SBATCH -n8 -t 60 --mem=1G', '#SBATCH -D /home/alice -A physics'];
+  const [one, two] = [of(script(...lines)), of(script('#SBATCH -N2', ...lines))];
+  expect(two).toMatchObject({ verdict: 'burst', against: [] });
+  expect(two.notes.join(' ')).toContain('It has 2 nodes');
+  expect(two.cost[0]?.atMost).toBe(2 * (one.cost[0]?.atMost ?? 0));
+  expect(two.objects).toHaveLength(2);
+  const cpus = (e: typeof one): unknown =>
+    /"name":"main".*?"cpu":"(\d+)m?"/.exec(JSON.stringify(e.objects))?.[1];
+  expect([cpus(one), cpus(two)].map(Number)).toEqual([16_000, 8_000]);
+});
+
 describe('a script that would never burst says what stands in its way', () => {
   it.each<[string, string[], string[]]>([
     ['a GPU', ['#SBATCH --gres=gpu:1'], ['placement: GRES gpu (nodeGroups[].devices)']],
-    ['several nodes', ['#SBATCH -N2'], ['translation: --nodes=2 is unsupported']],
+    ['several sizes', ['#SBATCH -N1,3'], ['translation: --nodes=1,3 is unsupported']],
     ['a feature', ['#SBATCH -C avx512'], ['placement: features avx512 (nodeGroups[].features)']],
     ['an input file', ['#SBATCH -i data.txt'], ['translation: --input=data.txt is unsupported']],
     ['what Slurm does not show', ['#SBATCH --profile=all'], ['translation: --profile=all is unsupported']],
@@ -195,7 +207,7 @@ describe('a script that would never burst says what stands in its way', () => {
 describe('without a configuration', () => {
   it('a script has its marks', () => {
     expect(of(script('#SBATCH -p anything -t 99-0'), {}, bare)).toMatchObject({ verdict: 'burst', cost: [] });
-    expect(of(script('#SBATCH -N2'), {}, bare).verdict).toBe('never');
+    expect(of(script('#SBATCH -C avx512'), {}, bare).verdict).toBe('never');
     expect(of(script(), {}, bare).notes[0]).toContain('No configuration was read');
   });
 });
@@ -261,7 +273,7 @@ describe('the command', () => {
 
   it('ends by 0 where it bursts and by 1 where it never would', async () => {
     await writeFile(join(dir, 'good.sh'), script('#SBATCH -p batch -t 10'));
-    await writeFile(join(dir, 'bad.sh'), script('#SBATCH -p batch -N2'));
+    await writeFile(join(dir, 'bad.sh'), script('#SBATCH -p batch -C avx512'));
     const [good, bad, none] = await Promise.all([
       run(join(dir, 'good.sh'), '--json'),
       run(join(dir, 'bad.sh')),

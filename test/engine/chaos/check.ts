@@ -120,7 +120,8 @@ function once(run: Run, jobs: readonly TrueJob[], say: Say): void {
 function gangs(run: Run, jobs: readonly TrueJob[], say: Say): void {
   for (const script of run.world.ran.filter((p) => p.rank === 0)) {
     const { ref, restarts } = attemptOf(script);
-    const nodes = jobs.find((j) => j.ref === ref)?.runs.find((r) => r.restarts === restarts)?.nodes.length ?? 1;
+    const nodes =
+      jobs.find((j) => j.ref === ref)?.runs.find((r) => r.restarts === restarts)?.nodes.length ?? 1;
     const team = run.world.ran.filter((p) => p.grant.attempt === script.grant.attempt);
     const machines = new Set(team.map((p) => p.node));
     if (machines.size !== team.length)
@@ -333,9 +334,7 @@ function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
   for (const job of jobs)
     for (const one of job.runs) {
       if (!one.burst || one.state !== 'COMPLETED') continue;
-      const ran = scripts.some(
-        (p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === one.restarts,
-      );
+      const ran = scripts.some((p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === one.restarts);
       if (!ran) say('truth', `job ${job.ref} is COMPLETED in burst, and nothing of it ran`);
     }
 }
