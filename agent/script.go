@@ -47,6 +47,18 @@ func findScripts(patterns []string, job int64) ([]string, error) {
 	return found, nil
 }
 
+// leftBehind says that the user could not run what is at path, whatever he did: a slurmd whose spool was full gave the
+// job up there before its script was written or was the user's, and Slurm ran it again on another.
+func leftBehind(path string, user uint32) bool {
+	var st syscall.Stat_t
+	switch err := syscall.Lstat(path, &st); err {
+	case nil:
+		return st.Uid != user && st.Mode&0o077 == 0
+	default:
+		return err == syscall.ENOENT || err == syscall.EACCES
+	}
+}
+
 // prependLine puts line in front of the script at path, once. The job's directory is root's, so nothing can be
 // renamed into it: the file is emptied, the script written behind a hole of NULs, and the line put into the hole
 // last. Whatever moment this is cut short at, the kernel refuses to execute the rest; a torn script never runs.

@@ -40,10 +40,18 @@ func handOver(dir string, config hostConfig, proc procFS, parent int) error {
 	if err != nil {
 		return err
 	}
+	user, handed := uint32(os.Getuid()), 0
 	for _, script := range scripts {
-		if err := prependLine(script, line, proc.owner, uint32(os.Getuid())); err != nil {
+		if leftBehind(script, user) {
+			continue
+		}
+		if err := prependLine(script, line, proc.owner, user); err != nil {
 			return err
 		}
+		handed++
+	}
+	if handed == 0 {
+		return fmt.Errorf("no script of job %d that uid %d may run under %s", job, user, strings.Join(config.SpoolDirs, " "))
 	}
 	return nil
 }

@@ -171,6 +171,36 @@ func TestTheStandinsLineIsPutInFrontOnce(t *testing.T) {
 	}
 }
 
+func TestWhatAnotherSlurmdLeftBehindIsNoDoubt(t *testing.T) {
+	const script = "#!/bin/sh\necho hi\n"
+	p := newFakeProc(t)
+	p.add(10, fakeProcess{title: "slurmstepd: [42.batch]", name: "slurmstepd", exe: p.binary("slurmstepd", 0o755)})
+	for name, leave := range map[string]func(t *testing.T, dir string){
+		"a directory alone": func(*testing.T, string) {},
+		"a script that is not the user's yet": func(t *testing.T, dir string) {
+			path := filepath.Join(dir, "slurm_script")
+			if os.WriteFile(path, []byte("#!"), 0o700) != nil || os.Chown(path, 12345, -1) != nil {
+				t.Skip("needs root")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pattern, path := spooled(t, script, 0o700)
+			dir := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(path))), "c0", "job00042")
+			if err := os.MkdirAll(dir, 0o750); err != nil {
+				t.Fatal(err)
+			}
+			leave(t, dir)
+			if err := handOver("/opt/spill", hostConfig{SpoolDirs: []string{pattern}}, p.procFS, 10); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(t, path); got != "#!/opt/spill/spill-standin\n"+script {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
 func TestEveryDoubtFailsClosed(t *testing.T) {
 	const script = "#!/bin/sh\necho hi\n"
 	p := newFakeProc(t)

@@ -111,7 +111,6 @@ describe('jobs that ask for devices', { retry: 0 }, () => {
     // /dev/shm is as large as the memory of the pod, of which what is in it counts.
     expect(outputOf('alice', two)).toMatch(/^gpus 2 visible as the runtime says shm \d+$/m);
     expect(outputOf('alice', one)).toMatch(/^gpus 1 visible as the runtime says shm \d+$/m);
-    process.stderr.write(`${outputOf('alice', two)}${outputOf('alice', one)}`);
   }, 240_000);
 
   it('that no group has stay, and say what is not mapped', async () => {

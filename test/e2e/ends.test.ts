@@ -82,7 +82,7 @@ describe('a burst host whose spool is full', { retry: 0 }, () => {
         ['-p', 'cloud', '-t', '5'],
         '#!/bin/bash\necho ran ${SLURM_RESTART_COUNT:-0}',
       );
-      const seen = await until(
+      await until(
         'the job to be held after its launch failed',
         async () => {
           const fields = await jobFields(id);
@@ -93,7 +93,6 @@ describe('a burst host whose spool is full', { retry: 0 }, () => {
         120_000,
         100,
       );
-      process.stderr.write(`${JSON.stringify(seen)}\n`);
       expect(await ended(id, 200_000)).toMatchObject({ state: 'COMPLETED', partition: 'burst' });
       expect(outputOf('alice', id)).toMatch(/^ran [1-9]$/m);
     } finally {
