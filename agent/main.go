@@ -20,6 +20,13 @@ var programs = map[string]func() int{
 	"spill-relay":      relayMain,
 	"spill-main":       podMain,
 	"spill-keeper":     keeperMain,
+	"spill-rsh":        rshMain,
+	"spill-task":       taskMain,
+	"srun":             srunMain,
+	"scontrol":         scontrolMain,
+	"sbcast":           refusedMain("sbcast"),
+	"sattach":          refusedMain("sattach"),
+	"salloc":           refusedMain("salloc"),
 }
 
 func main() {
