@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// The talk between main and keeper on their unix socket. Frames are the protocol's; keeper → main are START,
-// the team's key before it, DATA and CLOSE of channels 3 and 4, and SIGNAL; main → keeper are SIGNALLED and the types below, which exist
+// The talk between main and keeper on their unix socket. Frames are the protocol's; keeper → main are its START,
+// DATA and CLOSE of channels 3 and 4, and SIGNAL; main → keeper are SIGNALLED and the types below, which exist
 // nowhere else.
 const (
 	tInnerMain    = 64 // main's first frame
 	tInnerPipes   = 65 // with the read ends of the script's outputs, one if joined
 	tInnerStarted = 66
 	tInnerExited  = 67 // main's last
-	tInnerTeam    = 68 // keeper → main, before a START that has a team
+	tInnerTeam    = 68 // keeper → main, in the place of a START that has a team
 )
 
 // innerTiming: both ends live and die with one pod; no pings are needed.
@@ -44,9 +44,11 @@ type innerExited struct {
 	Rusage *rusageBody `json:"rusage,omitempty"`
 }
 
-// innerTeam hands main the key that it shares with the job's other pods, and with nobody else.
+// innerTeam is START, and the key that main shares with the job's other pods and with nobody else. One frame: DATA
+// may follow START at once.
 type innerTeam struct {
-	Key string `json:"key"`
+	Start startBody `json:"start"`
+	Key   string    `json:"key"`
 }
 
 func decodeInner(typ byte, text []byte) (any, error) {

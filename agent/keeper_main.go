@@ -181,7 +181,9 @@ func (k *keeper) handStart() {
 	}
 	k.handed = true
 	if k.start.Team != nil {
-		k.mainLink.send(tInnerTeam, innerTeam{Key: hex.EncodeToString(teamKey(k.config.key, k.start.Grant.Attempt))})
+		key := teamKey(k.config.key, k.start.Grant.Attempt)
+		k.mainLink.send(tInnerTeam, innerTeam{Start: *k.start, Key: hex.EncodeToString(key)})
+		return
 	}
 	k.mainLink.send(tStart, k.start)
 }

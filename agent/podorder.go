@@ -39,11 +39,13 @@ func (p *pod) awaitOrder(l *link) (*order, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the keeper went away before the start: %w", err)
 		}
-		switch b := body.(type) {
-		case *innerTeam:
+		if b, ok := body.(*innerTeam); ok {
 			if o.key, err = hex.DecodeString(b.Key); err != nil {
 				return nil, fmt.Errorf("the team's key: %w", err)
 			}
+			body = &b.Start
+		}
+		switch b := body.(type) {
 		case *startBody:
 			o.start = b
 			if b.isHelper() {

@@ -41,15 +41,15 @@ func linkPrograms(t testing.TB) string {
 	return bin
 }
 
-// asHost gives a main its own processes, its own /proc and a host name.
-func asHost(name string) func(*exec.Cmd) {
+// asHost gives a main its own processes, its own /proc, a host name and the job's hosts file.
+func asHost(name, hosts string) func(*exec.Cmd) {
 	return func(c *exec.Cmd) {
 		exe, err := os.Executable()
 		if err != nil {
 			panic(err)
 		}
 		c.Path = "/bin/sh"
-		c.Args = []string{"sh", "-c", `mount --make-rprivate / && mount -t proc proc /proc && hostname "$1" && exec "$0"`, exe, name}
+		c.Args = []string{"sh", "-c", `mount --make-rprivate / && mount -t proc proc /proc && mount --bind "$2" /etc/hosts && hostname "$1" && exec "$0"`, exe, name, hosts}
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS}
 	}
 }
@@ -74,9 +74,14 @@ func startTeam(t testing.TB, n, cpus int) *testTeam {
 	needsRoot(t)
 	team := &testTeam{t: t, bin: linkPrograms(t), port: freeTeamPort(t), cpus: cpus, env: map[string]string{}}
 	for rank := range n {
-		name := fmt.Sprintf("n%d", rank+1)
-		team.hosts = append(team.hosts, hostBody{name, fmt.Sprintf("127.0.0.%d", rank+2)})
-		team.pods = append(team.pods, startPodWith(t, asHost(name), "SPILL_BIN="+team.bin))
+		team.hosts = append(team.hosts, hostBody{fmt.Sprintf("n%d", rank+1), fmt.Sprintf("127.0.0.%d", rank+2)})
+	}
+	file := filepath.Join(t.TempDir(), "hosts")
+	if err := os.WriteFile(file, hostsFile(team.hosts), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range team.hosts {
+		team.pods = append(team.pods, startPodWith(t, asHost(host.Name, file), "SPILL_BIN="+team.bin))
 	}
 	for rank := 1; rank < n; rank++ {
 		team.links = append(team.links, team.startHelper(rank))
