@@ -17,6 +17,7 @@ type stepProcess struct {
 	stdin  *os.File // our end; nil where a file is read
 	pmi    *os.File
 	output sync.WaitGroup
+	after  []func() // what may be said once RUNNING is
 }
 
 // outputGrace is for what escaped the session of a task that has ended and still holds its output.
@@ -33,6 +34,9 @@ func (d *stepDaemon) runProcess(f *flow, run *runBody, environ []string) error {
 		return err
 	}
 	s.send(tRunning, runningBody{s.child.pid})
+	for _, begin := range s.after {
+		begin()
+	}
 	broken := make(chan struct{})
 	go s.hear(d.children, broken)
 	go s.copyIn(stIn, s.stdin)
@@ -41,7 +45,7 @@ func (d *stepDaemon) runProcess(f *flow, run *runBody, environ []string) error {
 	case status := <-s.child.ended:
 		s.finishUp(status)
 	case <-broken:
-		killSession(s.child.pid)
+		killAll(s.child.pid)
 		<-s.child.ended
 		killSession(s.child.pid)
 	}
@@ -90,7 +94,7 @@ func (s *stepProcess) start(c *children, environ []string) (err error) {
 		return err
 	}
 	if len(s.run.Err) > 0 && string(s.run.Err) == string(s.run.Out) { // one file, one place in it
-		s.end(stErr)
+		s.after = append(s.after, func() { s.end(stErr) })
 		err = add(dup(theirs[1]))
 	} else {
 		err = add(s.openOut(stErr, s.run.Err))
@@ -139,7 +143,7 @@ func (s *stepProcess) openIn() (*os.File, error) {
 // openOut gives what the process writes to.
 func (s *stepProcess) openOut(channel int, path bytes64) (*os.File, error) {
 	if len(path) > 0 {
-		s.end(channel)
+		s.after = append(s.after, func() { s.end(channel) })
 		how := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 		if s.run.Append {
 			how = os.O_WRONLY | os.O_CREATE | os.O_APPEND
@@ -147,13 +151,7 @@ func (s *stepProcess) openOut(channel int, path bytes64) (*os.File, error) {
 		return os.OpenFile(s.inDirectory(path), how, os.FileMode(0o666&^s.run.Umask))
 	}
 	reader, writer, err := os.Pipe()
-	if err == nil {
-		s.output.Add(1)
-		go func() {
-			defer s.output.Done()
-			s.copyOut(channel, reader)
-		}()
-	}
+	s.after = append(s.after, func() { s.output.Go(func() { s.copyOut(channel, reader) }) })
 	return writer, err
 }
 
@@ -164,7 +162,7 @@ func (s *stepProcess) openPMI() (*os.File, error) {
 	}
 	syscall.SetNonblock(fds[0], true) // ours is polled: no thread waits for it
 	s.pmi = os.NewFile(uintptr(fds[0]), "pmi")
-	go s.copyOut(stPMI, s.pmi)
+	s.after = append(s.after, func() { go s.copyOut(stPMI, s.pmi) })
 	return os.NewFile(uintptr(fds[1]), "pmi"), nil
 }
 
@@ -227,6 +225,14 @@ func (s *stepProcess) hear(c *children, broken chan<- struct{}) {
 
 // A session is what a process and its children are, unless they leave it on purpose.
 func killSession(leader int) { signalSession(leader, sigKill) }
+
+// killAll takes what left the session along too, as far as it is still known whose it is.
+func killAll(leader int) {
+	for _, pid := range descendants(leader) {
+		syscall.Kill(pid, syscall.Signal(sigKill))
+	}
+	killSession(leader)
+}
 
 func signalSession(leader, signo int) {
 	for _, pid := range sessionOf(leader) {
