@@ -37,19 +37,23 @@ func checkSums(t *testing.T, out, errs string, code int) {
 	}
 }
 
+// Debian's MPICH 4.0.2 with UCX over TCP now and then waits for ever in MPI_Finalize, under any launcher (rank 0 in
+// ucp_worker_progress, the others in the barrier before it ends), so its tests leave that out.
 func TestMPICHStartsUnderSrun(t *testing.T) {
 	program := compileMPI(t, "mpicc.mpich")
 	team := startTeam(t, 3, 2)
-	team.env["UCX_TLS"] = "tcp,self" // the pods are one machine, and UCX sees that in spite of their namespaces
-	out, errs, code := team.run("srun -n 6 " + program + "\n")
+	// The pods are one machine, and UCX sees that in spite of their namespaces; of its interfaces only this one is sure to stay.
+	team.env["UCX_TLS"], team.env["UCX_NET_DEVICES"] = "tcp,self", "lo"
+	out, errs, code := team.run("srun -n 6 " + program + " unfinished\n")
 	checkSums(t, out, errs, code)
 }
 
 func TestMPICHStartsUnderItsOwnLauncher(t *testing.T) {
 	program := compileMPI(t, "mpicc.mpich")
 	team := startTeam(t, 3, 2)
-	team.env["UCX_TLS"] = "tcp,self" // the pods are one machine, and UCX sees that in spite of their namespaces
-	out, errs, code := team.run("mpiexec.hydra -n 6 " + program + "\n")
+	// The pods are one machine, and UCX sees that in spite of their namespaces; of its interfaces only this one is sure to stay.
+	team.env["UCX_TLS"], team.env["UCX_NET_DEVICES"] = "tcp,self", "lo"
+	out, errs, code := team.run("mpiexec.hydra -n 6 " + program + " unfinished\n")
 	checkSums(t, out, errs, code)
 }
 

@@ -90,6 +90,11 @@ func newSrun(o *srunOptions) (*srun, error) {
 		}
 	}
 	s.environ = o.exported(os.Environ())
+	if !has(s.environ, "PATH") { // of --export: the program is found by srun's own, as Slurm does
+		for _, command := range s.plan.Commands {
+			command[0] = lookUp(command[0], os.Environ())
+		}
+	}
 	return s, nil
 }
 

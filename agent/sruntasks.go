@@ -228,7 +228,7 @@ func (e *stepEnd) take(end taskEnd) {
 		e.sayEnds()
 		srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
 		e.abort(sigTerm)
-	case task.pmi != nil && task.pmi.abandoned():
+	case bad && task.pmi != nil && task.pmi.abandoned():
 		e.sayEnds()
 		srunSays(e.o.quiet, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
 		e.abort(sigKill)

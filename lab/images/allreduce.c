@@ -1,5 +1,7 @@
 /* Each rank says where it is, then all check one sum: what a job of several nodes must be able to do.
- * With an argument R, rank R ends by 3 in the middle; with "wait" all go on until they are ended. */
+ * With an argument R, rank R ends by 3 in the middle; with "wait" all go on until they are ended; with "unfinished" they
+ * end without MPI_Finalize. */
+#include <ctype.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +30,12 @@ int main(int argc, char **argv) {
             MPI_Barrier(MPI_COMM_WORLD);
             usleep(50000);
         }
-    if (argc > 1 && atoi(argv[1]) == rank) exit(3);
+    if (argc > 1 && isdigit(argv[1][0]) && atoi(argv[1]) == rank) exit(3);
     MPI_Barrier(MPI_COMM_WORLD);
+    if (argc > 1 && strcmp(argv[1], "unfinished") == 0) {
+        usleep(300000);
+        _exit(0);
+    }
     MPI_Finalize();
     return 0;
 }
