@@ -129,19 +129,35 @@ type userBody struct {
 	Shell string `json:"shell"`
 }
 
+// hostBody is one pod of a job: the host name that the job knows it by, and its address.
+type hostBody struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+}
+
+// teamBody is all pods of a job by rank, and which of them this one is.
+type teamBody struct {
+	Rank  int64      `json:"rank"`
+	Hosts []hostBody `json:"hosts"`
+	Port  int64      `json:"port"`
+}
+
 type startBody struct {
-	Grant       grantBody `json:"grant"`
-	Argv        []bytes64 `json:"argv"`
-	Cwd         bytes64   `json:"cwd"`
-	Umask       int64     `json:"umask"`
-	Limits      rlimits   `json:"limits"`
-	Join        bool      `json:"join"`
-	Env         envChange `json:"env"`
-	Groups      []int64   `json:"groups"`
-	User        userBody  `json:"user"`
-	NowMs       int64     `json:"nowMs"`
-	EndsAtMs    *int64    `json:"endsAtMs,omitempty"`
-	KillAfterMs int64     `json:"killAfterMs"`
+	Grant  grantBody `json:"grant"`
+	Argv   []bytes64 `json:"argv"`
+	Cwd    bytes64   `json:"cwd"`
+	Umask  int64     `json:"umask"`
+	Limits rlimits   `json:"limits"`
+	Join   bool      `json:"join"`
+	Env    envChange `json:"env"`
+	Groups []int64   `json:"groups"`
+	User   userBody  `json:"user"`
+	// Names are those of the user's groups, by gid in decimal digits, where they are known.
+	Names       map[string]string `json:"names,omitempty"`
+	Team        *teamBody         `json:"team,omitempty"`
+	NowMs       int64             `json:"nowMs"`
+	EndsAtMs    *int64            `json:"endsAtMs,omitempty"`
+	KillAfterMs int64             `json:"killAfterMs"`
 }
 
 type startedBody struct {
@@ -336,7 +352,8 @@ func breach(v any) string {
 			check(isOffset(b.Grant.Epoch), "grant.epoch"), check(isUmask(b.Umask), "umask"), limitsBreach(b.Limits),
 			check(isOffset(b.User.UID) && isOffset(b.User.GID), "user"),
 			check(isOffset(b.NowMs) && isOffset(b.KillAfterMs), "times"),
-			check(b.EndsAtMs == nil || isOffset(*b.EndsAtMs), "endsAtMs"))
+			check(b.EndsAtMs == nil || isOffset(*b.EndsAtMs), "endsAtMs"),
+			teamBreach(b.Team))
 		for _, gid := range b.Groups {
 			why = first(why, check(isOffset(gid), "groups"))
 		}
@@ -380,6 +397,20 @@ func exitBreach(b *exitBody) string {
 		check(b.Code == nil || *b.Code >= 0 && *b.Code <= 255, "code"),
 		check(b.Signal == nil || *b.Signal >= 1 && *b.Signal <= 64, "signal"),
 		outBreach(b.Ends))
+}
+
+func teamBreach(team *teamBody) string {
+	if team == nil {
+		return ""
+	}
+	why := first(
+		check(len(team.Hosts) > 0, "team.hosts"),
+		check(team.Port >= 1 && team.Port <= 65535, "team.port"),
+		check(team.Rank >= 0 && team.Rank < int64(max(len(team.Hosts), 1)), "team.rank"))
+	for _, host := range team.Hosts {
+		why = first(why, check(host.Name != "" && host.Address != "", "team.hosts"))
+	}
+	return why
 }
 
 func limitsBreach(limits rlimits) string {

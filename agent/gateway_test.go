@@ -159,16 +159,6 @@ func (g *fakeGateway) toB(d dataBody) {
 	g.b.queueRaw(frame)
 }
 
-// queueRaw queues a frame that is encoded already.
-func (l *link) queueRaw(frame []byte) {
-	l.mu.Lock()
-	if !l.closed && !l.ending {
-		l.queue = append(l.queue, outgoing{frame: frame})
-	}
-	l.mu.Unlock()
-	l.poke()
-}
-
 // keepB connects to the keeper for ever.
 func (g *fakeGateway) keepB() {
 	for {

@@ -17,6 +17,7 @@ const (
 	tInnerPipes   = 65 // with the read ends of the script's outputs, one if joined
 	tInnerStarted = 66
 	tInnerExited  = 67 // main's last
+	tInnerTeam    = 68 // keeper → main, in the place of a START that has a team
 )
 
 // innerTiming: both ends live and die with one pod; no pings are needed.
@@ -43,6 +44,13 @@ type innerExited struct {
 	Rusage *rusageBody `json:"rusage,omitempty"`
 }
 
+// innerTeam is START, and the key that main shares with the job's other pods and with nobody else. One frame: DATA
+// may follow START at once.
+type innerTeam struct {
+	Start startBody `json:"start"`
+	Key   string    `json:"key"`
+}
+
 func decodeInner(typ byte, text []byte) (any, error) {
 	var body any
 	switch typ {
@@ -54,6 +62,8 @@ func decodeInner(typ byte, text []byte) (any, error) {
 		body = new(innerStarted)
 	case tInnerExited:
 		body = new(innerExited)
+	case tInnerTeam:
+		body = new(innerTeam)
 	default:
 		return decode(typ, text)
 	}

@@ -1,15 +1,21 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 )
 
 // installMain copies this executable into dir as `spill`, with a hard link for each of its names. The pod's
-// init container runs it: the shared emptyDir then serves any image.
-func installMain(dir string) int {
-	if err := install("/proc/self/exe", dir); err != nil {
+// init container runs it: the shared emptyDir then serves any image. A second directory gets the files that stand for
+// the image's own in /etc.
+func installMain(dir string, etc ...string) int {
+	err := install("/proc/self/exe", dir)
+	for _, dir := range etc {
+		err = errors.Join(err, installEtc(dir))
+	}
+	if err != nil {
 		complain("install: %v", err)
 		return 1
 	}

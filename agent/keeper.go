@@ -48,6 +48,7 @@ type keeperConfig struct {
 	listen string // the gateway's, TCP
 	key    []byte
 	dir    string // spool files, grant and exit
+	etc    string // the files that main has over its image's own; "" for none
 	uid    int    // main's
 	spool  int64
 	timing timing
@@ -78,6 +79,7 @@ func keeperFromEnv(env func(string) string) (*keeper, error) {
 		listen: net.JoinHostPort("127.0.0.1", strconv.FormatUint(port, 10)),
 		key:    key,
 		dir:    or("SPILL_SPOOL", "/spill/spool"),
+		etc:    env("SPILL_ETC"),
 		uid:    uid,
 		spool:  spoolSize,
 		timing: protocolTiming,

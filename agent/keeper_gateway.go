@@ -255,11 +255,15 @@ func (k *keeper) takeStart(l *link, start *startBody) {
 		}
 	case refused:
 		l.fail("main_refused", fault)
-	case !script || !env:
+	case (!script || !env) && !start.isHelper():
 		l.fail("not_closed", "script and environment are not here yet")
 	case int(start.User.UID) != k.config.uid:
 		l.fail("wrong_user", fmt.Sprintf("this pod is uid %d's, not %d's", k.config.uid, start.User.UID))
 	default:
+		if err := writeEtc(k.config.etc, start); err != nil {
+			l.fail("spool", fmt.Sprintf("etc: %v", err))
+			return
+		}
 		if err := k.recordGrant(start); err != nil {
 			l.fail("spool", fmt.Sprintf("grant: %v", err))
 			return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -179,6 +180,11 @@ func (k *keeper) handStart() {
 		return
 	}
 	k.handed = true
+	if k.start.Team != nil {
+		key := teamKey(k.config.key, k.start.Grant.Attempt)
+		k.mainLink.send(tInnerTeam, innerTeam{Start: *k.start, Key: hex.EncodeToString(key)})
+		return
+	}
 	k.mainLink.send(tStart, k.start)
 }
 
@@ -237,7 +243,7 @@ var limitAgain = 30 * time.Second
 // ownSignals are the keeper's, of which the gateway knows nothing.
 const ownSignals = "keeper-"
 
-const sigKill, sigTerm, sigCont = 9, 15, 18
+const sigHup, sigInt, sigKill, sigTerm, sigCont = 1, 2, 9, 15, 18
 
 // signalMain passes a signal on, after the start if need be.
 func (k *keeper) signalMain(s signalBody) {

@@ -122,6 +122,16 @@ func (l *link) send(typ byte, body any, files ...*os.File) {
 	l.poke()
 }
 
+// queueRaw queues a frame that is encoded already.
+func (l *link) queueRaw(frame []byte) {
+	l.mu.Lock()
+	if !l.closed && !l.ending {
+		l.queue = append(l.queue, outgoing{frame: frame})
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
 // poke makes the writer look again at what there is to send.
 func (l *link) poke() {
 	select {

@@ -20,6 +20,13 @@ var programs = map[string]func() int{
 	"spill-relay":      relayMain,
 	"spill-main":       podMain,
 	"spill-keeper":     keeperMain,
+	"spill-rsh":        rshMain,
+	"spill-task":       taskMain,
+	"srun":             srunMain,
+	"scontrol":         scontrolMain,
+	"sbcast":           refusedMain("sbcast"),
+	"sattach":          refusedMain("sattach"),
+	"salloc":           refusedMain("salloc"),
 }
 
 func main() {
@@ -37,8 +44,8 @@ func dispatch(name string) int {
 		return starterMain()
 	}
 	switch {
-	case len(os.Args) == 3 && os.Args[1] == "install":
-		return installMain(os.Args[2])
+	case (len(os.Args) == 3 || len(os.Args) == 4) && os.Args[1] == "install":
+		return installMain(os.Args[2], os.Args[3:]...)
 	case len(os.Args) == 2 && os.Args[1] == "version":
 		fmt.Printf("spill %s, protocol 1\n", version)
 		return 0
@@ -49,7 +56,7 @@ func dispatch(name string) int {
 			return run()
 		}
 	}
-	complain("usage: spill install DIR | version | spill-main | spill-keeper | spill-relay [-config FILE]")
+	complain("usage: spill install DIR [ETC] | version | spill-main | spill-keeper | spill-relay [-config FILE]")
 	return 2
 }
 

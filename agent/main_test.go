@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == starterName {
 		os.Exit(starterMain())
 	}
+	if run := programs[filepath.Base(os.Args[0])]; run != nil { // by a link in a test's own directory
+		os.Exit(run())
+	}
 	if os.Getenv(environMarker) != "" { // a stand-in that executed itself once more
 		os.Exit(testStandin())
 	}
@@ -163,7 +166,9 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-func startPod(t testing.TB) *testPod {
+func startPod(t testing.TB) *testPod { return startPodWith(t, inPidNamespace) }
+
+func startPodWith(t testing.TB, apart func(*exec.Cmd), more ...string) *testPod {
 	t.Helper()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")
@@ -180,9 +185,10 @@ func startPod(t testing.TB) *testPod {
 		"SPILL_GROUPS=" + strings.Join(csv, ","), "SPILL_SOCKET=" + dir + "/keeper.sock", "SPILL_DIR=" + dir + "/job",
 		"SPILL_SPOOL=" + dir + "/spool", "SPILL_KEY_FILE=" + key, "SPILL_PORT=" + port,
 	}
+	env = append(env, more...)
 	p := &testPod{dir: dir, address: "127.0.0.1:" + port}
 	p.keeper = startProcess(t, "spill-keeper", env, nil)
-	p.main = startProcess(t, "spill-main", env, inPidNamespace)
+	p.main = startProcess(t, "spill-main", env, apart)
 	return p
 }
 

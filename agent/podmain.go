@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -48,6 +49,7 @@ func watchForTheEnd(terminate func(signo int)) {
 type podConfig struct {
 	socket string
 	dir    string
+	bin    string // where this executable's names lie
 	uid    int
 	gid    int
 	groups []int
@@ -57,7 +59,7 @@ type podConfig struct {
 
 func podFromEnv(env func(string) string) (*pod, error) {
 	config := podConfig{
-		socket: env("SPILL_SOCKET"), dir: env("SPILL_DIR"),
+		socket: env("SPILL_SOCKET"), dir: env("SPILL_DIR"), bin: env("SPILL_BIN"),
 		getIDs: ownIDs, signal: signalProcesses,
 	}
 	if config.socket == "" {
@@ -65,6 +67,9 @@ func podFromEnv(env func(string) string) (*pod, error) {
 	}
 	if config.dir == "" {
 		config.dir = "/spill/run/job"
+	}
+	if config.bin == "" {
+		config.bin = binDir()
 	}
 	var err error
 	if config.uid, err = strconv.Atoi(env("SPILL_UID")); err != nil {
@@ -80,7 +85,16 @@ func podFromEnv(env func(string) string) (*pod, error) {
 		}
 		config.groups = append(config.groups, gid)
 	}
-	return &pod{config: config, ended: make(chan struct{})}, nil
+	return &pod{config: config, ended: make(chan struct{}), children: newChildren(), finished: make(chan innerExited, 1)}, nil
+}
+
+// binDir is where `spill install` put this executable.
+func binDir() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "/spill-bin"
+	}
+	return filepath.Dir(path)
 }
 
 func ownIDs() (uid, gid int, groups []int, err error) {
@@ -96,6 +110,12 @@ type pod struct {
 	reaped   bool
 	stopping int // a signal came before the script
 	ended    chan struct{}
+
+	children *children
+	leaving  bool             // told to end, waits for what it runs
+	helping  bool             // no script will ever run here: its rank is not 0
+	steps    *stepDaemon      // nil before the start, and where a job has no team
+	finished chan innerExited // a main of a higher rank is told to end
 }
 
 // fault says why no script may run here: an image's /etc/group can add groups to a process that its user is not
@@ -139,7 +159,12 @@ func (p *pod) serve() int {
 		logLine("main: %v", err)
 		return 1
 	}
-	exited := p.run(l, order)
+	var exited innerExited
+	if order.start.isHelper() {
+		exited = p.help(l, order)
+	} else {
+		exited = p.run(l, order)
+	}
 	l.send(tInnerExited, exited)
 	l.finish(nil)
 	p.config.signal(scopeAll, p.script, sigKill) // needless as process 1: the kernel does it
@@ -168,7 +193,7 @@ func (p *pod) connect() *net.UnixConn {
 func (p *pod) terminate(signo int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.script != 0 {
+	if p.script != 0 || p.steps != nil && p.helping {
 		p.apply(signalBody{Signo: signo, Scope: scopeAll})
 		return
 	}

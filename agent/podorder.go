@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 type order struct {
 	start   *startBody
 	path    string
+	key     []byte // the team's; nil without one
 	environ []string
 	fault   error // the script could not be written
 }
@@ -37,9 +39,19 @@ func (p *pod) awaitOrder(l *link) (*order, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the keeper went away before the start: %w", err)
 		}
+		if b, ok := body.(*innerTeam); ok {
+			if o.key, err = hex.DecodeString(b.Key); err != nil {
+				return nil, fmt.Errorf("the team's key: %w", err)
+			}
+			body = &b.Start
+		}
 		switch b := body.(type) {
 		case *startBody:
 			o.start = b
+			if b.isHelper() {
+				o.fault = errors.Join(p.makeDir(), p.isMeant(b))
+				return o, nil
+			}
 			file, o.fault = p.createScript()
 		case dataBody:
 			if o.start == nil {
@@ -60,16 +72,20 @@ func (p *pod) awaitOrder(l *link) (*order, error) {
 	if o.fault == nil {
 		o.fault = p.isMeant(o.start)
 	}
-	o.environ = o.start.Env.apply(splitEnviron(environ))
+	o.environ = p.withHelpers(o.start.Env.apply(splitEnviron(environ)), o.start)
 	return o, nil
 }
 
-// createScript makes a directory of its own: the emptyDir around it is everybody's in this pod.
-func (p *pod) createScript() (*os.File, error) {
+// makeDir makes a directory of the user's own: the emptyDir around it is everybody's in this pod.
+func (p *pod) makeDir() error {
 	if err := os.MkdirAll(filepath.Dir(p.config.dir), 0o755); err != nil {
-		return nil, err
+		return err
 	}
-	if err := os.Mkdir(p.config.dir, 0o700); err != nil {
+	return os.Mkdir(p.config.dir, 0o700)
+}
+
+func (p *pod) createScript() (*os.File, error) {
+	if err := p.makeDir(); err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(filepath.Join(p.config.dir, "slurm_script"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)

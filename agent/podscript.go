@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -18,9 +17,13 @@ func (p *pod) run(l *link, o *order) innerExited {
 	// Before the script starts: once it runs, every byte it writes can be read, whatever becomes of us.
 	l.send(tInnerPipes, innerPipes{Files: len(readers)}, readers...)
 	stdout, stderr := writers[0], writers[len(writers)-1]
-	pid, err := 0, o.fault
+	err = o.fault
 	if err == nil {
-		pid, err = startScript(o, stdout, stderr)
+		err = p.joinTeam(o)
+	}
+	var script *child
+	if err == nil {
+		script, err = p.startScript(o, stdout, stderr)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "slurmstepd: error: %v\n", err)
@@ -32,15 +35,20 @@ func (p *pod) run(l *link, o *order) innerExited {
 		return notRun(err)
 	}
 	p.mu.Lock()
-	p.script = pid
+	p.script = script.pid
 	stopping := p.stopping
 	p.mu.Unlock()
-	l.send(tInnerStarted, innerStarted{PID: pid})
+	l.send(tInnerStarted, innerStarted{PID: script.pid})
 	if stopping != 0 {
 		p.terminate(stopping)
 	}
 	go p.hearSignals(l)
-	return p.reap(pid)
+	go p.children.reap()
+	status := <-script.ended
+	p.mu.Lock()
+	p.reaped = true
+	p.mu.Unlock()
+	return reportOf(status)
 }
 
 // isMeant compares START with the pod that was made for it: two ways for the same, which must agree.
@@ -77,33 +85,16 @@ func outputPipes(join bool) (readers, writers []*os.File, err error) {
 	return readers, writers, nil
 }
 
-// reap takes every orphan's end, as process 1 must, until the script's own.
-func (p *pod) reap(script int) innerExited {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
-			return notRun(fmt.Errorf("wait: %w", err))
-		}
-		if pid != script || !(status.Exited() || status.Signaled()) {
-			continue
-		}
-		p.mu.Lock()
-		p.reaped = true
-		p.mu.Unlock()
-		report := innerExited{Rusage: childrenUsage()}
-		if status.Signaled() {
-			signo := int(status.Signal())
-			report.Signal = &signo
-		} else {
-			code := status.ExitStatus()
-			report.Code = &code
-		}
-		return report
+func reportOf(status syscall.WaitStatus) innerExited {
+	report := innerExited{Rusage: childrenUsage()}
+	if status.Signaled() {
+		signo := int(status.Signal())
+		report.Signal = &signo
+	} else {
+		code := status.ExitStatus()
+		report.Code = &code
 	}
+	return report
 }
 
 func childrenUsage() *rusageBody {
@@ -118,60 +109,16 @@ func childrenUsage() *rusageBody {
 	}
 }
 
-// starterName is how main calls itself once more, between fork and the script.
-const starterName = "spill-start"
-
-// starterOrder is what the starter reads from descriptor 3.
-type starterOrder struct {
-	Path    string    `json:"path"`
-	Argv    []bytes64 `json:"argv"`
-	Cwd     bytes64   `json:"cwd"`
-	Umask   int64     `json:"umask"`
-	Limits  rlimits   `json:"limits"`
-	Environ []bytes64 `json:"environ"`
-}
-
-// startScript forks a process in a session of its own that becomes the script. Limits, umask and directory are
-// set there, not here: a small limit of address space would keep a Go program from starting, but not one that
-// runs already. It is told what to do through a pipe, because its own environment would steer Go's runtime.
-func startScript(o *order, stdout, stderr *os.File) (pid int, err error) {
-	text, err := json.Marshal(starterOrder{
-		Path: o.path, Argv: o.start.Argv, Cwd: o.start.Cwd, Umask: o.start.Umask,
-		Limits: o.start.Limits, Environ: asBytes(o.environ),
-	})
-	if err != nil {
-		return 0, err
-	}
+func (p *pod) startScript(o *order, stdout, stderr *os.File) (*child, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer null.Close()
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return 0, err
-	}
-	defer reader.Close()
-	running, started, err := os.Pipe()
-	if err != nil {
-		return 0, err
-	}
-	defer running.Close()
-	pid, err = syscall.ForkExec("/proc/self/exe", []string{starterName}, &syscall.ProcAttr{
-		Env:   []string{},
-		Files: []uintptr{null.Fd(), stdout.Fd(), stderr.Fd(), reader.Fd(), 2, started.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	started.Close()
-	if err != nil {
-		writer.Close()
-		return 0, err
-	}
-	writer.Write(text) // the starter may die before it has read all: then the pipe breaks, and its end is reaped
-	writer.Close()
-	// Until the script has taken its place: a signal must find the script, not a Go program.
-	running.Read(make([]byte, 1))
-	return pid, nil
+	return p.children.start(starterOrder{
+		Path: bytes64(o.path), Argv: append([]bytes64{bytes64(o.path)}, o.start.Argv...), Cwd: o.start.Cwd,
+		Umask: o.start.Umask, Limits: o.start.Limits, Environ: asBytes(o.environ),
+	}, null, stdout, stderr)
 }
 
 func asBytes(list []string) []bytes64 {

@@ -24,6 +24,10 @@ func (p *pod) hearSignals(l *link) {
 
 // apply is called under mu: a pid that was reaped may be another process's.
 func (p *pod) apply(s signalBody) {
+	if p.helping {
+		p.applyWithoutScript(s)
+		return
+	}
 	if p.reaped && s.Scope == scopeScript {
 		return
 	}

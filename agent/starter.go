@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -14,7 +15,7 @@ import (
 // becomes the script. Its stdout and stderr are the job's already; what main's own log should know goes to 4,
 // and 5 is closed by exec.
 func starterMain() int {
-	const from, log, started = 3, 4, 5
+	const from, log, started, kept = 3, 4, 5, 6
 	var order starterOrder
 	input := os.NewFile(from, "order")
 	if err := json.NewDecoder(bufio.NewReader(input)).Decode(&order); err != nil {
@@ -23,24 +24,47 @@ func starterMain() int {
 	}
 	input.Close()
 	closeOnExec(log, started) // main waits for the end of started
-	environ := make([]string, len(order.Environ))
-	for i, entry := range order.Environ {
-		environ[i] = string(entry)
+	if order.Keep {
+		syscall.RawSyscall(syscall.SYS_FCNTL, kept, syscall.F_SETFD, 0)
 	}
-	argv := []string{order.Path}
-	for _, a := range order.Argv {
-		argv = append(argv, string(a))
+	environ, argv := asStrings(order.Environ), asStrings(order.Argv)
+	if order.TaskPID {
+		environ = append(environ, fmt.Sprintf("SLURM_TASK_PID=%d", os.Getpid()))
 	}
 	enter(string(order.Cwd))
+	path := lookUp(string(order.Path), environ)
 	debug.SetGCPercent(-1) // from here on nothing may need memory that the limits do not leave
 	if lowered := setLimits(order.Limits); len(lowered) > 0 {
 		syscall.Write(log, []byte("main: limits lower than on the cluster: "+strings.Join(lowered, ", ")+"\n"))
 	}
 	syscall.Umask(int(order.Umask))
-	err := syscall.Exec(order.Path, argv, environ)
+	err := syscall.Exec(path, argv, environ)
 	errno, _ := err.(syscall.Errno)
-	fmt.Fprintf(os.Stderr, "slurmstepd: error: %s\n", execError(order.Path, errno))
+	fmt.Fprintf(os.Stderr, "slurmstepd: error: %s\n", execError(path, errno))
 	return int(errno) // slurmstepd's exit code, too
+}
+
+func asStrings(list []bytes64) []string {
+	all := make([]string, len(list))
+	for i, entry := range list {
+		all[i] = string(entry)
+	}
+	return all
+}
+
+// lookUp finds a name without a slash in the PATH that the process will have, not in ours. One that is nowhere is
+// left as it is: execve says so.
+func lookUp(name string, environ []string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	for dir := range strings.SplitSeq(variable(environ, "PATH"), ":") {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	return name
 }
 
 // closeOnExec leaves the script with 0, 1 and 2, also of what a container runtime may have left open in process 1.

@@ -42,8 +42,11 @@ const unwanted = [
 const merged = ['bin', 'sbin', 'lib', 'lib64'];
 const inUsr = (path: string): string => path.replace(/^\/(bin|sbin|lib|lib64)\//, '/usr/$1/');
 
-export async function baseRoot(root: string): Promise<void> {
-  const listed = (await must(['dpkg', '-L', ...basePackages])).split('\n').map(inUsr);
+export const baseRoot = (root: string): Promise<void> => rootOf(root, basePackages);
+
+/** The same from these packages. */
+export async function rootOf(root: string, packages: readonly string[]): Promise<void> {
+  const listed = (await must(['dpkg', '-L', ...packages])).split('\n').map(inUsr);
   const files = listed.filter((path) => path.startsWith('/') && wanted(path));
   const all = [...new Set([...files, ...(await libraries(files))])].sort();
   for (const dir of merged) {

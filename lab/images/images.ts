@@ -1,7 +1,7 @@
 /**
  * The lab's images, made on the machine without a registry and cached by what they are made of:
  * `spillway/agent:dev` (the static binary), `lab/base:1` (a user's image: bash, coreutils, python3, no Slurm),
- * `lab/surplus:1` (an image that lists alice's uid in bob's group) and `lab/pause:1` (what holds a pod's namespaces).
+ * `lab/surplus:1` (an image that lists alice's uid in bob's group), `lab/openmpi:1` (base and Debian's Open MPI) and `lab/pause:1` (what holds a pod's namespaces).
  */
 import { createHash } from 'node:crypto';
 import {
@@ -14,10 +14,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { ensurePackages } from '../real/apt.ts';
 import { dirs } from '../real/paths.ts';
 import { must } from '../real/proc.ts';
 import { archive, type ImageConfig, sha256 } from './archive.ts';
 import { basePackages, baseRoot } from './base.ts';
+import { mpiCompiler, mpiPackages, openmpiRoot, program } from './openmpi.ts';
 
 export interface Image {
   readonly name: string;
@@ -46,6 +48,7 @@ export async function ensureImages(agent: string | undefined, say: (line: string
     await pauseImage(),
     await surplusImage(),
     await baseImage(),
+    await openmpiImage(say),
   ])
     images.push(await ensure(recipe, say));
   return images;
@@ -117,15 +120,19 @@ async function surplusImage(): Promise<Recipe> {
   };
 }
 
+const userConfig: ImageConfig = {
+  Cmd: ['/bin/bash'],
+  Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8'],
+  WorkingDir: '/',
+};
+
 async function baseImage(): Promise<Recipe> {
-  return {
-    name: 'lab/base:1',
-    from: await must(['dpkg-query', '-W', ...basePackages]),
-    config: {
-      Cmd: ['/bin/bash'],
-      Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8'],
-      WorkingDir: '/',
-    },
-    fill: baseRoot,
-  };
+  const from = await must(['dpkg-query', '-W', ...basePackages]);
+  return { name: 'lab/base:1', from, config: userConfig, fill: baseRoot };
+}
+
+async function openmpiImage(say: (line: string) => void): Promise<Recipe> {
+  await ensurePackages([...mpiPackages, ...mpiCompiler], say);
+  const from = `${await must(['dpkg-query', '-W', ...mpiPackages])} ${await sha256(program)}`;
+  return { name: 'lab/openmpi:1', from, config: userConfig, fill: openmpiRoot };
 }

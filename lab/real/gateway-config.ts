@@ -6,6 +6,8 @@ export interface GatewayWishes {
   readonly dataDir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly idle?: string;
+  /** Of the jobs; the base image otherwise. */
+  readonly image?: string;
   readonly backOff?: string;
   readonly policy?: Readonly<Record<string, unknown>>;
   readonly mode?: 'observe' | 'approve' | 'auto';
@@ -71,7 +73,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         agentImage: of('SPILLWAY_LAB_AGENT_IMAGE'),
         imagePullPolicy: 'Never',
       },
-      images: { default: of('SPILLWAY_LAB_USER_IMAGE'), ...wishes.images },
+      images: { default: wishes.image ?? of('SPILLWAY_LAB_USER_IMAGE'), ...wishes.images },
     }),
     mounts: [{ path: `${stateDir}/home`, claim: 'home' }],
     nodeGroups: (wishes.groups ?? [{}]).map((group) => ({ ...groupOf(wishes, of), ...group })),

@@ -99,6 +99,7 @@ const shapes = {
     env: object({ drop: list(text), set: table(text) }),
     groups: list(whole),
     user,
+    names: optional(table(text)),
     team: optional(team),
     nowMs: whole,
     endsAtMs: optional(whole),

@@ -10,7 +10,7 @@ import { MiB, type Resources } from '../domain/resources.ts';
 import { containerClaims, deviceAmounts, hugepageVolumes, networkAnnotations, podClaims } from './devices.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
-import { claimVolumes, ownVolumes, paths } from './volumes.ts';
+import { claimVolumes, etcMounts, ownVolumes, paths } from './volumes.ts';
 
 export interface Mount {
   readonly path: string;
@@ -126,11 +126,14 @@ function installer(input: PodInput): Container {
     name: 'agent',
     image: input.agentImage,
     imagePullPolicy: input.imagePullPolicy,
-    command: ['/spill', 'install', paths.bin],
+    command: ['/spill', 'install', paths.bin, paths.etc],
     workingDir: '/',
     resources: resources(keeperNeeds, keeperLimitBytes),
     securityContext: { ...agentUser, ...restricted, readOnlyRootFilesystem: true },
-    volumeMounts: [{ name: 'spill-bin', mountPath: paths.bin }],
+    volumeMounts: [
+      { name: 'spill-bin', mountPath: paths.bin },
+      { name: 'spill-etc', mountPath: paths.etc },
+    ],
   };
 }
 
@@ -160,6 +163,7 @@ function main(input: PodInput): Container {
       // The runtime's own is 64 MB, too little for MPI.
       { name: 'spill-shm', mountPath: '/dev/shm' },
       ...hugepageVolumes(burst.needs.extended).mounts,
+      ...etcMounts,
       ...claimVolumes(input.mounts).mounts,
     ],
   };
@@ -179,6 +183,7 @@ function keeper(input: PodInput): Container {
       SPILL_PORT: `${input.keeperPort}`,
       SPILL_KEY_FILE: `${paths.key}/key`,
       SPILL_SPOOL: paths.spool,
+      SPILL_ETC: paths.etc,
       SPILL_UID: `${burst.uid}`,
     }),
     resources: resources(keeperNeeds, keeperLimitBytes),
@@ -186,6 +191,7 @@ function keeper(input: PodInput): Container {
     volumeMounts: [
       { name: 'spill-run', mountPath: paths.run },
       { name: 'spill-spool', mountPath: paths.spool },
+      { name: 'spill-etc', mountPath: paths.etc },
       { name: 'spill-key', mountPath: paths.key, readOnly: true },
     ],
   };

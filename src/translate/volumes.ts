@@ -7,6 +7,8 @@ export const paths = {
   job: '/spill-run/job',
   spool: '/spill-spool',
   key: '/spill-key',
+  /** In the keeper and the init container; `main` has its files one by one over those of the image. */
+  etc: '/spill-etc',
 } as const;
 
 interface Mount {
@@ -18,7 +20,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** No emptyDir has a sizeLimit: one that is passed evicts the whole pod. The keeper bounds its spool itself. */
 export function ownVolumes(secretName: string, mounts: readonly Mount[]): Json[] {
-  const onDisk = ['spill-bin', 'spill-run', 'spill-spool'];
+  const onDisk = ['spill-bin', 'spill-run', 'spill-spool', 'spill-etc'];
   if (!mounts.some(({ path }) => path === '/tmp')) onDisk.push('spill-tmp');
   return [
     ...onDisk.map((name) => ({ name, emptyDir: {} })),
@@ -27,6 +29,17 @@ export function ownVolumes(secretName: string, mounts: readonly Mount[]): Json[]
     { name: 'spill-key', secret: { secretName, defaultMode: 0o444 } },
   ];
 }
+
+/**
+ * In any image a bare uid has no name, and the job's other pods none either. Read-only: whoever could write here would
+ * be whom he likes to what asks. The keeper fills the files in place, under a uid of its own, before the job starts.
+ */
+export const etcMounts: readonly Json[] = ['passwd', 'group', 'hosts'].map((name) => ({
+  name: 'spill-etc',
+  mountPath: `/etc/${name}`,
+  subPath: name,
+  readOnly: true,
+}));
 
 /** One volume a claim, however many paths it is mounted at. */
 export function claimVolumes(mounts: readonly Mount[]): { volumes: Json[]; mounts: Json[] } {

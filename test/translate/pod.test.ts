@@ -124,7 +124,7 @@ describe('the pod of a burst', () => {
     const spec = specOf();
     expect(one(spec, 'agent')).toMatchObject({
       image: 'registry.example.org/spillway/agent:1',
-      command: ['/spill', 'install', '/spill-bin'],
+      command: ['/spill', 'install', '/spill-bin', '/spill-etc'],
     });
     expect(one(spec, 'main')).toMatchObject({
       image: 'registry.example.org/hpc/base:1',
@@ -133,6 +133,22 @@ describe('the pod of a burst', () => {
     });
     expect(one(spec, 'keeper')).toMatchObject({ command: ['/spill-keeper'] });
     expect(one(spec, 'main').volumeMounts.find(({ name }) => name === 'spill-bin')?.readOnly).toBe(true);
+  });
+
+  it('puts files of ours over the image’s, which the keeper alone may fill', () => {
+    const etc = (name: string) =>
+      one(specOf(), name).volumeMounts.filter((mount) => mount.name === 'spill-etc');
+    expect(etc('main')).toEqual(
+      ['passwd', 'group', 'hosts'].map((file) => ({
+        name: 'spill-etc',
+        mountPath: `/etc/${file}`,
+        subPath: file,
+        readOnly: true,
+      })),
+    );
+    expect(etc('keeper')).toEqual([{ name: 'spill-etc', mountPath: '/spill-etc' }]);
+    expect(etc('agent')).toEqual(etc('keeper'));
+    expect(one(specOf(), 'keeper').env).toContainEqual({ name: 'SPILL_ETC', value: '/spill-etc' });
   });
 
   it('tells process 1 who it must be, in groups that are never an empty list', () => {

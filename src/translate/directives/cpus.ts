@@ -2,20 +2,20 @@
 import { type Directive, emulated, exact, key, part, unsupported } from './directive.ts';
 
 const tasks = 'src/translate/environment.ts';
-const noSrun =
-  'the script runs once and sees it in its environment; srun is not in the pod, so start tasks as the image does (mpirun, xargs)';
+const ourSrun =
+  'the script runs once and sees it in its environment; srun in the pod is ours, and starts its tasks by it';
 const own = "Slurm counts the CPUs by it, and the pod gets as many; sockets and cores are the instance's own";
 const unbound =
-  'binding is for steps of srun, which is not in the pod; the kernel places what the script starts';
+  'binding is for steps of srun, which passes it over in the pod: the kernel places what the script starts';
 
 export const cpus: readonly Directive[] = [
-  emulated('-n, --ntasks=<number>', `CPUs for all of them; ${noSrun}`, tasks, {
+  emulated('-n, --ntasks=<number>', `CPUs for all of them; ${ourSrun}`, tasks, {
     shown: ({ tasks: n }) => (n !== undefined && n > 1 ? `${n}` : undefined),
     cases: [{ of: '1', holds: (v) => v === '1', mark: 'exact', why: 'one task is the script', by: tasks }],
   }),
-  emulated('--ntasks-per-node=<n>', noSrun, tasks, { same: ['tasks-per-node'], shown: perNode }),
-  emulated('--ntasks-per-socket=<n>', noSrun, tasks, { shown: part('NtasksPerN:B:S:C', 2) }),
-  emulated('--ntasks-per-core=<n>', noSrun, tasks, { shown: part('NtasksPerN:B:S:C', 3) }),
+  emulated('--ntasks-per-node=<n>', ourSrun, tasks, { same: ['tasks-per-node'], shown: perNode }),
+  emulated('--ntasks-per-socket=<n>', ourSrun, tasks, { shown: part('NtasksPerN:B:S:C', 2) }),
+  emulated('--ntasks-per-core=<n>', ourSrun, tasks, { shown: part('NtasksPerN:B:S:C', 3) }),
   exact(
     '-c, --cpus-per-task=<ncpus>',
     'the pod asks for as many, in vCPU by nodeGroups[].vcpuPerCpu',

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// scontrolMain answers what a job's script asks scontrol for and a pod can know; there is no controller to ask here.
+func scontrolMain() int {
+	args := os.Args[1:]
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") { // -o, -d, -a, -Q: how it is printed
+		args = args[1:]
+	}
+	if len(args) == 0 || !strings.EqualFold(args[0], "show") {
+		return refuseHere("scontrol", strings.Join(os.Args[1:], " "))
+	}
+	if len(args) < 2 {
+		fmt.Fprintln(os.Stderr, "too few arguments for keyword:show")
+		return 1
+	}
+	value := ""
+	if len(args) > 2 {
+		value = args[2]
+	}
+	switch entity := strings.ToLower(args[1]); {
+	case entity == "hostnames":
+		return showHostNames(value)
+	case entity == "hostlist" || entity == "hostlistsorted":
+		return showHostList(entity, value)
+	case len(entity) >= 3 && strings.HasPrefix("jobs", entity):
+		return showJob(value)
+	default:
+		return refuseHere("scontrol", "show "+args[1])
+	}
+}
+
+// refuseHere says that a command of Slurm's has no Slurm behind it in a pod.
+func refuseHere(program, what string) int {
+	fmt.Fprintf(os.Stderr, "%s: error: %s: no Slurm controller can be reached from a pod of Spillway; run it on a login node\n",
+		program, strings.TrimSpace(what))
+	return 1
+}
+
+func showHostNames(list string) int {
+	if list == "" {
+		list = os.Getenv("SLURM_JOB_NODELIST")
+	}
+	if list == "" {
+		list = os.Getenv("SLURM_NODELIST")
+	}
+	if list == "" {
+		fmt.Fprintln(os.Stderr, "scontrol: error: host list is empty")
+		return 0 // Slurm's own
+	}
+	hosts, err := expandHosts(list)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "scontrol: error: %v\nInvalid hostlist: %s\n", err, list)
+		return 1
+	}
+	for _, host := range hosts {
+		fmt.Println(host)
+	}
+	return 0
+}
+
+// showHostList takes names with commas, or the path of a file of names.
+func showHostList(entity, names string) int {
+	if names == "" {
+		fmt.Fprintln(os.Stderr, "invalid encode argument")
+		return 1
+	}
+	if strings.HasPrefix(names, "/") {
+		text, err := os.ReadFile(names)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "Can not open %s\n", names)
+			return 1
+		}
+		names = string(text)
+	}
+	hosts, err := expandHosts(names)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Invalid hostlist: %s\n", names)
+		return 1
+	}
+	if entity == "hostlistsorted" {
+		hosts = sortHosts(hosts)
+	}
+	fmt.Println(compressHosts(hosts))
+	return 0
+}
+
+// jobFields are those of `scontrol show job` that the environment tells.
+var jobFields = []struct{ field, variable string }{
+	{"Account", "SLURM_JOB_ACCOUNT"}, {"QOS", "SLURM_JOB_QOS"}, {"Restarts", "SLURM_RESTART_COUNT"},
+	{"Partition", "SLURM_JOB_PARTITION"}, {"NodeList", "SLURM_JOB_NODELIST"}, {"NumNodes", "SLURM_JOB_NUM_NODES"},
+	{"NumTasks", "SLURM_NTASKS"}, {"CPUs/Task", "SLURM_CPUS_PER_TASK"}, {"MinMemoryNode", "SLURM_MEM_PER_NODE"},
+	{"WorkDir", "SLURM_SUBMIT_DIR"},
+}
+
+func showJob(id string) int {
+	own := os.Getenv("SLURM_JOB_ID")
+	if own == "" || id != "" && id != own && id != os.Getenv("SLURM_ARRAY_JOB_ID")+"_"+os.Getenv("SLURM_ARRAY_TASK_ID") {
+		return refuseHere("scontrol", "show job "+id)
+	}
+	fmt.Printf("JobId=%s JobName=%s\n", own, os.Getenv("SLURM_JOB_NAME"))
+	fmt.Printf("   UserId=%s(%d) GroupId=(%d)\n   JobState=RUNNING\n", os.Getenv("SLURM_JOB_USER"), os.Getuid(), os.Getgid())
+	for _, f := range jobFields {
+		if value := os.Getenv(f.variable); value != "" {
+			fmt.Printf("   %s=%s\n", f.field, value)
+		}
+	}
+	fmt.Println("   Comment=seen from a pod of Spillway: what the job's environment says; the rest is on a login node")
+	return 0
+}
+
+func refusedMain(program string) func() int {
+	return func() int { return refuseHere(program, strings.Join(os.Args[1:], " ")) }
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// srunMain is srun inside a job: it lays a step's tasks out over the job's pods, has the main of each start its own,
+// and speaks and ends as Slurm's srun of 22.05 does. There is no slurmctld: rank 0's main counts steps and CPUs.
+func srunMain() int {
+	debug.SetGCPercent(100) // a process of the user's, and not for as long as the job
+	o, err := parseSrun(os.Args[1:], os.Getenv)
+	if err == nil {
+		var s *srun
+		if s, err = newSrun(o); err == nil {
+			return s.run()
+		}
+	}
+	var fault *srunError
+	if !errors.As(err, &fault) {
+		fault = &srunError{fmt.Sprintf("srun: error: %v\n", err), 1}
+	}
+	if fault.code == 0 {
+		fmt.Print(fault.text)
+	} else {
+		fmt.Fprint(os.Stderr, fault.text)
+	}
+	return fault.code
+}
+
+func ownJobID() string { return os.Getenv("SLURM_JOB_ID") }
+
+type srun struct {
+	o       *srunOptions
+	team    *team
+	plan    *stepPlan
+	environ []string
+	limits  rlimits
+	cwd     string
+	signals chan os.Signal
+	tasks   []*srunTask
+	ends    chan taskEnd
+	pmi     *pmiServer
+	out     *srunOutput
+}
+
+// srunMPIs are what --mpi may say. Wire-up of MPICH's kind is always there; Open MPI's own launcher is used where the
+// program or the option says so.
+var srunMPIs = []string{"none", "pmi", "pmi1", "pmi2", "pmix", "pmix_v3", "pmix_v4", "openmpi"}
+
+func newSrun(o *srunOptions) (*srun, error) {
+	if o.mpi == "list" {
+		return nil, &srunError{"MPI plugin types are...\n\tnone\n\tpmi2\n\tpmix\n\topenmpi\n", 0}
+	}
+	if o.mpi != "" && !slices.Contains(srunMPIs, o.mpi) {
+		return nil, srunFault(1, "Invalid MPI type '%s', --mpi=list for acceptable types", o.mpi)
+	}
+	t, err := readTeam()
+	if err != nil {
+		return nil, err
+	}
+	cpus, err := expandCounts(os.Getenv("SLURM_JOB_CPUS_PER_NODE"))
+	if err != nil || len(cpus) != len(t.Hosts) {
+		cpus = slices.Repeat([]int{unknownCPUs}, len(t.Hosts))
+	}
+	s := &srun{o: o, team: t, limits: readLimits(), cwd: workingDirectory(), signals: make(chan os.Signal, 16)}
+	if o.chdir != "" {
+		s.cwd = o.chdir
+	}
+	if s.plan, err = planStep(o, t, cpus); err != nil {
+		return nil, err
+	}
+	s.plan.JobID, s.plan.Name = ownJobID(), o.name
+	if s.plan.Name == "" {
+		s.plan.Name = filepath.Base(o.command[0])
+	}
+	s.plan.Commands = [][]string{o.command}
+	if o.multiProg {
+		if s.plan.Commands, err = multiProg(o.command, len(s.plan.TaskNode)); err != nil {
+			return nil, err
+		}
+	}
+	s.environ = o.exported(os.Environ())
+	if !has(s.environ, "PATH") { // of --export: the program is found by srun's own, as Slurm does
+		for _, command := range s.plan.Commands {
+			command[0] = lookUp(command[0], os.Environ())
+		}
+	}
+	return s, nil
+}
+
+func (s *srun) run() int {
+	if len(s.o.ignored) > 0 {
+		srunSays(s.o.quiet, "warning: without a meaning in a pod, passed over: %s", strings.Join(s.o.ignored, " "))
+	}
+	signal.Notify(s.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1,
+		syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGWINCH, syscall.SIGCONT, syscall.SIGTSTP)
+	signal.Ignore(syscall.SIGPIPE)
+	step, code := s.awaitStep()
+	if step == nil {
+		return code
+	}
+	defer step.close(nil)
+	if s.isOpenMPI() {
+		return s.mpirun()
+	}
+	out, err := newSrunOutput(s.o, s.plan)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "srun: error: %v\n", err)
+		return 1
+	}
+	s.out = out
+	defer out.close()
+	if s.o.mpi != "none" {
+		s.pmi = newPMIServer(s.plan, func() { s.signalAll(sigKill) })
+	}
+	if err := s.launch(); err != nil {
+		fmt.Fprintf(os.Stderr, "srun: error: Unable to launch tasks: %v\n", err)
+		s.signalAll(sigKill)
+		s.closeAll()
+		return 1
+	}
+	go s.feed()
+	return s.await()
+}
+
+// awaitStep takes a number and CPUs of rank 0, whose connection holds them.
+func (s *srun) awaitStep() (*flow, int) {
+	refuse := func(why any) (*flow, int) {
+		fmt.Fprintf(os.Stderr, "srun: error: Unable to create step for job %s: %v\n", s.plan.JobID, why)
+		return nil, 1
+	}
+	f, err := s.team.connect(0)
+	if err != nil {
+		return refuse(err)
+	}
+	f.send(tStepAsk, s.plan.ask(s.o, len(s.team.Hosts)))
+	answers := make(chan any)
+	go func() {
+		for {
+			_, body, err := f.read()
+			if err != nil {
+				body = err
+			}
+			select {
+			case answers <- body:
+			case <-f.done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	waited := false
+	for {
+		select {
+		case body := <-answers:
+			switch b := body.(type) {
+			case *stepBusy:
+				waited = true
+				srunSays(s.o.quiet, "Job %s step creation temporarily disabled, retrying (%s)", s.plan.JobID, b.Why)
+			case *stepGo:
+				if waited {
+					srunSays(s.o.quiet, "Step created for job %s", s.plan.JobID)
+				}
+				s.plan.ID = b.ID
+				return f, 0
+			case *errorBody:
+				return refuse(b.Text)
+			case error:
+				return refuse(b)
+			}
+		case sig := <-s.signals:
+			if signo := int(sig.(syscall.Signal)); signo == sigInt || signo == sigTerm || signo == sigHup {
+				srunSays(false, "Cancelled pending step for job %s", s.plan.JobID)
+				f.close(nil)
+				return nil, 1
+			}
+		}
+	}
+}
+
+// multiProg reads the file of --multi-prog: `0-2,5 program arguments`, `*` for the rest; %t is the task, %o its place
+// in the line.
+func multiProg(command []string, ntasks int) ([][]string, error) {
+	text, err := os.ReadFile(command[0])
+	if err != nil {
+		return nil, srunFault(1, "Could not open multi_prog config file %s", command[0])
+	}
+	commands := make([][]string, ntasks)
+	for number, line := range strings.Split(strings.ReplaceAll(string(text), "\\\n", " "), "\n") {
+		words := shellWords(line)
+		if len(words) == 0 {
+			continue
+		}
+		tasks, err := taskSet(words[0], commands)
+		if err != nil || len(words) < 2 {
+			return nil, srunFault(1, "Invalid configuration file %s, line %d: %s", command[0], number+1, line)
+		}
+		for offset, task := range tasks {
+			if task >= ntasks || commands[task] != nil {
+				continue
+			}
+			fill := strings.NewReplacer("%t", strconv.Itoa(task), "%o", strconv.Itoa(offset))
+			for _, word := range append(words[1:], command[1:]...) {
+				commands[task] = append(commands[task], fill.Replace(word))
+			}
+		}
+	}
+	for task, words := range commands {
+		if words == nil {
+			return nil, srunFault(1, "Configuration file %s invalid, no record for task id %d", command[0], task)
+		}
+	}
+	return commands, nil
+}
+
+func taskSet(text string, commands [][]string) ([]int, error) {
+	var tasks []int
+	if text == "*" {
+		for task, words := range commands {
+			if words == nil {
+				tasks = append(tasks, task)
+			}
+		}
+		return tasks, nil
+	}
+	for span := range strings.SplitSeq(text, ",") {
+		numbers, err := expandSpan(span)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range numbers {
+			task, _ := strconv.Atoi(n)
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks, nil
+}
+
+// shellWords splits at blanks, keeps what is quoted together, and ends at a #.
+func shellWords(line string) []string {
+	var words []string
+	var word strings.Builder
+	inWord, quote := false, rune(0)
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, inWord = r, true
+		case quote == 0 && (r == ' ' || r == '\t'):
+			if inWord {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			inWord = false
+		case quote == 0 && !inWord && r == '#':
+			return words
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// killWait is Slurm's default: between TERM and KILL.
+const killWait = 30 * time.Second

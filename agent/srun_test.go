@@ -1,0 +1,333 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSrunRefusesAsSlurmsDoes(t *testing.T) {
+	for args, want := range map[string]string{
+		"--bogus true":      "255 srun: unrecognized option '--bogus'\nTry \"srun --help\" for more information\n",
+		"-n x true":         "1 srun: error: Invalid numeric value \"x\" for --ntasks.\n",
+		"-n 0 true":         "1 srun: error: Invalid numeric value \"0\" for --ntasks.\n",
+		"-N x true":         "255 srun: error: \"x\" is not a valid node count\n",
+		"-W -3 true":        "1 srun: error: Invalid numeric value \"-3\" for --wait.\n",
+		"-m foo true":       "255 srun: error: Invalid --distribution specification\n",
+		"":                  "1 srun: fatal: No command given to execute.\n",
+		"-n":                "255 srun: option requires an argument -- 'n'\nTry \"srun --help\" for more information\n",
+		"--label=3 true":    "255 srun: option '--label' doesn't allow an argument\nTry \"srun --help\" for more information\n",
+		"--ntasks":          "255 srun: option '--ntasks' requires an argument\nTry \"srun --help\" for more information\n",
+		"--nt 2 true":       "255 srun: option '--nt' is ambiguous\nTry \"srun --help\" for more information\n",
+		"-r 1 -w n1 true":   "1 srun: error: -r,--relative not allowed with -w/--nodelist or -x/--exclude.\n",
+		"-y true":           "255 srun: invalid option -- 'y'\nTry \"srun --help\" for more information\n",
+		"-t nonsense true":  "1 srun: error: Invalid --time specification\n",
+		"--jobid=99 true":   "1 srun: error: --jobid=99: from a pod of job  only its own steps can be started\n",
+		"-m arbitrary true": "255 srun: error: Need to specify nodelist or set SLURM_HOSTFILE for --distribution=arbitrary\n",
+	} {
+		t.Setenv("SLURM_JOB_ID", "")
+		_, err := parseSrun(strings.Fields(args), func(string) string { return "" })
+		fault, ok := err.(*srunError)
+		if !ok || fmt.Sprintf("%d %s", fault.code, fault.text) != want {
+			t.Errorf("%s: %v instead of %s", args, err, want)
+		}
+	}
+}
+
+func TestSrunsWordsAndVariablesAreRead(t *testing.T) {
+	env := map[string]string{
+		"SLURM_NTASKS": "9", "SLURM_JOB_NUM_NODES": "3", "SLURM_CPUS_PER_TASK": "4", "SRUN_CPUS_PER_TASK": "2", "SLURM_LABELIO": "0",
+	}
+	o, err := parseSrun([]string{
+		"-n4", "-lu", "--cpu-bind=none", "--mem", "4G", "--gres=gpu:1", "-K", "--exact", "-W5", "--ntasks-per-n=2", "-o", "out-%t",
+		"-m", "cyclic:block", "--export=ALL,A=b", "--mpi=pmi2", "-t", "1-2:03", "prog", "-n", "9",
+	}, func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.ntasks != 4 || !o.label || !o.unbuffered || !o.killOnBadExit || !o.exact || o.wait != 5*time.Second || o.perNode != 2 ||
+		o.out != "out-%t" || o.distribution != "cyclic" || o.cpusPerTask != 2 || o.maxNodes != 3 || o.nodesSaid ||
+		o.limit != 26*time.Hour+3*time.Minute {
+		t.Errorf("%+v", o)
+	}
+	if !slices.Equal(o.command, []string{"prog", "-n", "9"}) || !slices.Equal(o.ignored, []string{"--cpu-bind", "--mem", "--gres"}) {
+		t.Errorf("%q %q", o.command, o.ignored)
+	}
+	environ := o.exported([]string{"X=1", "SLURM_A=1"})
+	if !slices.Equal(environ, []string{"X=1", "SLURM_A=1", "A=b"}) {
+		t.Errorf("%q", environ)
+	}
+	o.export = "X"
+	if environ := o.exported([]string{"X=1", "Y=2", "SLURM_A=1"}); !slices.Equal(environ, []string{"X=1", "SLURM_A=1"}) {
+		t.Errorf("%q", environ)
+	}
+	o.export = "NONE"
+	if environ := o.exported([]string{"X=1", "SLURM_A=1"}); !slices.Equal(environ, []string{"SLURM_A=1"}) {
+		t.Errorf("%q", environ)
+	}
+}
+
+// testPlan lays a step out over n1, n2 and n3 of 4 CPUs each.
+func testPlan(t *testing.T, args string) (*stepPlan, *srunOptions, error) {
+	t.Helper()
+	env := map[string]string{"SLURM_JOB_NUM_NODES": "3"}
+	o, err := parseSrun(append(strings.Fields(args), "x"), func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.quiet = true
+	var hosts []hostBody
+	for i := range 3 {
+		hosts = append(hosts, hostBody{fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.0.0.%d", i+1)})
+	}
+	p, err := planStep(o, &team{Hosts: hosts}, []int{4, 4, 4})
+	return p, o, err
+}
+
+func TestTasksAreLaidOutAsSlurmDoes(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                                "n1 n2 n3: 0 1 2",
+		"-n 1":                            "n1: 0",
+		"-n 2":                            "n1 n2: 0 1",
+		"-n 5":                            "n1 n2 n3: 0 0 1 1 2",
+		"-n 7":                            "n1 n2 n3: 0 0 0 1 1 2 2",
+		"-n 7 -m cyclic":                  "n1 n2 n3: 0 1 2 0 1 2 0",
+		"-n 6 -m plane=2":                 "n1 n2 n3: 0 0 1 1 2 2",
+		"-N 2":                            "n1 n2: 0 1",
+		"-N 2 -n 8":                       "n1 n2: 0 0 0 0 1 1 1 1",
+		"--ntasks-per-node=2":             "n1 n2 n3: 0 0 1 1 2 2",
+		"-N 1 --ntasks-per-node=3":        "n1: 0 0 0",
+		"-w n2":                           "n2: 0",
+		"-w n3,n2 -n 2":                   "n2 n3: 0 1",
+		"-x n1 -N 2":                      "n2 n3: 0 1",
+		"-r 1 -N 1":                       "n2: 0",
+		"-r 1 -N 2 -n 2":                  "n2 n3: 0 1",
+		"-c 2 -n 6":                       "n1 n2 n3: 0 0 1 1 2 2",
+		"-m arbitrary -w n3,n1,n3":        "n3 n1: 0 1 0",
+		"-O -n 15":                        "n1 n2 n3: 0 0 0 0 0 1 1 1 1 1 2 2 2 2 2",
+		"-N 1-2 -n 2":                     "n1 n2: 0 1",
+		"--nodelist=10.0.0.3 -n 1":        "n3: 0",
+		"-n 2 -N 2 --exclusive -w n[2-3]": "n2 n3: 0 1",
+	} {
+		p, _, err := testPlan(t, args)
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		got := strings.Join(p.Nodes, " ") + ": " + strings.Trim(fmt.Sprint(p.TaskNode), "[]")
+		if got != want {
+			t.Errorf("%s: %s instead of %s", args, got, want)
+		}
+	}
+	for args, want := range map[string]string{
+		"-n 13":      "More processors requested than permitted",
+		"-c 5 -n 1":  "More processors requested than permitted",
+		"-N 4":       "Requested node configuration is not available",
+		"-w n9":      "Invalid node name specified: n9",
+		"-x n1 -N 3": "Requested node configuration is not available",
+	} {
+		if p, _, err := testPlan(t, args); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v %v", args, p, err)
+		}
+	}
+}
+
+func TestAStepTakesWholeNodesUnlessItWantsExactlyWhatItNeeds(t *testing.T) {
+	for args, want := range map[string]string{"-N 2 -n 2": "[-1 -1 0]", "-N 2 -n 2 --exact": "[1 1 0]", "-n 3 -c 2": "[2 2 2]", "-w n3 -n 3 --exclusive": "[0 0 3]"} {
+		p, o, err := testPlan(t, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(p.ask(o, 3).CPUs); got != want {
+			t.Errorf("%s: %s instead of %s", args, got, want)
+		}
+	}
+}
+
+func TestFileNamesOfTasks(t *testing.T) {
+	p, _, err := testPlan(t, "-n 6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.JobID, p.ID, p.Name = "77", 3, "prog"
+	for pattern, want := range map[string]string{
+		"o-%t": "o-5", "o-%4t": "o-0005", "%N-%n": "n3-2", "%J": "77.3", "%j_%s": "77_3", "%%t": "%t", `\\%t`: "%t", "%x-%5j": "prog-00077", "%q": "%q", "50%": "50%",
+	} {
+		if got := p.fileFor(pattern, 5); got != want {
+			t.Errorf("%s: %s instead of %s", pattern, got, want)
+		}
+	}
+	for pattern, want := range map[string]bool{"o-%t": true, "%3N": true, "%j": false, "%%t": false, `\\%t`: false, "out": false, "%": false} {
+		if perTask(pattern) != want {
+			t.Errorf("%s", pattern)
+		}
+	}
+}
+
+func TestMultiProgFiles(t *testing.T) {
+	file := t.TempDir() + "/conf"
+	os.WriteFile(file, []byte("# a line\n0 master --of %t\n1-2,4 worker 'two words' %o\n* rest %t\n"), 0o600)
+	commands, err := multiProg([]string{file}, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "[[master --of 0] [worker two words 0] [worker two words 1] [rest 3] [worker two words 2]]"
+	if got := fmt.Sprint(commands); got != want {
+		t.Errorf("%s instead of %s", got, want)
+	}
+	os.WriteFile(file, []byte("0 a\n"), 0o600)
+	if _, err := multiProg([]string{file}, 2); err == nil || !strings.Contains(err.Error(), "no record for task id 1") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAStepSpeaksAndEndsAsSlurmsDoes(t *testing.T) {
+	dir := t.TempDir()
+	team := startTeam(t, 2, 4)
+	out, errs, code := team.run(`cd ` + dir + `
+srun -N2 -n4 sh -c 'exit $((SLURM_PROCID * 2))'; echo code $?
+srun -n1 sh -c 'kill -SEGV $$'; echo code $?
+srun -n1 nosuchprogram; echo code $?
+srun -K -n2 sh -c '[ $SLURM_PROCID = 0 ] && exit 3; sleep 1000'; echo code $?
+echo in | srun -l -n2 cat | sort
+echo in | srun -l -n2 -i 1 cat
+srun -n2 -o 'f-%t-%N' hostname; cat f-0-n1 f-1-n2
+srun -n4 -o all.out sh -c 'echo $SLURM_PROCID; echo err >&2'; sort all.out
+srun -n2 --open-mode=append -o all.out hostname; wc -l < all.out
+srun -n1 -D / pwd
+srun -n1 -w n2 --export=NONE,A=b sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
+srun -n3 -l --multi-prog conf 2>&1
+scontrol show hostnames
+scontrol show hostlist n1,n2,n4
+scontrol show job 77 | head -1
+scontrol update x; echo code $?
+spill-rsh n2 hostname
+echo to | spill-rsh -x -o StrictHostKeyChecking=no 127.0.0.3 'cat; exit 5'; echo code $?
+spill-rsh n9 true; echo code $?
+`)
+	want := `code 6
+code 139
+code 2
+code 143
+0: in
+1: in
+1: in
+n1
+n2
+0
+1
+2
+3
+err
+err
+err
+err
+10
+/
+A=b KEEP= on n2
+srun: error: Could not open multi_prog config file conf
+n1
+n2
+n[1-2,4]
+JobId=77 JobName=
+code 1
+n2
+to
+code 5
+code 255
+`
+	if out != want || code != 0 {
+		t.Errorf("%d: %s\n--- instead of\n%s", code, out, want)
+	}
+	for _, line := range []string{
+		"srun: error: n1: task 1: Exited with exit code 2\n", "srun: error: n2: task 2: Exited with exit code 4\n",
+		"srun: error: n1: task 0: Segmentation fault", "slurmstepd: error: execve(): nosuchprogram: No such file or directory\n",
+		"srun: launch/slurm: _step_signal: Terminating StepId=77.3\n",
+		"srun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n", "task 1: Terminated\n",
+		"spill-rsh: n9 is none of this job's nodes: n[1-2]\n",
+	} {
+		if !strings.Contains(errs, line) {
+			t.Errorf("no %q in %s", line, errs)
+		}
+	}
+}
+
+func TestAStepThatDoesNotFitWaitsForOneThatRuns(t *testing.T) {
+	dir := t.TempDir()
+	team := startTeam(t, 1, 2)
+	out, errs, _ := team.run(`cd ` + dir + `
+srun -n1 sh -c 'touch one; while [ ! -e go ]; do sleep 0.02; done; echo first' &
+while [ ! -e one ]; do sleep 0.02; done
+srun --overlap -n1 echo beside
+srun -n1 echo second 2>errs &
+while ! grep -q retrying errs 2>/dev/null; do sleep 0.02; done
+touch go
+wait; cat errs
+srun --exact -n1 sh -c 'while [ ! -e go2 ]; do sleep 0.02; done' & srun --exact -n1 touch go2; wait; echo both
+`)
+	want := "beside\nfirst\nsecond\nsrun: Job 77 step creation temporarily disabled, retrying (Requested nodes are busy)\nsrun: Step created for job 77\nboth\n"
+	if out != want || errs != "" {
+		t.Errorf("%q instead of %q; %q", out, want, errs)
+	}
+}
+
+func TestSignalsToSrunReachItsTasks(t *testing.T) {
+	dir := t.TempDir()
+	team := startTeam(t, 2, 2)
+	out, errs, _ := team.run(`cd ` + dir + `
+for s in USR1 TERM; do
+  rm -f ready-*
+  srun -n2 -u bash -c "trap 'echo got $s; exit 4' $s; touch ready-\$SLURM_PROCID; while :; do sleep 0.02; done" &
+  while [ ! -e ready-0 -o ! -e ready-1 ]; do sleep 0.02; done
+  kill -$s $!; wait $!; echo code $?
+done
+srun -n2 sh -c 'touch alive-$SLURM_PROCID; echo $$ >pid-$SLURM_PROCID; exec sleep 1000' &
+while [ ! -e alive-0 -o ! -e alive-1 ]; do sleep 0.02; done
+kill -KILL $!; wait $! 2>/dev/null
+while srun --overlap -N2 -n2 sh -c 'kill -0 $(cat pid-$SLURM_PROCID)' 2>/dev/null; do sleep 0.05; done; echo gone
+`)
+	if want := "got USR1\ngot USR1\ncode 4\ngot TERM\ngot TERM\ncode 4\ngone\n"; out != want {
+		t.Errorf("%q instead of %q", out, want)
+	}
+	if !strings.Contains(errs, "srun: forcing job termination\n") {
+		t.Errorf("%s", errs)
+	}
+}
+
+func TestAPodThatIsLostEndsTheStep(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	dir := t.TempDir()
+	job := startJob(t, team.gate, "#!/bin/bash\ncd "+dir+"\nsrun -n2 sh -c 'touch r-$SLURM_PROCID; sleep 1000'; echo code $?\n", nil)
+	await(t, "both tasks", func() bool {
+		_, a := os.Stat(dir + "/r-0")
+		_, b := os.Stat(dir + "/r-1")
+		return a == nil && b == nil
+	})
+	team.pods[1].main.cmd.Process.Kill()
+	job.wait()
+	if out, errs := read(t, job.stdout), read(t, job.stderr); out != "code 137\n" || !strings.Contains(errs, "n2: task 1: lost") {
+		t.Errorf("%q %q", out, errs)
+	}
+}
+
+func TestARankAboveZeroEndsByTermAndTellsItsEnd(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	l := team.links[0]
+	l.send(tSignal, signalBody{ID: "g1", Signo: sigTerm, Scope: scopeAll})
+	for {
+		_, body, err := l.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if exit, ok := body.(*exitBody); ok {
+			if exit.Code == nil || *exit.Code != 0 || exit.Ends != (outHave{}) {
+				t.Fatalf("%+v", exit)
+			}
+			break
+		}
+	}
+	team.pods[1].main.wait()
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// srunVariables are read before the command line; of two names for one thing the later counts.
+var srunVariables = []struct {
+	variable, option string
+	flag             bool // any value but 0, no, false sets it
+}{
+	{"SLURM_NNODES", "nodes", false}, {"SLURM_JOB_NUM_NODES", "nodes", false},
+	{"SLURM_NPROCS", "ntasks", false}, {"SLURM_NTASKS", "ntasks", false},
+	{"SLURM_NTASKS_PER_NODE", "ntasks-per-node", false},
+	// Not SLURM_CPUS_PER_TASK: since 22.05 a step does not inherit what the job asked for.
+	{"SRUN_CPUS_PER_TASK", "cpus-per-task", false},
+	{"SLURM_DISTRIBUTION", "distribution", false},
+	{"SLURM_EXACT", "exact", true}, {"SLURM_EXCLUSIVE", "exclusive", true},
+	{"SLURM_OVERLAP", "overlap", true}, {"SLURM_OVERCOMMIT", "overcommit", true},
+	{"SLURM_EXPORT_ENV", "export", false}, {"SRUN_EXPORT_ENV", "export", false},
+	{"SLURM_KILL_BAD_EXIT", "kill-on-bad-exit", false},
+	{"SLURM_LABELIO", "label", true}, {"SLURM_UNBUFFEREDIO", "unbuffered", true},
+	{"SLURM_MPI_TYPE", "mpi", false}, {"SLURM_OPEN_MODE", "open-mode", false},
+	{"SLURM_WORKING_DIR", "chdir", false}, {"SLURM_REMOTE_CWD", "chdir", false},
+	{"SLURM_STDINMODE", "input", false}, {"SLURM_STDOUTMODE", "output", false}, {"SLURM_STDERRMODE", "error", false},
+	{"SLURM_WAIT", "wait", false}, {"SLURM_TIMELIMIT", "time", false},
+}
+
+const srunUsage = `Usage: srun [-N nnodes] [-n ntasks] [-i in] [-o out] [-e err]
+            [-c ncpus] [-r n] [-t minutes] [-D path] [-w hosts...] [-x hosts...]
+            [--ntasks-per-node=n] [--exact] [--overlap] [--overcommit]
+            [--label] [--unbuffered] [-m dist] [-J jobname] [--jobid=id]
+            [-W sec] [-K] [--mpi=none|pmi2|openmpi] [--export=names]
+            [--multi-prog] [--open-mode=append|truncate] [--quiet]
+            executable [args...]
+`
+
+func parseSrun(args []string, env func(string) string) (*srunOptions, error) {
+	o := &srunOptions{}
+	for _, v := range srunVariables {
+		value := env(v.variable)
+		if value == "" || v.flag && isNo(value) {
+			continue
+		}
+		said := o.nodesSaid
+		if err := findSrun(v.option).set(o, value); err != nil {
+			return nil, err
+		}
+		o.nodesSaid = said
+	}
+	o.exportSaid = o.export != ""
+	if err := o.parse(args); err != nil {
+		return nil, err
+	}
+	if o.distribution == "arbitrary" && len(o.nodelist) == 0 {
+		file := env("SLURM_HOSTFILE")
+		if file == "" {
+			return nil, srunFault(255, "Need to specify nodelist or set SLURM_HOSTFILE for --distribution=arbitrary")
+		}
+		var err error
+		if o.nodelist, err = hostsOrFile(file); err != nil {
+			return nil, err
+		}
+	}
+	if o.relative > 0 && len(o.nodelist)+len(o.exclude) > 0 {
+		return nil, srunFault(1, "-r,--relative not allowed with -w/--nodelist or -x/--exclude.")
+	}
+	if len(o.command) == 0 {
+		return nil, &srunError{"srun: fatal: No command given to execute.\n", 1}
+	}
+	return o, nil
+}
+
+func isNo(value string) bool {
+	switch strings.ToLower(value) {
+	case "0", "no", "false":
+		return true
+	}
+	return false
+}
+
+func findSrun(long string) *srunOption {
+	for i := range srunTable {
+		if srunTable[i].long == long {
+			return &srunTable[i]
+		}
+	}
+	return nil
+}
+
+func unknownSrun(text string) error {
+	return &srunError{text + "\nTry \"srun --help\" for more information\n", 255}
+}
+
+// parse is getopt_long's way, ending at the first word that is no option.
+func (o *srunOptions) parse(args []string) error {
+	for len(args) > 0 {
+		arg := args[0]
+		var err error
+		switch {
+		case arg == "--":
+			o.command = args[1:]
+			return nil
+		case strings.HasPrefix(arg, "--"):
+			args, err = o.parseLong(arg[2:], args[1:])
+		case strings.HasPrefix(arg, "-") && arg != "-":
+			args, err = o.parseShort(arg[1:], args[1:])
+		default:
+			o.command = args
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *srunOptions) parseLong(text string, rest []string) ([]string, error) {
+	name, value, hasValue := strings.Cut(text, "=")
+	switch name {
+	case "help", "usage":
+		return nil, &srunError{srunUsage, 0}
+	case "version":
+		return nil, &srunError{fmt.Sprintf("slurm 22.05 (as spill %s speaks it)\n", version), 0}
+	}
+	option := findSrun(name)
+	if option == nil {
+		var matches []*srunOption
+		for i := range srunTable {
+			if strings.HasPrefix(srunTable[i].long, name) {
+				matches = append(matches, &srunTable[i])
+			}
+		}
+		switch len(matches) {
+		case 0:
+			return nil, unknownSrun(fmt.Sprintf("srun: unrecognized option '--%s'", text))
+		case 1:
+			option = matches[0]
+		default:
+			return nil, unknownSrun(fmt.Sprintf("srun: option '--%s' is ambiguous", text))
+		}
+	}
+	switch {
+	case hasValue && option.takes == 0:
+		return nil, unknownSrun(fmt.Sprintf("srun: option '--%s' doesn't allow an argument", option.long))
+	case !hasValue && option.takes == 1:
+		if len(rest) == 0 {
+			return nil, unknownSrun(fmt.Sprintf("srun: option '--%s' requires an argument", option.long))
+		}
+		value, rest = rest[0], rest[1:]
+	}
+	return rest, option.set(o, value)
+}
+
+func (o *srunOptions) parseShort(letters string, rest []string) ([]string, error) {
+	for len(letters) > 0 {
+		letter := letters[0]
+		letters = letters[1:]
+		switch letter {
+		case 'h':
+			return nil, &srunError{srunUsage, 0}
+		case 'V':
+			return o.parseLong("version", rest)
+		}
+		var option *srunOption
+		for i := range srunTable {
+			if srunTable[i].short == letter {
+				option = &srunTable[i]
+			}
+		}
+		if option == nil {
+			return nil, unknownSrun(fmt.Sprintf("srun: invalid option -- '%c'", letter))
+		}
+		value := ""
+		switch option.takes {
+		case 1:
+			if value = letters; value == "" {
+				if len(rest) == 0 {
+					return nil, unknownSrun(fmt.Sprintf("srun: option requires an argument -- '%c'", letter))
+				}
+				value, rest = rest[0], rest[1:]
+			}
+			letters = ""
+		case 2:
+			value, letters = letters, ""
+		}
+		if err := option.set(o, value); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+// exported is the environment that --export lets through. SLURM_ and SPILL_ variables always go along.
+func (o *srunOptions) exported(environ []string) []string {
+	names := strings.Split(o.export, ",")
+	all := !o.exportSaid
+	set := []string{}
+	wanted := map[string]bool{}
+	for _, name := range names {
+		switch key, _, assigned := strings.Cut(name, "="); {
+		case strings.EqualFold(name, "all"):
+			all = true
+		case strings.EqualFold(name, "none"), name == "":
+		case assigned:
+			set = append(set, name)
+		default:
+			wanted[key] = true
+		}
+	}
+	var result []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if all || wanted[name] || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SPILL_") {
+			result = append(result, entry)
+		}
+	}
+	for _, entry := range set {
+		name, value, _ := strings.Cut(entry, "=")
+		result = with(result, name, value)
+	}
+	return result
+}
+
+func srunSays(quiet bool, format string, args ...any) {
+	if !quiet {
+		fmt.Fprintf(os.Stderr, "srun: "+format+"\n", args...)
+	}
+}

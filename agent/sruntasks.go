@@ -1,0 +1,330 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+type srunTask struct {
+	id    int
+	call  *stepCall
+	pmi   *pmiClient
+	over  bool
+	ended endedBody
+}
+
+type taskEnd struct {
+	task  *srunTask
+	ended endedBody
+	err   error
+}
+
+// launchAtOnce bounds connections that are not known yet, well below what a node keeps of strangers.
+const launchAtOnce = 16
+
+func (s *srun) launch() error {
+	n := len(s.plan.TaskNode)
+	s.tasks, s.ends = make([]*srunTask, n), make(chan taskEnd, n)
+	slots := make(chan struct{}, launchAtOnce)
+	faults := make(chan error, n)
+	var all sync.WaitGroup
+	for id := range n {
+		all.Go(func() {
+			slots <- struct{}{}
+			call, err := s.start(id)
+			<-slots
+			if err != nil {
+				faults <- err
+				return
+			}
+			s.tasks[id] = &srunTask{id: id, call: call}
+		})
+	}
+	all.Wait()
+	select {
+	case err := <-faults:
+		return err
+	default:
+	}
+	for _, task := range s.tasks { // only now: all of them count for MPI's barriers
+		if s.pmi != nil {
+			task.pmi = s.pmi.client(task.id, task.call)
+			go s.pmi.serve(task.pmi, task.call)
+		}
+		go s.follow(task)
+	}
+	return nil
+}
+
+func (s *srun) start(id int) (*stepCall, error) {
+	environ := s.plan.environ(id, s.environ)
+	if s.pmi != nil {
+		environ = s.pmi.environ(id, environ)
+	}
+	rank := s.plan.Ranks[s.plan.TaskNode[id]]
+	run := &runBody{
+		Argv: asBytes(s.plan.command(id)), Cwd: bytes64(s.cwd), Umask: currentMask, Limits: s.limits,
+		Append: s.o.openMode == "append" || s.o.openMode == "a", PMI: s.pmi != nil, Task: true,
+	}
+	for i, file := range []*bytes64{&run.In, &run.Out, &run.Err} {
+		if pattern := s.plan.Files[i]; pattern != "" {
+			*file = bytes64(s.plan.fileFor(pattern, id))
+		}
+	}
+	return s.team.call(rank, run, environ)
+}
+
+// currentMask is asked for once: asking changes it for a moment.
+var currentMask = currentUmask()
+
+// follow takes a task's outputs and its end.
+func (s *srun) follow(task *srunTask) {
+	var outputs sync.WaitGroup
+	for _, channel := range []int{stOut, stErr} {
+		outputs.Go(func() {
+			sink := s.out.sink(task.id, channel)
+			task.call.drain(channel, sink.write)
+			sink.end()
+		})
+	}
+	ended, err := task.call.hear()
+	if err != nil {
+		task.call.close(err)
+	}
+	outputs.Wait()
+	s.ends <- taskEnd{task, ended, err}
+}
+
+// feed gives srun's stdin to all tasks, or to the one that --input names.
+func (s *srun) feed() {
+	source, only := s.out.input, s.out.inputTask
+	to := s.tasks
+	if only >= 0 {
+		to = s.tasks[only : only+1]
+	}
+	for _, task := range s.tasks {
+		if source == nil || only >= 0 && task.id != only {
+			task.call.end(stIn)
+		}
+	}
+	if source == nil {
+		return
+	}
+	buffer := make([]byte, stepChunk)
+	for {
+		n, err := source.Read(buffer)
+		if n > 0 {
+			for _, task := range to {
+				task.call.put(stIn, buffer[:n]) // one that has ended takes no more
+			}
+		}
+		if err != nil {
+			if err != io.EOF {
+				fmt.Fprintf(os.Stderr, "srun: error: stdin: %v\n", err)
+			}
+			for _, task := range to {
+				task.call.end(stIn)
+			}
+			return
+		}
+	}
+}
+
+func (s *srun) signalAll(signo int) {
+	for _, task := range s.tasks {
+		if task != nil {
+			task.call.send(tKill, killBody{signo})
+		}
+	}
+}
+
+func (s *srun) closeAll() {
+	for _, task := range s.tasks {
+		if task != nil {
+			task.call.close(nil)
+		}
+	}
+}
+
+// stepEnd is what await keeps in mind.
+type stepEnd struct {
+	*srun
+	left      int
+	code      int
+	aborting  bool
+	lastInt   time.Time
+	unsaid    map[int]map[endedBody][]int // by node, then how they ended
+	timer     <-chan time.Time            // -W
+	kill      <-chan time.Time            // after TERM
+	say       <-chan time.Time
+	timeLimit <-chan time.Time
+}
+
+// sayTogether is how long ends of one node are gathered into one line.
+const sayTogether = 100 * time.Millisecond
+
+// await returns srun's exit code, the highest of its tasks'.
+func (s *srun) await() int {
+	e := &stepEnd{srun: s, left: len(s.tasks), unsaid: map[int]map[endedBody][]int{}}
+	if s.o.limit > 0 {
+		e.timeLimit = time.After(s.o.limit)
+	}
+	for e.left > 0 {
+		select {
+		case end := <-s.ends:
+			e.take(end)
+		case sig := <-s.signals:
+			e.hear(int(sig.(syscall.Signal)))
+		case <-e.say:
+			e.sayEnds()
+		case <-e.timer:
+			e.timer = nil
+			e.abort(sigKill)
+		case <-e.kill:
+			e.kill = nil
+			s.signalAll(sigKill)
+		case <-e.timeLimit:
+			e.timeLimit = nil
+			e.cancelled(" DUE TO TIME LIMIT")
+			e.abort(sigTerm)
+		}
+	}
+	e.sayEnds()
+	return e.code
+}
+
+func (e *stepEnd) take(end taskEnd) {
+	e.left--
+	task := end.task
+	task.over, task.ended = true, end.ended
+	node := e.plan.TaskNode[task.id]
+	if end.err != nil {
+		fmt.Fprintf(os.Stderr, "srun: error: %s: task %d: lost: %v\n", e.plan.Nodes[node], task.id, end.err)
+		e.code = max(e.code, 1)
+		e.abort(sigKill)
+		return
+	}
+	e.code = max(e.code, end.ended.number())
+	if end.ended != (endedBody{}) {
+		if e.unsaid[node] == nil {
+			e.unsaid[node] = map[endedBody][]int{}
+		}
+		e.unsaid[node][end.ended] = append(e.unsaid[node][end.ended], task.id)
+		if e.say == nil {
+			e.say = time.After(sayTogether)
+		}
+	}
+	bad := end.ended != (endedBody{})
+	switch {
+	case e.left == 0 || e.aborting:
+	case bad && e.o.killOnBadExit:
+		e.sayEnds()
+		srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
+		e.abort(sigTerm)
+	case bad && task.pmi != nil && task.pmi.abandoned():
+		e.sayEnds()
+		srunSays(e.o.quiet, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
+		e.abort(sigKill)
+	case e.o.wait > 0 && e.timer == nil:
+		srunSays(e.o.quiet, "First task exited. Terminating job in %ds", int(e.o.wait.Seconds()))
+		e.timer = time.After(e.o.wait)
+	}
+}
+
+// abort ends every task, by KILL after KillWait at the latest.
+func (e *stepEnd) abort(signo int) {
+	if e.aborting && signo != sigKill {
+		return
+	}
+	if !e.aborting {
+		srunSays(e.o.quiet, "Job step aborted: Waiting up to %d seconds for job step to finish.", int(killWait.Seconds())+2)
+	}
+	e.aborting = true
+	if signo == sigTerm {
+		e.signalAll(sigCont)
+	}
+	e.signalAll(signo)
+	if e.kill == nil && signo != sigKill {
+		e.kill = time.After(killWait)
+	}
+}
+
+func (e *stepEnd) cancelled(why string) {
+	fmt.Fprintf(os.Stderr, "slurmstepd: error: *** STEP %s.%d ON %s CANCELLED AT %s%s ***\n",
+		e.plan.JobID, e.plan.ID, e.plan.Nodes[0], time.Now().Format("2006-01-02T15:04:05"), why)
+}
+
+// hear passes signals on. A second interrupt within a second, and TERM, HUP and QUIT end the step.
+func (e *stepEnd) hear(signo int) {
+	switch syscall.Signal(signo) {
+	case syscall.SIGINT:
+		if time.Since(e.lastInt) < time.Second {
+			srunSays(false, "forcing job termination")
+			e.abort(sigKill)
+			return
+		}
+		e.lastInt = time.Now()
+		srunSays(false, "interrupt (one more within 1 sec to abort)")
+		srunSays(false, "sending Ctrl-C to StepId=%s.%d", e.plan.JobID, e.plan.ID)
+		e.signalAll(sigInt)
+	case syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
+		srunSays(false, "forcing job termination")
+		e.abort(sigTerm)
+	case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH:
+	default:
+		e.signalAll(signo)
+	}
+}
+
+// sayEnds tells of tasks that ended badly, those of one node and one end in one line.
+func (e *stepEnd) sayEnds() {
+	e.say = nil
+	for node := range e.plan.Nodes {
+		for how, tasks := range e.unsaid[node] {
+			slices.Sort(tasks)
+			word := "task"
+			if len(tasks) > 1 {
+				word = "tasks"
+			}
+			if !e.o.quiet {
+				fmt.Fprintf(os.Stderr, "srun: error: %s: %s %s: %s\n", e.plan.Nodes[node], word, taskRanges(tasks), how.text())
+			}
+		}
+		delete(e.unsaid, node)
+	}
+}
+
+func taskRanges(tasks []int) string {
+	var names []string
+	for _, t := range tasks {
+		names = append(names, strconv.Itoa(t))
+	}
+	return strings.NewReplacer("[", "", "]", "").Replace(compressHosts(names))
+}
+
+// signalNames are strsignal(3)'s, where Go's differ.
+var signalNames = map[int]string{
+	2: "Interrupt", 6: "Aborted", 10: "User defined signal 1", 12: "User defined signal 2", 14: "Alarm clock",
+	24: "CPU time limit exceeded", 25: "File size limit exceeded", 31: "Bad system call", 5: "Trace/breakpoint trap",
+}
+
+func (e endedBody) text() string {
+	if e.Signal == 0 {
+		return fmt.Sprintf("Exited with exit code %d", e.Code)
+	}
+	name := signalNames[e.Signal]
+	if name == "" {
+		name = cText(fmt.Errorf("%s", syscall.Signal(e.Signal).String()))
+	}
+	if e.Core {
+		name += " (core dumped)"
+	}
+	return name
+}
