@@ -25,6 +25,7 @@ import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
+import type { KubeObject, KubeRef, Roster } from './domain/tenants.ts';
 
 /** Milliseconds since the epoch. */
 export interface Clock {
@@ -158,6 +159,31 @@ export interface KubernetesPort {
   /** For `doctor`: the rights it lacks, as `verb resource`. */
   missingRights(): Promise<readonly string[]>;
   version(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The cluster with the rights of whoever sets tenants up; the gateway has none of them. */
+export interface TenantsPort {
+  /** All namespaces, and all quotas, limit ranges, network policies, role bindings, claims and volumes that carry our mark. */
+  seen(): Promise<readonly KubeObject[]>;
+  /**
+   * Makes it, or brings it to what is asked; what was asked before and is not any more is taken away. Idempotent. Faults: `refused`
+   * (rights, admission, or a field that never changes; the message is the API server's), `unreachable`, `transient`, `unknown`.
+   */
+  put(object: KubeObject): Promise<void>;
+  /** What the quota of ours in a namespace allows and counts, as the API server last reckoned it; undefined = there is none. */
+  quota(namespace: string): Promise<{ readonly hard: Counts; readonly used: Counts } | undefined>;
+  /** Resolves once asked; `not_found` = already gone. */
+  remove(ref: KubeRef): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Counts = Readonly<Record<string, string>> | undefined;
+
+/** Who the site's users are. */
+export interface PeoplePort {
+  /** Faults: `invalid` (the file is broken, with its line), `refused`, `unreachable`. Never a shorter list in place of a fault. */
+  roster(): Promise<Roster>;
   close(): Promise<void>;
 }
 
