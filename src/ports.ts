@@ -131,7 +131,7 @@ export interface KubernetesPort {
   watch(on: (event: KubernetesEvent) => void): Watch;
   /** A consistent read. Undefined: the API server says it is absent, which does not mean that its containers are over. */
   pod(ref: PodRef): Promise<PodView | undefined>;
-  /** `already_exists` when the name is taken (read it back), `refused` with admission's words. */
+  /** `already_exists` when the name is taken (read it back), `refused` with admission's words, `no_capacity` with the quota's. */
   createPod(manifest: PodManifest): Promise<PodView>;
   /** Asked to end with this grace; `not_found` = already absent, `conflict` = another pod has that name now. */
   deletePod(ref: PodRef, uid: string, graceSeconds: number): Promise<void>;

@@ -82,7 +82,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (!(await predecessorOver(ctx, burst))) return after(5_000);
 
   const pod = await ensurePod(ctx, burst, instance);
-  if (pod.kind === 'leave') return leave(ctx, burst, { kind: 'pod_failed', text: pod.text });
+  if (pod.kind === 'leave') return leave(ctx, burst, { kind: pod.why ?? 'pod_failed', text: pod.text });
   if (pod.kind === 'reload') return now;
   const failed = podTrouble(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs);
   if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
@@ -159,7 +159,7 @@ async function predecessorOver(ctx: BurstContext, burst: Burst): Promise<boolean
 type Ensured =
   | { readonly kind: 'pod'; readonly pod: PodView }
   | { readonly kind: 'reload' }
-  | { readonly kind: 'leave'; readonly text: string };
+  | { readonly kind: 'leave'; readonly text: string; readonly why?: 'quota' };
 
 /**
  * The pod of this burst, made at most once: its name was committed before, so a create whose answer was lost is found again by
@@ -198,15 +198,15 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
   const intent = intend(ctx, burst, 'kubernetes.createPod', { ...ref });
   const held = await change(ctx, burst, {}, `makes pod ${ref.name} on ${node}`, [{ kind: 'intent', intent }]);
   if (held === undefined) return { kind: 'reload' };
-  await ignoring(
-    'already_exists',
-    ctx.kubernetes.createSecret(
-      secretOf(burst, ref),
-      { [keyName]: ctx.entropy.bytes(32) },
-      { 'spillway.dev/burst': burst.id },
-    ),
-  );
   try {
+    await ignoring(
+      'already_exists',
+      ctx.kubernetes.createSecret(
+        secretOf(burst, ref),
+        { [keyName]: ctx.entropy.bytes(32) },
+        { 'spillway.dev/burst': burst.id },
+      ),
+    );
     const manifest = podFor({
       burst: held,
       tenant,
@@ -232,6 +232,11 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
   } catch (e) {
     if (faultOf(e) === 'refused')
       return { kind: 'leave', text: `the API server refused the pod: ${(e as Error).message}` };
+    if (faultOf(e) === 'no_capacity')
+      return {
+        ...{ kind: 'leave', why: 'quota' },
+        text: `the quota of namespace ${ref.namespace} is used up: ${(e as Error).message}`,
+      };
     if (faultOf(e) === 'already_exists') return { kind: 'reload' };
     throw e;
   }
