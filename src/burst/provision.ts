@@ -82,7 +82,8 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (!(await predecessorOver(ctx, burst))) return after(5_000);
 
   const pod = await ensurePod(ctx, burst, instance);
-  if (pod.kind === 'leave') return leave(ctx, burst, { kind: pod.why ?? 'pod_failed', text: pod.text });
+  if (pod.kind === 'leave')
+    return leave(ctx, pod.burst ?? burst, { kind: pod.why ?? 'pod_failed', text: pod.text });
   if (pod.kind === 'reload') return now;
   const failed = podTrouble(pod.pod, ctx.clock.now() - pod.pod.createdAt > podMs);
   if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
@@ -159,7 +160,13 @@ async function predecessorOver(ctx: BurstContext, burst: Burst): Promise<boolean
 type Ensured =
   | { readonly kind: 'pod'; readonly pod: PodView }
   | { readonly kind: 'reload' }
-  | { readonly kind: 'leave'; readonly text: string; readonly why?: 'quota' };
+  | {
+      readonly kind: 'leave';
+      readonly text: string;
+      readonly why?: 'quota';
+      /** As it was written last, where this step wrote it: the older one would be a conflict, and the pod be asked for for ever. */
+      readonly burst?: Burst;
+    };
 
 /**
  * The pod of this burst, made at most once: its name was committed before, so a create whose answer was lost is found again by
@@ -231,10 +238,10 @@ async function ensurePod(ctx: BurstContext, burst: Burst, instance: Instance): P
     return { kind: 'reload' };
   } catch (e) {
     if (faultOf(e) === 'refused')
-      return { kind: 'leave', text: `the API server refused the pod: ${(e as Error).message}` };
+      return { kind: 'leave', burst: held, text: `the API server refused the pod: ${(e as Error).message}` };
     if (faultOf(e) === 'no_capacity')
       return {
-        ...{ kind: 'leave', why: 'quota' },
+        ...{ kind: 'leave', why: 'quota', burst: held },
         text: `the quota of namespace ${ref.namespace} is used up: ${(e as Error).message}`,
       };
     if (faultOf(e) === 'already_exists') return { kind: 'reload' };
