@@ -122,6 +122,15 @@ function fundsAt({ csv, coldfront }: BudgetsFromConfig, at: (path: string) => st
   };
 }
 
+function kubernetesAt({ tenants, ...k }: KubernetesConfig, at: (path: string) => string): KubernetesConfig {
+  const found = tenants && {
+    ...tenants,
+    kubeconfig: at(tenants.kubeconfig),
+    users: { ...tenants.users, csv: tenants.users.csv && at(tenants.users.csv) },
+  };
+  return { ...k, kubeconfig: at(k.kubeconfig), tenants: found };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   const { cert, key, clientCa, tls } = config.listen;
@@ -136,7 +145,7 @@ function absolute(config: Config, from: string): Config {
       clientCa: clientCa && at(clientCa),
       ...(tls === undefined ? {} : { tls: { cert: at(tls.cert), key: at(tls.key) } }),
     },
-    kubernetes: config.kubernetes && { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    kubernetes: config.kubernetes && kubernetesAt(config.kubernetes, at),
     ...(config.pricesFrom === undefined
       ? {}
       : { pricesFrom: { ...config.pricesFrom, csv: at(config.pricesFrom.csv) } }),

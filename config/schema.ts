@@ -5,7 +5,20 @@ import { offers } from './devices.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
-import { address, duration, form, isLoopback, list, oneOf, size, taint, text, whole } from './units.ts';
+import { tenants } from './tenants.ts';
+import {
+  address,
+  duration,
+  form,
+  isLoopback,
+  list,
+  oneOf,
+  shown,
+  size,
+  taint,
+  text,
+  whole,
+} from './units.ts';
 
 /**
  * The configuration: this schema is its types, its documentation and its JSON Schema. What it accepts works; what a later
@@ -163,7 +176,20 @@ const listen = z
 const kubernetes = z.strictObject({
   kubeconfig: file("The gateway's service account."),
   context: text('A context in it; its current one if left out.', 'write the name of a context').optional(),
-  namespaces: oneOf('One tenant namespace per user.', ['per-user']).default('per-user'),
+  namespaces: z
+    .enum(['per-user'], {
+      error: (e) =>
+        e.input === 'per-account'
+          ? 'per-account would let admission know only that a pod is of somebody in the account (docs/decisions/0026); write per-user, or leave it out'
+          : `${shown(e.input)} is none; write per-user, or leave it out`,
+    })
+    .default('per-user')
+    .describe('One tenant namespace per user.'),
+  tenants: tenants
+    .optional()
+    .describe(
+      'For `spillway tenants`: whom it sets up a namespace for. The gateway itself reads none of it.',
+    ),
   agentImage: text(
     'The image of keeper and agent.',
     'write an image, such as registry.example.org/spillway/agent:1',
@@ -571,6 +597,22 @@ export const schema = z
       });
     });
     reachable(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
+    const claims = c.kubernetes?.tenants?.claims.map(({ claim }) => claim);
+    c.mounts.forEach((m, i) => {
+      if (claims !== undefined && !claims.includes(m.claim))
+        ctx.addIssue({
+          code: 'custom',
+          path: ['mounts', i, 'claim'],
+          message: `"${m.claim}" is none of kubernetes.tenants.claims, so no user would have it; write it there too`,
+        });
+    });
+    const source = c.kubernetes?.tenants?.users.slurm?.cluster;
+    if (source !== undefined && !c.clusters.some((x) => x.name === source))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['kubernetes', 'tenants', 'users', 'slurm', 'cluster'],
+        message: `"${source}" is no cluster here; there are ${c.clusters.map((x) => x.name).join(', ')}`,
+      });
     needsOf(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     c.clusters.forEach((x, i) => {
       if (x.charge === 'allocation' && (c.budgets.length > 0 || c.budgetsFrom !== undefined))
@@ -604,6 +646,7 @@ export type SlurmConfig = z.output<typeof slurm>;
 export type ListenConfig = z.output<typeof listen>;
 export type KubernetesConfig = z.output<typeof kubernetes>;
 export type { ApiConfig, OidcConfig } from './api.ts';
+export type TenantsConfig = z.output<typeof tenants>;
 export type ImagesConfig = z.output<typeof images>;
 export type MountConfig = z.output<typeof mount>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;

@@ -17,9 +17,13 @@ import { Health } from '../adapters/health.ts';
 import { keepHeapSmall } from '../adapters/heap.ts';
 import { oidcIdentity } from '../adapters/identity/oidc.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
+import { tenantWriter } from '../adapters/kubernetes/tenant-writer.ts';
+import { csvPeople } from '../adapters/people/csv.ts';
 import { csvPrices } from '../adapters/prices/csv.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
 import { sshSlurm } from '../adapters/slurm/index.ts';
+import { slurmPeople } from '../adapters/slurm/people.ts';
+import { ssh } from '../adapters/slurm/ssh.ts';
 import { PostgresAnchors } from '../adapters/store/anchors.ts';
 import { backUp } from '../adapters/store/backup.ts';
 import { postgresCosts } from '../adapters/store/costs.ts';
@@ -35,7 +39,7 @@ import { withoutCloud, withoutKubernetes } from '../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { compile } from '../config/expression.ts';
 import { ConfigError, type Hands, handsOf, loadConfig } from '../config/load.ts';
-import type { ClusterConfig, Config } from '../config/schema.ts';
+import type { ClusterConfig, Config, TenantsConfig } from '../config/schema.ts';
 import { app, type Grounds } from './api/app.ts';
 import { viewOf as rampView } from './api/routes/ramp.ts';
 import { viewOf as stopView } from './api/routes/stop.ts';
@@ -49,6 +53,7 @@ import { type ExportOrder, exportedInWords } from './cli/export.ts';
 import { programOf } from './cli/program.ts';
 import { type RampOrder, rampStands, turnRamp } from './cli/ramp.ts';
 import { type Order, stands, turnStop } from './cli/stop.ts';
+import { asYaml, didLine, listLines, planLines, sumLine, type TenantsOrder } from './cli/tenants.ts';
 import { type TokenOrder, tokenJson, tokenLines } from './cli/token.ts';
 import { listedGroup } from './decide/price-list.ts';
 import { canonical } from './domain/chain.ts';
@@ -58,6 +63,7 @@ import { type ClusterName, clusterName, type Instant, instant, uuid } from './do
 import type { InstanceType } from './domain/instance.ts';
 import { periodStart } from './domain/money.ts';
 import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from './domain/policy.ts';
+import type { Roster } from './domain/tenants.ts';
 import { tokenName, tokenParts, tokenText } from './domain/token.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
@@ -71,9 +77,22 @@ import { Portal } from './engine/portal.ts';
 import { marksOf, piecesOf, reportOf } from './ledger/costs.ts';
 import { csvOf, focusOf } from './ledger/focus.ts';
 import { reconciled } from './ledger/reconcile.ts';
-import type { AnchorPort, Clock, DeskPort, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
+import type {
+  AnchorPort,
+  Clock,
+  DeskPort,
+  Entropy,
+  KubernetesPort,
+  PeoplePort,
+  Scheduler,
+  StorePort,
+  TenantsPort,
+} from './ports.ts';
 import { listenForRelays } from './stream/listen.ts';
 import { Switchboard } from './stream/switchboard.ts';
+import { applyTenants } from './tenants/apply.ts';
+import { tenantsDiffer } from './tenants/check.ts';
+import { askedFor, planTenants } from './tenants/plan.ts';
 import type { Images } from './translate/index.ts';
 
 const clock: Clock = { now: () => instant(Date.now()) };
@@ -601,10 +620,92 @@ async function doctor(path: string): Promise<number> {
       for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
+    const wanted = config.kubernetes?.tenants;
+    if (wanted !== undefined) say(await askTenants(config, wanted));
     await reached.close();
   }
   console.log(bad === 0 ? 'all well' : `${bad} to mend`);
   return bad === 0 ? 0 : 1;
+}
+
+/** Beside what the gateway itself may see: groups that changed since `spillway tenants apply`. */
+function askTenants(config: Config, wanted: TenantsConfig): Promise<Finding> {
+  return probe(
+    'tenants',
+    async () => {
+      const roster = await rosterOf(config, wanted);
+      const port = tenantsPortOf(wanted);
+      const seen = await port.seen().finally(() => port.close());
+      const plan = planTenants(roster, wanted, seen, sha256);
+      const differ = tenantsDiffer(plan);
+      if (differ !== undefined) throw new Error(differ);
+      return sumLine(plan);
+    },
+    'run spillway tenants check, then spillway tenants apply, where the tenants’ kubeconfig is',
+  );
+}
+
+function tenantsPortOf({ kubeconfig, context }: TenantsConfig): TenantsPort {
+  return tenantWriter({ kubeconfig, context, clock });
+}
+
+async function rosterOf(config: Config, { users }: TenantsConfig): Promise<Roster> {
+  const people = await peopleOf(config, users);
+  return people.roster().finally(() => people.close());
+}
+
+async function peopleOf(config: Config, { slurm, csv }: TenantsConfig['users']): Promise<PeoplePort> {
+  if (csv !== undefined) return csvPeople(csv);
+  const wanted = slurm ?? { accounts: [], partitions: [], users: [], except: [], minUid: 1000 };
+  const from = config.clusters.find(({ name }) => name === slurm?.cluster) ?? config.clusters[0];
+  if (from === undefined) throw new Error('clusters: empty');
+  const { host, port, user, hostKey, keyFile, env } = from.slurm;
+  const privateKey = await readFile(keyFile);
+  const log: Log = { info: () => undefined, warn: (_fields, text) => console.error(text) };
+  return slurmPeople(ssh({ host, port, user, hostKey, privateKey, clock, log }), env, wanted);
+}
+
+/** With an identity of its own, which the gateway never has. The exit code. */
+async function tenants(path: string, { verb, dryRun, yaml, prune }: TenantsOrder): Promise<number> {
+  const config = await loadConfig(path);
+  const wanted = config.kubernetes?.tenants;
+  if (wanted === undefined)
+    throw new CommandError(
+      `${path}: kubernetes.tenants: missing; write { kubeconfig: FILE, users: { slurm: { accounts: [physics] } } }, or make namespaces by hand (deploy/kubernetes/README.md)`,
+    );
+  const roster = await rosterOf(config, wanted);
+  if (roster.people.length === 0 && roster.troubles.length === 0)
+    throw new CommandError('kubernetes.tenants.users: there is nobody; widen it. Nothing was done');
+  if (yaml) {
+    process.stdout.write(asYaml(askedFor(roster, wanted, sha256)));
+    for (const { user, text } of roster.troubles) console.error(`TROUBLE ${user}: ${text}`);
+    return roster.troubles.length === 0 ? 0 : 1;
+  }
+  const port = tenantsPortOf(wanted);
+  try {
+    const plan = planTenants(roster, wanted, await port.seen(), sha256);
+    if (verb === 'list') {
+      for (const line of listLines(plan)) console.log(line);
+      return 0;
+    }
+    if (verb === 'check' || dryRun) {
+      for (const line of [...planLines(plan, prune), sumLine(plan)]) console.log(line);
+      return verb === 'check' && tenantsDiffer(plan) !== undefined ? 1 : 0;
+    }
+    for (const { user, text } of plan.troubles) console.log(`TROUBLE ${user}: ${text}`);
+    let bad = plan.troubles.length;
+    const pause = (): Promise<void> => new Promise((resolve) => void scheduler.after(500, resolve));
+    for await (const done of applyTenants(port, plan, { prune, wait: pause })) {
+      console.log(didLine(done));
+      if (done.what === 'failed') bad += 1;
+    }
+    console.log(
+      bad === 0 ? sumLine(planTenants(roster, wanted, await port.seen(), sha256)) : `${bad} to mend`,
+    );
+    return bad === 0 ? 0 : 1;
+  } finally {
+    await port.close();
+  }
 }
 
 async function askDatabase(config: Config, quiet: Log): Promise<string> {
@@ -895,6 +996,7 @@ const program = programOf({
   bringBack,
   cost,
   exportFocus,
+  tenants,
   siteFor,
   whoAsks,
   gateway: gatewayOf,

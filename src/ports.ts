@@ -36,6 +36,7 @@ import type {
 } from './domain/page.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
+import type { KubeObject, KubeRef, Roster } from './domain/tenants.ts';
 import type { ApiToken } from './domain/token.ts';
 
 /** Milliseconds since the epoch. */
@@ -147,7 +148,7 @@ export interface KubernetesPort {
   watch(on: (event: KubernetesEvent) => void): Watch;
   /** A consistent read. Undefined: the API server says it is absent, which does not mean that its containers are over. */
   pod(ref: PodRef): Promise<PodView | undefined>;
-  /** `already_exists` when the name is taken (read it back), `refused` with admission's words. */
+  /** `already_exists` when the name is taken (read it back), `refused` with admission's words, `no_capacity` with the quota's. */
   createPod(manifest: PodManifest): Promise<PodView>;
   /** Asked to end with this grace; `not_found` = already absent, `conflict` = another pod has that name now. */
   deletePod(ref: PodRef, uid: string, graceSeconds: number): Promise<void>;
@@ -175,6 +176,31 @@ export interface KubernetesPort {
   /** For `doctor`: the rights it lacks, as `verb resource`. */
   missingRights(): Promise<readonly string[]>;
   version(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The cluster with the rights of whoever sets tenants up; the gateway has none of them. */
+export interface TenantsPort {
+  /** All namespaces, and all quotas, limit ranges, network policies, role bindings, claims and volumes that carry our mark. */
+  seen(): Promise<readonly KubeObject[]>;
+  /**
+   * Makes it, or brings it to what is asked; what was asked before and is not any more is taken away. Idempotent. Faults: `refused`
+   * (rights, admission, or a field that never changes; the message is the API server's), `unreachable`, `transient`, `unknown`.
+   */
+  put(object: KubeObject): Promise<void>;
+  /** What the quota of ours in a namespace allows and counts, as the API server last reckoned it; undefined = there is none. */
+  quota(namespace: string): Promise<{ readonly hard: Counts; readonly used: Counts } | undefined>;
+  /** Resolves once asked; `not_found` = already gone. */
+  remove(ref: KubeRef): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Counts = Readonly<Record<string, string>> | undefined;
+
+/** Who the site's users are. */
+export interface PeoplePort {
+  /** Faults: `invalid` (the file is broken, with its line), `refused`, `unreachable`. Never a shorter list in place of a fault. */
+  roster(): Promise<Roster>;
   close(): Promise<void>;
 }
 

@@ -40,7 +40,9 @@ function faultOfStatus({ code, reason, message }: ApiStatus, changes: boolean): 
       return 'unreachable';
     case 403:
       // Right after its start the API server may not have read the roles yet.
-      return /RBAC: .* not found/.test(message) ? 'transient' : 'refused';
+      if (/RBAC: .* not found/.test(message)) return 'transient';
+      // A quota is full now, which says nothing of the request.
+      return /exceeded quota: /.test(message) ? 'no_capacity' : 'refused';
     case 404:
       // Only the API server can say that something is absent; a proxy's 404 says nothing of it.
       return reason === 'NotFound' ? 'not_found' : 'transient';

@@ -28,6 +28,7 @@ import {
   gatewayNamespace,
   policiesEnforced,
   tenantNamespace,
+  tenantsKubeconfig,
 } from './tenants.ts';
 import { ensureUsers, people } from './users.ts';
 
@@ -69,7 +70,14 @@ export async function down(_ctx: Ctx): Promise<void> {
   await networkDown();
   await removeCgroup('');
   restoreLimits();
-  for (const gone of ['etcd', 'nodes', 'slots', 'gateway.kubeconfig', 'admin.kubeconfig'])
+  for (const gone of [
+    'etcd',
+    'nodes',
+    'slots',
+    'gateway.kubeconfig',
+    'tenants.kubeconfig',
+    'admin.kubeconfig',
+  ])
     rmSync(`${dirs.kubernetes}/${gone}`, { recursive: true, force: true });
 }
 
@@ -107,6 +115,7 @@ export async function env(_ctx: Ctx): Promise<Readonly<Record<string, string>>> 
   if (!existsSync(gatewayKubeconfig)) return {};
   return {
     SPILLWAY_LAB_KUBECONFIG: gatewayKubeconfig,
+    SPILLWAY_LAB_TENANTS_KUBECONFIG: tenantsKubeconfig,
     SPILLWAY_LAB_ADMIN_KUBECONFIG: adminKubeconfig,
     SPILLWAY_LAB_KUBECTL: `${dirs.bin}/kubectl`,
     SPILLWAY_LAB_API_SERVER: apiServer,

@@ -81,7 +81,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   const pods: PodView[] = [];
   for (const { rank, instance } of places) {
     const pod = await ensurePod(ctx, held, rank, instance);
-    if (pod.kind === 'leave') return leave(ctx, pod.burst, { kind: 'pod_failed', text: pod.text });
+    if (pod.kind === 'leave') return leave(ctx, pod.burst, { kind: pod.why ?? 'pod_failed', text: pod.text });
     if (pod.kind === 'reload') return now;
     held = pod.burst;
     pods.push(pod.pod);
@@ -215,7 +215,13 @@ async function predecessorOver(ctx: BurstContext, burst: Burst): Promise<boolean
 type Ensured =
   | { readonly kind: 'pod'; readonly burst: Burst; readonly pod: PodView }
   | { readonly kind: 'reload' }
-  | { readonly kind: 'leave'; readonly burst: Burst; readonly text: string };
+  | {
+      readonly kind: 'leave';
+      readonly text: string;
+      readonly why?: 'quota';
+      /** As it was written last, where this step wrote it: the older one would be a conflict, and the pod be asked for for ever. */
+      readonly burst: Burst;
+    };
 
 /**
  * The pod of one of the burst's nodes, made at most once: its name was committed before, so a create whose answer was lost is found
@@ -248,17 +254,17 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   const intent = intend(ctx, burst, 'kubernetes.createPod', { ...ref });
   const held = await change(ctx, burst, {}, `makes pod ${ref.name} on ${node}`, [{ kind: 'intent', intent }]);
   if (held === undefined) return { kind: 'reload' };
-  // All pods mount the burst's one key, which is there before the first of them.
-  if (of.rank === 0)
-    await ignoring(
-      'already_exists',
-      ctx.kubernetes.createSecret(
-        secretOf(burst, ref),
-        { [keyName]: ctx.entropy.bytes(32) },
-        { 'spillway.dev/burst': burst.id },
-      ),
-    );
   try {
+    // All pods mount the burst's one key, which is there before the first of them.
+    if (of.rank === 0)
+      await ignoring(
+        'already_exists',
+        ctx.kubernetes.createSecret(
+          secretOf(burst, ref),
+          { [keyName]: ctx.entropy.bytes(32) },
+          { 'spillway.dev/burst': burst.id },
+        ),
+      );
     const manifest = podFor({
       burst: held,
       rank: of.rank,
@@ -286,6 +292,11 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   } catch (e) {
     if (faultOf(e) === 'refused')
       return { kind: 'leave', burst: held, text: `the API server refused the pod: ${(e as Error).message}` };
+    if (faultOf(e) === 'no_capacity')
+      return {
+        ...{ kind: 'leave', why: 'quota', burst: held },
+        text: `the quota of namespace ${ref.namespace} is used up: ${(e as Error).message}`,
+      };
     if (faultOf(e) === 'already_exists') return { kind: 'reload' };
     throw e;
   }

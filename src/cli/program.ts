@@ -11,6 +11,7 @@ import { type RampOrder, showRamp } from './ramp.ts';
 import { type ReplayOrder, replay } from './replay.ts';
 import { type ReportOrder, report } from './report.ts';
 import type { Order } from './stop.ts';
+import type { TenantsOrder } from './tenants.ts';
 import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
 import { why } from './why.ts';
 
@@ -26,6 +27,8 @@ export interface Works {
   cost(path: string, order: CostOrder): Promise<void>;
   exportFocus(path: string, order: ExportOrder): Promise<void>;
   bringBack(path: string, dir: string, force: boolean): Promise<void>;
+  /** With the tenants' identity; the exit code. */
+  tenants(path: string, order: TenantsOrder): Promise<number>;
   /** What `explain` holds a script against; `named`: the configuration was asked for on the command line. */
   siteFor(
     config: { readonly path: string; readonly named: boolean },
@@ -190,6 +193,40 @@ export function programOf(works: Works): Command {
     .option('--reason <text>', 'stands in the audit', '')
     .action(async (id: string, { reason }: { reason: string }) => {
       for (const line of await works.revokeToken(chosen(), id, reason)) console.log(line);
+    });
+
+  const tenants = program
+    .command('tenants')
+    .description('set up a namespace for each user, with an identity of its own (kubernetes.tenants)');
+  const none = { dryRun: false, yaml: false, prune: false };
+  tenants
+    .command('apply')
+    .description(
+      'make and mend namespaces, quotas, limits, network policies, volumes and rights; safe to repeat; exit code 1 where something failed',
+    )
+    .option('--dry-run', 'say what would be done')
+    .option(
+      '--output <format>',
+      'yaml: print the objects and touch nothing, for whoever applies them otherwise',
+    )
+    .option('--prune', 'remove what is left of users who are gone, where their namespace is empty')
+    .action(async ({ dryRun, output, prune }: { dryRun?: boolean; output?: string; prune?: boolean }) => {
+      if (output !== undefined && output !== 'yaml')
+        throw new CommandError(`--output ${output}: there is only yaml`);
+      const order = { dryRun: dryRun === true, yaml: output === 'yaml', prune: prune === true };
+      process.exitCode = await works.tenants(chosen(), { verb: 'apply', ...order });
+    });
+  tenants
+    .command('list')
+    .description('list users, who their pods are, and whether all is set up')
+    .action(async () => {
+      process.exitCode = await works.tenants(chosen(), { verb: 'list', ...none });
+    });
+  tenants
+    .command('check')
+    .description('say what apply would do; exit code 1 where something differs, such as a group that is new')
+    .action(async () => {
+      process.exitCode = await works.tenants(chosen(), { verb: 'check', ...none });
     });
 
   program

@@ -97,6 +97,8 @@ export function mayGo(from: BurstState, to: BurstState): boolean {
 /** Why a burst left the straight way; stands in its audit row, its receipt and, where it failed, on the job. */
 export type Cause =
   | { readonly kind: 'no_capacity'; readonly text: string }
+  /** The user's namespace admits no more at a time. */
+  | { readonly kind: 'quota'; readonly text: string }
   | { readonly kind: 'started_onprem'; readonly text: string }
   | { readonly kind: 'job_ended'; readonly text: string }
   | { readonly kind: 'owner_changed'; readonly text: string }

@@ -8,7 +8,7 @@ export type Fault =
   | 'conflict' // somebody else changed it first; reload and decide again
   | 'refused' // the far side said no for good (admission, job_submit, permissions); retrying does not help
   | 'started' // Slurm: the job is no longer pending, nothing was changed
-  | 'no_capacity' // the cloud has none of what was asked
+  | 'no_capacity' // the cloud has none of what was asked, or a quota is used up
   | 'throttled' // ask later; says nothing about capacity
   | 'transient' // failed and nothing changed; try again
   | 'unreachable' // could not even ask; nothing changed

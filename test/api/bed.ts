@@ -86,7 +86,7 @@ export async function makeBed(
   };
   const settings = { groups: [] };
   const engine = {
-    clusters: [{ name: cluster, snapshot, settings }],
+    clusters: [{ name: cluster, snapshot }],
     readiness: async () => ({
       ready: true,
       checks: [{ name: 'store', ok: true, text: 'ok', at: undefined }],

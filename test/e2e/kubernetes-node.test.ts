@@ -97,7 +97,7 @@ async function make(short: string, image: string, script: string): Promise<strin
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name },
+    metadata: { name, labels: { 'spillway.dev/burst': 'node-test' } },
     spec: {
       restartPolicy: 'Never',
       automountServiceAccountToken: false,

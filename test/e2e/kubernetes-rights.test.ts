@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kubectl } from '../../lab/real/control-plane.ts';
 import { env } from '../../lab/real/kubernetes.ts';
-import { type Outcome, run } from '../../lab/real/proc.ts';
+import { type Outcome, run, until } from '../../lab/real/proc.ts';
 import { gatewayKubeconfig, gatewayNamespace } from '../../lab/real/tenants.ts';
+import { breaches, goodPod, type Pod, variants } from '../contract/pod-breaches.ts';
 
 const ns = 'spillway-alice';
+const alice = { namespace: ns, uid: 2001, gids: [2001, 3001], claims: ['home'] };
 const gateway = `system:serviceaccount:${gatewayNamespace}:gw`;
 const golden = fileURLToPath(new URL('../fixtures/gateway-rights.txt', import.meta.url));
 const suffix = process.pid;
 let bin = '';
-
-type Json = { [key: string]: unknown };
 
 beforeAll(async () => {
   const lab = await env({ say: () => undefined });
@@ -22,10 +22,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const mine = ['-n', ns, '-l', `spillway.dev/test=${suffix}`, '--ignore-not-found'];
   await asGateway(['delete', 'secret', `spill-rights-${suffix}`, '-n', ns, '--ignore-not-found']);
-  // A namespace's pods are the gateway's to delete, not the admin's.
-  await asGateway(['delete', 'pod', ...mine, '--grace-period=0', '--force']);
 });
 
 describe('the gateway’s rights', { retry: 0 }, () => {
@@ -56,86 +53,85 @@ describe('the gateway’s rights', { retry: 0 }, () => {
   });
 });
 
+/** Its label says that pod security lets everything through: what refuses here is Spillway's admission alone. */
+const bare = `spillway-rights-${suffix}`;
+
+const bareTenant = { ...alice, namespace: bare };
+
+async function makeBare(): Promise<void> {
+  const { uid, gids, claims } = alice;
+  const namespace = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: bare,
+      labels: { 'spillway.dev/tenant': 'true', 'pod-security.kubernetes.io/enforce': 'privileged' },
+      annotations: {
+        'spillway.dev/uid': `${uid}`,
+        'spillway.dev/gids': gids.join(','),
+        'spillway.dev/claims': claims.join(','),
+      },
+    },
+  };
+  await kubectl(['create', '-f', '-'], { input: JSON.stringify(namespace) });
+  const role = ['--clusterrole=spillway-tenant', `--serviceaccount=${gatewayNamespace}:gw`, '-n', bare];
+  await kubectl(['create', 'rolebinding', 'spillway-gateway', ...role]);
+  await kubectl(['create', 'serviceaccount', 'other', '-n', bare]);
+  // The default service account is made a moment after the namespace; until then no pod is.
+  await until(async () => (await create(goodPod(bareTenant))).code === 0, {
+    what: `pods to be admitted in ${bare}`,
+    timeoutMs: 30_000,
+    everyMs: 200,
+  });
+}
+
 describe('a pod in a tenant’s namespace', { retry: 0 }, () => {
-  it('is admitted in the shape that the gateway makes', async () => {
-    expect(await create(pod('good'))).toMatchObject({ code: 0 });
+  beforeAll(makeBare, 60_000);
+  afterAll(() => kubectl(['delete', 'namespace', bare, '--wait=false']));
+
+  it.each(variants)('is admitted %s', async (_what, change) => {
+    const good = goodPod(alice);
+    change(good);
+    expect(await create(good)).toMatchObject({ code: 0 });
   });
 
-  const refusals: [string, (p: Pod) => void, string][] = [
-    ['another’s uid', (p) => set(p.spec.securityContext, { runAsUser: 2002 }), 'uid is not'],
-    ['no uid', (p) => set(p.spec.securityContext, { runAsUser: undefined }), 'uid is not'],
-    ['another’s uid on one container', (p) => set(main(p), { runAsUser: 2002 }), 'overrides uid'],
-    ['Spillway’s uid beside the user’s files', (p) => set(main(p), { runAsUser: 65532 }), 'overrides uid'],
-    ['a foreign primary group', (p) => set(p.spec.securityContext, { runAsGroup: 3002 }), 'gid is not'],
-    ['a foreign group on one container', (p) => set(main(p), { runAsGroup: 3002 }), 'overrides gid'],
-    [
-      'a foreign supplementary group',
-      (p) => set(p.spec.securityContext, { supplementalGroups: [3001, 3002] }),
-      'supplementary group is not',
-    ],
-    ['fsGroup', (p) => set(p.spec.securityContext, { fsGroup: 3001 }), 'fsGroup'],
-    [
-      'groups from the image',
-      (p) => set(p.spec.securityContext, { supplementalGroupsPolicy: 'Merge' }),
-      'must be Strict',
-    ],
-    [
-      'no word on groups',
-      (p) => set(p.spec.securityContext, { supplementalGroupsPolicy: undefined }),
-      'must be Strict',
-    ],
-    ['a directory of the node', (p) => volume(p, { hostPath: { path: '/etc' } }), 'hostPath'],
-    [
-      'another claim',
-      (p) => volume(p, { persistentVolumeClaim: { claimName: 'other' } }),
-      'volume not allowed',
-    ],
-    [
-      'a foreign Secret',
-      (p) => volume(p, { secret: { secretName: 'token' } }, keeper(p)),
-      'volume not allowed',
-    ],
-    [
-      'a projected token',
-      (p) => volume(p, { projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }),
-      'volume not allowed',
-    ],
-    ['the key in the user’s container', (p) => mount(mainContainer(p), 'spill-key'), "only Spillway's own"],
-    [
-      'a service account’s token',
-      (p) => set(p.spec, { automountServiceAccountToken: true }),
-      'spillway-pods',
-    ],
-    ['a node by name', (p) => set(p.spec, { nodeName: 'somewhere' }), 'nodeName not allowed'],
-    ['restarts', (p) => set(p.spec, { restartPolicy: 'Always' }), 'restartPolicy must be Never'],
-    ['one process space', (p) => set(p.spec, { shareProcessNamespace: true }), 'do not share processes'],
-    [
-      'environment from a Secret',
-      (p) => set(mainContainer(p), { envFrom: [{ secretRef: { name: 'spill-x' } }] }),
-      'no environment from secrets',
-    ],
-    ['root', (p) => set(p.spec.securityContext, { runAsNonRoot: undefined }), 'runAsNonRoot'],
-    ['a privilege', (p) => set(main(p), { privileged: true, allowPrivilegeEscalation: true }), 'privileged'],
-  ];
-
-  it.each(refusals)('is refused with %s', async (_what, breach, words) => {
-    const bad = pod('bad');
+  it.each(breaches)('is refused with %s, by admission alone', async (_what, breach, words) => {
+    const bad = goodPod(bareTenant);
     breach(bad);
     const answer = await create(bad);
     expect(answer.stderr).toContain(words);
+    expect(answer.stderr).toContain('ValidatingAdmissionPolicy');
     expect(answer.code).not.toBe(0);
   });
 
+  it('is refused by pod security as well', async () => {
+    const bad = goodPod(alice);
+    Object.assign(bad.spec.securityContext, { runAsNonRoot: undefined });
+    expect((await create(bad)).stderr).toContain('violates PodSecurity "restricted');
+  });
+
   it('is refused when someone else makes it, an admin included', async () => {
-    const answer = await create(pod('foreign'), adminKubectl());
+    const answer = await create(goodPod(alice), adminKubectl());
     expect(answer.stderr).toContain("only Spillway's gateway makes or changes pods here");
+  });
+
+  it('keeps its labels, whoever asks: another burst’s name is not to be had later', async () => {
+    const pod = goodPod(alice, `labels-${suffix}`);
+    expect(await create(pod, gatewayKubectl(), [])).toMatchObject({ code: 0 });
+    const at = ['pod', pod.metadata.name, '-n', ns];
+    const answer = await asGateway(['label', ...at, '--overwrite', 'spillway.dev/burst=another']);
+    expect(answer.stderr).toContain('its labels never change');
+    const release = ['patch', ...at, '--type=merge', '-p', '{"metadata":{"finalizers":null}}'];
+    expect(await asGateway(release)).toMatchObject({ code: 0 });
+    const gone = ['delete', ...at, '--grace-period=0', '--force', '--timeout=20s'];
+    expect(await asGateway(gone)).toMatchObject({ code: 0 });
   });
 });
 
 describe('a pod that the gateway made', { retry: 0 }, () => {
   const name = `spill-held-${suffix}`;
   beforeAll(async () => {
-    expect(await create(pod('held'), gatewayKubectl(), [])).toMatchObject({ code: 0 });
+    expect(await create(goodPod(alice, `held-${suffix}`), gatewayKubectl(), [])).toMatchObject({ code: 0 });
   });
 
   it.each([
@@ -219,103 +215,4 @@ function asGateway(args: readonly string[]): Promise<Outcome> {
 
 function create(object: Pod, as = gatewayKubectl(), how = ['--dry-run=server']): Promise<Outcome> {
   return run([...as, 'create', ...how, '-f', '-'], { input: JSON.stringify(object), timeoutMs: 30_000 });
-}
-
-const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
-const own = { runAsUser: 65532, runAsGroup: 65532, ...restricted };
-
-/** As src/translate makes it: installer, the user's container, the keeper. */
-function pod(name: string) {
-  const image = { image: 'lab/base:1', imagePullPolicy: 'Never' };
-  const sleep = ['/bin/sleep', '3600'];
-  const node = { key: 'metadata.name', operator: 'In', values: ['no-such-node'] };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: `spill-${name}-${suffix}`,
-      namespace: ns,
-      labels: { 'spillway.dev/test': `${suffix}` },
-      finalizers: ['spillway.dev/settled'],
-    },
-    spec: {
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      affinity: {
-        nodeAffinity: {
-          requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [node] }] },
-        },
-      },
-      tolerations: [{ key: 'spillway.dev/burst', operator: 'Exists' }],
-      securityContext: {
-        runAsUser: 2001,
-        runAsGroup: 2001,
-        supplementalGroups: [3001],
-        supplementalGroupsPolicy: 'Strict',
-        runAsNonRoot: true,
-        seccompProfile: { type: 'RuntimeDefault' },
-      } as Json,
-      initContainers: [
-        { ...image, name: 'agent', command: sleep, securityContext: own, volumeMounts: [at('spill-bin')] },
-      ],
-      containers: [
-        {
-          ...image,
-          name: 'main',
-          command: sleep,
-          securityContext: { ...restricted } as Json,
-          volumeMounts: ['spill-bin', 'spill-run', 'claim-0'].map(at),
-        },
-        {
-          ...image,
-          name: 'keeper',
-          command: sleep,
-          securityContext: { ...own } as Json,
-          volumeMounts: ['spill-run', 'spill-spool', 'spill-key'].map(at),
-        },
-      ],
-      volumes: [
-        ...['spill-bin', 'spill-run', 'spill-spool'].map((name): Json => ({ name, emptyDir: {} })),
-        { name: 'spill-key', secret: { secretName: 'spill-key-x', defaultMode: 0o444 } },
-        { name: 'claim-0', persistentVolumeClaim: { claimName: 'home' } },
-      ],
-    },
-  };
-}
-
-type Pod = ReturnType<typeof pod>;
-
-function at(name: string) {
-  return { name, mountPath: `/${name}` };
-}
-
-function set(object: object, values: Json): void {
-  Object.assign(object, values);
-}
-
-function mainContainer(p: Pod): Pod['spec']['containers'][number] {
-  return container(p, 0);
-}
-
-function keeper(p: Pod): Pod['spec']['containers'][number] {
-  return container(p, 1);
-}
-
-function container(p: Pod, index: number): Pod['spec']['containers'][number] {
-  const found = p.spec.containers[index];
-  if (found === undefined) throw new Error('no such container');
-  return found;
-}
-
-function main(p: Pod): Json {
-  return mainContainer(p).securityContext;
-}
-
-function mount(on: Pod['spec']['containers'][number], name: string): void {
-  on.volumeMounts.push(at(name));
-}
-
-function volume(p: Pod, source: Json, on = mainContainer(p)): void {
-  p.spec.volumes.push({ name: 'spill-more', ...source });
-  mount(on, 'spill-more');
 }

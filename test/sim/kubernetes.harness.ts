@@ -1,5 +1,5 @@
 /** A model cluster in virtual time, with two containers a pod as the product's have them. */
-import { instant } from '../../src/domain/ids.ts';
+import { burstId, instant } from '../../src/domain/ids.ts';
 import type { PodRef, PodView } from '../../src/domain/kube.ts';
 import { GiB, MiB } from '../../src/domain/resources.ts';
 import type { KubernetesEvent, KubernetesPort, PodManifest } from '../../src/ports.ts';
@@ -89,7 +89,7 @@ export function manifest(
 ): PodManifest {
   const whole = podFor(
     input({
-      burst: burst({ needs: { cpuMillis: 500, memoryBytes: 512 * MiB, extended: {} } }),
+      burst: burst({ id: burstId(name), needs: { cpuMillis: 500, memoryBytes: 512 * MiB, extended: {} } }),
       tenant: { ...tenant, claims: ['home'] },
       node,
       graceSeconds: 5,

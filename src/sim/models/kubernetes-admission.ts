@@ -9,8 +9,10 @@ import {
   type Node,
   type Pod,
   type Secret,
+  type VolumeMount,
 } from './kubernetes-objects.ts';
 import { tenantLabel, type Who } from './kubernetes-rights.ts';
+import { shapeWords } from './kubernetes-shape.ts';
 import { ApiError } from './kubernetes-types.ts';
 
 export interface Request {
@@ -44,14 +46,16 @@ export function enforce(request: Request): void {
     denied('spillway-ends', who === 'gateway' ? undefined : "only Spillway's gateway ends jobs here");
   else if (kind === 'pods' && ofTenant) {
     const pod = request.object as Pod;
-    const insecure = unrestricted(pod);
-    if (operation === 'CREATE' && insecure !== undefined)
+    const enforced = namespace?.metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'restricted';
+    const insecure = enforced && operation === 'CREATE' ? unrestricted(pod) : undefined;
+    if (insecure !== undefined)
       throw new ApiError(
         403,
         'Forbidden',
         `pods "${name}" is forbidden: violates PodSecurity "restricted:latest": ${insecure}`,
       );
     denied('spillway-pods', podWords(request, pod, namespace));
+    if (operation === 'CREATE') denied('spillway-shape', shapeWords(pod));
   } else if (kind === 'secrets' && who === 'gateway') denied('spillway-secrets', secretWords(request));
   else if (kind === 'nodes' && who === 'gateway') denied('spillway-nodes', nodeWords(request));
 }
@@ -60,6 +64,9 @@ function podWords({ who, operation, old }: Request, pod: Pod, namespace: Namespa
   if (who !== 'gateway') return "only Spillway's gateway makes or changes pods here";
   const { spec } = pod;
   if (operation === 'UPDATE' && !alike(spec, (old as Pod).spec)) return "a pod's spec never changes here";
+  if (!pod.metadata.name.startsWith('spill-')) return 'a pod here is named spill-';
+  if (burstOf(pod) === '' || (operation === 'UPDATE' && !alike(pod.metadata.labels, old?.metadata.labels)))
+    return "a pod is one burst's (label spillway.dev/burst), and its labels never change";
   const annotations = namespace.metadata.annotations ?? {};
   const uid = Number(annotations['spillway.dev/uid']);
   const gids = (annotations['spillway.dev/gids'] ?? '').split(',').map(Number);
@@ -74,7 +81,8 @@ function podWords({ who, operation, old }: Request, pod: Pod, namespace: Namespa
     !(Array.isArray(supplementalGroups) && supplementalGroups.every(isGid))
   )
     return "supplementary group is not the user's";
-  if (security.fsGroup !== undefined) return 'fsGroup rewrites shared file systems';
+  if (security.fsGroup !== undefined || security.fsGroupChangePolicy !== undefined)
+    return 'fsGroup rewrites shared file systems';
   if (security.supplementalGroupsPolicy !== 'Strict') return 'supplementalGroupsPolicy must be Strict';
   return (
     containersOf(pod)
@@ -101,6 +109,13 @@ function containerWords(
   );
   if (mounts.some(({ name }) => secrets.includes(name)) && runAsUser !== ours)
     return "only Spillway's own containers mount a secret";
+  if (runAsUser !== ours && !mounts.every(harmless))
+    return "the user's container mounts spill-bin and spill-etc read-only, and spill-spool not at all";
+  if (
+    'volumeDevices' in one ||
+    mounts.some(({ mountPropagation }) => ![undefined, 'None'].includes(mountPropagation))
+  )
+    return 'no raw device, and no mount that spreads';
   if (
     one.envFrom !== undefined ||
     one.env?.some((e) => e.valueFrom !== undefined && !('fieldRef' in e.valueFrom))
@@ -108,6 +123,12 @@ function containerWords(
     return 'no environment from secrets or config maps';
   return undefined;
 }
+
+/** Of Spillway's own volumes. */
+const harmless = ({ name, readOnly }: VolumeMount): boolean =>
+  name !== 'spill-spool' && (!['spill-bin', 'spill-etc'].includes(name) || readOnly === true);
+
+const burstOf = (pod: Pod): string => pod.metadata.labels?.['spillway.dev/burst'] ?? '';
 
 function specWords(pod: Pod, claims: readonly string[], operation: Request['operation']): string | undefined {
   const spec: Pod['spec'] & Readonly<Record<string, unknown>> = { ...pod.spec };
@@ -124,6 +145,8 @@ function specWords(pod: Pod, claims: readonly string[], operation: Request['oper
       (claim !== undefined && claims.includes(claim)) ||
       secret?.secretName?.startsWith('spill-') === true;
     if (!allowed) return 'volume not allowed';
+    if (secret?.secretName !== undefined && !secret.secretName.includes(burstOf(pod).toLowerCase()))
+      return "a secret is the pod's own burst's";
     if (emptyDir === undefined && (claim !== undefined) === name.startsWith('spill-'))
       return "a claim's volume is not named spill-, a secret's is";
   }

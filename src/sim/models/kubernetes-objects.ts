@@ -51,6 +51,8 @@ export interface Toleration {
 export interface VolumeMount {
   readonly name: string;
   readonly mountPath: string;
+  readonly readOnly?: boolean;
+  readonly mountPropagation?: string;
 }
 
 export interface ContainerSpec {

@@ -201,8 +201,10 @@ export function faulty(error: unknown, at: string, changes: boolean): unknown {
   return error;
 }
 
-function meaning({ code, reason }: ApiError, changes: boolean): Fault {
+function meaning({ code, reason, message }: ApiError, changes: boolean): Fault {
   switch (code) {
+    case 403:
+      return /exceeded quota: /.test(message) ? 'no_capacity' : 'refused';
     case 400:
       return 'invalid';
     case 404:
@@ -217,7 +219,7 @@ function meaning({ code, reason }: ApiError, changes: boolean): Fault {
       return 'transient';
     default:
       if (code >= 500) return changes ? 'unknown' : 'transient';
-      // 403 and 422: its rights or its policies.
+      // 422: its policies.
       return 'refused';
   }
 }

@@ -79,10 +79,10 @@ export class KubernetesModel {
   }
 
   /** What an admin's `tenants` sets up: a namespace that says whose it is, with its claims. */
-  addTenant({ namespace, uid, gids, claims }: Tenant): void {
+  addTenant({ namespace, uid, gids, claims }: Tenant, podSecurity = 'restricted'): void {
     this.#namespace(
       namespace,
-      { [tenantLabel]: 'true', 'pod-security.kubernetes.io/enforce': 'restricted' },
+      { [tenantLabel]: 'true', 'pod-security.kubernetes.io/enforce': podSecurity },
       {
         'spillway.dev/uid': `${uid}`,
         'spillway.dev/gids': gids.join(','),

@@ -59,6 +59,12 @@ describe('an answer of the API server is the fault that it means', () => {
     ['no right', status(403, 'Forbidden', 'pods is forbidden'), post, 'refused'],
     ['roles not read yet', status(403, 'Forbidden', 'RBAC: role "x" not found'), post, 'transient'],
     ['bad credentials', status(401, 'Unauthorized'), post, 'unreachable'],
+    [
+      'a quota that is used up',
+      status(403, 'Forbidden', 'pods "p" is forbidden: exceeded quota: spillway, requested: count/pods=1'),
+      post,
+      'no_capacity',
+    ],
     ['too many requests', status(429, 'TooManyRequests'), post, 'throttled'],
     ['not available, by its own word', status(503, 'ServiceUnavailable'), post, 'transient'],
     ['not available, by a proxy’s word', { code: 503, body: 'upstream reset' }, post, 'unknown'],

@@ -1,0 +1,75 @@
+/** What `spillway tenants` prints. */
+import { stringify } from 'yaml';
+import type { KubeObject, KubeRef, TenantPlan } from '../domain/tenants.ts';
+
+export interface TenantsOrder {
+  readonly verb: 'apply' | 'list' | 'check';
+  /** With apply: say what would be done. */
+  readonly dryRun: boolean;
+  /** With apply: print the objects in place of asking the cluster for them. */
+  readonly yaml: boolean;
+  /** With apply: take away what is left of users who are gone. */
+  readonly prune: boolean;
+}
+
+export interface TenantDid {
+  readonly what: string;
+  readonly user: string;
+  readonly ref: KubeRef;
+  readonly text: string;
+}
+
+export const asYaml = (objects: readonly KubeObject[]): string =>
+  objects.map((object) => stringify(object)).join('---\n');
+
+export const nameOf = ({ kind, name, namespace }: KubeRef): string =>
+  `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+
+export const didLine = ({ what, user, ref, text }: TenantDid): string =>
+  `${what === 'failed' ? 'FAILED' : what} ${nameOf(ref)}${ref.name.includes(user) ? '' : ` (${user})`}${text === '' ? '' : `: ${text}`}`;
+
+/** What `apply` would do, and what hinders it. */
+export function planLines({ changes, leftovers, troubles }: TenantPlan, prune: boolean): readonly string[] {
+  return [
+    ...troubles.map(({ user, text }) => `TROUBLE ${user}: ${text}`),
+    ...changes
+      .filter(({ what }) => what !== 'same')
+      .map(({ what, object: { kind, metadata }, fields }) => {
+        const fieldsOf = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
+        return `would ${what} ${nameOf({ kind, ...metadata })}${fieldsOf}`;
+      }),
+    ...leftovers.map(({ namespace, user, stays }) => {
+      const then =
+        stays ?? (prune ? 'would be removed if it is empty' : 'apply --prune removes it once it is empty');
+      return `left over ${namespace}: ${user} is not among the users any more; ${then}`;
+    }),
+  ];
+}
+
+/** One user a line: namespace, identity, and whether all is as it is asked for. */
+export function listLines({ changes, leftovers, troubles }: TenantPlan): readonly string[] {
+  const users = [...new Set(changes.map(({ user }) => user))];
+  const rows = users.map((user) => {
+    const own = changes.filter((change) => change.user === user);
+    const metadata: KubeObject['metadata'] = own[0]?.object.metadata ?? { name: '' };
+    const open = own.filter(({ what }) => what !== 'same').length;
+    const { 'spillway.dev/uid': uid = '', 'spillway.dev/gids': gids = '' } = metadata.annotations ?? {};
+    return [metadata.name, user, uid, gids, open === 0 ? 'as it should be' : `${open} objects differ`];
+  });
+  const gone = leftovers.map(({ namespace, user }) => [namespace, user, '', '', 'left over']);
+  const odd = troubles.map(({ user, text }) => ['-', user, '', '', text]);
+  const all = [['namespace', 'user', 'uid', 'groups', 'state'], ...rows, ...gone, ...odd];
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
+  return all.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+export function sumLine({ changes, leftovers, troubles }: TenantPlan): string {
+  const count = (what: string): number => changes.filter((change) => change.what === what).length;
+  const users = new Set(changes.map(({ user }) => user)).size;
+  return `${users} users: ${count('same')} objects as they should be, ${count('create')} missing, ${count('update')} differ, ${leftovers.length} namespaces left over, ${troubles.length} troubles`;
+}
