@@ -14,16 +14,16 @@ export async function beginOnce(
   forMs: number,
 ): Promise<Once> {
   await sql`
-    delete from once where (caller, key) in (
-      select caller, key from once where until < ${nowMs} order by until limit ${swept} for update skip locked
+    delete from order_keys where (caller, key) in (
+      select caller, key from order_keys where until < ${nowMs} order by until limit ${swept} for update skip locked
     )`.execute(db);
   const begun = await sql`
-    insert into once as o (caller, key, what, until) values (${caller}, ${key}, ${what}, ${nowMs} + ${forMs}::bigint)
+    insert into order_keys as o (caller, key, what, until) values (${caller}, ${key}, ${what}, ${nowMs} + ${forMs}::bigint)
     on conflict (caller, key) do update set what = excluded.what, answer = null, until = excluded.until
     where o.until < ${nowMs} returning 1`.execute(db);
   if (begun.rows.length > 0) return { kind: 'begun' };
   const row = await db
-    .selectFrom('once')
+    .selectFrom('order_keys')
     .select(['what', 'answer'])
     .where('caller', '=', caller)
     .where('key', '=', key)
@@ -42,13 +42,13 @@ export async function finishOnce(
   forMs: number,
 ): Promise<void> {
   await sql`
-    update once set answer = ${JSON.stringify(answer)}::jsonb, until = ${nowMs} + ${forMs}::bigint
+    update order_keys set answer = ${JSON.stringify(answer)}::jsonb, until = ${nowMs} + ${forMs}::bigint
     where caller = ${caller} and key = ${key}`.execute(db);
 }
 
 export async function forgetOnce(db: Kysely<Tables>, caller: string, key: string): Promise<void> {
   await db
-    .deleteFrom('once')
+    .deleteFrom('order_keys')
     .where('caller', '=', caller)
     .where('key', '=', key)
     .where('answer', 'is', null)

@@ -118,7 +118,7 @@ export interface Tables {
   stops: { id: string; cluster: string; rev: number; head: string; data: Json };
   ramps: { id: string; cluster: string; rev: number; head: string; data: Json };
   tokens: { id: string; rev: number; head: string; data: Json; used_at: number | null };
-  once: {
+  order_keys: {
     caller: string;
     key: string;
     what: string;

@@ -125,7 +125,7 @@ describe('an Idempotency-Key', () => {
     expect(await bed.desk.once('token/olga', headers['idempotency-key'], what, 60_000)).toEqual({
       kind: 'running',
     });
-    await bed.query(`update spillway.once set until = 0`, bed.database);
+    await bed.query(`update spillway.order_keys set until = 0`, bed.database);
     expect((await bed.ask(operator, 'resume', { body: {}, headers })).status).toBe(200);
   });
 

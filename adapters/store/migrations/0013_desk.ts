@@ -2,7 +2,7 @@ import { type Kysely, type Migration, sql } from 'kysely';
 
 /**
  * What people and portals ask for. Audit rows get an order to be told in: `n` alone is given before its commit, so a lower one may come
- * to sight later; by (xid, n) below the oldest transaction under way none can. `once` keeps what orders with a key were answered.
+ * to sight later; by (xid, n) below the oldest transaction under way none can. `order_keys` keeps what orders with a key were answered.
  */
 async function up(db: Kysely<unknown>): Promise<void> {
   const statements = [
@@ -21,7 +21,7 @@ async function up(db: Kysely<unknown>): Promise<void> {
       data jsonb not null,
       used_at bigint
     )`,
-    sql`create table once (
+    sql`create table order_keys (
       caller text not null,
       key text not null,
       what text not null,
@@ -29,7 +29,7 @@ async function up(db: Kysely<unknown>): Promise<void> {
       until bigint not null,
       primary key (caller, key)
     )`,
-    sql`create index once_by_end on once (until)`,
+    sql`create index order_keys_by_end on order_keys (until)`,
   ];
   for (const statement of statements) await statement.execute(db);
 }
