@@ -1,0 +1,3 @@
+#!/bin/bash
+whoami; id -un; id -gn; groups
+echo "$USER $LOGNAME"

@@ -1,0 +1,4 @@
+#!/usr/bin/env python3
+import getpass, os, pwd
+print(getpass.getuser(), os.path.expanduser("~"))
+print(pwd.getpwuid(os.getuid()).pw_name)

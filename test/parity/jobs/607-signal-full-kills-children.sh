@@ -1,0 +1,6 @@
+#!/bin/bash
+#PARITY line ready: scancel --full --signal=INT $JOB
+trap 'echo "script caught INT"' INT
+echo ready
+sleep 60
+echo "sleep ended with $?"

@@ -1,0 +1,5 @@
+#!/bin/bash
+#SBATCH --time=1
+trap '' TERM
+echo started
+while :; do sleep 0.5; done
