@@ -32,6 +32,7 @@ func starterMain() int {
 		argv = append(argv, string(a))
 	}
 	enter(string(order.Cwd))
+	environ = here(environ)
 	debug.SetGCPercent(-1) // from here on nothing may need memory that the limits do not leave
 	if lowered := setLimits(order.Limits); len(lowered) > 0 {
 		syscall.Write(log, []byte("main: limits lower than on the cluster: "+strings.Join(lowered, ", ")+"\n"))

@@ -5,6 +5,8 @@
 
 export interface ExpectedDifference {
   readonly name: string;
+  /** What a user sees, in words. */
+  readonly what: string;
   /** Where it is seen. */
   readonly place: 'accounting' | 'record' | 'environment' | 'output' | 'file' | 'time';
   /** A glob of what is told apart there: a field, a variable, a path. */
@@ -14,4 +16,37 @@ export interface ExpectedDifference {
   readonly why: string;
 }
 
-export const differences: readonly ExpectedDifference[] = [];
+export const differences: readonly ExpectedDifference[] = [
+  {
+    name: 'partition',
+    place: 'record',
+    of: 'Partition',
+    always: true,
+    what: 'the partition that `squeue`, `scontrol show job` and `sacct` show',
+    why: 'Slurm runs the stand-in in `burst`; the script sees its own partition in SLURM_JOB_PARTITION',
+  },
+  {
+    name: 'signal-full',
+    place: 'output',
+    of: '*',
+    always: false,
+    what: '`scancel --full --signal=SIG`',
+    why: 'the script gets the signal, what it started does not: on the burst host it looks like `scancel --batch`. An end of the job (scancel, the time limit) reaches everything',
+  },
+  {
+    name: 'tmp-mode',
+    place: 'output',
+    of: '*',
+    always: false,
+    what: 'the mode of /tmp',
+    why: "0777, without the sticky bit: it is the pod's own, in which there is no other user",
+  },
+  {
+    name: 'sbatch-in-the-job',
+    place: 'output',
+    of: '*',
+    always: false,
+    what: '`sbatch`, `squeue` and `scancel` in the script',
+    why: 'no credentials of the cluster are in the pod; submit on the login node, with --dependency',
+  },
+];

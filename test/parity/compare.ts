@@ -17,6 +17,7 @@ export interface Left {
   /** `scontrol show job` and `squeue` after the end, a map for each task. */
   readonly record: readonly Readonly<Record<string, string>>[];
   readonly files: ReadonlyMap<string, FileLeft>;
+  /** Of its longest run. */
   readonly elapsedSeconds: number;
 }
 
@@ -29,12 +30,13 @@ export interface Difference {
   readonly burst: string;
 }
 
-export function compare(onprem: Left, burst: Left): Difference[] {
+/** `tolerance`: seconds that a burst may take longer or shorter, beside half of what it took on-prem. */
+export function compare(onprem: Left, burst: Left, tolerance = 20): Difference[] {
   return [
     ...rows('accounting', onprem.accounting, burst.accounting),
     ...rows('record', onprem.record, burst.record),
     ...files(onprem.files, burst.files),
-    ...elapsed(onprem.elapsedSeconds, burst.elapsedSeconds),
+    ...elapsed(onprem.elapsedSeconds, burst.elapsedSeconds, tolerance),
   ];
 }
 
@@ -115,10 +117,8 @@ function apart(a: Buffer, b: Buffer): { onprem: string; burst: string } {
   return { onprem: shown(a), burst: shown(b) };
 }
 
-/** Seconds that a burst may take longer, or shorter: the script goes over the wire, and both sides share one small machine. */
-export const elapsedTolerance = (seconds: number): number => 20 + seconds / 2;
-
-function elapsed(onprem: number, burst: number): Difference[] {
-  if (Math.abs(onprem - burst) <= elapsedTolerance(onprem)) return [];
+/** The script goes over the wire, and both sides share one small machine. */
+function elapsed(onprem: number, burst: number, tolerance: number): Difference[] {
+  if (Math.abs(onprem - burst) <= tolerance + onprem / 2) return [];
   return [{ place: 'time', name: 'Elapsed', onprem: `${onprem} s`, burst: `${burst} s` }];
 }

@@ -31,7 +31,8 @@ export interface Run {
 }
 
 export function directoryOf(job: JobScript, side: Side): string {
-  return `${home(job.user)}/parity/${job.name}/${side}`;
+  // Of one length: what Slurm cuts off at so many bytes, it then cuts off alike.
+  return `${home(job.user)}/parity/${job.name}/${side === 'onprem' ? 'onprem' : 'bursts'}`;
 }
 
 /** A directory of its own for each side, with nothing in it but the script. */
@@ -81,22 +82,11 @@ export async function submit(job: JobScript, side: Side, dependency: string | un
 
 // --- what is left --------------------------------------------------------------------------------------------------
 
-/** Compared line by line. Absent are what is a run's own (times, node names, priority) and what is measured (MaxRSS, CPU time). */
+/** Compared line by line. Absent are what is a run's own (times, node names, priority, what it waited for) and what is measured (MaxRSS, CPU time). */
 const accounted = [
-  ...[
-    'JobID',
-    'JobName',
-    'User',
-    'Group',
-    'Account',
-    'QOS',
-    'State',
-    'ExitCode',
-    'DerivedExitCode',
-    'Reason',
-  ],
+  ...['JobID', 'JobName', 'User', 'Group', 'Account', 'QOS', 'State', 'ExitCode', 'DerivedExitCode'],
   ...['ReqTRES', 'AllocTRES', 'ReqMem', 'ReqCPUS', 'AllocCPUS', 'NCPUS', 'NNodes', 'AllocNodes', 'NTasks'],
-  ...['Timelimit', 'Comment', 'Constraints', 'WorkDir', 'Flags'],
+  ...['Timelimit', 'Comment', 'Constraints', 'WorkDir'],
 ] as const;
 
 /** Of `scontrol show job`: what is of this run and no other. */
@@ -144,7 +134,7 @@ export async function accountedOf(id: string): Promise<Accounted> {
     ids: [...new Set([id, ...jobs.map((row) => row.JobIDRaw ?? '')])].filter((raw) => /^\d+$/.test(raw)),
     nodes: all('NodeList').filter((node) => /^[a-z]/.test(node)),
     partitions: [...new Set(jobs.map((row) => row.Partition ?? ''))],
-    elapsedSeconds: jobs.reduce((sum, row) => sum + Number(row.ElapsedRaw ?? 0), 0),
+    elapsedSeconds: Math.max(0, ...jobs.map((row) => Number(row.ElapsedRaw ?? 0))),
   };
 }
 

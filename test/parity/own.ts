@@ -22,6 +22,8 @@ const word = (any: readonly string[]): RegExp =>
  * Slurm's copy of the script, which is `$0`: in slurmd's spool on-prem, in the pod under another path. [docs/directives.md: $0]
  */
 const spooled = /\/[^\s:'"]*\/job(?:\d+)?\/slurm_script/g;
+/** Where several slurmds share a machine, as in the lab, their steps say whose they are. */
+const stepd = /slurmstepd-<node>:/g;
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/g;
 
 /** One run's text with what is its own replaced by what it is. */
@@ -37,6 +39,7 @@ export function withoutOwn(own: Own): (text: string) => string {
       .replace(time, '<time>')
       .replace(partition, '<partition>');
     if (ids.length > 0) said = said.replace(anyId, (id) => own.ids.get(id) ?? id);
-    return anyNode === undefined ? said : said.replace(anyNode, '<node>');
+    if (anyNode !== undefined) said = said.replace(anyNode, '<node>');
+    return said.replace(stepd, 'slurmstepd:');
   };
 }

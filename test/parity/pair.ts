@@ -1,10 +1,12 @@
 /** One script, both ways: submitted, its owner's doings, its end on both sides, and the comparison. */
 import { readFileSync } from 'node:fs';
 import { as, jobFields, type RunningGateway, until } from '../e2e/harness.ts';
-import { compare, type Difference } from './compare.ts';
+import { compare, type Difference, type Left } from './compare.ts';
 import { type Judgement, judge } from './judge.ts';
-import { inShell, leftOf, type Run, type Side, sides, submit } from './lab.ts';
+import { type Accounted, inShell, leftOf, type Run, type Side, sides, submit } from './lab.ts';
 import type { JobScript } from './script.ts';
+
+type Seen = { readonly left: Left; readonly accounted: Accounted };
 
 export type Pair = Readonly<Record<Side, Run>>;
 
@@ -12,27 +14,32 @@ export type Pair = Readonly<Record<Side, Run>>;
 export class Queue {
   #states = new Map<string, string[]>();
   #asked: Promise<void> | undefined;
+  /** When the answer that is here was asked for. */
   #at = 0;
 
-  /** States of the job, or of its tasks; none once it has left the queue. */
-  async statesOf(id: string): Promise<readonly string[]> {
-    if (Date.now() - this.#at > 500) this.#asked ??= this.#ask();
-    await this.#asked;
+  /** States of the job, or of its tasks; none once it has left the queue. It was in it at `since`: an older answer does not count. */
+  async statesOf(id: string, since: number): Promise<readonly string[]> {
+    while (this.#at < since || Date.now() - this.#at > 1_500) {
+      this.#asked ??= this.#ask().finally(() => {
+        this.#asked = undefined;
+      });
+      await this.#asked;
+    }
     return this.#states.get(id) ?? [];
   }
 
   async #ask(): Promise<void> {
+    const at = Date.now();
     const done = await as('root', ['squeue', '-h', '-a', '-r', '-o', '%F %T']);
-    this.#asked = undefined;
     // A slurmctld that did not answer says nothing of who is gone.
-    if (done.code !== 0) return;
+    if (done.code !== 0) throw new Error(`squeue: ${done.stderr}`);
     const next = new Map<string, string[]>();
     for (const line of done.stdout.split('\n')) {
       const [id = '', state = ''] = line.split(' ');
       next.set(id, [...(next.get(id) ?? []), state]);
     }
     this.#states = next;
-    this.#at = Date.now();
+    this.#at = at;
   }
 }
 
@@ -53,16 +60,17 @@ export async function start(job: JobScript, others: ReadonlyMap<string, Pair>): 
   };
 }
 
-/** Its owner's doings and its end, on one side. */
-export async function see(run: Run, queue: Queue): Promise<void> {
+/** Its owner's doings and its end, on one side, and what it left: Slurm forgets the record of an ended job after minutes. */
+async function see(run: Run, queue: Queue, hosts: () => readonly string[]): Promise<Seen | undefined> {
   const { id } = run;
-  if (id === undefined) return;
+  if (id === undefined) return undefined;
+  const since = Date.now();
   const doings = run.job.hooks.map(async (hook) => {
     if (hook.when === 'before' || hook.when === 'ended') return;
     if (hook.when === 'running')
       await until(
         `${called(run)} to run`,
-        async () => (await queue.statesOf(id)).includes('RUNNING'),
+        async () => (await queue.statesOf(id, since)).includes('RUNNING'),
         patience,
       );
     if (hook.when === 'line')
@@ -73,16 +81,17 @@ export async function see(run: Run, queue: Queue): Promise<void> {
   await until(
     () => `${called(run)} to end`,
     async () => {
-      const states = await queue.statesOf(id);
+      const states = await queue.statesOf(id, since);
       if (states.length > 0) throw new Error(states.join(' '));
       return true;
     },
     patience,
     1_000,
   );
-  await until(`${called(run)} to be accounted`, () => accountedEnd(id), 60_000, 1_000);
+  await until(`${called(run)} to be accounted`, () => accountedEnd(id), 180_000, 1_000);
   for (const hook of run.job.hooks)
     if (hook.when === 'ended') await inShell(run.job, run.dir, hook.run, { JOB: id });
+  return leftOf(run, hosts());
 }
 
 const called = ({ job, side, id }: Run): string => `${job.name} ${side} (job ${id})`;
@@ -126,15 +135,13 @@ export async function verdict(
       onprem: pair.onprem.refused,
       burst: pair.burst.refused,
     });
-  if (pair.onprem.id === undefined || pair.burst.id === undefined)
+  if (onprem === undefined || burst === undefined || pair.burst.id === undefined)
     return { job, ids, ...judge(refusals, job.differs) };
-  const [onprem, burst] = await Promise.all(sides.map((side) => leftOf(pair[side], hosts)));
-  if (onprem === undefined || burst === undefined) throw new Error('two sides');
   const ran = onprem.accounted.nodes.length > 0;
   // A run that stayed on-prem, or was over before a pod had it, compares nothing with the cloud.
   const inPod = await ranInPod(gateway, pair.burst.id);
   const fault = ran && !inPod ? 'on-prem it ran, and in the cloud no pod had it' : undefined;
-  return { job, ids, fault, ...judge(compare(onprem.left, burst.left), job.differs) };
+  return { job, ids, fault, ...judge(compare(onprem.left, burst.left, tolerance), job.differs) };
 }
 
 async function ranInPod(gateway: RunningGateway, id: string): Promise<boolean> {
@@ -148,10 +155,11 @@ export async function follow(
   queue: Queue,
   gateway: RunningGateway,
   hosts: () => readonly string[],
+  tolerance: number,
 ): Promise<Verdict> {
   try {
-    await Promise.all(sides.map((side) => see(pair[side], queue)));
-    return await verdict(pair, gateway, hosts());
+    const [onprem, burst] = await Promise.all(sides.map((side) => see(pair[side], queue, hosts)));
+    return await verdict(pair, onprem, burst, gateway, tolerance);
   } catch (e) {
     const ids = sides.map((side) => pair[side].id).filter((id) => id !== undefined);
     await as('root', ['scancel', ...ids]);

@@ -2,14 +2,16 @@
 import type { Judged } from './judge.ts';
 import type { Verdict } from './pair.ts';
 
-/** Prints all of it; 0 where both ways are the same but for what is documented, else 1. */
-export function tell(verdicts: readonly Verdict[], seconds: number, say: (line: string) => void): number {
+/** One script, once both of its runs are over. */
+export function tellOne(v: Verdict, say: (line: string) => void): void {
+  const faults = faultsOf(v);
+  say(`${faults.length === 0 ? 'same   ' : 'DIFFERS'}  ${v.job.name}  (jobs ${v.ids})`);
+  for (const fault of faults) say(`         ${fault}`);
+}
+
+/** What all came to; 0 where both ways are the same but for what is documented, else 1. */
+export function tellAll(verdicts: readonly Verdict[], seconds: number, say: (line: string) => void): number {
   const bad = verdicts.filter((v) => faultsOf(v).length > 0);
-  for (const v of [...verdicts].sort((a, b) => (a.job.name < b.job.name ? -1 : 1))) {
-    const faults = faultsOf(v);
-    say(`${faults.length === 0 ? 'same' : 'DIFFERS'}  ${v.job.name}  (jobs ${v.ids})`);
-    for (const fault of faults) say(`         ${fault}`);
-  }
   const expected = new Map<string, string[]>();
   for (const { job, differences } of verdicts)
     for (const d of differences)
@@ -18,6 +20,13 @@ export function tell(verdicts: readonly Verdict[], seconds: number, say: (line: 
   for (const [what, names] of [...expected].sort())
     say(`expected: ${what} (${names.length === 1 ? names[0] : `${names.length} scripts`})`);
   say('');
+  if (bad.length > 0)
+    say(
+      `not the same: ${bad
+        .map(({ job }) => job.name)
+        .sort()
+        .join(' ')}`,
+    );
   say(
     `${verdicts.length} scripts, each on-prem and burst: ${verdicts.length - bad.length} the same, ${bad.length} not; ${seconds} s`,
   );

@@ -11,6 +11,10 @@ export type Hook =
 
 export const dependencies = ['after', 'afterok', 'afternotok', 'afterany', 'aftercorr'] as const;
 
+/** `srun` in the path; `names` for its user and groups. */
+export const needs = ['srun', 'names'] as const;
+export type Need = (typeof needs)[number];
+
 export interface JobScript {
   readonly name: string;
   readonly text: string;
@@ -26,8 +30,8 @@ export interface JobScript {
   readonly hooks: readonly Hook[];
   /** The job of this name on the other side: what is on-prem waits for what bursts, and the other way round. */
   readonly dependsOn: { readonly kind: (typeof dependencies)[number]; readonly job: string } | undefined;
-  /** A program that the pod must have, beside the image's. */
-  readonly needs: 'srun' | undefined;
+  /** What the pod must have beside its image. */
+  readonly needs: Need | undefined;
   /** Names of documented differences that this script is here to show; one that does not show is an error. */
   readonly differs: readonly string[];
 }
@@ -109,8 +113,9 @@ const words: Readonly<Record<string, (job: Draft, rest: string) => string | unde
     return undefined;
   },
   needs: (job, rest) => {
-    if (rest !== 'srun') return `"${rest}" is nothing that a pod may lack: write srun`;
-    job.needs = rest;
+    const need = needs.find((n) => n === rest);
+    if (need === undefined) return `"${rest}" is nothing that a pod may lack: write ${needs.join(' or ')}`;
+    job.needs = need;
     return undefined;
   },
   differs: (job, rest) => {
