@@ -18,9 +18,8 @@ type starterOrder struct {
 	Umask   int64     `json:"umask"`
 	Limits  rlimits   `json:"limits"`
 	Environ []bytes64 `json:"environ"`
-	// Keep says that descriptor 6 is the process's too; TaskPID that it is to know its own pid as Slurm tells it.
-	Keep    bool `json:"keep,omitempty"`
-	TaskPID bool `json:"taskPid,omitempty"`
+	// Keep says that descriptor 6 is the process's too.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // children are main's own: the script and the tasks of steps. As process 1 main inherits orphans beside them.

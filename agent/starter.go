@@ -28,10 +28,8 @@ func starterMain() int {
 		syscall.RawSyscall(syscall.SYS_FCNTL, kept, syscall.F_SETFD, 0)
 	}
 	environ, argv := asStrings(order.Environ), asStrings(order.Argv)
-	if order.TaskPID {
-		environ = append(environ, fmt.Sprintf("SLURM_TASK_PID=%d", os.Getpid()))
-	}
 	enter(string(order.Cwd))
+	environ = here(environ)
 	path := lookUp(string(order.Path), environ)
 	debug.SetGCPercent(-1) // from here on nothing may need memory that the limits do not leave
 	if lowered := setLimits(order.Limits); len(lowered) > 0 {

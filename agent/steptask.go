@@ -110,7 +110,7 @@ func (s *stepProcess) start(c *children, environ []string) (err error) {
 	}
 	s.child, err = c.start(starterOrder{
 		Path: s.run.Argv[0], Argv: s.run.Argv, Cwd: s.run.Cwd, Umask: s.run.Umask, Limits: s.run.Limits,
-		Environ: asBytes(environ), TaskPID: s.run.Task,
+		Environ: asBytes(environ),
 	}, theirs[0], theirs[1], theirs[2], theirs[3:]...)
 	return err
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Unsteady } from './unsteady.ts';
 
-const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'real'] as const;
+const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'real', 'parity'] as const;
 type Lane = (typeof lanes)[number];
 const plain: readonly Lane[] = ['unit', 'model', 'chaos'];
 
@@ -169,6 +169,11 @@ if (wanted.includes('real')) {
   if (process.getuid?.() !== 0)
     broken.push('lane real needs root: it boots a Slurm, a Kubernetes and their nodes');
   else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) vitest('real');
+}
+if (wanted.includes('parity') && files.length === 0) {
+  const parity = ['--no-install', 'tsx', 'test/parity/main.ts'];
+  if (!root) broken.push('lane parity needs root: it runs job scripts on the lab');
+  else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) run('lane parity', 'npx', parity);
 }
 rmSync(scratch, { recursive: true, force: true });
 

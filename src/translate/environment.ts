@@ -20,12 +20,12 @@ export interface EnvironmentEdit {
   readonly set: Readonly<Record<string, string>>;
 }
 
-interface Drop {
+interface Named {
   readonly names: readonly string[];
   readonly why: string;
 }
 
-export const dropped: readonly Drop[] = [
+export const dropped: readonly Named[] = [
   { names: ['SLURMD_*'], why: "the virtual node's daemon, which is not where the script runs" },
   { names: ['SLURM_CONF'], why: "a path of the burst host's own configuration" },
   { names: ['SLURM_TOPOLOGY_*'], why: "the virtual node's place in the network" },
@@ -33,7 +33,6 @@ export const dropped: readonly Drop[] = [
     names: ['SLURM_SCRIPT_CONTEXT'],
     why: 'says "prolog_task": left over from the hand-over, absent in a job',
   },
-  { names: ['SLURM_TASK_PID'], why: 'a process id of the burst host' },
   { names: ['SLURM_CPU_BIND*', 'SLURM_MEM_BIND*'], why: "masks of the virtual node's CPUs" },
   {
     names: ['SLURM_SRUN_COMM_*', 'SLURM_STEP_LAUNCHER_PORT', 'SLURM_LAUNCH_NODE_IPADDR'],
@@ -57,10 +56,17 @@ export const dropped: readonly Drop[] = [
   },
 ];
 
-interface Replacement {
-  readonly names: readonly string[];
+/** What only the agent knows, in the process that becomes the script. [agent/podenviron.go] */
+export const byAgent: readonly Named[] = [
+  { names: ['SLURM_TASK_PID'], why: "the script's own process id, as the pod counts" },
+  {
+    names: ['TMPDIR', 'SLURM_TMPDIR'],
+    why: "as they were; a directory that the site's prolog makes on its nodes is made in the pod, or is /tmp there",
+  },
+];
+
+interface Replacement extends Named {
   readonly to: (input: StartInput) => string;
-  readonly why: string;
 }
 
 const host = ({ nodes, rank }: StartInput): string => hostNameFor(nodes[rank] ?? 'node');

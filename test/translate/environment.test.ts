@@ -88,7 +88,6 @@ describe('the environment in the pod', () => {
       SLURM_CONF: '/var/lib/spillway/slurm.conf',
       SLURM_SCRIPT_CONTEXT: 'prolog_task',
       SLURM_TOPOLOGY_ADDR_PATTERN: 'switch.node',
-      SLURM_TASK_PID: '77',
       SLURM_CPU_BIND_LIST: '0x1',
       PMI_FD: '9',
       CUDA_VISIBLE_DEVICES: '2,3',

@@ -1,4 +1,6 @@
 /** docs/directives.md, from the table that decides. */
+import { differences } from '../differences.ts';
+import { byAgent, dropped, replaced } from '../environment.ts';
 import type { Directive, Meaning } from './directive.ts';
 import { directives } from './index.ts';
 
@@ -28,8 +30,33 @@ export function page(): string {
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
+    seen,
+    '| where | what | why |',
+    '| --- | --- | --- |',
+    ...differences.map(({ place, what, why }) => line([place, what, why])),
+    '',
+    environment,
+    '| variables | in the pod | why |',
+    '| --- | --- | --- |',
+    ...[...replaced, ...byAgent].map(({ names, why }) => line([variables(names), 'set', why])),
+    ...dropped.map(({ names, why }) => line([variables(names), 'absent', why])),
+    '',
   ].join('\n');
 }
+
+const seen = `## What a run in the cloud shows that is not as on-prem
+
+\`npm run parity\` runs the job scripts of \`test/parity/jobs\` both ways on a real Slurm and a real Kubernetes, compares what is left of them
+(accounting, record, output, files, environment) and fails on any difference that is not listed here or in the next table.
+Not compared is what is any run's own: its number, node and times, its priority, and what is measured of it (MaxRSS, CPU time).
+`;
+
+const environment = `## The environment of the script
+
+As Slurm made it on the virtual node, which has the shape of a node on-prem, but for these:
+`;
+
+const variables = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
 
 function row(d: Directive): string {
   const versions = [d.since && `from ${d.since}`, d.until && `until ${d.until}`].filter(Boolean).join(', ');

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -- one 'two words'
+for word; do echo "[$word]"; done

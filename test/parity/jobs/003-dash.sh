@@ -1,0 +1,2 @@
+#!/usr/bin/dash
+echo "dash: ${BASH_VERSION:-no bash}"

@@ -1,0 +1,2 @@
+#!/usr/bin/awk -f
+BEGIN { print "awk", 2 ^ 10; exit 4 }

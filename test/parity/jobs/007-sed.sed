@@ -1,0 +1,3 @@
+#!/bin/sed -n -f
+# Nothing to read: standard input is empty.
+p

@@ -1,0 +1,3 @@
+#!/bin/sh
+#PARITY wrap
+printf '%s\n' "it's" 'a "quoted" word' "\$HOME" '*' "$(echo sub)"

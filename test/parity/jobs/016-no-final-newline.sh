@@ -1,0 +1,3 @@
+#!/bin/sh
+echo first
+echo last without newline

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 1"
+exit 1

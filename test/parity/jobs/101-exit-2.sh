@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 2"
+exit 2

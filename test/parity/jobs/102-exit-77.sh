@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 77"
+exit 77

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 126"
+exit 126

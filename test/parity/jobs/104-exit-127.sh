@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 127"
+exit 127

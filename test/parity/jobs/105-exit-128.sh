@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 128"
+exit 128

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 130"
+exit 130

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 137"
+exit 137

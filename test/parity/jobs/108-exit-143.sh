@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 143"
+exit 143

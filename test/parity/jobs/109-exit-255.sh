@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "leaving with 255"
+exit 255

@@ -1,0 +1,4 @@
+#!/bin/bash
+echo before
+if true; then
+echo inside

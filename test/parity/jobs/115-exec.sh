@@ -1,0 +1,2 @@
+#!/bin/sh
+exec sh -c 'echo "became another"; exit 6'

@@ -1,0 +1,4 @@
+#!/bin/bash
+sh -c 'kill -KILL $$'
+echo "child: $?"
+sh -c 'kill -TERM $$'

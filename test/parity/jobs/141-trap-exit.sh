@@ -1,0 +1,4 @@
+#!/bin/bash
+trap 'echo "leaving with $?"; rm -f scratch' EXIT
+touch scratch
+exit 8

@@ -1,0 +1,2 @@
+#!/bin/sh
+printf 'the last line has no end'

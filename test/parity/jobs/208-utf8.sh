@@ -1,0 +1,3 @@
+#!/bin/bash
+echo "Grüße, 世界, 🚀"
+echo "${#HOME}" > /dev/null

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --output=node-%N.out
+echo here

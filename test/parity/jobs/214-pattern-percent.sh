@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --output=hundred%%.out
+echo here

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY sbatch --output='with spaces é.out'
+echo here

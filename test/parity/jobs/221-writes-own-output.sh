@@ -1,0 +1,6 @@
+#!/bin/bash
+#SBATCH --output=shared.out
+# The script appends to the file that its own output goes to.
+echo first
+echo "by the script" >> shared.out
+echo last

@@ -1,0 +1,4 @@
+#!/bin/bash
+exec >&-
+echo into nothing
+echo "status $?" >&2

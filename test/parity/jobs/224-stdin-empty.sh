@@ -1,0 +1,3 @@
+#!/bin/bash
+cat
+read -r line || echo "no input"

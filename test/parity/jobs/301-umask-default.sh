@@ -1,0 +1,3 @@
+#!/bin/bash
+umask
+touch plain; mkdir made

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY sbatch --chdir="$PWD/missing" --output="$PWD/seen.out"
+pwd

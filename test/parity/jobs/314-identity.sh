@@ -1,0 +1,2 @@
+#!/bin/bash
+id -u; id -g; id -G | tr ' ' '\n' | sort -n

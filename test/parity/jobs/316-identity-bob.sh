@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY user bob
+id -u; id -G | tr ' ' '\n' | sort -n; echo "$HOME"

@@ -1,0 +1,2 @@
+#!/bin/bash
+test "$(hostname)" = "$(uname -n)" && echo "hostname and uname agree"

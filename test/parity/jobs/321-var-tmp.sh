@@ -1,0 +1,2 @@
+#!/bin/bash
+file=$(mktemp /var/tmp/parity.XXXXXX) && echo hello > "$file" && cat "$file"; rm -f "$file"

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY differs tmp-mode
+stat -c %a /tmp

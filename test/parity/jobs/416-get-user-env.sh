@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --get-user-env
+env -0 > all.environment

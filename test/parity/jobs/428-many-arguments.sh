@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY args $(seq 1 4000)
+echo "$# ${4000}"

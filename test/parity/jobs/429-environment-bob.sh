@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY user bob
+env -0 > all.environment

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --array=1000
+echo "$SLURM_ARRAY_TASK_ID"

@@ -1,0 +1,3 @@
+#!/bin/sh
+#SBATCH --begin=now+5
+exit 11

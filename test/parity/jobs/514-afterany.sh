@@ -1,0 +1,3 @@
+#!/bin/sh
+#PARITY depends afterany 512-first-fails
+echo "after any"

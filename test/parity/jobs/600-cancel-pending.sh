@@ -1,0 +1,4 @@
+#!/bin/sh
+#SBATCH --hold
+#PARITY submitted scancel $JOB
+touch ran

@@ -1,0 +1,4 @@
+#!/bin/bash
+#PARITY line ready: scancel $JOB
+echo ready
+sleep 300

@@ -1,0 +1,3 @@
+#!/bin/sh
+#PARITY ended scancel $JOB
+echo fine

@@ -1,0 +1,7 @@
+#!/bin/bash
+#PARITY differs signal-full
+#PARITY line ready: scancel --full --signal=INT $JOB
+trap 'echo "script caught INT"' INT
+echo ready
+sleep 15
+echo "sleep ended with $?"

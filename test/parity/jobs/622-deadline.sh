@@ -1,0 +1,3 @@
+#!/bin/sh
+#SBATCH --deadline=now+30minutes --time=5
+echo "in time"

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY sbatch --job-name='odd: name, (with) é'
+echo "$SLURM_JOB_NAME"

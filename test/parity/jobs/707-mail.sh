@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --mail-type=END,FAIL --mail-user=alice@localhost
+echo mailed

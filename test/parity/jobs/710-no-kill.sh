@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --no-kill --oversubscribe --wait-all-nodes=1
+echo fine

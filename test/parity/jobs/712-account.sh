@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --account=physics
+echo "$SLURM_JOB_ACCOUNT $SLURM_JOB_QOS"

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH --overcommit -n 3
+echo "$SLURM_NTASKS $SLURM_CPUS_ON_NODE"

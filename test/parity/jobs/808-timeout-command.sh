@@ -1,0 +1,3 @@
+#!/bin/bash
+timeout 1 sleep 10
+echo "status $?"

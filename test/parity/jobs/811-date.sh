@@ -1,0 +1,3 @@
+#!/bin/bash
+date -u -d @0 '+%F %T %Z'
+date -d @0 '+%F %T %Z'

@@ -1,0 +1,5 @@
+#!/bin/bash
+#PARITY differs sbatch-in-the-job
+sbatch --parsable --hold --wrap true > submitted 2> why
+if [ -s submitted ]; then scancel "$(cat submitted)" && echo "submitted another"; fi
+rm -f submitted why

@@ -1,0 +1,5 @@
+#!/bin/bash
+#SBATCH -n 3
+#PARITY needs srun
+srun --label sh -c 'echo "step $SLURM_STEP_ID"' | sort
+srun -n 1 sh -c 'echo "one task, step $SLURM_STEP_ID"'

@@ -1,0 +1,4 @@
+#!/bin/bash
+#SBATCH -n 2
+#PARITY needs srun
+srun --output=step-%t.txt sh -c 'echo "task $SLURM_LOCALID"'

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PARITY needs srun
+echo hello | srun cat
