@@ -19,7 +19,7 @@ const hour = 3_600_000;
 const id = 'i-0123456789abcdef0';
 
 /** The commands as an operator types them, beside a gateway that serves and without one. */
-describe('spillway cost and export', () => {
+describe('spillway cost and export', { timeout: 240_000 }, () => {
   let home: string;
   let config: string;
   let postgres: EmbeddedPostgres;
