@@ -8,6 +8,7 @@ import {
   type ImagesConfig,
   jsonSchema,
   type KubernetesConfig,
+  type StagingConfig,
   schema,
 } from './schema.ts';
 
@@ -122,6 +123,10 @@ function fundsAt({ csv, coldfront }: BudgetsFromConfig, at: (path: string) => st
   };
 }
 
+function stagingAt(staging: StagingConfig, at: (path: string) => string): StagingConfig {
+  return { ...staging, ...(staging.keyFile === undefined ? {} : { keyFile: at(staging.keyFile) }) };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   const { cert, key, clientCa } = config.listen;
@@ -136,6 +141,7 @@ function absolute(config: Config, from: string): Config {
       clientCa: clientCa && at(clientCa),
     },
     kubernetes: config.kubernetes && { ...config.kubernetes, kubeconfig: at(config.kubernetes.kubeconfig) },
+    ...(config.staging === undefined ? {} : { staging: stagingAt(config.staging, at) }),
     ...(config.pricesFrom === undefined
       ? {}
       : { pricesFrom: { ...config.pricesFrom, csv: at(config.pricesFrom.csv) } }),

@@ -14,6 +14,8 @@ import { dieAt, parseDieAt } from '../adapters/die.ts';
 import { Health } from '../adapters/health.ts';
 import { keepHeapSmall } from '../adapters/heap.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
+import { s3Objects } from '../adapters/objects/s3/index.ts';
+import { readKeys } from '../adapters/objects/s3/keys.ts';
 import { csvPrices } from '../adapters/prices/csv.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
 import { sshSlurm } from '../adapters/slurm/index.ts';
@@ -30,7 +32,7 @@ import { withoutCloud, withoutKubernetes } from '../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { compile } from '../config/expression.ts';
 import { ConfigError, type Hands, handsOf, loadConfig } from '../config/load.ts';
-import type { ClusterConfig, Config } from '../config/schema.ts';
+import type { ClusterConfig, Config, StagingConfig } from '../config/schema.ts';
 import { app, type Facade } from './api/app.ts';
 import { viewOf as rampView } from './api/routes/ramp.ts';
 import { viewOf as stopView } from './api/routes/stop.ts';
@@ -51,7 +53,14 @@ import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from './domain/poli
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { Desk } from './engine/desk.ts';
-import { examineFunds, examinePrices, examineSite, type Finding, probe } from './engine/doctor.ts';
+import {
+  examineFunds,
+  examinePrices,
+  examineSite,
+  examineStaging,
+  type Finding,
+  probe,
+} from './engine/doctor.ts';
 import { type FundSource, Funds } from './engine/funds.ts';
 import { Gateway } from './engine/gateway.ts';
 import type { AnchorPort, Clock, Entropy, KubernetesPort, Scheduler, StorePort } from './ports.ts';
@@ -324,6 +333,7 @@ async function clusterOf(
       agentImage: hands?.kubernetes.agentImage ?? '',
       imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
       mounts: config.mounts,
+      staging: config.staging?.limits,
       keeperPort,
     },
     slurm: watched(
@@ -549,7 +559,8 @@ async function doctor(path: string): Promise<number> {
       say(await probe('queue', () => askQueue(redis, prefix), text));
     }
     const reached = await reach(config, () => undefined);
-    const { pricesFrom } = config;
+    const { pricesFrom, staging } = config;
+    if (staging !== undefined) say(await askStaging(staging));
     if (pricesFrom !== undefined)
       for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
@@ -558,6 +569,14 @@ async function doctor(path: string): Promise<number> {
   }
   console.log(bad === 0 ? 'all well' : `${bad} to mend`);
   return bad === 0 ? 0 : 1;
+}
+
+async function askStaging({ keyFile, ...config }: StagingConfig): Promise<Finding> {
+  const where = `${config.bucket}/${config.prefix}${config.endpoint === undefined ? '' : ` at ${config.endpoint}`}`;
+  return examineStaging(where, async () => {
+    const credentials = keyFile === undefined ? undefined : await readKeys(keyFile);
+    return s3Objects({ ...config, credentials }, { clock });
+  });
 }
 
 async function askDatabase(config: Config, quiet: Log): Promise<string> {
@@ -706,6 +725,7 @@ async function siteFor(
     policy: policyOf(config),
     groups: groupsOf(config),
     mounts: config.mounts,
+    staging: config.staging,
     ...(hands && {
       images: hands.images,
       knowsImages: true,

@@ -1,6 +1,6 @@
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
-import { chooseImage, readScript } from '../translate/index.ts';
+import { chooseImage, readScript, stagingOf } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import type { ImageSought } from './propose.ts';
 
@@ -11,7 +11,10 @@ function headOf(script: string): string {
   return script.length <= mostRead ? script : script.slice(0, script.lastIndexOf('\n', mostRead) + 1);
 }
 
-/** Which image the job runs in. Its script as Slurm keeps it may name one, so it is asked for; where that is refused nobody guesses. */
+/**
+ * Which image the job runs in, and which data it needs. Its script as Slurm keeps it may name both, so it is asked for; where that is
+ * refused nobody guesses.
+ */
 export async function imageFor(
   { settings }: Pick<Cluster, 'settings'>,
   job: JobDetail,
@@ -26,11 +29,9 @@ export async function imageFor(
   }
   if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
   const { comment, account, partition } = job;
-  return chooseImage({
-    script: readScript(headOf(text)),
-    comment,
-    account,
-    partition,
-    images: settings.pods.images,
-  });
+  const script = readScript(headOf(text));
+  const { images, mounts, staging } = settings.pods;
+  const chosen = chooseImage({ script, comment, account, partition, images });
+  const data = stagingOf(script.staged, mounts, staging);
+  return chosen.kind === 'none' || data === undefined ? chosen : { ...chosen, data };
 }

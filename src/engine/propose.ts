@@ -25,6 +25,7 @@ import {
   markInWords,
   marksOf,
   needsOf,
+  type Staging,
 } from '../translate/index.ts';
 
 /** The decision on a line of the queue, looked at again with the job in full: identity and exact size. */
@@ -69,6 +70,7 @@ export function examine(
       measured: image.kind === 'image' ? `${image.image}, by ${image.from}` : image.why,
       limit: 'an image that its account may use (images)',
     });
+  if (image?.kind === 'image' && image.data !== undefined) because.push(dataThere(image.data));
   const shape = shapeOf(job, snapshot);
   const whole = job.exclusive || job.memory.mib === 0;
   because.push({
@@ -108,8 +110,20 @@ export function examine(
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
 }
 
-/** `unknown`: the job's script, which may name one, could not be read. */
-export type ImageSought = ImageChoice | { readonly kind: 'unknown'; readonly why: string };
+/** `unknown`: the job's script, which may name one, could not be read. `data`: what it says of its data, if it says anything. */
+export type ImageSought =
+  | Extract<ImageChoice, { kind: 'none' }>
+  | (Extract<ImageChoice, { kind: 'image' }> & { readonly data?: Staging | undefined })
+  | { readonly kind: 'unknown'; readonly why: string };
+
+function dataThere({ seen, against }: Staging): RuleVerdict {
+  return {
+    rule: 'staging',
+    pass: against === undefined,
+    measured: against ?? `${seen.map(({ path }) => path).join(', ')}: under mounts, nothing is carried`,
+    limit: 'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod',
+  };
+}
 
 /** Nothing that a job asks for is dropped: what is below the site's threshold keeps it at home. */
 function translated(marks: readonly Marked[] | undefined, translation: Translation): RuleVerdict {

@@ -7,3 +7,4 @@ export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
 export { readScript, type Script } from './script/script.ts';
+export { type Staging, type StagingLimits, stagingOf } from './staging.ts';
