@@ -8,6 +8,7 @@ import {
   type ImagesConfig,
   jsonSchema,
   type KubernetesConfig,
+  type StagingConfig,
   schema,
 } from './schema.ts';
 
@@ -131,6 +132,10 @@ function kubernetesAt({ tenants, ...k }: KubernetesConfig, at: (path: string) =>
   return { ...k, kubeconfig: at(k.kubeconfig), tenants: found };
 }
 
+function stagingAt(staging: StagingConfig, at: (path: string) => string): StagingConfig {
+  return { ...staging, ...(staging.keyFile === undefined ? {} : { keyFile: at(staging.keyFile) }) };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   const { cert, key, clientCa, tls } = config.listen;
@@ -146,6 +151,7 @@ function absolute(config: Config, from: string): Config {
       ...(tls === undefined ? {} : { tls: { cert: at(tls.cert), key: at(tls.key) } }),
     },
     kubernetes: config.kubernetes && kubernetesAt(config.kubernetes, at),
+    ...(config.staging === undefined ? {} : { staging: stagingAt(config.staging, at) }),
     ...(config.pricesFrom === undefined
       ? {}
       : { pricesFrom: { ...config.pricesFrom, csv: at(config.pricesFrom.csv) } }),

@@ -24,6 +24,7 @@ interface Readable {
 const notYet: Readonly<Record<string, string>> = {
   signatures: 'the gateway checks no signatures; let an admission controller do it, and leave it out',
   spot: 'spot instances are not built yet; leave it out',
+  keepDays: 'nothing is carried, so nothing is kept yet; leave it out',
   launchTimeout: 'is not built yet; joinTimeout counts from the launch',
   labels: 'labels come from the launch template; leave it out',
   requireTimeLimit: 'is not built yet; maxTime keeps jobs without a limit at home',

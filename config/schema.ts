@@ -5,6 +5,7 @@ import { offers } from './devices.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
+import { staging } from './staging.ts';
 import { tenants } from './tenants.ts';
 import {
   address,
@@ -562,6 +563,9 @@ export const schema = z
     mounts: list('Shared file systems that pods see.', mount, 0, '[{ path: /home, claim: home }]').default(
       [],
     ),
+    staging: staging
+      .optional()
+      .describe('For data under no mount. So far doctor checks it and explain reckons with it.'),
     nodeGroups: list('Where capacity comes from.', nodeGroup, 1, '[{ name: cpu, provider: ec2, … }]'),
     policy: policy.prefault({}),
     queue: queue.optional(),
@@ -649,6 +653,7 @@ export type { ApiConfig, OidcConfig } from './api.ts';
 export type TenantsConfig = z.output<typeof tenants>;
 export type ImagesConfig = z.output<typeof images>;
 export type MountConfig = z.output<typeof mount>;
+export type StagingConfig = z.output<typeof staging>;
 export type NodeGroupConfig = z.output<typeof nodeGroup>;
 export type BudgetsFromConfig = z.output<typeof budgetsFrom>;
 export type PolicyConfig = z.output<typeof policy>;

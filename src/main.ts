@@ -18,6 +18,8 @@ import { keepHeapSmall } from '../adapters/heap.ts';
 import { oidcIdentity } from '../adapters/identity/oidc.ts';
 import { kubernetes } from '../adapters/kubernetes/index.ts';
 import { tenantWriter } from '../adapters/kubernetes/tenant-writer.ts';
+import { s3Objects } from '../adapters/objects/s3/index.ts';
+import { readKeys } from '../adapters/objects/s3/keys.ts';
 import { csvPeople } from '../adapters/people/csv.ts';
 import { csvPrices } from '../adapters/prices/csv.ts';
 import { openBullWake } from '../adapters/queue/bull.ts';
@@ -39,7 +41,7 @@ import { withoutCloud, withoutKubernetes } from '../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../adapters/wrap.ts';
 import { compile } from '../config/expression.ts';
 import { ConfigError, type Hands, handsOf, loadConfig } from '../config/load.ts';
-import type { ClusterConfig, Config, TenantsConfig } from '../config/schema.ts';
+import type { ClusterConfig, Config, StagingConfig, TenantsConfig } from '../config/schema.ts';
 import { app, type Grounds } from './api/app.ts';
 import { viewOf as rampView } from './api/routes/ramp.ts';
 import { viewOf as stopView } from './api/routes/stop.ts';
@@ -68,7 +70,14 @@ import { tokenName, tokenParts, tokenText } from './domain/token.ts';
 import { Anchors } from './engine/anchor.ts';
 import type { ClusterSettings, Ports } from './engine/context.ts';
 import { Desk } from './engine/desk.ts';
-import { examineFunds, examinePrices, examineSite, type Finding, probe } from './engine/doctor.ts';
+import {
+  examineFunds,
+  examinePrices,
+  examineSite,
+  examineStaging,
+  type Finding,
+  probe,
+} from './engine/doctor.ts';
 import { Doorman } from './engine/doorman.ts';
 import { Feed } from './engine/feed.ts';
 import { type FundSource, Funds } from './engine/funds.ts';
@@ -366,6 +375,7 @@ async function clusterOf(
       agentImage: hands?.kubernetes.agentImage ?? '',
       imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
       mounts: config.mounts,
+      staging: config.staging?.limits,
       keeperPort,
     },
     slurm: watched(
@@ -615,7 +625,8 @@ async function doctor(path: string): Promise<number> {
       say(await probe('queue', () => askQueue(redis, prefix), text));
     }
     const reached = await reach(config, () => undefined);
-    const { pricesFrom } = config;
+    const { pricesFrom, staging } = config;
+    if (staging !== undefined) say(await askStaging(staging));
     if (pricesFrom !== undefined)
       for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
@@ -706,6 +717,14 @@ async function tenants(path: string, { verb, dryRun, yaml, prune }: TenantsOrder
   } finally {
     await port.close();
   }
+}
+
+async function askStaging({ keyFile, ...config }: StagingConfig): Promise<Finding> {
+  const where = `${config.bucket}/${config.prefix}${config.endpoint === undefined ? '' : ` at ${config.endpoint}`}`;
+  return examineStaging(where, async () => {
+    const credentials = keyFile === undefined ? undefined : await readKeys(keyFile);
+    return s3Objects({ ...config, credentials }, { clock });
+  });
 }
 
 async function askDatabase(config: Config, quiet: Log): Promise<string> {
@@ -946,6 +965,7 @@ async function siteFor(
     policy: policyOf(config),
     groups: groupsOf(config),
     mounts: config.mounts,
+    staging: config.staging,
     ...(hands && {
       images: hands.images,
       knowsImages: true,

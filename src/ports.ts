@@ -220,6 +220,82 @@ export interface CloudPort {
   close(): Promise<void>;
 }
 
+/** A URL that lets whoever has it make one request, and nothing else of the store's. */
+export interface SignedRequest {
+  readonly method: 'GET' | 'PUT';
+  readonly url: string;
+  /** Signed as well: they are sent as they stand here. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** From then on the store refuses it; a request that began before goes on. */
+  readonly until: Instant;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly size: number;
+  /** Written then, by the store's clock. */
+  readonly at: Instant;
+}
+
+export interface StoredPart {
+  /** From 1. */
+  readonly number: number;
+  readonly size: number;
+  /** As the store calls its content. */
+  readonly tag: string;
+}
+
+/** An upload in parts that was begun and neither completed nor given up. */
+export interface Unfinished {
+  readonly key: string;
+  readonly upload: string;
+  readonly at: Instant;
+}
+
+/**
+ * An object store (S3's protocol): one bucket, in it one prefix, which no key here repeats. The gateway signs and looks; the bytes go
+ * between the far ends and the store. A key is never written anew with other bytes: it is named by what is in it. Faults: `refused`
+ * (rights, bucket, credentials; also a key that is none), `throttled`.
+ */
+export interface ObjectsPort {
+  /** Undefined: there is none. */
+  head(key: string): Promise<StoredObject | undefined>;
+  /** Signs nothing but the key: whoever has it may ask for ranges. Nothing is asked of the store, so the object may not be there. */
+  signGet(key: string, forMs: number): Promise<SignedRequest>;
+  /** Of exactly `size` bytes (5 GiB at most) whose SHA-256 is `sha256` (64 hex): the store refuses any others. */
+  signPut(
+    key: string,
+    of: { readonly size: number; readonly sha256: string },
+    forMs: number,
+  ): Promise<SignedRequest>;
+  /** Begins an upload in parts. Not idempotent: after `unknown` one may be left over, which `unfinished` tells of. */
+  beginParts(key: string): Promise<string>;
+  /** One part, 5 MiB at least but for the last, 10,000 at most. Sent again it replaces the one before. */
+  signPart(
+    key: string,
+    upload: string,
+    of: { readonly number: number; readonly size: number },
+    forMs: number,
+  ): Promise<SignedRequest>;
+  /** What has arrived whole, in order of number. `not_found`: the upload was completed, given up, or never was. */
+  parts(key: string, upload: string): Promise<readonly StoredPart[]>;
+  /**
+   * The parts become one object, which nobody saw before. Idempotent: also resolves where it was done already. `not_found` as with
+   * `parts`, and there is no such object; `conflict`: a part is missing, too small or another one by now.
+   */
+  completeParts(key: string, upload: string, parts: readonly StoredPart[]): Promise<void>;
+  /** Given up, its parts gone. `not_found` = already so. */
+  abortParts(key: string, upload: string): Promise<void>;
+  /** All whose key begins so, in order of key. */
+  list(prefix: string): Promise<readonly StoredObject[]>;
+  unfinished(prefix: string): Promise<readonly Unfinished[]>;
+  /** Resolves once it is gone, also where it never was. */
+  remove(key: string): Promise<void>;
+  /** For `doctor`: writes an object, reads it by a signed URL, takes it away. Faults name what is missing. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Budgets that stand elsewhere than in the configuration: a file, or an accounting system. */
 export interface BudgetsPort {
   /**

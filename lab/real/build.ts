@@ -27,14 +27,23 @@ const tools = {
     ldflags: '-X github.com/containerd/containerd/v2/version.Version=v2.1.4',
     tags: 'no_btrfs no_devmapper no_zfs',
   },
+  objects: {
+    packages: ['github.com/versity/versitygw/cmd/versitygw'],
+    ldflags: '',
+    tags: '',
+  },
 } as const;
 
 const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' };
 
-/** Builds the tools that are missing or were built from other sources; minutes at first, nothing the next time. */
-export async function ensureTools(say: (line: string) => void): Promise<void> {
+/** Builds the tools that are missing or were built from other sources; minutes at first, nothing the next time. An object store only one test needs. */
+export async function ensureTools(
+  say: (line: string) => void,
+  names: readonly (keyof typeof tools)[] = ['kubernetes', 'containerd'],
+): Promise<void> {
   mkdirSync(dirs.bin, { recursive: true });
-  for (const [name, { packages, ldflags, tags }] of Object.entries(tools)) {
+  for (const name of names) {
+    const { packages, ldflags, tags } = tools[name];
     const cwd = here(`./go/${name}`);
     const argv = [
       'go',

@@ -21,7 +21,7 @@ import type {
   Write,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
-import type { Images } from '../translate/index.ts';
+import type { Images, StagingLimits } from '../translate/index.ts';
 
 export { after, type Next, never, now } from '../domain/next.ts';
 
@@ -31,6 +31,8 @@ export interface PodSettings {
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
+  /** Undefined: no data are carried through a store. */
+  readonly staging?: StagingLimits | undefined;
   readonly keeperPort: number;
 }
 

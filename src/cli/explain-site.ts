@@ -1,6 +1,7 @@
 /** What a site's configuration says of bursts; of one that was not read, nothing is known and everything is allowed. */
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { Images } from '../translate/image.ts';
+import type { SiteStaging } from './explain-data.ts';
 
 export interface Site {
   /** The configuration's path; undefined: none was read. */
@@ -12,6 +13,8 @@ export interface Site {
   /** False: `images` stands for what is not configured, and allows everything. */
   readonly knowsImages: boolean;
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
+  /** Undefined: the site carries no data. */
+  readonly staging: SiteStaging | undefined;
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly keeperPort: number;
@@ -36,6 +39,7 @@ export function bareSite(me: Site['me']): Site {
     },
     knowsImages: false,
     mounts: [],
+    staging: undefined,
     agentImage: 'image.of.the.site/spillway/agent:1',
     imagePullPolicy: 'IfNotPresent',
     keeperPort: 7701,

@@ -10,6 +10,7 @@ import { type MarkedLine, marksOfScript } from '../translate/script/marks.ts';
 import { readScript, type Script, written } from '../translate/script/script.ts';
 import { CommandError } from './ask.ts';
 import { type Cost, costOf } from './explain-cost.ts';
+import { againstData, type Data, dataOf } from './explain-data.ts';
 import { objectsOf } from './explain-objects.ts';
 import { rulesOf, unasked, type Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
@@ -26,6 +27,8 @@ export interface Explanation {
   readonly marks: readonly MarkedLine[];
   readonly image: ImageChoice;
   readonly cost: readonly Cost[];
+  /** Of its data; undefined: it says nothing of them, or nothing is known of the site. */
+  readonly data: Data | undefined;
   /** What stands in its way; what to do is in each one's words. */
   readonly against: readonly RuleVerdict[];
   readonly objects: readonly object[];
@@ -66,6 +69,7 @@ export function explanationOf(
     partition: who.partition ?? '',
     images: site.images,
   });
+  const data = dataOf(script.staged, site);
   const against = [
     ...refusals(script, asked),
     ...failing(marks, site.policy.translation ?? 'emulated').map((m) => ({
@@ -84,6 +88,7 @@ export function explanationOf(
           },
         ]
       : []),
+    ...againstData(data),
     ...rulesOf(script, asked, who, site),
   ];
   return {
@@ -91,6 +96,7 @@ export function explanationOf(
     marks,
     image,
     cost: site.groups.map((group) => costOf(asked, group, site.policy.limitMarginMs)),
+    data,
     against,
     objects: image.kind === 'image' ? objectsOf(script, asked, who, image.image, site) : [],
     notes: [
@@ -99,6 +105,9 @@ export function explanationOf(
         : []),
       ...(site.from !== undefined && !site.knowsImages
         ? ['images is not configured, as for mode observe alone: which image it gets is left out.']
+        : []),
+      ...(script.staged.length > 0 && site.from === undefined
+        ? ['Whether its data are under a mount was not looked at.']
         : []),
       ...unasked(script, asked, who, site),
       ...notesOf(script, asked, who, variables, site),
@@ -184,6 +193,7 @@ function inPlainWords(file: string, e: Explanation, site: Site): string[] {
         : `Image: ${e.image.image}, by ${e.image.from}`,
   );
   if (e.cost.length > 0) lines.push('', 'Cost:', ...e.cost.map((c) => `  node group ${c.group}: ${c.text}`));
+  if (e.data !== undefined) lines.push('', 'Data:', ...e.data.lines.map((line) => `  ${line}`));
   if (e.objects.length > 0)
     lines.push(
       '',

@@ -2,7 +2,7 @@ import { faultOf } from '../domain/fault.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { ClusterFacts, MinutesLimit, Partition } from '../domain/job.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import type { CloudPort, KubernetesPort, SlurmPort } from '../ports.ts';
+import type { CloudPort, KubernetesPort, ObjectsPort, SlurmPort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
 import type { FundSource } from './funds.ts';
 
@@ -38,6 +38,24 @@ export async function probe(what: string, question: () => Promise<string>, todo:
       todo,
     };
   }
+}
+
+/** The store for data does what carrying would need of it; leaves nothing there. */
+export async function examineStaging(where: string, open: () => Promise<ObjectsPort>): Promise<Finding> {
+  const look = async (): Promise<string> => {
+    const objects = await open();
+    try {
+      await objects.check();
+    } finally {
+      await objects.close();
+    }
+    return `${where}: writes, reads by a signed URL, lists, takes away; no job uses it yet`;
+  };
+  return probe(
+    'staging',
+    look,
+    'mend what it says; bucket, region, endpoint and keyFile stand under staging',
+  );
 }
 
 /** What stands elsewhere can be read, and each budget of it is one. */

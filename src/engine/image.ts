@@ -1,6 +1,6 @@
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
-import { chooseImage, hugepagesIn, readScript } from '../translate/index.ts';
+import { chooseImage, hugepagesIn, readScript, stagingOf } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import type { ImageSought } from './propose.ts';
 
@@ -11,7 +11,10 @@ function headOf(script: string): string {
   return script.length <= mostRead ? script : script.slice(0, script.lastIndexOf('\n', mostRead) + 1);
 }
 
-/** Which image the job runs in, and what else its script says to us. Its script as Slurm keeps it may name one, so it is asked for; where that is refused nobody guesses. */
+/**
+ * Which image the job runs in, which data it needs, and what else its script says to us. Its script as Slurm keeps it may name all of it, so
+ * it is asked for; where that is refused nobody guesses.
+ */
 export async function imageFor(
   { settings }: Pick<Cluster, 'settings'>,
   job: JobDetail,
@@ -27,6 +30,9 @@ export async function imageFor(
   if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
   const { comment, account, partition } = job;
   const script = readScript(headOf(text));
-  const choice = chooseImage({ script, comment, account, partition, images: settings.pods.images });
-  return { ...choice, hugepages: hugepagesIn(script) };
+  const { images, mounts, staging } = settings.pods;
+  const chosen = chooseImage({ script, comment, account, partition, images });
+  const data = stagingOf(script.staged, mounts, staging);
+  const said = { ...chosen, hugepages: hugepagesIn(script) };
+  return said.kind === 'none' || data === undefined ? said : { ...said, data };
 }

@@ -29,6 +29,7 @@ import {
   markInWords,
   marksOf,
   needsOf,
+  type Staging,
 } from '../translate/index.ts';
 
 /** The decision on a line of the queue, looked at again with the job in full: identity and exact size. */
@@ -73,6 +74,7 @@ export function examine(
       measured: image.kind === 'image' ? `${image.image}, by ${image.from}` : image.why,
       limit: 'an image that its account may use (images)',
     });
+  if (image?.kind === 'image' && image.data !== undefined) because.push(dataThere(image.data));
   const shape = shapeOf(job, snapshot);
   const whole = job.exclusive || job.memory.mib === 0;
   because.push({
@@ -116,9 +118,13 @@ export function examine(
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
 }
 
-/** `unknown`: the job's script, which may name one, could not be read. `hugepages`: what it asks for besides. */
+/** `unknown`: the job's script, which may name one, could not be read. `data` and `hugepages`: what it says of these, if it says anything. */
 export type ImageSought =
-  | (ImageChoice & { readonly hugepages?: Readonly<Record<string, number>> })
+  | Extract<ImageChoice, { kind: 'none' }>
+  | (Extract<ImageChoice, { kind: 'image' }> & {
+      readonly data?: Staging | undefined;
+      readonly hugepages?: Readonly<Record<string, number>>;
+    })
   | { readonly kind: 'unknown'; readonly why: string };
 
 function asked(asks: Told<Asks> | undefined): RuleVerdict {
@@ -128,6 +134,15 @@ function asked(asks: Told<Asks> | undefined): RuleVerdict {
   if (asks.kind === 'untold') return { rule, pass: false, measured: asks.why, limit };
   const told = Object.entries(asks.value.extended).map(([name, n]) => `${n} ${name}`);
   return { rule, pass: true, measured: told.length === 0 ? 'none' : told.join(', '), limit };
+}
+
+function dataThere({ seen, against }: Staging): RuleVerdict {
+  return {
+    rule: 'staging',
+    pass: against === undefined,
+    measured: against ?? `${seen.map(({ path }) => path).join(', ')}: under mounts, nothing is carried`,
+    limit: 'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod',
+  };
 }
 
 /** Nothing that a job asks for is dropped: what is below the site's threshold keeps it at home. */

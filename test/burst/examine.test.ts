@@ -103,6 +103,29 @@ describe('the job in full', () => {
     expect(image({ kind: 'none', why: 'not allowed' })).toEqual(['never', 'image']);
     expect(image({ kind: 'unknown', why: 'not read' })).toEqual(['wait', 'image']);
   });
+
+  it('never without its data', () => {
+    const chosen = { kind: 'image', image: 'a:1', from: 'x' } as const;
+    const said = (against: string | undefined) => {
+      const data = {
+        seen: [{ way: 'in', path: '/home/a', bytes: undefined, line: 2 }] as const,
+        carried: [],
+        against,
+      };
+      return examine(yes, well, tenant, offered, snapshot, mounts, 'emulated', { ...chosen, data }).decision;
+    };
+    expect(said(undefined)).toMatchObject({ verdict: 'burst' });
+    expect(said(undefined).because).toContainEqual(
+      expect.objectContaining({
+        rule: 'staging',
+        pass: true,
+        measured: '/home/a: under mounts, nothing is carried',
+      }),
+    );
+    expect(said('line 2: /data is elsewhere')).toMatchObject({ verdict: 'never' });
+    const none = examine(yes, well, tenant, offered, snapshot, mounts, 'emulated', chosen).decision;
+    expect(none.because.map(({ rule }) => rule)).not.toContain('staging');
+  });
   it('waits where its record could not be read in full', () => {
     expect(failing(yes, { ...well, raw: {} }, tenant, offered, snapshot, mounts)).toEqual([
       'wait',

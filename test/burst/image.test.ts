@@ -28,7 +28,9 @@ const images: Images = {
 describe('the image of a pending job', () => {
   const sought = (script: () => Promise<string | undefined>, comment = '') =>
     imageFor(
-      { settings: { slurm: { script }, pods: { images } } } as unknown as Parameters<typeof imageFor>[0],
+      {
+        settings: { slurm: { script }, pods: { images, mounts: [{ path: '/home', claim: 'home' }] } },
+      } as unknown as Parameters<typeof imageFor>[0],
       detail({ comment }),
     );
 
@@ -41,6 +43,12 @@ describe('the image of a pending job', () => {
       from: "the job's comment",
     });
     expect(await sought(plain)).toMatchObject({ image: 'registry.example.org/base:1' });
+    expect(await sought(plain)).not.toHaveProperty('data');
+    const needs = (path: string) => async () => `#!/bin/sh\n#SPILLWAY stage-in=${path}\n./x\n`;
+    expect(await sought(needs('/home/a/in'))).toMatchObject({ data: { carried: [], against: undefined } });
+    expect(await sought(needs('/data'))).toMatchObject({
+      data: { against: expect.stringContaining('the site has no store for that') },
+    });
     expect(await sought(plain, 'spillway image=docker.io/x:1')).toMatchObject({ kind: 'none' });
   });
 

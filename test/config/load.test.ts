@@ -124,7 +124,7 @@ describe('a configuration that holds', () => {
     });
   });
 
-  it.each(['small.yaml', 'lab.yaml'])('is config/examples/%s', async (name) => {
+  it.each(['small.yaml', 'lab.yaml', 'shared.yaml'])('is config/examples/%s', async (name) => {
     const config = await loadConfig(join(examples, name), {});
     expect(config.clusters).toHaveLength(1);
   });

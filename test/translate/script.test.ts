@@ -112,13 +112,16 @@ describe('a script that means harm', () => {
 });
 
 describe('our own lines', () => {
-  it('name an image, and nothing else', () => {
+  it('that are not known are told', () => {
     const script = readScript(
       '#!/bin/sh\n#SPILLWAY image=ghcr.io/a/b:1 # mine\n#SPILLWAY immage=x\ndate\n#SPILLWAY image=c\n',
     );
     expect(script.ours).toEqual([{ line: 2, key: 'image', value: 'ghcr.io/a/b:1' }]);
     expect(script.problems).toEqual([
-      { line: 3, text: '#SPILLWAY immage=x: not known; there is image=IMAGE, hugepages=2Mi:1GiB' },
+      {
+        line: 3,
+        text: '#SPILLWAY immage=x: not known; there is image=IMAGE, hugepages=2Mi:1GiB, stage-in=PATH, stage-out=PATH, size=SIZE after a path',
+      },
     ]);
   });
 });

@@ -73,7 +73,7 @@ function faultOfCode(code: string): Fault {
 }
 
 /** Before the connection stood: nothing was asked. */
-const neverAsked = new Set([
+export const neverAsked = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
   'ENETUNREACH',
@@ -115,7 +115,7 @@ export function portError(
 }
 
 /** The SDK's error holds the whole exchange, sockets and signature included: nothing for a log. */
-function bare(error: unknown): unknown {
+export function bare(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const cause = new Error(error.message);
   const requestId = textOf(metadataOf(error), 'requestId');
@@ -168,7 +168,7 @@ function textOf(error: object, field: string): string {
   return typeof value === 'string' || typeof value === 'number' ? `${value}` : '';
 }
 
-function statusOf(error: Error): number | undefined {
+export function statusOf(error: Error): number | undefined {
   const status: unknown = Reflect.get(metadataOf(error), 'httpStatusCode');
   return typeof status === 'number' ? status : undefined;
 }

@@ -12,13 +12,14 @@ export const ownKeys: Readonly<Record<string, Key>> = {
   hugepages: { usage: 'hugepages=2Mi:1GiB', form: page },
 };
 
+/** Of staged.ts, which reads them. */
+const stagingUsages = ['stage-in=PATH', 'stage-out=PATH', 'size=SIZE after a path'];
+
 /** Undefined: it is understood. */
 export function misread(key: string, value: string): string | undefined {
   const known = Object.hasOwn(ownKeys, key) ? ownKeys[key] : undefined;
   if (known === undefined)
-    return `not known; there is ${Object.values(ownKeys)
-      .map(({ usage }) => usage)
-      .join(', ')}`;
+    return `not known; there is ${[...Object.values(ownKeys).map(({ usage }) => usage), ...stagingUsages].join(', ')}`;
   return known.form.test(value) ? undefined : `cannot be read; write ${known.usage}`;
 }
 

@@ -1,6 +1,7 @@
 /** A batch script as sbatch reads it, with the lines that are ours. Its commands are not understood, but for `module load`. */
 import { optionsOf, type Problem, type Word, type Written } from './options.ts';
 import { misread } from './own.ts';
+import { isStagingKey, type StagedPath, stagedWord } from './staged.ts';
 import { wordsOf } from './words.ts';
 
 interface Own {
@@ -14,6 +15,8 @@ export interface Script {
   readonly options: readonly Written[];
   /** `#SPILLWAY key=value`, likewise. */
   readonly ours: readonly Own[];
+  /** Of those, the data that the job says it needs and makes. */
+  readonly staged: readonly StagedPath[];
   /** As in `module load openmpi/4.1`, wherever it stands; a name that a variable makes is not known. */
   readonly modules: readonly string[];
   /** Two components or more. */
@@ -34,6 +37,7 @@ export function readScript(text: string): Script {
   const unread: Problem[] = [];
   const words: Word[] = [];
   const ours: Own[] = [];
+  const staged: StagedPath[] = [];
   let het = false;
   if (!text.startsWith('#!'))
     problems.push({ line: 1, text: 'a batch script begins with #!, such as #!/bin/bash' });
@@ -50,12 +54,13 @@ export function readScript(text: string): Script {
       if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
       // A line may hold more words than a call takes arguments.
       else for (const text of cut.words) words.push({ text, line: at });
-    } else if (/^#SPILLWAY(\s|$)/.test(line)) ownLine(line, at, ours, unread);
+    } else if (/^#SPILLWAY(\s|$)/.test(line)) ownLine(line, at, { ours, staged, unread });
   }
   const read = optionsOf(words);
   return {
     options: read.options,
     ours,
+    staged,
     modules: modulesOf(lines),
     het,
     problems: [...problems, ...unread, ...read.problems],
@@ -63,15 +68,21 @@ export function readScript(text: string): Script {
   };
 }
 
-function ownLine(line: string, at: number, ours: Own[], unread: Problem[]): void {
+interface OwnLines {
+  readonly ours: Own[];
+  readonly staged: StagedPath[];
+  readonly unread: Problem[];
+}
+
+function ownLine(line: string, at: number, { ours, staged, unread }: OwnLines): void {
   const cut = wordsOf(line.slice('#SPILLWAY'.length));
   if (cut.kind === 'broken') unread.push({ line: at, text: `#SPILLWAY: ${cut.why}` });
   else
     for (const word of cut.words) {
       const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
-      const why = misread(key, value);
-      if (why === undefined) ours.push({ line: at, key, value });
-      else unread.push({ line: at, text: `#SPILLWAY ${word}: ${why}` });
+      const wrong = isStagingKey(key) ? stagedWord(staged, key, value, at) : misread(key, value);
+      if (wrong !== undefined) unread.push({ line: at, text: `#SPILLWAY ${word}: ${wrong}` });
+      else if (!isStagingKey(key)) ours.push({ line: at, key, value });
     }
 }
 

@@ -1,0 +1,54 @@
+/** What a script says of its data: what the pod sees anyhow, and what would have to be carried, for how long and for how much. */
+import { costOfStaging, type StagingRates } from '../decide/staging.ts';
+import type { RuleVerdict } from '../domain/decision.ts';
+import { dollars } from '../domain/money.ts';
+import type { StagedPath } from '../translate/script/staged.ts';
+import { gib, type Staging, type StagingLimits, stagingOf } from '../translate/staging.ts';
+import type { Site } from './explain-site.ts';
+
+export interface SiteStaging {
+  readonly limits: StagingLimits;
+  readonly rates: StagingRates;
+}
+
+export interface Data extends Staging {
+  /** For people. */
+  readonly lines: readonly string[];
+}
+
+/** Undefined: it says nothing of data, or nothing of the site is known. */
+export function dataOf(
+  staged: readonly StagedPath[],
+  { from, mounts, staging }: Pick<Site, 'from' | 'mounts' | 'staging'>,
+): Data | undefined {
+  const found = from === undefined ? undefined : stagingOf(staged, mounts, staging?.limits);
+  return found && { ...found, lines: linesOf(found, staging?.rates) };
+}
+
+export function againstData(data: Data | undefined): readonly RuleVerdict[] {
+  if (data?.against === undefined) return [];
+  const limit = 'all that it names is under a mount of the pod';
+  return [{ rule: 'staging', pass: false, measured: data.against, limit }];
+}
+
+function linesOf({ seen, carried }: Staging, rates: StagingRates | undefined): string[] {
+  return [
+    ...seen.map(({ way, path }) => `stage-${way} ${path}: under a mount, nothing is carried`),
+    ...carried.map(
+      ({ way, path, bytes, reckonedBytes }) =>
+        `stage-${way} ${path}: ${gib(reckonedBytes)}, ${bytes === undefined ? 'assumed, for no size is written' : 'as written; nobody has looked'}`,
+    ),
+    ...(carried.length === 0 || rates === undefined ? [] : [costLine(carried, rates)]),
+  ];
+}
+
+function costLine(carried: Staging['carried'], rates: StagingRates): string {
+  const bytes = (of: 'in' | 'out'): number =>
+    carried.reduce((sum, { way, reckonedBytes }) => sum + (way === of ? reckonedBytes : 0), 0);
+  const { upMs, inPodMs, backMs, egressMicroUsd } = costOfStaging(
+    { inBytes: bytes('in'), outBytes: bytes('out') },
+    rates,
+  );
+  const minutes = (ms: number): string => `${Math.ceil(ms / 60_000)} min`;
+  return `it would take ${minutes(upMs)} up, ${minutes(inPodMs)} in the pod, which its time limit counts, and ${minutes(backMs)} back; ${dollars(egressMicroUsd)} for what leaves the cloud`;
+}
