@@ -154,7 +154,7 @@ describe('the fields of an expression', () => {
       groups: [
         {
           group: {
-            ...{ name: 'cpu', vcpuPerCpu: 1, overhead: { cpuMillis: 0 }, capacityType: 'on-demand' },
+            ...{ name: 'cpu', vcpuPerCpu: 1, overhead: { cpuMillis: 0 }, capacityType: 'on-demand', max: 2 },
             ...{ features: { f: undefined }, licenses: ['l'] },
             devices: { g: { kind: 'resource', name: 'x/g', perNode: 1, perGpu: 1, always: 0 } },
           },
