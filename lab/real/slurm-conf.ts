@@ -56,6 +56,9 @@ SlurmctldPort=${ports.slurmctld}
 SlurmUser=slurm
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 
+# So that a job's number is not by chance another number in what it prints. [test/parity/own.ts]
+FirstJobId=10001
+
 AuthType=auth/munge
 # A requeued job may not start again before a credential expires: 2 minutes, if left alone.
 AuthInfo=socket=${mungeSocket},cred_expire=20

@@ -114,6 +114,7 @@ describe('what is a run’s own', () => {
     );
     expect(say('slurm-41.out slurm-41_3.out 41.batch')).toBe('slurm-<job>.out slurm-<job>_3.out <job>.batch');
     expect(say('/var/spool/slurmd/job00041/slurm_script: line 3')).toBe('<script>: line 3');
+    expect(say('<script>: line 4: 23039 Killed   sleep')).toBe('<script>: line 4: <pid> Killed   sleep');
     expect(say('slurmstepd-n1: error: x')).toBe('slurmstepd: error: x');
     expect(say('CANCELLED AT 2026-11-28T20:04:05 ***')).toBe('CANCELLED AT <time> ***');
   });

@@ -61,7 +61,7 @@ async function run(jobs: readonly JobScript[], tolerance: number): Promise<Verdi
     for (const job of [...first, ...jobs.filter((job) => job.dependsOn !== undefined)]) {
       const pair = await start(job, pairs);
       pairs.set(job.name, pair);
-      const one = follow(pair, queue, gateway, () => [...hosts], tolerance);
+      const one = follow(pair, queue, () => [...hosts], tolerance);
       one.then((v) => {
         tellOne(v, console.log);
       });

@@ -24,6 +24,8 @@ const word = (any: readonly string[]): RegExp =>
 const spooled = /\/[^\s:'"]*\/job(?:\d+)?\/slurm_script/g;
 /** Where several slurmds share a machine, as in the lab, their steps say whose they are. */
 const stepd = /slurmstepd-<node>:/g;
+/** In what bash says of a child's end: its process id. */
+const childsEnd = /(: line \d+:) +\d+ (?=[A-Z])/g;
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/g;
 
 /** One run's text with what is its own replaced by what it is. */
@@ -37,6 +39,7 @@ export function withoutOwn(own: Own): (text: string) => string {
       .replaceAll(own.dir, '<dir>')
       .replace(spooled, '<script>')
       .replace(time, '<time>')
+      .replace(childsEnd, '$1 <pid> ')
       .replace(partition, '<partition>');
     if (ids.length > 0) said = said.replace(anyId, (id) => own.ids.get(id) ?? id);
     if (anyNode !== undefined) said = said.replace(anyNode, '<node>');

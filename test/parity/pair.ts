@@ -1,6 +1,6 @@
 /** One script, both ways: submitted, its owner's doings, its end on both sides, and the comparison. */
 import { readFileSync } from 'node:fs';
-import { as, jobFields, type RunningGateway, until } from '../e2e/harness.ts';
+import { as, jobFields, until } from '../e2e/harness.ts';
 import { compare, type Difference, type Left } from './compare.ts';
 import { type Judgement, judge } from './judge.ts';
 import { type Accounted, inShell, leftOf, type Run, type Side, sides, submit } from './lab.ts';
@@ -19,13 +19,16 @@ export class Queue {
 
   /** States of the job, or of its tasks; none once it has left the queue. It was in it at `since`: an older answer does not count. */
   async statesOf(id: string, since: number): Promise<readonly string[]> {
-    while (this.#at < since || Date.now() - this.#at > 1_500) {
-      this.#asked ??= this.#ask().finally(() => {
-        this.#asked = undefined;
-      });
-      await this.#asked;
-    }
+    if (Date.now() - this.#at > 500) await this.#fresh();
+    while (this.#at < since) await this.#fresh();
     return this.#states.get(id) ?? [];
+  }
+
+  #fresh(): Promise<void> {
+    this.#asked ??= this.#ask().finally(() => {
+      this.#asked = undefined;
+    });
+    return this.#asked;
   }
 
   async #ask(): Promise<void> {
@@ -106,11 +109,19 @@ async function saysLine(run: Run, id: string, line: string): Promise<boolean> {
   }
 }
 
-/** slurmdbd hears of an end some time after squeue forgot the job, and of its steps apart from it. */
+/**
+ * slurmdbd hears of an end some time after squeue forgot the job, perhaps before the start, which brings the partition, and of an
+ * array's tasks one by one: it knows all once it knows as many as slurmctld.
+ */
 async function accountedEnd(id: string): Promise<boolean> {
-  const done = await as('root', ['sacct', '-n', '-P', '-D', '-j', id, '-o', 'State,Partition']);
+  const shown = await as('root', ['scontrol', '-o', 'show', 'job', id]);
+  const done = await as('root', ['sacct', '-X', '-n', '-P', '-D', '-j', id, '-o', 'State,Partition']);
   const rows = done.stdout.split('\n').filter((line) => line !== '');
-  return rows.length > 0 && rows.every((row) => !/^(PENDING|RUNNING|COMPLETING|RESIZING)/.test(row));
+  const tasks = shown.stdout.split('\n').filter((line) => line !== '').length;
+  return (
+    rows.length >= Math.max(1, tasks) &&
+    rows.every((row) => !/^(PENDING|RUNNING|COMPLETING|RESIZING)/.test(row) && !row.endsWith('|'))
+  );
 }
 
 export interface Verdict extends Judgement {
@@ -120,11 +131,7 @@ export interface Verdict extends Judgement {
   readonly fault?: string | undefined;
 }
 
-export async function verdict(
-  pair: Pair,
-  gateway: RunningGateway,
-  hosts: readonly string[],
-): Promise<Verdict> {
+function verdict(pair: Pair, onprem: Seen | undefined, burst: Seen | undefined, tolerance: number): Verdict {
   const { job } = pair.onprem;
   const ids = `${pair.onprem.id ?? 'refused'} and ${pair.burst.id ?? 'refused'}`;
   const refusals: Difference[] = [];
@@ -135,31 +142,24 @@ export async function verdict(
       onprem: pair.onprem.refused,
       burst: pair.burst.refused,
     });
-  if (onprem === undefined || burst === undefined || pair.burst.id === undefined)
-    return { job, ids, ...judge(refusals, job.differs) };
+  if (onprem === undefined || burst === undefined) return { job, ids, ...judge(refusals, job.differs) };
   const ran = onprem.accounted.nodes.length > 0;
-  // A run that stayed on-prem, or was over before a pod had it, compares nothing with the cloud.
-  const inPod = await ranInPod(gateway, pair.burst.id);
-  const fault = ran && !inPod ? 'on-prem it ran, and in the cloud no pod had it' : undefined;
+  // A run that stayed on-prem compares nothing with the cloud.
+  const moved = burst.accounted.partitions.includes('burst');
+  const fault = ran && !moved ? 'on-prem it ran, and it never was in partition burst' : undefined;
   return { job, ids, fault, ...judge(compare(onprem.left, burst.left, tolerance), job.differs) };
-}
-
-async function ranInPod(gateway: RunningGateway, id: string): Promise<boolean> {
-  const bursts = (await gateway.bursts()).filter((b) => b.job === id || b.job.startsWith(`${id}_`));
-  return bursts.some((b) => b.started !== undefined);
 }
 
 /** Both sides seen to their end; what did not come to one is cancelled. */
 export async function follow(
   pair: Pair,
   queue: Queue,
-  gateway: RunningGateway,
   hosts: () => readonly string[],
   tolerance: number,
 ): Promise<Verdict> {
   try {
     const [onprem, burst] = await Promise.all(sides.map((side) => see(pair[side], queue, hosts)));
-    return await verdict(pair, onprem, burst, gateway, tolerance);
+    return verdict(pair, onprem, burst, tolerance);
   } catch (e) {
     const ids = sides.map((side) => pair[side].id).filter((id) => id !== undefined);
     await as('root', ['scancel', ...ids]);

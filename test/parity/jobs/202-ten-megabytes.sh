@@ -1,2 +1,2 @@
 #!/bin/bash
-seq 1 1400000
+seq -f 'line%.0f' 1 900000

@@ -1,5 +1,5 @@
 #!/bin/bash
 #SBATCH -o big.out -e big.err
-seq 1 400000 &
-seq 400000 -1 1 >&2 &
+seq -f 'out%.0f' 1 300000 &
+seq -f 'err%.0f' 300000 -1 1 >&2 &
 wait

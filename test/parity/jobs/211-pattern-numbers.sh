@@ -1,3 +1,3 @@
 #!/bin/bash
-#SBATCH --output=n%n-t%t-s%s-J%J.out
+#SBATCH --output=n%n-t%t-s%s-J-%J.out
 echo here

@@ -1,5 +1,6 @@
 #!/bin/bash
 #SBATCH --output=shared.out
+#PARITY differs own-output
 # The script appends to the file that its own output goes to.
 echo first
 echo "by the script" >> shared.out
