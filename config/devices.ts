@@ -59,14 +59,17 @@ const devices = z
     'What a job gets for its GRES (--gres, --gpus and their like), by name or name:type; a job that asks for another stays.',
   );
 
+const labelAdvice = 'write key=value, such as nvidia.com/gpu.product=NVIDIA-A100-SXM4-40GB, or ""';
+
 const features = z
   .record(
     form('A feature.', /^[A-Za-z0-9_.=-]+$/, 'write a feature of slurm.conf, such as skylake'),
-    form(
-      'A node label that proves it, or empty.',
-      /^$|^([A-Za-z0-9.-]+\/)?[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]*$/,
-      'write key=value, such as nvidia.com/gpu.product=NVIDIA-A100-SXM4-40GB, or ""',
-    ),
+    z
+      .string({ error: (e) => `${shown(e.input)} is no label; ${labelAdvice}` })
+      .regex(/^$|^([A-Za-z0-9.-]+\/)?[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]*$/, {
+        error: (e) => `${shown(e.input)} is no label; ${labelAdvice}`,
+      })
+      .describe('A node label that proves it, or empty.'),
   )
   .transform((given) =>
     Object.fromEntries(

@@ -55,6 +55,43 @@ function refused(change: (config: Loose) => void): string {
   return changed((c) => change(c as unknown as Loose)).join('\n');
 }
 
+describe('what a node group has', () => {
+  const group = (over: Record<string, unknown>): string =>
+    refused((c) => Object.assign((c.nodeGroups as unknown as Record<string, unknown>[])[0] ?? {}, over));
+
+  it('is read with its defaults', () => {
+    const config = parse(base) as { nodeGroups: Record<string, unknown>[] };
+    Object.assign(config.nodeGroups[0] ?? {}, {
+      devices: {
+        'gpu:a100': { resource: 'nvidia.com/gpu' },
+        'gpu:h100': { claimTemplate: 'gpu-h100', perNode: 8, always: 1 },
+      },
+      ...{ features: { ib: '', a100: 'k/l=v' }, disk: '1GiB', hugepages: { '2Mi': '1GiB' } },
+    });
+    expect(parseConfig(stringify(config), 'c.yaml').nodeGroups[0]).toMatchObject({
+      devices: {
+        'gpu:a100': { kind: 'resource', name: 'nvidia.com/gpu', perNode: undefined, perGpu: 1, always: 0 },
+        'gpu:h100': { kind: 'claim', name: 'gpu-h100', perNode: 8, perGpu: 1, always: 1 },
+      },
+      ...{ features: { ib: undefined, a100: 'k/l=v' }, diskBytes: 2 ** 30, hugepages: { '2Mi': 2 ** 30 } },
+    });
+  });
+
+  it.each<[Record<string, unknown>, RegExp]>([
+    [{ devices: { gpu: {} } }, /devices\.gpu: needs one of resource and claimTemplate/],
+    [{ devices: { gpu: { resource: 'a.b/c', claimTemplate: 'd' } } }, /needs one of/],
+    [{ devices: { gpu: { resource: 'gpu' } } }, /write its full name, such as nvidia\.com\/gpu/],
+    [{ devices: { gpu: { resource: 'a.b/c', perGpu: 1, perNode: 1 } } }, /leave one out/],
+    [{ devices: { 'gpu a': { resource: 'a.b/c' } } }, /write the name of a GRES/],
+    [{ features: { ib: 'label' } }, /write key=value/],
+    [{ hugepages: { '2MiB': '1GiB' } }, /write 2Mi or 1Gi/],
+    [{ networks: ['A b'] }, /write its name or namespace\/name/],
+    [{ licenses: ['matlab:2'] }, /without a count/],
+  ])('%o is refused with what to write', (over, said) => {
+    expect(group(over)).toMatch(said);
+  });
+});
+
 describe('a configuration that only looks', () => {
   const looking = (change: (config: Loose) => void = () => undefined): string =>
     refused((c) => {
