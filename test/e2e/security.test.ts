@@ -1,7 +1,9 @@
 /** j: nobody takes another's job over, and nothing of a user's ever runs on the burst host. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { kubectl } from '../../lab/real/control-plane.ts';
+import { env } from '../../lab/real/kubernetes.ts';
 import {
   as,
   dirs,
@@ -161,4 +163,98 @@ describe("another's job", { retry: 0 }, () => {
     expect(outputOf('alice', id)).toBe('started\n');
     expect((await jobFields(id))?.UserId).toContain('alice');
   });
+});
+
+/** Each line is tried by the job itself; `open` at its end would be a way out. */
+const attempts: Readonly<Record<string, string>> = {
+  'a setuid binary': 'cp /bin/busybox $HOME/su 2>/dev/null; chmod 4755 $HOME/su; $HOME/su id -u | grep -qx 0',
+  capabilities: 'grep -E "^Cap(Eff|Prm|Bnd|Amb)" /proc/self/status | grep -qv 0000000000000000',
+  'new privileges': 'grep -q "^NoNewPrivs:.*0" /proc/self/status',
+  'no seccomp': 'grep -q "^Seccomp:.*0" /proc/self/status',
+  'a file of bob': `cat ${home('bob')}/private`,
+  'a file of bob, written': `echo x >> ${home('bob')}/private`,
+  'the key of the keeper': 'cat /spill-key/key',
+  'the spool of the keeper': 'ls /spill-spool/*',
+  'the key through /proc': 'for p in /proc/[0-9]*; do cat $p/root/spill-key/key; done',
+  'the environment of the keeper': 'cat /proc/[0-9]*/environ | tr "\\0" "\\n" | grep -q SPILL_KEY_FILE',
+  'the agent, written': 'echo x >> /spill-bin/spill || echo x > /spill-bin/more',
+  'a mount': 'mount -t tmpfs none /mnt || mount -o remount,rw /spill-bin',
+  'a user namespace with a mount in it': 'unshare -Urm mount --bind /tmp /spill-bin',
+  'a device': 'mknod /tmp/disk b 8 0',
+  'a service account token': 'cat /var/run/secrets/kubernetes.io/serviceaccount/token',
+  'the disk of the node': 'ls /var/lib/kubelet/pods || ls /var/lib/containerd/*',
+  'the processes of the node': 'cat /proc/[0-9]*/comm | grep -qE "kubelet|containerd"',
+  'the time': 'date -s 2020-01-01',
+  'another host name': 'hostname mine',
+};
+
+/** By their addresses, which the job is told: what answers without a word of proof is a way out. */
+const doors = (apiServer: string, keeper: string): string => `
+import http.client, os, socket, ssl, urllib.parse
+def tried(name, work):
+    try: print(name, 'open' if work() else 'shut')
+    except Exception as e: print(name, 'shut', type(e).__name__)
+def asks(host, port, path):
+    def ask():
+        c = http.client.HTTPSConnection(host, port, timeout=5, context=ssl._create_unverified_context())
+        c.request('GET', path); return c.getresponse().status == 200
+    return ask
+api = urllib.parse.urlparse('${apiServer}')
+for path in ['/api/v1/namespaces', '/api/v1/namespaces/spillway-alice/secrets', '/api/v1/namespaces/spillway-bob/pods']:
+    tried('api' + path, asks(api.hostname, api.port, path))
+for path in ['/pods', '/runningpods/', '/configz', '/metrics', '/exec/spillway-bob/x/main']:
+    tried('kubelet' + path, asks(os.environ['GATE'], 10250, path))
+def keeper(host):
+    def ask():
+        s = socket.create_connection((host, 7701), 5); s.settimeout(5)
+        s.sendall(b'\\x00\\x00\\x00\\x03\\x04{}'); return b'key' in s.recv(4096)
+    return ask
+tried('own keeper', keeper('127.0.0.1'))
+tried('keeper of another', keeper('${keeper}'))
+`;
+
+describe('from inside a job', { retry: 0 }, () => {
+  it('there is no way out: root, other files, the node, the keeper, the kubelet and the API server', async () => {
+    writeFileSync(`${home('bob')}/private`, 'of bob\n', { mode: 0o600 });
+    await ran('chown', ['bob:', `${home('bob')}/private`]);
+    const other = await sbatch('bob', ['-p', 'cloud', '-t', '5'], '#!/bin/sh\nsleep 120');
+    await gateway.reaches(other, ['running']);
+    const pods = [
+      'get',
+      'pods',
+      '-n',
+      'spillway-bob',
+      '-o',
+      'jsonpath={.items[*].status.podIP} {.items[*].status.hostIP}',
+    ];
+    const [keeper = '', nodeIp = ''] = (await kubectl(pods)).split(' ');
+    const lab = await env({ say: () => undefined });
+    const lines = Object.entries(attempts).map(
+      ([name, what]) =>
+        `if (${what}) >/dev/null 2>&1; then echo "${name}: open"; else echo "${name}: shut"; fi`,
+    );
+    const python = doors(lab.SPILLWAY_LAB_API_SERVER ?? '', keeper);
+    const script = [
+      '#!/bin/sh',
+      'id -u',
+      ...lines,
+      `export GATE=${nodeIp}`,
+      `python3 - <<'END'`,
+      python,
+      'END',
+      'echo done',
+    ];
+    const id = await sbatch('alice', ['-p', 'cloud', '-t', '5'], script.join('\n'));
+    expect(await ended(id)).toMatchObject({ state: 'COMPLETED' });
+    const told = outputOf('alice', id).trim().split('\n');
+    expect(told.filter((line) => line.includes('open'))).toEqual([]);
+    expect(told[0]).toBe('2001');
+    expect(told.at(-1)).toBe('done');
+    expect(told.filter((line) => line.includes('shut'))).toHaveLength(Object.keys(attempts).length + 10);
+    expect(readFileSync(`${home('bob')}/private`, 'utf8')).toBe('of bob\n');
+    await as('bob', ['scancel', other]);
+    await ended(other);
+    rmSync(`${home('bob')}/private`);
+    rmSync(`${home('alice')}/su`, { force: true });
+  }, 240_000);
 });
