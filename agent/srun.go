@@ -89,7 +89,7 @@ func newSrun(o *srunOptions) (*srun, error) {
 			return nil, err
 		}
 	}
-	s.environ = o.exported(os.Environ())
+	s.environ = with(o.exported(os.Environ()), "SLURM_UMASK", fmt.Sprintf("%04o", currentMask))
 	if !has(s.environ, "PATH") { // of --export: the program is found by srun's own, as Slurm does
 		for _, command := range s.plan.Commands {
 			command[0] = lookUp(command[0], os.Environ())

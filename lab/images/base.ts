@@ -5,10 +5,12 @@ import {
   lstatSync,
   mkdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { must, run } from '../real/proc.ts';
 
 export const basePackages: readonly string[] = [
@@ -75,7 +77,13 @@ async function libraries(files: readonly string[]): Promise<string[]> {
   // ldd answers 1 when one of many files is static: what it found for the others still counts.
   const { stdout } = await run(['ldd', ...elf]);
   const found = stdout.matchAll(/(?:=> )?(\/\S+\.so\S*) \(0x/g);
-  return [...found].flatMap(([, path = '']) => [inUsr(path), realpathSync(path)]);
+  return [...found].flatMap(([, path = '']) => [...links(inUsr(path)), realpathSync(path)]);
+}
+
+/** A file and, where it is a link, all that it leads to, by way of /etc/alternatives too. */
+function links(path: string): string[] {
+  if (!lstatSync(path).isSymbolicLink()) return [path];
+  return [path, ...links(resolve(dirname(path), readlinkSync(path)))];
 }
 
 function finish(root: string): void {

@@ -43,7 +43,13 @@ describe('MPI over three nodes', { retry: 0 }, () => {
     const id = await sbatch(
       'alice',
       three,
-      script('srun allreduce', 'echo code $?', 'srun -l hostname', 'scontrol show hostnames', 'id -un'),
+      script(
+        'srun /usr/local/bin/allreduce',
+        'echo code $?',
+        'srun -l hostname',
+        'scontrol show hostnames',
+        'id -un',
+      ),
     );
     expect(await ended(id, 240_000)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
     const lines = outputOf('alice', id).trim().split('\n');
@@ -55,7 +61,7 @@ describe('MPI over three nodes', { retry: 0 }, () => {
   });
 
   it('mpirun of the image reaches the other pods without sshd, and needs no argument', async () => {
-    const id = await sbatch('alice', three, script('mpirun allreduce', 'echo code $?'));
+    const id = await sbatch('alice', three, script('mpirun /usr/local/bin/allreduce', 'echo code $?'));
     expect(await ended(id, 240_000)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
     const lines = outputOf('alice', id).trim().split('\n');
     expectSums(lines);
@@ -64,7 +70,7 @@ describe('MPI over three nodes', { retry: 0 }, () => {
 
   it('a rank that fails ends all of them, and its exit code is the step’s and the job’s', async () => {
     for (const launcher of ['srun', 'mpirun']) {
-      const id = await sbatch('alice', three, script(`exec ${launcher} allreduce 4`));
+      const id = await sbatch('alice', three, script(`exec ${launcher} /usr/local/bin/allreduce 4`));
       expect(await ended(id, 240_000)).toMatchObject({ state: 'FAILED', exit: '3:0' });
     }
   });
@@ -73,7 +79,10 @@ describe('MPI over three nodes', { retry: 0 }, () => {
     const id = await sbatch(
       'alice',
       [...three, '--requeue'],
-      script('[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && exec srun allreduce', 'exec srun allreduce wait'),
+      script(
+        '[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && exec srun /usr/local/bin/allreduce',
+        'exec srun /usr/local/bin/allreduce wait',
+      ),
     );
     const first = await gateway.reaches(id, ['running']);
     await until(
