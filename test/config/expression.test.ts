@@ -153,7 +153,13 @@ describe('the fields of an expression', () => {
       now: 60_000,
       groups: [
         {
-          group: { name: 'cpu', vcpuPerCpu: 1, overhead: { cpuMillis: 0 }, capacityType: 'on-demand', max: 2 },
+          group: {
+            name: 'cpu',
+            vcpuPerCpu: 1,
+            overhead: { cpuMillis: 0 },
+            capacityType: 'on-demand',
+            max: 2,
+          },
           types: [{ vcpus: 4 }],
         },
       ],
