@@ -120,8 +120,8 @@ NodeName=c[11-12] NodeHostname=localhost NodeAddr=127.0.0.1 \
 Port=[${lastBurst - 1}-${lastBurst}] ${shape} ${gpuShape}
 
 PartitionName=batch Nodes=n[1-${onPremNodes.length}] Default=YES State=UP ${partitionDefaults}
-# Asked for by name, never started: its jobs wait for Spillway.
-PartitionName=cloud Nodes=n[1-${onPremNodes.length}] State=DOWN ${partitionDefaults}
+# Asked for by name, never started: its jobs wait for Spillway. What is asked for so may be larger than the site.
+PartitionName=cloud Nodes=c[1-${burstNodes.length}] State=DOWN ${partitionDefaults}
 PartitionName=burst_wait Nodes=c[1-${burstNodes.length}] State=DOWN ${partitionDefaults}
 PartitionName=burst Nodes=c[1-${burstNodes.length}] State=UP ${partitionDefaults}
 `;
