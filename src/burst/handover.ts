@@ -295,6 +295,7 @@ async function startSpecs(
     join: open.join,
     env: startFor({ burst, nodes, rank }),
     groups: peer.groups.map((g) => g.gid),
+    names: Object.fromEntries(peer.groups.map((g) => [`${g.gid}`, g.name])),
     user: { uid: peer.uid, gid: peer.gid, user: peer.user, home: peer.home, shell: peer.shell },
     team: teamOf(rank, where),
     // Slurm looks at limits every 30 s and ends the job itself; the keeper's own limit is for a gateway that stays away.

@@ -95,6 +95,8 @@ export interface StartSpec {
   readonly join: boolean;
   readonly env: { readonly drop: readonly string[]; readonly set: Readonly<Record<string, string>> };
   readonly groups: readonly number[];
+  /** Of the groups, by gid, for the pod's /etc/group. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly user: {
     readonly uid: number;
     readonly gid: number;

@@ -291,7 +291,15 @@ const shape: readonly (readonly [string, Change, string])[] = [
   [
     'a device by claim',
     spec({ resourceClaims: [{ name: 'x', resourceClaimName: 'x' }] }),
-    'no resource claims',
+    'resource claims only by template',
+  ],
+  [
+    'a device for the agent',
+    (pod) => {
+      Object.assign(pod.spec, { resourceClaims: [{ name: 'x', resourceClaimTemplateName: 'x' }] });
+      Object.assign(agent(pod), { resources: { claims: [{ name: 'x' }] } });
+    },
+    'only main has devices by claim',
   ],
   ['a gate', spec({ schedulingGates: [{ name: 'example.org/x' }] }), 'no scheduling gates'],
   ['a scheduler of its own', spec({ schedulerName: 'mine' }), 'no scheduler of its own'],

@@ -71,9 +71,12 @@ const rules: readonly Rule[] = [
     (pod) => none(spec(pod), 'priorityClassName', 'runtimeClassName', 'overhead'),
   ],
   [
-    'no resource claims',
-    (pod) =>
-      none(spec(pod), 'resourceClaims') && containersOf(pod).every((one) => none(one.resources, 'claims')),
+    'resource claims only by template',
+    (pod) => claimsOf(pod).every((one) => typeof one.resourceClaimTemplateName === 'string'),
+  ],
+  [
+    'only main has devices by claim',
+    (pod) => containersOf(pod).every((one) => one.name === 'main' || none(one.resources, 'claims')),
   ],
   [
     'no scheduling gates and no scheduler of its own',
@@ -99,6 +102,10 @@ const inEach = (pod: Pod, holds: (own: Json) => boolean): boolean =>
 const ports = (one: ContainerSpec): readonly unknown[] => {
   const { ports: given }: Json = { ...one };
   return Array.isArray(given) ? given : [];
+};
+const claimsOf = (pod: Pod): readonly Json[] => {
+  const { resourceClaims } = spec(pod);
+  return Array.isArray(resourceClaims) ? resourceClaims.map(record) : [];
 };
 const none = (of: unknown, ...names: readonly string[]): boolean =>
   names.every((name) => record(of)[name] === undefined);
