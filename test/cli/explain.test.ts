@@ -207,7 +207,7 @@ describe('a script that would never burst says what stands in its way', () => {
 describe('without a configuration', () => {
   it('a script has its marks', () => {
     expect(of(script('#SBATCH -p anything -t 99-0'), {}, bare)).toMatchObject({ verdict: 'burst', cost: [] });
-    expect(of(script('#SBATCH -C avx512'), {}, bare).verdict).toBe('never');
+    expect(of(script('#SBATCH -w n1'), {}, bare).verdict).toBe('never');
     expect(of(script(), {}, bare).notes[0]).toContain('No configuration was read');
   });
 });

@@ -29,7 +29,7 @@ describe('a whole talk under virtual time', () => {
   it('the script begins once, its output arrives whole, and both sides end as it ended', async () => {
     const s = stage();
     expect(await s.until(() => s.over())).toBe(true);
-    expect(s.ran).toEqual([{ grant, podUid: 'pod-uid', at: expect.any(Number) }]);
+    expect(s.ran).toEqual([{ grant, podUid: 'pod-uid', rank: 0, at: expect.any(Number) }]);
     expect(s.whole(short)).toBe(true);
     expect(s.standinEnd).toEqual({ code: 7 });
     expect(s.ends).toEqual([

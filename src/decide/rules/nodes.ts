@@ -9,8 +9,11 @@ export const nodes: ShapeRule = {
   name: 'nodes',
   of: 'shape',
   otherwise: 'never',
-  key: ({ minNodes, maxNodes, cpus }) =>
-    minNodes > 1 ? `${minNodes}-${maxNodes}/${cpus}` : maxNodes === undefined ? 1 : `1-${maxNodes}`,
+  key({ minNodes, maxNodes, cpus, gres, features, licenses }) {
+    if (minNodes <= 1) return maxNodes === undefined ? 1 : `1-${maxNodes}`;
+    // Which groups are able hangs on all that it asks for.
+    return `${minNodes}-${maxNodes}/${cpus}|${gres}|${features}|${licenses}`;
+  },
   judge({ job, groups, snapshot, setup }) {
     const max = job.maxNodes === undefined || job.maxNodes === job.minNodes ? '' : `-${job.maxNodes}`;
     const measured = `${job.minNodes}${max} nodes`;

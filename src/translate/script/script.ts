@@ -80,9 +80,14 @@ function ownLine(line: string, at: number, { ours, staged, unread }: OwnLines): 
   else
     for (const word of cut.words) {
       const [, key = '', value = ''] = /^([^=]+)=(.+)$/s.exec(word) ?? [];
-      const wrong = isStagingKey(key) ? stagedWord(staged, key, value, at) : misread(key, value);
-      if (wrong !== undefined) unread.push({ line: at, text: `#SPILLWAY ${word}: ${wrong}` });
-      else if (!isStagingKey(key)) ours.push({ line: at, key, value });
+      if (isStagingKey(key)) {
+        const wrong = stagedWord(staged, key, value, at);
+        if (wrong !== undefined) unread.push({ line: at, text: `#SPILLWAY ${word} ${wrong}` });
+        continue;
+      }
+      const wrong = misread(key, value);
+      if (wrong === undefined) ours.push({ line: at, key, value });
+      else unread.push({ line: at, text: `#SPILLWAY ${word}: ${wrong}` });
     }
 }
 
