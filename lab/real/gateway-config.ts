@@ -25,6 +25,8 @@ export interface GatewayWishes {
   readonly groups?: readonly Readonly<Record<string, unknown>>[];
   /** Without Kubernetes, cloud and relays: mode observe as on a site's first day. */
   readonly onlyLooks?: boolean;
+  /** What becomes of a job whose pod was lost; it fails, if left out. */
+  readonly onLost?: 'fail' | 'requeue';
 }
 
 export function gatewayConfig(wishes: GatewayWishes): string {
@@ -55,6 +57,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
         // The lab's burst partition bills like any other.
         charge: wishes.charge ?? 'both',
         pollSeconds: 1,
+        ...(wishes.onLost === undefined ? {} : { onLost: wishes.onLost }),
       },
     ],
     dataDir: wishes.dataDir,

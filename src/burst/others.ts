@@ -10,6 +10,8 @@ const SIGKILL = 9;
 const graceSeconds = 5;
 /** So long the job's end waits for them; what takes longer is awaited before the burst is settled. */
 const endsMs = 30_000;
+/** Longer than an API server takes to see that a node is silent: what is alive until then is alive. */
+const stubbornMs = 120_000;
 
 export interface Amiss {
   readonly of: Rank;
@@ -57,4 +59,27 @@ export async function othersOver(ctx: BurstContext, burst: Burst): Promise<boole
     over &&= !waits || (await lookAtRank(ctx, of)).kind === 'over';
   }
   return over;
+}
+
+export type OthersEnd =
+  | { readonly kind: 'over' | 'awaited' }
+  | { readonly kind: 'lost'; readonly how: string }
+  | { readonly kind: 'unseen'; readonly why: string };
+
+/**
+ * The same for a script that failed. A launcher hears sooner than anybody else that a machine is gone, and fails: then the job was lost, and its
+ * exit says nothing. So each of the others must end by its kubelet's word before the script's word counts.
+ */
+export async function othersOfFailed(ctx: BurstContext, burst: Burst): Promise<OthersEnd> {
+  let end: OthersEnd = { kind: 'over' };
+  for (const of of burst.others ?? []) {
+    await endRank(ctx, of, graceSeconds);
+    const sight = await lookAtRank(ctx, of);
+    if (sight.kind === 'unknown') end = { kind: 'unseen', why: `rank ${of.rank}: ${sight.why}` };
+    else if (sight.kind === 'alive') end = end.kind === 'over' ? { kind: 'awaited' } : end;
+    else if (sight.machineGone === true && sight.pod?.containers.main?.state !== 'terminated')
+      return { kind: 'lost', how: `rank ${of.rank}: ${sight.how}, and the script failed` };
+  }
+  const late = ctx.clock.now() - (burst.endedAt ?? burst.enteredAt) >= stubbornMs;
+  return end.kind === 'awaited' && late ? { kind: 'over' } : end;
 }

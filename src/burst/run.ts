@@ -3,7 +3,7 @@ import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
 import { exitOf, lastWord } from './ends.ts';
 import { look } from './look.ts';
-import { endScript, failingBy, othersAmiss, othersOver } from './others.ts';
+import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
 import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { endSpent } from './spent.ts';
@@ -47,7 +47,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (over !== undefined) return over;
   const keeper = ctx.streams.keeper(burst.id);
   if (standin?.bye === true) return report(ctx, burst, keeper);
-  if (!(await othersOver(ctx, burst))) return after(1_000);
+  const waits = await awaitOthers(ctx, burst);
+  if (waits !== undefined) return waits;
   if (keeper?.drained === true && standin?.link === 'up') {
     const exit = burst.exit ?? { lost: true };
     const last = await kubeletsWord(ctx, burst, exit);
@@ -71,6 +72,23 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
       return lostSight(ctx, burst, sight.why);
   }
   return after(3_000);
+}
+
+async function awaitOthers(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  // What a rank that ended by itself makes of the job is known already.
+  const failed = burst.exit?.code !== 0 && burst.broken === undefined;
+  if (!failed) return (await othersOver(ctx, burst)) ? undefined : after(1_000);
+  const end = await othersOfFailed(ctx, burst);
+  switch (end.kind) {
+    case 'over':
+      return undefined;
+    case 'awaited':
+      return after(1_000);
+    case 'lost':
+      return lostNow(ctx, burst, end.how);
+    case 'unseen':
+      return (await unseen(ctx, burst, end.why)) ? lostSight(ctx, burst, end.why) : after(3_000);
+  }
 }
 
 /** A kubelet tells within a second how a container ended; one that is silent is not waited for. */

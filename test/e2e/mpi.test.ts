@@ -18,7 +18,8 @@ import {
 
 let gateway: RunningGateway;
 beforeAll(async () => {
-  gateway = await startGateway({ idle: '5s', image: 'lab/openmpi:1', max: 6 });
+  const lost = { onLost: 'requeue', groups: [{ lostAfter: '5s' }] } as const;
+  gateway = await startGateway({ idle: '5s', image: 'lab/openmpi:1', max: 6, ...lost });
 });
 afterEach(cleanJobs);
 afterAll(async () => {
@@ -104,7 +105,7 @@ describe('MPI over three nodes', { retry: 0 }, () => {
     const second = await until(
       'attempt 2 to be there',
       async () => (await gateway.bursts()).find((b) => b.jobId === Number(id) && b.restarts === 1),
-      180_000,
+      240_000,
     );
     expect(second.id).not.toBe(first.id);
     expect(await ended(id, 300_000)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });

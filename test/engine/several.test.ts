@@ -134,6 +134,23 @@ describe('a job of three nodes', () => {
     expect((script?.endedAt ?? 0) - (script?.startedAt ?? 0)).toBeLessThan(200 * second);
   });
 
+  it('whose script fails as one of its machines is gone was lost, whatever the script says of it', async () => {
+    // What a launcher does: it hears that its peer is gone, and fails, before anybody else has heard.
+    const fails = { ...wide, exit: { code: 5 } };
+    const { bursts, job } = await played({ jobs: [{ ...fails, runMs: 20 * second + 10 }] }, (r) =>
+      r.world.reclaim(machineOf(r, 2) as never),
+    );
+    expect(job?.restarts).toBe(1);
+    expect(bursts.find((b) => b.restarts === 0)?.exit).toMatchObject({
+      lost: true,
+      reason: expect.stringMatching(/^rank 2: /),
+    });
+    // On machines that stay its failure is its own.
+    expect(job).toMatchObject({ state: 'FAILED' });
+    expect(job?.runs.at(-1)?.exit).toEqual({ code: 5, signal: 0 });
+    expect(bursts[0]).toMatchObject({ state: 'settled', restarts: 1, exit: { code: 5 } });
+  });
+
   it('one of whose machines is lost loses the attempt: all its pods are over before the next run, which is whole again', async () => {
     const { run, bursts, job } = await played({}, (r) => r.world.reclaim(machineOf(r, 2) as never));
     expect(job).toMatchObject({ state: 'COMPLETED', restarts: 1 });
