@@ -56,12 +56,18 @@ export const dropped: readonly Named[] = [
   },
 ];
 
-/** What only the agent knows, in the process that becomes the script. [agent/podenviron.go] */
+/** What only the agent knows, in the process that becomes the script. [agent/podhere.go, agent/podenviron.go] */
 export const byAgent: readonly Named[] = [
   { names: ['SLURM_TASK_PID'], why: "the script's own process id, as the pod counts" },
   {
     names: ['TMPDIR', 'SLURM_TMPDIR'],
     why: "as they were; a directory that the site's prolog makes on its nodes is made in the pod, or is /tmp there",
+  },
+  { names: ['PATH'], why: '`/spill-bin` comes first, where our srun and scontrol are' },
+  { names: ['SPILL_TEAM'], why: 'where our srun finds what it needs to reach the pods of the job' },
+  {
+    names: ['OMPI_MCA_plm*', 'PRTE_MCA_plm*', 'HYDRA_*', 'I_MPI_HYDRA_*'],
+    why: "so that the image's own mpirun reaches the pods of the job without sshd; what the user has set stays",
   },
 ];
 

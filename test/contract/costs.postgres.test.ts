@@ -121,9 +121,11 @@ describe('what the store knows of who was on which instance', () => {
     const before = new PostgresStore({ url: older, onError });
     const cluster = aCluster();
     const instance = anInstance({ cluster, launchedAt: instant(t0) });
-    const over = aFullBurst({ cluster, state: 'settled', instance: instance.id, pod: undefined });
+    // There were no jobs of several nodes then.
+    const one = { cluster, others: undefined };
+    const over = aFullBurst({ ...one, state: 'settled', instance: instance.id, pod: undefined });
     const running = aFullBurst({
-      cluster,
+      ...one,
       state: 'running',
       instance: instance.id,
       endedAt: undefined,

@@ -16,7 +16,7 @@ const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\
 
 /** So that neither an id within a longer number nor a node's name within a longer word is taken for one. */
 const word = (any: readonly string[]): RegExp =>
-  new RegExp(`(?<![A-Za-z0-9.])(?:${any.map(escaped).join('|')})(?![A-Za-z0-9])`, 'g');
+  new RegExp(`(?<![A-Za-z0-9])(?<!\\d\\.)(?:${any.map(escaped).join('|')})(?![A-Za-z0-9])`, 'g');
 
 /**
  * Slurm's copy of the script, which is `$0`: in slurmd's spool on-prem, in the pod under another path. [docs/directives.md: $0]

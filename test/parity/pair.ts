@@ -117,7 +117,8 @@ async function accountedEnd(id: string): Promise<boolean> {
   const shown = await as('root', ['scontrol', '-o', 'show', 'job', id]);
   const done = await as('root', ['sacct', '-X', '-n', '-P', '-D', '-j', id, '-o', 'State,Partition']);
   const rows = done.stdout.split('\n').filter((line) => line !== '');
-  const tasks = shown.stdout.split('\n').filter((line) => line !== '').length;
+  // An argument of the script may hold a newline.
+  const tasks = shown.stdout.split('\n').filter((line) => line.startsWith('JobId=')).length;
   return (
     rows.length >= Math.max(1, tasks) &&
     rows.every((row) => !/^(PENDING|RUNNING|COMPLETING|RESIZING)/.test(row) && !row.endsWith('|'))

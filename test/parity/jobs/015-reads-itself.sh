@@ -1,4 +1,5 @@
 #!/bin/bash
+#PARITY differs script-group
 # This comment is found again.
 grep -c 'is found again' "$0"
 head -n 1 "$0"

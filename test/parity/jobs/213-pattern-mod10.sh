@@ -1,4 +1,4 @@
 #!/bin/bash
-#SBATCH --array=11,12
+#SBATCH --array=12
 #SBATCH --output=mod-%b.out
 echo "task $SLURM_ARRAY_TASK_ID"

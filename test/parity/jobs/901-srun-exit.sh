@@ -1,4 +1,5 @@
 #!/bin/bash
+#PARITY differs steps
 #PARITY needs srun
 srun sh -c 'exit 7'
 echo "srun: $?"

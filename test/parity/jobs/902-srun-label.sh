@@ -1,4 +1,5 @@
 #!/bin/bash
+#PARITY differs steps
 #SBATCH -n 3
 #PARITY needs srun
 srun --label sh -c 'echo "step $SLURM_STEP_ID"' | sort

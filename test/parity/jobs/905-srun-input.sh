@@ -1,3 +1,4 @@
 #!/bin/bash
+#PARITY differs steps
 #PARITY needs srun
 echo hello | srun cat

@@ -1,4 +1,0 @@
-#!/bin/bash
-#SBATCH --input=numbers.txt
-#PARITY before seq 3 > numbers.txt
-cat
