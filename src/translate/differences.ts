@@ -41,22 +41,6 @@ export const differences: readonly ExpectedDifference[] = [
     what: 'how long a job takes whose children `scancel --full --signal=SIG` should end',
     why: 'they go on to their own end',
   },
-  {
-    name: 'asked-for-by-name',
-    place: 'record',
-    of: 'Reason',
-    always: false,
-    what: 'the reason of a job that ends while it waits in `cloud`',
-    why: '`cloud` is DOWN so that its jobs only queue: Slurm says PartitionDown of each',
-  },
-  {
-    name: 'asked-for-by-name',
-    place: 'record',
-    of: 'squeue',
-    always: false,
-    what: 'the same in `squeue`',
-    why: '`cloud` is DOWN so that its jobs only queue: Slurm says PartitionDown of each',
-  },
   ...['ReqTRES', 'ReqMem'].map((of) => ({
     ...({ name: 'overcommit', place: 'accounting', of, always: false } as const),
     what: `${of} of a job with \`--overcommit\``,
