@@ -150,6 +150,7 @@ export function approvalsContract(store: () => StorePort): void {
           slurm: slurm as SlurmPort,
           ...{ store: store(), clock: { now: () => at }, entropy, budgets, epoch: () => epoch },
           offered: () => ({ group, types: [type] }),
+          group: () => group,
           hint: () => 'PENDING',
           replan: () => undefined,
           log: () => undefined,
