@@ -74,9 +74,7 @@ describe('spillway tenants', { retry: 0 }, () => {
     });
     expect(await shown(`ns ${ns}`, '{.metadata.annotations.spillway\\.dev/gids}')).toBe(`${uid},3001`);
     const again = await tenants(file, 'apply');
-    expect(again.stdout.trim().split('\n')).toEqual([
-      expect.stringContaining('0 missing, 0 differ, '),
-    ]);
+    expect(again.stdout.trim().split('\n')).toEqual([expect.stringContaining('0 missing, 0 differ, ')]);
     expect(await tenants(file, 'check')).toMatchObject({ code: 0 });
   }, 120_000);
 
