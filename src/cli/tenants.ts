@@ -26,7 +26,7 @@ export const nameOf = ({ kind, name, namespace }: KubeRef): string =>
   `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 
 export const didLine = ({ what, user, ref, text }: TenantDid): string =>
-  `${what === 'failed' ? 'FAILED' : what} ${nameOf(ref)}${ref.name.includes(user) ? '' : ` (${user})`}${text === '' ? '' : `: ${text}`}`;
+  `${what === 'failed' ? 'FAILED' : what} ${nameOf(ref)}${nameOf(ref).includes(user) ? '' : ` (${user})`}${text === '' ? '' : `: ${text}`}`;
 
 /** What `apply` would do, and what hinders it. */
 export function planLines({ changes, leftovers, troubles }: TenantPlan, prune: boolean): readonly string[] {
