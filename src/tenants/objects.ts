@@ -12,8 +12,10 @@ import {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Between the pods of one burst. A NetworkPolicy cannot compare labels: the key of each attempt keeps others out. */
-export const stepPort = 7233;
+/**
+ * A job's pods reach each other at the port of its steps and at whatever ports its MPI opens. A policy cannot compare labels, so two bursts of one
+ * user reach each other too: the key of each attempt keeps them out of each other's steps.
+ */
 const burstPods = { matchExpressions: [{ key: 'spillway.dev/burst', operator: 'Exists' }] };
 
 /** In the order in which they are made: the gateway's right to make pods comes when all that limits them is there. */
@@ -85,14 +87,13 @@ function limits(at: string, { mostMemoryBytes }: TenantSettings): readonly KubeO
 function network(at: string, egress: readonly EgressRule[]): readonly KubeObject[] {
   const policy = (name: string, spec: Json): KubeObject =>
     of('networking.k8s.io/v1', 'NetworkPolicy', name, at, { spec });
-  const ports = [{ port: stepPort, protocol: 'TCP' }];
   return [
     policy('spillway-deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
     policy('spillway-steps', {
       podSelector: burstPods,
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [{ from: [{ podSelector: burstPods }], ports }],
-      egress: [{ to: [{ podSelector: burstPods }], ports }],
+      ingress: [{ from: [{ podSelector: burstPods }] }],
+      egress: [{ to: [{ podSelector: burstPods }] }],
     }),
     ...(egress.length === 0
       ? []

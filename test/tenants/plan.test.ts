@@ -74,7 +74,7 @@ describe('a user’s namespace', () => {
       policyTypes: ['Ingress', 'Egress'],
     });
     expect(find(objects, 'NetworkPolicy', 'spillway-steps').spec).toMatchObject({
-      ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 7233, protocol: 'TCP' }] }],
+      ingress: [{ from: [{ podSelector: {} }] }],
     });
     expect(find(objects, 'NetworkPolicy', 'spillway-egress').spec).toMatchObject({
       egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports: [{ port: 443, protocol: 'TCP' }] }],
