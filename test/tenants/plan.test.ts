@@ -68,7 +68,7 @@ describe('a user’s namespace', () => {
     expect(Object.keys(hard).filter((key) => key.startsWith('limits.'))).toEqual([]);
   });
 
-  it('is closed to the network, but for the pods of bursts on one port, and what the site lets out', () => {
+  it('is closed to the network, but for the pods of bursts among each other, and what the site lets out', () => {
     expect(find(objects, 'NetworkPolicy', 'spillway-deny').spec).toEqual({
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
