@@ -51,7 +51,11 @@ export function manifest(
     }),
   );
   const { initContainers: _, containers, ...spec } = whole.spec;
-  const main = (containers as { name: string }[]).find((container) => container.name === 'main');
+  const found = (containers as { name: string; volumeMounts: { name: string }[] }[]).find(
+    (container) => container.name === 'main',
+  );
+  // Nobody makes the files of /etc here.
+  const main = { ...found, volumeMounts: found?.volumeMounts.filter(({ name }) => name !== 'spill-etc') };
   const volumes = (spec.volumes as { name: string }[]).filter((volume) => volume.name !== 'spill-key');
   return {
     ...whole,

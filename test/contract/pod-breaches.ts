@@ -94,15 +94,6 @@ const mainSecurity =
 /** What differs from the gateway's own and is allowed. */
 export const variants: readonly (readonly [string, Change])[] = [
   ['as the gateway makes it', () => undefined],
-  [
-    'with names for the user in /etc, read-only',
-    (pod) => {
-      pod.spec.volumes.push({ name: 'spill-etc', emptyDir: {} });
-      for (const file of ['passwd', 'group', 'hosts'])
-        mount(main(pod), 'spill-etc', { mountPath: `/etc/${file}`, subPath: file, readOnly: true });
-      mount(agent(pod), 'spill-etc');
-    },
-  ],
   ['without supplementary groups', security({ supplementalGroups: undefined })],
   [
     'with a claim that is only read',
@@ -192,10 +183,7 @@ const mounts: readonly (readonly [string, Change, string])[] = [
   ],
   [
     'its names in /etc writable',
-    (pod) => {
-      pod.spec.volumes.push({ name: 'spill-etc', emptyDir: {} });
-      mount(main(pod), 'spill-etc', { mountPath: '/etc/passwd', subPath: 'passwd' });
-    },
+    (pod) => Object.assign(mountOf(main(pod), 'spill-etc'), { readOnly: false }),
     'spill-bin and spill-etc read-only',
   ],
   ['the spool', (pod) => mount(main(pod), 'spill-spool'), 'spill-spool not at all'],
