@@ -14,6 +14,9 @@ export interface TenantReader {
   tenant(uid: number): Promise<Tenant | undefined>;
 }
 
+/** One that is being deleted takes no new pod, and our rights there may be gone already; pods of ours that are left in it are watched on. */
+const stays = (namespace: unknown): boolean => at(namespace, 'metadata', 'deletionTimestamp') === undefined;
+
 /** Forty jobs at once ask once. */
 const keepMs = 5_000;
 
@@ -35,12 +38,11 @@ export function tenantReader(http: Http, clock: Clock, log: Log): TenantReader {
 
   return {
     async namespaces() {
-      return (await read()).map((namespace) => text(at(namespace, 'metadata', 'name')));
+      return (await read()).filter(stays).map((namespace) => text(at(namespace, 'metadata', 'name')));
     },
     async tenant(uid) {
       const tenants = (await recent())
-        // One that is being deleted takes no new pod.
-        .filter((namespace) => at(namespace, 'metadata', 'deletionTimestamp') === undefined)
+        .filter(stays)
         .flatMap((namespace) => tenantView(namespace) ?? [])
         .filter((tenant) => tenant.uid === uid);
       if (tenants.length > 1)

@@ -44,14 +44,17 @@ export async function doOnce(
     res.setHeader('Idempotent-Replayed', 'true');
     return once.answer;
   }
+  let answer: unknown;
   try {
-    const answer = await act();
-    await keeper.finish(who, key, answer, keptMs);
-    return answer;
+    answer = await act();
   } catch (e) {
     await keeper.forget(who, key).catch(() => undefined);
     throw e;
   }
+  // It is done, whatever becomes of its record: forgotten now, the same key would do it again.
+  const finish = () => keeper.finish(who, key, answer, keptMs);
+  await finish().catch(() => finish().catch(() => undefined));
+  return answer;
 }
 
 function keyOf(req: Request): string {

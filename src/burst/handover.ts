@@ -148,7 +148,10 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
     await change(
       ctx,
       burst,
-      { state: 'running', startedAt: keeper.started?.at ?? ctx.clock.now(), trouble: undefined },
+      {
+        ...{ state: 'running', startedAt: keeper.started?.at ?? ctx.clock.now() },
+        ...{ trouble: undefined, unknownSince: undefined },
+      },
       `the script runs in ${burst.pod?.ref.name}`,
     );
     return now;
@@ -188,6 +191,12 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (amiss !== undefined) return amiss;
   if (standin?.link === 'up' && standin.open.restart === burst.restarts) {
     ctx.streams.couple(burst.id, standin.key);
+    const stuck = otherStuck(ctx, burst);
+    if (stuck !== undefined) {
+      const lost = { state: 'lost', exit: { lost: true, reason: stuck }, endedAt: ctx.clock.now() } as const;
+      await change(ctx, burst, lost, stuck);
+      return now;
+    }
     if (
       keeper !== undefined &&
       burst.grant !== undefined &&
@@ -232,6 +241,22 @@ function otherSilent(ctx: BurstContext, burst: Burst): string | undefined {
   return undefined;
 }
 
+/**
+ * A rank above 0 that will not be started any more, though its pod is there: its keeper has another grant, or cannot keep one. The script has
+ * not begun, and never would.
+ */
+function otherStuck(ctx: BurstContext, burst: Burst): string | undefined {
+  const late = ctx.clock.now() - burst.enteredAt > attachedMs;
+  for (const { rank } of burst.others ?? []) {
+    const keeper = ctx.streams.keeper(burst.id, rank);
+    if (keeper?.started?.grant.attempt === burst.attempt) continue;
+    const fault = keeper?.fault ?? 'no word of its keeper';
+    if (fault.startsWith('already_granted')) return `rank ${rank} was started by another grant: ${fault}`;
+    if (late) return `rank ${rank} did not start in ${attachedMs / 60_000} minutes (${fault})`;
+  }
+  return undefined;
+}
+
 /** Where each pod runs and how the others reach it, by rank; undefined while a pod's address is not to be seen. */
 async function whereabouts(
   ctx: BurstContext,
@@ -264,8 +289,6 @@ async function startAll(
   for (const { rank, pod } of burst.others ?? []) {
     const keeper = ctx.streams.keeper(burst.id, rank);
     if (pod?.uid === undefined || keeper?.started?.grant.attempt === given.attempt) continue;
-    if (keeper?.fault?.startsWith('already_granted') === true)
-      await troubled(ctx, burst, `rank ${rank} does not start: ${keeper.fault}`);
     ctx.streams.start(burst.id, specFor(rank, pod.uid));
     left = true;
   }

@@ -1,4 +1,5 @@
 import type { Burst, Exit } from '../domain/burst.ts';
+import type { PodView } from '../domain/kube.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
 import { exitOf, lastWord } from './ends.ts';
@@ -138,7 +139,10 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
   await change(
     ctx,
     burst,
-    { state: 'draining', exit, usage: keeper.exit.usage, endedAt: ctx.clock.now(), trouble: undefined },
+    {
+      ...{ state: 'draining', exit, usage: keeper.exit.usage, endedAt: ctx.clock.now() },
+      ...{ trouble: undefined, unknownSince: undefined },
+    },
     `the script ended: ${inWords(exit)}`,
   );
   return now;
@@ -288,7 +292,7 @@ export async function seek(ctx: BurstContext, burst: Burst): Promise<Next> {
   }
 }
 
-/** Ranks above 0 while the script runs: one that ended by itself ends the job, one whose machine is gone or out of sight loses the attempt. */
+/** Ranks above 0 while the script runs: one that used up its memory ends the job, one that is gone otherwise or out of sight loses the attempt. */
 async function watchOthers(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
   if (burst.broken !== undefined) {
     await endScript(ctx, burst);
@@ -305,12 +309,21 @@ async function watchOthers(ctx: BurstContext, burst: Burst): Promise<Next | unde
     return (await unseen(ctx, burst, text)) ? lostSight(ctx, burst, why) : after(5_000);
   }
   const told = sight.pod === undefined || sight.machineGone ? undefined : exitOf(sight.pod);
-  if (told === undefined) return lostNow(ctx, burst, `${name}: ${sight.how}`);
+  if (told === undefined || !forMemory(sight.pod)) return lostNow(ctx, burst, `${name}: ${sight.how}`);
   const at = ctx.clock.now();
   const text = `${name} ended while the script ran (${sight.how}): the script is told to end`;
   ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
   await change(ctx, burst, { broken: { at, exit: failingBy(of, told) }, trouble: { since: at, text } }, text);
   return now;
+}
+
+/**
+ * Main of a rank above 0 runs until it is told to end, so what ends it is its memory, which is the job's own doing, or somebody else: an eviction,
+ * a drain, a machine that shuts down. Its exit does not tell these apart, and the words on the pod may come after it.
+ */
+function forMemory(pod: PodView | undefined): boolean {
+  const main = pod?.containers.main;
+  return main?.state === 'terminated' && main.reason === 'OOMKilled';
 }
 
 /** No stream to the keeper: look at the pod, and never take silence for an end. */

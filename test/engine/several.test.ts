@@ -134,6 +134,16 @@ describe('a job of three nodes', () => {
     expect((script?.endedAt ?? 0) - (script?.startedAt ?? 0)).toBeLessThan(200 * second);
   });
 
+  it('one of whose pods somebody evicts was lost: nothing that its owner did has failed', async () => {
+    const { run, bursts, job } = await played({}, (r) => r.kubernetes.evict(refOf(r, 1)));
+    expect(job).toMatchObject({ state: 'COMPLETED', restarts: 1 });
+    expect(bursts.find((b) => b.restarts === 0)?.exit).toMatchObject({
+      lost: true,
+      reason: expect.stringMatching(/^rank 1: /),
+    });
+    expect(run.world.ran.filter((p) => p.rank === 0)).toHaveLength(2);
+  });
+
   it('whose script fails as one of its machines is gone was lost, whatever the script says of it', async () => {
     // What a launcher does: it hears that its peer is gone, and fails, before anybody else has heard.
     const fails = { ...wide, exit: { code: 5 } };
