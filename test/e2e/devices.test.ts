@@ -1,6 +1,6 @@
 /** GPUs, features and licences: the job lands where they are, with as many as it asked for. Nodes advertise them as a device plugin would. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { podFor } from '../../src/translate/index.ts';
+import { podFor, secretNameFor } from '../../src/translate/index.ts';
 import { burst, input } from '../translate/samples.ts';
 import {
   as,
@@ -158,6 +158,7 @@ describe('the API server', () => {
     const pod = podFor(
       input({
         burst: burst({ needs }),
+        secretName: secretNameFor(burst()),
         tenant: { namespace: name, uid: 2001, gids, claims: ['home'] },
         groups: [],
         networks: ['ib-sriov'],
