@@ -2,8 +2,9 @@
  * `npm test`: runs the lanes that LANES names, or those that need no root. A lane that is named and whose needs are missing fails; one
  * that is left out is said so, with how to run it.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Unsteady } from './unsteady.ts';
@@ -149,6 +150,33 @@ function goTests(): void {
   }
 }
 
+/** Those that only reckon: where the lab runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
+const reckoning: readonly Lane[] = ['chaos', 'traces', 'node24'];
+const onLab = wanted.includes('real') || wanted.includes('parity');
+const beside = onLab && files.length === 0 ? reckoning.filter((lane) => wanted.includes(lane)) : [];
+const alone = (lane: Lane): boolean => wanted.includes(lane) && !beside.includes(lane);
+const besideLog = join(scratch, 'beside.log');
+
+function startBeside(): ChildProcess | undefined {
+  if (beside.length === 0) return undefined;
+  console.log(`\n== beside the lab: ${beside.join(', ')}`);
+  const log = openSync(besideLog, 'w');
+  return spawn('nice', ['-n', '15', 'npx', '--no-install', 'tsx', 'test/run.ts'], {
+    stdio: ['ignore', log, log],
+    env: { ...process.env, LANES: beside.join(',') },
+  });
+}
+
+async function awaitBeside(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  const said = readFileSync(besideLog, 'utf8');
+  console.log(said);
+  const [, ok, not] = /\n(\d+) passed, (\d+) failed\s*$/.exec(said) ?? [];
+  passed += Number(ok ?? 0);
+  failed += Number(not ?? 0);
+  if (child.exitCode !== 0 || ok === undefined) broken.push(`beside the lab: ${beside.join(', ')}`);
+}
+
 if (wanted.includes('unit')) {
   if (files.length === 0) {
     run('types', 'npx', ['--no-install', 'tsc', '--noEmit']);
@@ -158,13 +186,14 @@ if (wanted.includes('unit')) {
   vitest('unit');
 }
 if (wanted.includes('model')) vitest('model');
-if (wanted.includes('chaos') && files.length === 0) {
+if (alone('chaos') && files.length === 0) {
   const chaos = ['--no-install', 'tsx', 'test/engine/chaos/main.ts'];
   run('lane chaos: 5,000 seeds', 'npx', [...chaos, '--seeds', '5000']);
   run('lane chaos: planted bugs', 'npx', [...chaos, '--plants', '--seeds', '1500']);
 }
-if (wanted.includes('traces')) vitest('traces');
-if (wanted.includes('node24')) onNode24();
+if (alone('traces')) vitest('traces');
+if (alone('node24')) onNode24();
+const child = startBeside();
 if (wanted.includes('real')) {
   if (process.getuid?.() !== 0)
     broken.push('lane real needs root: it boots a Slurm, a Kubernetes and their nodes');
@@ -175,6 +204,7 @@ if (wanted.includes('parity') && files.length === 0) {
   if (!root) broken.push('lane parity needs root: it runs job scripts on the lab');
   else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) run('lane parity', 'npx', parity);
 }
+if (child !== undefined) await awaitBeside(child);
 rmSync(scratch, { recursive: true, force: true });
 
 if (skipped.length > 0) {
