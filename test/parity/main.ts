@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { endGateway, instances, killGateways, startGateway } from '../e2e/harness.ts';
 import { follow, type Pair, Queue, start, type Verdict } from './pair.ts';
-import { tellAll, tellOne } from './report.ts';
+import { faultsOf, tellAll, tellOne } from './report.ts';
 import { type JobScript, type Need, readJob } from './script.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -74,6 +74,27 @@ async function run(jobs: readonly JobScript[], tolerance: number): Promise<Verdi
   }
 }
 
+/** So few may be tried once more, as a machine of two processors may be late: what is the same then is told, and counts. More is a fault of ours. */
+const mostAgain = 6;
+
+async function twice(jobs: readonly JobScript[], tolerance: number): Promise<readonly Verdict[]> {
+  const verdicts = await run(jobs, tolerance);
+  const odd = verdicts.filter((v) => faultsOf(v).length > 0);
+  if (odd.length === 0 || odd.length > mostAgain) return verdicts;
+  console.log(`\nonce more: ${odd.map(({ job }) => job.name).join(' ')}`);
+  const again = new Map<string, Verdict>();
+  // With what one of them waits for.
+  const needed = new Set(odd.flatMap(({ job }) => [job.name, job.dependsOn?.job]));
+  const some = jobs.filter((job) => needed.has(job.name));
+  for (const v of await run(some, tolerance)) again.set(v.job.name, v);
+  return verdicts.map((v) => {
+    const second = odd.includes(v) ? again.get(v.job.name) : undefined;
+    if (second === undefined || faultsOf(second).length > 0) return v;
+    console.log(`unsteady: ${v.job.name}: the first time, ${faultsOf(v).join('; ')}`);
+    return second;
+  });
+}
+
 async function main(): Promise<number> {
   if (process.getuid?.() !== 0) throw new Error('parity needs root: it runs on the lab (npm run lab -- up)');
   const { values, positionals } = parseArgs({
@@ -88,7 +109,7 @@ async function main(): Promise<number> {
   for (const { name, needs } of jobs.filter((job) => !able.includes(job)))
     console.log(`left out: ${name}: the agent does not give a pod ${needs} yet`);
   const began = Date.now();
-  const verdicts = await run(able, tolerance);
+  const verdicts = await twice(able, tolerance);
   return tellAll(verdicts, Math.round((Date.now() - began) / 1000), console.log);
 }
 

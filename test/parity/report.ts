@@ -36,7 +36,7 @@ export function tellAll(verdicts: readonly Verdict[], seconds: number, say: (lin
 const key = ({ place, name, why }: Judged): string =>
   `${place} ${place === 'file' ? '' : `${name} `}because ${why}`;
 
-function faultsOf({ fault, differences, missing }: Verdict): string[] {
+export function faultsOf({ fault, differences, missing }: Verdict): string[] {
   return [
     ...(fault === undefined ? [] : [fault]),
     ...differences
