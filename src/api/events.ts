@@ -19,6 +19,8 @@ export interface Streaming {
 }
 
 const heartbeatMs = 15_000;
+/** Then a stream ends and its client comes again with the last id, as event sources do by themselves. */
+const oldestMs = 5 * 60_000;
 /** Bytes; who is so far behind is let go, and comes back with the last id that he has. One reading of many events is less. */
 const behindAtMost = 8 * 2 ** 20;
 
@@ -95,8 +97,11 @@ async function stream(req: Request, res: Response, caller: Caller, streaming: St
     if (!hears(caller, event)) return true;
     return res.write(`id: ${id(event.mark)}\nevent: audit\ndata: ${JSON.stringify(eventView(event))}\n\n`);
   };
-  const at = await feed.catchUp(from, async (event) => tell(event) || drained(res));
-  if (res.destroyed || res.closed) return;
+  // Also of what is not for him: nobody reads on for one who has gone.
+  const at = await feed.catchUp(from, async (event) => !gone(res) && (tell(event) || drained(res)));
+  if (gone(res)) return;
+  // Who may hear is asked anew: a token may be revoked, or a role be another.
+  const ends = scheduler.after(oldestMs, () => res.end());
   const leave = feed.join(at, (event) => {
     tell(event);
     if (res.writableLength > behindAtMost) res.destroy();
@@ -113,16 +118,19 @@ async function stream(req: Request, res: Response, caller: Caller, streaming: St
   res.on('close', () => {
     leave();
     beat?.cancel();
+    ends.cancel();
   });
 }
 
+const gone = (res: Response): boolean => res.destroyed || res.closed;
+
 /** Whoever catches up is written to as fast as he reads. False: he is gone. */
 function drained(res: Response): Promise<boolean> {
-  if (res.destroyed || res.closed) return Promise.resolve(false);
+  if (gone(res)) return Promise.resolve(false);
   return new Promise((resolve) => {
     const done = (): void => {
       res.off('drain', done).off('close', done);
-      resolve(!res.destroyed && !res.closed);
+      resolve(!gone(res));
     };
     res.on('drain', done).on('close', done);
   });

@@ -19,7 +19,7 @@ import { look } from './look.ts';
 import { othersAmiss } from './others.ts';
 import { lookAtEach, lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
-import { lostNow, lostSight } from './run.ts';
+import { lostFor, lostNow, lostSight } from './run.ts';
 
 /** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
 const pollMs = 10_000;
@@ -175,16 +175,8 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
   } else if (keeper.main === 'refused' || keeper.fault?.startsWith('already_granted') === true) {
     const why = keeper.mainFault ?? keeper.fault ?? 'no reason given';
     // The keeper's word that nothing was started, and the kubelet's that nothing will be.
-    if (keeper.main === 'refused' && (await lookAtPod(ctx, burst)).kind === 'over') {
-      const reason = `its pod ended before the script began: ${why}`;
-      await change(
-        ctx,
-        burst,
-        { state: 'lost', exit: { lost: true, reason }, endedAt: ctx.clock.now() },
-        reason,
-      );
-      return now;
-    }
+    if (keeper.main === 'refused' && (await lookAtPod(ctx, burst)).kind === 'over')
+      return lostFor(ctx, burst, `its pod ended before the script began: ${why}`);
     await troubled(ctx, burst, `the pod does not start: ${why}`);
   }
   const amiss = await beforeScript(ctx, burst);
@@ -192,11 +184,7 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (standin?.link === 'up' && standin.open.restart === burst.restarts) {
     ctx.streams.couple(burst.id, standin.key);
     const stuck = otherStuck(ctx, burst);
-    if (stuck !== undefined) {
-      const lost = { state: 'lost', exit: { lost: true, reason: stuck }, endedAt: ctx.clock.now() } as const;
-      await change(ctx, burst, lost, stuck);
-      return now;
-    }
+    if (stuck !== undefined) return lostFor(ctx, burst, stuck);
     if (
       keeper !== undefined &&
       burst.grant !== undefined &&

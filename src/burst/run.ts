@@ -20,6 +20,8 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   const over = await slurmEnds(ctx, burst, standin);
   if (over !== undefined) return over;
   if (keeper?.exit !== undefined) return ended(ctx, burst, keeper);
+  if (keeper !== undefined && neverStarted(keeper, ctx.clock.now()))
+    return lostFor(ctx, burst, 'its keeper waits for a start that was never given');
   const spent = await endSpent(ctx, burst);
   if (spent !== undefined) return spent;
   const broken = await watchOthers(ctx, burst);
@@ -38,6 +40,14 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
     );
   }
   return after(keeper?.link !== 'up' || standin?.termAt !== undefined ? 5_000 : 20_000);
+}
+
+/**
+ * A keeper that has a grant says so right after each hello. A gateway that took stock while this one was silent may have found the other ranks started
+ * and taken the script for running too.
+ */
+function neverStarted({ link, linkSince, main, started }: KeeperView, at: number): boolean {
+  return link === 'up' && main === 'ready' && started === undefined && at - linkSince > 30_000;
 }
 
 /** draining: the exit is committed; what was written must reach the stand-in, which then ends the same way. */
@@ -66,8 +76,7 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
     if (sight.kind === 'over' && sight.all) {
       // The keeper died with its spool: what it had not sent yet is lost, and is said so.
       const reason = `the keeper ended before all output was sent (${sight.how})`;
-      await change(ctx, burst, { state: 'lost', exit: { lost: true, reason } }, reason);
-      return now;
+      return lostFor(ctx, burst, reason);
     }
     if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why)))
       return lostSight(ctx, burst, sight.why);
@@ -148,27 +157,19 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
   return now;
 }
 
-export async function lostNow(ctx: BurstContext, burst: Burst, how: string): Promise<Next> {
-  await change(
-    ctx,
-    burst,
-    { state: 'lost', exit: { lost: true, reason: how }, endedAt: ctx.clock.now() },
-    `its pod is over: ${how}`,
-  );
+/** Lost; what becomes of the job lose.ts says, once every pod is known to be over. */
+export async function lostFor(ctx: BurstContext, burst: Burst, reason: string, why = reason): Promise<Next> {
+  const endedAt = burst.endedAt ?? ctx.clock.now();
+  await change(ctx, burst, { state: 'lost', exit: { lost: true, reason }, endedAt }, why);
   return now;
 }
 
-/** Nothing was known of the pod for too long: it is lost, and its instance will be terminated before anything else happens. */
-export async function lostSight(ctx: BurstContext, burst: Burst, why: string): Promise<Next> {
-  const reason = `nothing was known of its pod for too long: ${why}`;
-  await change(
-    ctx,
-    burst,
-    { state: 'lost', exit: { lost: true, reason }, endedAt: burst.endedAt ?? ctx.clock.now() },
-    reason,
-  );
-  return now;
-}
+export const lostNow = (ctx: BurstContext, burst: Burst, how: string): Promise<Next> =>
+  lostFor(ctx, burst, how, `its pod is over: ${how}`);
+
+/** Nothing was known of the pod for too long: its instance will be terminated before anything else happens. */
+export const lostSight = (ctx: BurstContext, burst: Burst, why: string): Promise<Next> =>
+  lostFor(ctx, burst, `nothing was known of its pod for too long: ${why}`);
 
 export function inWords(exit: Exit): string {
   if (exit.lost === true) return `lost (${exit.reason ?? 'no reason known'})`;

@@ -1,5 +1,5 @@
 /** The API's lists over HTTP, on a façade that holds samples. */
-import type { Server } from 'node:http';
+import { request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { app, type Facade, type PortalFacade } from '../../src/api/app.ts';
@@ -88,6 +88,20 @@ async function get(path: string): Promise<{ status: number; type: string; body: 
   const type = response.headers.get('content-type') ?? '';
   return { status: response.status, type, body: await response.json() };
 }
+
+it('an API that asks nobody who he is answers only by a loopback name: a web page’s own name is none', async () => {
+  const as = (host: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      request(`${base}/api/v1/bursts`, { headers: { host } }, (res) => {
+        res.resume();
+        resolve(res.statusCode ?? 0);
+      })
+        .on('error', reject)
+        .end();
+    });
+  expect(await as('rebound.example.org')).toBe(403);
+  expect(await as('localhost:8080')).toBe(200);
+});
 
 describe('every list', () => {
   const lists = {

@@ -137,6 +137,22 @@ describe('nobody gets in', () => {
     expect((await raw('/api/v1/me', { Authorization: both })).status).toBe(400);
   });
 
+  it('and whoever guesses does not lock out who was let in from the same address, as behind a proxy', async () => {
+    const fresh = await bed.another();
+    try {
+      const me = async (token: string) =>
+        (await fetch(`${fresh.base}/api/v1/me`, { headers: { authorization: `Bearer ${token}` } })).status;
+      expect(await me(operator)).toBe(200);
+      for (let i = 0; i < 30; i++) await me(other(alice, 30));
+      expect(await me(other(alice, 30))).toBe(429);
+      expect(await me(operator)).toBe(200);
+      // Nobody knows this one yet.
+      expect(await me(alice)).toBe(429);
+    } finally {
+      await fresh.close();
+    }
+  });
+
   it('and whoever tries too often waits', async () => {
     const fresh = await bed.another();
     try {

@@ -189,23 +189,16 @@ const connected = (): StandinView => ({
   bye: false,
   termAt: undefined,
 });
+const waitingKeeper = (): KeeperView => ({
+  ...{ burst: burst().id, rank: 0, link: 'up', linkSince: at, everUp: true, fault: undefined, main: 'ready' },
+  ...{ mainFault: undefined, inputComplete: false, started: undefined, exit: undefined },
+  ...{ acked: { 1: 0, 2: 0 }, drained: false, dropped: 0, byeSent: false },
+});
 /** A burst whose pod waits on a Ready node, as it must before its job is claimed. */
 async function putReady(): Promise<void> {
   podSeen = pod({ state: 'running', startedAt: at });
   nodes = [readyNode];
-  keeper = {
-    ...{
-      burst: burst().id,
-      rank: 0,
-      link: 'up',
-      linkSince: at,
-      everUp: true,
-      fault: undefined,
-      main: 'ready',
-    },
-    ...{ mainFault: undefined, inputComplete: false, started: undefined, exit: undefined },
-    ...{ acked: { 1: 0, 2: 0 }, drained: false, dropped: 0, byeSent: false },
-  };
+  keeper = waitingKeeper();
   await put({ state: 'ready', pod: { ref: podSeen.ref, uid: podSeen.uid } });
 }
 
@@ -418,6 +411,29 @@ describe('a running burst', () => {
     const b = await now();
     expect(b.state).toBe('running');
     expect(b.trouble?.text).toMatch(/^unknown/);
+  });
+
+  it('whose keeper is there and was never given a start was never begun, and is lost; one that says its grant goes on', async () => {
+    podSeen = pod({ state: 'running', startedAt: at });
+    nodes = [readyNode];
+    const seen = waitingKeeper();
+    keeper = seen;
+    await put(running);
+    time = instant(at + 20_000);
+    await step();
+    expect((await now()).state).toBe('running');
+    const { podUid, generation } = { podUid: 'u', generation: uuid('g') };
+    const grant = { burst: burst().id, attempt: burst().attempt, podUid, epoch: 0, generation };
+    keeper = { ...seen, started: { grant, at, pid: 1 } };
+    time = instant(at + 40_000);
+    await step();
+    expect((await now()).state).toBe('running');
+    keeper = seen;
+    await steps.running(context(), await now());
+    expect(await now()).toMatchObject({
+      state: 'lost',
+      exit: { lost: true, reason: expect.stringContaining('never given') },
+    });
   });
 
   it('a job that neither daemon knows goes on', async () => {

@@ -148,6 +148,13 @@ describe('a pod that the gateway made', { retry: 0 }, () => {
     expect(answer.stderr).toContain(words);
   });
 
+  it('is said to be over by nobody but its kubelet and the control plane', async () => {
+    const over = '{"metadata":{"labels":{"spillway.dev/burst":"another"}},"status":{"phase":"Failed"}}';
+    const patch = ['patch', 'pod', name, '-n', ns, '--subresource=status', '--type=merge', '-p', over];
+    const answer = await run([...adminKubectl(), ...patch]);
+    expect(answer.stderr).toContain("only Spillway's gateway makes or changes pods here");
+  });
+
   it('may be released and deleted by the gateway', async () => {
     const released = [
       'patch',

@@ -319,7 +319,13 @@ describe('the tenants’ token', { retry: 0 }, () => {
 describe('a tenant’s namespace', { retry: 0 }, () => {
   it('is not labelled or annotated by whoever may patch namespaces and does not manage tenants', async () => {
     const editor = `editor-${process.pid}`;
-    await kubectl(['create', 'clusterrole', editor, '--verb=get,patch,delete', '--resource=namespaces']);
+    await kubectl([
+      'create',
+      'clusterrole',
+      editor,
+      '--verb=get,patch,delete',
+      '--resource=namespaces,namespaces/status',
+    ]);
     await kubectl(['create', 'clusterrolebinding', editor, `--clusterrole=${editor}`, `--user=${editor}`]);
     try {
       const tried = async (args: readonly string[]): Promise<string> =>
@@ -335,6 +341,11 @@ describe('a tenant’s namespace', { retry: 0 }, () => {
       for (const args of [
         ['annotate', 'ns', 'spillway-alice', '--overwrite', 'spillway.dev/gids=2001,3002'],
         ['label', 'ns', 'spillway-alice', 'spillway.dev/tenant-'],
+        // Metadata goes through a subresource as well.
+        [
+          ...['patch', 'ns', 'spillway-alice', '--subresource=status', '--type=merge', '-p'],
+          '{"metadata":{"annotations":{"spillway.dev/gids":"2001,3002"}}}',
+        ],
         ['label', 'ns', 'default', 'spillway.dev/tenant=true'],
         ['delete', 'ns', 'spillway-alice', '--wait=false'],
       ])
