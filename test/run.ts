@@ -6,7 +6,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { ensurePackages } from '../lab/real/apt.ts';
 import type { Unsteady } from './unsteady.ts';
 
@@ -28,6 +28,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'spillway-test-'));
 let passed = 0;
 let failed = 0;
 const broken: string[] = [];
+/** Tests that failed, each with the beginning of what it said: told last, as a long output is often read from its end. */
+const failures: string[] = [];
 const skipped: string[] = [];
 const root = process.getuid?.() === 0;
 
@@ -50,6 +52,16 @@ function run(
 /** So many tests of a lane may pass at their second try only [vitest.config.ts: lane real has one]. More is a fault of ours. */
 const mostUnsteady = 2;
 
+const failureChars = 1_500;
+
+function ownLines(messages: readonly string[]): string {
+  const lines = messages.join('\n').split('\n');
+  return lines
+    .filter((l) => !l.includes('node_modules') && !l.includes('(node:'))
+    .join('\n')
+    .slice(0, failureChars);
+}
+
 /** How a lane's tests are run, where it is not by the Node that runs this, all of the lane's own project. */
 interface By {
   readonly node: string;
@@ -68,7 +80,19 @@ function vitest(lane: Lane, by?: By): void {
       numFailedTests: number;
       numPendingTests: number;
       numTotalTests: number;
+      testResults: {
+        name: string;
+        message?: string;
+        assertionResults: { status: string; fullName: string; failureMessages?: string[] }[];
+      }[];
     };
+    for (const { name, message, assertionResults } of counts.testResults) {
+      const file = relative(process.cwd(), name);
+      if (assertionResults.length === 0 && (message ?? '') !== '')
+        failures.push(`${file}\n${message?.slice(0, failureChars)}`);
+      for (const { status, fullName, failureMessages = [] } of assertionResults)
+        if (status === 'failed') failures.push(`${file}: ${fullName}\n${ownLines(failureMessages)}`);
+    }
     passed += counts.numPassedTests;
     failed += counts.numFailedTests;
     // A lane that runs nothing, or leaves tests out, has not shown what it is there for.
@@ -141,7 +165,7 @@ async function goTests(): Promise<void> {
     if (event.Action === 'skip') skipped.push(event.Test);
     if (event.Action === 'fail') {
       failed += 1;
-      console.log(`failed: ${event.Test}`);
+      failures.push(`agent: ${event.Test}`);
     }
   }
   console.log(`== agent: ${report.status === 0 ? 'ok' : 'failed'}`);
@@ -224,6 +248,7 @@ if (left.length > 0)
   console.log(
     `\nLeft out: ${left.join(', ')}; run with LANES=${lanes.join(',')} npm test${left.includes('real') ? ' as root on Debian 12' : ''}.`,
   );
+for (const failure of failures) console.log(`failed: ${failure}\n`);
 for (const b of broken) console.log(`broken: ${b}`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(broken.length > 0 || failed > 0 ? 1 : 0);
