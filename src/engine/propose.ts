@@ -86,15 +86,10 @@ export function examine(
         : `nodes of ${shape.cpus} CPUs, ${shape.memoryMib} MiB`,
     limit: 'known, for a job that asks for a whole node',
   });
-  const node = shape ?? { cpus: 1, memoryMib: 1024 };
   const pages = image?.kind === 'image' ? image.hugepages : undefined;
   const nodes = Math.max(1, job.minNodes);
-  const asks = offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages);
-  because.push(asked(asks));
-  const needs =
-    offered === undefined || asks?.kind !== 'told'
-      ? undefined
-      : needsOf({ job, nodes, node, vcpuPerCpu: offered.group.vcpuPerCpu, ...asks.value });
+  because.push(asked(offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages)));
+  const needs = offered === undefined ? undefined : needsFor(job, offered, snapshot, image);
   const fit =
     offered === undefined || needs === undefined ? [] : fittingTypes(offered, plus(needs, keeperNeeds));
   because.push({
@@ -116,6 +111,20 @@ export function examine(
         (r.rule === 'image' && image?.kind === 'unknown')),
   );
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
+}
+
+/** Of one of its nodes there, without the keeper. Undefined: the group has not all that it asks for. */
+export function needsFor(
+  job: JobDetail,
+  { group }: OfferedGroup,
+  snapshot: Snapshot,
+  image?: ImageSought,
+): Burst['needs'] | undefined {
+  const nodes = Math.max(1, job.minNodes);
+  const asks = asksOf(job, nodes, group, image?.kind === 'image' ? image.hugepages : undefined);
+  if (asks.kind !== 'told') return undefined;
+  const node = shapeOf(job, snapshot) ?? { cpus: 1, memoryMib: 1024 };
+  return needsOf({ job, nodes, node, vcpuPerCpu: group.vcpuPerCpu, ...asks.value });
 }
 
 /** `unknown`: the job's script, which may name one, could not be read. `data` and `hugepages`: what it says of these, if it says anything. */
@@ -215,6 +224,8 @@ export interface NewBurst {
   /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
   readonly before: Burst | undefined;
   readonly image?: Burst['image'];
+  readonly capacityType?: Burst['capacityType'];
+  readonly reclaims?: number;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -255,5 +266,7 @@ export function burstOf(n: NewBurst): Burst {
     predecessor: n.before?.id,
     ...(image === undefined ? {} : { image }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
+    ...(n.capacityType === 'spot' ? { capacityType: 'spot' as const } : {}),
+    ...((n.reclaims ?? 0) > 0 ? { reclaims: n.reclaims } : {}),
   };
 }

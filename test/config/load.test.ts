@@ -158,6 +158,7 @@ describe('a configuration that holds', () => {
       backOffMs: 1_800_000,
       quoteMs: 3_600_000,
       translation: 'emulated',
+      spot: 'requeueable',
     });
   });
 
