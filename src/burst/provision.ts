@@ -159,11 +159,16 @@ async function planAgain(
     ({ instance: i }) => i.state === 'gone' && i.why?.startsWith('throttled') === true,
   )?.instance;
   const refused = places.find(({ instance }) => noSpot(instance))?.instance;
+  const taken = places.find(({ instance }) => instance.reclaimedAt !== undefined)?.instance;
   const unmade = places.every(({ rank }) => rank.pod?.uid === undefined);
-  if (unmade && refused !== undefined) {
+  const again = refused ?? taken;
+  if (unmade && again !== undefined) {
     const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
-    const onDemand = { capacityType: undefined, spotRefused: true };
-    const words = `planned again, on demand: as spot there was ${refused.why}`;
+    const onDemand = refused === undefined ? {} : { capacityType: undefined, spotRefused: true };
+    const words =
+      refused === undefined
+        ? `planned again: ${again.why}`
+        : `planned again, on demand: as spot there was ${again.why}`;
     await change(ctx, burst, { state: 'reserved', ...unbound, ...onDemand }, words);
     ctx.replan();
     return after(1_000);
@@ -177,9 +182,12 @@ async function planAgain(
   return after(1_000);
 }
 
-/** It was never launched, or taken back before it was of use. */
-const noSpot = ({ spec, state, cloudId, reclaimedAt }: Instance): boolean =>
-  spec.capacityType === 'spot' && ((state === 'gone' && cloudId === undefined) || reclaimedAt !== undefined);
+/** The cloud had none. */
+const noSpot = ({ spec, state, cloudId, why }: Instance): boolean =>
+  spec.capacityType === 'spot' &&
+  state === 'gone' &&
+  cloudId === undefined &&
+  why?.startsWith('throttled') !== true;
 
 /** Looks in the queue whether there is still a reason to go on; the exact look comes at the claim. */
 async function stillWanted(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {

@@ -90,7 +90,11 @@ export async function spentOnSpot(ctx: BurstContext, burst: Burst, at: Instant):
     const history = await ctx.spotHistory?.(pool, from).catch(() => undefined);
     const stretches = history && stretchesOf(history, pool, from, until);
     if (stretches !== undefined)
-      microUsd += stretches.reduce((sum, s) => sum + costOf(rate(s.microUsd), s.ms), 0);
+      // Between the notice and the end the price may be above the cap, which is never paid.
+      microUsd += stretches.reduce(
+        (sum, s) => sum + costOf(rate(Math.min(s.microUsd, bought?.capMicroUsd ?? s.microUsd)), s.ms),
+        0,
+      );
     else {
       by = 'held';
       const held = bought?.microUsd;

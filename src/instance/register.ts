@@ -98,7 +98,7 @@ export async function cloudSaysGone(ctx: InstanceContext, instance: Instance): P
   if (listed === undefined || !listed.ok) return undefined;
   const seen = listed.value.find((i) => i.id === instance.cloudId);
   if (seen?.state !== 'terminated') return undefined;
-  const { reclaimed = false } = seen;
+  const reclaimed = seen.reclaimed === true && instance.spec.capacityType === 'spot';
   // Nobody was told ahead.
   const sudden = reclaimed && instance.reclaimedAt === undefined;
   if (sudden && instance.type !== undefined && instance.zone !== undefined)

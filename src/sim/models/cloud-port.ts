@@ -164,7 +164,7 @@ function shown(machine: Shown): CloudInstance {
     zone: machine.zone,
     state: machine.state,
     capacityType: machine.capacityType,
-    reclaimed: machine.reason === 'Server.SpotInstanceTermination',
+    reclaimed: machine.capacityType === 'spot' && machine.reason === 'Server.SpotInstanceTermination',
     privateDnsName: machine.state === 'terminated' ? '' : machine.dnsName,
     launchedAt: machine.launchedAt,
     token: token === undefined ? undefined : launchToken(token),

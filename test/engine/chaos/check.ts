@@ -196,11 +196,22 @@ function requeues(run: Run, say: Say): void {
 async function unbound(run: Run, say: Say): Promise<void> {
   if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
   const bursts = await run.store.bursts({ cluster, limit: 10_000 });
+  const bound = run.scenario.spot === true ? await everBound(run) : new Set<string>();
   for (const { id, tags } of run.world.launched) {
     const intent = tags['spillway.dev/instance'];
+    if (bound.has(intent ?? '')) continue;
     if (!bursts.some((b) => ranksOf(b).some(({ instance }) => instance === intent)))
       say(4, `instance ${id} was bought, and no burst was ever bound to it`);
   }
+}
+
+/** Where one of several spot machines was taken back, or not to be had, its burst is planned anew and may leave the others behind. */
+async function everBound(run: Run): Promise<ReadonlySet<string>> {
+  const bound = new Set<string>();
+  for (const { id } of await run.store.bursts({ cluster, limit: 10_000 }))
+    for (const { why } of await run.store.audit(id))
+      for (const [instance] of why.matchAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g)) bound.add(instance);
+  return bound;
 }
 
 /** 2: a job that may run again is not failed for want of its pod. */
