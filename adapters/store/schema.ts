@@ -86,6 +86,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   capacityType: text<Have<'capacityType'>>().optional(),
   spotRefused: z.boolean().optional(),
   reclaimedAt: instant().optional(),
+  signal: number().optional(),
   reclaims: number().optional(),
   needs: resources,
   saved: object<SavedJob>()({

@@ -40,7 +40,8 @@ export async function noteReclaim(ctx: BurstContext, burst: Burst): Promise<Burs
 }
 
 /**
- * While it runs: after the notice the script goes on for a while, which is its time to save what it has, and is then requeued by Slurm where it may be.
+ * While it runs: after the notice the script gets its own `--signal` early and goes on for a while, which is its time to save what it has; then
+ * Slurm is asked to requeue the job where it may be.
  * Once the cloud says that the instance is terminated it is lost at once, whatever its streams look like. Undefined: nothing is taken back.
  */
 export async function watchReclaim(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
@@ -56,6 +57,8 @@ export async function watchReclaim(ctx: BurstContext, burst: Burst): Promise<Nex
     await change(ctx, burst, { state: 'lost', exit: { lost: true, reason }, endedAt }, reason);
     return now;
   }
+  if (burst.signal !== undefined)
+    ctx.streams.signal(burst.id, `greclaim-${burst.restarts}`, burst.signal, 'script');
   const left = taken.reclaimedAt + requeueAfterMs - ctx.clock.now();
   if (left > 0) return after(Math.min(left, 5_000));
   const job = await ctx.slurm.job(burst.ref);

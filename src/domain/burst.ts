@@ -187,6 +187,8 @@ export interface Burst {
   readonly spotRefused?: boolean | undefined;
   /** Since when the cloud takes an instance of it back, or had taken it. */
   readonly reclaimedAt?: Instant | undefined;
+  /** Its script asks to be told of its end by this signal (`--signal=B:`). */
+  readonly signal?: number | undefined;
   /** So many runs of its job before this one were taken back. */
   readonly reclaims?: number | undefined;
   /** What the pod of each of its nodes requests, in the cloud's vCPU. */

@@ -254,6 +254,7 @@ async function begin(
     before: undefined,
     capacityType: choice?.taken.capacityType,
     reclaims,
+    signal: image.kind === 'image' ? image.signal : undefined,
     quote:
       settings.setup.mode === 'approve'
         ? quoteOf(

@@ -133,6 +133,8 @@ export type ImageSought =
   | (Extract<ImageChoice, { kind: 'image' }> & {
       readonly data?: Staging | undefined;
       readonly hugepages?: Readonly<Record<string, number>>;
+      /** What it wants to be told its end by. */
+      readonly signal?: number | undefined;
     })
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -226,6 +228,7 @@ export interface NewBurst {
   readonly image?: Burst['image'];
   readonly capacityType?: Burst['capacityType'];
   readonly reclaims?: number;
+  readonly signal?: number | undefined;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -235,6 +238,7 @@ export function burstOf(n: NewBurst): Burst {
   // The next run has the same; which digest a tag stands for by then, its own pod tells.
   const { name, from } = n.image ?? n.before?.image ?? {};
   const image = name === undefined || from === undefined ? undefined : { name, from };
+  const signal = n.signal ?? n.before?.signal;
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
   // What the claim pins it to, and has pinned the run before to.
   const others = othersOf(n.job.minNodes);
@@ -268,5 +272,6 @@ export function burstOf(n: NewBurst): Burst {
     ...(n.quote === undefined ? {} : { quote: n.quote }),
     ...(n.capacityType === 'spot' ? { capacityType: 'spot' as const } : {}),
     ...((n.reclaims ?? 0) > 0 ? { reclaims: n.reclaims } : {}),
+    ...(signal === undefined ? {} : { signal }),
   };
 }
