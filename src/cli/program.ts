@@ -1,7 +1,8 @@
 /** The command line: each verb, what it takes, and who does it. */
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { configPath } from '../../config/load.ts';
 import { CommandError, type Gateway } from './ask.ts';
+import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
@@ -13,6 +14,7 @@ import { type ReportOrder, report } from './report.ts';
 import type { Order } from './stop.ts';
 import type { TenantsOrder } from './tenants.ts';
 import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
+import { treeOf } from './tree.ts';
 import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
@@ -307,5 +309,10 @@ export function programOf(works: Works): Command {
     .argument('<dir>')
     .option('--force', 'also where the store holds something, which is then gone')
     .action((dir: string, { force }: { force?: boolean }) => works.bringBack(chosen(), dir, force === true));
+  program
+    .command('completion')
+    .description('write what a shell completes these commands by: source <(spillway completion bash)')
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
+    .action((shell: Shell) => void process.stdout.write(completionOf(treeOf(program), shell)));
   return program;
 }

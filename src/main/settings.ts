@@ -54,6 +54,7 @@ export function policyOf(config: Config): Policy {
     limitMarginMs: config.policy.limitMarginMs,
     staleAfterPolls: config.policy.staleAfterPolls,
     backOffMs: config.policy.backOffMs,
+    returns: config.policy.returns,
     quoteMs: config.policy.quoteMs,
     budgets: config.budgets,
     translation: config.policy.translation,
