@@ -1,11 +1,11 @@
 /** Which offer is taken, and what is said of the others. */
 import { expect, it } from 'vitest';
-import { type Candidate, choose } from '../../src/decide/choose.ts';
+import { type Candidate, choose, type Soon } from '../../src/decide/choose.ts';
 import type { Offer } from '../../src/decide/offers.ts';
 import type { OfferedGroup } from '../../src/decide/rule.ts';
 
 const minute = 60_000;
-const soon = { startsHereMs: undefined, deadlineMs: undefined };
+const soon: Soon = { startsHereMs: undefined, deadlineMs: undefined };
 const group = (name: string) => ({ group: { name }, types: [] }) as unknown as OfferedGroup;
 const [cpu, big] = [group('cpu'), group('big')];
 const offer = (expected: number | undefined, startMs = minute, endMs = 60 * minute): Offer => ({
@@ -47,7 +47,9 @@ it('one that is later than here, or misses the deadline, only where all are', ()
 
 it('without a price nothing is compared across groups: the first stays', () => {
   expect(taken([on(cpu, offer(undefined)), on(big, offer(1))])).toBe('cpu on-demand');
-  expect(taken([on(cpu, offer(10_000_000)), spot(cpu, offer(1)), on(big, offer(undefined))])).toBe('cpu spot');
+  expect(taken([on(cpu, offer(10_000_000)), spot(cpu, offer(1)), on(big, offer(undefined))])).toBe(
+    'cpu spot',
+  );
 });
 
 it('each other one is told, with why', () => {

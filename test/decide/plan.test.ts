@@ -62,7 +62,12 @@ describe('plan', () => {
       assign: [{ burst: 'b1', instance: 'i1' }],
       launch: [{ capacityType: 'on-demand', bursts: ['b2'] }],
     });
-    const { launch } = plan([onSpot, burst(2), { ...burst(3), capacityType: 'spot' }], [], new Map(), offered);
+    const { launch } = plan(
+      [onSpot, burst(2), { ...burst(3), capacityType: 'spot' }],
+      [],
+      new Map(),
+      offered,
+    );
     expect(launch).toMatchObject([
       { capacityType: 'spot', bursts: ['b1', 'b3'] },
       { capacityType: 'on-demand', bursts: ['b2'] },

@@ -76,7 +76,12 @@ describe('what a run on spot came to', () => {
   const pool = { type: 's', zone: 'a' };
 
   it('is each price for as long as it held', () => {
-    const history = [price('s', 'a', 10), price('s', 'b', 99, 5), price('s', 'a', 30, 150), price('s', 'a', 5, 400)];
+    const history = [
+      price('s', 'a', 10),
+      price('s', 'b', 99, 5),
+      price('s', 'a', 30, 150),
+      price('s', 'a', 5, 400),
+    ];
     expect(stretchesOf(history, pool, instant(100), instant(300))).toEqual([
       { microUsd: 10, ms: 50 },
       { microUsd: 30, ms: 150 },
