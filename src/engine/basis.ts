@@ -22,7 +22,7 @@ export interface Sees {
 export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Sees, choice?: Choice): Basis {
   const forecast = engine.foresight.of(job.ref);
   const bursts = decision.verdict === 'burst';
-  const chosen = choice ?? (bursts ? chooseFor(engine, job, byLine(job), sees) : undefined);
+  const chosen = choice ?? (bursts ? chooseFor(engine, job, byLine(job, decision.group), sees) : undefined);
   const group = chosen?.offer.group ?? groupFor(job, engine.offered)?.group.name;
   const ready = group === undefined ? undefined : sees.readyIn(group);
   const here = forecast && startsIn(forecast.range);

@@ -8,6 +8,7 @@ import { cpusOfNode, suitable } from '../decide/rules/size.ts';
 import { standOf } from '../decide/spot.ts';
 import type { CapacityType } from '../domain/instance.ts';
 import type { Job } from '../domain/job.ts';
+import type { NodeGroup, Policy } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Sees } from './basis.ts';
@@ -22,6 +23,8 @@ const spotRefusedMs = 60_000;
 
 /** What is known of the job besides its line; what is not is taken for the likelier. */
 export interface Known {
+  /** The group of which the rules were asked. */
+  readonly judged: string | undefined;
   /** Of one of its nodes in a group, without the keeper. Undefined: it does not fit there. */
   needs(offered: OfferedGroup): Resources | undefined;
   /** Undefined: its line does not tell. */
@@ -30,8 +33,9 @@ export interface Known {
 }
 
 /** By its line alone, which tells neither memory nor whether it may be requeued. */
-export function byLine(job: Job): Known {
+export function byLine(job: Job, judged: string | undefined): Known {
   return {
+    judged,
     needs: ({ group }) => ({
       ...{ cpuMillis: Math.ceil(cpusOfNode(job) * group.vcpuPerCpu * 1000), memoryBytes: 0, extended: {} },
     }),
@@ -67,6 +71,9 @@ function candidatesIn(
   const { group } = offered;
   const own = known.needs(offered);
   if (own === undefined) return [];
+  const unasked = unaskedOf(engine, group, known.judged, sees);
+  if (unasked !== undefined)
+    return [{ offered, capacityType: group.capacityType, offers: [], barred: unasked }];
   const needs = plus(own, keeperNeeds);
   const expectedMs = foresight.expectedMs({ user: job.user, requestMs: timeLimitMs, processors: job.cpus });
   const wanted = {
@@ -96,11 +103,47 @@ function candidatesIn(
   return [...found, { offered, capacityType: 'spot', offers }];
 }
 
+/**
+ * The rules were asked of the first group that suits. What they said holds for another one only if that is as soon ready, and no expression looks at
+ * what is offered. Undefined: it does.
+ */
+function unaskedOf(
+  { settings }: Choosing,
+  { name }: NodeGroup,
+  judged: string | undefined,
+  { readyIn }: Sees,
+): string | undefined {
+  if (judged === undefined || name === judged) return undefined;
+  if (offersNamed(settings.policy).size > 0)
+    return `the policy's expressions look at the offer, and were asked of ${judged}`;
+  const [here, there] = [readyIn(judged), readyIn(name)];
+  if (there.p50 > here.p50 || there.p90 > here.p90)
+    return `it takes longer to be ready than ${judged}, of which the rules were asked`;
+  return undefined;
+}
+
+const named = new WeakMap<Policy, ReadonlySet<string>>();
+
+/** The fields of the offer that the policy's expressions look at. */
+function offersNamed(policy: Policy): ReadonlySet<string> {
+  const known = named.get(policy);
+  if (known !== undefined) return known;
+  const names = new Set(
+    [...policy.burstWhen, ...policy.never]
+      .flatMap((c) => (c.kind === 'cel' ? (policy.expressions?.(c.expr).names ?? []) : []))
+      .filter((name) => name.startsWith('offer.')),
+  );
+  named.set(policy, names);
+  return names;
+}
+
 /** Why this job does not go on spot, whatever it costs. */
 export function barredFrom(
   { settings }: Pick<Cluster, 'settings'>,
   { requeue, reclaims }: Pick<Known, 'requeue' | 'reclaims'>,
 ): string | undefined {
+  if (offersNamed(settings.policy).has('offer.capacityType'))
+    return "the policy's expressions look at offer.capacityType, and were asked of on-demand";
   if (requeue === false && settings.policy.spot !== 'any')
     return 'it may not be requeued (--no-requeue), and spot may be taken back';
   if (reclaims >= reclaimsAtMost) return `${reclaims} of its runs were taken back already`;

@@ -205,7 +205,11 @@ async function begin(
   const choice = chooseFor(
     engine,
     job,
-    { needs: (of) => needsFor(job, of, sees.snapshot, image), requeue: job.requeue, reclaims },
+    {
+      judged: decision.group,
+      needs: (of) => needsFor(job, of, sees.snapshot, image),
+      ...{ requeue: job.requeue, reclaims },
+    },
     sees,
   );
   const offered = choice?.taken.offered ?? engine.offered.find((o) => o.group.name === decision.group);

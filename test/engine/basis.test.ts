@@ -21,7 +21,11 @@ const job = detail({ cpus: 4, timeLimitMs: 10 * hour });
 const engine = (startsInMs: number | undefined) => {
   const at = (ms: number) => ({ p10: ms, p50: ms, p90: ms });
   return {
-    settings: { policyHash: 'h', policy: { limitMarginMs: 0, backOffMs: hour }, setup: { onLost: 'fail' } },
+    settings: {
+      policyHash: 'h',
+      policy: { limitMarginMs: 0, backOffMs: hour, burstWhen: [], never: [] },
+      setup: { onLost: 'fail' },
+    },
     ports: { clock: { now: () => instant(0) } },
     spot: { seen: undefined, avoided: () => [] },
     offered: [{ group, types: [{ name: 'm', vcpus: 16, memoryBytes: 64 * GiB, gpus: 0 }] }],
@@ -60,7 +64,7 @@ it('says of which day the price is, where it comes from a list', () => {
 it('goes by the memory too, once the job is known in full', () => {
   const needs = { cpuMillis: 4_000, memoryBytes: 32 * GiB, extended: {} };
   const here = engine(undefined);
-  const known = { needs: () => needs, requeue: true, reclaims: 0 };
+  const known = { judged: 'cpu', needs: () => needs, requeue: true, reclaims: 0 };
   const { offer } = basisOf(here, job, bursts, sees, chooseFor(here, job, known, sees));
   expect(offer?.perHourMicroUsd).toBeGreaterThanOrEqual(500_000);
   expect(offer?.savesMs).toBeUndefined();
@@ -73,4 +77,31 @@ it('says where it never starts here, and nothing where it stays or has no end of
   expect(basisOf(engine(1), job, { ...bursts, verdict: 'wait' }, sees).offer).toBeUndefined();
   const endless = detail({ cpus: 4, timeLimitMs: 'unlimited' });
   expect(basisOf(engine(1), endless, bursts, sees).offer).toBeUndefined();
+});
+
+it('takes another group than the rules were asked of only where they would say the same of it', () => {
+  const here = engine(undefined);
+  const dear = { ...group, prices: { m: 9_000_000 } };
+  const two = [dear, { ...group, name: 'other' }].map((g) => ({ ...here.offered[0], group: g }));
+  const known = {
+    ...{ judged: 'cpu', requeue: true, reclaims: 0 },
+    needs: () => ({ cpuMillis: 1_000, memoryBytes: GiB, extended: {} }),
+  };
+  const chosen = (over: object, seen: object = {}) =>
+    chooseFor({ ...here, offered: two, ...over } as unknown as typeof here, job, known, {
+      ...sees,
+      ...seen,
+    } as unknown as typeof sees);
+  expect(chosen({})?.offer.group).toBe('other');
+  const slower = (name: string) => (name === 'other' ? { ...assumed, p90: assumed.p90 + 1 } : assumed);
+  expect(chosen({}, { readyIn: slower })).toMatchObject({
+    offer: { group: 'cpu' },
+    passedOver: [{ group: 'other', why: expect.stringContaining('longer to be ready than cpu') }],
+  });
+  const policy = {
+    ...{ limitMarginMs: 0, backOffMs: hour, burstWhen: [] },
+    never: [{ kind: 'cel', expr: 'offer.group == "x"' }],
+    expressions: () => ({ names: ['offer.group'], needs: [], tell: () => false }),
+  };
+  expect(chosen({ settings: { ...here.settings, policy } })?.offer.group).toBe('cpu');
 });
