@@ -128,6 +128,7 @@ type keeper struct {
 	started     *startedBody
 	handed      bool // main has START
 	exited      *innerExited
+	staging     *stageBody // the newest order, main's to do
 	exit        *exitBody
 	reason      string // why the keeper itself ended the script
 	applied     *recentIDs

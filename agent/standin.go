@@ -36,6 +36,7 @@ type standin struct {
 	script *input
 	env    *input
 	out    [chErr + 1]*output
+	stages *stager
 	// die is dieBy outside of tests.
 	die    func(signo int) int
 	parent int
@@ -101,6 +102,9 @@ func makeStandin(open openBody, script, env *input, dial func() (net.Conn, error
 		timing: t, dial: dial, open: open, script: script, env: env,
 		die: dieBy, parent: os.Getppid(), over: make(chan struct{}),
 	}
+	s.stages = newStager(s.tell)
+	s.stages.sync = true
+	s.stages.say = func(line string) { os.Stderr.WriteString(sayStaged(line)) }
 	for _, channel := range []int{chOut, chErr} {
 		s.out[channel] = newOutput(channel, func(written int64) { s.wrote(channel, written) })
 		go s.out[channel].run()
@@ -133,7 +137,7 @@ func describe(arguments []string, environ io.ReaderAt) (openBody, error) {
 	restart, _ := strconv.ParseInt(environValue(environ, "SLURM_RESTART_COUNT"), 10, 64)
 	open := openBody{
 		Restart: max(restart, 0), Cwd: bytes64(strings.TrimSuffix(cwd, " (deleted)")), Umask: int64(umask), Limits: readLimits(),
-		Join: sameFile(1, 2), Session: newNonce(), Argv: []bytes64{},
+		Join: sameFile(1, 2), Session: newNonce(), Argv: []bytes64{}, Stages: true,
 	}
 	for _, a := range arguments {
 		open.Argv = append(open.Argv, bytes64(a))
@@ -266,6 +270,10 @@ func (s *standin) handle(l *link, body any) {
 		s.mu.Lock()
 		s.signals.applied(b.ID)
 		s.mu.Unlock()
+	case *stageBody:
+		s.stages.take(b)
+	case *signedBody:
+		s.stages.signed(b)
 	case *exitBody:
 		s.mu.Lock()
 		s.exit = b
@@ -280,6 +288,15 @@ func (s *standin) handle(l *link, body any) {
 			s.ends(outcome{code: 1, line: "spillway: the step's slurmstepd is gone"})
 		}
 		l.close(errors.New(b.Code + ": " + b.Text))
+	}
+}
+
+// tell reaches the gateway of now; one that is away says its STAGE again when it is back.
+func (s *standin) tell(typ byte, body any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.link != nil {
+		s.link.send(typ, body)
 	}
 }
 

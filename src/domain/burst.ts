@@ -1,3 +1,4 @@
+import type { BurstData } from './data.ts';
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
 import type { MicroUsd } from './money.ts';
 import type { Answer, Quote } from './quote.ts';
@@ -221,6 +222,8 @@ export interface Burst {
   readonly answer?: Answer | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */
   readonly image?: ChosenImage | undefined;
+  /** What its script needs and makes that lies under no mount; absent where there is nothing of the kind. */
+  readonly data?: BurstData | undefined;
   /** The type of the instance that its pod (rank 0's) waits or ran on. */
   readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */

@@ -428,6 +428,7 @@ export class ClusterEngine implements Cluster {
       kubernetes: ports.kubernetes,
       store: ports.store,
       streams: settings.streams,
+      objects: settings.objects,
       clock: ports.clock,
       entropy: ports.entropy,
       pods: settings.pods,

@@ -23,6 +23,7 @@ import {
   type Asks,
   asksOf,
   failing,
+  gib,
   type ImageChoice,
   keeperNeeds,
   type Marked,
@@ -136,12 +137,21 @@ function asked(asks: Told<Asks> | undefined): RuleVerdict {
   return { rule, pass: true, measured: told.length === 0 ? 'none' : told.join(', '), limit };
 }
 
-function dataThere({ seen, against }: Staging): RuleVerdict {
+function dataThere({ seen, carried, against }: Staging): RuleVerdict {
+  const there = seen.map(({ path }) => path).join(', ');
+  const told = [
+    ...(seen.length === 0 ? [] : [`${there}: under mounts, nothing is carried`]),
+    ...carried.map(
+      ({ way, path, bytes, reckonedBytes }) =>
+        `stage-${way} ${path}: carried, ${gib(reckonedBytes)} ${bytes === undefined ? 'assumed' : 'as written'}`,
+    ),
+  ];
   return {
     rule: 'staging',
     pass: against === undefined,
-    measured: against ?? `${seen.map(({ path }) => path).join(', ')}: under mounts, nothing is carried`,
-    limit: 'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod',
+    measured: against ?? told.join('; '),
+    limit:
+      'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod, or may be carried (staging)',
   };
 }
 
@@ -215,6 +225,8 @@ export interface NewBurst {
   /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
   readonly before: Burst | undefined;
   readonly image?: Burst['image'];
+  /** What is to be carried for it. */
+  readonly data?: Staging | undefined;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -225,6 +237,8 @@ export function burstOf(n: NewBurst): Burst {
   const { name, from } = n.image ?? n.before?.image ?? {};
   const image = name === undefined || from === undefined ? undefined : { name, from };
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
+  const carried = n.data?.carried.map(({ way, path }) => ({ way, path })) ?? n.before?.data?.paths ?? [];
+  const data = carried.length === 0 ? undefined : { paths: carried };
   // What the claim pins it to, and has pinned the run before to.
   const others = othersOf(n.job.minNodes);
   return {
@@ -254,6 +268,7 @@ export function burstOf(n: NewBurst): Burst {
     ...(others === undefined ? {} : { others }),
     predecessor: n.before?.id,
     ...(image === undefined ? {} : { image }),
+    ...(data === undefined ? {} : { data }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
   };
 }
