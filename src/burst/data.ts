@@ -38,7 +38,7 @@ export async function bring(
   const { data } = burst;
   if (data === undefined) return undefined;
   const old = tooOld(standin, keeper);
-  if (old !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: old });
+  if (old !== undefined) return failed(ctx, burst, old);
   const paths = pathsOf(data, 'in');
   if (paths.length === 0 || data.there !== undefined) return undefined;
   if (standin.termAt !== undefined) {
@@ -70,8 +70,11 @@ export async function bring(
   return now;
 }
 
-const failed = (ctx: BurstContext, burst: Burst, text: string): Promise<Next> =>
-  leave(ctx, burst, { kind: 'pod_failed', text });
+/** As a burst that never began: the job goes home, and its owner is told why. */
+async function failed(ctx: BurstContext, burst: Burst, text: string): Promise<Next> {
+  await comment(ctx, burst, `not run in the cloud: ${text}`);
+  return leave(ctx, burst, { kind: 'data_failed', text });
+}
 
 function tooOld(standin: StandinView, keeper: KeeperView): string | undefined {
   if (standin.open.stages !== true)
@@ -181,7 +184,7 @@ async function keep(ctx: BurstContext, burst: Burst, data: BurstData, why: strin
     data.results === undefined
       ? `the results of the job were lost with its pod: ${why}`
       : `the results of the job are not here but in ${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)} (${why}); its list is ${data.results.sha256}`;
-  ctx.log({ level: 'error', text, burst: burst.id, job: burst.ref });
+  ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
   const kept = { ...data, kept: text, againAt: later(at, sayMs) };
   const since = burst.trouble?.since ?? at;
   const held = await change(ctx, burst, { data: kept, trouble: { since, text } }, text);

@@ -107,6 +107,8 @@ export type Cause =
   | { readonly kind: 'no_budget'; readonly text: string }
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
+  /** What its script needs could not be brought to its pod. */
+  | { readonly kind: 'data_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string }
   /** A person said no to its quote, or nobody said anything in time. */

@@ -35,6 +35,7 @@ import { policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
+import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
@@ -44,6 +45,8 @@ const stepsInARow = 60;
 const factsMs = 10 * 60_000;
 /** Between two looks while the store may be older than the world. */
 const recoverMs = 5_000;
+/** Of the object store all keys are listed. */
+const objectsMs = 3_600_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
 
@@ -123,6 +126,7 @@ export class ClusterEngine implements Cluster {
     if (!this.hands) return;
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
+    this.#loop('objects', () => this.#sweepObjects(), objectsMs);
     this.#loop('recover', () => this.#recover(), recoverMs);
   }
 
@@ -302,6 +306,21 @@ export class ClusterEngine implements Cluster {
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
     await this.#forgetStrayPods();
+  }
+
+  async #sweepObjects(): Promise<void> {
+    const { objects, pods } = this.settings;
+    if (!this.acts || objects === undefined) return;
+    const { store, clock } = this.ports;
+    const gone = await sweepObjects({
+      objects,
+      store,
+      cluster: this.name,
+      at: clock.now(),
+      keepMs: pods.staging?.keepMs,
+    });
+    if (gone > 0)
+      this.ports.log({ level: 'info', text: `${gone} objects were taken away`, cluster: this.name });
   }
 
   replan(): void {

@@ -368,7 +368,9 @@ function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): M
     // Who was given back only because bursting was stopped may burst once it is resumed.
     if (b.cause?.kind === 'stopped') continue;
     const turnedDown = b.cause?.kind === 'declined' || b.cause?.kind === 'expired';
-    if ((b.state !== 'returned' && !turnedDown) || at - b.enteredAt > backOffMs) continue;
+    // It was requeued, which is the way home of what Slurm had started.
+    const unfed = b.cause?.kind === 'data_failed';
+    if ((b.state !== 'returned' && !turnedDown && !unfed) || at - b.enteredAt > backOffMs) continue;
     if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
   }
   return returns;

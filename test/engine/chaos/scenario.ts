@@ -15,6 +15,8 @@ export interface JobPlan {
   readonly timeMin: number;
   readonly requeue: boolean;
   readonly array: string | undefined;
+  /** Paths under no mount: what it needs, and what it makes of that. */
+  readonly data?: { readonly needs: string; readonly makes: string } | undefined;
 }
 
 export type PersonDoes = 'cancel' | 'hold' | 'release' | 'away' | 'back' | 'requeue' | 'shorten';
@@ -96,6 +98,8 @@ export interface Scenario {
   readonly secondAtMs: number | undefined;
   /** Chance that an outside call takes seconds. */
   readonly slowness: number;
+  /** The object store does not answer the gateway. */
+  readonly objectsAway?: { readonly atMs: number; readonly forMs: number } | undefined;
 }
 
 const writes = [
