@@ -183,6 +183,11 @@ func (k *keeper) serve() error {
 	<-k.over
 	k.tcp.Close()
 	k.unix.Close()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.mainLink != nil { // a main that stays waits for nothing more
+		k.mainLink.close(nil)
+	}
 	return nil
 }
 

@@ -112,10 +112,10 @@ type pod struct {
 	ended    chan struct{}
 
 	children *children
-	leaving  bool             // told to end, waits for what it runs
-	helping  bool             // no script will ever run here: its rank is not 0
-	steps    *stepDaemon      // nil before the start, and where a job has no team
-	stages   *stager          // what STAGE asks for is done here, as the user
+	leaving  bool        // told to end, waits for what it runs
+	helping  bool        // no script will ever run here: its rank is not 0
+	steps    *stepDaemon // nil before the start, and where a job has no team
+	stages   *stager     // what STAGE asks for is done here, as the user
 	hearing  sync.Once
 	released chan struct{}    // nothing more is asked of a main that stays
 	finished chan innerExited // a main of a higher rank is told to end

@@ -98,6 +98,7 @@ func newStandin(argv []string) (*standin, error) {
 }
 
 func makeStandin(open openBody, script, env *input, dial func() (net.Conn, error), t timing) *standin {
+	open.Stages = true
 	s := &standin{
 		timing: t, dial: dial, open: open, script: script, env: env,
 		die: dieBy, parent: os.Getppid(), over: make(chan struct{}),
@@ -137,7 +138,7 @@ func describe(arguments []string, environ io.ReaderAt) (openBody, error) {
 	restart, _ := strconv.ParseInt(environValue(environ, "SLURM_RESTART_COUNT"), 10, 64)
 	open := openBody{
 		Restart: max(restart, 0), Cwd: bytes64(strings.TrimSuffix(cwd, " (deleted)")), Umask: int64(umask), Limits: readLimits(),
-		Join: sameFile(1, 2), Session: newNonce(), Argv: []bytes64{}, Stages: true,
+		Join: sameFile(1, 2), Session: newNonce(), Argv: []bytes64{},
 	}
 	for _, a := range arguments {
 		open.Argv = append(open.Argv, bytes64(a))
