@@ -163,6 +163,34 @@ const minute = 60_000;
 
 /** Every second seed has no more than one kind of trouble: what a single fault can do must not hide behind ten others. */
 export function scenarioOf(seed: number, chance: Chance): Scenario {
+  return withData(drawn(seed, chance));
+}
+
+/**
+ * Every seventh seed: its jobs of one node have data under no mount, and the store is away for a while or the gateway dies as it signs. Not
+ * drawn, so that the other seeds stay as they are.
+ */
+function withData(of: Scenario): Scenario {
+  const { seed } = of;
+  if (seed % 7 !== 3) return of;
+  const turn = Math.floor(seed / 7);
+  const jobs = of.jobs.map((job, nth) =>
+    job.nodes === undefined && job.array === undefined
+      ? { ...job, data: { needs: `/data/set-${nth}`, makes: `/data/out-${nth}` } }
+      : job,
+  );
+  const call = ['objects.head', 'objects.signPut', 'objects.signGet', 'objects.list'][turn % 4] ?? '';
+  const when = turn % 3 === 0 ? 'before' : 'after';
+  const kill: KillPlan = { call, nth: 1 + (turn % 5), when, downMs: 20_000, olderMs: undefined };
+  return {
+    ...of,
+    jobs,
+    kills: turn % 2 === 0 ? [...of.kills, kill] : of.kills,
+    objectsAway: turn % 3 === 1 ? { atMs: 60_000 * (1 + (turn % 6)), forMs: 90_000 } : undefined,
+  };
+}
+
+function drawn(seed: number, chance: Chance): Scenario {
   const wild = chance.hit(0.5);
   const some = (most: number): number => (wild ? chance.whole(0, most) : 0);
   const jobs = Array.from({ length: chance.whole(1, 5) }, () => jobOf(chance)).map((j, nth) =>
