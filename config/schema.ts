@@ -251,8 +251,19 @@ const nodeGroup = z
       .strictObject({
         max: whole('Most instances at a time.', 1, 100_000),
         idle: duration('An instance without work is given up after this.').prefault('5m'),
+        lease: duration(
+          'An instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
+        ).prefault('30m'),
+        maxAge: duration(
+          'An instance that is older gets no new burst, and is given up once it is empty; left out: none is for its age.',
+        ).optional(),
       })
-      .transform(({ idle, ...c }) => ({ ...c, idleMs: idle })),
+      .transform(({ idle, lease, maxAge, ...c }) => ({
+        ...c,
+        idleMs: idle,
+        leaseMs: lease,
+        maxAgeMs: maxAge,
+      })),
     prices: z
       .record(
         form('An instance type.', /^[a-z0-9.-]+$/, 'write a type, such as c7i.4xlarge'),

@@ -1,13 +1,16 @@
 /**
- * `npm run docs`: writes the pages that are made from code. `test/translate/directives.test.ts` and `test/api/openapi.test.ts` hold them
- * to it. The API's document is not written where it lost something that somebody may use: version 1 only grows.
+ * `npm run docs`: writes the pages that are made from code. `test/translate/directives.test.ts`, `test/api/openapi.test.ts` and
+ * `test/deploy/switch.test.ts` hold them to it. The API's document is not written where it lost something that somebody may use: version 1 only grows.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { document } from '../src/api/document.ts';
 import { page } from '../src/translate/directives/page.ts';
 import { breaksOf } from './breaks.ts';
+import { userData } from './user-data.ts';
 
 writeFileSync(new URL('directives.md', import.meta.url), page());
+for (const [name, text] of Object.entries(userData))
+  writeFileSync(new URL(`../deploy/node/user-data/${name}`, import.meta.url), text());
 
 const file = new URL('openapi.json', import.meta.url);
 const broken = breaksOf(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(document()));

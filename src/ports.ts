@@ -20,7 +20,7 @@ import type {
   LaunchToken,
   Uuid,
 } from './domain/ids.ts';
-import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
+import type { CloudInstance, Instance, InstanceType, LaunchSpec, LaunchTemplate } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
@@ -167,6 +167,11 @@ export interface KubernetesPort {
   /** Sets labels on a node that was matched with an instance of ours. */
   labelNode(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
   cordonNode(name: string): Promise<void>;
+  /**
+   * Says on a node of ours that a gateway stands for it at this moment (annotation `spillway.dev/lease`): its dead man's switch sees
+   * that it changes [deploy/node/spillway-switch]. `not_found`, `refused` (no burst node).
+   */
+  renewLease(name: string, at: Instant): Promise<void>;
   /** Only after the cloud confirmed termination. `not_found` = already gone. */
   deleteNode(name: string): Promise<void>;
   /** What the admin set up for this user; undefined = nothing, so the user's jobs cannot burst. */
@@ -215,6 +220,8 @@ export interface CloudPort {
   /** Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). */
   terminate(id: CloudId): Promise<void>;
   types(names: readonly string[]): Promise<readonly InstanceType[]>;
+  /** For `doctor`: of the version that a launch would take. `name` as in a LaunchSpec; `refused` = there is none. */
+  template(name: string): Promise<LaunchTemplate>;
   /** For `doctor`: that template and rights hold. Faults name what is missing. */
   check(spec: LaunchSpec): Promise<void>;
   close(): Promise<void>;

@@ -35,6 +35,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     capacityType: 'on-demand',
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
+    leaseMs: g.capacity.leaseMs,
+    maxAgeMs: g.capacity.maxAgeMs,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,

@@ -6,16 +6,22 @@ import {
   DescribeInstancesCommand,
   DescribeInstanceTypesCommand,
   DescribeLaunchTemplatesCommand,
+  DescribeLaunchTemplateVersionsCommand,
   EC2Client,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { PortError } from '../../../src/domain/fault.ts';
 import { cloudId, type LaunchToken, launchToken } from '../../../src/domain/ids.ts';
-import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domain/instance.ts';
+import type {
+  CloudInstance,
+  InstanceType,
+  LaunchSpec,
+  LaunchTemplate,
+} from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { codeOf, emptyFleet, portError } from './faults.ts';
 import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf } from './fleet.ts';
-import { type Ec2Config, parseFleet, parsePage, parseTypes, tag } from './schema.ts';
+import { type Ec2Config, parseFleet, parsePage, parseTemplate, parseTypes, tag } from './schema.ts';
 
 export type { Ec2Config } from './schema.ts';
 
@@ -83,6 +89,18 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     });
   }
 
+  async function template(name: string): Promise<LaunchTemplate> {
+    const at = 'cloud.template';
+    const { LaunchTemplateName, Version } = templateOf({ launchTemplate: name });
+    const command = new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateName, Versions: [Version] });
+    const missing = `no launch template ${name} in ${config.region}`;
+    const found = await expecting('InvalidLaunchTemplate', missing, () =>
+      calling(at, 'reads', async () => parseTemplate(await client.send(command))),
+    );
+    if (found === undefined) throw new PortError('refused', at, missing);
+    return found;
+  }
+
   async function check(spec: LaunchSpec): Promise<void> {
     const at = 'cloud.check';
     const { LaunchTemplateName } = templateOf(spec);
@@ -120,6 +138,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     list,
     terminate,
     types: (names) => typesOf(names),
+    template,
     check,
     close: async () => client.destroy(),
   };

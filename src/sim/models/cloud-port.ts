@@ -114,6 +114,11 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
           }),
         ),
       ),
+    template: (name) =>
+      ask('cloud.template', false, () => {
+        const [found] = model.templates([name.split(':')[0] ?? '']);
+        return { shutdown: found?.shutdown ?? 'stop', userData: found?.userData ?? '' };
+      }),
     check: (spec) =>
       ask('cloud.check', false, () => {
         model.templates([spec.launchTemplate]);
