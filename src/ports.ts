@@ -9,6 +9,7 @@ import type { Burst, Grant } from './domain/burst.ts';
 import type { Caller } from './domain/caller.ts';
 import type { Bill, CostFacts } from './domain/cost.ts';
 import type { Receipt } from './domain/decision.ts';
+import type { Drain } from './domain/drain.ts';
 import type { ForecastError } from './domain/forecast.ts';
 import type {
   BurstId,
@@ -429,6 +430,11 @@ export interface StorePort {
   stop(cluster: ClusterName, by: string, why: string): Promise<void>;
   /** Leaves an audit row likewise; nothing where nothing was stopped. */
   resume(cluster: ClusterName, by: string, why: string): Promise<void>;
+  /** The node groups of this cluster that somebody drained, and has not resumed. */
+  drains(cluster: ClusterName): Promise<readonly Drain[]>;
+  /** As with `stop`; the audit row's subject is `drain/CLUSTER/GROUP`. Whether there is such a group is not looked at. */
+  drainGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
+  openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
   /** Set once somebody has lifted this cluster's ramp, and until it is put back. */
   rampLifted(cluster: ClusterName): Promise<Lift | undefined>;
   /** As with `stop`; the audit row's subject is `ramp/CLUSTER`. */

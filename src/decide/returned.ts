@@ -18,7 +18,10 @@ const unapproved: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired']);
 /** `ended`: newest first, as the store gives them. */
 export function returnedOf(ended: Iterable<Burst>): Map<JobRef, Returned> {
   const found = new Map<JobRef, Returned & { readonly attempt: Burst['attempt'] }>();
-  for (const { ref, attempt, submitAt, state, cause, enteredAt } of ended) {
+  const forgiven = new Set<JobRef>();
+  for (const { ref, attempt, submitAt, state, cause, enteredAt, again } of ended) {
+    if (again !== undefined) forgiven.add(ref);
+    if (forgiven.has(ref)) continue;
     const turnedDown = cause !== undefined && unapproved.has(cause.kind);
     if ((cause !== undefined && uncounted.has(cause.kind)) || (state !== 'returned' && !turnedDown)) continue;
     const before = found.get(ref);

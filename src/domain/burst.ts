@@ -3,6 +3,7 @@ import type { MicroUsd } from './money.ts';
 import type { Answer, Quote } from './quote.ts';
 import type { PodOnRecord, Rank } from './ranks.ts';
 import type { Resources } from './resources.ts';
+import type { Turn } from './switch.ts';
 
 /** design.md, section 3. A burst is one attempt of one job in the cloud. */
 export const burstStates = [
@@ -219,6 +220,8 @@ export interface Burst {
   /** Mode approve: what was offered, and what a person said to it. */
   readonly quote?: Quote | undefined;
   readonly answer?: Answer | undefined;
+  /** It came back, and a person said that its job may burst again all the same: what came back until then counts no more. */
+  readonly again?: Turn | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */
   readonly image?: ChosenImage | undefined;
   /** The type of the instance that its pod (rank 0's) waits or ran on. */

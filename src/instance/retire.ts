@@ -1,7 +1,7 @@
 import { faultOf, ignoring } from '../domain/fault.ts';
 import { type Instance, isOld } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import { burstsOn, change, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { burstsOn, change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 import { leaseEveryMs, renewLease } from './lease.ts';
 import { cloudSaysGone, nodeOf } from './register.ts';
 
@@ -21,6 +21,11 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   if (busy) {
     if (instance.idleSince !== undefined) await change(ctx, instance, { idleSince: undefined }, 'in use');
     return silent(ctx, instance, Math.min(soon, 10_000));
+  }
+  const drained = await drainOf(ctx, instance);
+  if (drained !== undefined) {
+    await change(ctx, instance, { state: 'draining', why: drained }, drained);
+    return now;
   }
   if (isOld(instance, group, ctx.clock.now())) {
     const why = `older than ${group?.name} lets an instance be`;
