@@ -110,6 +110,8 @@ const cloud: CloudPort = {
   launch: unused('launch'),
   list: async () => numbers(machinesFor(count)).map(machineFor),
   terminate: unused('terminate'),
+  spotPrices: async () => [],
+  interruptions: async () => [],
   types: async () => [{ name: 'm.big', vcpus: 100, memoryBytes: 390 * 2 ** 30, gpus: 0 }],
   template: unused('template'),
   check: done,

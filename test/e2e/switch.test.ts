@@ -27,6 +27,8 @@ const short = { capacity: { lease: `${leaseSeconds}s`, idle: '10m' } };
 
 beforeAll(async () => {
   const env = await labEnv();
+  // Doctor is another process of this one's environment.
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'lab', AWS_SECRET_ACCESS_KEY: 'lab' });
   const client = new EC2Client({
     region: env.SPILLWAY_LAB_EC2_REGION ?? '',
     endpoint: env.SPILLWAY_LAB_EC2_ENDPOINT ?? '',

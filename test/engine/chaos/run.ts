@@ -250,7 +250,13 @@ export class Run implements Fates {
         quoteMs: 4 * minute,
         budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
       },
-      groups: [{ ...group, idleMs: this.scenario.idleMs }],
+      groups: [
+        {
+          ...group,
+          idleMs: this.scenario.idleMs,
+          ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
+        },
+      ],
       pods: {
         images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
         agentImage: 'agent',
