@@ -7,6 +7,12 @@ import { type Finding, probe } from './doctor.ts';
 export async function* examineMachines(clusters: readonly ClusterSettings[]): AsyncGenerator<Finding> {
   for (const { hands, cloud, groups } of clusters)
     if (hands !== false) for (const group of groups) yield await switchIn(cloud, group);
+  if (clusters.some((c) => c.hands !== false))
+    yield {
+      what: 'locks outside the gateway',
+      ok: true,
+      text: 'cannot be asked from here: the IAM policy, the budget action and the QOS of deploy/aws/README.md',
+    };
 }
 
 /** Whether what is launched ends by itself when no gateway stands for it any more. */
