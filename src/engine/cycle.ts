@@ -27,7 +27,7 @@ import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
-import { imageFor } from './image.ts';
+import { carriedFor, imageFor } from './image.ts';
 import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
@@ -220,6 +220,7 @@ async function begin(
     offered,
     policy.limitMarginMs,
     Math.max(1, job.minNodes),
+    carriedFor(image, settings.pods.staging)?.egress?.held,
   );
   const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
   const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
@@ -240,7 +241,7 @@ async function begin(
     group: full.decision.group,
     needs: full.needs,
     image: image.kind === 'image' ? { name: image.image, from: image.from } : undefined,
-    data: image.kind === 'image' ? image.data : undefined,
+    data: carriedFor(image, settings.pods.staging),
     receipt: receipt.id,
     at,
     before: undefined,
@@ -356,7 +357,14 @@ async function budgetsLeft(
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
     const needs = plus(b.needs, keeperNeeds);
-    const cost = priceOf(needs, b.saved.timeLimitMs, offered, limitMarginMs, nodesOf(b));
+    const cost = priceOf(
+      needs,
+      b.saved.timeLimitMs,
+      offered,
+      limitMarginMs,
+      nodesOf(b),
+      b.data?.egress?.held,
+    );
     if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
