@@ -59,10 +59,7 @@ export async function giveBack(ctx: BurstContext, burst: Burst): Promise<Next> {
       if (sight.job.partition === ctx.setup.burstPartition || sight.job.partition === ctx.setup.waitPartition)
         return moveBack(ctx, burst, sight.job);
       // At home it is let go: before, Slurm would start it with us once more.
-      if (launchFailed(sight.job)) {
-        await letGo(ctx, burst);
-        return after(1_000);
-      }
+      if (launchFailed(sight.job)) return letGo(ctx, burst);
       return close(ctx, burst, burst.cause?.kind === 'owner_changed' ? 'withdrawn' : 'returned');
   }
 }
@@ -138,7 +135,7 @@ async function close(ctx: BurstContext, burst: Burst, state: BurstState): Promis
   ctx.streams.release(burst.id);
   if (!(await forgotten(ctx, burst))) return after(1_500);
   const text = burst.cause?.text ?? 'no reason on record';
-  if (state === 'returned' && (burst.cause?.kind === 'pod_failed' || burst.cause?.kind === 'data_failed'))
+  if (state === 'returned' && burst.cause?.kind === 'pod_failed')
     await comment(ctx, burst, `not run in the cloud: ${text}`);
   const words = {
     returned: `given back: ${text}`,

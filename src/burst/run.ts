@@ -9,6 +9,7 @@ import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from '.
 import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { endSpent } from './spent.ts';
+import { watchReclaim } from './spot.ts';
 
 /** A broken stream is ridden out this long before anybody is told. */
 const patienceMs = 45_000;
@@ -23,6 +24,8 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (keeper?.exit !== undefined) return ended(ctx, burst, keeper);
   if (keeper !== undefined && neverStarted(keeper, ctx.clock.now()))
     return lostFor(ctx, burst, 'its keeper waits for a start that was never given');
+  const taken = await watchReclaim(ctx, burst);
+  if (taken !== undefined) return taken;
   const spent = await endSpent(ctx, burst);
   if (spent !== undefined) return spent;
   const broken = await watchOthers(ctx, burst);
@@ -225,8 +228,10 @@ async function slurmEnds(
   }
 }
 
-const requeuedBecause = ({ cause }: Burst): string =>
-  cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
+function requeuedBecause({ cause, reclaimedAt }: Burst): string {
+  if (reclaimedAt !== undefined) return 'Slurm requeued the job: the cloud takes its spot instance back';
+  return cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
+}
 
 /** So often, and over so long, both daemons must have answered without knowing the job before it counts as vanished. */
 const absentLooks = 3;

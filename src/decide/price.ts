@@ -98,9 +98,10 @@ const egressOf = ({ data }: Pick<Burst, 'data'>): MicroUsd =>
 
 /** What it did cost: what left the cloud for it, and its share of each machine that it ran on, for as long as it ran. */
 export function spentBy(
-  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others' | 'data'>,
+  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others' | 'data' | 'spent'>,
   now: number,
 ): MicroUsd {
+  if (burst.spent !== undefined) return burst.spent.microUsd;
   if (burst.price === undefined || burst.startedAt === undefined) return 0;
   const { rates } = burst.price;
   const dearest = Math.max(0, ...Object.values(rates));

@@ -1,5 +1,6 @@
 import type { BurstData } from './data.ts';
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
+import type { CapacityType } from './instance.ts';
 import type { MicroUsd } from './money.ts';
 import type { Answer, Quote } from './quote.ts';
 import type { PodOnRecord, Rank } from './ranks.ts';
@@ -183,6 +184,16 @@ export interface Burst {
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
   readonly group: string;
+  /** What is bought for it; on demand if undefined. */
+  readonly capacityType?: CapacityType | undefined;
+  /** It was to go on spot, and there was none: it went on demand. */
+  readonly spotRefused?: boolean | undefined;
+  /** Since when the cloud takes an instance of it back, or had taken it. */
+  readonly reclaimedAt?: Instant | undefined;
+  /** Its script asks to be told of its end by this signal (`--signal=B:`). */
+  readonly signal?: number | undefined;
+  /** So many runs of its job before this one were taken back. */
+  readonly reclaims?: number | undefined;
   /** What the pod of each of its nodes requests, in the cloud's vCPU. */
   readonly needs: Resources;
   readonly saved: SavedJob;
@@ -219,6 +230,8 @@ export interface Burst {
   readonly price?:
     | { readonly held: MicroUsd; readonly rates: Readonly<Record<string, MicroUsd>> }
     | undefined;
+  /** On spot: what it came to, by the price history, or (that was not to be had) by the price that its instances were bought at. */
+  readonly spent?: { readonly microUsd: MicroUsd; readonly by: 'history' | 'held' } | undefined;
   /** Mode approve: what was offered, and what a person said to it. */
   readonly quote?: Quote | undefined;
   readonly answer?: Answer | undefined;

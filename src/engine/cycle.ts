@@ -1,16 +1,21 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { takesOf } from '../decide/backlog.ts';
-import { chancesOf, countByGroup } from '../decide/chances.ts';
+import { countByGroup } from '../decide/chances.ts';
+import type { Choice } from '../decide/choose.ts';
 import { inWords } from '../decide/decide.ts';
 import { budgetsOf } from '../decide/funding.ts';
 import { decideOn } from '../decide/look.ts';
+import { fittingTypes } from '../decide/plan.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
+import { returnedFor, returnedOf } from '../decide/returned.ts';
+import { backOff, leftAlone } from '../decide/rules/backoff.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
+import { standOf } from '../decide/spot.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
@@ -20,15 +25,16 @@ import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { nodesOf } from '../domain/ranks.ts';
-import { plus, type Resources } from '../domain/resources.ts';
+import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
+import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
 import { carriedFor, imageFor } from './image.ts';
-import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
+import { burstOf, examine, needsFor, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
 
@@ -81,18 +87,14 @@ export async function turn(engine: Cluster): Promise<void> {
     gone,
     ended,
     liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),
-    lastReturnAt: lastReturns(ended, settings.policy.backOffMs, at),
+    returned: returnedOf(ended),
     budgets,
     had: tookOf(live, settings.groups),
     ramp,
     beside: keeperNeeds,
     examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
-  const sees: Sees = {
-    snapshot,
-    readyIn,
-    chancesIn: ({ name, capacityType }) => chancesOf(counted.get(name), capacityType),
-  };
+  const sees: Sees = { snapshot, readyIn, counted };
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),
@@ -151,27 +153,29 @@ export async function turn(engine: Cluster): Promise<void> {
   if (away !== undefined) throw away;
 }
 
-/** `needs`: of the job in full; by its line's word if left out. */
+/** `choice`: of the job in full; by its line's word if left out. */
 function receiptFor(
   engine: Cluster,
   job: Job,
   decision: Decision,
   sees: Sees,
   at: Instant,
-  needs?: Resources,
+  choice?: Choice,
 ): Receipt {
   const { setup } = engine.settings;
+  const basis = basisOf(engine, job, decision, sees, choice);
+  const group = basis.offer?.group ?? decision.group;
   const receipt = receiptOf(
     engine.ports.entropy.uuid(),
     setup,
     job,
     jobKey(setup.name, job.ref, job.submitAt),
-    decision,
+    group === decision.group ? decision : { ...decision, group },
     sees.snapshot.at,
     at,
     undefined,
   );
-  return { ...receipt, basis: basisOf(engine, job, decision, sees, needs) };
+  return { ...receipt, basis };
 }
 
 const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
@@ -195,11 +199,22 @@ async function begin(
   const job = await settings.slurm.job(line.ref);
   // Started or ended since the look at the queue; the next look says what it is now.
   if (job === undefined || job.state !== 'PENDING') return undefined;
-  const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
   const image = await imageFor(engine, job);
+  const reclaims = await reclaimsOf(engine, job);
+  const choice = chooseFor(
+    engine,
+    job,
+    {
+      judged: decision.group,
+      needs: (of) => needsFor(job, of, sees.snapshot, image),
+      ...{ requeue: job.requeue, reclaims },
+    },
+    sees,
+  );
+  const offered = choice?.taken.offered ?? engine.offered.find((o) => o.group.name === decision.group);
   const full = examine(
-    decision,
+    { ...decision, group: offered?.group.name },
     job,
     tenant,
     offered,
@@ -214,6 +229,13 @@ async function begin(
     return full.decision;
   }
   const policy = policyNow(settings, at);
+  // All of its history: of a busy site the newest bursts are not all.
+  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
+  const alone = leftAlone({ returned, now: at, policy });
+  if (!alone.pass) {
+    const because = full.decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
+    return { verdict: 'wait', because, group: undefined };
+  }
   const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,
@@ -232,7 +254,7 @@ async function begin(
     engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
     return waits;
   }
-  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at, full.needs);
+  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at, choice);
   const burst = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -245,6 +267,9 @@ async function begin(
     receipt: receipt.id,
     at,
     before: undefined,
+    capacityType: choice?.taken.capacityType,
+    reclaims,
+    signal: image.kind === 'image' ? image.signal : undefined,
     quote:
       settings.setup.mode === 'approve'
         ? quoteOf(
@@ -273,6 +298,14 @@ async function begin(
     await ports.wake.wake(burst.id);
   }
   return undefined;
+}
+
+/** Of the job's earlier runs, how many the cloud took back. */
+async function reclaimsOf({ ports, name }: Cluster, job: JobDetail): Promise<number> {
+  if (job.restarts === 0) return 0;
+  const earlier = await ports.store.burstsOfJob(name, job.ref);
+  return earlier.filter((b) => b.uid === job.uid && b.restarts < job.restarts && b.reclaimedAt !== undefined)
+    .length;
 }
 
 /** Bursting is stopped: whoever has not claimed a job yet gives it up now [burst/halt.ts]. */
@@ -370,20 +403,6 @@ async function budgetsLeft(
   return purse.budgets;
 }
 
-function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): Map<JobRef, Instant> {
-  const returns = new Map<JobRef, Instant>();
-  for (const b of ended) {
-    // Who was given back only because bursting was stopped may burst once it is resumed.
-    if (b.cause?.kind === 'stopped') continue;
-    const turnedDown = b.cause?.kind === 'declined' || b.cause?.kind === 'expired';
-    // It was requeued, which is the way home of what Slurm had started.
-    const unfed = b.cause?.kind === 'data_failed';
-    if ((b.state !== 'returned' && !turnedDown && !unfed) || at - b.enteredAt > backOffMs) continue;
-    if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
-  }
-  return returns;
-}
-
 /**
  * A burst for a job that is in our partitions already. The next run after a requeue is taken on, with what it asks for now. One that
  * came back without a requeue goes home if it still can: nobody decided that it bursts; if Slurm has started it, it is carried. `held`: why it
@@ -393,6 +412,7 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
   const { ports, settings } = engine;
   if (settings.setup.mode === 'observe') throw new PortError('refused', 'engine.adopt', 'mode is observe');
   const requeued = job.restarts > before.restarts && held === undefined;
+  const reclaims = (before.reclaims ?? 0) + (before.reclaimedAt === undefined ? 0 : 1);
   const fresh = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -403,15 +423,21 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
     receipt: before.receipt,
     at: ports.clock.now(),
     before,
+    capacityType: requeued && spotAgain(engine, job, before, reclaims) ? 'spot' : undefined,
+    reclaims,
   });
   const home = !requeued && job.state === 'PENDING';
+  // That was the way home of what Slurm had started.
+  const unfed = before.cause?.kind === 'data_failed' ? before.cause : undefined;
   const why = requeued
     ? `run ${job.restarts}, after Slurm requeued the job`
-    : home
-      ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
-      : 'Slurm started it in the burst partition';
+    : unfed !== undefined
+      ? `goes home: ${unfed.text}`
+      : home
+        ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
+        : 'Slurm started it in the burst partition';
   const burst: Burst = home
-    ? { ...fresh, state: 'returning', cause: { kind: 'owner_changed', text: why } }
+    ? { ...fresh, state: 'returning', cause: unfed ?? { kind: 'owner_changed', text: why } }
     : fresh;
   const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
     { kind: 'burst', burst, why },
@@ -419,6 +445,16 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
   if (written !== 'ok') return;
   ports.log({ level: 'info', text: why, job: job.ref, burst: burst.id, cluster: engine.name });
   await ports.wake.wake(burst.id);
+}
+
+/** A run that went on spot goes there again, unless it was taken back too often, or there is none now. */
+function spotAgain(engine: Cluster, job: JobDetail, before: Burst, reclaims: number): boolean {
+  const offered = engine.offered.find((o) => o.group.name === before.group);
+  if (before.capacityType !== 'spot' || offered === undefined) return false;
+  if (barredFrom(engine, { requeue: job.requeue, reclaims }) !== undefined) return false;
+  const types = fittingTypes(offered, plus(before.needs, keeperNeeds));
+  const at = engine.ports.clock.now();
+  return standOf(offered.group, types, engine.spot.seen, engine.spot.avoided(), at).kind === 'offered';
 }
 
 /** The owner may have changed the job's size between two runs. */

@@ -1,7 +1,14 @@
 import type { BurstData } from '../domain/data.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
-import { chooseImage, hugepagesIn, readScript, type StagingLimits, stagingOf } from '../translate/index.ts';
+import {
+  chooseImage,
+  hugepagesIn,
+  readScript,
+  type StagingLimits,
+  signalIn,
+  stagingOf,
+} from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import type { ImageSought } from './propose.ts';
 
@@ -34,7 +41,7 @@ export async function imageFor(
   const { images, mounts, staging } = settings.pods;
   const chosen = chooseImage({ script, comment, account, partition, images });
   const data = stagingOf(script.staged, mounts, staging, Math.max(1, job.minNodes));
-  const said = { ...chosen, hugepages: hugepagesIn(script) };
+  const said = { ...chosen, hugepages: hugepagesIn(script), signal: signalIn(script) };
   return said.kind === 'none' || data === undefined ? said : { ...said, data };
 }
 

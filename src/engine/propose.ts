@@ -88,15 +88,10 @@ export function examine(
         : `nodes of ${shape.cpus} CPUs, ${shape.memoryMib} MiB`,
     limit: 'known, for a job that asks for a whole node',
   });
-  const node = shape ?? { cpus: 1, memoryMib: 1024 };
   const pages = image?.kind === 'image' ? image.hugepages : undefined;
   const nodes = Math.max(1, job.minNodes);
-  const asks = offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages);
-  because.push(asked(asks));
-  const needs =
-    offered === undefined || asks?.kind !== 'told'
-      ? undefined
-      : needsOf({ job, nodes, node, vcpuPerCpu: offered.group.vcpuPerCpu, ...asks.value });
+  because.push(asked(offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages)));
+  const needs = offered === undefined ? undefined : needsFor(job, offered, snapshot, image);
   const fit =
     offered === undefined || needs === undefined ? [] : fittingTypes(offered, plus(needs, keeperNeeds));
   because.push({
@@ -120,12 +115,28 @@ export function examine(
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
 }
 
+/** Of one of its nodes there, without the keeper. Undefined: the group has not all that it asks for. */
+export function needsFor(
+  job: JobDetail,
+  { group }: OfferedGroup,
+  snapshot: Snapshot,
+  image?: ImageSought,
+): Burst['needs'] | undefined {
+  const nodes = Math.max(1, job.minNodes);
+  const asks = asksOf(job, nodes, group, image?.kind === 'image' ? image.hugepages : undefined);
+  if (asks.kind !== 'told') return undefined;
+  const node = shapeOf(job, snapshot) ?? { cpus: 1, memoryMib: 1024 };
+  return needsOf({ job, nodes, node, vcpuPerCpu: group.vcpuPerCpu, ...asks.value });
+}
+
 /** `unknown`: the job's script, which may name one, could not be read. `data` and `hugepages`: what it says of these, if it says anything. */
 export type ImageSought =
   | Extract<ImageChoice, { kind: 'none' }>
   | (Extract<ImageChoice, { kind: 'image' }> & {
       readonly data?: Staging | undefined;
       readonly hugepages?: Readonly<Record<string, number>>;
+      /** What it wants to be told its end by. */
+      readonly signal?: number | undefined;
     })
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -228,6 +239,9 @@ export interface NewBurst {
   readonly image?: Burst['image'];
   /** What is to be carried for it. */
   readonly data?: BurstData | undefined;
+  readonly capacityType?: Burst['capacityType'];
+  readonly reclaims?: number;
+  readonly signal?: number | undefined;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -237,6 +251,7 @@ export function burstOf(n: NewBurst): Burst {
   // The next run has the same; which digest a tag stands for by then, its own pod tells.
   const { name, from } = n.image ?? n.before?.image ?? {};
   const image = name === undefined || from === undefined ? undefined : { name, from };
+  const signal = n.signal ?? n.before?.signal;
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
   const before = n.before?.data;
   const data = n.data ?? (before && { paths: before.paths, egress: before.egress });
@@ -271,5 +286,8 @@ export function burstOf(n: NewBurst): Burst {
     ...(image === undefined ? {} : { image }),
     ...(data === undefined ? {} : { data }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
+    ...(n.capacityType === 'spot' ? { capacityType: 'spot' as const } : {}),
+    ...((n.reclaims ?? 0) > 0 ? { reclaims: n.reclaims } : {}),
+    ...(signal === undefined ? {} : { signal }),
   };
 }

@@ -263,10 +263,17 @@ export class Run implements Fates {
         maxBursts: 10,
         maxTimeMs: undefined,
         backOffMs: 3 * minute,
+        returns: 3,
         quoteMs: 4 * minute,
         budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
       },
-      groups: [{ ...group, idleMs: this.scenario.idleMs }],
+      groups: [
+        {
+          ...group,
+          idleMs: this.scenario.idleMs,
+          ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
+        },
+      ],
       pods: {
         images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
         agentImage: 'agent',
