@@ -162,8 +162,13 @@ export function answered(ctx: BurstContext, intent: Intent, answer: string): Wri
 }
 
 /** Leaves the straight way before anything of the user's ran. */
-export async function leave(ctx: BurstContext, burst: Burst, cause: Cause): Promise<Next> {
-  await change(ctx, burst, { state: 'returning', cause }, cause.text);
+export async function leave(
+  ctx: BurstContext,
+  burst: Burst,
+  cause: Cause,
+  noted: Pick<Burst, 'reclaimedAt'> = {},
+): Promise<Next> {
+  await change(ctx, burst, { ...noted, state: 'returning', cause }, cause.text);
   return now;
 }
 

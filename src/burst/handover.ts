@@ -16,12 +16,13 @@ import {
   troubled,
 } from './context.ts';
 import { bring } from './data.ts';
-import { launchFailed, letGo } from './letgo.ts';
+import { launchFailed, letGoOrLeave } from './letgo.ts';
 import { look } from './look.ts';
 import { othersAmiss } from './others.ts';
 import { lookAtEach, lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { lostFor, lostNow, lostSight } from './run.ts';
+import { leaveReclaimed, reclaimedOf } from './spot.ts';
 
 /** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
 const pollMs = 10_000;
@@ -58,7 +59,7 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
           text: `its owner moved it to ${sight.job.partition}`,
         });
       if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
-      if (launchFailed(sight.job)) return letGo(ctx, burst);
+      if (launchFailed(sight.job)) return letGoOrLeave(ctx, burst);
       // After a node failure Slurm itself holds a job back for a while; the wait counts from then.
       if (sight.job.reason.startsWith('BeginTime')) return after(5_000);
       if (ctx.clock.now() - Math.max(burst.enteredAt, sight.job.eligibleAt ?? 0) > standinMs)
@@ -111,6 +112,8 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
   const broken = await podBroken(ctx, burst);
   if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
+  const taken = await takenBack(ctx, burst);
+  if (taken !== undefined) return taken;
   await connect(ctx, burst);
   ctx.streams.couple(burst.id, standin.key);
   const keeper = ctx.streams.keeper(burst.id);
@@ -138,6 +141,13 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   };
   await change(ctx, burst, { state: 'granted', grant: given, trouble: undefined }, 'start granted');
   return now;
+}
+
+/** Begun on an instance that is taken back, it would only be cut off. One that may not be requeued has no better chance than the time that is left. */
+async function takenBack(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  if ((await reclaimedOf(ctx, burst)) === undefined) return undefined;
+  const job = await ctx.slurm.job(burst.ref);
+  return job?.requeue === false ? undefined : leaveReclaimed(ctx, burst, 'its script was started');
 }
 
 /**

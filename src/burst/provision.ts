@@ -18,6 +18,7 @@ import {
 import { cannotBegin } from './ends.ts';
 import { look } from './look.ts';
 import { keyName, secretOf } from './pod.ts';
+import { leaveReclaimed } from './spot.ts';
 
 /** From the first wish for capacity to a keeper that answers: boot, join, image pull. */
 const provisionMs = 25 * 60_000;
@@ -67,6 +68,8 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (places === undefined) return after(3_000);
   const throttled = await planAgain(ctx, burst, places);
   if (throttled !== undefined) return throttled;
+  const taken = await leaveReclaimed(ctx, burst, 'its pod waited');
+  if (taken !== undefined) return taken;
   const lost = places.map(({ instance }) => capacityLost(instance)).find((why) => why !== undefined);
   if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost });
   if (ctx.clock.now() - burst.enteredAt > provisionMs)
@@ -147,8 +150,8 @@ async function placesOf(ctx: BurstContext, burst: Burst): Promise<readonly Place
 }
 
 /**
- * A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. One that was to be spot and found none goes on demand, at
- * once: its hold is enough for that.
+ * A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. One that was to be spot and found none, or has it taken
+ * back, goes on demand at once: its hold is enough for that, and as spot it might be taken back over and over.
  */
 async function planAgain(
   ctx: BurstContext,
@@ -159,16 +162,14 @@ async function planAgain(
     ({ instance: i }) => i.state === 'gone' && i.why?.startsWith('throttled') === true,
   )?.instance;
   const refused = places.find(({ instance }) => noSpot(instance))?.instance;
-  const taken = places.find(({ instance }) => instance.reclaimedAt !== undefined)?.instance;
+  const spot = burst.capacityType === 'spot';
+  const taken = places.find(({ instance }) => spot && instance.reclaimedAt !== undefined)?.instance;
   const unmade = places.every(({ rank }) => rank.pod?.uid === undefined);
   const again = refused ?? taken;
   if (unmade && again !== undefined) {
     const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
-    const onDemand = refused === undefined ? {} : { capacityType: undefined, spotRefused: true };
-    const words =
-      refused === undefined
-        ? `planned again: ${again.why}`
-        : `planned again, on demand: as spot there was ${again.why}`;
+    const onDemand = { capacityType: undefined, ...(refused === undefined ? {} : { spotRefused: true }) };
+    const words = `planned again, on demand: ${refused === undefined ? again.why : `as spot there was ${again.why}`}`;
     await change(ctx, burst, { state: 'reserved', ...unbound, ...onDemand }, words);
     ctx.replan();
     return after(1_000);
