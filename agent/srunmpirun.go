@@ -85,6 +85,7 @@ func (s *srun) mpirun() int {
 	c.Dir = s.cwd
 	c.Stdin = out.input
 	var copies sync.WaitGroup
+	var ends []io.Closer
 	for i, to := range []*io.Writer{&c.Stdout, &c.Stderr} {
 		if *to = out.targets[i].to; *to == nil {
 			continue
@@ -94,13 +95,18 @@ func (s *srun) mpirun() int {
 			target := *to
 			*to = writer
 			copies.Go(func() { relabel(reader, target, out.label) })
-			defer copies.Wait()
-			defer writer.Close()
+			ends = append(ends, writer)
 		}
 	}
 	if err := c.Start(); err != nil {
 		return fail("%v", err)
 	}
+	defer copies.Wait()
+	defer func() {
+		for _, end := range ends {
+			end.Close()
+		}
+	}()
 	go func() {
 		for sig := range s.signals {
 			c.Process.Signal(sig)
