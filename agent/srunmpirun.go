@@ -108,8 +108,13 @@ func (s *srun) mpirun() int {
 		}
 	}()
 	go func() {
-		for sig := range s.signals {
-			c.Process.Signal(sig)
+		for {
+			select {
+			case sig := <-s.signals:
+				c.Process.Signal(sig)
+			case signo := <-s.orders: // mpirun passes on USR1 and USR2, and ends by what ends
+				c.Process.Signal(syscall.Signal(signo))
+			}
 		}
 	}()
 	c.Wait()

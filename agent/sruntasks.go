@@ -182,6 +182,8 @@ func (s *srun) await() int {
 			e.take(end)
 		case sig := <-s.signals:
 			e.hear(int(sig.(syscall.Signal)))
+		case signo := <-s.orders:
+			s.signalAll(signo)
 		case <-e.say:
 			e.sayEnds()
 		case <-e.timer:
