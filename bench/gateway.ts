@@ -185,7 +185,14 @@ const gateway = await Gateway.create(
       forecaster: usualForecaster,
       historyMs: 86_400_000,
       policy: {
-        ...{ burstWhen: [], never: [], maxBursts: count + 1, maxTimeMs: undefined, backOffMs: 60_000 },
+        ...{
+          burstWhen: [],
+          never: [],
+          maxBursts: count + 1,
+          maxTimeMs: undefined,
+          backOffMs: 60_000,
+          returns: 3,
+        },
         budgets: [],
       },
       groups: [group],

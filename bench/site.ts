@@ -169,6 +169,7 @@ function settingsOf(
       maxBursts: options.cap,
       maxTimeMs: undefined,
       backOffMs: minute,
+      returns: 3,
       budgets: [{ account: undefined, microUsd: 1e12, per: 'total', hard: true }],
     },
     groups: [group],

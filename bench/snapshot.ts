@@ -145,7 +145,7 @@ function read(path: string, expressions: boolean): void {
         : []),
     ],
     expressions: compile,
-    ...{ maxBursts: 500, maxTimeMs: 48 * 3_600_000, backOffMs: 1_800_000 },
+    ...{ maxBursts: 500, maxTimeMs: 48 * 3_600_000, backOffMs: 1_800_000, returns: 3 },
     budgets: [{ account: 'account1', microUsd: 1_000_000_000, per: 'month', hard: true }],
   };
   const group: NodeGroup = {
@@ -179,7 +179,7 @@ function read(path: string, expressions: boolean): void {
     };
     const decided = decideBacklog({
       ...{ snapshot, now, setup, policy, groups, stop: undefined, live: new Set<JobRef>(), liveBursts: 0 },
-      lastReturnAt: new Map(),
+      returned: new Map(),
       budgets: [{ account: 'account1', left: 1_000_000_000 }],
       beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
       // Of every other job, so that what is known and what is not both cost.

@@ -459,8 +459,11 @@ const policy = z
       ['exact', 'emulated'],
     ).default('emulated'),
     backOff: duration(
-      'A job that was given back, or whose quote was declined or ran out, is left alone this long.',
+      'A job that was given back, or whose quote was declined or ran out, is left alone this long; who comes back again twice as long each time, and must gain twice as much by a burst.',
     ).prefault('30m'),
+    returns: whole('A job that was given back so often stays, unless it is submitted anew.', 1, 100).default(
+      3,
+    ),
     quote: duration('Mode approve: how long a burst may be approved after it was offered.')
       .refine((ms) => ms >= 60_000, { error: 'shorter than a minute, in which nobody answers; write 1h' })
       .prefault('1h'),

@@ -27,7 +27,15 @@ export function bareSite(me: Site['me']): Site {
   return {
     from: undefined,
     setup: undefined,
-    policy: { burstWhen: [], never: [], maxBursts: 1, maxTimeMs: undefined, backOffMs: 0, budgets: [] },
+    policy: {
+      burstWhen: [],
+      never: [],
+      maxBursts: 1,
+      maxTimeMs: undefined,
+      backOffMs: 0,
+      returns: 1,
+      budgets: [],
+    },
     groups: [],
     images: {
       default: 'image.of.the.site/base:1',

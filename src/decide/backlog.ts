@@ -11,6 +11,7 @@ import { type Candidate, fairOrder, slurmOrder } from './order.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
 import { Climb } from './ramp-day.ts';
+import { type Returned, returnedFor } from './returned.ts';
 import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 import { groupFor } from './rules/size.ts';
 import { worthsOf } from './worth.ts';
@@ -25,7 +26,7 @@ export interface BacklogInput {
   /** Jobs that have a live burst: decided already. */
   readonly live: ReadonlySet<JobRef>;
   readonly liveBursts: number;
-  readonly lastReturnAt: ReadonlyMap<JobRef, Instant>;
+  readonly returned: ReadonlyMap<JobRef, Returned>;
   /** Of the hard ones. */
   readonly budgets: readonly BudgetLeft[];
   readonly ramp?: RuleContext['ramp'];
@@ -57,7 +58,7 @@ const tasksAtOnce = 200;
  * Those that burst come first, in that order. Pure: the same snapshot gives the same decisions.
  */
 export function decideBacklog(input: BacklogInput): readonly Decided[] {
-  const { snapshot, now, setup, policy, groups, live, lastReturnAt } = input;
+  const { snapshot, now, setup, policy, groups, live, returned } = input;
   const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
   const unsorted: Job[] = [];
   for (const line of snapshot.jobs) {
@@ -118,7 +119,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     ...{
       job: pending[0] as Job,
       liveBursts: 0,
-      lastReturnAt: undefined,
+      returned: undefined,
       arrayRoom: undefined,
       forecast: undefined,
       worth: undefined,
@@ -129,7 +130,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     const job = pending[i] as Job;
     context.job = job;
     context.liveBursts = alive;
-    context.lastReturnAt = lastReturnAt.get(job.ref);
+    context.returned = returnedFor(job, returned);
     context.forecast = input.forecast(job);
     context.worth = worths.get(job.ref);
     context.arrayRoom = roomOf(job, running);

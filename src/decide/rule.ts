@@ -10,6 +10,7 @@ import type { StartForecast } from './foresight.ts';
 import type { Priced } from './price.ts';
 import type { BudgetLeft } from './purse.ts';
 import type { Ready } from './ready.ts';
+import type { Returned } from './returned.ts';
 import type { Asking } from './suits.ts';
 
 /** What a rule may look at. Rules are pure: the same context gives the same verdict. */
@@ -24,8 +25,8 @@ export interface RuleContext {
   readonly stop: Stop | undefined;
   /** Bursts alive in this cluster, one of several nodes as so many, those proposed earlier in the same cycle included. */
   readonly liveBursts: number;
-  /** When this job was last given back, its claim refused or its quote not approved; undefined = never. */
-  readonly lastReturnAt: Instant | undefined;
+  /** Whether this job was given back, its claim refused or its quote not approved, and how often; undefined = never. */
+  readonly returned: Returned | undefined;
   /** For each watched partition, how long each job that might burst has been pending, in milliseconds, ascending. */
   readonly pendingFor: ReadonlyMap<string, ArrayLike<number>>;
   /** What is left of the tightest hard budget that counts for a job, less what this cycle approved; undefined = none does. */

@@ -47,6 +47,8 @@ export interface Policy {
   readonly staleAfterPolls?: number | undefined;
   /** How long a job that was given back, declined or not approved in time is left alone. */
   readonly backOffMs: number;
+  /** A job that was given back so often stays. */
+  readonly returns: number;
   /** How long a quote may be approved; an hour if undefined. */
   readonly quoteMs?: number | undefined;
   readonly budgets: readonly Budget[];

@@ -8,6 +8,8 @@ import { decideOn } from '../decide/look.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
+import { returnedFor, returnedOf } from '../decide/returned.ts';
+import { backOff, leftAlone } from '../decide/rules/backoff.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
@@ -81,7 +83,7 @@ export async function turn(engine: Cluster): Promise<void> {
     gone,
     ended,
     liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),
-    lastReturnAt: lastReturns(ended, settings.policy.backOffMs, at),
+    returned: returnedOf(ended),
     budgets,
     had: tookOf(live, settings.groups),
     ramp,
@@ -214,6 +216,13 @@ async function begin(
     return full.decision;
   }
   const policy = policyNow(settings, at);
+  // All of its history: of a busy site the newest bursts are not all.
+  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
+  const alone = leftAlone({ returned, now: at, policy });
+  if (!alone.pass) {
+    const because = full.decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
+    return { verdict: 'wait', because, group: undefined };
+  }
   const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,
@@ -359,18 +368,6 @@ async function budgetsLeft(
     if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
-}
-
-function lastReturns(ended: readonly Burst[], backOffMs: number, at: Instant): Map<JobRef, Instant> {
-  const returns = new Map<JobRef, Instant>();
-  for (const b of ended) {
-    // Who was given back only because bursting was stopped may burst once it is resumed.
-    if (b.cause?.kind === 'stopped') continue;
-    const turnedDown = b.cause?.kind === 'declined' || b.cause?.kind === 'expired';
-    if ((b.state !== 'returned' && !turnedDown) || at - b.enteredAt > backOffMs) continue;
-    if ((returns.get(b.ref) ?? 0) < b.enteredAt) returns.set(b.ref, b.enteredAt);
-  }
-  return returns;
 }
 
 /**

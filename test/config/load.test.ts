@@ -156,6 +156,7 @@ describe('a configuration that holds', () => {
       limitMarginMs: 600_000,
       staleAfterPolls: 5,
       backOffMs: 1_800_000,
+      returns: 3,
       quoteMs: 3_600_000,
       translation: 'emulated',
     });

@@ -40,12 +40,12 @@ const snapshot = (jobs: readonly Job[]) => ({
 const policyOf = (when: readonly string[], never: readonly string[] = []): Policy => ({
   burstWhen: when.map((expr) => ({ kind: 'cel', expr })),
   never: never.map((expr) => ({ kind: 'cel', expr })),
-  ...{ maxBursts: 10, maxTimeMs: undefined, backOffMs: 1, budgets: [], expressions: compile },
+  ...{ maxBursts: 10, maxTimeMs: undefined, backOffMs: 1, returns: 3, budgets: [], expressions: compile },
 });
 const decided = (policy: Policy, over: Partial<RuleContext> = {}) => {
   const made = decide({
     ...{ job: job(), now, snapshot: snapshot([]), setup, policy, groups, stop: undefined, liveBursts: 0 },
-    ...{ lastReturnAt: undefined, pendingFor: new Map(), budgetLeft: () => undefined, worth: undefined },
+    ...{ returned: undefined, pendingFor: new Map(), budgetLeft: () => undefined, worth: undefined },
     worstCase: () => ({ kind: 'known', price: { held: 2_500_000, rates: { big: 900_000 } } }),
     ...{ forecast: within(130), readyIn: () => assumed, arrayRoom: undefined },
     ...over,
@@ -138,7 +138,7 @@ describe('a never-rule that the site wrote itself', () => {
     );
     const all = decideBacklog({
       ...{ snapshot: snapshot(jobs), now, setup, policy: but("job.user.startsWith('course')"), groups },
-      ...{ stop: undefined, live: new Set(), liveBursts: 0, lastReturnAt: new Map(), budgets: [] },
+      ...{ stop: undefined, live: new Set(), liveBursts: 0, returned: new Map(), budgets: [] },
       beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
       ...{ queues: [], had: new Map(), forecast: () => undefined, readyIn: () => assumed },
       examined: () => undefined,

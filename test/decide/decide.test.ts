@@ -61,6 +61,7 @@ const policy: Policy = {
   maxTimeMs: undefined,
   budgets: [],
   backOffMs: 60_000,
+  returns: 3,
 };
 const group: NodeGroup = {
   name: 'cpu',
@@ -96,7 +97,7 @@ const context = (over: Partial<Job>, more: Partial<RuleContext> = {}): RuleConte
   groups,
   stop: undefined,
   liveBursts: 0,
-  lastReturnAt: undefined,
+  returned: undefined,
   pendingFor: new Map(),
   budgetLeft: () => undefined,
   worstCase: () => ({ kind: 'nothing' }),
@@ -231,8 +232,16 @@ describe('decide', () => {
   });
 
   it('a job given back is left alone until the back-off is over', () => {
-    expect(failing(context({}, { lastReturnAt: instant(now - 59_000) }))).toEqual(['back-off']);
-    expect(failing(context({}, { lastReturnAt: instant(now - 60_000) }))).toEqual([]);
+    const came = (times: number, ago: number) =>
+      failing(context({}, { returned: { submitAt: now, at: instant(now - ago), times } }));
+    // Turned down only: that cost nothing, and does not count.
+    for (const times of [0, 1]) {
+      expect(came(times, 59_999)).toEqual(['back-off']);
+      expect(came(times, 60_000)).toEqual([]);
+    }
+    expect(came(2, 119_999)).toEqual(['back-off']);
+    expect(came(2, 120_000)).toEqual([]);
+    expect(came(3, 86_400_000)).toEqual(['back-off']);
   });
 
   describe('money', () => {
@@ -356,7 +365,7 @@ describe('decideBacklog', () => {
     stop: undefined,
     live: new Set<JobRef>(),
     liveBursts: 0,
-    lastReturnAt: new Map(),
+    returned: new Map(),
     budgets: [],
     beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
     examined: () => undefined,
@@ -496,7 +505,7 @@ describe('worth in a queue', () => {
   ) =>
     decideBacklog({
       ...{ snapshot: snapshot(jobs), now, setup, policy: worthwhile, groups, stop: undefined },
-      ...{ live: new Set<JobRef>(), liveBursts: 0, lastReturnAt: new Map(), budgets: [], had: new Map() },
+      ...{ live: new Set<JobRef>(), liveBursts: 0, returned: new Map(), budgets: [], had: new Map() },
       beside: { cpuMillis: 0, memoryBytes: 0, extended: {} },
       examined: () => undefined,
       forecast: () => undefined,

@@ -42,7 +42,7 @@ const turn = {
       ].map((expr) => ({ kind: 'cel' as const, expr })),
     ],
     expressions: compile,
-    ...{ maxBursts: 10, maxTimeMs: 3_600_000, backOffMs: 1, budgets: [] },
+    ...{ maxBursts: 10, maxTimeMs: 3_600_000, backOffMs: 1, returns: 3, budgets: [] },
   },
   groups: [
     {

@@ -23,7 +23,7 @@ const budget = (usd: number, more: Partial<Budget> = {}): Budget => ({
   ...more,
 });
 const policy: Policy = {
-  ...{ burstWhen: [], never: [], maxBursts: 9, maxTimeMs: undefined, backOffMs: 1 },
+  ...{ burstWhen: [], never: [], maxBursts: 9, maxTimeMs: undefined, backOffMs: 1, returns: 3 },
   budgets: [budget(99, { account: undefined, source: undefined })],
 };
 

@@ -27,7 +27,7 @@ const policy: Policy = {
     maxBursts: 1_000,
     maxTimeMs: undefined,
   },
-  ...{ backOffMs: hour, budgets: [] },
+  ...{ backOffMs: hour, returns: 3, budgets: [] },
 };
 const site = {
   ...{ processors: 16, startAt: instant(begin + 500), setup, policy },

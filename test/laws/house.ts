@@ -33,7 +33,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   adapters: ['ports', 'domain', 'config'],
   lab: ['sim', 'stream', 'ports', 'domain'],
 };
-/** compose: the only file that names adapters. */
+/** compose: main.ts and its room, the only ones that name adapters. */
 const free = new Set(['main', 'test', 'bench']);
 /** Rooms that may read clocks, chance and environment. */
 const ambient = new Set(['main', 'config', 'adapters', 'lab', 'test', 'bench']);

@@ -31,7 +31,7 @@ const inSecond = (ms: number): number => Math.floor(ms / second) * second;
 
 const policyOf = (burstWhen: readonly Condition[], more: Partial<Policy> = {}): Policy => ({
   ...{ burstWhen, never: [{ kind: 'account', account: 'a2' }], maxBursts: 1_000, maxTimeMs: undefined },
-  ...{ backOffMs: hour, budgets: [] },
+  ...{ backOffMs: hour, returns: 3, budgets: [] },
   ...more,
 });
 

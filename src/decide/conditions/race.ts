@@ -1,10 +1,15 @@
 import { chanceLater, chanceOfWaiting } from '../race.ts';
+import { gainFactor } from '../returned.ts';
 import type { Judged, RuleContext } from '../rule.ts';
 import { groupFor } from '../rules/size.ts';
 import { minutes, type Of, percent } from './condition.ts';
 
 /** The start race: who would start here soon, or before the cloud is ready, stays. */
-export function race({ startsAtLeastMs, laterThan, confidence }: Of<'race'>, context: RuleContext): Judged {
+export function race(
+  { startsAtLeastMs: first, laterThan, confidence }: Of<'race'>,
+  context: RuleContext,
+): Judged {
+  const startsAtLeastMs = first * gainFactor(context.returned);
   const sure = `${percent(confidence)} sure`;
   const limit = `${sure} that it does not start here within ${minutes(startsAtLeastMs)}${
     laterThan === undefined ? '' : ', nor before the cloud is ready'

@@ -1,8 +1,10 @@
+import { gainFactor } from '../returned.ts';
 import type { Judged, RuleContext } from '../rule.ts';
 import { minutes, type Of } from './condition.ts';
 
 /** Where waiting is dear and the cloud is cheap: the most waiting saved for each core-hour. The default policy of `spillway replay` [../worth.ts]. */
-export function worth({ atLeast }: Of<'worth'>, { worth: own }: RuleContext): Judged {
+export function worth({ atLeast: first }: Of<'worth'>, { worth: own, returned }: RuleContext): Judged {
+  const atLeast = first * gainFactor(returned);
   const limit = `worth at least ${figure(atLeast)}`;
   if (own === undefined) return { pass: false, measured: 'no forecast of its start here', limit };
   return {

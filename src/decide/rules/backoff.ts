@@ -1,18 +1,39 @@
-import type { JobRule } from '../rule.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { JobRule, Judged, RuleContext } from '../rule.ts';
+import { onceFor } from '../words.ts';
 
-/** A job that was given back is left alone for a while, so that it does not swing between both sides. */
-export const backOff: JobRule = {
-  name: 'back-off',
-  of: 'job',
-  otherwise: 'wait',
-  judge({ lastReturnAt, now, policy }) {
-    const limit = `not given back or turned down within ${Math.round(policy.backOffMs / 60_000)} min`;
-    if (lastReturnAt === undefined) return { pass: true, measured: 'never given back or turned down', limit };
-    const ago = now - lastReturnAt;
-    return {
-      pass: ago >= policy.backOffMs,
-      measured: `given back or turned down ${Math.round(ago / 1000)} s ago`,
-      limit,
-    };
-  },
-};
+/**
+ * A job that was given back is left alone for a while, so that it does not swing between both sides: twice as long each time, and after so
+ * many times for good, as each may have bought a machine. Changed by nobody but its owner (submitted anew) or the site (policy.returns).
+ */
+export const backOff: JobRule = { name: 'back-off', of: 'job', otherwise: 'wait', judge: leftAlone };
+
+const limitOf = (forMs: number, returns: number): string =>
+  `not given back or turned down within ${Math.round(forMs / 60_000)} min, nor given back ${returns} times`;
+
+const never = onceFor(
+  ({ backOffMs, returns }: Policy): Judged => ({
+    pass: true,
+    measured: 'never given back or turned down',
+    limit: limitOf(backOffMs, returns),
+  }),
+);
+
+export function leftAlone({
+  returned,
+  now,
+  policy,
+}: Pick<RuleContext, 'returned' | 'now' | 'policy'>): Judged {
+  if (returned === undefined) return never(policy);
+  const { backOffMs, returns } = policy;
+  const { times } = returned;
+  const forMs = backOffMs * 2 ** Math.max(0, times - 1);
+  const limit = limitOf(forMs, returns);
+  const ago = now - returned.at;
+  const often = times > 1 ? `, ${times} times by now` : '';
+  return {
+    pass: ago >= forMs && times < returns,
+    measured: `given back or turned down ${Math.round(ago / 1000)} s ago${often}`,
+    limit,
+  };
+}

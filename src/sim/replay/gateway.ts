@@ -71,7 +71,7 @@ class AsGateway implements Policy {
     this.#settle(sight);
     const { decided } = decideOn(this.#foresight, {
       ...{ snapshot: this.#snapshot(sight, now), now, setup, policy, groups, beside },
-      ...{ stop: undefined, gone: this.#bound(sight), ended: this.#ended, lastReturnAt: new Map() },
+      ...{ stop: undefined, gone: this.#bound(sight), ended: this.#ended, returned: new Map() },
       liveBursts: sight.away.size,
       budgets: this.#budgetsLeft(now),
       had: this.#had(sight),

@@ -246,6 +246,7 @@ export class Run implements Fates {
         maxBursts: 10,
         maxTimeMs: undefined,
         backOffMs: 3 * minute,
+        returns: 3,
         quoteMs: 4 * minute,
         budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
       },

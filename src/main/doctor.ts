@@ -1,0 +1,139 @@
+/** `spillway doctor`. */
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { s3Objects } from '../../adapters/objects/s3/index.ts';
+import { readKeys } from '../../adapters/objects/s3/keys.ts';
+import { openBullWake } from '../../adapters/queue/bull.ts';
+import type { Log } from '../../adapters/wrap.ts';
+import { handsOf, loadConfig } from '../../config/load.ts';
+import type { Config, StagingConfig } from '../../config/schema.ts';
+import { faultOf } from '../domain/fault.ts';
+import {
+  examineFunds,
+  examinePrices,
+  examineSite,
+  examineStaging,
+  type Finding,
+  probe,
+} from '../engine/doctor.ts';
+import { openDatabase } from './database.ts';
+import { clock } from './ground.ts';
+import { reach } from './reach.ts';
+import { exportOf, groupsOf } from './settings.ts';
+import { askTenants } from './tenants.ts';
+
+/** Looks at everything that `serve` needs; may run beside a gateway that serves. */
+export async function doctor(path: string): Promise<number> {
+  const config = await loadConfig(path);
+  let bad = 0;
+  const say = (f: Finding): void => {
+    console.log(`${f.ok ? 'ok  ' : 'BAD '} ${f.what}: ${f.text}`);
+    if (f.ok) return;
+    bad += 1;
+    if (f.todo !== undefined) console.log(`     → ${f.todo}`);
+  };
+  for (const [field, file] of filesOf(config)) say(await readableFile(field, file));
+  say(
+    await probe(
+      'audit.exportDir',
+      () => writable(exportOf(config)),
+      'write a directory that this account may write to',
+    ),
+  );
+  if (bad === 0) {
+    const quiet: Log = { info: () => undefined, warn: () => undefined };
+    say(
+      await probe(
+        'store',
+        () => askDatabase(config, quiet),
+        'start the database, or leave `store` out to use the embedded one',
+      ),
+    );
+    if (config.queue !== undefined) {
+      const { redis, prefix } = config.queue;
+      const text = 'start Redis, or leave `queue` out to send wakes through the store';
+      say(await probe('queue', () => askQueue(redis, prefix), text));
+    }
+    const reached = await reach(config, () => undefined);
+    const { pricesFrom, staging } = config;
+    if (staging !== undefined) say(await askStaging(staging));
+    if (pricesFrom !== undefined)
+      for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
+    for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
+    for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
+    const wanted = config.kubernetes?.tenants;
+    if (wanted !== undefined) say(await askTenants(config, wanted));
+    await reached.close();
+  }
+  console.log(bad === 0 ? 'all well' : `${bad} to mend`);
+  return bad === 0 ? 0 : 1;
+}
+
+async function askStaging({ keyFile, ...config }: StagingConfig): Promise<Finding> {
+  const where = `${config.bucket}/${config.prefix}${config.endpoint === undefined ? '' : ` at ${config.endpoint}`}`;
+  return examineStaging(where, async () => {
+    const credentials = keyFile === undefined ? undefined : await readKeys(keyFile);
+    return s3Objects({ ...config, credentials }, { clock });
+  });
+}
+
+async function askDatabase(config: Config, quiet: Log): Promise<string> {
+  try {
+    const database = await openDatabase(config, quiet);
+    await database.close();
+    return 'answers';
+  } catch (e) {
+    // The embedded one belongs to one process: a gateway that serves from it shows that it works.
+    if (faultOf(e) === 'conflict') return 'in use by a gateway that serves';
+    throw e;
+  }
+}
+
+async function askQueue(url: string, prefix: string): Promise<string> {
+  const wake = await openBullWake({ url, prefix, onError: () => undefined });
+  await wake.close();
+  return 'answers';
+}
+
+/** Or can be made: `doctor` makes nothing, which would then be its account's. */
+async function writable(dir: string): Promise<string> {
+  try {
+    await access(dir, constants.W_OK);
+    return dir;
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(dir) === dir) throw e;
+    await writable(dirname(dir));
+    return dir;
+  }
+}
+
+function filesOf(config: Config): readonly (readonly [string, string])[] {
+  const hands = handsOf(config);
+  const { tls } = config.listen;
+  return [
+    ...(tls === undefined
+      ? []
+      : ([
+          ['listen.tls.cert', tls.cert],
+          ['listen.tls.key', tls.key],
+        ] as const)),
+    ...(hands === undefined
+      ? []
+      : ([
+          ['listen.cert', hands.relays.cert],
+          ['listen.key', hands.relays.key],
+          ['listen.clientCa', hands.relays.clientCa],
+          ['kubernetes.kubeconfig', hands.kubernetes.kubeconfig],
+        ] as const)),
+    ...config.clusters.map((c, i) => [`clusters[${i}].slurm.keyFile`, c.slurm.keyFile] as const),
+  ];
+}
+
+function readableFile(field: string, file: string): Promise<Finding> {
+  return probe(
+    field,
+    () => readFile(file).then(() => file),
+    `write the path of a file that this account can read`,
+  );
+}

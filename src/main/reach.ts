@@ -1,0 +1,172 @@
+/** The ports to everything outside but the database. */
+import { readFile } from 'node:fs/promises';
+import { coldFrontBudgets } from '../../adapters/budgets/coldfront.ts';
+import { csvBudgets } from '../../adapters/budgets/csv.ts';
+import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import { dieAt, parseDieAt } from '../../adapters/die.ts';
+import { Health } from '../../adapters/health.ts';
+import { kubernetes } from '../../adapters/kubernetes/index.ts';
+import { sshSlurm } from '../../adapters/slurm/index.ts';
+import { withoutCloud, withoutKubernetes } from '../../adapters/without.ts';
+import { type Call, type Log, measured, retried } from '../../adapters/wrap.ts';
+import { type Hands, handsOf } from '../../config/load.ts';
+import type { ClusterConfig, Config } from '../../config/schema.ts';
+import type { LogLine } from '../burst/context.ts';
+import { clusterName } from '../domain/ids.ts';
+import type { ClusterSettings } from '../engine/context.ts';
+import { type FundSource, Funds } from '../engine/funds.ts';
+import type { Gateway } from '../engine/gateway.ts';
+import type { KubernetesPort } from '../ports.ts';
+import { Switchboard } from '../stream/switchboard.ts';
+import { clock, entropy, scheduler, sha256 } from './ground.ts';
+import { groupsOf, noImages, policyHashOf, policyOf, setupOf, shapesOf } from './settings.ts';
+
+/** Where budgets stand besides the configuration. */
+function fundSourcesOf({ budgetsFrom }: Config, watched: Watched): readonly FundSource[] {
+  const { csv, coldfront } = budgetsFrom ?? {};
+  const sources: FundSource[] = [];
+  if (csv !== undefined) {
+    const port = watched(csvBudgets(csv.file), 'budgets', 'budgets/csv');
+    sources.push({ name: `csv ${csv.file}`, port, ...csv, listsAll: csv.unlisted === 'stays' });
+  }
+  if (coldfront !== undefined) {
+    const port = watched(coldFrontBudgets(coldfront), 'budgets', 'budgets/coldfront');
+    const name = `ColdFront ${new URL(coldfront.url).host}`;
+    sources.push({ name, port, ...coldfront, listsAll: coldfront.unlisted === 'stays' });
+  }
+  return sources;
+}
+
+/** The ports to everything outside but the database, and how they are doing. */
+interface Reached {
+  readonly kubernetes: KubernetesPort;
+  readonly clusters: readonly ClusterSettings[];
+  readonly sources: readonly FundSource[];
+  readonly funds: Funds | undefined;
+  readonly health: Health;
+  readonly told: Log;
+  readonly watched: Watched;
+  /** Streams tell the gateway what they see, once there is one. */
+  serves(gateway: Gateway): void;
+  close(): Promise<void>;
+}
+
+export async function reach(config: Config, write: (line: LogLine) => void): Promise<Reached> {
+  const health = new Health(clock);
+  const dies = process.env.SPILLWAY_DIE_AT;
+  const at = dies === undefined ? undefined : parseDieAt(dies);
+  const die = (): void => void process.kill(process.pid, 'SIGKILL');
+  const told: Log = {
+    info: (fields, text) => write({ level: 'info', text, ...fields }),
+    warn: (fields, text) => write({ level: 'warn', text, ...fields }),
+  };
+  const watched: Watched = (port, name, label = name) =>
+    dieAt(measured(port, label, noting(health)), name, at, die);
+  const hands = handsOf(config);
+  const kube = watched(hands === undefined ? withoutKubernetes() : kubernetesOf(hands, told), 'kubernetes');
+  let gateway: Gateway | undefined;
+  const sources = fundSourcesOf(config, watched);
+  const funds =
+    sources.length === 0 ? undefined : new Funds(sources, { clock, scheduler, log: write, sha256 });
+  const clusters: ClusterSettings[] = [];
+  for (const c of config.clusters)
+    clusters.push({ ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway)), funds });
+  return {
+    kubernetes: kube,
+    ...{ clusters, sources, funds },
+    health,
+    told,
+    watched,
+    serves: (g) => {
+      gateway = g;
+    },
+    close: async () => {
+      await kube.close().catch(() => undefined);
+      for (const c of clusters) {
+        await c.slurm.close().catch(() => undefined);
+        await c.cloud.close().catch(() => undefined);
+      }
+    },
+  };
+}
+
+function kubernetesOf({ kubernetes: { kubeconfig, context } }: Hands, log: Log): KubernetesPort {
+  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log });
+}
+
+/**
+ * A far side that answers, be it with a refusal of one thing, is there; what could not be asked or heard counts as away, and so does
+ * a look at the whole that is refused (a wrong host key, lost rights).
+ */
+function noting(health: Health): (call: Call) => void {
+  const away = new Set<Call['outcome']>(['unreachable', 'unknown', 'throttled']);
+  const looks = new Set(['snapshot', 'facts', 'list', 'nodes']);
+  return ({ port, method, outcome, text }) => {
+    const bad = away.has(outcome) || (outcome === 'refused' && looks.has(method));
+    health.note(port, !bad, bad ? `${outcome}: ${text}` : 'ok');
+  };
+}
+
+type Watched = <T extends object>(port: T, name: string, label?: string) => T;
+
+async function clusterOf(
+  c: ClusterConfig,
+  config: Config,
+  hands: Hands | undefined,
+  kube: KubernetesPort,
+  told: Log,
+  watched: Watched,
+  gateway: () => Gateway | undefined,
+): Promise<ClusterSettings> {
+  const name = clusterName(c.name);
+  const [group] = config.nodeGroups;
+  if (group === undefined) throw new Error('nodeGroups: empty');
+  const slurm = sshSlurm({
+    cluster: name,
+    host: c.slurm.host,
+    port: c.slurm.port,
+    user: c.slurm.user,
+    hostKey: c.slurm.hostKey,
+    privateKey: await readFile(c.slurm.keyFile),
+    env: c.slurm.env,
+    clock,
+    log: told,
+  });
+  const cloud =
+    hands === undefined
+      ? withoutCloud(shapesOf(config))
+      : ec2Cloud({ cluster: name, region: group.region, endpoint: group.endpoint }, { clock });
+  const keeperPort = hands?.kubernetes.keeperPort ?? 0;
+  return {
+    hands: hands !== undefined,
+    setup: setupOf(c),
+    policy: policyOf(config),
+    policyHash: policyHashOf(config),
+    ...config.policy.forecast,
+    groups: groupsOf(config),
+    pods: {
+      // Mode observe makes no pod.
+      images: hands?.images ?? noImages,
+      agentImage: hands?.kubernetes.agentImage ?? '',
+      imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
+      mounts: config.mounts,
+      staging: config.staging?.limits,
+      keeperPort,
+    },
+    slurm: watched(
+      retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),
+      'slurm',
+      `slurm/${name}`,
+    ),
+    cloud: watched(cloud, 'cloud', `cloud/${name}`),
+    streams: new Switchboard({
+      clock,
+      scheduler,
+      entropy,
+      dial: (pod) => kube.dial(pod, keeperPort),
+      epoch: () => gateway()?.epochOf(name) ?? 0,
+      on: (event) => gateway()?.onStream(name, event),
+      note: (text, about) => told.info({ cluster: name, ...about }, `stream: ${text}`),
+    }),
+  };
+}

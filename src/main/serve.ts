@@ -1,0 +1,227 @@
+/** `spillway serve`. */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { hostname } from 'node:os';
+import { pino } from 'pino';
+import { keepHeapSmall } from '../../adapters/heap.ts';
+import { oidcIdentity } from '../../adapters/identity/oidc.ts';
+import { openBullWake } from '../../adapters/queue/bull.ts';
+import { FileWitness } from '../../adapters/store/witness.ts';
+import type { Log } from '../../adapters/wrap.ts';
+import { type Hands, handsOf, loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { app, type Grounds } from '../api/app.ts';
+import type { LogLine } from '../burst/context.ts';
+import { PortError } from '../domain/fault.ts';
+import type { ClusterName } from '../domain/ids.ts';
+import { Anchors } from '../engine/anchor.ts';
+import type { ClusterSettings, Ports } from '../engine/context.ts';
+import { Desk } from '../engine/desk.ts';
+import { Doorman } from '../engine/doorman.ts';
+import { Feed } from '../engine/feed.ts';
+import { Gateway } from '../engine/gateway.ts';
+import { Portal } from '../engine/portal.ts';
+import type { DeskPort, StorePort } from '../ports.ts';
+import { listenForRelays } from '../stream/listen.ts';
+import { Switchboard } from '../stream/switchboard.ts';
+import { openDatabase } from './database.ts';
+import { clock, entropy, scheduler } from './ground.ts';
+import { reach } from './reach.ts';
+import { exportOf, queueOf } from './settings.ts';
+
+const stopWithinMs = 25_000;
+
+export async function serve(path: string): Promise<void> {
+  keepHeapSmall();
+  const config = await loadConfig(path);
+  const logger = pino({
+    level: process.env.LOG_LEVEL ?? 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
+  const write = ({ level, text, ...fields }: LogLine): void => logger[level](fields, text);
+  /** Undone in reverse, whether the start succeeded or not: nothing of ours outlives the process. */
+  const undo: (() => Promise<unknown>)[] = [];
+  let asked: string | undefined;
+  const starting = start(config, write, undo, () => asked !== undefined);
+  const stop = async (): Promise<void> => {
+    await starting.catch(() => undefined);
+    for (const close of undo.splice(0).reverse()) await close().catch((e: unknown) => logger.warn(e));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      // A second one, or a far side that keeps us waiting: what is left open is found again at the next start.
+      if (asked !== undefined) process.exit(130);
+      asked = signal;
+      setTimeout(() => process.exit(1), stopWithinMs).unref();
+      logger.info(`${signal}: stopping; running jobs go on and are found again`);
+      void stop().then(() => process.exit(0));
+    });
+  try {
+    await starting;
+  } catch (e) {
+    await stop();
+    throw e;
+  }
+}
+
+/** A fault that comes many times a second is told once in ten: the log may lie on the disk that is full. */
+function seldom(tell: (what: string, e: unknown) => void): (what: string, e: unknown) => void {
+  const told = new Map<string, number>();
+  return (what, e) => {
+    const now = performance.now();
+    if (now - (told.get(what) ?? Number.NEGATIVE_INFINITY) < 10_000) return;
+    told.set(what, now);
+    tell(what, e);
+  };
+}
+
+/** Everything that can fail comes before the gateway makes its first effect. */
+async function start(
+  config: Config,
+  write: (line: LogLine) => void,
+  undo: (() => Promise<unknown>)[],
+  asked: () => boolean,
+): Promise<void> {
+  const reached = await reach(config, write);
+  undo.push(() => reached.close());
+  const { told, watched, funds } = reached;
+  if (funds !== undefined) {
+    undo.push(async () => funds.close());
+    await funds.open();
+  }
+  const database = await openDatabase(config, told);
+  undo.push(() => database.close());
+  const anchors = new Anchors({
+    anchors: watched(database.anchors, 'anchors'),
+    witness: new FileWitness(exportOf(config)),
+    retention: config.retention,
+    scheduler,
+    log: write,
+  });
+  // Before anything asks the store for its generation: an export that knows more makes it recover.
+  await anchors.start();
+  undo.push(() => anchors.stop());
+  const wake = await openBullWake({
+    ...queueOf(config, database),
+    onError: seldom((what: string, e: unknown) => told.warn({ error: String(e) }, `wake: ${what}`)),
+  });
+  undo.push(() => wake.close());
+  const ports: Ports = {
+    kubernetes: reached.kubernetes,
+    store: watched(database.store, 'store'),
+    wake: watched(wake, 'wake'),
+    clock,
+    entropy,
+    scheduler,
+    log: write,
+  };
+  const holder = `${hostname()}-${process.pid}-${entropy.uuid().slice(0, 8)}`;
+  const times = {
+    holder,
+    monotonic: () => performance.now(),
+    leaseMs: 15_000,
+    sweepMs: 15_000,
+    cloudPollMs: 5_000,
+  };
+  const gateway = await Gateway.create(reached.clusters, ports, times, reached.health);
+  reached.serves(gateway);
+  undo.push(() => gateway.stop());
+  const { listen } = config;
+  const hands = handsOf(config);
+  const relays = hands && (await relaysOf(listen.relay, hands, reached.clusters, gateway, told));
+  if (relays !== undefined) undo.push(() => relays.close());
+  const grounds = groundsOf(config, gateway, ports.store, watched(database.desk, 'desk'), told);
+  undo.push(async () => grounds.feed.close());
+  const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
+  undo.push(async () => {
+    http.close();
+    http.closeAllConnections();
+  });
+  if (asked()) return;
+  await gateway.start();
+  write({
+    level: 'info',
+    text: 'spillway serves',
+    http: `${listen.http.host}:${portOf(http)}`,
+    relay: relays && `${listen.relay.host}:${relays.port}`,
+  });
+}
+
+/** Each cluster's stand-ins, by the name in their relay's certificate. */
+async function relaysOf(
+  { host, port }: Address,
+  { relays: { cert, key, clientCa } }: Hands,
+  clusters: readonly ClusterSettings[],
+  gateway: Gateway,
+  told: Log,
+) {
+  const boards = new Map<ClusterName, Switchboard>();
+  for (const c of clusters) if (c.streams instanceof Switchboard) boards.set(c.setup.name, c.streams);
+  return listenForRelays({
+    ...{ host, port },
+    cert: await readFile(cert),
+    key: await readFile(key),
+    clientCa: await readFile(clientCa),
+    knows: (name) => boards.has(name),
+    accept: (socket, name) => {
+      // Another gateway's: its relay tries again, and comes to whoever leads.
+      if (gateway.leads(name)) boards.get(name)?.accept(socket, name);
+      else socket.on('error', () => undefined).destroy();
+    },
+    note: (text, about) => told.info(about, `relays: ${text}`),
+  }).catch((e: unknown) => taken('listen.relay', { host, port }, e));
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address();
+  return typeof address === 'object' ? address?.port : undefined;
+}
+
+/** What the API stands on; without `api` nobody is asked who he is, and the configuration saw to it that only loopback is listened on. */
+function groundsOf(config: Config, gateway: Gateway, store: StorePort, desk: DeskPort, told: Log): Grounds {
+  const { api, listen } = config;
+  const identity = api?.oidc === undefined ? undefined : oidcIdentity(api.oidc);
+  const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
+  return {
+    desk: new Desk(gateway, store, entropy),
+    portal: new Portal(gateway.clusters, store, desk),
+    feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
+    doorman: api === undefined ? undefined : new Doorman(desk, identity, clock),
+    proxies: listen.trustedProxy,
+    rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },
+    streams: api?.streams ?? 100,
+    newId: entropy.uuid,
+    log: (error, request) => told.warn({ error: String(error), request }, 'a request failed'),
+    ...{ clock, scheduler },
+  };
+}
+
+async function listenHttp({ http, tls }: Config['listen'], grounds: Grounds): Promise<Server> {
+  const api = app(grounds);
+  const server =
+    tls === undefined
+      ? createServer(api)
+      : createTlsServer(
+          { cert: await readFile(tls.cert), key: await readFile(tls.key), minVersion: 'TLSv1.2' },
+          api,
+        );
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(http.port, http.host, () => resolve(server));
+  });
+}
+
+function taken(field: string, { host, port }: Address, e: unknown): never {
+  const why =
+    (e as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      ? 'is taken: does another gateway run here?'
+      : `cannot be listened on: ${e instanceof Error ? e.message : e}`;
+  throw new PortError('refused', 'serve', `${field}: ${host}:${port} ${why}`, { cause: e });
+}

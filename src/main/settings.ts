@@ -1,0 +1,106 @@
+/** What the configuration means to the rooms that know nothing of it. */
+import { join } from 'node:path';
+import { csvPrices } from '../../adapters/prices/csv.ts';
+import { compile } from '../../config/expression.ts';
+import type { ClusterConfig, Config } from '../../config/schema.ts';
+import { listedGroup } from '../decide/price-list.ts';
+import { canonical } from '../domain/chain.ts';
+import { clusterName } from '../domain/ids.ts';
+import type { InstanceType } from '../domain/instance.ts';
+import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from '../domain/policy.ts';
+import type { Images } from '../translate/index.ts';
+import type { Database } from './database.ts';
+import { clock, sha256 } from './ground.ts';
+
+export function groupsOf(config: Config): readonly NodeGroup[] {
+  const list = priceListOf(config);
+  return bareGroupsOf(config).map((g) => (list.length === 0 ? g : listedGroup(g, list, clock.now)));
+}
+
+/** As it stands at the start. */
+function priceListOf({ pricesFrom, nodeGroups }: Config): readonly ListedPrice[] {
+  return pricesFrom === undefined ? [] : csvPrices(pricesFrom.csv, nodeGroups[0]?.region ?? '');
+}
+
+function bareGroupsOf(config: Config): readonly NodeGroup[] {
+  return config.nodeGroups.map((g) => ({
+    name: g.name,
+    // Mode observe launches nothing.
+    launchTemplate: g.launchTemplate ?? '',
+    types: g.types,
+    zones: g.zones,
+    vcpuPerCpu: g.vcpuPerCpu,
+    // The kubelet's own share of CPU, until the node itself tells what it leaves to pods.
+    overhead: { cpuMillis: 100, memoryBytes: g.memoryOverheadBytes, extended: {} },
+    capacityType: 'on-demand',
+    max: g.capacity.max,
+    idleMs: g.capacity.idleMs,
+    prices: g.prices,
+    joinTimeoutMs: g.joinTimeoutMs,
+    lostAfterMs: g.lostAfterMs,
+    taint: g.taint,
+    ...{ devices: g.devices, features: g.features, licenses: g.licenses, networks: g.networks },
+    ...{ hugepages: g.hugepages, diskBytes: g.diskBytes },
+  }));
+}
+
+export function policyOf(config: Config): Policy {
+  return {
+    burstWhen: config.policy.burstWhen,
+    never: config.policy.never,
+    maxBursts: config.policy.maxBursts,
+    maxTimeMs: config.policy.maxTimeMs,
+    limitMarginMs: config.policy.limitMarginMs,
+    staleAfterPolls: config.policy.staleAfterPolls,
+    backOffMs: config.policy.backOffMs,
+    returns: config.policy.returns,
+    quoteMs: config.policy.quoteMs,
+    budgets: config.budgets,
+    translation: config.policy.translation,
+    expressions: compile,
+  };
+}
+
+/** The same for the same rules, money and prices, whatever else is configured. */
+export function policyHashOf(config: Config): string {
+  const { policy, budgets, budgetsFrom, nodeGroups } = config;
+  // Without a list as it was before there were any.
+  const list = config.pricesFrom === undefined ? {} : { prices: priceListOf(config) };
+  return sha256(canonical({ policy, budgets, budgetsFrom, nodeGroups, ...list }));
+}
+
+/** What its types are, where the cloud is not asked. */
+export function shapesOf(config: Config): readonly InstanceType[] {
+  return config.nodeGroups.flatMap(({ shapes = {} }) =>
+    Object.entries(shapes).map(([name, shape]) => ({ name, ...shape })),
+  );
+}
+
+/** Wakes go through Redis where there is one, else through the store's own database. */
+export function queueOf(
+  config: Config,
+  database: Database,
+): { readonly url: string; readonly prefix?: string } {
+  return config.queue === undefined
+    ? { url: database.url }
+    : { url: config.queue.redis, prefix: config.queue.prefix };
+}
+
+export const exportOf = (config: Config): string => config.audit.exportDir ?? join(config.dataDir, 'audit');
+
+export const noImages: Images = { partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] };
+
+export function setupOf(c: ClusterConfig): ClusterSetup {
+  return {
+    name: clusterName(c.name),
+    watch: c.watch,
+    explicit: c.explicit,
+    waitPartition: c.waitPartition,
+    burstPartition: c.burstPartition,
+    mode: c.mode,
+    ramp: c.ramp,
+    charge: c.charge,
+    onLost: c.onLost,
+    pollMs: c.pollMs,
+  };
+}

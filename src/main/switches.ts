@@ -1,0 +1,78 @@
+/** `spillway stop`, `resume` and `ramp`; and where a running gateway is asked. */
+import { hostname, userInfo } from 'node:os';
+import { requireCurrent } from '../../adapters/store/migrate.ts';
+import { PostgresStore } from '../../adapters/store/postgres.ts';
+import { loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { viewOf as rampView } from '../api/routes/ramp.ts';
+import { viewOf as stopView } from '../api/routes/stop.ts';
+import { type Gateway as GatewayAddress, NoGateway } from '../cli/ask.ts';
+import { type RampOrder, rampStands, turnRamp } from '../cli/ramp.ts';
+import { type Order, stands, turnStop } from '../cli/stop.ts';
+import { type ClusterName, clusterName } from '../domain/ids.ts';
+import type { StorePort } from '../ports.ts';
+import { visiting } from './database.ts';
+
+/** Who turns the switch: as whom they came to this host, behind sudo too. */
+export function whoAsks(): string {
+  return `${process.env.SUDO_USER || userInfo().username}@${hostname()}`;
+}
+
+/** By the running gateway; where none runs, in the store itself: the next gateway begins as it stands there. */
+export async function turn(path: string, order: Order): Promise<void> {
+  await byGatewayOr(
+    path,
+    (gateway) => turnStop(gateway, order),
+    async (store, cluster) => {
+      await (order.stopped ? store.stop : store.resume).call(store, cluster, order.by, order.reason);
+      return stands(stopView({ cluster, stop: await store.stopped(cluster) }));
+    },
+  );
+}
+
+export async function turnTheRamp(path: string, order: RampOrder): Promise<void> {
+  await byGatewayOr(
+    path,
+    (gateway) => turnRamp(gateway, order),
+    async (store, cluster) => {
+      await (order.lifted ? store.liftRamp : store.limitRamp).call(store, cluster, order.by, order.reason);
+      const lift = await store.rampLifted(cluster);
+      return rampStands(rampView({ cluster, mode: 'auto', day: undefined, lift }));
+    },
+  );
+}
+
+async function byGatewayOr(
+  path: string,
+  ask: (gateway: GatewayAddress) => Promise<readonly string[]>,
+  inStore: (store: StorePort, cluster: ClusterName) => Promise<string>,
+): Promise<void> {
+  const config = await loadConfig(path);
+  try {
+    for (const line of await ask(addressOf(config))) console.log(line);
+  } catch (e) {
+    if (!(e instanceof NoGateway)) throw e;
+    await visiting(config, async (url) => {
+      await requireCurrent(url);
+      const store = new PostgresStore({ url, onError: () => undefined });
+      try {
+        for (const { name } of config.clusters) console.log(await inStore(store, clusterName(name)));
+        console.log('No gateway runs here: the next one finds it so.');
+      } finally {
+        await store.close();
+      }
+    });
+  }
+}
+
+/** Of this configuration, by SPILLWAY_URL where it is reached otherwise. */
+function addressOf({ listen: { http, tls } }: Config): GatewayAddress {
+  const { SPILLWAY_URL: url, SPILLWAY_TOKEN: token } = process.env;
+  // Listened on everywhere, it answers here.
+  const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host;
+  const at = host.includes(':') ? `[${host}]` : host;
+  const own = tls === undefined ? undefined : `https://${at}:${http.port}`;
+  return { host, port: http.port, url: url?.replace(/\/$/, '') ?? own, token: token?.trim() };
+}
+
+export const gatewayOf = async (path: string): Promise<GatewayAddress> => addressOf(await loadConfig(path));
