@@ -140,7 +140,10 @@ const burst: z.ZodType<Burst> = object<Burst>()({
     timeLimitMs: z.union([number(), z.literal('unlimited')]),
   }).optional(),
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
-  image: object<Have<'image'>>()({ name: text(), from: text(), id: text().optional() }).optional(),
+  image: object<Have<'image'>>()({
+    ...{ name: text(), from: text(), id: text().optional() },
+    ...{ pinned: text().optional(), unpinned: text().optional() },
+  }).optional(),
   machine: text().optional(),
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),

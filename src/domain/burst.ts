@@ -143,6 +143,10 @@ export interface ChosenImage {
   readonly name: string;
   /** By which line, module, account, partition or default. */
   readonly from: string;
+  /** With the digest that its registry told before there was a pod: what the pods run. */
+  readonly pinned?: string | undefined;
+  /** Why its registry told none; its pods run what the tag stands for when they pull it. */
+  readonly unpinned?: string | undefined;
   /** With its digest, as the kubelet says that it runs; undefined until it does. */
   readonly id?: string | undefined;
 }
