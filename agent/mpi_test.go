@@ -39,7 +39,9 @@ func checkSums(t *testing.T, out, errs string, code int) {
 }
 
 // oneMachine: the pods are one, and UCX sees that in spite of their namespaces; of its interfaces only this one is sure to stay.
+// They have one /tmp and the same process ids, by which Open MPI 5 names what it keeps there.
 func oneMachine(team *testTeam) {
+	team.env["TMPDIR"] = team.scratch
 	team.env["UCX_TLS"], team.env["UCX_NET_DEVICES"] = "tcp,self", "lo"
 }
 

@@ -26,6 +26,8 @@ type testTeam struct {
 	cpus  int
 	env   map[string]string
 	warn  *warnBody
+	// scratch is a directory that is another in each pod, as /tmp is in real ones.
+	scratch string
 }
 
 // linkPrograms makes what `spill install` makes, of the test's own executable.
@@ -44,15 +46,15 @@ func linkPrograms(t testing.TB) string {
 	return bin
 }
 
-// asHost gives a main its own processes, its own /proc, a host name and the job's hosts file.
-func asHost(name, hosts string) func(*exec.Cmd) {
+// asHost gives a main its own processes, its own /proc, a host name, the job's hosts file, and what is in `scratch` for itself.
+func asHost(name, hosts, scratch string) func(*exec.Cmd) {
 	return func(c *exec.Cmd) {
 		exe, err := os.Executable()
 		if err != nil {
 			panic(err)
 		}
 		c.Path = "/bin/sh"
-		c.Args = []string{"sh", "-c", `mount --make-rprivate / && mount -t proc proc /proc && mount --bind "$2" /etc/hosts && hostname "$1" && exec "$0"`, exe, name, hosts}
+		c.Args = []string{"sh", "-c", `mount --make-rprivate / && mount -t proc proc /proc && mount --bind "$2" /etc/hosts && mount -t tmpfs scratch "$3" && hostname "$1" && exec "$0"`, exe, name, hosts, scratch}
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS}
 	}
 }
@@ -75,7 +77,7 @@ func freeTeamPort(t testing.TB) int {
 func startTeam(t testing.TB, n, cpus int) *testTeam {
 	t.Helper()
 	needsRoot(t)
-	team := &testTeam{t: t, bin: linkPrograms(t), port: freeTeamPort(t), cpus: cpus, env: map[string]string{}}
+	team := &testTeam{t: t, bin: linkPrograms(t), port: freeTeamPort(t), cpus: cpus, env: map[string]string{}, scratch: t.TempDir()}
 	for rank := range n {
 		team.hosts = append(team.hosts, hostBody{fmt.Sprintf("n%d", rank+1), fmt.Sprintf("127.0.0.%d", rank+2)})
 	}
@@ -84,7 +86,7 @@ func startTeam(t testing.TB, n, cpus int) *testTeam {
 		t.Fatal(err)
 	}
 	for _, host := range team.hosts {
-		team.pods = append(team.pods, startPodWith(t, asHost(host.Name, file), "SPILL_BIN="+team.bin))
+		team.pods = append(team.pods, startPodWith(t, asHost(host.Name, file, team.scratch), "SPILL_BIN="+team.bin))
 	}
 	for rank := 1; rank < n; rank++ {
 		team.links = append(team.links, team.startHelper(rank))
