@@ -56,7 +56,9 @@ async function conclude(ctx: BurstContext, burst: Burst): Promise<Next> {
       );
       return now;
     case 'running': {
-      const asked = ctx.setup.onLost === 'requeue' ? await requeueOnce(ctx, burst, sight.job) : undefined;
+      const { onFailure, onLost } = ctx.setup;
+      const policy = (burst.lostBy && onFailure?.[burst.lostBy]) ?? onLost;
+      const asked = policy === 'requeue' ? await requeueOnce(ctx, burst, sight.job) : undefined;
       return asked ?? endStandin(ctx, burst);
     }
     case 'ended':

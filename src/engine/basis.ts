@@ -73,7 +73,7 @@ function offerOf(
     {
       ...{ needs: plus(own, keeperNeeds), nodes: Math.max(1, job.minNodes), timeLimitMs, expectedMs },
       marginMs: settings.policy.limitMarginMs,
-      again: settings.setup.onLost === 'requeue',
+      again: (settings.setup.onFailure?.nodeLost ?? settings.setup.onLost) === 'requeue',
     },
     chosen,
     sees.readyIn(group.name),

@@ -133,6 +133,7 @@ describe('a configuration that holds', () => {
       claim: 'late',
       mode: 'observe',
       onLost: 'fail',
+      onFailure: {},
       charge: 'cloud',
       ramp: { jobsPerDay: 5, microUsdPerDay: 50_000_000 },
       pollMs: 30_000,
