@@ -10,6 +10,6 @@ export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, rec
 export { type NeedsInput, needsOf } from './resources.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';
-export { stepsWarning } from './script/warning.ts';
-export { type Staging, type StagingLimits, stagingOf } from './staging.ts';
+export { signalIn, stepsWarning } from './script/signal.ts';
+export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';
 export { teamOf, teamPort } from './team.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readScript } from '../../src/translate/script/script.ts';
-import { stepsWarning } from '../../src/translate/script/warning.ts';
+import { stepsWarning } from '../../src/translate/script/signal.ts';
 
 const of = (value: string) => stepsWarning(readScript(`#!/bin/bash\n#SBATCH --signal=${value}\n`));
 
