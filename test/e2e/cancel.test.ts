@@ -113,8 +113,8 @@ describe('limits and signals', () => {
     const full = await sbatch('alice', ['-p', 'cloud', '-t', '10'], script);
     const warned = await sbatch(
       'alice',
-      ['-p', 'cloud', '-t', '1'],
-      script.replace('\n', '\n#SBATCH --signal=USR1@40\n'),
+      ['-p', 'cloud', '-t', '2'],
+      script.replace('\n', '\n#SBATCH --signal=USR1@75\n'),
     );
     const said = (id: string, line: string): boolean => outputOf('alice', id).split('\n').includes(line);
     const up = (id: string) => async (): Promise<boolean> => said(id, 'child up') && said(id, 'task up');
@@ -129,7 +129,7 @@ describe('limits and signals', () => {
       20_000,
     );
     await as('alice', ['scancel', full]);
-    await until('the task to be warned', async () => said(warned, 'task heard'), 90_000);
+    await until('the task to be warned', async () => said(warned, 'task heard'), 120_000);
     expect(outputOf('alice', warned)).not.toMatch(/script heard|child heard/);
     await as('alice', ['scancel', warned]);
     for (const id of [full, warned]) expect((await ended(id)).state).toMatch(/^CANCELLED/);
