@@ -65,6 +65,13 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       );
     },
 
+    async createPodGroup(manifest) {
+      const { apiVersion, metadata } = manifest;
+      const path = `/apis/${apiVersion}/namespaces/${encodeURIComponent(metadata.namespace)}/podgroups`;
+      const call: Call = { at: 'kubernetes.createPodGroup', method: 'POST', path, body: manifest };
+      await ignoring('already_exists', http.json(call));
+    },
+
     async deletePod(ref, uid, gracePeriodSeconds) {
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid }, gracePeriodSeconds };
       await http.json({ at: 'kubernetes.deletePod', method: 'DELETE', path: podPath(ref), body });

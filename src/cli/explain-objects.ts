@@ -19,19 +19,8 @@ export function objectsOf(
   site: Site,
 ): readonly object[] {
   const { mounts, groups } = site;
-  // No pod runs as root, and admission lets none.
-  const me = site.me.uid === 0 ? { ...site.me, uid: 1000, gid: 1000 } : site.me;
-  const group = groupOf(script, asked, groups);
-  const asks = asksOf(askerIn(script, asked.tasks), asked.nodes, group ?? {}, hugepagesIn(script));
-  const memory = asked.memory ?? { per: 'node', mib: 1 };
-  const needs = needsOf({
-    job: { cpus: asked.cpus, memory, exclusive: false },
-    nodes: asked.nodes,
-    node: { cpus: asked.cpus, memoryMib: 1 },
-    vcpuPerCpu: group?.vcpuPerCpu ?? 1,
-    // Without a group that has it, what it is called there is not known.
-    ...(asks.kind === 'told' ? asks.value : {}),
-  });
+  const me = ownerIn(site);
+  const { group, needs } = needsIn(script, asked, groups);
   const burst = burstOf(asked, who, { ...site, me }, group?.name ?? '', needs);
   const namespace = `spillway-${who.user}`;
   const claims = [...new Set(mounts.map(({ claim }) => claim))];
@@ -51,6 +40,7 @@ export function objectsOf(
     secretName: secretNameFor(burst),
     limitMemory: true,
     networks: group?.networks,
+    scheduling: site.scheduling,
   });
   const secret = {
     apiVersion: 'v1',
@@ -61,6 +51,29 @@ export function objectsOf(
   // What a gateway that lost its store reads of it again is nothing to look at here.
   const { 'spillway.dev/record': _, ...annotations } = pod.metadata.annotations;
   return [secret, { ...pod, metadata: { ...pod.metadata, annotations } }];
+}
+
+/** Whoever asks; no pod runs as root, and admission lets none. */
+export const ownerIn = ({ me }: Site): Site['me'] => (me.uid === 0 ? { ...me, uid: 1000, gid: 1000 } : me);
+
+/** What each node of it asks for, and of which group; a whole node is reckoned as what is written. */
+export function needsIn(
+  script: Script,
+  asked: Asked,
+  groups: Site['groups'],
+): { readonly group: Site['groups'][number] | undefined; readonly needs: Burst['needs'] } {
+  const group = groupOf(script, asked, groups);
+  const asks = asksOf(askerIn(script, asked.tasks), asked.nodes, group ?? {}, hugepagesIn(script));
+  const memory = asked.memory ?? { per: 'node', mib: 1 };
+  const needs = needsOf({
+    job: { cpus: asked.cpus, memory, exclusive: false },
+    nodes: asked.nodes,
+    node: { cpus: asked.cpus, memoryMib: 1 },
+    vcpuPerCpu: group?.vcpuPerCpu ?? 1,
+    // Without a group that has it, what it is called there is not known.
+    ...(asks.kind === 'told' ? asks.value : {}),
+  });
+  return { group, needs };
 }
 
 /** The first that has what it asks for, as when it pends; else the first. */

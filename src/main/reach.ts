@@ -152,6 +152,7 @@ async function clusterOf(
       mounts: config.mounts,
       staging: config.staging?.limits,
       keeperPort,
+      scheduling: hands?.kubernetes.scheduling,
     },
     slurm: watched(
       retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),

@@ -222,6 +222,25 @@ describe('the methods', () => {
     await api.port.deleteSecret(ref);
   });
 
+  it('a pod group that is there is made already; a cluster without the kind says so', async () => {
+    api = await fake();
+    const group = {
+      apiVersion: 'scheduling.x-k8s.io/v1alpha1',
+      kind: 'PodGroup',
+      metadata: { name: 'spill-gang-a', namespace: ref.namespace, labels: {}, ownerReferences: [] },
+      spec: { minMember: 2 },
+    } as const;
+    const paths: string[] = [];
+    api.answer = ({ path }) => {
+      paths.push(path);
+      return status(409, 'AlreadyExists');
+    };
+    await api.port.createPodGroup(group);
+    expect(paths).toEqual([`/apis/scheduling.x-k8s.io/v1alpha1/namespaces/${ref.namespace}/podgroups`]);
+    api.answer = () => status(404, 'NotFound');
+    expect((await faultAndText(api.port.createPodGroup(group))).fault).toBe('not_found');
+  });
+
   it('a tenant is found by uid; forty ask once', async () => {
     api = await fake();
     const { port } = api;
