@@ -40,11 +40,11 @@ const printed = z
 export const scheduling = z
   .strictObject({
     scheduler: name(
-      'schedulerName of our pods; it must obey the node affinity by which each is bound to its own node. Needs the right to use it (deploy/kubernetes/scheduling.yaml).',
+      'schedulerName of our pods; it must obey the node affinity by which each is bound to its own node. Needs the right to use it (deploy/kubernetes/scheduling/rights.yaml).',
       'a scheduler, such as volcano',
     ).optional(),
     priorityClass: name(
-      'priorityClassName of our pods. Needs the right to use it (deploy/kubernetes/scheduling.yaml).',
+      'priorityClassName of our pods. Needs the right to use it (deploy/kubernetes/scheduling/rights.yaml).',
       'a PriorityClass',
     ).optional(),
     podGroups: oneOf(

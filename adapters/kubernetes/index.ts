@@ -12,7 +12,7 @@ import { defaultTuning, type Tools, type Tuning } from './listwatch.ts';
 import type { Log } from './log.ts';
 import { finalizer } from './names.ts';
 import { type DialTuning, defaultDial, dial } from './portforward.ts';
-import { missingRights } from './rights.ts';
+import { missingRights, type Uses } from './rights.ts';
 import { listAll, tenantReader } from './tenants.ts';
 import { nodeView, podView } from './views.ts';
 import { watchAll } from './watch.ts';
@@ -28,6 +28,8 @@ export interface KubernetesOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly tuning?: Partial<Tuning & DialTuning>;
+  /** Looked for by `missingRights` beside what every gateway needs. */
+  readonly uses?: Uses | undefined;
 }
 
 export function kubernetes(options: KubernetesOptions): KubernetesPort {
@@ -127,7 +129,7 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       return stream.once('close', () => streams.delete(stream));
     },
 
-    missingRights: async () => missingRights(http, await tenants.namespaces().catch(() => [])),
+    missingRights: async () => missingRights(http, await tenants.namespaces().catch(() => []), options.uses),
 
     async version() {
       return text(

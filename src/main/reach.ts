@@ -90,8 +90,8 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
   };
 }
 
-function kubernetesOf({ kubernetes: { kubeconfig, context } }: Hands, log: Log): KubernetesPort {
-  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log });
+function kubernetesOf({ kubernetes: { kubeconfig, context, scheduling } }: Hands, log: Log): KubernetesPort {
+  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log, uses: scheduling });
 }
 
 /**

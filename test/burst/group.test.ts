@@ -101,7 +101,7 @@ describe('the pod group of a job', () => {
   });
 
   it.each<[Fault, string]>([
-    ['refused', 'the API server refused the pod group: said so; deploy/kubernetes/scheduling.yaml'],
+    ['refused', 'the API server refused the pod group: said so; deploy/kubernetes/scheduling/rights.yaml'],
     ['not_found', 'the cluster has no PodGroup of scheduling.volcano.sh/v1beta1'],
   ])('that cannot be (%s) sends the job back, with why', async (fault, words) => {
     const w = await world('volcano');

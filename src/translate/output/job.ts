@@ -1,6 +1,5 @@
-/** A job of one node, or an array of them, as a batch/v1 Job: each task of an array is an index. */
+/** A job of one node, or an array of them, as a batch/v1 Job: each task of an array is an index. Its tasks are jobs of their own, so they are no gang. */
 import { PortError } from '../../domain/fault.ts';
-import { podGroups } from './group.ts';
 import { queued } from './kueue.ts';
 import {
   common,
@@ -35,7 +34,6 @@ export function jobOutput(input: OutputInput): Output {
       pods < 1 ? '--array cannot be read' : `its array has more than ${mostTasks} tasks`,
     );
   const atOnce = Math.min(pods, array?.throttle ?? pods);
-  const group = podGroups(input, atOnce);
   const job = {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -49,13 +47,13 @@ export function jobOutput(input: OutputInput): Output {
       // Of a whole array there is no such limit in Slurm: each of its pods has it.
       ...(deadline !== undefined && array === undefined ? { activeDeadlineSeconds: deadline } : {}),
       template: withDeadline(
-        template(input, { ...taskOf(array?.indices), labels: group.labels, annotations: group.annotations }),
+        template(input, taskOf(array?.indices)),
         array === undefined ? undefined : deadline,
       ),
     },
   };
   return {
-    objects: [scriptMap(input), ...group.objects, job],
+    objects: [scriptMap(input), job],
     cannot: [
       ...common(input),
       array === undefined
@@ -67,7 +65,6 @@ export function jobOutput(input: OutputInput): Output {
         : [
             'SLURM_ARRAY_JOB_ID is not set, and %A and %a in --output mean nothing. The image needs /bin/sh.',
           ]),
-      ...group.cannot,
       ...kueue.cannot,
     ],
   };

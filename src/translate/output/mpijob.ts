@@ -14,8 +14,19 @@ import {
   template,
 } from './template.ts';
 
-/** Where the operator mounts the keys; a user other than root has a copy of them in it, by the operator's own doing. */
-const sshDir = '/home/mpiuser/.ssh';
+/** Where the operator mounts the keys: under no shared file system, or the directory would be made there. */
+const sshDir = '/spillway-ssh';
+const sshPort = 2222;
+/** As a user who is not root, with nothing of the image's configuration. The keys are root's, so their modes are nothing to complain of. */
+const sshd = [
+  ...['/usr/sbin/sshd', '-De', '-f', '/dev/null', '-p', `${sshPort}`, '-o', `HostKey=${sshDir}/id_rsa`],
+  ...['-o', `AuthorizedKeysFile=${sshDir}/authorized_keys`, '-o', 'PidFile=none'],
+  ...['-o', 'StrictModes=no', '-o', 'UsePAM=no'],
+];
+const agent = [
+  ...['ssh', '-p', `${sshPort}`, '-i', `${sshDir}/id_rsa`, '-o', 'StrictHostKeyChecking=no'],
+  ...['-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'],
+].join(' ');
 const launcherNeeds = { cpuMillis: 100, memoryBytes: 256 * MiB, extended: {} };
 
 /** Throws `refused` for an array. */
@@ -48,15 +59,16 @@ export function mpijobOutput(input: OutputInput): Output {
         Launcher: {
           replicas: 1,
           restartPolicy: 'Never',
-          template: template(input, { command: [scriptPath], needs: launcherNeeds }),
+          template: template(input, {
+            command: [scriptPath],
+            env: [{ name: 'OMPI_MCA_plm_rsh_agent', value: agent }],
+            needs: launcherNeeds,
+          }),
         },
         Worker: {
           replicas: nodes,
           restartPolicy: 'Never',
-          template: template(input, {
-            ...marks,
-            command: ['/usr/sbin/sshd', '-De', '-f', '/home/mpiuser/.sshd_config'],
-          }),
+          template: template(input, { ...marks, command: sshd }),
         },
       },
     },
@@ -66,7 +78,7 @@ export function mpijobOutput(input: OutputInput): Output {
     cannot: [
       ...common(input),
       'One run at most is asked for (backoffLimit 0), not promised: the launcher is a Job, whose program may at times be started twice, even so.',
-      `The image needs an sshd that runs as uid ${input.uid} by /home/mpiuser/.sshd_config, as Kubeflow’s own images have for uid 1000; Spillway’s pods need none.`,
+      `The image needs ssh, /usr/sbin/sshd and a name for uid ${input.uid} in its /etc/passwd; Spillway’s own pods need none of them.`,
       'The script must call mpirun (Open MPI’s; OMPI_MCA_orte_default_hostfile tells it the nodes): there is no srun, and SLURM_JOB_NODELIST is not set.',
       'The script runs beside the workers in a pod of its own, of 0.1 CPU and 256 MiB, not on the first of them.',
       ...group.cannot,

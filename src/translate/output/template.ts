@@ -173,7 +173,7 @@ export const deadlineSeconds = ({ timeMs }: OutputInput): number | undefined =>
 /** What is true of all of them. */
 export function common(input: OutputInput): string[] {
   const { printed, priorityClass, scheduler } = input.scheduling ?? {};
-  const { timeMs } = input;
+  const { array, timeMs } = input;
   return [
     'Slurm knows nothing of it: no job id, no squeue, sacct or scancel, no dependency, no output file (kubectl logs has what the node keeps of it), no --requeue, and two submissions are two runs.',
     'It is not for a tenant’s namespace (spillway-…): admission lets only the gateway make pods there. Apply it to one of yours that has the claims; supplementary groups are not in it.',
@@ -184,7 +184,9 @@ export function common(input: OutputInput): string[] {
       : timeMs === 'unlimited'
         ? []
         : [
-            'The deadline is a hard one, counted from when its pods may start: waiting for a node counts, no signal comes before the end but TERM.',
+            array === undefined
+              ? 'The time limit is counted from when its pods may start, so waiting for a node counts; TERM comes 30 s before KILL, and no --signal.'
+              : 'The time limit of each task is counted from when its pod is on a node; TERM comes 30 s before KILL, and no --signal.',
           ]),
     ...(printed?.pack === undefined
       ? []

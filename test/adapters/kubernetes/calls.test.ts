@@ -286,6 +286,39 @@ describe('the methods', () => {
       'get secrets in namespace spillway-alice',
     ]);
   });
+
+  it('asks for what is configured of scheduling too, by its name', async () => {
+    api = await fake({}, { scheduler: 'volcano', priorityClass: 'bursts', podGroups: 'volcano' });
+    const all = { apiGroups: [''], resources: ['*'], verbs: ['*'] };
+    const volcano = {
+      apiGroups: ['spillway.dev'],
+      resources: ['schedulers'],
+      verbs: ['use'],
+      resourceNames: ['volcano'],
+    };
+    api.answer = ({ path }) => {
+      if (path === '/api/v1/namespaces') return { body: { items: [namespace('spillway-alice')] } };
+      if (path.endsWith('selfsubjectrulesreviews'))
+        return { body: { status: { resourceRules: [all, volcano] } } };
+      return { body: { status: { allowed: false } } };
+    };
+    expect(await api.port.missingRights()).toEqual([
+      'use priorityclasses.scheduling.k8s.io/bursts',
+      'create podgroups.scheduling.volcano.sh in namespace spillway-alice',
+    ]);
+    const attributes = api.asked
+      .filter(({ path }) => path.endsWith('selfsubjectaccessreviews'))
+      .map(({ body }) => (body as { spec: { resourceAttributes: object } }).spec.resourceAttributes);
+    expect(attributes).toEqual([
+      { verb: 'use', group: 'scheduling.k8s.io', resource: 'priorityclasses', name: 'bursts' },
+      {
+        verb: 'create',
+        group: 'scheduling.volcano.sh',
+        resource: 'podgroups',
+        namespace: 'spillway-alice',
+      },
+    ]);
+  });
 });
 
 describe('a kubeconfig', () => {

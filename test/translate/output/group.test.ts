@@ -3,22 +3,16 @@ import { expect, it } from 'vitest';
 import { jobOutput } from '../../../src/translate/output/job.ts';
 import { jobsetOutput } from '../../../src/translate/output/jobset.ts';
 import { mpijobOutput } from '../../../src/translate/output/mpijob.ts';
-import { objectOf, outputInput, type Template, templateOf } from './samples.ts';
+import { objectOf, outputInput, type Template } from './samples.ts';
 
 const plugins = { scheduler: 'gangs', podGroups: 'scheduler-plugins' } as const;
 const volcano = { scheduler: 'volcano', podGroups: 'volcano', volcanoQueue: 'q' } as const;
 const array = { indices: [0, 1, 2, 3], throttle: 3 };
 
-it('an array’s group is of as many pods as run at once', () => {
-  const output = jobOutput(outputInput({ array, scheduling: plugins }));
-  expect(objectOf(output, 'PodGroup')).toMatchObject({
-    apiVersion: 'scheduling.x-k8s.io/v1alpha1',
-    metadata: { name: 'md' },
-    spec: { minMember: 3 },
-  });
-  expect(templateOf(objectOf(output, 'Job')).metadata.labels).toMatchObject({
-    'scheduling.x-k8s.io/pod-group': 'md',
-  });
+it('an array has none: its tasks are jobs of their own, and the last would wait for the first for ever', () => {
+  const { objects } = jobOutput(outputInput({ array, scheduling: plugins }));
+  expect(objects.map((o) => (o as { kind: string }).kind)).toEqual(['ConfigMap', 'Job']);
+  expect(JSON.stringify(objects)).not.toContain('pod-group');
 });
 
 it('a JobSet’s is of all its nodes', () => {
@@ -41,6 +35,6 @@ it('an MPIJob’s is of its workers: the launcher comes after them', () => {
 });
 
 it('a pod alone has none', () => {
-  const { objects } = jobOutput(outputInput({ scheduling: plugins }));
-  expect(objects.map((o) => (o as { kind: string }).kind)).toEqual(['ConfigMap', 'Job']);
+  const { objects } = jobsetOutput(outputInput({ scheduling: plugins }));
+  expect(objects.map((o) => (o as { kind: string }).kind)).toEqual(['ConfigMap', 'JobSet']);
 });

@@ -18,7 +18,7 @@ describe('an MPI job of two nodes and eight tasks', () => {
     expect(job.spec.slotsPerWorker).toBe(4);
     expect(Worker).toMatchObject({ replicas: 2, restartPolicy: 'Never' });
     expect(Worker?.template.spec.containers[0]).toMatchObject({
-      command: ['/usr/sbin/sshd', '-De', '-f', '/home/mpiuser/.sshd_config'],
+      command: expect.arrayContaining(['/usr/sbin/sshd', '-De', 'HostKey=/spillway-ssh/id_rsa']),
       resources: { requests: { 'nvidia.com/gpu': '1' } },
     });
   });
@@ -33,9 +33,17 @@ describe('an MPI job of two nodes and eight tasks', () => {
     });
   });
 
+  it('keeps its keys off the shared file systems', () => {
+    expect(job.spec.sshAuthMountPath).toBe('/spillway-ssh');
+    expect(Launcher?.template.spec.containers[0]?.env).toContainEqual({
+      name: 'OMPI_MCA_plm_rsh_agent',
+      value: expect.stringContaining('-i /spillway-ssh/id_rsa'),
+    });
+  });
+
   it('says what its image needs, and that there is no srun', () => {
     const told = output.cannot.join('\n');
-    expect(told).toContain('needs an sshd that runs as uid 2001');
+    expect(told).toContain('a name for uid 2001 in its /etc/passwd');
     expect(told).toContain('there is no srun');
   });
 });
