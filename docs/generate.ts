@@ -4,10 +4,15 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { document } from '../src/api/document.ts';
+import { manualOf } from '../src/cli/manual.ts';
+import { programOf, type Works } from '../src/cli/program.ts';
+import { treeOf } from '../src/cli/tree.ts';
 import { page } from '../src/translate/directives/page.ts';
 import { breaksOf } from './breaks.ts';
 
 writeFileSync(new URL('directives.md', import.meta.url), page());
+// Only asked what there is; nothing is done.
+writeFileSync(new URL('spillway.1', import.meta.url), manualOf(treeOf(programOf({} as Works))));
 
 const file = new URL('openapi.json', import.meta.url);
 const broken = breaksOf(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(document()));

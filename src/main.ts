@@ -30,6 +30,7 @@ const program = programOf({
   makeToken,
   listTokens,
   revokeToken,
+  now: () => Date.now(),
   environment: () => Object.keys(process.env),
 });
 // Whoever reads has read enough, as `| head` does.

@@ -61,6 +61,7 @@ const endedFields = [
   'End',
   'Timelimit',
   'AllocCPUS',
+  'NNodes',
   'NodeList',
 ] as const;
 const endedStates = 'BF,CA,CD,DL,F,NF,OOM,PR,RQ,RV,TO';
@@ -94,10 +95,10 @@ export function readEnded(output: string, mark: string, from: Instant, to: Insta
 function endedOf(row: readonly string[]): EndedRun | undefined {
   const [id = '', user = '', account = '', state = '', partition = '', submit = '', start = '', end = ''] =
     row;
-  const [limit = '', cpus = '', nodes = ''] = row.slice(8);
+  const [limit = '', cpus = '', nodes = '', nodeList = ''] = row.slice(8);
   const [startAt, endAt] = [epoch(start, 'Start'), epoch(end, 'End')];
   // One that was cancelled while it waited has a start all the same: its end.
-  if (startAt === undefined || endAt === undefined || nodes === 'None assigned') return undefined;
+  if (startAt === undefined || endAt === undefined || nodeList === 'None assigned') return undefined;
   return {
     ref: jobRef(id),
     user,
@@ -109,6 +110,7 @@ function endedOf(row: readonly string[]): EndedRun | undefined {
     endAt,
     timeLimitMs: word(limit) === '' ? 'partition' : duration(limit, 'Timelimit'),
     cpus: count(cpus, 'AllocCPUS'),
+    nodes: count(nodes, 'NNodes'),
   };
 }
 

@@ -191,6 +191,7 @@ const runFields: Readonly<Record<string, (row: Row) => string>> = {
   Account: ({ account }) => account,
   Timelimit: ({ timeLimitMs }) => (timeLimitMs === 'partition' ? 'Partition_Limit' : longTime(timeLimitMs)),
   AllocCPUS: ({ cpus }) => `${cpus}`,
+  NNodes: ({ nodes }) => `${nodes}`,
   NodeList: ({ nodeList }) => (nodeList === '' ? 'None assigned' : nodeList),
 };
 

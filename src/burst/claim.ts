@@ -66,10 +66,7 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
     await troubled(ctx, burst, "the job's record could not be read in full; looking again");
     return after(2_000);
   }
-  if (launchFailed(job)) {
-    await letGo(ctx, burst);
-    return after(1_000);
-  }
+  if (launchFailed(job)) return letGo(ctx, burst);
   const changed = ownersWord(ctx, burst, job);
   if (changed !== undefined) return leave(ctx, burst, { kind: 'owner_changed', text: changed });
   const waiting = job.partition === ctx.setup.waitPartition;

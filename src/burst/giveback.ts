@@ -59,10 +59,7 @@ export async function giveBack(ctx: BurstContext, burst: Burst): Promise<Next> {
       if (sight.job.partition === ctx.setup.burstPartition || sight.job.partition === ctx.setup.waitPartition)
         return moveBack(ctx, burst, sight.job);
       // At home it is let go: before, Slurm would start it with us once more.
-      if (launchFailed(sight.job)) {
-        await letGo(ctx, burst);
-        return after(1_000);
-      }
+      if (launchFailed(sight.job)) return letGo(ctx, burst);
       return close(ctx, burst, burst.cause?.kind === 'owner_changed' ? 'withdrawn' : 'returned');
   }
 }

@@ -55,10 +55,7 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
           text: `its owner moved it to ${sight.job.partition}`,
         });
       if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
-      if (launchFailed(sight.job)) {
-        await letGo(ctx, burst);
-        return after(1_000);
-      }
+      if (launchFailed(sight.job)) return letGo(ctx, burst);
       // After a node failure Slurm itself holds a job back for a while; the wait counts from then.
       if (sight.job.reason.startsWith('BeginTime')) return after(5_000);
       if (ctx.clock.now() - Math.max(burst.enteredAt, sight.job.eligibleAt ?? 0) > standinMs)

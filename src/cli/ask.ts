@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+
 /** What a command asks the running gateway over its HTTP API, or what to say where none answers. */
 export interface Gateway {
   readonly host: string;
@@ -44,6 +46,14 @@ export async function ask(
     if (cause?.code === 'ECONNREFUSED') throw new NoGateway(text);
     throw new CommandError(`${text} (${cause?.code ?? (e as Error).message})`);
   }
+}
+
+/** What is read at `path`, in the shape that the API promises. */
+export async function readAt<T>(gateway: Gateway, path: string, shape: z.ZodType<T>): Promise<T> {
+  const { status, body } = await ask(gateway, path);
+  const told = shape.safeParse(body);
+  if (status !== 200 || !told.success) throw problemOf(status, body);
+  return told.data;
 }
 
 /** The words of an RFC 9457 problem. */

@@ -1,19 +1,24 @@
 /** The command line: each verb, what it takes, and who does it. */
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { configPath } from '../../config/load.ts';
 import { outputs } from '../translate/output/index.ts';
 import { CommandError, type Gateway } from './ask.ts';
+import { budgetTable } from './budget.ts';
+import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
 import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
+import { type JobsOrder, jobsTable } from './jobs.ts';
 import { answerQuotes, openQuotes } from './quotes.ts';
 import { type RampOrder, showRamp } from './ramp.ts';
 import { type ReplayOrder, replay } from './replay.ts';
 import { type ReportOrder, report } from './report.ts';
+import { status } from './status.ts';
 import type { Order } from './stop.ts';
 import type { TenantsOrder } from './tenants.ts';
 import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
+import { treeOf } from './tree.ts';
 import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
@@ -43,6 +48,8 @@ export interface Works {
   makeToken(path: string, order: TokenOrder): Promise<readonly string[]>;
   listTokens(path: string, json: boolean): Promise<readonly string[]>;
   revokeToken(path: string, id: string, reason: string): Promise<readonly string[]>;
+  /** This host's clock, in milliseconds: for ages that are shown. */
+  now(): number;
   /** The names of the variables that are set here. */
   environment(): readonly string[];
 }
@@ -68,6 +75,35 @@ export function programOf(works: Works): Command {
       process.exitCode = await works.doctor(chosen());
     });
 
+  program
+    .command('status')
+    .description('say what waits, what burst, what it costs, and what needs somebody')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const gateway = await works.gateway(chosen());
+      for (const line of await status(gateway, json === true, works.now())) console.log(line);
+    });
+  program
+    .command('jobs')
+    .description('list the queue as the gateway last saw it, with the bursts of its jobs')
+    .option('--burst', 'only those that burst')
+    .option('--state <state>', "Slurm's own word, such as PENDING")
+    .option('--user <name>', 'of this user')
+    .option('--account <name>', 'of this account')
+    .option('--partition <name>', 'of this partition')
+    .option('--json', 'as JSON')
+    .action(async (order: JobsOrder) => {
+      const gateway = await works.gateway(chosen());
+      for (const line of await jobsTable(gateway, order, works.now())) console.log(line);
+    });
+  program
+    .command('budget')
+    .description('list the budgets: limit, held by bursts under way, spent, and left')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const gateway = await works.gateway(chosen());
+      for (const line of await budgetTable(gateway, json === true)) console.log(line);
+    });
   program
     .command('why')
     .description('say in plain words why a job bursts, waits or stays, and what became of its bursts')
@@ -314,5 +350,10 @@ export function programOf(works: Works): Command {
     .argument('<dir>')
     .option('--force', 'also where the store holds something, which is then gone')
     .action((dir: string, { force }: { force?: boolean }) => works.bringBack(chosen(), dir, force === true));
+  program
+    .command('completion')
+    .description('write what a shell completes these commands by: source <(spillway completion bash)')
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
+    .action((shell: Shell) => void process.stdout.write(completionOf(treeOf(program), shell)));
   return program;
 }

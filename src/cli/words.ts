@@ -27,3 +27,11 @@ export function byAccount(lines: readonly AccountLine[]): readonly string[] {
     ...(more > 0 ? [`  and ${more} more (--json has all)`] : []),
   ];
 }
+
+/** `4 s`, `12 min`, `3 h`, `2 d`; of what lies ahead, by another clock, `0 s`. */
+export function ageOf(at: string, now: number): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(at)) / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+}

@@ -58,7 +58,7 @@ export interface Hindsight {
 }
 
 /** What a run of this size and length would cost there; undefined: no price is known. */
-export type CostOf = (run: Pick<EndedRun, 'cpus'>, runMs: number) => MicroUsd | undefined;
+export type CostOf = (run: Pick<EndedRun, 'cpus' | 'nodes'>, runMs: number) => MicroUsd | undefined;
 
 /** `runs`: by job, the first run that began after the decision. */
 export function hindsightOf(

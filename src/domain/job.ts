@@ -145,6 +145,7 @@ export interface EndedRun {
   readonly endAt: Instant;
   readonly timeLimitMs: number | 'unlimited' | 'partition';
   readonly cpus: number;
+  readonly nodes: number;
 }
 
 /** `partial` names the rows that could not be read: they are left out. */

@@ -1,5 +1,3 @@
-import type { Burst } from '../domain/burst.ts';
-import type { Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId, instant, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
@@ -256,20 +254,6 @@ export class Gateway {
   /** Has a burst or instance looked at soon, here or by whoever leads. */
   wake(id: WakeId): Promise<void> {
     return this.#ports.wake.wake(id);
-  }
-
-  bursts(limit: number, live?: boolean): Promise<readonly Burst[]> {
-    return this.#ports.store.bursts({ limit, ...(live === undefined ? {} : { live }) });
-  }
-  /** Newest first, of all clusters. */
-  async decisions(limit: number): Promise<readonly Receipt[]> {
-    const of = await Promise.all(
-      this.clusters.map((c) => this.#ports.store.receipts(c.name, undefined, limit)),
-    );
-    return of
-      .flat()
-      .sort((a, b) => b.at - a.at)
-      .slice(0, limit);
   }
 
   /** Newest first. */

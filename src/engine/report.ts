@@ -67,9 +67,9 @@ export async function reportOf(engine: Reported, since: Instant, until: Instant)
   // Who went in the end is told by what it did.
   for (const { job, startedAt } of bursts) if (startedAt !== undefined) would.delete(job);
   const { runs, unread } = await runsOf(engine, would, until);
-  const costOf = (run: Pick<EndedRun, 'cpus'>, runMs: number): MicroUsd | undefined => {
+  const costOf = (run: Pick<EndedRun, 'cpus' | 'nodes'>, runMs: number): MicroUsd | undefined => {
     const cost = worstCaseOf(
-      { cpus: run.cpus, minNodes: 1, timeLimitMs: runMs },
+      { cpus: run.cpus, minNodes: run.nodes, timeLimitMs: runMs },
       engine.offered,
       keeperNeeds,
       0,

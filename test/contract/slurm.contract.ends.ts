@@ -20,17 +20,19 @@ export function endCases(of: () => SlurmHarness): void {
       const failed = await submit({ ...ask, work: { seconds: 2, exit: 3 } });
       const bobs = await submit({ ...ask, user: 'bob', tasks: 1 });
       const task = jobRef(`${await submit({ ...ask, tasks: 1, array: '5-6' })}_6`);
+      const wide = await submit({ ...ask, nodes: '2' });
       const waits = await submit({});
-      const [{ startAt, endAt }] = [await run(failed), await run(bobs), await run(task)];
+      const [{ startAt, endAt }] = [await run(failed), await run(bobs), await run(task), await run(wide)];
       if (startAt === undefined || endAt === undefined) throw new Error(`${failed} has no times`);
       const span = [instant(startAt - 60_000), instant(endAt + 600_000)] as const;
       const { runs, partial } = await port.history(...span);
       expect(partial).toEqual([]);
-      const of3 = runs.filter(({ ref }) => [failed, bobs, task, waits].includes(ref));
-      expect(of3.map(({ ref }) => ref).sort()).toEqual([failed, bobs, task].sort());
+      const of3 = runs.filter(({ ref }) => [failed, bobs, task, wide, waits].includes(ref));
+      expect(of3.map(({ ref }) => ref).sort()).toEqual([failed, bobs, task, wide].sort());
+      expect(of3.find(({ ref }) => ref === wide)).toMatchObject({ nodes: 2 });
       expect(of3.find(({ ref }) => ref === failed)).toMatchObject({
         ...{ user: 'alice', state: 'FAILED', partition: partitions.home, startAt, endAt },
-        ...{ timeLimitMs: 7 * 60_000, cpus: 2 },
+        ...{ timeLimitMs: 7 * 60_000, cpus: 2, nodes: 1 },
       });
       expect(of3.find(({ ref }) => ref === bobs)).toMatchObject({ user: 'bob', state: 'COMPLETED', cpus: 1 });
       expect(of3.find(({ ref }) => ref === failed)?.account).not.toBe('');

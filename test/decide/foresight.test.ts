@@ -33,6 +33,7 @@ const shortRuns = (count: number, over: Partial<EndedRun> = {}): EndedRun[] =>
       account: 'a',
       partition: 'batch',
       state: 'COMPLETED' as const,
+      nodes: 1,
     },
     submitAt: start,
     startAt: start,

@@ -18,7 +18,7 @@ const would = (over: Partial<Basis> = {}): WouldBurst => ({ at, basis: { ...basi
 const run = (id: number, waitedMs: number, over: Partial<EndedRun> = {}): EndedRun => ({
   ...{ ref: jobRef(`${id}`), user: 'ann', account: 'a', partition: 'batch', state: 'COMPLETED' },
   ...{ submitAt: at, startAt: instant(at + waitedMs), endAt: instant(at + waitedMs + hour) },
-  ...{ timeLimitMs: 10 * hour, cpus: 4 },
+  ...{ timeLimitMs: 10 * hour, cpus: 4, nodes: 1 },
   ...over,
 });
 const told = (decided: readonly WouldBurst[], runs: readonly EndedRun[]) =>

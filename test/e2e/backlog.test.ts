@@ -14,6 +14,7 @@ import {
   startGateway,
   until,
 } from './harness.ts';
+import { decisionOn } from './why.ts';
 
 let gateway: RunningGateway;
 beforeAll(async () => {
@@ -56,13 +57,19 @@ describe('shapes', () => {
     }
   });
 
-  it('e2: two nodes never burst, with the reason', async () => {
-    const id = await sbatch('alice', ['-p', 'cloud', '-N', '2', '--wrap', 'true']);
-    const other = await sbatch('alice', ['-p', 'cloud', '--wrap', 'true']);
-    expect(await ended(other)).toMatchObject({ state: 'COMPLETED' });
-    expect(await gateway.burstOf(id)).toBeUndefined();
-    expect((await jobFields(id))?.JobState).toBe('PENDING');
-    await as('alice', ['scancel', id]);
+  it('e2: more nodes than its node group may have never burst, with the reason', async () => {
+    // The group of the lab has four instances at most.
+    const id = await sbatch('alice', ['-p', 'cloud', '-N', '5', '-t', '3', '--wrap', 'true']);
+    try {
+      const { verdict, because } = await decisionOn(id);
+      expect(verdict).toBe('never');
+      expect(because.filter(({ pass }) => !pass).map(({ rule }) => rule)).toEqual(['nodes']);
+      expect(because.find(({ rule }) => rule === 'nodes')?.measured).toBe('5 nodes');
+      expect(await gateway.burstOf(id)).toBeUndefined();
+      expect((await jobFields(id))?.JobState).toBe('PENDING');
+    } finally {
+      await as('alice', ['scancel', id]);
+    }
   });
 
   it('e2: the tasks of an array burst one by one, never more than its throttle leaves', async () => {

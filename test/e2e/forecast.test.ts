@@ -1,6 +1,5 @@
 /** The start race on the real cluster: who would wait here for hours bursts, who would start within a minute stays, and both are told why. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ports } from '../../lab/real/paths.ts';
 import {
   as,
   ended,
@@ -10,8 +9,8 @@ import {
   type RunningGateway,
   sbatch,
   startGateway,
-  until,
 } from './harness.ts';
+import { decisionOn, type Told } from './why.ts';
 
 let gateway: RunningGateway;
 beforeAll(async () => {
@@ -28,25 +27,6 @@ afterAll(async () => {
   await endGateway(gateway).finally(killGateways);
 });
 
-interface Decision {
-  readonly verdict: string;
-  readonly because: readonly { readonly rule: string; readonly pass: boolean; readonly measured: string }[];
-  readonly basis?: {
-    readonly policy: string;
-    readonly forecast?: { readonly by: string; readonly startsIn: { readonly p50Ms: number } };
-    readonly ready?: { readonly group: string; readonly p90Ms: number };
-  };
-}
-
-async function decisionOn(job: string): Promise<Decision> {
-  const base = `http://127.0.0.1:${ports.gatewayHttp}`;
-  return until(`a decision on job ${job}`, async () => {
-    const answer = await fetch(`${base}/api/v1/why/${job}`);
-    if (answer.status !== 200) return undefined;
-    return ((await answer.json()) as { jobs: { decision?: Decision }[] }).jobs[0]?.decision;
-  });
-}
-
 /** Keeps both on-prem nodes busy under such a time limit. */
 async function fill(limit: string, seconds: number): Promise<readonly string[]> {
   const ids: string[] = [];
@@ -58,7 +38,7 @@ async function fill(limit: string, seconds: number): Promise<readonly string[]> 
   return ids;
 }
 
-const saidOf = (d: Decision): string => d.because.find((r) => r.rule === 'burst-when')?.measured ?? '';
+const saidOf = (d: Told): string => d.because.find((r) => r.rule === 'burst-when')?.measured ?? '';
 
 describe('the start race', () => {
   it('a job that would wait for a day here bursts, and its receipt names the forecast', async () => {

@@ -1,10 +1,16 @@
 import { partitionsOf } from '../../domain/job.ts';
 import type { Judged, RuleContext } from '../rule.ts';
+import { onceFor } from '../words.ts';
 import { minutes, type Of, waitedMs } from './condition.ts';
 
+const limitOf = onceFor(
+  ({ pendingJobs, forMs }: Of<'backlog'>) => `${pendingJobs} jobs for ${minutes(forMs)}`,
+);
+
 /** LSF: THRESHOLD[[jobs,minutes] …]: so many jobs of one partition pend for so long, and this one among them. */
-export function backlog({ pendingJobs, forMs }: Of<'backlog'>, context: RuleContext): Judged {
-  const limit = `${pendingJobs} jobs for ${minutes(forMs)}`;
+export function backlog(condition: Of<'backlog'>, context: RuleContext): Judged {
+  const { pendingJobs, forMs } = condition;
+  const limit = limitOf(condition);
   const own = waitedMs(context);
   let most = 0;
   for (const name of partitionsOf(context.job)) {

@@ -1,4 +1,6 @@
+import type { Policy } from '../../domain/policy.ts';
 import type { JobRule, Judged, RuleContext } from '../rule.ts';
+import { onceFor } from '../words.ts';
 
 /**
  * A job that was given back is left alone for a while, so that it does not swing between both sides: twice as long each time, and after so
@@ -6,15 +8,27 @@ import type { JobRule, Judged, RuleContext } from '../rule.ts';
  */
 export const backOff: JobRule = { name: 'back-off', of: 'job', otherwise: 'wait', judge: leftAlone };
 
+const limitOf = (forMs: number, returns: number): string =>
+  `not given back or turned down within ${Math.round(forMs / 60_000)} min, nor given back ${returns} times`;
+
+const never = onceFor(
+  ({ backOffMs, returns }: Policy): Judged => ({
+    pass: true,
+    measured: 'never given back or turned down',
+    limit: limitOf(backOffMs, returns),
+  }),
+);
+
 export function leftAlone({
   returned,
   now,
-  policy: { backOffMs, returns },
+  policy,
 }: Pick<RuleContext, 'returned' | 'now' | 'policy'>): Judged {
-  const times = returned?.times ?? 0;
+  if (returned === undefined) return never(policy);
+  const { backOffMs, returns } = policy;
+  const { times } = returned;
   const forMs = backOffMs * 2 ** Math.max(0, times - 1);
-  const limit = `not given back or turned down within ${Math.round(forMs / 60_000)} min, nor given back ${returns} times`;
-  if (returned === undefined) return { pass: true, measured: 'never given back or turned down', limit };
+  const limit = limitOf(forMs, returns);
   const ago = now - returned.at;
   const often = times > 1 ? `, ${times} times by now` : '';
   return {

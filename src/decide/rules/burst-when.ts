@@ -23,12 +23,12 @@ export const burstWhen: JobRule = {
         measured: `asked for by partition ${setup.explicit}`,
         limit: 'asked for, or a condition of the policy',
       };
-    const said = policy.burstWhen.map((condition) => judge(condition, context));
-    if (said.length === 0)
+    const [only, second] = policy.burstWhen;
+    if (only === undefined)
       return { pass: false, measured: 'not asked for by partition', limit: 'the policy has no condition' };
+    if (second === undefined) return judge(only, context);
+    const said = policy.burstWhen.map((condition) => judge(condition, context));
     const limit = limitOf(policy.burstWhen, said);
-    const [only] = said;
-    if (said.length === 1 && only !== undefined) return { pass: only.pass, measured: only.measured, limit };
     const holds = said.find((s) => s.pass);
     return holds === undefined
       ? { pass: false, measured: [...new Set(said.map((s) => s.measured))].join('; '), limit }

@@ -26,6 +26,7 @@ export interface Row {
   readonly account: string;
   timeLimitMs: EndedRun['timeLimitMs'];
   cpus: number;
+  nodes: number;
 }
 
 interface News {
@@ -56,6 +57,7 @@ export class Books {
         ? refOf(job)
         : `${job.id}_[${ranges(tasks)}${job.array?.throttle ? `%${job.array.throttle}` : ''}]`;
     const { endAt, state, partition, nodeList } = run;
+    const nodes = run.nodes.length;
     // One that is cancelled while it waits, and could have started, has its end for a start.
     const husk = endAt !== undefined && job.eligibleAt !== undefined && job.eligibleAt <= endAt;
     const startAt = run.startAt ?? (husk ? endAt : undefined);
@@ -63,7 +65,7 @@ export class Books {
     const [timeLimitMs, cpus] = [this.#limitOf(job), askedCpus(job)];
     this.#hear(() => {
       const row = this.#rows.get(run) ?? this.#open(job, run, name);
-      set(row, { name, startAt, endAt, state, partition, nodeList, comment, timeLimitMs, cpus });
+      set(row, { name, startAt, endAt, state, partition, nodeList, comment, timeLimitMs, cpus, nodes });
       if (end !== undefined) {
         row.exit = end.exit ?? noExit;
         row.byUid = end.byUid;
@@ -141,6 +143,7 @@ export class Books {
       account: job.account,
       timeLimitMs: 'partition',
       cpus: 0,
+      nodes: 0,
     };
     this.#rows.set(run, row);
     add(this.#byId, row.id, row);

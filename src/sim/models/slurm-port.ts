@@ -196,9 +196,21 @@ const named =
 
 function endedRun({ name, startAt, endAt, ...row }: Row): EndedRun[] {
   if (startAt === undefined || endAt === undefined) return [];
-  const { user, account, partition, state, submitAt, timeLimitMs, cpus } = row;
+  const { user, account, partition, state, submitAt, timeLimitMs, cpus, nodes } = row;
   return [
-    { ref: jobRef(name), user, account, partition, state, submitAt, startAt, endAt, timeLimitMs, cpus },
+    {
+      ref: jobRef(name),
+      user,
+      account,
+      partition,
+      state,
+      submitAt,
+      startAt,
+      endAt,
+      timeLimitMs,
+      cpus,
+      nodes,
+    },
   ];
 }
 

@@ -1,0 +1,100 @@
+/** `spillway status`: what waits, what burst, what it costs, and what needs somebody. */
+import { z } from 'zod';
+import { forecastView as forecastShape, type forecastView, groupView } from '../api/portal-schemas.ts';
+import { type BudgetView, burstView, stopView } from '../api/schemas.ts';
+import { ask, type Gateway, problemOf, readAt } from './ask.ts';
+import { budgetLines, budgetsRead } from './budget.ts';
+import { ageOf } from './words.ts';
+
+const forecasts = z.object({ clusters: z.array(forecastShape) });
+const stops = z.object({ clusters: z.array(stopView) });
+const bursts = z.object({ bursts: z.array(burstView) });
+const quotes = z.object({ quotes: z.array(burstView) });
+const groups = z.object({ groups: z.array(groupView) });
+
+type Burst = z.output<typeof burstView>;
+
+export interface Status {
+  readonly clusters: readonly z.output<typeof forecastView>[];
+  readonly stops: z.output<typeof stops>['clusters'];
+  readonly bursts: readonly Burst[];
+  readonly quotes: readonly Burst[];
+  readonly budgets: readonly BudgetView[];
+  /** Absent: who asks may not see them. */
+  readonly groups?: readonly z.output<typeof groupView>[] | undefined;
+}
+
+export async function statusOf(gateway: Gateway): Promise<Status> {
+  const [clusters, stop, alive, offered, money] = await Promise.all([
+    readAt(gateway, 'forecast', forecasts),
+    readAt(gateway, 'stop', stops),
+    readAt(gateway, 'bursts?live=true&limit=1000', bursts),
+    readAt(gateway, 'quotes', quotes),
+    readAt(gateway, 'budgets', budgetsRead),
+  ]);
+  const { status, body } = await ask(gateway, 'groups');
+  const seen = groups.safeParse(body);
+  // Whose role does not let him is told the rest.
+  if (status !== 403 && (status !== 200 || !seen.success)) throw problemOf(status, body);
+  return {
+    ...{ clusters: clusters.clusters, stops: stop.clusters, bursts: alive.bursts, quotes: offered.quotes },
+    ...{ budgets: money.budgets, groups: seen.data?.groups },
+  };
+}
+
+/** `now`: milliseconds of this host's clock, for ages. */
+export async function status(gateway: Gateway, json: boolean, now: number): Promise<readonly string[]> {
+  const told = await statusOf(gateway);
+  return json ? [JSON.stringify(told, undefined, 2)] : inWords(told, now);
+}
+
+export function inWords(told: Status, now: number): readonly string[] {
+  return told.clusters.flatMap((c, i) => [...(i === 0 ? [] : ['']), ...clusterInWords(c, told, now)]);
+}
+
+function clusterInWords(
+  { cluster, at, partial, backlog }: Status['clusters'][number],
+  told: Status,
+  now: number,
+): readonly string[] {
+  const here = <T extends { readonly cluster: string }>(all: readonly T[]): readonly T[] =>
+    all.filter((one) => one.cluster === cluster);
+  const [stop] = here(told.stops);
+  const alive = here(told.bursts);
+  const offered = here(told.quotes);
+  const seen =
+    at === undefined
+      ? 'its queue was not looked at by this gateway'
+      : `its queue was looked at ${ageOf(at, now)} ago`;
+  return [
+    `${cluster}: ${seen}${partial.length === 0 ? '' : `, ${partial.length} lines or answers could not be read`}`,
+    stop?.stopped === true
+      ? `  STOPPED by ${stop.by ?? 'somebody'} since ${stop.since ?? 'some time'}${stop.reason === undefined ? '' : `: ${stop.reason}`}; spillway resume`
+      : '  bursting is on',
+    ...backlog.map(
+      (b) =>
+        `  ${b.partition}: ${b.pending} pending (${b.pendingCpus} CPUs), ${b.running} running${b.oldest === undefined ? '' : `, the oldest for ${ageOf(b.oldest, now)}`}`,
+    ),
+    `  bursts: ${alive.length === 0 ? 'none' : countsOf(alive.map((b) => b.state))}`,
+    ...alive.flatMap((b) =>
+      b.trouble === undefined ? [] : [`    job ${b.job} since ${b.trouble.since}: ${b.trouble.text}`],
+    ),
+    ...(offered.length === 0 ? [] : [`  ${offered.length} wait for a yes or no: spillway quotes`]),
+    ...here(told.groups ?? []).map(
+      (g) =>
+        `  group ${g.name}: ${Object.keys(g.instances).length === 0 ? 'no instance' : countsOfRecord(g.instances)}, at most ${g.maxInstances}`,
+    ),
+    ...budgetLines(here(told.budgets)).map((line) => `  ${line}`),
+  ];
+}
+
+const countsOf = (words: readonly string[]): string => {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return countsOfRecord(counts);
+};
+
+const countsOfRecord = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(', ');

@@ -1,0 +1,143 @@
+/** `spillway status`, `jobs` and `budget` against the API on a real store: what each role is shown, in words and as JSON. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CommandError, type Gateway } from '../../src/cli/ask.ts';
+import { budgetLines, budgetTable } from '../../src/cli/budget.ts';
+import { jobsTable } from '../../src/cli/jobs.ts';
+import { inWords, status, statusOf } from '../../src/cli/status.ts';
+import { ageOf } from '../../src/cli/words.ts';
+import { instant } from '../../src/domain/ids.ts';
+import { type Bed, burstOfJob, cluster, makeBed, offered, queue } from './bed.ts';
+
+let bed: Bed;
+const as = (token: string): Gateway => ({ host: '127.0.0.1', port: 0, url: bed.base, token });
+let operator: Gateway;
+let alice: Gateway;
+const now = Date.now();
+beforeAll(async () => {
+  bed = await makeBed();
+  operator = as(await bed.token('olga', 'operator'));
+  alice = as(await bed.token('alice', 'user'));
+  const trouble = { since: instant(now), text: 'Slurm is not answered by slurmdbd' };
+  await bed.write({ kind: 'burst', burst: burstOfJob(100, 'alice', { trouble }), why: 'waits' });
+  await bed.write({ kind: 'burst', burst: offered(200, 'bob'), why: 'offered' });
+});
+afterAll(() => bed.close());
+
+describe('spillway status', () => {
+  it('tells an operator the backlog, the bursts with their troubles, and what waits for a yes', async () => {
+    const lines = await status(operator, false, now);
+    const said = lines.join('\n');
+    expect(lines[0]).toMatch(/^hpc1: its queue was looked at \d+ s ago$/);
+    expect(said).toContain('bursting is on');
+    expect(said).toMatch(/^ {2}bursts: .*2 proposed/m);
+    expect(said).toMatch(/^ {4}job 100 since .*: Slurm is not answered by slurmdbd$/m);
+    expect(said).toMatch(/^ {2}1 wait for a yes or no: spillway quotes$/m);
+    for (const partition of new Set(queue.map((j) => j.partition)))
+      expect(said).toMatch(new RegExp(`^ {2}${partition}: \\d+ pending`, 'm'));
+  });
+
+  it('tells a user of his own, and leaves out what he may not see', async () => {
+    const told = await statusOf(alice);
+    expect(told.bursts.map((b) => b.user)).toEqual(['alice']);
+    expect(told.quotes).toEqual([]);
+    expect(told.groups).toBeUndefined();
+    expect(inWords(told, now).join('\n')).not.toContain('wait for a yes');
+  });
+
+  it('says first that bursting is stopped, by whom and why', async () => {
+    await bed.store.stop(cluster, 'olga', 'the bill');
+    expect((await status(operator, false, now))[1]).toMatch(
+      /^ {2}STOPPED by olga since .*: the bill; spillway resume$/,
+    );
+    await bed.store.resume(cluster, 'olga', '');
+    expect((await status(operator, false, now))[1]).toBe('  bursting is on');
+  });
+
+  it('as JSON has all of it', async () => {
+    const [text = ''] = await status(operator, true, now);
+    expect(JSON.parse(text)).toMatchObject({ clusters: [{ cluster: 'hpc1' }], groups: [] });
+  });
+});
+
+describe('spillway jobs', () => {
+  it('lists the queue, and by user, state and partition', async () => {
+    const all = await jobsTable(operator, {}, now);
+    expect(all).toHaveLength(1 + queue.length);
+    expect(all[0]).toMatch(/^job +user +partition +state/);
+    expect(await jobsTable(operator, { user: 'bob', partition: 'gpu', state: 'pending' }, now)).toHaveLength(
+      4,
+    );
+    expect(await jobsTable(operator, { user: 'nobody' }, now)).toEqual(['no such job was in the queue']);
+  });
+
+  it('shows a user no job of others', async () => {
+    const [text = ''] = await jobsTable(alice, { json: true }, now);
+    const { jobs } = JSON.parse(text) as { jobs: { user: string }[] };
+    expect([...new Set(jobs.map((j) => j.user))]).toEqual(['alice']);
+  });
+
+  it('with --burst only those that burst', async () => {
+    const [, ...rows] = await jobsTable(operator, { burst: true }, now);
+    expect(rows.map((r) => r.split(/ +/)[0]).sort()).toEqual(['100', '200']);
+  });
+
+  it('a word that is no state is refused by name', async () => {
+    await expect(jobsTable(operator, { state: 'gone' }, now)).rejects.toThrow(/state/);
+    await expect(jobsTable(operator, { state: 'gone' }, now)).rejects.toThrow(CommandError);
+  });
+});
+
+it('spillway budget says so where there is none', async () => {
+  expect(await budgetTable(operator, false)).toEqual(['no budget is configured']);
+  expect(JSON.parse((await budgetTable(operator, true))[0] ?? '')).toEqual({ budgets: [] });
+});
+
+it('a budget is a line: whose, its limit, what is held, spent and left of it, and where it stands', () => {
+  const since = new Date(now).toISOString();
+  const lines = budgetLines([
+    {
+      ...{ cluster: 'hpc1', account: 'physics', source: 'policy', per: 'month', since, hard: true },
+      ...{ limitMicroUsd: 100_000_000, heldMicroUsd: 12_500_000, spentMicroUsd: 30_000_000 },
+    },
+    {
+      ...{ cluster: 'hpc1', source: 'csv b.csv line 2', per: 'total', since, hard: false },
+      ...{ limitMicroUsd: 1_000_000, heldMicroUsd: 0, spentMicroUsd: 2_000_000 },
+    },
+  ]);
+  expect(lines.map((l) => l.trim().split(/ {2,}/))).toEqual([
+    ['budget', 'limit', 'held', 'spent', 'left', 'per', 'kind', 'from'],
+    [
+      'physics',
+      '100.00 USD',
+      '12.50 USD',
+      '30.00 USD',
+      '57.50 USD',
+      'month',
+      'hard',
+      'policy',
+    ],
+    [
+      'all',
+      '1.00 USD',
+      '0.00 USD',
+      '2.00 USD',
+      '-1.00 USD',
+      'total',
+      'soft',
+      'csv b.csv line 2',
+    ],
+  ]);
+});
+
+it.each([
+  [1, '1 s'],
+  [119, '119 s'],
+  [121, '2 min'],
+  [7_199, '120 min'],
+  [7_200, '2 h'],
+  [172_800, '2 d'],
+  [-5, '0 s'],
+])('an age of %i s is told as %s', (seconds, told) => {
+  const at = new Date(now - seconds * 1_000).toISOString();
+  expect(ageOf(at, now)).toBe(told);
+});
