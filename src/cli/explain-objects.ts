@@ -3,14 +3,14 @@ import { lacks } from '../decide/suits.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
 import { othersOf } from '../domain/ranks.ts';
-import { asksOf, hugepagesIn, needsOf, podFor, secretNameFor } from '../translate/index.ts';
+import { asksOf, hugepagesIn, needsOf, podFor, podGroupFor, secretNameFor } from '../translate/index.ts';
 import type { Asked } from '../translate/script/asked.ts';
 import { askerIn, gresIn } from '../translate/script/gres.ts';
 import { type Script, written } from '../translate/script/script.ts';
 import type { Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
 
-/** The Secret that holds the keepers' key, and the Pod of the node that the script runs on; a whole node is reckoned as what is written. */
+/** The Secret that holds the keepers' key, the Pod of the node that the script runs on, and their PodGroup where a site has such; a whole node is reckoned as what is written. */
 export function objectsOf(
   script: Script,
   asked: Asked,
@@ -50,7 +50,10 @@ export function objectsOf(
   };
   // What a gateway that lost its store reads of it again is nothing to look at here.
   const { 'spillway.dev/record': _, ...annotations } = pod.metadata.annotations;
-  return [secret, { ...pod, metadata: { ...pod.metadata, annotations } }];
+  const first = { namespace, name: pod.metadata.name, uid: 'of that pod' };
+  const gang = podGroupFor(site.scheduling, burst, first);
+  const whole = { ...pod, metadata: { ...pod.metadata, annotations } };
+  return gang === undefined ? [secret, whole] : [secret, whole, gang];
 }
 
 /** Whoever asks; no pod runs as root, and admission lets none. */
