@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { ensureTools } from './build.ts';
+import { kubectl } from './control-plane.ts';
 import { dirs } from './paths.ts';
-import { LabError, must } from './proc.ts';
+import { LabError, must, until } from './proc.ts';
 
 interface Published {
   readonly module: string;
@@ -54,6 +55,35 @@ export async function schemas(say: (line: string) => void): Promise<readonly Def
     found.push(definitionIn(readFileSync(join(await download(module, sum), file), 'utf8'), file));
   found.push(await volcano(say));
   return found;
+}
+
+/** Until the API server takes objects of them. */
+export async function establish(definitions: readonly Definition[]): Promise<void> {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: definitions });
+  // Too large for the annotation that a plain apply makes.
+  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
+  for (const { metadata } of definitions)
+    await until(
+      async () => {
+        const { status } = JSON.parse(
+          await kubectl(['get', 'crd', metadata.name, '-o', 'json']),
+        ) as Established;
+        return status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') === true;
+      },
+      { what: `${metadata.name} to be established`, timeoutMs: 60_000, everyMs: 200 },
+    );
+}
+
+interface Established {
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null;
+  };
+}
+
+/** With every object of them. */
+export async function remove(definitions: readonly Definition[]): Promise<void> {
+  const names = definitions.map(({ metadata }) => metadata.name);
+  if (names.length > 0) await kubectl(['delete', 'crd', '--ignore-not-found', ...names]);
 }
 
 /** Where the module lies in Go's cache. */

@@ -10,7 +10,7 @@ import { labNetns } from '../../lab/real/kube-network.ts';
 import { env } from '../../lab/real/kubernetes.ts';
 import { dirs } from '../../lab/real/paths.ts';
 import { must, startDaemon, stopDaemon, until } from '../../lab/real/proc.ts';
-import { type Definition, schemas } from '../../lab/real/schemas.ts';
+import { type Definition, establish, remove, schemas } from '../../lab/real/schemas.ts';
 import { explain } from '../../src/cli/explain.ts';
 import { bareSite, type Site } from '../../src/cli/explain-site.ts';
 
@@ -21,8 +21,6 @@ const site: Site = { ...bare, images: { ...bare.images, default: 'lab/base:1' },
 const scratch = mkdtempSync(join(tmpdir(), 'spillway-mpi-operator-'));
 let definitions: readonly Definition[] = [];
 
-const list = (items: readonly object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-
 beforeAll(async () => {
   const lab = await env({ say: () => undefined });
   if (lab.SPILLWAY_LAB_KUBECTL === undefined) throw new Error('no cluster: npm run lab -- up kubernetes');
@@ -30,8 +28,7 @@ beforeAll(async () => {
   definitions = (await schemas((line) => console.log(line))).filter(
     ({ metadata }) => metadata.name === 'mpijobs.kubeflow.org',
   );
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: list(definitions) });
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd/mpijobs.kubeflow.org']);
+  await establish(definitions);
   await kubectl(['create', 'namespace', ns]);
   const argv = [`${dirs.bin}/mpi-operator`, '--kubeConfig', adminKubeconfig];
   argv.push('--namespace', ns, '--lock-namespace', ns, '--monitoring-port', '0');
@@ -45,8 +42,7 @@ afterAll(async () => {
   );
   await stopDaemon(daemon);
   await kubectl(['delete', 'namespace', ns, '--wait=false', '--ignore-not-found']);
-  const names = definitions.map(({ metadata }) => metadata.name);
-  if (names.length > 0) await kubectl(['delete', 'crd', '--ignore-not-found', ...names]);
+  await remove(definitions);
 }, 120_000);
 
 async function apply(name: string, scheduling?: Site['scheduling']): Promise<void> {

@@ -8,7 +8,7 @@ import { env } from '../../lab/real/kubernetes.ts';
 import { bootNode, terminateNode } from '../../lab/real/node.ts';
 import { dirs } from '../../lab/real/paths.ts';
 import { type Outcome, run, until } from '../../lab/real/proc.ts';
-import { type Definition, schemas } from '../../lab/real/schemas.ts';
+import { type Definition, establish, remove, schemas } from '../../lab/real/schemas.ts';
 import { explain } from '../../src/cli/explain.ts';
 import { bareSite, type Site } from '../../src/cli/explain-site.ts';
 import type { OutputName } from '../../src/translate/output/index.ts';
@@ -28,22 +28,15 @@ beforeAll(async () => {
   const lab = await env({ say: () => undefined });
   if (lab.SPILLWAY_LAB_KUBECTL === undefined) throw new Error('no cluster: npm run lab -- up kubernetes');
   definitions = await schemas((line) => console.log(line));
-  // Too large for the annotation that a plain apply makes.
-  const apply = ['apply', '--server-side', '--force-conflicts', '-f', '-'];
-  await kubectl(apply, { input: list(definitions) });
-  const names = definitions.map(({ metadata }) => `crd/${metadata.name}`);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...names]);
+  await establish(definitions);
   await kubectl(['create', 'namespace', ns]);
 }, 600_000);
 
 afterAll(async () => {
   rmSync(scratch, { recursive: true });
   await kubectl(['delete', 'namespace', ns, '--wait=false', '--ignore-not-found']);
-  const names = definitions.map(({ metadata }) => metadata.name);
-  if (names.length > 0) await kubectl(['delete', 'crd', '--ignore-not-found', ...names]);
+  await remove(definitions);
 }, 120_000);
-
-const list = (items: readonly object[]) => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 
 async function printed(as: OutputName, script: string, scheduling?: Site['scheduling']): Promise<string> {
   const file = join(scratch, 'job.sh');

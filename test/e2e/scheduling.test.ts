@@ -8,7 +8,7 @@ import { kubectl } from '../../lab/real/control-plane.ts';
 import { env } from '../../lab/real/kubernetes.ts';
 import { dirs } from '../../lab/real/paths.ts';
 import { type Outcome, run, until } from '../../lab/real/proc.ts';
-import { type Definition, schemas } from '../../lab/real/schemas.ts';
+import { type Definition, establish, remove, schemas } from '../../lab/real/schemas.ts';
 import { gatewayKubeconfig } from '../../lab/real/tenants.ts';
 import { faultOf } from '../../src/domain/fault.ts';
 import { othersOf } from '../../src/domain/ranks.ts';
@@ -41,9 +41,7 @@ beforeAll(async () => {
     metadata.name.startsWith('podgroups.'),
   );
   expect(definitions).toHaveLength(2);
-  await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: list(definitions) });
-  const names = definitions.map(({ metadata }) => `crd/${metadata.name}`);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...names]);
+  await establish(definitions);
   await kubectl(['apply', '-f', '-'], { input: list([priorityClass]) });
   port = kubernetes({
     kubeconfig: gatewayKubeconfig,
@@ -57,8 +55,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await port.close();
   await kubectl(['delete', '--ignore-not-found', '-f', '-'], { input: list([...rights, priorityClass]) });
-  const names = definitions.map(({ metadata }) => metadata.name);
-  if (names.length > 0) await kubectl(['delete', 'crd', '--ignore-not-found', ...names]);
+  await remove(definitions);
 }, 120_000);
 
 function dryRun(pod: Pod): Promise<Outcome> {
