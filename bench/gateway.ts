@@ -110,6 +110,8 @@ const cloud: CloudPort = {
   launch: unused('launch'),
   list: async () => numbers(machinesFor(count)).map(machineFor),
   terminate: unused('terminate'),
+  spotPrices: async () => [],
+  interruptions: async () => [],
   types: async () => [{ name: 'm.big', vcpus: 100, memoryBytes: 390 * 2 ** 30, gpus: 0 }],
   check: done,
   close: done,
@@ -152,6 +154,8 @@ class SilentStreams implements Streams {
   couple(): void {}
   start(): void {}
   signal(): void {}
+  stage(): void {}
+  staged(): undefined {}
   finish(): void {}
   discard(): void {}
   bye(): void {}

@@ -53,7 +53,7 @@ export const budget = z
   })
   .transform(({ usd, account, ...b }, ctx) => ({
     ...b,
-    account,
+    account: account?.toLowerCase(),
     microUsd: Math.round(usd * 1_000_000),
     onExhausted: endOf(b, ctx),
   }));

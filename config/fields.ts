@@ -42,7 +42,10 @@ export const fields = {
   'forecast.p50Minutes': { kind: 'double', what: 'the same, half of them' },
   'forecast.p90Minutes': { kind: 'double', what: 'the same, nine in ten' },
   'offer.group': { kind: 'string', what: 'the node group that would take it; not known where none does' },
-  'offer.capacityType': { kind: 'string', what: 'spot or on-demand; not known without a group' },
+  'offer.capacityType': {
+    kind: 'string',
+    what: 'on-demand; not known without a group. Whether it is bought as spot is chosen after the rules, and never where an expression looks at this',
+  },
   'offer.worstUsd': {
     kind: 'double',
     what: 'the most that it can cost in US dollars; not known without prices or without a time limit of its own',

@@ -23,7 +23,6 @@ interface Readable {
 /** Keys of the design that are refused until what they promise is built. */
 const notYet: Readonly<Record<string, string>> = {
   signatures: 'the gateway checks no signatures; let an admission controller do it, and leave it out',
-  spot: 'spot instances are not built yet; leave it out',
   keepDays: 'nothing is carried, so nothing is kept yet; leave it out',
   launchTimeout: 'is not built yet; joinTimeout counts from the launch',
   labels: 'labels come from the launch template; leave it out',

@@ -254,9 +254,22 @@ const nodeGroup = z
     capacity: z
       .strictObject({
         max: whole('Most instances at a time.', 1, 100_000),
+        spot: oneOf(
+          'allowed = bought as spot where that is expected to cost less, and on demand where there is none; never = on demand alone.',
+          ['never', 'allowed'],
+        ).default('never'),
+        spotPercent: whole(
+          'The most that is paid for spot, in percent of the price of the type on demand.',
+          1,
+          100,
+        ).default(100),
         idle: duration('An instance without work is given up after this.').prefault('5m'),
       })
-      .transform(({ idle, ...c }) => ({ ...c, idleMs: idle })),
+      .transform(({ idle, spot, spotPercent, ...c }) => ({
+        ...c,
+        idleMs: idle,
+        ...(spot === 'allowed' ? { spot: { capPercent: spotPercent } } : {}),
+      })),
     prices: z
       .record(
         form('An instance type.', /^[a-z0-9.-]+$/, 'write a type, such as c7i.4xlarge'),
@@ -462,6 +475,10 @@ const policy = z
       'What may burst: emulated = jobs whose options mean the same in the cloud or have the same results there, exact = only the former (docs/directives.md).',
       ['exact', 'emulated'],
     ).default('emulated'),
+    spot: oneOf(
+      'Which jobs may go on spot (nodeGroups[].capacity.spot): requeueable = those that Slurm may run again, any = also those with --no-requeue, which fail where their instance is taken back.',
+      ['requeueable', 'any'],
+    ).default('requeueable'),
     backOff: duration(
       'A job that was given back, or whose quote was declined or ran out, is left alone this long; who comes back again twice as long each time, and must gain twice as much by a burst.',
     ).prefault('30m'),
@@ -605,6 +622,15 @@ export const schema = z
         code: 'custom',
         path: ['nodeGroups', i, 'region'],
         message: `another region or endpoint than the first group's; one gateway serves one region, write ${first.region}`,
+      });
+    });
+    c.nodeGroups.forEach((g, i) => {
+      const bare = g.types.filter((type) => g.prices?.[type] === undefined);
+      if (g.capacity.spot === undefined || c.pricesFrom !== undefined || bare.length === 0) return;
+      ctx.addIssue({
+        code: 'custom',
+        path: ['nodeGroups', i, 'capacity', 'spot'],
+        message: `the most that is paid for spot comes from the price on demand, and ${bare.join(', ')} has none; write prices: { ${bare[0]}: 0.714 }, or pricesFrom`,
       });
     });
     reachable(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));

@@ -20,7 +20,7 @@ import type {
   LaunchToken,
   Uuid,
 } from './domain/ids.ts';
-import type { CloudInstance, Instance, InstanceType, LaunchSpec } from './domain/instance.ts';
+import type { CloudInstance, Instance, InstanceType, LaunchSpec, SpotPrice } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
@@ -239,6 +239,17 @@ export interface CloudPort {
   /** Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). */
   terminate(id: CloudId): Promise<void>;
   types(names: readonly string[]): Promise<readonly InstanceType[]>;
+  /**
+   * What spot cost from `from` on: every change, and the price that held at `from`; in no order. A type without any in a zone is not to be
+   * had there. Faults: `refused` (rights), `throttled`, `transient`.
+   */
+  spotPrices(
+    types: readonly string[],
+    zones: readonly string[],
+    from: Instant,
+  ): Promise<readonly SpotPrice[]>;
+  /** The spot instances that the cloud has said it takes back and that still run, those of others in the account included; told two minutes ahead, or not at all. */
+  interruptions(): Promise<readonly CloudId[]>;
   /** For `doctor`: that template and rights hold. Faults name what is missing. */
   check(spec: LaunchSpec): Promise<void>;
   close(): Promise<void>;

@@ -159,7 +159,11 @@ function budgetsOf(all: readonly Allocation[], host: string, config: ColdFrontCo
       (allocation_attributes ?? [])
         .filter((a) => a.allocation_attribute_type === type)
         .map((a) => a.value.trim());
-    const accounts = new Set(values(accountName).filter((name) => name !== ''));
+    const accounts = new Set(
+      values(accountName)
+        .map((name) => name.toLowerCase())
+        .filter((name) => name !== ''),
+    );
     const amounts = values(attribute);
     if (amounts.length === 0) continue;
     const source = `ColdFront ${host} allocation ${id}`;

@@ -63,7 +63,7 @@ export function budgetsOf(text: string, path: string): readonly Budget[] {
     if (micro === undefined)
       throw bad(line, `usd: "${given('usd') ?? ''}" is no amount; write US dollars, such as 5000 or 5000.50`);
     const per = one<Period>('per', periods, 'month');
-    const [account, user] = [given('account'), given('user')];
+    const [account, user] = [given('account')?.toLowerCase(), given('user')];
     const key = JSON.stringify([account, user, per]);
     const earlier = lines.get(key);
     if (earlier !== undefined) throw bad(line, `the same account, user and period as line ${earlier}`);

@@ -8,13 +8,15 @@ import {
   type SavedJob,
   type Usage,
 } from '../../src/domain/burst.ts';
-import type { Basis, Decision, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
+import type { Blob, BurstData, DataPath } from '../../src/domain/data.ts';
+import type { Basis, Decision, PassedOver, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import {
   type Instance,
   instanceStates,
   type LaunchSpec,
   type MachinePrice,
+  type SpotPool,
 } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
 import type { Answer, Quote } from '../../src/domain/quote.ts';
@@ -60,6 +62,8 @@ const exit = object<Exit>()({
   reason: text().optional(),
 });
 
+const blob = object<Blob>()({ sha256: text(), size: number() });
+
 const burst: z.ZodType<Burst> = object<Burst>()({
   id: text<Burst['id']>(),
   cluster: text<Burst['cluster']>(),
@@ -82,6 +86,11 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   createdAt: instant(),
   enteredAt: instant(),
   group: text(),
+  capacityType: text<Have<'capacityType'>>().optional(),
+  spotRefused: z.boolean().optional(),
+  reclaimedAt: instant().optional(),
+  signal: number().optional(),
+  reclaims: number().optional(),
   needs: resources,
   saved: object<SavedJob>()({
     partition: text(),
@@ -132,6 +141,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   trouble: maybe(trouble),
   predecessor: maybe(text<Burst['id']>()),
   price: object<Have<'price'>>()({ held: number(), rates: map(number()) }).optional(),
+  spent: object<Have<'spent'>>()({ microUsd: number(), by: text<Have<'spent'>['by']>() }).optional(),
   quote: object<Quote>()({
     until: instant(),
     microUsd: maybe(number()),
@@ -141,6 +151,18 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   }).optional(),
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
   image: object<Have<'image'>>()({ name: text(), from: text(), id: text().optional() }).optional(),
+  data: object<BurstData>()({
+    paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),
+    since: instant().optional(),
+    up: blob.optional(),
+    there: instant().optional(),
+    results: blob.optional(),
+    home: z.boolean().optional(),
+    kept: text().optional(),
+    told: z.array(text()).optional(),
+    tries: number().optional(),
+    againAt: instant().optional(),
+  }).optional(),
   machine: text().optional(),
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),
@@ -162,6 +184,8 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     types: z.array(text()),
     zones: z.array(text()),
     capacityType: text<LaunchSpec['capacityType']>(),
+    maxPrices: map(number()).optional(),
+    without: z.array(object<SpotPool>()({ type: text(), zone: text() })).optional(),
     tags: map(text()),
   }),
   cloudId: maybe(text<NonNullable<Instance['cloudId']>>()),
@@ -172,12 +196,18 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   createdAt: instant(),
   enteredAt: instant(),
   launchedAt: maybe(instant()),
-  price: object<MachinePrice>()({ microUsd: number(), from: instant().optional() }).optional(),
+  price: object<MachinePrice>()({
+    microUsd: number(),
+    from: instant().optional(),
+    spot: text<NonNullable<MachinePrice['spot']>>().optional(),
+    capMicroUsd: number().optional(),
+  }).optional(),
   readyAt: maybe(instant()),
   idleSince: maybe(instant()),
   releasedAt: instant().optional(),
   endedAt: maybe(instant()),
   fenced: text().optional(),
+  reclaimedAt: instant().optional(),
   why: maybe(text()),
   trouble: maybe(trouble),
 });
@@ -224,12 +254,27 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
       perHourMicroUsd: number().optional(),
       expectedMicroUsd: number().optional(),
       worstMicroUsd: number().optional(),
+      capMicroUsd: number().optional(),
+      spotPriceSince: instant().optional(),
+      expectedStartMs: number().optional(),
+      expectedEndMs: number().optional(),
       pricedFrom: instant().optional(),
       noCapacity: number(),
       interrupted: number(),
       measured: number(),
       savesMs: z.union([z.literal('never starts here'), number()]).optional(),
     }).optional(),
+    passedOver: z
+      .array(
+        object<PassedOver>()({
+          group: text(),
+          capacity: text<PassedOver['capacity']>(),
+          type: text().optional(),
+          expectedMicroUsd: number().optional(),
+          why: text(),
+        }),
+      )
+      .optional(),
   }).optional(),
   text: text(),
 });

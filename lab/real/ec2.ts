@@ -78,6 +78,10 @@ const switched = (name: string): Fault => {
 
 export const faults: Readonly<Record<string, Fault>> = {
   ...Object.fromEntries(cloudFaults.map((name) => [name, switched(name)])),
+  /** Spot costs more than anybody pays: all of it gets its notice. */
+  'spot-dear': async (on) => {
+    await ask('POST', 'price', { microUsd: on ? 1_000_000 : 30_000 });
+  },
   /** Nothing listens; instances and nodes live on, and are known again afterwards. */
   'api-down': async (on) => (on ? stopDaemon(ec2Daemon) : start()),
   /** Of everything, or of TARGET: a zone, a type, spot or on-demand. */

@@ -1,4 +1,5 @@
 /** What each EC2 action asks of the model, and its answer in EC2's words. */
+import { instant } from '../../src/domain/ids.ts';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
 import {
   Ec2Error,
@@ -103,6 +104,60 @@ export const actions: Readonly<Record<string, Action>> = {
     return { availabilityZoneInfo: { item } };
   },
 
+  DescribeSpotPriceHistory: (form, model) => {
+    dryRun(form);
+    const only = form.list('Filter').map((f) => {
+      if (f.text('Name') !== 'availability-zone')
+        throw new Ec2Error('InvalidParameterValue', `The filter '${f.text('Name')}' is invalid`);
+      return f.texts('Value');
+    });
+    const { zones, types } = model.config;
+    const asked = form.texts('InstanceType');
+    const from = Date.parse(form.text('StartTime') ?? '');
+    if (Number.isNaN(from)) throw new Ec2Error('InvalidParameterValue', 'StartTime is no time');
+    const found = model.spotHistory(
+      asked.length === 0 ? types.map(({ name }) => name) : asked,
+      zones.filter((zone) => only.every((values) => values.includes(zone))),
+      instant(from),
+    );
+    const { page, next } = pagedBy(found, form);
+    return {
+      spotPriceHistorySet: {
+        item: page.map(({ type, zone, microUsd, at }) => ({
+          instanceType: type,
+          productDescription: 'Linux/UNIX',
+          spotPrice: (microUsd / 1_000_000).toFixed(6),
+          timestamp: new Date(at).toISOString(),
+          availabilityZone: zone,
+        })),
+      },
+      nextToken: next,
+    };
+  },
+
+  DescribeSpotInstanceRequests: (form, model) => {
+    dryRun(form);
+    const only = form.list('Filter').map((f) => {
+      if (f.text('Name') !== 'status-code')
+        throw new Ec2Error('InvalidParameterValue', `The filter '${f.text('Name')}' is invalid`);
+      return f.texts('Value');
+    });
+    const found = model.spotRequests().filter(({ status: s }) => only.every((values) => values.includes(s)));
+    const { page, next } = pagedBy(found, form);
+    return {
+      spotInstanceRequestSet: {
+        item: page.map(({ machine, status: code }) => ({
+          spotInstanceRequestId: `sir-${machine.id.slice(2, 10)}`,
+          instanceId: machine.id,
+          state: code.startsWith('instance-terminated') ? 'closed' : 'active',
+          status: { code, updateTime: new Date(machine.spotNoticeAt ?? machine.launchedAt).toISOString() },
+          type: 'one-time',
+        })),
+      },
+      nextToken: next,
+    };
+  },
+
   CreateLaunchTemplate: (form, model) => {
     dryRun(form);
     const userData = form.at('LaunchTemplateData').text('UserData') ?? '';
@@ -178,7 +233,9 @@ function override(form: Form, zones: readonly string[]): Override {
     subnet === undefined ? form.text('AvailabilityZone') : zones.find((z) => subnetOf(z) === subnet);
   if (zone === undefined && subnet !== undefined)
     throw new Ec2Error('InvalidSubnetID.NotFound', `The subnet ID '${subnet}' does not exist`);
-  return { type: needed(form, 'InstanceType'), zone: zone ?? needed(form, 'AvailabilityZone') };
+  const pool = { type: needed(form, 'InstanceType'), zone: zone ?? needed(form, 'AvailabilityZone') };
+  const most = form.number('MaxPrice');
+  return most === undefined ? pool : { ...pool, maxPrice: Math.round(most * 1_000_000) };
 }
 
 /** Each zone has one subnet, named after it. */
@@ -221,6 +278,18 @@ function paged(found: readonly Shown[], form: Form): { page: readonly Shown[]; n
   const next =
     rest.length > most && last !== undefined ? Buffer.from(`${last.serial}`).toString('base64') : undefined;
   return { page, next };
+}
+
+/** The token is how many were shown: for what only grows. */
+function pagedBy<T>(found: readonly T[], form: Form): { page: readonly T[]; next: string | undefined } {
+  const most = form.number('MaxResults') ?? 1000;
+  if (!(most >= 5 && most <= 1000))
+    throw new Ec2Error('InvalidParameterValue', `MaxResults ${most} is not between 5 and 1000`);
+  const token = form.text('NextToken');
+  const from = token === undefined ? 0 : Number(Buffer.from(token, 'base64').toString());
+  if (!Number.isInteger(from)) throw new Ec2Error('InvalidParameterValue', 'NextToken is not ours');
+  const next = from + most < found.length ? Buffer.from(`${from + most}`).toString('base64') : undefined;
+  return { page: found.slice(from, from + most), next };
 }
 
 function fleetError(error: FleetError, template: string): Xml {

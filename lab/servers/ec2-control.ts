@@ -13,6 +13,13 @@ const limit = z.strictObject({
   code: z.string().optional(),
 });
 
+const reclaim = z.strictObject({ id: z.string() });
+const price = z.strictObject({
+  type: z.string().optional(),
+  zone: z.string().optional(),
+  microUsd: z.int().min(1),
+});
+
 export interface Told {
   readonly status: number;
   readonly said: unknown;
@@ -45,6 +52,18 @@ const doors: Readonly<Record<string, Door>> = {
     };
     model.limit(match, atMost === undefined && code === undefined ? undefined : rule);
     return { limits: model.limits() };
+  },
+  /** A spot instance gets its notice. */
+  'POST /_lab/reclaim': (model, body) => {
+    const { id } = reclaim.parse(body);
+    model.reclaim(id);
+    return {};
+  },
+  'POST /_lab/price': (model, body) => {
+    const { type, zone, microUsd } = price.parse(body);
+    const match = { ...(type === undefined ? {} : { type }), ...(zone === undefined ? {} : { zone }) };
+    model.setSpotPrice(match, microUsd);
+    return {};
   },
   'POST /_lab/heal': (model) => {
     model.heal();

@@ -103,6 +103,11 @@ export const decisionView = z.strictObject({
           perHourMicroUsd: z.number().optional(),
           expectedMicroUsd: z.number().optional(),
           worstMicroUsd: z.number().optional(),
+          capMicroUsd: z.number().optional(),
+          /** ms since 1970. */
+          spotPriceSince: z.number().optional(),
+          expectedStartMs: z.number().optional(),
+          expectedEndMs: z.number().optional(),
           /** ms since 1970. */
           pricedFrom: z.number().optional(),
           noCapacity: z.number(),
@@ -110,6 +115,19 @@ export const decisionView = z.strictObject({
           measured: z.number(),
           savesMs: z.union([z.number(), z.literal('never starts here')]).optional(),
         })
+        .optional(),
+      /** What else would have held it, and why it was not taken. */
+      passedOver: z
+        .array(
+          z.strictObject({
+            group: z.string(),
+            capacity: z.enum(['spot', 'on-demand']),
+            type: z.string().optional(),
+            expectedMicroUsd: z.number().optional(),
+            why: z.string(),
+          }),
+        )
+        .readonly()
         .optional(),
     })
     .optional(),

@@ -2,7 +2,7 @@ import { budgetsFor } from '../decide/funding.ts';
 import { priceOf } from '../decide/price.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Hold, Limit } from '../domain/ledger.ts';
-import { type Budget, dollars, periodStart, sourceOf, whose } from '../domain/money.ts';
+import { accountName, type Budget, dollars, periodStart, sourceOf, whose } from '../domain/money.ts';
 import { inWords } from '../domain/quote.ts';
 import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
@@ -68,13 +68,15 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
       kind: 'expired',
       text: `it was approved at ${dollars(asked)} at most and could cost ${dollars(price.held)} now: it is to be offered anew`,
     });
+  // In the ledger accounts stand as they are compared.
   const limits: readonly Limit[] = hard.map((b) => ({
-    account: b.account,
+    account: b.account && accountName(b.account),
     user: b.user,
     microUsd: b.microUsd,
     since: periodStart(b.per, at),
   }));
-  const { cluster, account, user } = burst;
+  const { cluster, user } = burst;
+  const account = accountName(burst.account);
   const hold: Hold = { burst: burst.id, cluster, account, user, microUsd: price.held, at, limits };
   const why = `holds ${dollars(price.held)} for account ${account}`;
   const next: Burst = { ...burst, state: 'reserved', price, enteredAt: at };

@@ -25,6 +25,7 @@ import { launchFailed, letGo } from './letgo.ts';
 import { isHeld, look } from './look.ts';
 import { lookAtEach, unseen } from './pod.ts';
 import { connect } from './provision.ts';
+import { reclaimedOf } from './spot.ts';
 
 /** Failed moves, each of which changed nothing, before the job is left where it is. */
 const movesAtMost = 8;
@@ -143,6 +144,12 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
 
 /** The pods must wait for the job, not the job for a pod: what became of them since they were ready is looked at in the moment of the move. */
 async function podWaits(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  const taken = await reclaimedOf(ctx, burst);
+  if (taken !== undefined)
+    return leave(ctx, burst, {
+      kind: 'no_capacity',
+      text: `the cloud takes spot instance ${taken.cloudId} back before the job was moved`,
+    });
   const pod = await lookAtEach(ctx, burst);
   if (pod.kind === 'over')
     return leave(ctx, burst, {

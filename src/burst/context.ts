@@ -4,9 +4,10 @@ import { type Burst, type BurstState, type Cause, mayGo, terminalStates } from '
 import type { Receipt, Verdict } from '../domain/decision.ts';
 import { PortError } from '../domain/fault.ts';
 import { type Instant, instant, type Uuid } from '../domain/ids.ts';
+import type { SpotPool, SpotPrice } from '../domain/instance.ts';
 import type { ClusterFacts, Job } from '../domain/job.ts';
 import type { NodeView } from '../domain/kube.ts';
-import type { Budget } from '../domain/money.ts';
+import { type Budget, dollars } from '../domain/money.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import type { ClusterSetup, NodeGroup, Translation } from '../domain/policy.ts';
 import { ranksOf } from '../domain/ranks.ts';
@@ -15,6 +16,7 @@ import type {
   Entropy,
   Intent,
   KubernetesPort,
+  ObjectsPort,
   SlurmPort,
   StorePort,
   WakeId,
@@ -50,6 +52,8 @@ export interface BurstContext {
   readonly kubernetes: KubernetesPort;
   readonly store: StorePort;
   readonly streams: Streams;
+  /** Through which data are carried; undefined: the site has none. */
+  readonly objects?: ObjectsPort | undefined;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly pods: PodSettings;
@@ -76,6 +80,10 @@ export interface BurstContext {
   hint(burst: Burst): string;
   /** Its job's line in that look. */
   line?(burst: Burst): Job | undefined;
+  /** What spot cost in a pool from then on; undefined: nothing is bought so. Throws what the port throws. */
+  spotHistory?(pool: SpotPool, from: Instant): Promise<readonly SpotPrice[]>;
+  /** What a burst on spot came to by then [spot.ts]. */
+  spentOnSpot?(burst: Burst, at: Instant): Promise<Burst['spent']>;
   /** Asks for a plan soon: a burst waits for an instance. */
   replan(): void;
   wake(id: WakeId): void;
@@ -109,10 +117,13 @@ export async function change(
   if (to !== burst.state && !mayGo(burst.state, to))
     throw new PortError('invalid', 'burst.change', `no way from ${burst.state} to ${to} (burst ${burst.id})`);
   const at = ctx.clock.now();
-  const next: Burst = { ...burst, ...patch, enteredAt: to === burst.state ? burst.enteredAt : at };
+  const plain: Burst = { ...burst, ...patch, enteredAt: to === burst.state ? burst.enteredAt : at };
   const over = terminalStates.has(to) && burst.price !== undefined;
+  const spent = over ? await ctx.spentOnSpot?.(plain, at) : undefined;
+  const next = spent === undefined ? plain : { ...plain, spent };
+  const told = spent === undefined ? why : `${why}; ${spentInWords(spent)}`;
   const answer = await ctx.store.commit(ctx.entropy.uuid(), burst.cluster, ctx.epoch(), [
-    { kind: 'burst', burst: next, why },
+    { kind: 'burst', burst: next, why: told },
     // Whatever way it ends, what it did not spend is free again.
     ...(over ? [{ kind: 'settle', settles: burst.id, microUsd: spentBy(next, at), at } as const] : []),
     ...extra,
@@ -123,6 +134,11 @@ export async function change(
     ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to });
   return written;
 }
+
+const spentInWords = ({ microUsd, by }: NonNullable<Burst['spent']>): string =>
+  by === 'history'
+    ? `as spot it came to ${dollars(microUsd)} by the price history`
+    : `as spot it came to ${dollars(microUsd)} by the price that it was bought at: the history is not to be had`;
 
 /** The intent of an outside effect, to be committed before it. */
 export function intend(

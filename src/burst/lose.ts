@@ -11,10 +11,12 @@ import {
   outcome,
   troubled,
 } from './context.ts';
+import { resultKeys } from './data.ts';
 import { look } from './look.ts';
 import { endPod, fenceInstances, lookAtAll } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
 import { annotated, cleared } from './settle.ts';
+import { noteReclaim } from './spot.ts';
 
 /** The pod is over by now, so nothing runs: this long a job that neither daemon knows is looked for. */
 const absentMs = 10 * 60_000;
@@ -40,8 +42,14 @@ export async function fence(ctx: BurstContext, burst: Burst): Promise<Next> {
   return (await fenceInstances(ctx, burst)) ? after(5_000) : after(60_000);
 }
 
-/** The pod is over. The job runs again where site and job allow it, or its stand-in ends it and says why. */
-async function conclude(ctx: BurstContext, burst: Burst): Promise<Next> {
+/**
+ * The pod is over. The job runs again where site and job allow it, or its stand-in ends it and says why. One whose spot instance was taken back runs
+ * again whatever `onLost` says: that this may happen was known when it was sent there.
+ */
+async function conclude(ctx: BurstContext, lost: Burst): Promise<Next> {
+  const burst = await noteReclaim(ctx, lost);
+  if (burst === undefined) return now;
+  const again = ctx.setup.onLost === 'requeue' || burst.reclaimedAt !== undefined;
   const sight = await look(ctx, burst);
   switch (sight.kind) {
     case 'pending':
@@ -56,7 +64,7 @@ async function conclude(ctx: BurstContext, burst: Burst): Promise<Next> {
       );
       return now;
     case 'running': {
-      const asked = ctx.setup.onLost === 'requeue' ? await requeueOnce(ctx, burst, sight.job) : undefined;
+      const asked = again ? await requeueOnce(ctx, burst, sight.job) : undefined;
       return asked ?? endStandin(ctx, burst);
     }
     case 'ended':
@@ -93,10 +101,16 @@ async function endStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
   return after(1_000);
 }
 
+/** Its results may have been in the store by then. */
+function resultsIn(ctx: BurstContext, burst: Burst): string {
+  if (burst.data?.results === undefined || burst.data.home === true) return '';
+  return `; its results are in ${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)}`;
+}
+
 async function fail(ctx: BurstContext, burst: Burst, state: string): Promise<Next> {
   const held = await cleared(ctx, burst);
   if (held === undefined) return after(1_500);
-  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
+  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}${resultsIn(ctx, burst)}`;
   if (state !== 'absent') {
     if (!(await annotated(ctx, held))) return after(3_000);
     await comment(ctx, burst, reason);

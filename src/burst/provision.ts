@@ -3,7 +3,7 @@ import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
 import { type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
-import { podFor, podGroupFor, podNameFor, secretNameFor } from '../translate/index.ts';
+import { podFor, podGroupFor, podNameFor, secretNameFor, stagedRoots } from '../translate/index.ts';
 import {
   after,
   answered,
@@ -176,7 +176,10 @@ async function placesOf(ctx: BurstContext, burst: Burst): Promise<readonly Place
   return places;
 }
 
-/** A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. */
+/**
+ * A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. One that was to be spot and found none goes on demand, at
+ * once: its hold is enough for that.
+ */
 async function planAgain(
   ctx: BurstContext,
   burst: Burst,
@@ -185,7 +188,22 @@ async function planAgain(
   const throttled = places.find(
     ({ instance: i }) => i.state === 'gone' && i.why?.startsWith('throttled') === true,
   )?.instance;
-  if (throttled === undefined || places.some(({ rank }) => rank.pod?.uid !== undefined)) return undefined;
+  const refused = places.find(({ instance }) => noSpot(instance))?.instance;
+  const taken = places.find(({ instance }) => instance.reclaimedAt !== undefined)?.instance;
+  const unmade = places.every(({ rank }) => rank.pod?.uid === undefined);
+  const again = refused ?? taken;
+  if (unmade && again !== undefined) {
+    const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
+    const onDemand = refused === undefined ? {} : { capacityType: undefined, spotRefused: true };
+    const words =
+      refused === undefined
+        ? `planned again: ${again.why}`
+        : `planned again, on demand: as spot there was ${again.why}`;
+    await change(ctx, burst, { state: 'reserved', ...unbound, ...onDemand }, words);
+    ctx.replan();
+    return after(1_000);
+  }
+  if (throttled === undefined || !unmade) return undefined;
   if (ctx.clock.now() - throttled.enteredAt < throttleMs) return after(throttleMs);
   const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
   const words = 'the cloud throttled the launch; planned again';
@@ -193,6 +211,13 @@ async function planAgain(
   ctx.replan();
   return after(1_000);
 }
+
+/** The cloud had none. */
+const noSpot = ({ spec, state, cloudId, why }: Instance): boolean =>
+  spec.capacityType === 'spot' &&
+  state === 'gone' &&
+  cloudId === undefined &&
+  why?.startsWith('throttled') !== true;
 
 /** Looks in the queue whether there is still a reason to go on; the exact look comes at the claim. */
 async function stillWanted(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
@@ -313,6 +338,10 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
       secretName: secretNameFor(held),
       limitMemory: true,
       networks: group.networks,
+      roots: stagedRoots(
+        (held.data?.paths ?? []).map(({ path }) => path),
+        ctx.pods.staging?.paths ?? [],
+      ),
       scheduling: ctx.pods.scheduling,
     });
     const made = await ctx.kubernetes.createPod(manifest);

@@ -2,12 +2,14 @@ import type { Burst, Exit } from '../domain/burst.ts';
 import type { PodView } from '../domain/kube.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
+import { takeHome } from './data.ts';
 import { exitOf, lastWord } from './ends.ts';
 import { look } from './look.ts';
 import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
 import { lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { endSpent } from './spent.ts';
+import { watchReclaim } from './spot.ts';
 
 /** A broken stream is ridden out this long before anybody is told. */
 const patienceMs = 45_000;
@@ -22,6 +24,8 @@ export async function run(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (keeper?.exit !== undefined) return ended(ctx, burst, keeper);
   if (keeper !== undefined && neverStarted(keeper, ctx.clock.now()))
     return lostFor(ctx, burst, 'its keeper waits for a start that was never given');
+  const taken = await watchReclaim(ctx, burst);
+  if (taken !== undefined) return taken;
   const spent = await endSpent(ctx, burst);
   if (spent !== undefined) return spent;
   const broken = await watchOthers(ctx, burst);
@@ -60,6 +64,11 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (standin?.bye === true) return report(ctx, burst, keeper);
   const waits = await awaitOthers(ctx, burst);
   if (waits !== undefined) return waits;
+  // Without a keeper nothing can be gathered: what became of its pod is looked at below.
+  if (keeper?.link === 'up' || burst.data?.results !== undefined) {
+    const carried = await takeHome(ctx, burst, keeper, true);
+    if (carried !== undefined) return carried;
+  }
   if (keeper?.drained === true && standin?.link === 'up') {
     const exit = burst.exit ?? { lost: true };
     const last = await kubeletsWord(ctx, burst, exit);
@@ -219,8 +228,10 @@ async function slurmEnds(
   }
 }
 
-const requeuedBecause = ({ cause }: Burst): string =>
-  cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
+function requeuedBecause({ cause, reclaimedAt }: Burst): string {
+  if (reclaimedAt !== undefined) return 'Slurm requeued the job: the cloud takes its spot instance back';
+  return cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
+}
 
 /** So often, and over so long, both daemons must have answered without knowing the job before it counts as vanished. */
 const absentLooks = 3;

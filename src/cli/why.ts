@@ -69,6 +69,7 @@ function expected({
   forecast,
   ready,
   offer,
+  passedOver = [],
 }: NonNullable<StoryView['decision']>['basis'] & {}): readonly string[] {
   const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;
   const lines: string[] = [];
@@ -84,6 +85,8 @@ function expected({
       `  in ${ready.group}: runs in about ${minutes(ready.p50Ms)}, 9 times in 10 within ${minutes(ready.p90Ms)} (${ready.measured === 0 ? 'assumed' : `${ready.measured} bursts measured`})`,
     );
   if (offer !== undefined) lines.push(...offered(offer));
+  for (const { group, capacity, type, why } of passedOver)
+    lines.push(`  not taken: ${group} ${capacity}${type === undefined ? '' : ` (${type})`}: ${why}`);
   return lines;
 }
 
@@ -100,6 +103,11 @@ function offered(offer: Offer): readonly string[] {
   const from = offer.measured === 0 ? 'assumed' : `${offer.measured} bursts and what is assumed`;
   const lines = [
     `  offer: ${type} ${capacity} in ${zones.join(', ')}: ${cost}`,
+    ...(offer.capMicroUsd === undefined
+      ? []
+      : [
+          `      spot at ${money(offer.capMicroUsd)} an hour at most; the most of all is on demand, where there is no spot`,
+        ]),
     `      no capacity ${share(offer.noCapacity)}, lost while it runs ${share(offer.interrupted)} (${from})`,
   ];
   const { savesMs } = offer;

@@ -1,5 +1,6 @@
 /** How often a node group had nothing to give and lost what ran, as this site's own ended bursts tell. */
 import type { Burst } from '../domain/burst.ts';
+import type { CapacityType } from '../domain/instance.ts';
 import { nodesOf } from '../domain/ranks.ts';
 
 export interface Chances {
@@ -21,8 +22,20 @@ const assumedRefused = 1;
 const assumedAsked = 20;
 const assumedHours = { 'on-demand': 1_000, spot: 20 } as const;
 
-type Ended = Pick<Burst, 'origin' | 'group' | 'cause' | 'startedAt' | 'endedAt' | 'exit' | 'others'>;
-interface Counted {
+type Ended = Pick<
+  Burst,
+  | 'origin'
+  | 'group'
+  | 'cause'
+  | 'startedAt'
+  | 'endedAt'
+  | 'exit'
+  | 'others'
+  | 'capacityType'
+  | 'spotRefused'
+  | 'reclaimedAt'
+>;
+export interface Counted {
   asked: number;
   refused: number;
   losses: number;
@@ -30,12 +43,26 @@ interface Counted {
 }
 const none: Readonly<Counted> = { asked: 0, refused: 0, losses: 0, ms: 0 };
 
-/** Of each node group. What a person, a budget or the job's owner ended says nothing of the cloud. */
+/** By what the counts of an offer are kept: spot and on demand of one group are two. */
+export const countedAs = (group: string, capacityType: CapacityType = 'on-demand'): string =>
+  capacityType === 'spot' ? `${group} (spot)` : group;
+
+/** Of each node group, as it was bought [countedAs]. What a person, a budget or the job's owner ended says nothing of the cloud. */
 export function countByGroup(ended: Iterable<Ended>): ReadonlyMap<string, Readonly<Counted>> {
   const counted = new Map<string, Counted>();
-  for (const { origin, group, cause, startedAt, endedAt, exit, others } of ended) {
-    const own = counted.get(group) ?? { ...none };
-    counted.set(group, own);
+  const countOf = (name: string): Counted => {
+    const own = counted.get(name) ?? { ...none };
+    counted.set(name, own);
+    return own;
+  };
+  for (const burst of ended) {
+    const { origin, group, cause, startedAt, endedAt, exit, others, capacityType, spotRefused } = burst;
+    const own = countOf(countedAs(group, capacityType));
+    if (spotRefused === true) {
+      const spot = countOf(countedAs(group, 'spot'));
+      spot.asked += 1;
+      spot.refused += 1;
+    }
     const refused = startedAt === undefined && cause?.kind === 'no_capacity';
     if (origin === 'decision' && (refused || startedAt !== undefined)) {
       own.asked += 1;
@@ -43,7 +70,8 @@ export function countByGroup(ended: Iterable<Ended>): ReadonlyMap<string, Readon
     }
     if (startedAt === undefined) continue;
     own.ms += nodesOf({ others }) * Math.max(0, (endedAt ?? startedAt) - startedAt);
-    if (exit?.lost === true) own.losses += 1;
+    // A run that Slurm requeued within the notice has an exit of its own, and is lost all the same.
+    if (exit?.lost === true || burst.reclaimedAt !== undefined) own.losses += 1;
   }
   return counted;
 }

@@ -1,4 +1,4 @@
-import { countsFor, type Owner, type Whose } from '../domain/money.ts';
+import { accountName, countsFor, type Owner, type Whose } from '../domain/money.ts';
 
 /** Budgets by whose they are: a site has thousands, and a hundred thousand jobs ask. */
 export class Owners<T extends Whose> {
@@ -10,7 +10,7 @@ export class Owners<T extends Whose> {
 
   constructor(all: Iterable<T>) {
     for (const one of all) {
-      if (one.account !== undefined) add(this.#ofAccount, one.account, one);
+      if (one.account !== undefined) add(this.#ofAccount, accountName(one.account), one);
       else if (one.user !== undefined) add(this.#ofUser, one.user, one);
       else this.#ofAll.push(one);
     }
@@ -18,7 +18,7 @@ export class Owners<T extends Whose> {
 
   /** Those that name the account or the user. */
   naming(owner: Owner): readonly T[] {
-    const account = this.#ofAccount.get(owner.account);
+    const account = this.#ofAccount.get(accountName(owner.account));
     const user = this.#ofUser.get(owner.user);
     return [...(account === undefined ? [] : account.filter((b) => countsFor(b, owner))), ...(user ?? [])];
   }

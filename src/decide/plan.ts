@@ -1,6 +1,6 @@
 import { offeredOn } from '../domain/devices.ts';
 import type { BurstId, InstanceId } from '../domain/ids.ts';
-import type { Instance, InstanceType } from '../domain/instance.ts';
+import type { CapacityType, Instance, InstanceType } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { fits, MiB, minus, plus, type Resources } from '../domain/resources.ts';
 
@@ -11,6 +11,8 @@ export interface PlanBurst {
   readonly needs: Resources;
   /** One if undefined. */
   readonly nodes?: number | undefined;
+  /** As its group is bought if undefined. It goes on nothing else: a warm machine of the other kind is for others. */
+  readonly capacityType?: CapacityType | undefined;
 }
 
 export interface PlanGroup {
@@ -24,6 +26,7 @@ export interface Plan {
   /** One entry per instance to launch, with the bursts that it is for. */
   readonly launch: readonly {
     readonly group: string;
+    readonly capacityType: CapacityType;
     readonly capacity: Resources;
     readonly bursts: readonly BurstId[];
   }[];
@@ -45,7 +48,7 @@ export function plan(
   groups: readonly PlanGroup[],
 ): Plan {
   const assign: { burst: BurstId; instance: InstanceId }[] = [];
-  const launch: { group: string; capacity: Resources; free: Resources; bursts: BurstId[] }[] = [];
+  const launch: (Omit<Plan['launch'][number], 'bursts'> & { free: Resources; bursts: BurstId[] })[] = [];
   const noRoom: { burst: BurstId; why: string; forGood: boolean }[] = [];
   const free = new Map<InstanceId, Resources>();
   // What is on a silent node waits for it, or is lost with it; nothing new goes there.
@@ -68,11 +71,13 @@ export function plan(
       continue;
     }
     const nodes = burst.nodes ?? 1;
+    const { capacityType = offered.group.capacityType, group } = burst;
     const homes = instances
-      .filter((i) => i.group === burst.group && fits(burst.needs, free.get(i.id) ?? none))
+      .filter((i) => i.group === group && i.spec.capacityType === capacityType)
+      .filter((i) => fits(burst.needs, free.get(i.id) ?? none))
       .slice(0, nodes);
     const opened = launch
-      .filter((l) => l.group === burst.group && fits(burst.needs, l.free))
+      .filter((l) => l.group === group && l.capacityType === capacityType && fits(burst.needs, l.free))
       .slice(0, nodes - homes.length);
     const fresh = nodes - homes.length - opened.length;
     const capacity = fresh === 0 ? undefined : launchCapacity(offered, burst.needs);
@@ -93,11 +98,11 @@ export function plan(
       l.bursts.push(burst.id);
     }
     for (let n = 0; n < fresh && capacity !== undefined; n++)
-      launch.push({ group: burst.group, capacity, free: minus(capacity, burst.needs), bursts: [burst.id] });
+      launch.push({ group, capacityType, capacity, free: minus(capacity, burst.needs), bursts: [burst.id] });
   }
   return {
     assign,
-    launch: launch.map(({ group, capacity, bursts: b }) => ({ group, capacity, bursts: b })),
+    launch: launch.map(({ free: _, ...l }) => l),
     noRoom,
   };
 }

@@ -93,9 +93,10 @@ export const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((pe
 
 /** What it did cost: its share of each machine that it ran on, for as long as it ran. */
 export function spentBy(
-  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others'>,
+  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others' | 'spent'>,
   now: number,
 ): MicroUsd {
+  if (burst.spent !== undefined) return burst.spent.microUsd;
   if (burst.price === undefined || burst.startedAt === undefined) return 0;
   const { rates } = burst.price;
   const dearest = Math.max(0, ...Object.values(rates));

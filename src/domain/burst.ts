@@ -1,4 +1,6 @@
+import type { BurstData } from './data.ts';
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
+import type { CapacityType } from './instance.ts';
 import type { MicroUsd } from './money.ts';
 import type { Answer, Quote } from './quote.ts';
 import type { PodOnRecord, Rank } from './ranks.ts';
@@ -106,6 +108,8 @@ export type Cause =
   | { readonly kind: 'no_budget'; readonly text: string }
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
+  /** What its script needs could not be brought to its pod. */
+  | { readonly kind: 'data_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string }
   /** A person said no to its quote, or nobody said anything in time. */
@@ -180,6 +184,16 @@ export interface Burst {
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
   readonly group: string;
+  /** What is bought for it; on demand if undefined. */
+  readonly capacityType?: CapacityType | undefined;
+  /** It was to go on spot, and there was none: it went on demand. */
+  readonly spotRefused?: boolean | undefined;
+  /** Since when the cloud takes an instance of it back, or had taken it. */
+  readonly reclaimedAt?: Instant | undefined;
+  /** Its script asks to be told of its end by this signal (`--signal=B:`). */
+  readonly signal?: number | undefined;
+  /** So many runs of its job before this one were taken back. */
+  readonly reclaims?: number | undefined;
   /** What the pod of each of its nodes requests, in the cloud's vCPU. */
   readonly needs: Resources;
   readonly saved: SavedJob;
@@ -216,11 +230,15 @@ export interface Burst {
   readonly price?:
     | { readonly held: MicroUsd; readonly rates: Readonly<Record<string, MicroUsd>> }
     | undefined;
+  /** On spot: what it came to, by the price history, or (that was not to be had) by the price that its instances were bought at. */
+  readonly spent?: { readonly microUsd: MicroUsd; readonly by: 'history' | 'held' } | undefined;
   /** Mode approve: what was offered, and what a person said to it. */
   readonly quote?: Quote | undefined;
   readonly answer?: Answer | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */
   readonly image?: ChosenImage | undefined;
+  /** What its script needs and makes that lies under no mount; absent where there is nothing of the kind. */
+  readonly data?: BurstData | undefined;
   /** The type of the instance that its pod (rank 0's) waits or ran on. */
   readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */

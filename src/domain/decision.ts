@@ -1,4 +1,5 @@
 import type { AttemptKey, BurstId, ClusterName, Instant, JobKey, JobRef, Uuid } from './ids.ts';
+import type { CapacityType } from './instance.ts';
 
 /** One rule's word: what it measured against which limit, so that a person can follow it. */
 export interface RuleVerdict {
@@ -36,6 +37,16 @@ export interface Basis {
     | undefined;
   /** What is bought where it bursts; older versions wrote none. */
   readonly offer?: OfferTold | undefined;
+  /** What else would have held it, and why it was not taken; older versions wrote none. */
+  readonly passedOver?: readonly PassedOver[] | undefined;
+}
+
+export interface PassedOver {
+  readonly group: string;
+  readonly capacity: CapacityType;
+  readonly type?: string | undefined;
+  readonly expectedMicroUsd?: number | undefined;
+  readonly why: string;
 }
 
 /** The likeliest offer of the group that was chosen [decide/offers.ts]. */
@@ -43,11 +54,17 @@ export interface OfferTold {
   readonly group: string;
   readonly type: string;
   readonly zones: readonly string[];
-  readonly capacity: 'spot' | 'on-demand';
+  readonly capacity: CapacityType;
   /** Micro-dollars, of the job's share of the machine; without them the type has no price. */
   readonly perHourMicroUsd?: number | undefined;
   readonly expectedMicroUsd?: number | undefined;
   readonly worstMicroUsd?: number | undefined;
+  /** Of spot: the most that is paid for an hour of its share, and since when the present price holds. */
+  readonly capMicroUsd?: number | undefined;
+  readonly spotPriceSince?: Instant | undefined;
+  /** From a yes, with what a lack of capacity and lost runs delay it on average. */
+  readonly expectedStartMs?: number | undefined;
+  readonly expectedEndMs?: number | undefined;
   /** Since when the price holds, where it comes from a list with dates. */
   readonly pricedFrom?: Instant | undefined;
   /** 0 to 1, to a hundredth: the bursts that they are learned from are few. */

@@ -36,8 +36,26 @@ export interface LaunchSpec {
   readonly launchTemplate: string;
   readonly types: readonly string[];
   readonly zones: readonly string[];
-  readonly capacityType: 'spot' | 'on-demand';
+  readonly capacityType: CapacityType;
+  /** Of spot, by type: no instance whose price is above it; micro-dollars an hour. */
+  readonly maxPrices?: Readonly<Record<string, MicroUsd>> | undefined;
+  /** Pairs of those types and zones that are not asked for: they were taken back, or had nothing, a moment ago. */
+  readonly without?: readonly SpotPool[] | undefined;
   readonly tags: Readonly<Record<string, string>>;
+}
+
+export type CapacityType = 'spot' | 'on-demand';
+
+/** What the cloud keeps a spot price of. */
+export interface SpotPool {
+  readonly type: string;
+  readonly zone: string;
+}
+
+/** What an hour of a pool's whole machine cost as spot from a moment on, until the next one of that pool. */
+export interface SpotPrice extends SpotPool {
+  readonly microUsd: MicroUsd;
+  readonly from: Instant;
 }
 
 /** What an hour of a whole machine was taken to cost when it was launched. */
@@ -46,6 +64,10 @@ export interface MachinePrice {
   readonly microUsd: MicroUsd;
   /** Since when it holds, where it stands in a list with dates (`pricesFrom`); undefined: in the node group's own `prices`. */
   readonly from?: Instant | undefined;
+  /** Of spot: what it was bought at, by the price history as it stood then, or (the history was not to be had) the most that it could cost. */
+  readonly spot?: 'history' | 'cap' | undefined;
+  /** Of spot: above it the cloud takes it back; micro-dollars an hour. */
+  readonly capMicroUsd?: MicroUsd | undefined;
 }
 
 export interface Instance {
@@ -74,6 +96,8 @@ export interface Instance {
   readonly endedAt: Instant | undefined;
   /** It is terminated whatever still runs on it, because nothing can be known of that. */
   readonly fenced?: string | undefined;
+  /** When the cloud was first heard to say that it takes it back. */
+  readonly reclaimedAt?: Instant | undefined;
   readonly why: string | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
 }
@@ -84,7 +108,9 @@ export interface CloudInstance {
   readonly type: string;
   readonly zone: string;
   readonly state: 'pending' | 'running' | 'shutting-down' | 'stopping' | 'stopped' | 'terminated';
-  readonly capacityType: 'spot' | 'on-demand';
+  readonly capacityType: CapacityType;
+  /** It ends, or has ended, because the cloud took it back. */
+  readonly reclaimed?: boolean | undefined;
   readonly privateDnsName: string;
   readonly launchedAt: Instant;
   readonly token: LaunchToken | undefined;

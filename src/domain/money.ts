@@ -16,6 +16,9 @@ export interface Whose {
   readonly user?: string | undefined;
 }
 
+/** An account as it is compared: Slurm takes `Physics` for `physics`. */
+export const accountName = (account: string): string => account.toLowerCase();
+
 /** Who spends: a job has both. */
 export interface Owner {
   readonly account: string;
@@ -24,7 +27,8 @@ export interface Owner {
 
 /** Whether what this owner spends counts. */
 export const countsFor = ({ account, user }: Whose, owner: Owner): boolean =>
-  (account === undefined || account === owner.account) && (user === undefined || user === owner.user);
+  (account === undefined || accountName(account) === accountName(owner.account)) &&
+  (user === undefined || user === owner.user);
 
 export function whose({ account, user }: Whose): string {
   if (user === undefined) return account === undefined ? 'all accounts' : `account ${account}`;

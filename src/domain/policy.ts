@@ -1,6 +1,7 @@
 import type { GroupOffers } from './devices.ts';
 import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
+import type { CapacityType } from './instance.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Ramp } from './ramp.ts';
 import type { Resources } from './resources.ts';
@@ -56,6 +57,8 @@ export interface Policy {
   readonly translation?: Translation | undefined;
   /** What its expressions mean; without it none can be told. */
   readonly expressions?: Expressions | undefined;
+  /** Which jobs may go on spot; those that Slurm may run again if undefined. */
+  readonly spot?: 'requeueable' | 'any' | undefined;
   /** Why budgets that stand elsewhere cannot be told now: nothing is bought until they can. */
   readonly budgetsUnknown?: string | undefined;
   /** Whoever is named by no budget does not burst: where they are looked for. Undefined: without a budget nothing bounds them. */
@@ -81,7 +84,9 @@ export interface NodeGroup extends GroupOffers {
   readonly vcpuPerCpu: number;
   /** What a node keeps for itself (kubelet, system, DaemonSets). */
   readonly overhead: Resources;
-  readonly capacityType: 'spot' | 'on-demand';
+  readonly capacityType: CapacityType;
+  /** It may also be bought as spot; at most at so many percent of what each type costs on demand. */
+  readonly spot?: { readonly capPercent: number } | undefined;
   readonly max: number;
   readonly idleMs: number;
   /** Micro-dollars an hour by instance type; a type without one is bought only where no budget counts. */

@@ -1,36 +1,29 @@
 /** What a decision was made from, for its receipt. */
-import type { Chances } from '../decide/chances.ts';
-import { type Offer, offersOf } from '../decide/offers.ts';
+import type { Chances, Counted } from '../decide/chances.ts';
+import type { Choice } from '../decide/choose.ts';
+import type { Offer } from '../decide/offers.ts';
 import type { Ready } from '../decide/ready.ts';
-import { cpusOfNode, groupFor } from '../decide/rules/size.ts';
+import { groupFor } from '../decide/rules/size.ts';
 import type { Basis, Decision, OfferTold } from '../domain/decision.ts';
 import type { StartRange } from '../domain/forecast.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
-import type { NodeGroup } from '../domain/policy.ts';
-import { plus, type Resources } from '../domain/resources.ts';
-import { keeperNeeds } from '../translate/index.ts';
-import type { Cluster } from './context.ts';
+import { byLine, type Choosing, chancesFor, chooseFor } from './choose.ts';
 import { policyHashNow } from './funds.ts';
 
 /** What a turn sees besides the store. */
 export interface Sees {
   readonly snapshot: Snapshot;
   readonly readyIn: (group: string) => Ready;
-  readonly chancesIn: (group: NodeGroup) => Chances;
+  /** What became of this site's bursts, by offer [decide/chances.ts, countedAs]. */
+  readonly counted: ReadonlyMap<string, Readonly<Counted>>;
 }
 
-type Engine = Pick<Cluster, 'settings' | 'offered' | 'foresight'>;
-
-/** `needs`: of the job in full; undefined: its line tells no memory, so what is reckoned from it is the least that it can be. */
-export function basisOf(
-  engine: Engine,
-  job: Job,
-  decision: Decision,
-  sees: Sees,
-  needs: Resources | undefined,
-): Basis {
+/** `choice`: what was chosen for the job in full; undefined: by its line, which tells no memory, so what is reckoned from it is the least that it can be. */
+export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Sees, choice?: Choice): Basis {
   const forecast = engine.foresight.of(job.ref);
-  const group = groupFor(job, engine.offered)?.group.name;
+  const bursts = decision.verdict === 'burst';
+  const chosen = choice ?? (bursts ? chooseFor(engine, job, byLine(job, decision.group), sees) : undefined);
+  const group = chosen?.offer.group ?? groupFor(job, engine.offered)?.group.name;
   const ready = group === undefined ? undefined : sees.readyIn(group);
   const here = forecast && startsIn(forecast.range);
   return {
@@ -40,7 +33,7 @@ export function basisOf(
       ready && group !== undefined
         ? { group, p50Ms: Math.round(ready.p50), p90Ms: Math.round(ready.p90), measured: ready.measured }
         : undefined,
-    offer: decision.verdict === 'burst' ? offerOf(engine, job, decision, sees, needs, here) : undefined,
+    ...(bursts && chosen !== undefined ? offered(chosen, sees, here) : {}),
   };
 }
 
@@ -51,35 +44,14 @@ function startsIn({ p10, p50, p90 }: StartRange): StartsIn {
   return { p10Ms: Math.round(p10), p50Ms: Math.round(p50), p90Ms: Math.round(p90) };
 }
 
-function offerOf(
-  { settings, offered, foresight }: Engine,
-  job: Job,
-  decision: Decision,
-  sees: Sees,
-  needs: Resources | undefined,
-  here: StartsIn | undefined,
-): OfferTold | undefined {
-  const chosen = offered.find((o) => o.group.name === decision.group);
-  const { timeLimitMs } = job;
-  // Whose end nobody knows has no expected run time either.
-  if (chosen === undefined || typeof timeLimitMs !== 'number') return undefined;
-  const { group } = chosen;
-  const own = needs ?? {
-    ...{ cpuMillis: Math.ceil(cpusOfNode(job) * group.vcpuPerCpu * 1000), memoryBytes: 0, extended: {} },
+function offered({ taken, offer, passedOver }: Choice, sees: Sees, here: StartsIn | undefined) {
+  const { group, type, capacityType } = offer;
+  const chances = chancesFor(sees, group, capacityType);
+  const pricedFrom = capacityType === 'spot' ? undefined : taken.offered.group.pricedFrom?.[type];
+  return {
+    offer: { ...told(offer, chances, here), pricedFrom },
+    ...(passedOver.length === 0 ? {} : { passedOver }),
   };
-  const chances = sees.chancesIn(group);
-  const expectedMs = foresight.expectedMs({ user: job.user, requestMs: timeLimitMs, processors: job.cpus });
-  const [offer] = offersOf(
-    {
-      ...{ needs: plus(own, keeperNeeds), nodes: Math.max(1, job.minNodes), timeLimitMs, expectedMs },
-      marginMs: settings.policy.limitMarginMs,
-      again: settings.setup.onLost === 'requeue',
-    },
-    chosen,
-    sees.readyIn(group.name),
-    chances,
-  );
-  return offer && { ...told(offer, chances, here), pricedFrom: group.pricedFrom?.[offer.type] };
 }
 
 const hundredth = (p: number): number => Math.round(p * 100) / 100;
@@ -91,6 +63,9 @@ function told(offer: Offer, { asked }: Chances, here: StartsIn | undefined): Off
     perHourMicroUsd: cost?.perHour,
     expectedMicroUsd: cost?.expected,
     worstMicroUsd: cost?.worst,
+    ...(cost?.cap === undefined ? {} : { capMicroUsd: cost.cap, spotPriceSince: cost.since }),
+    expectedStartMs: Math.round(offer.expectedStartMs),
+    expectedEndMs: Math.round(offer.expectedEndMs),
     noCapacity: hundredth(offer.noCapacity),
     interrupted: hundredth(offer.interrupted),
     measured: asked,

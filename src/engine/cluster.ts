@@ -1,5 +1,6 @@
 import type { BurstContext } from '../burst/context.ts';
 import { forgetPod } from '../burst/pod.ts';
+import { spentOnSpot } from '../burst/spot.ts';
 import { steps } from '../burst/steps.ts';
 import { Foresight } from '../decide/foresight.ts';
 import { unfunded } from '../decide/funding.ts';
@@ -9,6 +10,7 @@ import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
 import {
   type BurstId,
+  type CloudId,
   type InstanceId,
   type Instant,
   instanceId,
@@ -35,15 +37,19 @@ import { policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
+import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
+import { Spot } from './spot.ts';
 
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
 const stepsInARow = 60;
 const factsMs = 10 * 60_000;
 /** Between two looks while the store may be older than the world. */
 const recoverMs = 5_000;
+/** Of the object store all keys are listed. */
+const objectsMs = 3_600_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
 
@@ -58,6 +64,7 @@ export class ClusterEngine implements Cluster {
   offered: readonly OfferedGroup[] = [];
   readonly foresight: Foresight;
   readonly notebook: Notebook;
+  readonly spot: Spot;
   /** The gateway's watch, once it is open. */
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
@@ -85,6 +92,7 @@ export class ClusterEngine implements Cluster {
     this.#settings = process;
     this.generation = generation;
     this.notebook = new Notebook(ports.store, settings.setup.name);
+    this.spot = new Spot(settings.groups, settings.cloud, ports.clock);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -123,6 +131,7 @@ export class ClusterEngine implements Cluster {
     if (!this.hands) return;
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
+    this.#loop('objects', () => this.#sweepObjects(), objectsMs);
     this.#loop('recover', () => this.#recover(), recoverMs);
   }
 
@@ -256,6 +265,7 @@ export class ClusterEngine implements Cluster {
 
   async #listCloud(): Promise<void> {
     if (!this.acts) return;
+    if (this.spot.used) await this.#lookAtSpot();
     const before = this.cloudSeen;
     const seen = await this.list().catch(() => undefined);
     if (seen === undefined) return;
@@ -266,6 +276,24 @@ export class ClusterEngine implements Cluster {
       if (ours !== undefined) await this.ports.wake.wake(ours.id);
     }
     await this.#collect(seen);
+  }
+
+  /** Neither keeps the list from being read. */
+  async #lookAtSpot(): Promise<void> {
+    const { store, wake } = this.ports;
+    await this.spot.read().catch((e: unknown) => this.#complain(`spot prices: ${message(e)}`, e));
+    const ours = new Map<CloudId, InstanceId>();
+    for (const { id, cloudId, spec } of await store.liveInstances(this.name))
+      if (cloudId !== undefined && spec.capacityType === 'spot') ours.set(cloudId, id);
+    if (ours.size === 0) return;
+    const news = await this.spot
+      .look(new Set(ours.keys()))
+      .catch((e: unknown) => this.#complain(`spot notices: ${message(e)}`, e));
+    for (const told of news ?? []) {
+      const id = ours.get(told);
+      this.ports.log({ level: 'warn', text: `the cloud takes ${told} back`, cluster: this.name });
+      if (id !== undefined) await wake.wake(id);
+    }
   }
 
   async #collect(seen: readonly CloudInstance[]): Promise<void> {
@@ -304,6 +332,21 @@ export class ClusterEngine implements Cluster {
     await this.#forgetStrayPods();
   }
 
+  async #sweepObjects(): Promise<void> {
+    const { objects, pods } = this.settings;
+    if (!this.acts || objects === undefined) return;
+    const { store, clock } = this.ports;
+    const gone = await sweepObjects({
+      objects,
+      store,
+      cluster: this.name,
+      at: clock.now(),
+      keepMs: pods.staging?.keepMs,
+    });
+    if (gone > 0)
+      this.ports.log({ level: 'info', text: `${gone} objects were taken away`, cluster: this.name });
+  }
+
   replan(): void {
     if (this.#planning !== undefined) {
       this.#planAgain = true;
@@ -318,6 +361,7 @@ export class ClusterEngine implements Cluster {
           offered: this.offered,
           generation: this.generation,
           epoch: this.#epoch,
+          spotWithout: this.spot.avoided(),
         }),
       )
       .catch((e: unknown) => this.#complain(`plan: ${message(e)}`, e))
@@ -428,6 +472,7 @@ export class ClusterEngine implements Cluster {
       kubernetes: ports.kubernetes,
       store: ports.store,
       streams: settings.streams,
+      objects: settings.objects,
       clock: ports.clock,
       entropy: ports.entropy,
       pods: settings.pods,
@@ -445,6 +490,8 @@ export class ClusterEngine implements Cluster {
       nodes: () => this.#nodes(),
       hint: (burst) => this.#hint(burst),
       line: (burst) => this.#line(burst),
+      spotHistory: (pool, from) => this.spot.history(pool, from),
+      spentOnSpot: (burst, at) => spentOnSpot(this.burstContext(), burst, at),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
       log: (line) => ports.log({ ...line, cluster: this.name }),
@@ -463,6 +510,7 @@ export class ClusterEngine implements Cluster {
       epoch: () => this.#epoch,
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
+      spot: this.spot,
       nodes: () => this.#nodes(),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),

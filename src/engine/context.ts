@@ -14,6 +14,7 @@ import type {
   CloudPort,
   Entropy,
   KubernetesPort,
+  ObjectsPort,
   Scheduler,
   SlurmPort,
   StorePort,
@@ -22,6 +23,7 @@ import type {
 import type { Streams } from '../stream/streams.ts';
 import type { Funds } from './funds.ts';
 import type { Notebook } from './notebook.ts';
+import type { Spot } from './spot.ts';
 
 /** Everything that one gateway process works with; made once by `compose`, or by a simulation. */
 export interface Ports {
@@ -52,6 +54,8 @@ export interface ClusterSettings {
   readonly cloud: CloudPort;
   /** This cluster's stand-ins and keepers; epochs are a cluster's own, so each has its own. */
   readonly streams: Streams;
+  /** Through which data are carried that lie under no mount; undefined: the site has none. */
+  readonly objects?: ObjectsPort | undefined;
 }
 
 export interface Settings {
@@ -78,6 +82,7 @@ export interface Cluster {
   readonly offered: readonly OfferedGroup[];
   readonly foresight: Foresight;
   readonly notebook: Notebook;
+  readonly spot: Spot;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
   /** Those that a hard budget does not hold any more, as the last turn found. */

@@ -1,10 +1,12 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
 import { takesOf } from '../decide/backlog.ts';
-import { chancesOf, countByGroup } from '../decide/chances.ts';
+import { countByGroup } from '../decide/chances.ts';
+import type { Choice } from '../decide/choose.ts';
 import { inWords } from '../decide/decide.ts';
 import { budgetsOf } from '../decide/funding.ts';
 import { decideOn } from '../decide/look.ts';
+import { fittingTypes } from '../decide/plan.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
@@ -13,6 +15,7 @@ import { backOff, leftAlone } from '../decide/rules/backoff.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
+import { standOf } from '../decide/spot.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
@@ -22,15 +25,16 @@ import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
 import { periodStart } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { nodesOf } from '../domain/ranks.ts';
-import { plus, type Resources } from '../domain/resources.ts';
+import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
+import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
 import { imageFor } from './image.ts';
-import { burstOf, examine, receiptOf, shapeOf } from './propose.ts';
+import { burstOf, examine, needsFor, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
 
@@ -90,11 +94,7 @@ export async function turn(engine: Cluster): Promise<void> {
     beside: keeperNeeds,
     examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
-  const sees: Sees = {
-    snapshot,
-    readyIn,
-    chancesIn: ({ name, capacityType }) => chancesOf(counted.get(name), capacityType),
-  };
+  const sees: Sees = { snapshot, readyIn, counted };
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),
@@ -153,27 +153,29 @@ export async function turn(engine: Cluster): Promise<void> {
   if (away !== undefined) throw away;
 }
 
-/** `needs`: of the job in full; by its line's word if left out. */
+/** `choice`: of the job in full; by its line's word if left out. */
 function receiptFor(
   engine: Cluster,
   job: Job,
   decision: Decision,
   sees: Sees,
   at: Instant,
-  needs?: Resources,
+  choice?: Choice,
 ): Receipt {
   const { setup } = engine.settings;
+  const basis = basisOf(engine, job, decision, sees, choice);
+  const group = basis.offer?.group ?? decision.group;
   const receipt = receiptOf(
     engine.ports.entropy.uuid(),
     setup,
     job,
     jobKey(setup.name, job.ref, job.submitAt),
-    decision,
+    group === decision.group ? decision : { ...decision, group },
     sees.snapshot.at,
     at,
     undefined,
   );
-  return { ...receipt, basis: basisOf(engine, job, decision, sees, needs) };
+  return { ...receipt, basis };
 }
 
 const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
@@ -197,11 +199,22 @@ async function begin(
   const job = await settings.slurm.job(line.ref);
   // Started or ended since the look at the queue; the next look says what it is now.
   if (job === undefined || job.state !== 'PENDING') return undefined;
-  const offered = engine.offered.find((o) => o.group.name === decision.group);
   const tenant = await ports.kubernetes.tenant(job.uid);
   const image = await imageFor(engine, job);
+  const reclaims = await reclaimsOf(engine, job);
+  const choice = chooseFor(
+    engine,
+    job,
+    {
+      judged: decision.group,
+      needs: (of) => needsFor(job, of, sees.snapshot, image),
+      ...{ requeue: job.requeue, reclaims },
+    },
+    sees,
+  );
+  const offered = choice?.taken.offered ?? engine.offered.find((o) => o.group.name === decision.group);
   const full = examine(
-    decision,
+    { ...decision, group: offered?.group.name },
     job,
     tenant,
     offered,
@@ -240,7 +253,7 @@ async function begin(
     engine.examined.set(memoOf(line), { until: instant(at + unaffordableMs), because: waits });
     return waits;
   }
-  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at, full.needs);
+  const receipt = receiptFor(engine, job, { ...full.decision, because }, sees, at, choice);
   const burst = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -249,9 +262,13 @@ async function begin(
     group: full.decision.group,
     needs: full.needs,
     image: image.kind === 'image' ? { name: image.image, from: image.from } : undefined,
+    data: image.kind === 'image' ? image.data : undefined,
     receipt: receipt.id,
     at,
     before: undefined,
+    capacityType: choice?.taken.capacityType,
+    reclaims,
+    signal: image.kind === 'image' ? image.signal : undefined,
     quote:
       settings.setup.mode === 'approve'
         ? quoteOf(
@@ -280,6 +297,14 @@ async function begin(
     await ports.wake.wake(burst.id);
   }
   return undefined;
+}
+
+/** Of the job's earlier runs, how many the cloud took back. */
+async function reclaimsOf({ ports, name }: Cluster, job: JobDetail): Promise<number> {
+  if (job.restarts === 0) return 0;
+  const earlier = await ports.store.burstsOfJob(name, job.ref);
+  return earlier.filter((b) => b.uid === job.uid && b.restarts < job.restarts && b.reclaimedAt !== undefined)
+    .length;
 }
 
 /** Bursting is stopped: whoever has not claimed a job yet gives it up now [burst/halt.ts]. */
@@ -379,6 +404,7 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
   const { ports, settings } = engine;
   if (settings.setup.mode === 'observe') throw new PortError('refused', 'engine.adopt', 'mode is observe');
   const requeued = job.restarts > before.restarts && held === undefined;
+  const reclaims = (before.reclaims ?? 0) + (before.reclaimedAt === undefined ? 0 : 1);
   const fresh = burstOf({
     id: ports.entropy.uuid(),
     setup: settings.setup,
@@ -389,6 +415,8 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
     receipt: before.receipt,
     at: ports.clock.now(),
     before,
+    capacityType: requeued && spotAgain(engine, job, before, reclaims) ? 'spot' : undefined,
+    reclaims,
   });
   const home = !requeued && job.state === 'PENDING';
   const why = requeued
@@ -405,6 +433,16 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
   if (written !== 'ok') return;
   ports.log({ level: 'info', text: why, job: job.ref, burst: burst.id, cluster: engine.name });
   await ports.wake.wake(burst.id);
+}
+
+/** A run that went on spot goes there again, unless it was taken back too often, or there is none now. */
+function spotAgain(engine: Cluster, job: JobDetail, before: Burst, reclaims: number): boolean {
+  const offered = engine.offered.find((o) => o.group.name === before.group);
+  if (before.capacityType !== 'spot' || offered === undefined) return false;
+  if (barredFrom(engine, { requeue: job.requeue, reclaims }) !== undefined) return false;
+  const types = fittingTypes(offered, plus(before.needs, keeperNeeds));
+  const at = engine.ports.clock.now();
+  return standOf(offered.group, types, engine.spot.seen, engine.spot.avoided(), at).kind === 'offered';
 }
 
 /** The owner may have changed the job's size between two runs. */

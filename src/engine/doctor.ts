@@ -279,14 +279,16 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
         const types = await cloud.types(group.types);
         const missing = group.types.filter((t) => !types.some((k) => k.name === t));
         if (missing.length > 0) throw new Error(`unknown instance types: ${missing.join(', ')}`);
-        await cloud.check({
+        const spec = {
           group: group.name,
           launchTemplate: group.launchTemplate,
           types: group.types,
           zones: group.zones,
           capacityType: group.capacityType,
           tags: { 'spillway.dev/cluster': setup.name, 'spillway.dev/group': group.name },
-        });
+        };
+        await cloud.check(spec);
+        if (group.spot !== undefined) await cloud.check({ ...spec, capacityType: 'spot' });
         return `launch template ${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
       },
       'check region, launchTemplate, types and the IAM rights of the gateway',

@@ -1,9 +1,10 @@
 import { plan, podCapacity, usedBy } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
+import { capsOf } from '../decide/spot.ts';
 import { type Burst, holdsInstance } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import { type BurstId, type InstanceId, instanceId, launchToken, type Uuid } from '../domain/ids.ts';
-import type { Instance, LaunchSpec } from '../domain/instance.ts';
+import type { CapacityType, Instance, LaunchSpec, SpotPool } from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
 import { fits, plus, type Resources } from '../domain/resources.ts';
@@ -17,13 +18,22 @@ export interface PlannerInput {
   readonly offered: readonly OfferedGroup[];
   readonly generation: Uuid;
   readonly epoch: number;
+  /** Spot pools that are left alone for now. */
+  readonly spotWithout: readonly SpotPool[];
 }
 
 /**
  * Binds every burst that waits for an instance: to one that is up or booting, or to a new one whose row and token are
  * committed with the binding; one of several nodes to so many, in one commit. A burst that nothing can hold is given up with the reason.
  */
-export async function planAll({ ports, setup, offered, generation, epoch }: PlannerInput): Promise<void> {
+export async function planAll({
+  ports,
+  setup,
+  offered,
+  generation,
+  epoch,
+  spotWithout,
+}: PlannerInput): Promise<void> {
   const { store, entropy, clock, wake, log } = ports;
   const [bursts, instances] = await Promise.all([
     store.liveBursts(setup.name),
@@ -54,7 +64,14 @@ export async function planAll({ ports, setup, offered, generation, epoch }: Plan
     const offer = offered.find((o) => o.group.name === l.group);
     if (offer === undefined) return [];
     const instance = intended(
-      { cluster: setup.name, offer, capacity: l.capacity, generation },
+      {
+        cluster: setup.name,
+        offer,
+        capacity: l.capacity,
+        capacityType: l.capacityType,
+        generation,
+        without: spotWithout,
+      },
       entropy,
       clock,
     );
@@ -143,28 +160,39 @@ function bind(burst: Burst | undefined, on: readonly InstanceId[]): Write[] {
 function intended(
   {
     cluster,
-    offer: { group, types },
+    offer: { group, types: all },
     capacity,
+    capacityType,
     generation,
+    without,
   }: {
     readonly cluster: ClusterSetup['name'];
     readonly offer: OfferedGroup;
     readonly capacity: Resources;
+    readonly capacityType: CapacityType;
     readonly generation: Uuid;
+    readonly without: readonly SpotPool[];
   },
   entropy: Ports['entropy'],
   clock: Ports['clock'],
 ): Instance {
   // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
-  const able = types.filter((t) => fits(capacity, podCapacity(t, group))).map((t) => t.name);
+  const able = all.filter((t) => fits(capacity, podCapacity(t, group))).map((t) => t.name);
+  const caps = capacityType === 'spot' ? capsOf(group) : {};
+  // A type whose price on demand is gone has no cap, and spot without one is not bought.
+  const capped = able.filter((type) => caps[type] !== undefined);
+  const spot = capped.length > 0;
+  const types = spot ? capped : able;
   const id = instanceId(entropy.uuid());
   const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
   const spec: LaunchSpec = {
     group: group.name,
     launchTemplate: group.launchTemplate,
-    types: able,
+    types,
     zones: group.zones,
-    capacityType: group.capacityType,
+    capacityType: spot ? 'spot' : 'on-demand',
+    ...(spot ? { maxPrices: Object.fromEntries(types.flatMap((t) => asPair(t, caps[t]))) } : {}),
+    ...(spot ? poolsWithout(types, group.zones, without) : {}),
     tags: {
       'spillway.dev/cluster': cluster,
       'spillway.dev/group': group.name,
@@ -179,6 +207,15 @@ function intended(
     ...{ createdAt: at, enteredAt: at, launchedAt: undefined, readyAt: undefined },
     ...{ idleSince: undefined, endedAt: undefined, why: undefined, trouble: undefined },
   };
+}
+
+const asPair = <T>(key: string, value: T | undefined): (readonly [string, T])[] =>
+  value === undefined ? [] : [[key, value]];
+
+/** Where nothing would be left, all is asked for: the cloud has the last word. */
+function poolsWithout(types: readonly string[], zones: readonly string[], avoided: readonly SpotPool[]) {
+  const without = avoided.filter((p) => types.includes(p.type) && zones.includes(p.zone));
+  return without.length === 0 || without.length === types.length * zones.length ? {} : { without };
 }
 
 function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

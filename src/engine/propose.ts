@@ -23,6 +23,7 @@ import {
   type Asks,
   asksOf,
   failing,
+  gib,
   type ImageChoice,
   keeperNeeds,
   type Marked,
@@ -86,15 +87,10 @@ export function examine(
         : `nodes of ${shape.cpus} CPUs, ${shape.memoryMib} MiB`,
     limit: 'known, for a job that asks for a whole node',
   });
-  const node = shape ?? { cpus: 1, memoryMib: 1024 };
   const pages = image?.kind === 'image' ? image.hugepages : undefined;
   const nodes = Math.max(1, job.minNodes);
-  const asks = offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages);
-  because.push(asked(asks));
-  const needs =
-    offered === undefined || asks?.kind !== 'told'
-      ? undefined
-      : needsOf({ job, nodes, node, vcpuPerCpu: offered.group.vcpuPerCpu, ...asks.value });
+  because.push(asked(offered === undefined ? undefined : asksOf(job, nodes, offered.group, pages)));
+  const needs = offered === undefined ? undefined : needsFor(job, offered, snapshot, image);
   const fit =
     offered === undefined || needs === undefined ? [] : fittingTypes(offered, plus(needs, keeperNeeds));
   because.push({
@@ -118,12 +114,28 @@ export function examine(
   return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
 }
 
+/** Of one of its nodes there, without the keeper. Undefined: the group has not all that it asks for. */
+export function needsFor(
+  job: JobDetail,
+  { group }: OfferedGroup,
+  snapshot: Snapshot,
+  image?: ImageSought,
+): Burst['needs'] | undefined {
+  const nodes = Math.max(1, job.minNodes);
+  const asks = asksOf(job, nodes, group, image?.kind === 'image' ? image.hugepages : undefined);
+  if (asks.kind !== 'told') return undefined;
+  const node = shapeOf(job, snapshot) ?? { cpus: 1, memoryMib: 1024 };
+  return needsOf({ job, nodes, node, vcpuPerCpu: group.vcpuPerCpu, ...asks.value });
+}
+
 /** `unknown`: the job's script, which may name one, could not be read. `data` and `hugepages`: what it says of these, if it says anything. */
 export type ImageSought =
   | Extract<ImageChoice, { kind: 'none' }>
   | (Extract<ImageChoice, { kind: 'image' }> & {
       readonly data?: Staging | undefined;
       readonly hugepages?: Readonly<Record<string, number>>;
+      /** What it wants to be told its end by. */
+      readonly signal?: number | undefined;
     })
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -136,12 +148,21 @@ function asked(asks: Told<Asks> | undefined): RuleVerdict {
   return { rule, pass: true, measured: told.length === 0 ? 'none' : told.join(', '), limit };
 }
 
-function dataThere({ seen, against }: Staging): RuleVerdict {
+function dataThere({ seen, carried, against }: Staging): RuleVerdict {
+  const there = seen.map(({ path }) => path).join(', ');
+  const told = [
+    ...(seen.length === 0 ? [] : [`${there}: under mounts, nothing is carried`]),
+    ...carried.map(
+      ({ way, path, bytes, reckonedBytes }) =>
+        `stage-${way} ${path}: carried, ${gib(reckonedBytes)} ${bytes === undefined ? 'assumed' : 'as written'}`,
+    ),
+  ];
   return {
     rule: 'staging',
     pass: against === undefined,
-    measured: against ?? `${seen.map(({ path }) => path).join(', ')}: under mounts, nothing is carried`,
-    limit: 'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod',
+    measured: against ?? told.join('; '),
+    limit:
+      'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod, or may be carried (staging)',
   };
 }
 
@@ -215,6 +236,11 @@ export interface NewBurst {
   /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
   readonly before: Burst | undefined;
   readonly image?: Burst['image'];
+  readonly capacityType?: Burst['capacityType'];
+  readonly reclaims?: number;
+  readonly signal?: number | undefined;
+  /** What is to be carried for it. */
+  readonly data?: Staging | undefined;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -224,7 +250,10 @@ export function burstOf(n: NewBurst): Burst {
   // The next run has the same; which digest a tag stands for by then, its own pod tells.
   const { name, from } = n.image ?? n.before?.image ?? {};
   const image = name === undefined || from === undefined ? undefined : { name, from };
+  const signal = n.signal ?? n.before?.signal;
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
+  const carried = n.data?.carried.map(({ way, path }) => ({ way, path })) ?? n.before?.data?.paths ?? [];
+  const data = carried.length === 0 ? undefined : { paths: carried };
   // What the claim pins it to, and has pinned the run before to.
   const others = othersOf(n.job.minNodes);
   return {
@@ -254,6 +283,10 @@ export function burstOf(n: NewBurst): Burst {
     ...(others === undefined ? {} : { others }),
     predecessor: n.before?.id,
     ...(image === undefined ? {} : { image }),
+    ...(data === undefined ? {} : { data }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
+    ...(n.capacityType === 'spot' ? { capacityType: 'spot' as const } : {}),
+    ...((n.reclaims ?? 0) > 0 ? { reclaims: n.reclaims } : {}),
+    ...(signal === undefined ? {} : { signal }),
   };
 }

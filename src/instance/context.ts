@@ -1,7 +1,8 @@
+import type { SpotSeen } from '../decide/spot.ts';
 import { holdsInstance } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
-import type { BurstId, Instant, Uuid } from '../domain/ids.ts';
-import type { CloudInstance } from '../domain/instance.ts';
+import type { BurstId, CloudId, Instant, Uuid } from '../domain/ids.ts';
+import type { CloudInstance, SpotPool } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
 import type { NodeView } from '../domain/kube.ts';
 import type { NodeGroup } from '../domain/policy.ts';
@@ -31,6 +32,8 @@ export interface InstanceContext {
   nodes(): Promise<readonly NodeView[]>;
   /** The last list of the cloud, no older than a poll. */
   listed(): Seen<readonly CloudInstance[]> | undefined;
+  /** What is known of spot; undefined: nothing is bought so. */
+  readonly spot?: SpotWord | undefined;
   replan(): void;
   wake(id: WakeId): void;
   /** As `burst/context`: what a change left behind. */
@@ -40,6 +43,14 @@ export interface InstanceContext {
     readonly text: string;
     readonly [field: string]: unknown;
   }): void;
+}
+
+export interface SpotWord {
+  /** As the prices were read last [decide/spot.ts]. */
+  readonly seen: SpotSeen;
+  /** Since when the cloud is known to take it back. */
+  interrupted(id: CloudId): Instant | undefined;
+  avoid(pools: readonly SpotPool[], why: 'refused' | 'reclaimed'): void;
 }
 
 export type InstancePatch = Partial<Omit<Instance, 'id' | 'cluster' | 'rev' | 'token' | 'spec'>>;

@@ -1,5 +1,6 @@
+import { priceAt } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
-import type { Instance, MachinePrice } from '../domain/instance.ts';
+import type { CloudInstance, Instance, LaunchSpec, MachinePrice, SpotPool } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { change, type InstanceContext, intend, wakeBursts } from './context.ts';
 
@@ -34,7 +35,7 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
         type: made.type,
         zone: made.zone,
         launchedAt: ctx.clock.now(),
-        price: priceOf(ctx, instance.group, made.type),
+        price: priceOf(ctx, instance, made),
         trouble: undefined,
       },
       `the cloud launched ${made.id} (${made.type} in ${made.zone})`,
@@ -45,6 +46,8 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
     const fault = faultOf(e);
     const text = (e as Error).message;
     if (fault === 'no_capacity' || fault === 'throttled' || fault === 'refused' || fault === 'invalid') {
+      if (fault === 'no_capacity' && instance.spec.capacityType === 'spot')
+        ctx.spot?.avoid(poolsOf(instance.spec), 'refused');
       // EC2 answers a spent token the same way for ever, so what is tried again needs a row and a token of its own.
       const why = {
         no_capacity: 'no capacity',
@@ -69,10 +72,27 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
 }
 
 /** As it stands at the launch: what it costs later is reckoned by it, whatever the list says by then. */
-function priceOf(ctx: InstanceContext, name: string, type: string): MachinePrice | undefined {
+function priceOf(
+  ctx: InstanceContext,
+  { group: name, spec }: Instance,
+  made: CloudInstance,
+): MachinePrice | undefined {
+  const { type, zone } = made;
+  if (spec.capacityType === 'spot') {
+    const cap = spec.maxPrices?.[type];
+    const seen = ctx.spot?.seen;
+    const price = seen?.ok === true ? priceAt(seen.value, { type, zone }, ctx.clock.now()) : undefined;
+    if (price !== undefined) return { microUsd: price.microUsd, spot: 'history', capMicroUsd: cap };
+    return cap === undefined ? undefined : { microUsd: cap, spot: 'cap', capMicroUsd: cap };
+  }
   const { prices, pricedFrom } = ctx.group(name) ?? {};
   const microUsd = prices?.[type];
   if (microUsd === undefined) return undefined;
   const from = pricedFrom?.[type];
   return from === undefined ? { microUsd } : { microUsd, from };
 }
+
+const poolsOf = ({ types, zones, without = [] }: LaunchSpec): readonly SpotPool[] =>
+  types
+    .flatMap((type) => zones.map((zone) => ({ type, zone })))
+    .filter(({ type, zone }) => !without.some((pool) => pool.type === type && pool.zone === zone));

@@ -5,13 +5,14 @@ import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { change, type InstanceContext, wakeBursts } from './context.ts';
+import { takenBack } from './reclaim.ts';
 
 /** Under this prefix NodeRestriction keeps a kubelet from labelling itself, so the label proves that the gateway matched it. */
 export const groupLabel = 'node-restriction.kubernetes.io/spillway-group';
 
 /** launched → joined: a node says that it is this instance, by its providerID. */
 export async function awaitJoin(ctx: InstanceContext, instance: Instance): Promise<Next> {
-  const over = await cloudSaysGone(ctx, instance);
+  const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
   const node = await nodeOf(ctx, instance);
   if (node !== undefined) {
@@ -28,7 +29,7 @@ export async function awaitJoin(ctx: InstanceContext, instance: Instance): Promi
 
 /** joined → ready: labelled as ours, and its kubelet says Ready. */
 export async function awaitReady(ctx: InstanceContext, instance: Instance): Promise<Next> {
-  const over = await cloudSaysGone(ctx, instance);
+  const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
   const node = await nodeOf(ctx, instance);
   if (node === undefined) return inTime(ctx, instance, 'its node went away');
@@ -97,11 +98,20 @@ export async function cloudSaysGone(ctx: InstanceContext, instance: Instance): P
   if (listed === undefined || !listed.ok) return undefined;
   const seen = listed.value.find((i) => i.id === instance.cloudId);
   if (seen?.state !== 'terminated') return undefined;
-  const why = instance.why ?? `instance ${instance.cloudId} was terminated`;
+  const reclaimed = seen.reclaimed === true && instance.spec.capacityType === 'spot';
+  // Nobody was told ahead.
+  const sudden = reclaimed && instance.reclaimedAt === undefined;
+  if (sudden && instance.type !== undefined && instance.zone !== undefined)
+    ctx.spot?.avoid([{ type: instance.type, zone: instance.zone }], 'reclaimed');
+  const why = instance.why ?? `instance ${instance.cloudId} was ${reclaimed ? 'taken back' : 'terminated'}`;
+  const at = ctx.clock.now();
   const gone = await change(
     ctx,
     instance,
-    { state: 'gone', endedAt: ctx.clock.now(), why, trouble: undefined },
+    {
+      ...{ state: 'gone', endedAt: at, why, trouble: undefined },
+      ...(sudden ? { reclaimedAt: at } : {}),
+    },
     why,
   );
   if (gone === undefined) return now;

@@ -2,6 +2,7 @@ import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { burstsOn, change, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { takenBack } from './reclaim.ts';
 import { cloudSaysGone, nodeOf } from './register.ts';
 
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
@@ -11,7 +12,7 @@ const lostAfterMs = 10 * 60_000;
 
 /** ready: in use, or idle and then draining. A node that stays silent for too long takes its bursts with it: it is terminated. */
 export async function keep(ctx: InstanceContext, instance: Instance): Promise<Next> {
-  const over = await cloudSaysGone(ctx, instance);
+  const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
   const group = ctx.group(instance.group);
   const busy = (await burstsOn(ctx, instance)).length > 0;

@@ -5,6 +5,7 @@
  */
 import type { CostPiece, Mark } from '../domain/cost.ts';
 import { type InstanceId, type Instant, instant } from '../domain/ids.ts';
+import type { Instance } from '../domain/instance.ts';
 import { periodStart } from '../domain/money.ts';
 
 const dayMs = 86_400_000;
@@ -139,8 +140,7 @@ function rowOf(of: readonly CostPiece[], marks: (instance: InstanceId) => readon
     x_SlurmAccount: burst?.account,
     x_NodeGroup: instance.group,
     x_InstanceIds: ids.join(' '),
-    x_PriceFrom:
-      instance.price?.from === undefined ? 'nodeGroups.prices' : `pricesFrom ${dayOf(instance.price.from)}`,
+    x_PriceFrom: priceFrom(instance.price),
     x_TimesFrom: of.some((p) => p.toldBy === 'script') ? 'script' : 'pod',
     x_StillRuns: of.some((p) => p.open) ? 'true' : 'false',
     x_Marks: [...new Set(of.flatMap((p) => marks(p.instance.id)))].sort().join(', ') || undefined,
@@ -201,3 +201,8 @@ export function* csvOf(rows: readonly FocusRow[]): Generator<string> {
 
 const cell = (text: string | undefined): string =>
   text === undefined ? '' : /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+function priceFrom(price: Instance['price']): string {
+  if (price?.spot !== undefined) return price.spot === 'history' ? 'spot price history' : 'spot cap';
+  return price?.from === undefined ? 'nodeGroups.prices' : `pricesFrom ${dayOf(price.from)}`;
+}

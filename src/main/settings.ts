@@ -33,6 +33,7 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     // The kubelet's own share of CPU, until the node itself tells what it leaves to pods.
     overhead: { cpuMillis: 100, memoryBytes: g.memoryOverheadBytes, extended: {} },
     capacityType: 'on-demand',
+    spot: g.capacity.spot,
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
     prices: g.prices,
@@ -57,6 +58,7 @@ export function policyOf(config: Config): Policy {
     quoteMs: config.policy.quoteMs,
     budgets: config.budgets,
     translation: config.policy.translation,
+    spot: config.policy.spot,
     expressions: compile,
   };
 }

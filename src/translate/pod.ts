@@ -11,7 +11,7 @@ import { containerClaims, deviceAmounts, hugepageVolumes, networkAnnotations, po
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
 import { groupMarks, type Scheduling, schedulingSpec } from './scheduling.ts';
-import { claimVolumes, etcMounts, ownVolumes, paths } from './volumes.ts';
+import { claimVolumes, dataVolumes, etcMounts, ownVolumes, paths } from './volumes.ts';
 
 export interface Mount {
   readonly path: string;
@@ -42,6 +42,8 @@ export interface PodInput {
   readonly secretName: string;
   /** False where requests are scaled down (a lab): a limit made of them would kill what on-prem would not. */
   readonly limitMemory: boolean;
+  /** Under which data are carried: an empty directory each. */
+  readonly roots?: readonly string[] | undefined;
   /** NetworkAttachmentDefinitions. */
   readonly networks?: readonly string[] | undefined;
   /** Undefined: the cluster's default scheduler, and nothing to tell it. */
@@ -53,7 +55,7 @@ export const agentUid = 65532;
 
 /** What each pod requests beside the job's own needs; a plan adds it to `needs`. */
 export const keeperNeeds: Resources = { cpuMillis: 10, memoryBytes: 32 * MiB, extended: {} };
-/** The keeper takes under 10 MB; its spool's page cache counts too and is given back under pressure. */
+/** The keeper takes under 12 MB; its spool's page cache counts too and is given back under pressure. */
 const keeperLimitBytes = 256 * MiB;
 
 /** Throws `refused` where the tenant's record does not cover what is asked: admission would say so too, with fewer words. */
@@ -118,6 +120,7 @@ export function podFor(input: PodInput): PodManifest {
       volumes: [
         ...ownVolumes(input.secretName, input.mounts),
         ...hugepageVolumes(burst.needs.extended).volumes,
+        ...dataVolumes(rootsOf(input)).volumes,
         ...claimVolumes(input.mounts).volumes,
       ],
     },
@@ -171,6 +174,7 @@ function main(input: PodInput): Container {
       { name: 'spill-shm', mountPath: '/dev/shm' },
       ...hugepageVolumes(burst.needs.extended).mounts,
       ...etcMounts,
+      ...dataVolumes(rootsOf(input)).mounts,
       ...claimVolumes(input.mounts).mounts,
     ],
   };
@@ -242,6 +246,10 @@ function resources(needs: Resources, memoryLimitBytes: number | undefined): Json
 function variables(of: Readonly<Record<string, string>>): Json[] {
   return Object.entries(of).map(([name, value]) => ({ name, value }));
 }
+
+/** /tmp is one already. */
+const rootsOf = ({ roots = [], mounts }: PodInput): readonly string[] =>
+  roots.filter((root) => root !== '/tmp' && !covers(mounts, root));
 
 function covers(mounts: readonly Mount[], path: string): boolean {
   return mounts.some((mount) => mount.path === path);

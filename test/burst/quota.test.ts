@@ -34,7 +34,7 @@ it('is its own reason, in the API server’s words, and no failure of the pod', 
   } as unknown as BurstContext;
   const instance = {
     ...{ id: instanceId('i-1'), cluster: held.cluster, group: 'cpu', state: 'ready', rev: 0, node: 'a' },
-    ...{ createdAt: at, enteredAt: at },
+    ...{ createdAt: at, enteredAt: at, spec: { capacityType: 'on-demand' } },
   } as unknown as Instance;
   const put = await store.commit(uuid('c1'), held.cluster, 0, [
     { kind: 'instance', instance, why: 'test' },

@@ -159,12 +159,25 @@ describe('a configuration that holds', () => {
       returns: 3,
       quoteMs: 3_600_000,
       translation: 'emulated',
+      spot: 'requeueable',
     });
   });
 
   it.each(['small.yaml', 'lab.yaml', 'shared.yaml'])('is config/examples/%s', async (name) => {
     const config = await loadConfig(join(examples, name), {});
     expect(config.clusters).toHaveLength(1);
+  });
+
+  it('buys spot where it is told to, at most at the price on demand', () => {
+    const spot = (text: string) =>
+      parseConfig(base.replace('capacity: { max: 20 }', text), 'c.yaml').nodeGroups[0]?.capacity.spot;
+    expect(spot('capacity: { max: 20 }')).toBeUndefined();
+    const prices = 'prices: { c7i.4xlarge: 0.7 }';
+    expect(spot(`capacity: { max: 20, spot: allowed }\n    ${prices}`)).toEqual({ capPercent: 100 });
+    expect(spot(`capacity: { max: 20, spot: allowed, spotPercent: 60 }\n    ${prices}`)).toEqual({
+      capPercent: 60,
+    });
+    expect(problemsOf(base.replace('max: 20', 'max: 20, spotPercent: 101')).join()).toContain('spotPercent');
   });
 
   it('begins mode auto on a ramp unless it is told otherwise', () => {
@@ -367,6 +380,11 @@ describe('a configuration that does not hold', () => {
       'an early claim, not built yet',
       cluster({ claim: 'early' }),
       'clusters[0].claim: early is not built yet',
+    ],
+    [
+      'spot without a price on demand',
+      (c) => Object.assign(c.nodeGroups?.[0] ?? {}, { capacity: { max: 1, spot: 'allowed' } }),
+      'nodeGroups[0].capacity.spot: the most that is paid for spot comes from the price on demand, and c7i.4xlarge has none',
     ],
     [
       'two clusters of one name',

@@ -4,7 +4,7 @@ import { PortError } from '../../src/domain/fault.ts';
 import type { LaunchToken } from '../../src/domain/ids.ts';
 import type { CloudInstance, LaunchSpec } from '../../src/domain/instance.ts';
 import type { CloudPort } from '../../src/ports.ts';
-import type { CloudFault, Offer, OfferRule } from '../../src/sim/models/cloud-types.ts';
+import type { CloudFault, Offer, OfferRule, Override } from '../../src/sim/models/cloud-types.ts';
 
 export interface CloudHarness {
   readonly port: CloudPort;
@@ -15,7 +15,11 @@ export interface CloudHarness {
   readonly types: readonly { readonly name: string; readonly vcpus: number; readonly memoryBytes: number }[];
   fault(name: CloudFault, on: boolean): Promise<void>;
   limit(match: Partial<Offer>, rule: Omit<OfferRule, 'match'>): Promise<void>;
-  /** Ends every fault and limit. */
+  /** What spot costs from now on. */
+  price(match: Partial<Override>, microUsd: number): Promise<void>;
+  /** A spot instance gets its notice. */
+  reclaim(id: CloudInstance['id']): Promise<void>;
+  /** Ends every fault and limit, and what was said of prices. */
   heal(): Promise<void>;
   /** Lets time go by until the condition holds. */
   eventually(condition: () => Promise<boolean>): Promise<void>;

@@ -5,6 +5,7 @@ import type { CloudPort } from '../../src/ports.ts';
 import { type CloudCase, type CloudHarness, tolerant } from './cloud.cases.ts';
 import { callCases } from './cloud.contract.calls.ts';
 import { faultCases } from './cloud.contract.faults.ts';
+import { spotCases } from './cloud.contract.spot.ts';
 
 export function cloudContract(name: string, make: () => Promise<CloudHarness>): void {
   describe(`cloud: ${name}`, () => {
@@ -73,5 +74,6 @@ export function cloudContract(name: string, make: () => Promise<CloudHarness>): 
     };
     callCases(c);
     faultCases(c);
+    spotCases(c);
   });
 }

@@ -18,6 +18,11 @@ cloudContract('the model in process', async () => {
     types,
     fault: async (name, on) => cloud.switch(name, on),
     limit: async (match, rule) => cloud.limit(match, rule),
+    price: async (match, microUsd) => {
+      time.advance(1_000);
+      cloud.setSpotPrice(match, microUsd);
+    },
+    reclaim: async (id) => cloud.reclaim(id),
     heal: async () => cloud.heal(),
     eventually: async (condition) => {
       for (let waited = 0; !(await condition()); waited += 500) {

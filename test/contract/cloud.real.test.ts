@@ -56,6 +56,11 @@ cloudContract('the lab', async () => {
     ],
     fault: (name, on) => (name === 'api-down' ? api(on) : post('fault', { name, on })),
     limit: (match, rule) => post('limit', { ...match, ...rule }),
+    price: async (match, microUsd) => {
+      await sleep(5);
+      await post('price', { ...match, microUsd });
+    },
+    reclaim: (id) => post('reclaim', { id }),
     heal: async () => {
       await api(false);
       await post('heal', {});

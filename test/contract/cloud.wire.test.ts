@@ -15,6 +15,7 @@ const quick = {
   consistencyMs: 30,
   bootMs: [10, 40],
   stopMs: [10, 40],
+  spotNoticeMs: 500,
   requests: { burst: 10_000, perSecond: 10_000 },
 } as const;
 
@@ -53,6 +54,11 @@ cloudContract('the model over the wire', async () => {
     types,
     fault: async (name, on) => (name === 'api-down' ? listen(!on) : cloud.switch(name, on)),
     limit: async (match, rule) => cloud.limit(match, rule),
+    price: async (match, microUsd) => {
+      await sleep(5);
+      cloud.setSpotPrice(match, microUsd);
+    },
+    reclaim: async (id) => cloud.reclaim(id),
     heal: async () => {
       await listen(true);
       cloud.heal();

@@ -29,7 +29,7 @@ const offered: OfferedGroup = {
 const wanted: Wanted = {
   needs: { cpuMillis: 2_000, memoryBytes: GiB, extended: {} },
   nodes: 1,
-  ...{ timeLimitMs: 4 * hour, expectedMs: 2 * hour, marginMs: 0, again: false },
+  ...{ timeLimitMs: 4 * hour, expectedMs: 2 * hour, marginMs: 0, again: false, noCapacityMs: hour },
 };
 const never: Chances = { noCapacity: 0.05, lossesPerHour: 0, asked: 0, hours: 0 };
 
@@ -42,6 +42,8 @@ describe('the offers of a group', () => {
       // Half of the machine for two hours; a type that may come has no price, so nobody knows the most.
       cost: { perHour: 500_000, expected: 1_000_000, worst: undefined },
       ...{ readyMs: { p50: assumed.p50, p90: assumed.p90 }, noCapacity: 0.05, interrupted: 0 },
+      // One in twenty waits another hour.
+      ...{ expectedStartMs: assumed.p50 + 0.05 * hour, expectedEndMs: assumed.p50 + 0.05 * hour + 2 * hour },
     });
     expect(offers[2]?.cost).toBeUndefined();
   });

@@ -55,6 +55,25 @@ const instance = (n: number, state: InstanceState = 'ready'): Instance => ({
 });
 
 describe('plan', () => {
+  it('keeps spot and on demand apart, on what is up and on what is launched', () => {
+    const spot = { ...instance(1), spec: { ...instance(1).spec, capacityType: 'spot' as const } };
+    const onSpot = { ...burst(1), capacityType: 'spot' as const };
+    expect(plan([burst(2), onSpot], [spot], new Map(), offered)).toMatchObject({
+      assign: [{ burst: 'b1', instance: 'i1' }],
+      launch: [{ capacityType: 'on-demand', bursts: ['b2'] }],
+    });
+    const { launch } = plan(
+      [onSpot, burst(2), { ...burst(3), capacityType: 'spot' }],
+      [],
+      new Map(),
+      offered,
+    );
+    expect(launch).toMatchObject([
+      { capacityType: 'spot', bursts: ['b1', 'b3'] },
+      { capacityType: 'on-demand', bursts: ['b2'] },
+    ]);
+  });
+
   it('fills what is up before it launches', () => {
     const made = plan(
       [burst(1), burst(2)],

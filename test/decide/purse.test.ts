@@ -6,7 +6,7 @@ import { type BudgetLeft, Purse } from '../../src/decide/purse.ts';
 import type { Budget } from '../../src/domain/money.ts';
 import { countsFor } from '../../src/domain/money.ts';
 
-const account = fc.constantFrom('a', 'b', 'c');
+const account = fc.constantFrom('a', 'b', 'c', 'B');
 const user = fc.constantFrom('u', 'v', 'w');
 const owner = fc.record({ account, user });
 const maybe = <T>(of: fc.Arbitrary<T>) => fc.option(of, { nil: undefined });
@@ -31,6 +31,14 @@ it('the tightest that counts is what is left, after whatever was taken', () => {
       },
     ),
   );
+});
+
+it('an account is the same however it is written, as Slurm takes it', () => {
+  const budget: Budget = { account: 'Physics', microUsd: 5, per: 'total', hard: true };
+  expect(budgetsFor([budget], { account: 'physics', user: 'u' })).toEqual([budget]);
+  const purse = new Purse([{ account: 'physics', left: 5 }]);
+  purse.take({ account: 'PHYSICS', user: 'u' }, 2);
+  expect(purse.left({ account: 'Physics', user: 'v' })?.left).toBe(3);
 });
 
 it('the budgets of one owner, and of many, are those that count for them', () => {

@@ -1,12 +1,12 @@
 /** What a receipt names of the offer, as the job is known by its line or in full. */
 import { expect, it } from 'vitest';
-import { chancesOf } from '../../src/decide/chances.ts';
 import { assumed } from '../../src/decide/ready.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant } from '../../src/domain/ids.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
 import { basisOf } from '../../src/engine/basis.ts';
+import { chooseFor } from '../../src/engine/choose.ts';
 import { keeperNeeds } from '../../src/translate/index.ts';
 import { detail } from '../burst/fixtures.ts';
 
@@ -21,7 +21,13 @@ const job = detail({ cpus: 4, timeLimitMs: 10 * hour });
 const engine = (startsInMs: number | undefined) => {
   const at = (ms: number) => ({ p10: ms, p50: ms, p90: ms });
   return {
-    settings: { policyHash: 'h', policy: { limitMarginMs: 0 }, setup: { onLost: 'fail' } },
+    settings: {
+      policyHash: 'h',
+      policy: { limitMarginMs: 0, backOffMs: hour, burstWhen: [], never: [] },
+      setup: { onLost: 'fail' },
+    },
+    ports: { clock: { now: () => instant(0) } },
+    spot: { seen: undefined, avoided: () => [] },
     offered: [{ group, types: [{ name: 'm', vcpus: 16, memoryBytes: 64 * GiB, gpus: 0 }] }],
     foresight: {
       of: () =>
@@ -32,17 +38,19 @@ const engine = (startsInMs: number | undefined) => {
 };
 const sees = {
   readyIn: () => assumed,
-  chancesIn: () => chancesOf(undefined, 'on-demand'),
+  counted: new Map(),
 } as unknown as Parameters<typeof basisOf>[3];
 
 it('names type, price, expected and worst cost, chances, and what is saved', () => {
-  const { offer } = basisOf(engine(5 * hour), job, bursts, sees, undefined);
+  const { offer } = basisOf(engine(5 * hour), job, bursts, sees);
   const perHour = Math.ceil(((4_000 + keeperNeeds.cpuMillis) / 16_000) * 1_000_000);
   expect(offer).toEqual({
     ...{ group: 'cpu', type: 'm', zones: ['a'], capacity: 'on-demand', perHourMicroUsd: perHour },
     expectedMicroUsd: Math.ceil(perHour * 1_000 * -Math.expm1(-0.001)),
     worstMicroUsd: 10 * perHour,
     ...{ noCapacity: 0.05, interrupted: 0, measured: 0, savesMs: 5 * hour - assumed.p50 },
+    expectedStartMs: assumed.p50 + 0.05 * hour,
+    expectedEndMs: Math.round(assumed.p50 + 0.05 * hour + 1_000 * hour * -Math.expm1(-0.001)),
   });
 });
 
@@ -50,21 +58,50 @@ it('says of which day the price is, where it comes from a list', () => {
   const listed = { ...group, pricedFrom: { m: instant(1_000) } } as unknown as NodeGroup;
   const here = engine(hour);
   const priced = { ...here, offered: here.offered.map((o) => ({ ...o, group: listed })) };
-  expect(basisOf(priced, job, bursts, sees, undefined).offer?.pricedFrom).toBe(1_000);
+  expect(basisOf(priced, job, bursts, sees).offer?.pricedFrom).toBe(1_000);
 });
 
 it('goes by the memory too, once the job is known in full', () => {
   const needs = { cpuMillis: 4_000, memoryBytes: 32 * GiB, extended: {} };
-  const { offer } = basisOf(engine(undefined), job, bursts, sees, needs);
+  const here = engine(undefined);
+  const known = { judged: 'cpu', needs: () => needs, requeue: true, reclaims: 0 };
+  const { offer } = basisOf(here, job, bursts, sees, chooseFor(here, job, known, sees));
   expect(offer?.perHourMicroUsd).toBeGreaterThanOrEqual(500_000);
   expect(offer?.savesMs).toBeUndefined();
 });
 
 it('says where it never starts here, and nothing where it stays or has no end of its own', () => {
-  expect(basisOf(engine(Number.POSITIVE_INFINITY), job, bursts, sees, undefined).offer?.savesMs).toBe(
+  expect(basisOf(engine(Number.POSITIVE_INFINITY), job, bursts, sees).offer?.savesMs).toBe(
     'never starts here',
   );
-  expect(basisOf(engine(1), job, { ...bursts, verdict: 'wait' }, sees, undefined).offer).toBeUndefined();
+  expect(basisOf(engine(1), job, { ...bursts, verdict: 'wait' }, sees).offer).toBeUndefined();
   const endless = detail({ cpus: 4, timeLimitMs: 'unlimited' });
-  expect(basisOf(engine(1), endless, bursts, sees, undefined).offer).toBeUndefined();
+  expect(basisOf(engine(1), endless, bursts, sees).offer).toBeUndefined();
+});
+
+it('takes another group than the rules were asked of only where they would say the same of it', () => {
+  const here = engine(undefined);
+  const dear = { ...group, prices: { m: 9_000_000 } };
+  const two = [dear, { ...group, name: 'other' }].map((g) => ({ ...here.offered[0], group: g }));
+  const known = {
+    ...{ judged: 'cpu', requeue: true, reclaims: 0 },
+    needs: () => ({ cpuMillis: 1_000, memoryBytes: GiB, extended: {} }),
+  };
+  const chosen = (over: object, seen: object = {}) =>
+    chooseFor({ ...here, offered: two, ...over } as unknown as typeof here, job, known, {
+      ...sees,
+      ...seen,
+    } as unknown as typeof sees);
+  expect(chosen({})?.offer.group).toBe('other');
+  const slower = (name: string) => (name === 'other' ? { ...assumed, p90: assumed.p90 + 1 } : assumed);
+  expect(chosen({}, { readyIn: slower })).toMatchObject({
+    offer: { group: 'cpu' },
+    passedOver: [{ group: 'other', why: expect.stringContaining('longer to be ready than cpu') }],
+  });
+  const policy = {
+    ...{ limitMarginMs: 0, backOffMs: hour, burstWhen: [] },
+    never: [{ kind: 'cel', expr: 'offer.group == "x"' }],
+    expressions: () => ({ names: ['offer.group'], needs: [], tell: () => false }),
+  };
+  expect(chosen({ settings: { ...here.settings, policy } })?.offer.group).toBe('cpu');
 });

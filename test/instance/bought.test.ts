@@ -52,16 +52,21 @@ async function scene(instance: Instance, group: Partial<NodeGroup>) {
   };
 }
 
+const onDemand = { ...anInstance().spec, capacityType: 'on-demand' as const };
+
 describe('an instance that is bought', () => {
   it('keeps the price of its launch, and of what day it was', async () => {
     const prices = { 'm7i.large': 101_000, 'c7i.large': 90_000 };
-    const dated = await scene(anInstance(), { prices, pricedFrom: { 'm7i.large': instant(7) } });
+    const dated = await scene(anInstance({ spec: onDemand }), {
+      prices,
+      pricedFrom: { 'm7i.large': instant(7) },
+    });
     await launch(dated.ctx, await dated.row());
     expect(await dated.row()).toMatchObject({ state: 'launched', price: { microUsd: 101_000, from: 7 } });
-    const own = await scene(anInstance(), { prices });
+    const own = await scene(anInstance({ spec: onDemand }), { prices });
     await launch(own.ctx, await own.row());
     expect((await own.row()).price).toEqual({ microUsd: 101_000 });
-    const none = await scene(anInstance(), { prices: { other: 1 } });
+    const none = await scene(anInstance({ spec: onDemand }), { prices: { other: 1 } });
     await launch(none.ctx, await none.row());
     expect((await none.row()).price).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 /** Scripts as sbatch reads them. [slurm: src/sbatch/opt.c] */
 import { describe, expect, it } from 'vitest';
 import { lastOf, readScript } from '../../src/translate/script/script.ts';
+import { signalIn } from '../../src/translate/script/signal.ts';
 
 const options = (...lines: string[]) =>
   readScript(['#!/bin/bash', ...lines].join('\n')).options.map((o) =>
@@ -123,6 +124,22 @@ describe('our own lines', () => {
         text: '#SPILLWAY immage=x: not known; there is image=IMAGE, hugepages=2Mi:1GiB, stage-in=PATH, stage-out=PATH, size=SIZE after a path',
       },
     ]);
+  });
+});
+
+describe('the signal ahead of the end', () => {
+  const of = (value: string) => signalIn(readScript(`#!/bin/sh\n#SBATCH --signal=${value}\n`));
+
+  it('is the one that the script itself is to get, by name or number', () => {
+    for (const value of ['B:USR1@120', 'b:sigusr1', 'B:10@5', 'RB:USR1@60', 'BR:10'])
+      expect(of(value)).toBe(10);
+    expect(of('B:TERM')).toBe(15);
+  });
+
+  it('is none where only steps would get it, or nobody knows it', () => {
+    for (const value of ['USR1@120', '10', 'R:USR1', 'B:NOPE', 'B:0', 'B:65', 'B:'])
+      expect(of(value)).toBeUndefined();
+    expect(signalIn(readScript('#!/bin/sh\n'))).toBeUndefined();
   });
 });
 

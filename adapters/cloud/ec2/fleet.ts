@@ -21,13 +21,10 @@ export function fleetOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken)
     LaunchTemplateConfigs: [
       {
         LaunchTemplateSpecification: templateOf(spec),
-        Overrides: types.flatMap((InstanceType) =>
-          spec.zones.map((zone): FleetLaunchTemplateOverridesRequest => {
-            const subnet = config.subnets?.[zone];
-            return subnet === undefined
-              ? { InstanceType, AvailabilityZone: zone }
-              : { InstanceType, SubnetId: subnet };
-          }),
+        Overrides: types.flatMap((type) =>
+          spec.zones
+            .filter((zone) => isAsked(spec, type, zone))
+            .map((zone) => override(config, spec, type, zone)),
         ),
       },
     ],
@@ -40,6 +37,25 @@ export function fleetOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken)
       { ResourceType: 'volume', Tags },
       { ResourceType: 'fleet', Tags },
     ],
+  };
+}
+
+/** Left out are pools that the launch is to avoid. */
+const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string): boolean =>
+  !without.some((pool) => pool.type === type && pool.zone === zone);
+
+function override(
+  { subnets }: Ec2Config,
+  { maxPrices }: LaunchSpec,
+  InstanceType: _InstanceType,
+  zone: string,
+): FleetLaunchTemplateOverridesRequest {
+  const subnet = subnets?.[zone];
+  const most = maxPrices?.[InstanceType];
+  return {
+    InstanceType,
+    ...(subnet === undefined ? { AvailabilityZone: zone } : { SubnetId: subnet }),
+    ...(most === undefined ? {} : { MaxPrice: (most / 1_000_000).toFixed(6) }),
   };
 }
 

@@ -6,16 +6,32 @@ import {
   DescribeInstancesCommand,
   DescribeInstanceTypesCommand,
   DescribeLaunchTemplatesCommand,
+  DescribeSpotInstanceRequestsCommand,
+  DescribeSpotPriceHistoryCommand,
   EC2Client,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { PortError } from '../../../src/domain/fault.ts';
-import { cloudId, type LaunchToken, launchToken } from '../../../src/domain/ids.ts';
-import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domain/instance.ts';
+import {
+  type CloudId,
+  cloudId,
+  type Instant,
+  type LaunchToken,
+  launchToken,
+} from '../../../src/domain/ids.ts';
+import type { CloudInstance, InstanceType, LaunchSpec, SpotPrice } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { codeOf, emptyFleet, portError } from './faults.ts';
 import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf } from './fleet.ts';
-import { type Ec2Config, parseFleet, parsePage, parseTypes, tag } from './schema.ts';
+import {
+  type Ec2Config,
+  parseFleet,
+  parsePage,
+  parsePrices,
+  parseRequests,
+  parseTypes,
+  tag,
+} from './schema.ts';
 
 export type { Ec2Config } from './schema.ts';
 
@@ -83,6 +99,59 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     });
   }
 
+  /** By one zone or all: a call takes no list of them. */
+  async function spotPrices(
+    types: readonly string[],
+    zones: readonly string[],
+    from: Instant,
+  ): Promise<SpotPrice[]> {
+    const found: SpotPrice[] = [];
+    const input = {
+      InstanceTypes: types.filter(isTypeName),
+      Filters: [{ Name: 'availability-zone', Values: [...zones] }],
+      ProductDescriptions: ['Linux/UNIX'],
+      StartTime: new Date(from),
+      MaxResults: config.pageSize ?? 1000,
+    };
+    if (input.InstanceTypes.length === 0 || zones.length === 0) return found;
+    let next: { readonly NextToken?: string } | undefined = {};
+    while (next !== undefined) {
+      const command: DescribeSpotPriceHistoryCommand = new DescribeSpotPriceHistoryCommand({
+        ...input,
+        ...next,
+      });
+      const page = await calling('cloud.spotPrices', 'reads', async () =>
+        parsePrices(await client.send(command)),
+      );
+      found.push(...page.SpotPriceHistory);
+      next = page.NextToken === undefined ? undefined : { NextToken: page.NextToken };
+    }
+    return found;
+  }
+
+  /** The request of a spot instance tells when it is marked; DescribeInstances does not. */
+  async function interruptions(): Promise<CloudId[]> {
+    const found: CloudId[] = [];
+    const input = {
+      Filters: [{ Name: 'status-code', Values: ['marked-for-termination', 'marked-for-stop'] }],
+      MaxResults: config.pageSize ?? 1000,
+    };
+    let next: { readonly NextToken?: string } | undefined = {};
+    while (next !== undefined) {
+      const command: DescribeSpotInstanceRequestsCommand = new DescribeSpotInstanceRequestsCommand({
+        ...input,
+        ...next,
+      });
+      const page = await calling('cloud.interruptions', 'reads', async () =>
+        parseRequests(await client.send(command)),
+      );
+      for (const { InstanceId } of page.SpotInstanceRequests)
+        if (InstanceId !== undefined) found.push(cloudId(InstanceId));
+      next = page.NextToken === undefined ? undefined : { NextToken: page.NextToken };
+    }
+    return found;
+  }
+
   async function check(spec: LaunchSpec): Promise<void> {
     const at = 'cloud.check';
     const { LaunchTemplateName } = templateOf(spec);
@@ -113,6 +182,9 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
       }
     });
     await calling(at, 'reads', () => client.send(new DescribeInstancesCommand({ MaxResults: 5 })));
+    if (spec.capacityType !== 'spot') return;
+    await spotPrices(spec.types, spec.zones, clock.now());
+    await interruptions();
   }
 
   return {
@@ -120,6 +192,8 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     list,
     terminate,
     types: (names) => typesOf(names),
+    spotPrices,
+    interruptions,
     check,
     close: async () => client.destroy(),
   };

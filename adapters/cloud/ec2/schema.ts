@@ -1,7 +1,8 @@
 /** What the adapter is given, and EC2's answers as they enter. */
 import { z } from 'zod';
 import { type ClusterName, cloudId, instant, launchToken } from '../../../src/domain/ids.ts';
-import type { CloudInstance, InstanceType } from '../../../src/domain/instance.ts';
+import type { CloudInstance, InstanceType, SpotPrice } from '../../../src/domain/instance.ts';
+import { microUsd } from '../../../src/domain/money.ts';
 import { MiB } from '../../../src/domain/resources.ts';
 
 export interface Ec2Config {
@@ -30,6 +31,9 @@ export const tag = {
   token: 'spillway.dev/token',
 } as const;
 
+/** Why a spot instance ended, where the cloud ended it. */
+const tookBack = new Set(['Server.SpotInstanceTermination', 'Server.SpotInstanceShutdown']);
+
 const described = z
   .object({
     InstanceId: z.string().min(1),
@@ -41,6 +45,7 @@ const described = z
     InstanceLifecycle: z.string().optional(),
     PrivateDnsName: z.string().default(''),
     LaunchTime: z.date(),
+    StateReason: z.object({ Code: z.string().default('') }).optional(),
     Tags: z.array(z.object({ Key: z.string(), Value: z.string().default('') })).default([]),
   })
   .transform((seen): CloudInstance => {
@@ -52,6 +57,7 @@ const described = z
       zone: seen.Placement.AvailabilityZone,
       state: seen.State.Name,
       capacityType: seen.InstanceLifecycle === 'spot' ? 'spot' : 'on-demand',
+      reclaimed: tookBack.has(seen.StateReason?.Code ?? ''),
       privateDnsName: seen.PrivateDnsName,
       launchedAt: instant(seen.LaunchTime.getTime()),
       token: token === undefined ? undefined : launchToken(token),
@@ -70,6 +76,39 @@ export function parsePage(answer: unknown): { instances: CloudInstance[]; next: 
   const next = NextToken === undefined || NextToken === '' ? undefined : NextToken;
   return { instances: Reservations.flatMap(({ Instances }) => Instances), next };
 }
+
+const priced = z
+  .object({
+    InstanceType: z.string().min(1),
+    AvailabilityZone: z.string().min(1),
+    SpotPrice: z.string().regex(/^\d+(\.\d+)?$/),
+    Timestamp: z.date(),
+  })
+  .transform(
+    (p): SpotPrice => ({
+      type: p.InstanceType,
+      zone: p.AvailabilityZone,
+      microUsd: microUsd(Number(p.SpotPrice)),
+      from: instant(p.Timestamp.getTime()),
+    }),
+  );
+const nextToken = z
+  .string()
+  .optional()
+  .transform((token) => (token === '' ? undefined : token));
+
+/** One page of DescribeSpotPriceHistory. */
+export const parsePrices = (answer: unknown) =>
+  z.object({ NextToken: nextToken, SpotPriceHistory: z.array(priced).default([]) }).parse(answer);
+
+/** The instances of one page of DescribeSpotInstanceRequests. */
+export const parseRequests = (answer: unknown) =>
+  z
+    .object({
+      NextToken: nextToken,
+      SpotInstanceRequests: z.array(z.object({ InstanceId: z.string().min(1).optional() })).default([]),
+    })
+    .parse(answer);
 
 const gpu = z.object({ Count: z.number().default(0) });
 

@@ -12,10 +12,15 @@ export const cpusOfNode = ({ cpus, minNodes = 1 }: Asking): number => Math.ceil(
  * exact request is checked again with the job in full.
  */
 export function groupFor(job: Asking, groups: readonly OfferedGroup[]): OfferedGroup | undefined {
-  return groups.find(
-    (g) => lacks(job, g.group) === undefined && holds(job, g) && (job.minNodes ?? 1) <= g.group.max,
-  );
+  return groups.find((g) => suits(job, g));
 }
+
+/** All of them, in the order of the configuration: what is bought is chosen among these. */
+export const suitable = (job: Asking, groups: readonly OfferedGroup[]): readonly OfferedGroup[] =>
+  groups.filter((g) => suits(job, g));
+
+const suits = (job: Asking, g: OfferedGroup): boolean =>
+  lacks(job, g.group) === undefined && holds(job, g) && (job.minNodes ?? 1) <= g.group.max;
 
 /** Those that hold one node of the job, whatever their maximum. */
 export const heldBy = (job: Asking, groups: readonly OfferedGroup[]): readonly OfferedGroup[] =>

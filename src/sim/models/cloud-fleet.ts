@@ -18,6 +18,8 @@ export interface Stock {
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
+  /** What spot costs now, in micro-dollars an hour. */
+  readonly spotPrice: (type: TypeSpec, zone: string) => number;
   /** Takes from the account's launch rate. */
   readonly mayLaunch: () => boolean;
 }
@@ -31,10 +33,12 @@ export function answerFleet(request: FleetRequest, types: readonly TypeSpec[], s
   const taken: Offer[] = [];
   const errors: FleetError[] = [];
   for (const override of ordered(request, types, stock)) {
-    const offer: Offer = { ...override, capacityType: request.capacityType };
+    const { maxPrice, ...pool } = override;
+    const offer: Offer = { ...pool, capacityType: request.capacityType };
     const type = types.find(({ name }) => name === offer.type);
     while (taken.length < request.target) {
-      const no = type === undefined ? unknownType(offer) : refusal(offer, type, types, taken, stock);
+      const no =
+        type === undefined ? unknownType(offer) : refusal(offer, type, types, taken, stock, maxPrice);
       if (no !== undefined) {
         errors.push({ ...offer, code: no[0], message: no[1] });
         break;
@@ -54,7 +58,14 @@ export function answerFleet(request: FleetRequest, types: readonly TypeSpec[], s
 /** On demand: the cheapest first. Spot: the most room first, then the cheapest (price-capacity-optimized). */
 function ordered(request: FleetRequest, types: readonly TypeSpec[], stock: Stock): Override[] {
   const { capacityType } = request;
-  const price = ({ type }: Override) => types.find((t) => t.name === type)?.price[capacityType] ?? 0;
+  const price = ({ type, zone }: Override) => {
+    const of = types.find((t) => t.name === type);
+    return of === undefined
+      ? 0
+      : capacityType === 'spot'
+        ? stock.spotPrice(of, zone)
+        : of.price[capacityType];
+  };
   const room = (override: Override) => Math.min(10, left({ ...override, capacityType }, [], stock));
   return [...request.overrides].sort(
     (a, b) => (capacityType === 'spot' ? room(b) - room(a) : 0) || price(a) - price(b),
@@ -69,6 +80,7 @@ function refusal(
   types: readonly TypeSpec[],
   taken: readonly Offer[],
   stock: Stock,
+  maxPrice = type.price['on-demand'],
 ): Refusal | undefined {
   const { capacityType, zone } = offer;
   const all: Offer[] = [...stock.live, ...taken];
@@ -88,6 +100,11 @@ function refusal(
       ];
   } else if (used('spot').length >= stock.spotLimit)
     return ['MaxSpotInstanceCountExceeded', 'Max spot instance count exceeded'];
+  if (capacityType === 'spot' && maxPrice < stock.spotPrice(type, zone))
+    return [
+      'SpotMaxPriceTooLow',
+      `Your Spot request price of ${maxPrice / 1e6} is lower than the minimum required Spot request fulfillment price of ${stock.spotPrice(type, zone) / 1e6}.`,
+    ];
   if (all.filter((o) => o.zone === zone).length >= stock.addressesPerZone)
     return ['InsufficientFreeAddressesInSubnet', `The subnet of ${zone} has no free addresses.`];
   if (left(offer, taken, stock) < 1)

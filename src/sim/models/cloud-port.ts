@@ -1,6 +1,13 @@
 /** The model behind the port. What a real adapter has to work out of EC2's answers is said here in one table. */
 import { type Fault, PortError } from '../../domain/fault.ts';
-import { type CloudId, type ClusterName, cloudId, type LaunchToken, launchToken } from '../../domain/ids.ts';
+import {
+  type CloudId,
+  type ClusterName,
+  cloudId,
+  type Instant,
+  type LaunchToken,
+  launchToken,
+} from '../../domain/ids.ts';
 import type { CloudInstance, InstanceType, LaunchSpec } from '../../domain/instance.ts';
 import { MiB } from '../../domain/resources.ts';
 import type { Clock, CloudPort } from '../../ports.ts';
@@ -10,8 +17,10 @@ import {
   Ec2Error,
   type FleetAnswer,
   type FleetRequest,
+  type Machine,
   NoAnswer,
   type Shown,
+  type SpotChange,
   type Template,
   type TypeSpec,
 } from './cloud-types.ts';
@@ -25,6 +34,8 @@ interface Model {
   terminate(ids: readonly string[]): unknown;
   types(names: readonly string[]): TypeSpec[];
   templates(names: readonly string[]): Template[];
+  spotHistory(types: readonly string[], zones: readonly string[], from: Instant): SpotChange[];
+  spotRequests(): { readonly machine: Machine; readonly status: string }[];
 }
 
 /** Every code that the model can answer with. */
@@ -32,6 +43,7 @@ const meaning: Readonly<Record<string, Fault>> = {
   InsufficientInstanceCapacity: 'no_capacity',
   InsufficientFreeAddressesInSubnet: 'no_capacity',
   MaxSpotInstanceCountExceeded: 'no_capacity',
+  SpotMaxPriceTooLow: 'no_capacity',
   VcpuLimitExceeded: 'no_capacity',
   UnfulfillableCapacity: 'no_capacity',
   Unsupported: 'no_capacity',
@@ -70,7 +82,7 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
         model.createFleet({
           clientToken: token,
           template: spec.launchTemplate,
-          overrides: spec.types.flatMap((type) => spec.zones.map((zone) => ({ type, zone }))),
+          overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
           capacityType: spec.capacityType,
           target: 1,
           minTarget: 0,
@@ -114,6 +126,18 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
           }),
         ),
       ),
+    spotPrices: (types, zones, from) =>
+      ask('cloud.spotPrices', false, () =>
+        model.spotHistory(types, zones, from).map(({ at, ...price }) => ({ ...price, from: at })),
+      ),
+    interruptions: () =>
+      ask('cloud.interruptions', false, () =>
+        model
+          .spotRequests()
+          .flatMap(({ machine, status }) =>
+            status === 'marked-for-termination' ? [cloudId(machine.id)] : [],
+          ),
+      ),
     check: (spec) =>
       ask('cloud.check', false, () => {
         model.templates([spec.launchTemplate]);
@@ -125,6 +149,13 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
   };
 }
 
+function overridesOf({ zones, maxPrices, without = [] }: LaunchSpec, type: string) {
+  const most = maxPrices?.[type];
+  return zones
+    .filter((zone) => !without.some((pool) => pool.type === type && pool.zone === zone))
+    .map((zone) => (most === undefined ? { type, zone } : { type, zone, maxPrice: most }));
+}
+
 function shown(machine: Shown): CloudInstance {
   const token = machine.tags['spillway.dev/token'];
   return {
@@ -133,6 +164,7 @@ function shown(machine: Shown): CloudInstance {
     zone: machine.zone,
     state: machine.state,
     capacityType: machine.capacityType,
+    reclaimed: machine.capacityType === 'spot' && machine.reason === 'Server.SpotInstanceTermination',
     privateDnsName: machine.state === 'terminated' ? '' : machine.dnsName,
     launchedAt: machine.launchedAt,
     token: token === undefined ? undefined : launchToken(token),

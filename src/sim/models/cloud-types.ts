@@ -130,6 +130,16 @@ export class NoAnswer extends Error {
 export interface Override {
   readonly type: string;
   readonly zone: string;
+  /** Of spot: micro-dollars an hour; undefined = what it costs on demand. */
+  readonly maxPrice?: number;
+}
+
+/** What spot costs in a pool from then on. */
+export interface SpotChange {
+  readonly type: string;
+  readonly zone: string;
+  readonly microUsd: number;
+  readonly at: Instant;
 }
 
 export interface FleetRequest {
@@ -182,6 +192,7 @@ export interface Machine extends Offer {
   /** No call knows of it before. */
   readonly inSightAfterMs: number;
   readonly spotNoticeAt: Instant | undefined;
+  readonly maxPrice?: number;
 }
 
 export const stateOf = (machine: Machine): State => machine.history.at(-1)?.state ?? 'pending';
@@ -207,6 +218,7 @@ export interface CloudState {
   readonly tokens: readonly (readonly [string, TokenUse])[];
   readonly faults: readonly CloudFault[];
   readonly rules: readonly OfferRule[];
+  readonly prices?: readonly SpotChange[];
 }
 
 export interface TokenUse {

@@ -10,6 +10,7 @@ import { answerFleet, type Stock } from './cloud-fleet.ts';
 import { timedMachines } from './cloud-machines.ts';
 import { cloudPort } from './cloud-port.ts';
 import { Bucket } from './cloud-rate.ts';
+import { SpotMarket } from './cloud-spot.ts';
 import {
   type CloudConfig,
   type CloudFault,
@@ -23,7 +24,9 @@ import {
   NoAnswer,
   type Offer,
   type OfferRule,
+  type Override,
   type Shown,
+  type SpotChange,
   type State,
   stateOf,
   type Tags,
@@ -43,6 +46,7 @@ export class CloudModel {
   readonly #deps: CloudDeps;
   readonly #requests: Bucket;
   readonly #launches: Bucket;
+  readonly #market: SpotMarket;
   #rules: OfferRule[] = [];
   readonly #faults = new Set<CloudFault>();
   #known = new Map<string, Machine>();
@@ -59,6 +63,7 @@ export class CloudModel {
     this.#deps = deps;
     this.#requests = new Bucket(this.config.requests, deps.clock);
     this.#launches = new Bucket(this.config.launches, deps.clock);
+    this.#market = new SpotMarket(this.config);
     this.machines = timedMachines(this, deps);
   }
 
@@ -93,7 +98,11 @@ export class CloudModel {
     if (template === undefined) throw noTemplate(request.template);
     const { offers, errors } = answerFleet(request, this.config.types, this.#stock());
     const fleetId = `fleet-${this.#deps.entropy.uuid()}`;
-    const made = offers.map((offer) => this.#make(offer, fleetId, template, request.instanceTags));
+    const mostFor = ({ type, zone }: Offer) =>
+      request.overrides.find((o) => o.type === type && o.zone === zone)?.maxPrice;
+    const made = offers.map((offer) =>
+      this.#make(offer, fleetId, template, request.instanceTags, mostFor(offer)),
+    );
     const answer: FleetAnswer = {
       fleetId,
       instances: made.map(({ id, type, zone, capacityType }) => ({ id, type, zone, capacityType })),
@@ -203,10 +212,11 @@ export class CloudModel {
     this.onChange();
   }
 
-  /** Ends every fault and every limit. */
+  /** Ends every fault and every limit, and spot costs what it did at first. */
   heal(): void {
     this.#faults.clear();
     this.#rules = [];
+    this.#market.restore([]);
     this.onChange();
   }
 
@@ -215,10 +225,47 @@ export class CloudModel {
     const machine = this.#get(id);
     if (machine.capacityType !== 'spot' || machine.spotNoticeAt !== undefined) return;
     this.#put({ ...machine, spotNoticeAt: this.#now() });
-    this.#deps.scheduler.after(this.config.spotNoticeMs, () => {
+    this.#endAfterNotice(id);
+  }
+
+  #endAfterNotice(id: string): void {
+    const left = (this.#known.get(id)?.spotNoticeAt ?? 0) + this.config.spotNoticeMs - this.#now();
+    this.#deps.scheduler.after(Math.max(0, left), () => {
       const now = this.#known.get(id);
       if (now !== undefined) this.#stop(now, 'Server.SpotInstanceTermination');
     });
+  }
+
+  /** What spot costs from now on; who would pay less gets notice. */
+  setSpotPrice(match: Partial<Override>, microUsd: number): void {
+    this.#market.change(match, microUsd, this.#now());
+    this.onChange();
+    for (const machine of this.truth()) {
+      const type = this.config.types.find(({ name }) => name === machine.type);
+      const pays = machine.maxPrice ?? type?.price['on-demand'];
+      if (type === undefined || pays === undefined || stateOf(machine) === 'terminated') continue;
+      if (pays < this.#market.price(type, machine.zone)) this.reclaim(machine.id);
+    }
+  }
+
+  spotHistory(types: readonly string[], zones: readonly string[], from: Instant): SpotChange[] {
+    return this.#market.history(types, zones, from);
+  }
+
+  /** The request behind each spot instance in sight, and how it stands. */
+  spotRequests(): { readonly machine: Machine; readonly status: string }[] {
+    return this.describe()
+      .filter(({ capacityType }) => capacityType === 'spot')
+      .map((machine) => {
+        const over = stateOf(machine) === 'shutting-down' || stateOf(machine) === 'terminated';
+        if (!over)
+          return {
+            machine,
+            status: machine.spotNoticeAt === undefined ? 'fulfilled' : 'marked-for-termination',
+          };
+        const own = machine.reason === 'Client.UserInitiatedShutdown';
+        return { machine, status: own ? 'instance-terminated-by-user' : 'instance-terminated-no-capacity' };
+      });
   }
 
   /** From the machines: it has booted. */
@@ -252,6 +299,7 @@ export class CloudModel {
       tokens: [...this.#tokens].filter(([, use]) => this.#remembers(use)),
       faults: this.faults(),
       rules: this.limits(),
+      prices: this.#market.save(),
     };
   }
 
@@ -263,9 +311,18 @@ export class CloudModel {
     this.#rules = [...state.rules];
     this.#faults.clear();
     for (const fault of state.faults) this.#faults.add(fault);
+    this.#market.restore(state.prices ?? []);
+    for (const machine of this.#known.values())
+      if (machine.spotNoticeAt !== undefined) this.#endAfterNotice(machine.id);
   }
 
-  #make(offer: Offer, fleetId: string, template: Template, tags: Tags): Machine {
+  #make(
+    offer: Offer,
+    fleetId: string,
+    template: Template,
+    tags: Tags,
+    maxPrice: number | undefined,
+  ): Machine {
     const serial = ++this.#serial;
     const address = `10.40.${Math.floor(serial / 250) % 250}.${(serial % 250) + 1}`;
     const host = `ip-${address.replaceAll('.', '-')}`;
@@ -285,6 +342,7 @@ export class CloudModel {
       neverJoins: this.on('never-joins'),
       inSightAfterMs: this.config.consistencyMs * this.#deps.entropy.random(),
       spotNoticeAt: undefined,
+      ...(maxPrice === undefined ? {} : { maxPrice }),
     };
     this.#put(machine);
     return machine;
@@ -326,7 +384,8 @@ export class CloudModel {
     const off = this.on('throttle-launches');
     const rules = this.on('no-capacity') ? [...this.#rules, { match: {}, atMost: 0 }] : this.#rules;
     const mayLaunch = () => !off && this.#launches.take();
-    return { live, rules, vcpuLimit, spotLimit, addressesPerZone, zones, mayLaunch };
+    const spotPrice: Stock['spotPrice'] = (type, zone) => this.#market.price(type, zone);
+    return { live, rules, vcpuLimit, spotLimit, addressesPerZone, zones, spotPrice, mayLaunch };
   }
 
   #now(): Instant {

@@ -5,7 +5,7 @@ import { ranksOf } from '../../../src/domain/ranks.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
 import type { PodRun } from '../../../src/sim/world.ts';
-import { cluster } from './centre.ts';
+import { cluster, group } from './centre.ts';
 import type { Run } from './run.ts';
 
 export interface Breach {
@@ -48,12 +48,37 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   await unbound(run, say);
   failedClosed(run, jobs, say);
   await money(run, say);
+  await spot(run, say);
   await receipts(run, jobs, say);
   await approved(run, jobs, say);
   await ramp(run, say);
   identity(run, say);
   ends(run, jobs, say);
+  await results(run, jobs, say);
   return found;
+}
+
+/** What a script made that ended by itself is here, whole, or its owner was told where it is. */
+async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<void> {
+  for (const { plan, ref } of run.submitted) {
+    const job = jobs.find((j) => j.ref === ref);
+    const last = job?.runs.at(-1);
+    if (
+      plan.data === undefined ||
+      last?.burst !== true ||
+      !['COMPLETED', 'FAILED'].includes(job?.state ?? '')
+    )
+      continue;
+    const made = run.world.files.read(`${plan.data.makes}/of`);
+    const bursts = await run.store.burstsOfJob(cluster, ref);
+    const told = bursts.some(
+      (b) => b.data?.kept !== undefined || b.exit?.lost === true || b.state === 'failed',
+    );
+    const ran = run.world.ran.some((p) => attemptOf(p).ref === ref);
+    if (made !== undefined && made !== `made of what ${plan.data.needs} holds`)
+      say('truth', `job ${ref} ran without its data: ${made}`);
+    if (ran && made === undefined && !told) say('truth', `job ${ref} ended and its results are nowhere`);
+  }
 }
 
 type Say = (invariant: Breach['invariant'], text: string) => void;
@@ -195,11 +220,22 @@ function requeues(run: Run, say: Say): void {
 async function unbound(run: Run, say: Say): Promise<void> {
   if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
   const bursts = await run.store.bursts({ cluster, limit: 10_000 });
+  const bound = run.scenario.spot === true ? await everBound(run) : new Set<string>();
   for (const { id, tags } of run.world.launched) {
     const intent = tags['spillway.dev/instance'];
+    if (bound.has(intent ?? '')) continue;
     if (!bursts.some((b) => ranksOf(b).some(({ instance }) => instance === intent)))
       say(4, `instance ${id} was bought, and no burst was ever bound to it`);
   }
+}
+
+/** Where one of several spot machines was taken back, or not to be had, its burst is planned anew and may leave the others behind. */
+async function everBound(run: Run): Promise<ReadonlySet<string>> {
+  const bound = new Set<string>();
+  for (const { id } of await run.store.bursts({ cluster, limit: 10_000 }))
+    for (const { why } of await run.store.audit(id))
+      for (const [instance] of why.matchAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g)) bound.add(instance);
+  return bound;
 }
 
 /** 2: a job that may run again is not failed for want of its pod. */
@@ -247,6 +283,22 @@ async function money(run: Run, say: Say): Promise<void> {
       say(4, `${spent} micro-dollars are booked as spent by ${account}, its bursts cost ${cost}`);
     if (held !== explained && !older)
       say(4, `${held} micro-dollars are held for account ${account}, the live bursts explain ${explained}`);
+  }
+}
+
+/** What may not run again, or was taken back twice, is not bought as spot; and nothing is bought so above its price on demand. */
+async function spot(run: Run, say: Say): Promise<void> {
+  const older = run.scenario.kills.some((k) => k.olderMs !== undefined);
+  for (const m of run.cloud.truth())
+    if (m.capacityType === 'spot' && (m.maxPrice ?? Number.POSITIVE_INFINITY) > (group.prices?.[m.type] ?? 0))
+      say(4, `instance ${m.id} was bought as spot at up to ${m.maxPrice}`);
+  for (const b of await run.store.bursts({ cluster, limit: 10_000 })) {
+    if (b.capacityType !== 'spot') continue;
+    const plan = run.submitted.find((s) => s.ref === b.ref || String(s.ref) === b.ref.split('_')[0])?.plan;
+    if (plan?.requeue === false) say(2, `job ${b.ref} may not be requeued, and went on spot`);
+    if ((b.reclaims ?? 0) >= 2 && !older) say(2, `job ${b.ref} was taken back twice, and went on spot again`);
+    if (b.spent !== undefined && b.price !== undefined && b.spent.microUsd > b.price.held)
+      say(4, `burst ${b.id} came to ${b.spent.microUsd} on spot, and held ${b.price.held}`);
   }
 }
 

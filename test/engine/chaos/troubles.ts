@@ -28,6 +28,24 @@ export function happen(plan: WorldPlan, centre: Centre, time: Scheduler, note: (
     case 'reclaim':
       if (machine !== undefined) world.reclaim(cloudId(machine.id));
       return;
+    case 'notice': {
+      const spot = machines.filter((m) => m.capacityType === 'spot');
+      const taken = spot[nth % Math.max(1, spot.length)];
+      if (taken !== undefined) cloud.reclaim(taken.id);
+      return;
+    }
+    case 'no-spot':
+      during(
+        () => cloud.limit({ capacityType: 'spot' }, { atMost: 0 }),
+        () => cloud.limit({ capacityType: 'spot' }, undefined),
+      );
+      return;
+    case 'spot-dear':
+      during(
+        () => cloud.setSpotPrice({}, 1_000_000),
+        () => cloud.setSpotPrice({}, 60_000),
+      );
+      return;
     case 'oom': {
       const pods = kubernetes.truth().running.filter((r) => r.container === 'main');
       const pod = pods[nth % Math.max(1, pods.length)];

@@ -1,0 +1,89 @@
+/** What one cluster's gateway knows of spot: prices as they were read last, pools that are left alone for a while, instances that are taken back. */
+import { reclaimedMs, refusedMs, type SpotSeen } from '../decide/spot.ts';
+import { faultOf } from '../domain/fault.ts';
+import type { CloudId, Instant } from '../domain/ids.ts';
+import type { SpotPool, SpotPrice } from '../domain/instance.ts';
+import type { NodeGroup } from '../domain/policy.ts';
+import type { Clock, CloudPort } from '../ports.ts';
+
+const everyMs = 5 * 60_000;
+/** After a reading that failed. */
+const againMs = 30_000;
+
+export class Spot {
+  readonly #groups: readonly NodeGroup[];
+  readonly #cloud: CloudPort;
+  readonly #clock: Clock;
+  readonly #avoided = new Map<string, { readonly pool: SpotPool; until: number }>();
+  #seen: SpotSeen;
+  #triedAt: Instant | undefined;
+  #interrupted = new Map<CloudId, Instant>();
+
+  constructor(groups: readonly NodeGroup[], cloud: CloudPort, clock: Clock) {
+    this.#groups = groups.filter((g) => g.spot !== undefined);
+    this.#cloud = cloud;
+    this.#clock = clock;
+  }
+
+  /** Whether anything is bought as spot. */
+  get used(): boolean {
+    return this.#groups.length > 0;
+  }
+
+  get seen(): SpotSeen {
+    return this.#seen;
+  }
+
+  /** Reads the prices when their time has come. One reading that fails leaves the last, until that is too old [decide/spot.ts]. Throws what the port throws. */
+  async read(): Promise<void> {
+    const at = this.#clock.now();
+    const wait = this.#seen?.ok === true && this.#seen.at === this.#triedAt ? everyMs : againMs;
+    if (!this.used || (this.#triedAt !== undefined && at - this.#triedAt < wait)) return;
+    this.#triedAt = at;
+    const types = [...new Set(this.#groups.flatMap((g) => g.types))];
+    const zones = [...new Set(this.#groups.flatMap((g) => g.zones))];
+    try {
+      this.#seen = { at, ok: true, value: await this.#cloud.spotPrices(types, zones, at) };
+    } catch (e) {
+      const text = e instanceof Error ? e.message : String(e);
+      if (this.#seen?.ok !== true) this.#seen = { at, ok: false, fault: faultOf(e) ?? 'transient', text };
+      throw e;
+    }
+  }
+
+  /** All changes of one pool since then. */
+  history(pool: SpotPool, from: Instant): Promise<readonly SpotPrice[]> {
+    return this.#cloud.spotPrices([pool.type], [pool.zone], from);
+  }
+
+  /** Looks which are to be taken back; answers with those of which it is news. */
+  async look(ours: ReadonlySet<CloudId>): Promise<readonly CloudId[]> {
+    const at = this.#clock.now();
+    const told = (await this.#cloud.interruptions()).filter((id) => ours.has(id));
+    const news = told.filter((id) => !this.#interrupted.has(id));
+    for (const id of news) this.#interrupted.set(id, at);
+    for (const id of this.#interrupted.keys()) if (!ours.has(id)) this.#interrupted.delete(id);
+    return news;
+  }
+
+  /** Since when the cloud is known to take it back. */
+  interrupted(id: CloudId): Instant | undefined {
+    return this.#interrupted.get(id);
+  }
+
+  /** It had nothing, or took something back. */
+  avoid(pools: readonly SpotPool[], why: 'refused' | 'reclaimed'): void {
+    const until = this.#clock.now() + (why === 'refused' ? refusedMs : reclaimedMs);
+    for (const pool of pools) {
+      const key = `${pool.type} ${pool.zone}`;
+      const known = this.#avoided.get(key);
+      this.#avoided.set(key, { pool, until: Math.max(until, known?.until ?? 0) });
+    }
+  }
+
+  avoided(): readonly SpotPool[] {
+    const at = this.#clock.now();
+    for (const [key, { until }] of this.#avoided) if (until <= at) this.#avoided.delete(key);
+    return [...this.#avoided.values()].map(({ pool }) => pool);
+  }
+}

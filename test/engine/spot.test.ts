@@ -1,0 +1,99 @@
+/** What a gateway knows of spot, on the model of EC2: prices, notices, pools that rest. */
+import { expect, it } from 'vitest';
+import { reclaimedMs, refusedMs, standOf } from '../../src/decide/spot.ts';
+import { clusterName, launchToken } from '../../src/domain/ids.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
+import { GiB, nothing } from '../../src/domain/resources.ts';
+import { Spot } from '../../src/engine/spot.ts';
+import { model, spec, VirtualTime } from '../contract/cloud.harness.ts';
+
+const minute = 60_000;
+const group: NodeGroup = {
+  ...{ name: 'cpu', launchTemplate: 't', types: ['sim.small'], zones: ['eu-sim-1a', 'eu-sim-1b'] },
+  ...{ vcpuPerCpu: 1, overhead: nothing, capacityType: 'on-demand', max: 4, idleMs: 1 },
+  ...{ joinTimeoutMs: 1, lostAfterMs: 1, prices: { 'sim.small': 80_000 }, spot: { capPercent: 100 } },
+  taint: { key: 'k', value: 'v', effect: 'NoSchedule' },
+};
+const types = [{ name: 'sim.small', vcpus: 2, memoryBytes: 4 * GiB, gpus: 0 }];
+const scene = (of: NodeGroup = group) => {
+  const time = new VirtualTime();
+  const cloud = model(time, { consistencyMs: 0 });
+  let asked = 0;
+  const port = cloud.asPort(clusterName('hpc1'));
+  const counted = {
+    ...port,
+    spotPrices: (...args: Parameters<typeof port.spotPrices>) => {
+      asked += 1;
+      return port.spotPrices(...args);
+    },
+  };
+  const spot = new Spot([of], counted, time);
+  const stand = () => standOf(of, types, spot.seen, spot.avoided(), time.now());
+  return { time, cloud, port, spot, stand, asked: () => asked };
+};
+
+it('prices are read every five minutes, and not at all where nothing is bought so', async () => {
+  const s = scene();
+  await s.spot.read();
+  await s.spot.read();
+  expect(s.asked()).toBe(1);
+  expect(s.stand()).toMatchObject({ prices: { 'sim.small': { microUsd: 30_000 } } });
+  s.cloud.setSpotPrice({}, 40_000);
+  s.time.advance(5 * minute);
+  await s.spot.read();
+  expect(s.stand()).toMatchObject({ prices: { 'sim.small': { microUsd: 40_000 } } });
+  const none = scene({ ...group, spot: undefined });
+  await none.spot.read();
+  expect([none.spot.used, none.asked()]).toEqual([false, 0]);
+});
+
+it('prices that cannot be read hold for a quarter of an hour, and then nothing is bought on them', async () => {
+  const s = scene();
+  await s.spot.read();
+  s.cloud.switch('throttle', true);
+  for (let i = 0; i < 15; i++) {
+    s.time.advance(minute);
+    await s.spot.read().catch(() => undefined);
+    expect(s.stand().kind).toBe('offered');
+  }
+  s.time.advance(minute);
+  expect(s.stand()).toMatchObject({ kind: 'none', why: expect.stringContaining('read 16 min ago') });
+  s.cloud.switch('throttle', false);
+  await s.spot.read();
+  expect(s.stand().kind).toBe('offered');
+});
+
+it('prices that were never read are a fault with its words', async () => {
+  const s = scene();
+  s.cloud.switch('unauthorized', true);
+  await expect(s.spot.read()).rejects.toThrow();
+  expect(s.stand()).toMatchObject({ why: expect.stringContaining('not known: UnauthorizedOperation') });
+});
+
+it('a notice is news once, and of our instances alone', async () => {
+  const s = scene();
+  const made = await Promise.all(
+    ['a', 'b'].map((t) => s.port.launch({ ...spec, capacityType: 'spot' }, launchToken(t))),
+  );
+  const [mine, other] = made.map(({ id }) => id);
+  if (mine === undefined || other === undefined) throw new Error('two were launched');
+  s.cloud.reclaim(mine);
+  s.cloud.reclaim(other);
+  expect(await s.spot.look(new Set([mine]))).toEqual([mine]);
+  expect(await s.spot.look(new Set([mine]))).toEqual([]);
+  expect(s.spot.interrupted(mine)).toBe(s.time.now());
+  expect(s.spot.interrupted(other)).toBeUndefined();
+});
+
+it('a pool rests for a while: longer where it took something back', () => {
+  const s = scene();
+  const [a, b] = group.zones.map((zone) => ({ type: 'sim.small', zone }));
+  if (a === undefined || b === undefined) throw new Error('two zones');
+  s.spot.avoid([a], 'reclaimed');
+  s.spot.avoid([a, b], 'refused');
+  expect(s.spot.avoided()).toEqual([a, b]);
+  s.time.advance(refusedMs);
+  expect(s.spot.avoided()).toEqual([a]);
+  s.time.advance(reclaimedMs - refusedMs);
+  expect(s.spot.avoided()).toEqual([]);
+});
