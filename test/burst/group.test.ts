@@ -58,7 +58,7 @@ async function world(podGroups: 'volcano' | undefined, nodes = 2) {
   const instanceOf = (rank: number) =>
     ({
       ...{ id: instanceId(`i-${rank}`), cluster: held.cluster, group: 'cpu', state: 'ready', rev: 0 },
-      ...{ node: `n${rank}`, createdAt: at, enteredAt: at },
+      ...{ node: `n${rank}`, createdAt: at, enteredAt: at, spec: { capacityType: 'on-demand' } },
     }) as unknown as Instance;
   const put = await store.commit(uuid('c1'), held.cluster, 0, [
     ...[0, 1].map((rank) => ({ kind: 'instance', instance: instanceOf(rank), why: 'test' }) as const),
