@@ -5,6 +5,7 @@ import { offers } from './devices.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
+import { scheduling } from './scheduling.ts';
 import { staging } from './staging.ts';
 import { tenants } from './tenants.ts';
 import {
@@ -205,6 +206,9 @@ const kubernetes = z.strictObject({
   ),
   imagePullPolicy: oneOf('As in Kubernetes.', ['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
   keeperPort: whole("The keeper's port in each pod.", 1, 65535).default(7701),
+  scheduling: scheduling
+    .optional()
+    .describe('For clusters that have another scheduler, priority classes, pod groups or queues.'),
 });
 
 const mount = z.strictObject({

@@ -24,7 +24,7 @@ import type {
   Write,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
-import type { Images, StagingLimits } from '../translate/index.ts';
+import type { Images, Scheduling, StagingLimits } from '../translate/index.ts';
 
 export { after, type Next, never, now } from '../domain/next.ts';
 
@@ -39,6 +39,8 @@ export interface PodSettings {
   /** Undefined: no data are carried through a store. */
   readonly staging?: StagingLimits | undefined;
   readonly keeperPort: number;
+  /** Undefined: the cluster's default scheduler, and nothing to tell it. */
+  readonly scheduling?: Scheduling | undefined;
 }
 
 export interface LogLine {

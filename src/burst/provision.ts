@@ -3,7 +3,7 @@ import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
 import { type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
-import { podFor, podNameFor, secretNameFor, stagedRoots } from '../translate/index.ts';
+import { podFor, podGroupFor, podNameFor, secretNameFor, stagedRoots } from '../translate/index.ts';
 import {
   after,
   answered,
@@ -87,7 +87,37 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
     held = pod.burst;
     pods.push(pod.pod);
   }
+  const ungrouped = await ensureGroup(ctx, held, pods);
+  if (ungrouped !== undefined) return leave(ctx, held, { kind: 'pod_failed', text: ungrouped });
   return awaitKeepers(ctx, held, places, pods);
+}
+
+/**
+ * The pods' PodGroup, where the site has such: asked for until all of them are placed, for nothing else is known of it and a repeat changes
+ * nothing. Answers why there will be none.
+ */
+async function ensureGroup(
+  ctx: BurstContext,
+  burst: Burst,
+  pods: readonly PodView[],
+): Promise<string | undefined> {
+  const [first] = pods;
+  if (first === undefined || pods.every((p) => p.scheduled)) return undefined;
+  const group = podGroupFor(ctx.pods.scheduling, burst, { ...first.ref, uid: first.uid });
+  if (group === undefined) return undefined;
+  try {
+    await ctx.kubernetes.createPodGroup(group);
+    return undefined;
+  } catch (e) {
+    switch (faultOf(e)) {
+      case 'refused':
+        return `the API server refused the pod group: ${(e as Error).message}; deploy/kubernetes/scheduling/rights.yaml has the right`;
+      case 'not_found':
+        return `the cluster has no PodGroup of ${group.apiVersion} (kubernetes.scheduling.podGroups): ${(e as Error).message}`;
+      default:
+        throw e;
+    }
+  }
 }
 
 /** The pods exist: they are ready when every keeper says that its main is. */
@@ -313,6 +343,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
         (held.data?.paths ?? []).map(({ path }) => path),
         ctx.pods.staging?.paths ?? [],
       ),
+      scheduling: ctx.pods.scheduling,
     });
     const made = await ctx.kubernetes.createPod(manifest);
     const noted = await change(ctx, held, has(made.uid), `pod ${ref.name} made`, [

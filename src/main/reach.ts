@@ -121,8 +121,8 @@ export async function objectsOf({ keyFile, ...config }: StagingConfig): Promise<
   return s3Objects({ ...config, credentials }, { clock });
 }
 
-function kubernetesOf({ kubernetes: { kubeconfig, context } }: Hands, log: Log): KubernetesPort {
-  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log });
+function kubernetesOf({ kubernetes: { kubeconfig, context, scheduling } }: Hands, log: Log): KubernetesPort {
+  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log, uses: scheduling });
 }
 
 /**
@@ -192,6 +192,7 @@ async function clusterOf(
       mounts: config.mounts,
       staging: config.staging?.limits,
       keeperPort,
+      scheduling: hands?.kubernetes.scheduling,
     },
     slurm: watched(
       retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),
