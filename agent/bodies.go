@@ -87,6 +87,8 @@ type openBody struct {
 	Join    bool      `json:"join"`
 	Have    outHave   `json:"have"`
 	Session string    `json:"session"`
+	// Stages: it knows section 12.
+	Stages bool `json:"stages,omitempty"`
 }
 
 type waitBody struct {
@@ -158,6 +160,8 @@ type startBody struct {
 	NowMs       int64             `json:"nowMs"`
 	EndsAtMs    *int64            `json:"endsAtMs,omitempty"`
 	KillAfterMs int64             `json:"killAfterMs"`
+	// Stays: when its script has ended main waits for what is asked of it still [section 12].
+	Stays bool `json:"stays,omitempty"`
 }
 
 type startedBody struct {
@@ -215,6 +219,7 @@ type readyBody struct {
 	Have    inHave     `json:"have"`
 	Closed  inClosed   `json:"closed"`
 	Acked   *outHave   `json:"acked,omitempty"`
+	Stages  bool       `json:"stages,omitempty"`
 }
 
 // newBody makes the empty body of a type; nil = this version does not know the type.
@@ -239,6 +244,10 @@ var newBody = map[byte]func() any{
 	tPong:      func() any { return new(pingBody) },
 	tClose:     func() any { return new(closeBody) },
 	tReady:     func() any { return new(readyBody) },
+	tStage:     func() any { return new(stageBody) },
+	tBlobs:     func() any { return new(blobsBody) },
+	tSigned:    func() any { return new(signedBody) },
+	tStaged:    func() any { return new(stagedBody) },
 }
 
 // decode gives a pointer to the type's body, a dataBody for DATA, nil for a type that is to be ignored.
@@ -382,7 +391,7 @@ func breach(v any) string {
 			check(b.Started == nil || isOffset(b.Started.Epoch), "started"),
 			check(b.Acked == nil || outBreach(*b.Acked) == "", "acked"))
 	}
-	return ""
+	return stageBreach(v)
 }
 
 func exitBreach(b *exitBody) string {

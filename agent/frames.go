@@ -32,6 +32,10 @@ const (
 	tPong      = 19
 	tClose     = 20
 	tReady     = 21
+	tStage     = 22
+	tBlobs     = 23
+	tSigned    = 24
+	tStaged    = 25
 )
 
 const (

@@ -128,6 +128,7 @@ type keeper struct {
 	started     *startedBody
 	handed      bool // main has START
 	exited      *innerExited
+	staging     *stageBody // the newest order, main's to do
 	exit        *exitBody
 	reason      string // why the keeper itself ended the script
 	applied     *recentIDs
@@ -182,6 +183,11 @@ func (k *keeper) serve() error {
 	<-k.over
 	k.tcp.Close()
 	k.unix.Close()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.mainLink != nil { // a main that stays waits for nothing more
+		k.mainLink.close(nil)
+	}
 	return nil
 }
 

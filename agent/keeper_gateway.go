@@ -137,7 +137,7 @@ func (k *keeper) welcome(l *link, epoch int64) error {
 }
 
 func (k *keeper) ready() readyBody {
-	r := readyBody{Main: k.main, Fault: k.fault, Exited: k.exit != nil}
+	r := readyBody{Main: k.main, Fault: k.fault, Exited: k.exit != nil, Stages: true}
 	r.Acked = &outHave{k.out[chOut].begins(), k.out[chErr].begins()}
 	r.Have.Script, r.Closed.Script = k.script.state()
 	r.Have.Env, r.Closed.Env = k.env.state()
@@ -189,6 +189,10 @@ func (k *keeper) handle(l *link, typ byte, body any) {
 		l.poke()
 	case *signalBody:
 		k.takeSignal(l, b)
+	case *stageBody:
+		k.takeStage(b)
+	case *signedBody:
+		k.toMain(tSigned, b)
 	case *byeBody:
 		k.takeBye(l)
 	case *errorBody:

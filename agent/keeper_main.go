@@ -62,6 +62,11 @@ func (k *keeper) hearMain(l *link, files *fileConn) {
 			k.mu.Lock()
 			k.exited = b
 			k.mu.Unlock()
+			k.concludeIfDrained() // main may stay
+		case *blobsBody:
+			k.answer(tBlobs, b)
+		case *stagedBody:
+			k.answer(tStaged, b)
 		}
 	}
 	k.mainEnded()
@@ -126,7 +131,11 @@ func (k *keeper) mainEnded() {
 		k.main, k.fault = "refused", "main ended before the start"
 	}
 	neverStarted := !k.pipesSeen
+	staging := k.staging
 	k.mu.Unlock()
+	if staging != nil && staging.Way != wayNone {
+		k.answer(tStaged, mainIsGone(staging))
+	}
 	if neverStarted {
 		k.out[chOut].finish()
 		k.out[chErr].finish()
@@ -138,7 +147,8 @@ func (k *keeper) mainEnded() {
 // concludeIfDrained settles the end once main is gone and both pipes are empty: nothing can come any more.
 func (k *keeper) concludeIfDrained() {
 	k.mu.Lock()
-	if !k.mainGone || k.pipesLeft > 0 || k.exit != nil || k.start == nil {
+	over := k.mainGone || k.exited != nil && k.start != nil && k.start.Stays
+	if !over || k.pipesLeft > 0 || k.exit != nil || k.start == nil {
 		k.mu.Unlock()
 		return
 	}
@@ -242,6 +252,32 @@ var limitAgain = 30 * time.Second
 
 // ownSignals are the keeper's, of which the gateway knows nothing.
 const ownSignals = "keeper-"
+
+// takeStage hands an order to main, which runs as the user; the keeper may not read what is the user's.
+func (k *keeper) takeStage(b *stageBody) {
+	k.mu.Lock()
+	k.staging = b
+	gone := k.mainGone || k.main == "refused"
+	k.mu.Unlock()
+	if gone {
+		k.answer(tStaged, mainIsGone(b))
+		return
+	}
+	k.toMain(tStage, b)
+}
+
+// mainIsGone begins with a word of its own: it is not worth asking again.
+func mainIsGone(b *stageBody) *stagedBody {
+	return &stagedBody{ID: b.ID, Fault: "main_gone: the container that the data lie in has ended", Told: []string{}}
+}
+
+func (k *keeper) toMain(typ byte, body any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.mainLink != nil && !k.mainGone {
+		k.mainLink.send(typ, body)
+	}
+}
 
 const sigHup, sigInt, sigKill, sigTerm, sigCont = 1, 2, 9, 15, 18
 

@@ -122,6 +122,8 @@ func (l *link) send(typ byte, body any, files ...*os.File) {
 	l.poke()
 }
 
+func (l *link) sendBody(typ byte, body any) { l.send(typ, body) }
+
 // queueRaw queues a frame that is encoded already.
 func (l *link) queueRaw(frame []byte) {
 	l.mu.Lock()

@@ -48,7 +48,7 @@ func (p *pod) help(l *link, o *order) innerExited {
 	if stopping != 0 {
 		p.terminate(stopping)
 	}
-	go p.hearSignals(l)
+	p.hear(l)
 	ended := <-p.finished
 	ended.Rusage = childrenUsage()
 	return ended

@@ -85,7 +85,7 @@ func podFromEnv(env func(string) string) (*pod, error) {
 		}
 		config.groups = append(config.groups, gid)
 	}
-	return &pod{config: config, ended: make(chan struct{}), children: newChildren(), finished: make(chan innerExited, 1)}, nil
+	return &pod{config: config, ended: make(chan struct{}), children: newChildren(), finished: make(chan innerExited, 1), released: make(chan struct{})}, nil
 }
 
 // binDir is where `spill install` put this executable.
@@ -112,9 +112,12 @@ type pod struct {
 	ended    chan struct{}
 
 	children *children
-	leaving  bool             // told to end, waits for what it runs
-	helping  bool             // no script will ever run here: its rank is not 0
-	steps    *stepDaemon      // nil before the start, and where a job has no team
+	leaving  bool        // told to end, waits for what it runs
+	helping  bool        // no script will ever run here: its rank is not 0
+	steps    *stepDaemon // nil before the start, and where a job has no team
+	stages   *stager     // what STAGE asks for is done here, as the user
+	hearing  sync.Once
+	released chan struct{}    // nothing more is asked of a main that stays
 	finished chan innerExited // a main of a higher rank is told to end
 }
 
@@ -154,6 +157,8 @@ func (p *pod) serve() int {
 		l.finish(nil)
 		return 1
 	}
+	p.stages = newStager(l.sendBody)
+	p.stages.ended = sync.OnceFunc(func() { close(p.released) })
 	order, err := p.awaitOrder(l)
 	if err != nil {
 		logLine("main: %v", err)
@@ -165,13 +170,29 @@ func (p *pod) serve() int {
 	} else {
 		exited = p.run(l, order)
 	}
-	l.send(tInnerExited, exited)
+	if order.start.Stays && !order.start.isHelper() {
+		p.stay(l, exited)
+	} else {
+		l.send(tInnerExited, exited)
+	}
 	l.finish(nil)
 	p.config.signal(scopeAll, p.script, sigKill) // needless as process 1: the kernel does it
 	if exited.Signal != nil {
 		return 128 + *exited.Signal
 	}
 	return *exited.Code
+}
+
+// stay is the end of a script whose results are to be carried: what it left behind dies first, so that nothing changes any more.
+func (p *pod) stay(l *link, exited innerExited) {
+	p.config.signal(scopeAll, p.script, sigKill)
+	l.send(tInnerExited, exited)
+	p.hear(l) // a script that could not be started has not done so
+	select {
+	case <-p.released:
+	case <-l.done: // the keeper has ended: nobody will ask
+	}
+	p.stages.stop()
 }
 
 // connect waits for the keeper's socket: the two containers start in any order.

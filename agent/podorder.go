@@ -46,6 +46,10 @@ func (p *pod) awaitOrder(l *link) (*order, error) {
 			body = &b.Start
 		}
 		switch b := body.(type) {
+		case *stageBody:
+			p.stages.take(b)
+		case *signedBody:
+			p.stages.signed(b)
 		case *startBody:
 			o.start = b
 			if b.isHelper() {

@@ -42,7 +42,7 @@ func (p *pod) run(l *link, o *order) innerExited {
 	if stopping != 0 {
 		p.terminate(stopping)
 	}
-	go p.hearSignals(l)
+	p.hear(l)
 	go p.children.reap()
 	status := <-script.ended
 	p.mu.Lock()

@@ -7,17 +7,25 @@ import (
 	"syscall"
 )
 
+// hear begins to read what the keeper says after START, once.
+func (p *pod) hear(l *link) { p.hearing.Do(func() { go p.hearSignals(l) }) }
+
 func (p *pod) hearSignals(l *link) {
 	for {
 		_, body, err := l.read()
 		if err != nil {
 			return // a keeper that is gone leaves the script running; the gateway sees the container's end
 		}
-		if s, ok := body.(*signalBody); ok {
+		switch b := body.(type) {
+		case *signalBody:
 			p.mu.Lock()
-			p.apply(*s)
+			p.apply(*b)
 			p.mu.Unlock()
-			l.send(tSignalled, signalledBody{ID: s.ID})
+			l.send(tSignalled, signalledBody{ID: b.ID})
+		case *stageBody:
+			p.stages.take(b)
+		case *signedBody:
+			p.stages.signed(b)
 		}
 	}
 }

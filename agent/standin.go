@@ -36,6 +36,7 @@ type standin struct {
 	script *input
 	env    *input
 	out    [chErr + 1]*output
+	stages *stager
 	// die is dieBy outside of tests.
 	die    func(signo int) int
 	parent int
@@ -97,10 +98,14 @@ func newStandin(argv []string) (*standin, error) {
 }
 
 func makeStandin(open openBody, script, env *input, dial func() (net.Conn, error), t timing) *standin {
+	open.Stages = true
 	s := &standin{
 		timing: t, dial: dial, open: open, script: script, env: env,
 		die: dieBy, parent: os.Getppid(), over: make(chan struct{}),
 	}
+	s.stages = newStager(s.tell)
+	s.stages.sync = true
+	s.stages.say = func(line string) { os.Stderr.WriteString(sayStaged(line)) }
 	for _, channel := range []int{chOut, chErr} {
 		s.out[channel] = newOutput(channel, func(written int64) { s.wrote(channel, written) })
 		go s.out[channel].run()
@@ -266,6 +271,10 @@ func (s *standin) handle(l *link, body any) {
 		s.mu.Lock()
 		s.signals.applied(b.ID)
 		s.mu.Unlock()
+	case *stageBody:
+		s.stages.take(b)
+	case *signedBody:
+		s.stages.signed(b)
 	case *exitBody:
 		s.mu.Lock()
 		s.exit = b
@@ -280,6 +289,15 @@ func (s *standin) handle(l *link, body any) {
 			s.ends(outcome{code: 1, line: "spillway: the step's slurmstepd is gone"})
 		}
 		l.close(errors.New(b.Code + ": " + b.Text))
+	}
+}
+
+// tell reaches the gateway of now; one that is away says its STAGE again when it is back.
+func (s *standin) tell(typ byte, body any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.link != nil {
+		s.link.send(typ, body)
 	}
 }
 

@@ -155,6 +155,8 @@ class SilentStreams implements Streams {
   couple(): void {}
   start(): void {}
   signal(): void {}
+  stage(): void {}
+  staged(): undefined {}
   finish(): void {}
   discard(): void {}
   bye(): void {}

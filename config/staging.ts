@@ -5,8 +5,7 @@ const rate = (doc: string) =>
   size(doc).refine((bytes) => bytes > 0, { error: 'is none; write what may be expected, such as 100MiB' });
 
 /**
- * The object store through which a job's data would go that lie under no mount. Carrying is not built yet: so far `doctor` looks whether
- * the store does what is needed, `explain` reckons with it, and a job that needs more than its mounts stays at home.
+ * The object store through which a job's data go that lie under no mount (docs/decisions/0027). Without it such a job stays at home.
  */
 export const staging = z
   .strictObject({
@@ -44,6 +43,13 @@ export const staging = z
     }),
     maxSize: size('Most of one job, each way.').prefault('100GiB'),
     assumeSize: size('What a path is taken for whose owner says no size.').prefault('10GiB'),
+    keepDays: z
+      .number({ error: 'not a number; write days, such as 30' })
+      .int({ error: 'not a whole number; write days, such as 30' })
+      .min(1, { error: 'below 1; write days, such as 30' })
+      .max(3650, { error: 'above 3650; write days, such as 30' })
+      .default(30)
+      .describe('What was staged in stays so long in the store, so that a later job need not send it again.'),
     bandwidth: z
       .strictObject({
         here: rate('In a second, between the burst host and the store.').prefault('100MiB'),
@@ -71,10 +77,13 @@ export const staging = z
         message: 'above maxSize, so that no job without a size could be carried; write less',
       });
   })
-  .transform(({ maxSize, assumeSize, bandwidth, egressUsdPerGiB, pathStyle, ...s }) => ({
+  .transform(({ maxSize, assumeSize, keepDays, bandwidth, egressUsdPerGiB, pathStyle, ...s }) => ({
     ...s,
     pathStyle: pathStyle ?? s.endpoint !== undefined,
-    limits: { paths: s.paths, maxBytes: maxSize, assumedBytes: assumeSize },
+    limits: {
+      ...{ paths: s.paths, maxBytes: maxSize, assumedBytes: assumeSize },
+      ...{ keepMs: keepDays * 86_400_000, where: `s3://${s.bucket}/${s.prefix}` },
+    },
     rates: {
       hereBytesPerSecond: bandwidth.here,
       cloudBytesPerSecond: bandwidth.cloud,

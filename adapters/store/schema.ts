@@ -8,6 +8,7 @@ import {
   type SavedJob,
   type Usage,
 } from '../../src/domain/burst.ts';
+import type { Blob, BurstData, DataPath } from '../../src/domain/data.ts';
 import type { Basis, Decision, PassedOver, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import {
@@ -61,6 +62,8 @@ const exit = object<Exit>()({
   lost: z.boolean().optional(),
   reason: text().optional(),
 });
+
+const blob = object<Blob>()({ sha256: text(), size: number() });
 
 const burst: z.ZodType<Burst> = object<Burst>()({
   id: text<Burst['id']>(),
@@ -150,6 +153,18 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   again: object<Turn>()({ by: text(), why: text(), at: instant() }).optional(),
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
   image: object<Have<'image'>>()({ name: text(), from: text(), id: text().optional() }).optional(),
+  data: object<BurstData>()({
+    paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),
+    since: instant().optional(),
+    up: blob.optional(),
+    there: instant().optional(),
+    results: blob.optional(),
+    home: z.boolean().optional(),
+    kept: text().optional(),
+    told: z.array(text()).optional(),
+    tries: number().optional(),
+    againAt: instant().optional(),
+  }).optional(),
   machine: text().optional(),
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),

@@ -27,6 +27,8 @@ export interface GatewayWishes {
   readonly groups?: readonly Readonly<Record<string, unknown>>[];
   /** Without Kubernetes, cloud and relays: mode observe as on a site's first day. */
   readonly onlyLooks?: boolean;
+  /** The object store for data under no mount. */
+  readonly staging?: Readonly<Record<string, unknown>>;
   /** What becomes of a job whose pod was lost; it fails, if left out. */
   readonly onLost?: 'fail' | 'requeue';
 }
@@ -83,6 +85,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
     mounts: [{ path: `${stateDir}/home`, claim: 'home' }],
     nodeGroups: (wishes.groups ?? [{}]).map((group) => ({ ...groupOf(wishes, of), ...group })),
     policy: { backOff: wishes.backOff ?? '1m', maxBursts: 60, ...wishes.policy },
+    ...(wishes.staging === undefined ? {} : { staging: wishes.staging }),
     ...(wishes.budgets === undefined ? {} : { budgets: wishes.budgets }),
   });
 }

@@ -1,5 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
 import { after, type BurstContext, change, type Next, now } from './context.ts';
+import { resultsLeft, takeHome } from './data.ts';
 import { exitOf } from './ends.ts';
 import { othersOver } from './others.ts';
 import { endPod, lookAtAll, unseen } from './pod.ts';
@@ -10,6 +11,8 @@ import { lostSight } from './run.ts';
 const SIGKILL = 9;
 /** A stand-in tries again every 5 s at most. */
 const reconnectMs = 8_000;
+/** A script that was killed is gone by then. */
+const killedMs = 20_000;
 
 /**
  * cancelling: Slurm has ended or requeued the attempt. The script had its SIGTERM through the stand-in; what still runs when KillWait
@@ -27,6 +30,11 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
 
   if (keeper?.exit !== undefined) await othersOver(ctx, burst);
   const due = burst.killBy ?? burst.enteredAt;
+  if (keeper?.exit !== undefined && (keeper.link === 'up' || burst.data?.results !== undefined)) {
+    const canWrite = (here || goneFor <= reconnectMs) && ctx.clock.now() < due;
+    const carried = await takeHome(ctx, burst, keeper, canWrite);
+    if (carried !== undefined) return carried;
+  }
   const dead = !here || ctx.clock.now() >= due;
   if (keeper?.exit !== undefined && here && ctx.clock.now() < due) {
     // It ended by itself within KillWait: the stand-in ends the same way, as the script would have on-prem.
@@ -36,11 +44,18 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (!dead) return after(Math.max(100, Math.min(1_000, due - ctx.clock.now())));
   if (keeper?.exit === undefined) {
     ctx.streams.signal(burst.id, `gkill-${burst.restarts}`, SIGKILL, 'all');
+    // Its script dies of that; main is needed for what the script made.
+    const since = Math.max(due, burst.enteredAt);
+    if (resultsLeft(burst) && keeper?.link === 'up' && ctx.clock.now() - since < killedMs)
+      return after(1_000);
     await endPod(ctx, burst, 1);
   } else if (here && keeper.drained) ctx.streams.finish(burst.id, keeper.exit.exit);
 
   const pod = await lookAtAll(ctx, burst);
-  if (pod.kind === 'alive') return after(1_000);
+  if (pod.kind === 'alive') {
+    if (keeper?.exit !== undefined && burst.data !== undefined) await endPod(ctx, burst, 1);
+    return after(1_000);
+  }
   if (pod.kind === 'unknown') {
     if (await unseen(ctx, burst, `${pod.why}; Slurm has ended the job`))
       return lostSight(ctx, burst, pod.why);

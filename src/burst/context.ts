@@ -16,6 +16,7 @@ import type {
   Entropy,
   Intent,
   KubernetesPort,
+  ObjectsPort,
   SlurmPort,
   StorePort,
   WakeId,
@@ -49,6 +50,8 @@ export interface BurstContext {
   readonly kubernetes: KubernetesPort;
   readonly store: StorePort;
   readonly streams: Streams;
+  /** Through which data are carried; undefined: the site has none. */
+  readonly objects?: ObjectsPort | undefined;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly pods: PodSettings;

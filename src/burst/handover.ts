@@ -1,4 +1,5 @@
 import type { Burst, Grant } from '../domain/burst.ts';
+import { pathsOf } from '../domain/data.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
 import { startFor, teamOf } from '../translate/index.ts';
@@ -14,6 +15,7 @@ import {
   standinMs,
   troubled,
 } from './context.ts';
+import { bring } from './data.ts';
 import { launchFailed, letGo } from './letgo.ts';
 import { look } from './look.ts';
 import { othersAmiss } from './others.ts';
@@ -37,10 +39,11 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
       if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
       const wrong = mismatch(burst, standin) ?? (await foreignGroups(ctx, burst, standin));
       if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
+      const data = burst.data && { ...burst.data, since: burst.data.since ?? ctx.clock.now() };
       await change(
         ctx,
         burst,
-        { state: 'attached', trouble: undefined },
+        { state: 'attached', trouble: undefined, ...(data === undefined ? {} : { data }) },
         `its stand-in called from ${standin.peer.host}`,
       );
       return now;
@@ -113,13 +116,17 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   const keeper = ctx.streams.keeper(burst.id);
   const silent = otherSilent(ctx, burst);
   if (keeper === undefined || !keeper.inputComplete || silent !== undefined) {
-    const waited = ctx.clock.now() - burst.enteredAt;
+    // Carrying takes what it takes; the keeper's silence counts from when it was heard.
+    const heard = burst.data === undefined || keeper?.everUp !== true ? 0 : keeper.linkSince;
+    const waited = ctx.clock.now() - Math.max(burst.enteredAt, heard);
     const text =
       silent ?? `the pod does not take the script (${keeper?.fault ?? 'no connection to its keeper'})`;
     if (waited > attachedMs) return leave(ctx, burst, { kind: 'pod_failed', text });
     if (waited > 60_000) await troubled(ctx, burst, text);
     return after(1_000);
   }
+  const bringing = await bring(ctx, burst, standin, keeper);
+  if (bringing !== undefined) return bringing;
   if (burst.pod?.uid === undefined || burst.others?.some(({ pod }) => pod?.uid === undefined) === true)
     return leave(ctx, burst, { kind: 'pod_failed', text: 'the pod has no uid on record' });
   const given: Grant = {
@@ -309,6 +316,7 @@ async function startSpecs(
     // Slurm looks at limits every 30 s and ends the job itself; the keeper's own limit is for a gateway that stays away.
     endsAt: typeof limit === 'number' ? later(from, limit + facts.killWaitMs + 120_000) : undefined,
     killAfterMs: facts.killWaitMs,
+    ...(rank === 0 && pathsOf(burst.data, 'out').length > 0 ? { stays: true } : {}),
   });
 }
 

@@ -11,6 +11,7 @@ import {
   outcome,
   troubled,
 } from './context.ts';
+import { resultKeys } from './data.ts';
 import { look } from './look.ts';
 import { endPod, fenceInstances, lookAtAll } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
@@ -100,10 +101,16 @@ async function endStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
   return after(1_000);
 }
 
+/** Its results may have been in the store by then. */
+function resultsIn(ctx: BurstContext, burst: Burst): string {
+  if (burst.data?.results === undefined || burst.data.home === true) return '';
+  return `; its results are in ${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)}`;
+}
+
 async function fail(ctx: BurstContext, burst: Burst, state: string): Promise<Next> {
   const held = await cleared(ctx, burst);
   if (held === undefined) return after(1_500);
-  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}`;
+  const reason = `its pod was lost: ${burst.exit?.reason ?? 'no reason known'}${resultsIn(ctx, burst)}`;
   if (state !== 'absent') {
     if (!(await annotated(ctx, held))) return after(3_000);
     await comment(ctx, burst, reason);

@@ -3,7 +3,7 @@ import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
 import { type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
-import { podFor, podNameFor, secretNameFor } from '../translate/index.ts';
+import { podFor, podNameFor, secretNameFor, stagedRoots } from '../translate/index.ts';
 import {
   after,
   answered,
@@ -308,6 +308,10 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
       secretName: secretNameFor(held),
       limitMemory: true,
       networks: group.networks,
+      roots: stagedRoots(
+        (held.data?.paths ?? []).map(({ path }) => path),
+        ctx.pods.staging?.paths ?? [],
+      ),
     });
     const made = await ctx.kubernetes.createPod(manifest);
     const noted = await change(ctx, held, has(made.uid), `pod ${ref.name} made`, [

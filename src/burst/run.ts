@@ -2,6 +2,7 @@ import type { Burst, Exit } from '../domain/burst.ts';
 import type { PodView } from '../domain/kube.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
+import { takeHome } from './data.ts';
 import { exitOf, lastWord } from './ends.ts';
 import { look } from './look.ts';
 import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
@@ -63,6 +64,11 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (standin?.bye === true) return report(ctx, burst, keeper);
   const waits = await awaitOthers(ctx, burst);
   if (waits !== undefined) return waits;
+  // Without a keeper nothing can be gathered: what became of its pod is looked at below.
+  if (keeper?.link === 'up' || burst.data?.results !== undefined) {
+    const carried = await takeHome(ctx, burst, keeper, true);
+    if (carried !== undefined) return carried;
+  }
   if (keeper?.drained === true && standin?.link === 'up') {
     const exit = burst.exit ?? { lost: true };
     const last = await kubeletsWord(ctx, burst, exit);

@@ -13,6 +13,7 @@ import {
   outcome,
   troubled,
 } from './context.ts';
+import { clearResults } from './data.ts';
 import { outOfMemory } from './ends.ts';
 import { look } from './look.ts';
 import { endPod, forgotten } from './pod.ts';
@@ -59,8 +60,10 @@ export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (held === undefined) return after(1_500);
   if (sight.kind === 'ended' && !(await annotated(ctx, held))) return after(3_000);
   if (sight.kind === 'ended' && burst.exit?.reason === outOfMemory) await comment(ctx, burst, outOfMemory);
+  await clearResults(ctx, burst);
   const state = sight.kind === 'ended' ? sight.state : sight.kind;
-  const words = `ran in the cloud: ${burst.exit === undefined ? 'no exit known' : inWords(burst.exit)}; Slurm says ${state}`;
+  const kept = burst.data?.kept === undefined ? '' : `; ${burst.data.kept}`;
+  const words = `ran in the cloud: ${burst.exit === undefined ? 'no exit known' : inWords(burst.exit)}; Slurm says ${state}${kept}`;
   await change(ctx, held, { state: 'settled', trouble: undefined }, words, [
     { kind: 'receipt', receipt: outcome(ctx, held, 'burst', words) },
   ]);

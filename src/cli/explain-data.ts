@@ -20,8 +20,9 @@ export interface Data extends Staging {
 export function dataOf(
   staged: readonly StagedPath[],
   { from, mounts, staging }: Pick<Site, 'from' | 'mounts' | 'staging'>,
+  nodes = 1,
 ): Data | undefined {
-  const found = from === undefined ? undefined : stagingOf(staged, mounts, staging?.limits);
+  const found = from === undefined ? undefined : stagingOf(staged, mounts, staging?.limits, nodes);
   return found && { ...found, lines: linesOf(found, staging?.rates) };
 }
 
@@ -50,5 +51,5 @@ function costLine(carried: Staging['carried'], rates: StagingRates): string {
     rates,
   );
   const minutes = (ms: number): string => `${Math.ceil(ms / 60_000)} min`;
-  return `it would take ${minutes(upMs)} up, ${minutes(inPodMs)} in the pod, which its time limit counts, and ${minutes(backMs)} back; ${dollars(egressMicroUsd)} for what leaves the cloud`;
+  return `at most ${minutes(upMs)} up (less for what an earlier job has left in the store), ${minutes(inPodMs)} in the pod and ${minutes(backMs)} back, all of which its time limit counts; ${dollars(egressMicroUsd)} for what leaves the cloud`;
 }

@@ -69,7 +69,7 @@ export function explanationOf(
     partition: who.partition ?? '',
     images: site.images,
   });
-  const data = dataOf(script.staged, site);
+  const data = dataOf(script.staged, site, asked.nodes);
   const against = [
     ...refusals(script, asked),
     ...failing(marks, site.policy.translation ?? 'emulated').map((m) => ({

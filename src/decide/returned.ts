@@ -5,6 +5,8 @@ import type { Job } from '../domain/job.ts';
 
 export interface Returned {
   readonly submitAt: Instant;
+  /** The job's restarts since, where coming back took a requeue; with one Slurm gives it another time of submission. */
+  readonly restarts: number | undefined;
   /** The last time. */
   readonly at: Instant;
   /** How often since the job last ran, its quotes that nobody approved left out: those cost nothing. */
@@ -17,28 +19,38 @@ const unapproved: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired']);
 
 /** `ended`: newest first, as the store gives them. */
 export function returnedOf(ended: Iterable<Burst>): Map<JobRef, Returned> {
-  const found = new Map<JobRef, Returned & { readonly attempt: Burst['attempt'] }>();
-  const forgiven = new Set<JobRef>();
-  for (const { ref, attempt, submitAt, state, cause, enteredAt, again } of ended) {
-    if (again !== undefined) forgiven.add(ref);
-    if (forgiven.has(ref)) continue;
+  const found = new Map<JobRef, Returned>();
+  /** The job whose returns are counted; undefined: it ran before that, or another had its id. */
+  const counting = new Map<JobRef, Burst['job'] | undefined>();
+  for (const { ref, job, submitAt, restarts, state, cause, enteredAt, again } of ended) {
+    // A person said that what came back until here counts no more.
+    if (again !== undefined) counting.set(ref, undefined);
+    if (cause !== undefined && uncounted.has(cause.kind)) continue;
+    if (counting.has(ref) && counting.get(ref) !== job) continue;
     const turnedDown = cause !== undefined && unapproved.has(cause.kind);
-    if ((cause !== undefined && uncounted.has(cause.kind)) || (state !== 'returned' && !turnedDown)) continue;
-    const before = found.get(ref);
-    if (before !== undefined && before.attempt !== attempt) continue;
-    const at = before === undefined || enteredAt > before.at ? enteredAt : before.at;
-    found.set(ref, { attempt, submitAt, at, times: (before?.times ?? 0) + (turnedDown ? 0 : 1) });
+    // What Slurm had started before its data failed comes home by a requeue.
+    const unfed = cause?.kind === 'data_failed';
+    if (state !== 'returned' && !turnedDown && !unfed) {
+      counting.set(ref, undefined);
+      continue;
+    }
+    counting.set(ref, job);
+    const before = found.get(ref) ?? {
+      ...{ submitAt, at: enteredAt, times: 0 },
+      restarts: unfed && state === 'requeued' ? restarts + 1 : undefined,
+    };
+    found.set(ref, { ...before, times: before.times + (turnedDown ? 0 : 1) });
   }
   return found;
 }
 
 /** Of this very job: an id is used again one day, and who was requeued or submitted anew begins anew. */
 export function returnedFor(
-  job: Pick<Job, 'ref' | 'submitAt'>,
+  job: Pick<Job, 'ref' | 'submitAt' | 'restarts'>,
   returned: ReadonlyMap<JobRef, Returned>,
 ): Returned | undefined {
   const found = returned.get(job.ref);
-  return found?.submitAt === job.submitAt ? found : undefined;
+  return found?.submitAt === job.submitAt || found?.restarts === job.restarts ? found : undefined;
 }
 
 /** What a condition of the policy must be met by for whom came back: twice as much, so that it does not swing between both sides. */

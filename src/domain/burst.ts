@@ -1,3 +1,4 @@
+import type { BurstData } from './data.ts';
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
 import type { CapacityType } from './instance.ts';
 import type { MicroUsd } from './money.ts';
@@ -108,6 +109,8 @@ export type Cause =
   | { readonly kind: 'no_budget'; readonly text: string }
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
+  /** What its script needs could not be brought to its pod. */
+  | { readonly kind: 'data_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string }
   /** A person said no to its quote, or nobody said anything in time. */
@@ -237,6 +240,8 @@ export interface Burst {
   readonly again?: Turn | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */
   readonly image?: ChosenImage | undefined;
+  /** What its script needs and makes that lies under no mount; absent where there is nothing of the kind. */
+  readonly data?: BurstData | undefined;
   /** The type of the instance that its pod (rank 0's) waits or ran on. */
   readonly machine?: string | undefined;
   /** Since when nothing can be known of its pod; after the group's `lostAfter` it counts as lost. */

@@ -65,7 +65,7 @@ export interface Standing {
 }
 
 /**
- * Why a job is not taken on again, where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
+ * Why a job is not taken on again: its data could not be brought; or where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
  * its owner, and an owner's move is no yes, lifts no ramp and takes back no stop. Undefined: it is taken on. What we have claimed once is, whatever
  * stands: its stand-in may be a late answer's.
  */
@@ -74,6 +74,8 @@ export function heldUp(
   decided: Burst,
   { stopped, onRamp }: Standing,
 ): string | undefined {
+  // Nor is it tried over and over with data that cannot be brought: it goes home, and may burst from there as any other.
+  if (decided.cause?.kind === 'data_failed') return decided.cause.text;
   // A move home is written as a claim is, and counted as none.
   if (claimed(decided) || decided.origin !== 'decision' || decided.answer?.yes === true) return undefined;
   if (mode === 'approve') return 'nobody approved that this job bursts';

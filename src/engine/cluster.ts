@@ -37,6 +37,7 @@ import { policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
+import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
@@ -47,6 +48,8 @@ const stepsInARow = 60;
 const factsMs = 10 * 60_000;
 /** Between two looks while the store may be older than the world. */
 const recoverMs = 5_000;
+/** Of the object store all keys are listed. */
+const objectsMs = 3_600_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
 
@@ -128,6 +131,7 @@ export class ClusterEngine implements Cluster {
     if (!this.hands) return;
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
+    this.#loop('objects', () => this.#sweepObjects(), objectsMs);
     this.#loop('recover', () => this.#recover(), recoverMs);
   }
 
@@ -328,6 +332,21 @@ export class ClusterEngine implements Cluster {
     await this.#forgetStrayPods();
   }
 
+  async #sweepObjects(): Promise<void> {
+    const { objects, pods } = this.settings;
+    if (!this.acts || objects === undefined) return;
+    const { store, clock } = this.ports;
+    const gone = await sweepObjects({
+      objects,
+      store,
+      cluster: this.name,
+      at: clock.now(),
+      keepMs: pods.staging?.keepMs,
+    });
+    if (gone > 0)
+      this.ports.log({ level: 'info', text: `${gone} objects were taken away`, cluster: this.name });
+  }
+
   replan(): void {
     if (this.#planning !== undefined) {
       this.#planAgain = true;
@@ -453,6 +472,7 @@ export class ClusterEngine implements Cluster {
       kubernetes: ports.kubernetes,
       store: ports.store,
       streams: settings.streams,
+      objects: settings.objects,
       clock: ports.clock,
       entropy: ports.entropy,
       pods: settings.pods,

@@ -14,6 +14,7 @@ import type {
   CloudPort,
   Entropy,
   KubernetesPort,
+  ObjectsPort,
   Scheduler,
   SlurmPort,
   StorePort,
@@ -53,6 +54,8 @@ export interface ClusterSettings {
   readonly cloud: CloudPort;
   /** This cluster's stand-ins and keepers; epochs are a cluster's own, so each has its own. */
   readonly streams: Streams;
+  /** Through which data are carried that lie under no mount; undefined: the site has none. */
+  readonly objects?: ObjectsPort | undefined;
 }
 
 export interface Settings {

@@ -267,6 +267,7 @@ async function begin(
     group: full.decision.group,
     needs: full.needs,
     image: image.kind === 'image' ? { name: image.image, from: image.from } : undefined,
+    data: image.kind === 'image' ? image.data : undefined,
     receipt: receipt.id,
     at,
     before: undefined,

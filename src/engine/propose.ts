@@ -23,6 +23,7 @@ import {
   type Asks,
   asksOf,
   failing,
+  gib,
   type ImageChoice,
   keeperNeeds,
   type Marked,
@@ -147,12 +148,21 @@ function asked(asks: Told<Asks> | undefined): RuleVerdict {
   return { rule, pass: true, measured: told.length === 0 ? 'none' : told.join(', '), limit };
 }
 
-function dataThere({ seen, against }: Staging): RuleVerdict {
+function dataThere({ seen, carried, against }: Staging): RuleVerdict {
+  const there = seen.map(({ path }) => path).join(', ');
+  const told = [
+    ...(seen.length === 0 ? [] : [`${there}: under mounts, nothing is carried`]),
+    ...carried.map(
+      ({ way, path, bytes, reckonedBytes }) =>
+        `stage-${way} ${path}: carried, ${gib(reckonedBytes)} ${bytes === undefined ? 'assumed' : 'as written'}`,
+    ),
+  ];
   return {
     rule: 'staging',
     pass: against === undefined,
-    measured: against ?? `${seen.map(({ path }) => path).join(', ')}: under mounts, nothing is carried`,
-    limit: 'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod',
+    measured: against ?? told.join('; '),
+    limit:
+      'all that #SPILLWAY stage-in and stage-out name is under a mount of the pod, or may be carried (staging)',
   };
 }
 
@@ -229,6 +239,8 @@ export interface NewBurst {
   readonly capacityType?: Burst['capacityType'];
   readonly reclaims?: number;
   readonly signal?: number | undefined;
+  /** What is to be carried for it. */
+  readonly data?: Staging | undefined;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -240,6 +252,8 @@ export function burstOf(n: NewBurst): Burst {
   const image = name === undefined || from === undefined ? undefined : { name, from };
   const signal = n.signal ?? n.before?.signal;
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
+  const carried = n.data?.carried.map(({ way, path }) => ({ way, path })) ?? n.before?.data?.paths ?? [];
+  const data = carried.length === 0 ? undefined : { paths: carried };
   // What the claim pins it to, and has pinned the run before to.
   const others = othersOf(n.job.minNodes);
   return {
@@ -269,6 +283,7 @@ export function burstOf(n: NewBurst): Burst {
     ...(others === undefined ? {} : { others }),
     predecessor: n.before?.id,
     ...(image === undefined ? {} : { image }),
+    ...(data === undefined ? {} : { data }),
     ...(n.quote === undefined ? {} : { quote: n.quote }),
     ...(n.capacityType === 'spot' ? { capacityType: 'spot' as const } : {}),
     ...((n.reclaims ?? 0) > 0 ? { reclaims: n.reclaims } : {}),

@@ -2,8 +2,6 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { s3Objects } from '../../adapters/objects/s3/index.ts';
-import { readKeys } from '../../adapters/objects/s3/keys.ts';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import { handsOf, loadConfig } from '../../config/load.ts';
@@ -20,7 +18,7 @@ import {
 import { examineMachines } from '../engine/doctor-nodes.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
-import { reach } from './reach.ts';
+import { objectsOf, reach } from './reach.ts';
 import { exportOf, groupsOf } from './settings.ts';
 import { askTenants } from './tenants.ts';
 
@@ -72,12 +70,9 @@ export async function doctor(path: string): Promise<number> {
   return bad === 0 ? 0 : 1;
 }
 
-async function askStaging({ keyFile, ...config }: StagingConfig): Promise<Finding> {
-  const where = `${config.bucket}/${config.prefix}${config.endpoint === undefined ? '' : ` at ${config.endpoint}`}`;
-  return examineStaging(where, async () => {
-    const credentials = keyFile === undefined ? undefined : await readKeys(keyFile);
-    return s3Objects({ ...config, credentials }, { clock });
-  });
+async function askStaging(staging: StagingConfig): Promise<Finding> {
+  const where = `${staging.bucket}/${staging.prefix}${staging.endpoint === undefined ? '' : ` at ${staging.endpoint}`}`;
+  return examineStaging(where, () => objectsOf(staging));
 }
 
 async function askDatabase(config: Config, quiet: Log): Promise<string> {

@@ -1,22 +1,25 @@
 /** The ports to everything outside but the database. */
 import { readFile } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
 import { coldFrontBudgets } from '../../adapters/budgets/coldfront.ts';
 import { csvBudgets } from '../../adapters/budgets/csv.ts';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { dieAt, parseDieAt } from '../../adapters/die.ts';
 import { Health } from '../../adapters/health.ts';
 import { kubernetes } from '../../adapters/kubernetes/index.ts';
+import { s3Objects } from '../../adapters/objects/s3/index.ts';
+import { readKeys } from '../../adapters/objects/s3/keys.ts';
 import { sshSlurm } from '../../adapters/slurm/index.ts';
 import { withoutCloud, withoutKubernetes } from '../../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../../adapters/wrap.ts';
 import { type Hands, handsOf } from '../../config/load.ts';
-import type { ClusterConfig, Config } from '../../config/schema.ts';
+import type { ClusterConfig, Config, StagingConfig } from '../../config/schema.ts';
 import type { LogLine } from '../burst/context.ts';
 import { clusterName } from '../domain/ids.ts';
 import type { ClusterSettings } from '../engine/context.ts';
 import { type FundSource, Funds } from '../engine/funds.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { KubernetesPort } from '../ports.ts';
+import type { KubernetesPort, ObjectsPort } from '../ports.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { clock, entropy, scheduler, sha256 } from './ground.ts';
 import { groupsOf, noImages, policyHashOf, policyOf, setupOf, shapesOf } from './settings.ts';
@@ -68,9 +71,13 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
   const sources = fundSourcesOf(config, watched);
   const funds =
     sources.length === 0 ? undefined : new Funds(sources, { clock, scheduler, log: write, sha256 });
+  const stores = await storesOf(config.staging, watched);
   const clusters: ClusterSettings[] = [];
   for (const c of config.clusters)
-    clusters.push({ ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway)), funds });
+    clusters.push({
+      ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway, stores)),
+      funds,
+    });
   return {
     kubernetes: kube,
     ...{ clusters, sources, funds },
@@ -82,12 +89,35 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
     },
     close: async () => {
       await kube.close().catch(() => undefined);
+      await stores.objects?.close().catch(() => undefined);
       for (const c of clusters) {
         await c.slurm.close().catch(() => undefined);
         await c.cloud.close().catch(() => undefined);
       }
     },
   };
+}
+
+interface Stores {
+  readonly objects?: ObjectsPort | undefined;
+  /** Far ends trust whom this process trusts: an image need have no certificates. */
+  readonly roots?: string | undefined;
+}
+
+async function storesOf(staging: StagingConfig | undefined, watched: Watched): Promise<Stores> {
+  if (staging === undefined) return {};
+  const plain = staging.endpoint?.startsWith('http:') === true;
+  const extra = process.env.NODE_EXTRA_CA_CERTS;
+  const own = extra === undefined ? [] : [await readFile(extra, 'utf8')];
+  return {
+    objects: watched(await objectsOf(staging), 'objects'),
+    roots: plain ? undefined : [...rootCertificates, ...own].join('\n'),
+  };
+}
+
+export async function objectsOf({ keyFile, ...config }: StagingConfig): Promise<ObjectsPort> {
+  const credentials = keyFile === undefined ? undefined : await readKeys(keyFile);
+  return s3Objects({ ...config, credentials }, { clock });
 }
 
 function kubernetesOf({ kubernetes: { kubeconfig, context } }: Hands, log: Log): KubernetesPort {
@@ -117,6 +147,7 @@ async function clusterOf(
   told: Log,
   watched: Watched,
   gateway: () => Gateway | undefined,
+  stores: Stores,
 ): Promise<ClusterSettings> {
   const name = clusterName(c.name);
   const [group] = config.nodeGroups;
@@ -136,6 +167,7 @@ async function clusterOf(
     hands === undefined
       ? withoutCloud(shapesOf(config))
       : ec2Cloud({ cluster: name, region: group.region, endpoint: group.endpoint }, { clock });
+  const { objects, roots } = stores;
   const keeperPort = hands?.kubernetes.keeperPort ?? 0;
   return {
     hands: hands !== undefined,
@@ -159,7 +191,10 @@ async function clusterOf(
       `slurm/${name}`,
     ),
     cloud: watched(cloud, 'cloud', `cloud/${name}`),
+    objects,
     streams: new Switchboard({
+      objects,
+      roots,
       clock,
       scheduler,
       entropy,

@@ -7,10 +7,12 @@ import type { CloudId, Instant } from '../domain/ids.ts';
 import type { Clock, Entropy, Scheduler } from '../ports.ts';
 import type { CloudModel } from './models/cloud.ts';
 import type { Machine } from './models/cloud-types.ts';
+import { Files } from './models/far-stage.ts';
 import { KeeperModel } from './models/keeper.ts';
 import type { Grant } from './models/keeper-work.ts';
 import type { KubernetesModel } from './models/kubernetes.ts';
 import type { PodHandle, Sandbox } from './models/kubernetes-runtime.ts';
+import type { ObjectsModel } from './models/objects.ts';
 import { Pipe } from './models/pipe.ts';
 import type { SlurmModel } from './models/slurm.ts';
 import type { Ended, StandInHandle, StandInRun } from './models/slurm-types.ts';
@@ -29,6 +31,10 @@ export interface WorldOptions {
   dialGateway(run: StandInRun): Duplex | Promise<Duplex>;
   /** What a type gives its node. */
   capacityOf(type: string): { readonly cpuMillis: number; readonly memoryBytes: number };
+  /** Through which data are carried; undefined: no far end knows how. */
+  readonly objects?: ObjectsModel | undefined;
+  /** What a stand-in writes to its job's files. */
+  onOutput?(job: number, channel: 1 | 2, bytes: Buffer): void;
   readonly nodeLabels?: Readonly<Record<string, string>>;
   readonly taint: { readonly key: string; readonly value: string; readonly effect: string };
 }
@@ -52,6 +58,8 @@ export class World {
   readonly ran: PodRun[] = [];
   /** Every machine that the cloud ever started, oldest first. */
   readonly launched: Machine[] = [];
+  /** The cluster's own file system, which no pod sees. */
+  readonly files = new Files();
   readonly #standins = new Map<string, StandinModel>();
   readonly #pipes = new Set<Pipe>();
 
@@ -124,7 +132,7 @@ export class World {
   }
 
   #pod(pod: Sandbox): PodHandle {
-    const { clock, scheduler, entropy } = this.options;
+    const { clock, scheduler, entropy, objects } = this.options;
     const runs: PodRun[] = [];
     const over = new Set<string>();
     let keeper: KeeperModel | undefined;
@@ -159,6 +167,7 @@ export class World {
           clock,
           scheduler,
           entropy,
+          ...(objects === undefined ? {} : { data: { files: new Files(), objects } }),
           onEnd: ended,
           ran: ({ grant, podUid, at, rank }) => {
             const run: PodRun = {
@@ -194,7 +203,7 @@ export class World {
   }
 
   #standin(run: StandInRun): StandInHandle {
-    const { clock, scheduler, entropy, slurm, dialGateway } = this.options;
+    const { clock, scheduler, entropy, slurm, dialGateway, objects } = this.options;
     const name = `${run.jobId}#${run.restarts}`;
     const standin = new StandinModel({
       peer: {
@@ -213,6 +222,8 @@ export class World {
       script: run.script,
       environment: environmentOf({ SLURM_JOB_ID: `${run.jobId}`, SLURM_RESTART_COUNT: `${run.restarts}` }),
       cwd: run.workDir,
+      ...(objects === undefined ? {} : { data: { files: this.files, objects } }),
+      onOutput: (channel, bytes) => this.options.onOutput?.(run.jobId, channel, bytes),
       dial: () => dialGateway(run),
       clock,
       scheduler,

@@ -15,6 +15,7 @@ import {
   type Shape,
   table,
   text,
+  token,
   whole,
   within,
 } from './shape.ts';
@@ -39,6 +40,27 @@ const team = object({
   hosts: list(object({ name: nonEmpty, address: nonEmpty }), 1),
   port: within(1, 65_535),
 });
+/** A content, by what is in it. */
+const blob = object({ sha256: hex(64), size: whole });
+
+const stageFields = object({
+  id: nonEmpty,
+  way: oneOf('send', 'fetch', 'end'),
+  paths: list(base64),
+  manifest: optional(blob),
+  strict: optional(flag),
+  mark: token,
+  jobId: whole,
+  sinceMs: whole,
+  say: list(text),
+  roots: optional(text),
+});
+const stage: typeof stageFields = (v, at) => {
+  const s = stageFields(v, at);
+  if (s.way === 'fetch' && s.manifest === undefined)
+    throw new FrameError('malformed', `${at}: to fetch, without a manifest`);
+  return s;
+};
 
 const exitFields = object({
   code: optional(whole),
@@ -84,6 +106,7 @@ const shapes = {
     join: flag,
     have: outputs,
     session: hex(32),
+    stages: optional(flag),
   }),
   WAIT: object({ why: text }),
   REFUSE: object({ line: text, exit: whole }),
@@ -104,6 +127,7 @@ const shapes = {
     nowMs: whole,
     endsAtMs: optional(whole),
     killAfterMs: whole,
+    stays: optional(flag),
   }),
   STARTED: object({ grant, at: whole, pid: whole }),
   RESUME: object({ have: outputs }),
@@ -122,6 +146,30 @@ const shapes = {
     have: inputs,
     closed: object({ 3: flag, 4: flag }),
     acked: optional(outputs),
+    stages: optional(flag),
+  }),
+  STAGE: stage,
+  BLOBS: object({ id: nonEmpty, n: whole, method: oneOf('get', 'put'), blobs: list(blob) }),
+  SIGNED: object({
+    id: nonEmpty,
+    n: whole,
+    blobs: list(
+      object({
+        sha256: hex(64),
+        there: optional(flag),
+        refused: optional(text),
+        url: optional(text),
+        headers: optional(table(text)),
+      }),
+    ),
+  }),
+  STAGED: object({
+    id: nonEmpty,
+    fault: optional(text),
+    manifest: optional(blob),
+    files: whole,
+    bytes: whole,
+    told: list(text),
   }),
 };
 
@@ -147,6 +195,10 @@ const numbers = {
   PONG: 19,
   CLOSE: 20,
   READY: 21,
+  STAGE: 22,
+  BLOBS: 23,
+  SIGNED: 24,
+  STAGED: 25,
 } as const satisfies Record<keyof typeof shapes, number>;
 type Spoken = keyof typeof shapes;
 const names = new Map<number, Spoken>(

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { PodRef } from '../domain/kube.ts';
-import type { Clock, Entropy, Scheduler } from '../ports.ts';
+import type { Clock, Entropy, ObjectsPort, Scheduler } from '../ports.ts';
 import type { StreamEvent } from './streams.ts';
 
 export interface Needs {
@@ -11,6 +11,10 @@ export interface Needs {
   dial(pod: PodRef): Promise<Duplex>;
   /** Of this process's leader lease, as it is now. */
   epoch(): number;
+  /** Through which data are carried; undefined: the site has none. */
+  readonly objects?: ObjectsPort | undefined;
+  /** Certificates (PEM) that far ends trust beside their own when they speak to it. */
+  readonly roots?: string | undefined;
   /** Called after each change that a step may care for; what it throws is noted and goes no further. */
   on(event: StreamEvent): void;
   /** For the log: what happened to which connection. */

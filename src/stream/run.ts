@@ -7,12 +7,14 @@ import type { Link } from './link.ts';
 import type { Message, Told } from './messages.ts';
 import type { Needs } from './needs.ts';
 import { Pump } from './pump.ts';
+import { Stager } from './stage.ts';
 import type { KeeperView, Limits, StartSpec } from './streams.ts';
 
 export class Run {
   readonly burst: BurstId;
   readonly rank: number;
   readonly pump: Pump;
+  readonly stages: { readonly here: Stager; readonly pod: Stager };
   readonly #needs: Needs;
   readonly #changed: () => void;
   readonly #born: Instant;
@@ -37,6 +39,12 @@ export class Run {
     this.#changed = changed;
     this.#born = needs.clock.now();
     this.pump = new Pump(needs.epoch, () => this.#weigh());
+    const here = (m: Message): void => this.pump.standin?.link?.send(m);
+    // Before main is there nobody could do it.
+    const pod = (m: Message): void => {
+      if (this.#ready?.main !== 'absent') this.#leg?.send(m);
+    };
+    this.stages = { here: new Stager(needs, here, changed), pod: new Stager(needs, pod, changed) };
   }
 
   attach(pod: PodRef, key: Uint8Array): void {
@@ -72,6 +80,7 @@ export class Run {
       drained: this.#drained,
       dropped: this.pump.dropped,
       byeSent: this.#byeSent,
+      stages: ready?.stages === true,
     };
   }
 
@@ -110,6 +119,7 @@ export class Run {
     if (this.#leg?.link) this.pump.keeperUp(this.#leg.link, ready);
     this.#weigh();
     this.#tryStart();
+    this.stages.pod.up();
     this.#tellBye();
     this.#changed();
   }
@@ -120,7 +130,15 @@ export class Run {
       case 'SIGNALLED':
         this.pump.fromKeeper(m);
         return;
+      case 'BLOBS':
+      case 'STAGED':
+        this.stages.pod.hear(m);
+        return;
       case 'READY':
+        if (this.#ready?.main === 'absent' && m.main !== 'absent') {
+          this.#ready = m;
+          this.stages.pod.up();
+        }
         this.#ready = m;
         this.pump.keeperReady(m);
         this.#tryStart();

@@ -34,6 +34,12 @@ export const within =
 
 export const nonEmpty: Shape<string> = (v, at) => text(v, at) || bad(at, 'empty');
 
+/** What may stand in a file's name. */
+export const token: Shape<string> = (v, at) => {
+  const s = text(v, at);
+  return /^[A-Za-z0-9-]{1,64}$/.test(s) ? s : bad(at, 'not of letters, digits and dashes');
+};
+
 export const hex =
   (digits: number): Shape<string> =>
   (v, at) => {

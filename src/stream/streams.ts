@@ -6,6 +6,7 @@ import type { Exit, Grant, Usage } from '../domain/burst.ts';
 import type { Brand, BurstId, ClusterName, Instant } from '../domain/ids.ts';
 import type { PodRef } from '../domain/kube.ts';
 import type { Team } from '../domain/ranks.ts';
+import type { Staged, StageOrder } from './stage.ts';
 
 /** One stand-in process: cluster, bare job id and the session it made for itself. */
 export type StandinKey = Brand<string, 'StandinKey'>;
@@ -38,6 +39,8 @@ export interface Open {
   /** Its stdout and stderr are one file, so the job gets one pipe for both. */
   readonly join: boolean;
   readonly session: string;
+  /** It knows how to carry data. */
+  readonly stages?: boolean | undefined;
 }
 
 export interface StandinView {
@@ -83,6 +86,8 @@ export interface KeeperView {
   /** Bytes discarded by this process for want of a stand-in. */
   readonly dropped: number;
   readonly byeSent: boolean;
+  /** It knows how to carry data. */
+  readonly stages?: boolean | undefined;
 }
 
 export interface StartSpec {
@@ -108,6 +113,8 @@ export interface StartSpec {
   /** By this process's clock; the keeper goes by the difference to the time of sending. */
   readonly endsAt: Instant | undefined;
   readonly killAfterMs: number;
+  /** Main waits after its script's end for what is asked of it, until an order `end`. */
+  readonly stays?: boolean;
 }
 
 export type StreamEvent =
@@ -140,6 +147,10 @@ export interface Streams {
   start(burst: BurstId, start: StartSpec): void;
   /** Repeated until SIGNALLED; the keeper applies an id once. */
   signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all'): void;
+  /** Idempotent by the order's id; said again on each connection until it was answered. `here`: the coupled stand-in; `pod`: main of rank 0. */
+  stage(burst: BurstId, at: 'here' | 'pod', order: StageOrder): void;
+  /** What came of the newest order there; undefined: nothing yet. */
+  staged(burst: BurstId, at: 'here' | 'pod'): Staged | undefined;
   /** EXIT to the coupled stand-in, also without a keeper; on each of its connections until BYE. */
   finish(burst: BurstId, exit: Exit): void;
   /** No stand-in will come any more: the rest is acknowledged and counted as dropped. Final. */

@@ -8,6 +8,7 @@ import { wordsOf } from './link.ts';
 import type { Message } from './messages.ts';
 import type { Needs } from './needs.ts';
 import { Run } from './run.ts';
+import type { Staged, StageOrder } from './stage.ts';
 import { Standin } from './standin.ts';
 import {
   type KeeperView,
@@ -105,6 +106,7 @@ export class Switchboard implements Streams {
     standin.coupled = burst;
     standin.quiet();
     run.pump.couple(standin);
+    run.stages.here.up();
     run.tellEnd();
     this.#tellStandin(standin);
   }
@@ -115,6 +117,14 @@ export class Switchboard implements Streams {
 
   signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all'): void {
     this.#run(burst)?.pump.signal({ type: 'SIGNAL', id, signo, scope });
+  }
+
+  stage(burst: BurstId, at: 'here' | 'pod', order: StageOrder): void {
+    this.#run(burst)?.stages[at].want(order);
+  }
+
+  staged(burst: BurstId, at: 'here' | 'pod'): Staged | undefined {
+    return this.#runs.get(burst)?.stages[at].staged;
   }
 
   finish(burst: BurstId, exit: Exit): void {
@@ -199,6 +209,7 @@ export class Switchboard implements Streams {
       known.reconnect(leg, who);
       known.repeat();
       this.#pumpOf(known)?.standinUp();
+      if (known.coupled !== undefined) this.#runs.get(known.coupled)?.stages.here.up();
       this.#tellStandin(known);
       return known;
     }
@@ -223,6 +234,8 @@ export class Switchboard implements Streams {
     } else if (m.type === 'SIGNAL') {
       if (standin.signalled(m)) this.#tellStandin(standin);
       this.#pumpOf(standin)?.fromStandin(m);
+    } else if (m.type === 'BLOBS' || m.type === 'STAGED') {
+      if (standin.coupled !== undefined) this.#runs.get(standin.coupled)?.stages.here.hear(m);
     } else if (m.type === 'ACK' || m.type === 'CLOSE') {
       this.#pumpOf(standin)?.fromStandin(m);
     } else {

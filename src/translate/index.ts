@@ -11,5 +11,5 @@ export { type NeedsInput, needsOf } from './resources.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';
 export { signalIn } from './script/signal.ts';
-export { type Staging, type StagingLimits, stagingOf } from './staging.ts';
+export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';
 export { teamOf, teamPort } from './team.ts';

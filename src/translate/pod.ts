@@ -10,7 +10,7 @@ import { MiB, type Resources } from '../domain/resources.ts';
 import { containerClaims, deviceAmounts, hugepageVolumes, networkAnnotations, podClaims } from './devices.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
-import { claimVolumes, etcMounts, ownVolumes, paths } from './volumes.ts';
+import { claimVolumes, dataVolumes, etcMounts, ownVolumes, paths } from './volumes.ts';
 
 export interface Mount {
   readonly path: string;
@@ -41,6 +41,8 @@ export interface PodInput {
   readonly secretName: string;
   /** False where requests are scaled down (a lab): a limit made of them would kill what on-prem would not. */
   readonly limitMemory: boolean;
+  /** Under which data are carried: an empty directory each. */
+  readonly roots?: readonly string[] | undefined;
   /** NetworkAttachmentDefinitions. */
   readonly networks?: readonly string[] | undefined;
 }
@@ -50,7 +52,7 @@ export const agentUid = 65532;
 
 /** What each pod requests beside the job's own needs; a plan adds it to `needs`. */
 export const keeperNeeds: Resources = { cpuMillis: 10, memoryBytes: 32 * MiB, extended: {} };
-/** The keeper takes under 10 MB; its spool's page cache counts too and is given back under pressure. */
+/** The keeper takes under 12 MB; its spool's page cache counts too and is given back under pressure. */
 const keeperLimitBytes = 256 * MiB;
 
 /** Throws `refused` where the tenant's record does not cover what is asked: admission would say so too, with fewer words. */
@@ -111,6 +113,7 @@ export function podFor(input: PodInput): PodManifest {
       volumes: [
         ...ownVolumes(input.secretName, input.mounts),
         ...hugepageVolumes(burst.needs.extended).volumes,
+        ...dataVolumes(rootsOf(input)).volumes,
         ...claimVolumes(input.mounts).volumes,
       ],
     },
@@ -164,6 +167,7 @@ function main(input: PodInput): Container {
       { name: 'spill-shm', mountPath: '/dev/shm' },
       ...hugepageVolumes(burst.needs.extended).mounts,
       ...etcMounts,
+      ...dataVolumes(rootsOf(input)).mounts,
       ...claimVolumes(input.mounts).mounts,
     ],
   };
@@ -235,6 +239,10 @@ function resources(needs: Resources, memoryLimitBytes: number | undefined): Json
 function variables(of: Readonly<Record<string, string>>): Json[] {
   return Object.entries(of).map(([name, value]) => ({ name, value }));
 }
+
+/** /tmp is one already. */
+const rootsOf = ({ roots = [], mounts }: PodInput): readonly string[] =>
+  roots.filter((root) => root !== '/tmp' && !covers(mounts, root));
 
 function covers(mounts: readonly Mount[], path: string): boolean {
   return mounts.some((mount) => mount.path === path);

@@ -27,6 +27,7 @@ type Kept =
   | 'needs'
   | 'saved'
   | 'image'
+  | 'data'
   | 'predecessor';
 /** The instance that the pod was made for, by our own id and the cloud's. */
 export interface MachineRecord {
@@ -43,10 +44,13 @@ export interface BurstRecord extends Pick<Burst, Kept> {
 
 export function recordOf(burst: BurstRecord): string {
   const { job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid } = burst;
-  const { account, origin, createdAt, group, needs, saved, image, predecessor, on, nodes, rank } = burst;
+  const { account, origin, createdAt, group, needs, saved, image, data, predecessor, on, nodes, rank } =
+    burst;
   const kept: BurstRecord = {
     ...{ job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid },
     ...{ account, origin, createdAt, group, needs, saved, image, predecessor, on, nodes, rank },
+    // Only what it needs: how far that came, the far ends say again.
+    ...(data === undefined ? {} : { data: { paths: data.paths } }),
   };
   return JSON.stringify({ v: 1, ...kept });
 }
@@ -61,7 +65,7 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     return undefined;
   }
   if (!isRecord(read) || read.v !== 1) return undefined;
-  const { needs, saved, image, on, nodes = 1, rank = 0 } = read;
+  const { needs, saved, image, data, on, nodes = 1, rank = 0 } = read;
   const texts = ['job', 'attempt', 'ref', 'name', 'user', 'account', 'origin', 'group'];
   const numbers = ['jobId', 'restarts', 'submitAt', 'firstSubmitAt', 'uid', 'gid', 'createdAt'];
   const whole =
@@ -78,6 +82,7 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
     typeof saved.minNodes === 'number' &&
     (image === undefined ||
       (isRecord(image) && ['name', 'from'].every((key) => typeof image[key] === 'string'))) &&
+    (data === undefined || isData(data)) &&
     typeof nodes === 'number' &&
     typeof rank === 'number' &&
     [nodes, rank].every(Number.isSafeInteger) &&
@@ -89,6 +94,16 @@ export function readRecord(text: string | undefined): BurstRecord | undefined {
   const { v: _, ...kept } = read;
   // Every key that is used was looked at above; JSON drops what was undefined.
   return { predecessor: undefined, ...kept } as unknown as BurstRecord;
+}
+
+function isData(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    Array.isArray(value.paths) &&
+    value.paths.every(
+      (one) => isRecord(one) && (one.way === 'in' || one.way === 'out') && typeof one.path === 'string',
+    )
+  );
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -9,6 +9,10 @@ export interface StagingLimits {
   readonly maxBytes: number;
   /** What a path is taken for whose owner says no size. */
   readonly assumedBytes: number;
+  /** So long what was staged in stays in the store, for reuse. */
+  readonly keepMs?: number | undefined;
+  /** The store and what stands in front of its keys, for people: `s3://BUCKET/PREFIX`. */
+  readonly where?: string | undefined;
 }
 
 export interface Carried extends StagedPath {
@@ -32,6 +36,7 @@ export function stagingOf(
   staged: readonly StagedPath[],
   mounts: readonly { readonly path: string }[],
   limits: StagingLimits | undefined,
+  nodes = 1,
 ): Staging | undefined {
   if (staged.length === 0) return undefined;
   const bare = mounts.map(({ path }) => path.replace(/(.)\/$/, '$1'));
@@ -39,7 +44,7 @@ export function stagingOf(
   const carried = staged
     .filter((one) => !seen.includes(one))
     .map((one) => ({ ...one, reckonedBytes: one.bytes ?? limits?.assumedBytes ?? usualBytes }));
-  return { seen, carried, against: againstOf(carried, limits, bare) };
+  return { seen, carried, against: againstOf(carried, limits, bare, nodes) };
 }
 
 /** Never silently less: a job that runs without its data, or whose results stay in a pod that is gone, is worse than one that waits. */
@@ -47,6 +52,7 @@ function againstOf(
   carried: readonly Carried[],
   limits: StagingLimits | undefined,
   mounts: readonly string[],
+  nodes: number,
 ): string | undefined {
   const [first] = carried;
   if (first === undefined) return undefined;
@@ -62,7 +68,9 @@ function againstOf(
     if (bytes > limits.maxBytes)
       return `${gib(bytes)} ${way} are more than one job may carry, ${gib(limits.maxBytes)} (staging.maxSize)`;
   }
-  return `${named(first)} would have to be carried ${where}, and carrying is not built yet: put it under a mount`;
+  if (nodes > 1)
+    return `${named(first)} would have to be carried ${where}, and only to a job of one node: put it under a mount`;
+  return undefined;
 }
 
 const named = ({ line, way, path }: StagedPath): string => `line ${line} of its script: stage-${way}=${path}`;
@@ -71,4 +79,11 @@ const named = ({ line, way, path }: StagedPath): string => `line ${line} of its 
 export function gib(bytes: number): string {
   const [factor, unit] = bytes >= 2 ** 30 ? [2 ** 30, 'GiB'] : [2 ** 20, 'MiB'];
   return `${Math.round((bytes / factor) * 10) / 10} ${unit}`;
+}
+
+/** The allowed path that each lies below: in the pod an empty directory stands there, for what is carried. */
+export function stagedRoots(paths: readonly string[], allowed: readonly string[]): readonly string[] {
+  const rootOf = (path: string): string =>
+    allowed.filter((one) => within(path, one)).sort((a, b) => b.length - a.length)[0] ?? path;
+  return [...new Set(paths.map(rootOf))].sort();
 }

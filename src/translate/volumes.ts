@@ -41,6 +41,15 @@ export const etcMounts: readonly Json[] = ['passwd', 'group', 'hosts'].map((name
   readOnly: true,
 }));
 
+/** Where data are carried to: on the node's own disk, under the path that they have on the cluster. */
+export function dataVolumes(roots: readonly string[]): { volumes: Json[]; mounts: Json[] } {
+  const volume = (i: number): string => `spill-data-${i}`;
+  return {
+    volumes: roots.map((_, i) => ({ name: volume(i), emptyDir: {} })),
+    mounts: roots.map((mountPath, i) => ({ name: volume(i), mountPath })),
+  };
+}
+
 /** One volume a claim, however many paths it is mounted at. */
 export function claimVolumes(mounts: readonly Mount[]): { volumes: Json[]; mounts: Json[] } {
   const claims = [...new Set(mounts.map(({ claim }) => claim))];

@@ -30,17 +30,17 @@ describe('a script that names data', () => {
     ]);
   });
 
-  it('elsewhere would never burst, and is told the time and money that it would take', () => {
+  it('elsewhere may burst where there is a store, and is told the time and money that it takes', () => {
     const explained = of(site, '#SPILLWAY stage-in=/data/set size=12GiB stage-out=/data/results');
-    expect(explained.verdict).toBe('never');
-    expect(explained.against).toMatchObject([
-      { rule: 'staging', limit: 'all that it names is under a mount of the pod' },
-    ]);
+    expect([explained.verdict, explained.against]).toEqual(['burst', []]);
     expect(explained.data?.lines).toEqual([
       'stage-in /data/set: 12 GiB, as written; nobody has looked',
       'stage-out /data/results: 6 GiB, assumed, for no size is written',
-      'it would take 2 min up, 2 min in the pod, which its time limit counts, and 1 min back; 0.54 USD for what leaves the cloud',
+      'at most 2 min up (less for what an earlier job has left in the store), 2 min in the pod and 1 min back, all of which its time limit counts; 0.54 USD for what leaves the cloud',
     ]);
+    expect(rules(site, '#SBATCH -N 2', '#SPILLWAY stage-in=/data/set')[0]).toContain(
+      'only to a job of one node',
+    );
   });
 
   it('says what is wrong with it', () => {

@@ -16,7 +16,10 @@ describe('staging', () => {
       region: 'eu-central-1',
       pathStyle: false,
       paths: ['/data'],
-      limits: { paths: ['/data'], maxBytes: 100 * 2 ** 30, assumedBytes: 10 * 2 ** 30 },
+      limits: {
+        ...{ paths: ['/data'], maxBytes: 100 * 2 ** 30, assumedBytes: 10 * 2 ** 30 },
+        ...{ keepMs: 30 * 86_400_000, where: 's3://hpc1-spillway/spillway/' },
+      },
       rates: {
         hereBytesPerSecond: 100 * 2 ** 20,
         cloudBytesPerSecond: 200 * 2 ** 20,

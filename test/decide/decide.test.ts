@@ -233,7 +233,9 @@ describe('decide', () => {
 
   it('a job given back is left alone until the back-off is over', () => {
     const came = (times: number, ago: number) =>
-      failing(context({}, { returned: { submitAt: now, at: instant(now - ago), times } }));
+      failing(
+        context({}, { returned: { submitAt: now, at: instant(now - ago), times, restarts: undefined } }),
+      );
     // Turned down only: that cost nothing, and does not count.
     for (const times of [0, 1]) {
       expect(came(times, 59_999)).toEqual(['back-off']);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gainFactor, returnedFor, returnedOf } from '../../src/decide/returned.ts';
 import type { Burst, BurstState, Cause } from '../../src/domain/burst.ts';
-import { type AttemptKey, instant, jobRef } from '../../src/domain/ids.ts';
+import { instant, type JobKey, jobRef } from '../../src/domain/ids.ts';
 
 const submitAt = instant(1_000);
 const ended = (over: {
@@ -9,19 +9,21 @@ const ended = (over: {
   state?: BurstState;
   kind?: Cause['kind'];
   at?: number;
-  run?: number;
+  job?: number;
+  restarts?: number;
   submitAt?: number;
 }): Burst =>
   ({
     ref: jobRef(over.ref ?? '7'),
-    attempt: `lab/${over.ref ?? '7'}/${over.run ?? 0}` as AttemptKey,
+    job: `lab/${over.ref ?? '7'}/${over.job ?? 0}` as JobKey,
+    restarts: over.restarts ?? 0,
     submitAt: instant(over.submitAt ?? submitAt),
     state: over.state ?? 'returned',
     cause: { kind: over.kind ?? 'no_capacity', text: 'why' },
     enteredAt: instant(over.at ?? 0),
   }) as Burst;
 
-const seven = { ref: jobRef('7'), submitAt };
+const seven = { ref: jobRef('7'), submitAt, restarts: 0 };
 
 describe('jobs that came back', () => {
   it('are counted, with the last time', () => {
@@ -54,13 +56,25 @@ describe('jobs that came back', () => {
   );
 
   it('a run in between begins anew, as does a new job with an old id', () => {
-    const found = returnedOf([
-      ended({ run: 1, at: 30 }),
-      ended({ run: 0, at: 20 }),
-      ended({ run: 0, at: 10 }),
-    ]);
-    expect(returnedFor(seven, found)).toMatchObject({ times: 1 });
+    const ran = ended({ state: 'settled', kind: 'job_ended', at: 25 });
+    const found = returnedOf([ended({ at: 30 }), ran, ended({ at: 20 }), ended({ at: 10 })]);
+    expect(returnedFor(seven, found)).toMatchObject({ at: 30, times: 1 });
+    expect(returnedOf([ran, ended({ at: 20 })]).size).toBe(0);
     expect(returnedFor({ ...seven, submitAt: instant(9_000) }, found)).toBeUndefined();
+    expect(returnedFor(seven, returnedOf([ended({ at: 30 }), ended({ job: 1, at: 20 })]))).toMatchObject({
+      times: 1,
+    });
+  });
+
+  it('what came home by a requeue, as its data could not be carried, is known by its restarts', () => {
+    const unfed = { state: 'requeued', kind: 'data_failed' } as const;
+    const found = returnedOf([
+      ended({ ...unfed, at: 30, restarts: 1, submitAt: 2_000 }),
+      ended({ ...unfed, at: 20 }),
+    ]);
+    const now = { ...seven, submitAt: instant(3_000), restarts: 2 };
+    expect(returnedFor(now, found)).toMatchObject({ at: 30, times: 2 });
+    expect(returnedFor({ ...now, restarts: 0 }, found)).toBeUndefined();
   });
 
   it('must gain twice as much to be burst again', () => {

@@ -377,7 +377,12 @@ const running = new Set<ChildProcess>();
 const dataDirs = new Set<string>();
 
 export async function startGateway(
-  wishes: Partial<GatewayWishes> & { readonly dieAt?: string; readonly awaitReady?: boolean } = {},
+  wishes: Partial<GatewayWishes> & {
+    readonly dieAt?: string;
+    readonly awaitReady?: boolean;
+    /** A certificate that it trusts besides the usual ones. */
+    readonly trusts?: string;
+  } = {},
 ): Promise<RunningGateway> {
   const env = await labEnv();
   if (wishes.dataDir === undefined) await tidyLab();
@@ -388,7 +393,7 @@ export async function startGateway(
   // The embedded Postgres runs as an account of its own, which must get there.
   chmodSync(dataDir, 0o755);
   dataDirs.add(dataDir);
-  const { dieAt, awaitReady, ...rest } = wishes;
+  const { dieAt, awaitReady, trusts, ...rest } = wishes;
   const config = join(dataDir, 'spillway.yaml');
   const logFile = join(dataDir, 'gateway.log');
   writeFileSync(config, gatewayConfig({ ...rest, dataDir: join(dataDir, 'data'), env }));
@@ -406,6 +411,7 @@ export async function startGateway(
         }),
         SPILLWAY_CONFIG: config,
         ...(dieAt === undefined ? {} : { SPILLWAY_DIE_AT: dieAt }),
+        ...(trusts === undefined ? {} : { NODE_EXTRA_CA_CERTS: trusts }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { costOfStaging } from '../../src/decide/staging.ts';
 import { readScript } from '../../src/translate/script/script.ts';
-import { type StagingLimits, stagingOf } from '../../src/translate/staging.ts';
+import { type StagingLimits, stagedRoots, stagingOf } from '../../src/translate/staging.ts';
 
 const GiB = 2 ** 30;
 const script = (...lines: string[]) => readScript(`#!/bin/sh\n${lines.join('\n')}\n./x\n`);
@@ -101,7 +101,6 @@ describe('data that a job names', () => {
       limits,
       '101 GiB out are more than one job may carry, 100 GiB (staging.maxSize)',
     ],
-    ['stage-in=/data/a', limits, 'carrying is not built yet: put it under a mount'],
   ])('never go silently without: %s', (lines, allowed, why) => {
     const against = stagingOf(script(`#SPILLWAY ${lines}`).staged, mounts, allowed)?.against;
     expect(against).toContain(why);
@@ -109,9 +108,22 @@ describe('data that a job names', () => {
   });
 
   it('are within the limit each way, not both together', () => {
-    expect(judged('stage-in=/data/a size=90GiB stage-out=/data/b size=90GiB')?.against).toContain(
-      'not built yet',
-    );
+    expect(judged('stage-in=/data/a size=90GiB stage-out=/data/b size=90GiB')?.against).toBeUndefined();
+  });
+
+  it('are carried to a job of one node alone', () => {
+    const { staged } = script('#SPILLWAY stage-in=/data/a stage-in=/home/x');
+    expect(stagingOf(staged, mounts, limits, 1)?.against).toBeUndefined();
+    expect(stagingOf(staged, mounts, limits, 2)?.against).toContain('only to a job of one node');
+    const { staged: under } = script('#SPILLWAY stage-in=/home/x');
+    expect(stagingOf(under, mounts, limits, 2)?.against).toBeUndefined();
+  });
+
+  it('come to an empty directory in the pod, at the innermost of the allowed paths', () => {
+    expect(stagedRoots(['/data/a', '/data/b/c', '/proj'], ['/data', '/data/b', '/proj'])).toEqual([
+      ...['/data', '/data/b', '/proj'],
+    ]);
+    expect(stagedRoots(['/data/a'], [])).toEqual(['/data/a']);
   });
 });
 

@@ -53,7 +53,10 @@ export class MainModel {
   #script: Script | undefined;
   /** A signal that came before the script. */
   #stopping: number | undefined;
+  /** Its script has ended, and it waits for what is asked of it still. */
+  #staying: ContainerEnd | undefined;
   #ended = false;
+  #stays = false;
 
   constructor(needs: MainNeeds, spools: Spools, events: MainEvents) {
     this.#needs = needs;
@@ -65,7 +68,13 @@ export class MainModel {
     return this.#ended;
   }
 
+  /** Nothing more is asked. */
+  release(): void {
+    if (this.#staying !== undefined) this.#gone(this.#staying);
+  }
+
   start(order: Order, meant: Meant): void {
+    this.#stays = order.stays;
     this.#startSoon(order.join, meant, () => this.#scriptFor(order));
   }
 
@@ -108,6 +117,10 @@ export class MainModel {
 
   /** The keeper is gone: a script that runs goes on, until it writes; one that waits to write is told at once. */
   alone(): void {
+    if (this.#staying !== undefined) {
+      this.release();
+      return;
+    }
     if (this.#script === undefined) {
       this.refuse();
       return;
@@ -151,7 +164,12 @@ export class MainModel {
 
   #end(end: ContainerEnd, report: Report | undefined): void {
     if (this.#ended) return;
-    this.#ended = true;
+    if (this.#staying !== undefined) {
+      if (report === undefined) this.#gone(end);
+      return;
+    }
+    if (this.#stays && report !== undefined) this.#staying = end;
+    else this.#ended = true;
     this.#starting?.cancel();
     this.#script?.stop();
     if (report !== undefined) this.#events.reports(report);
@@ -159,6 +177,12 @@ export class MainModel {
       if (report === undefined) spool.interrupt();
       spool.finish();
     }
+    if (this.#staying === undefined) this.#events.ended(end);
+  }
+
+  #gone(end: ContainerEnd): void {
+    this.#staying = undefined;
+    this.#ended = true;
     this.#events.ended(end);
   }
 }

@@ -14,6 +14,7 @@ export function orderOf(start: Told<'START'>, script: Buffer, environment: Buffe
     umask,
     limits,
     join,
+    stays: start.stays === true,
   };
 }
 

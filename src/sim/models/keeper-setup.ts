@@ -2,8 +2,10 @@
 import type { Instant } from '../../domain/ids.ts';
 import type { Clock, Entropy, Scheduler } from '../../ports.ts';
 import type { Timing } from './far-link.ts';
+import type { Files } from './far-stage.ts';
 import type { ContainerEnd } from './keeper-main.ts';
 import type { Grant, Work } from './keeper-work.ts';
+import type { ObjectsModel } from './objects.ts';
 
 export type Container = 'main' | 'keeper';
 
@@ -25,6 +27,8 @@ export interface KeeperSetup {
   readonly main?: { readonly afterMs?: number; readonly fault?: string };
   /** From a kept grant to the script's first instruction. */
   readonly startMs?: number;
+  /** Its pod's own files, and the store that data come from; without them it carries none. */
+  readonly data?: { readonly files: Files; readonly objects: ObjectsModel };
   /** Each container once. */
   onEnd?(container: Container, end: ContainerEnd): void;
   /** Each time that a script really began; with a rank above 0: that main began to wait for the job's other pods. */

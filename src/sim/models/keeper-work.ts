@@ -27,6 +27,8 @@ export interface Behaviour {
    */
   readonly onTerm?: 'die' | 'ignore' | 'exit0';
   readonly usage?: Usage;
+  /** Files that it makes when it ends, each from one that it finds in its pod; what it does not find, it says in the file. */
+  readonly makes?: Readonly<Record<string, string>>;
 }
 
 /** What the keeper handed to main. */
@@ -40,6 +42,8 @@ export interface Order {
   readonly umask: number;
   readonly limits: Limits;
   readonly join: boolean;
+  /** Main is needed after the script's end. */
+  readonly stays: boolean;
 }
 
 /** The domain's, as it travels. */

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Message, Told } from '../../stream/messages.ts';
 import type { FarLink, OutputChannel } from './far-link.ts';
+import { FarStage } from './far-stage.ts';
 import { Door } from './keeper-door.ts';
 import { Inboxes } from './keeper-inbox.ts';
 import { TimeLimit } from './keeper-limit.ts';
@@ -19,6 +20,7 @@ const spoolSize = 64 * 1024 * 1024;
 /** Ids remembered, so that a repeated signal is applied once. */
 const mostIds = 4_096;
 const pidInPod = 12;
+const mainIsGone = 'main_gone: the container that the data lie in has ended';
 
 /** Without an id it is the keeper's own, of which the gateway knows nothing. */
 interface Signal {
@@ -49,6 +51,7 @@ export class KeeperModel {
   #byeOn: FarLink | undefined;
   #exit: Told<'EXIT'> | undefined;
   #limit: TimeLimit | undefined;
+  readonly #stage: FarStage | undefined;
   #terminating = false;
   #ended = false;
   #errFirst = false;
@@ -70,9 +73,20 @@ export class KeeperModel {
       applied: (id) => this.#answer({ type: 'SIGNALLED', id }),
       reports: (report) => {
         this.#report = report;
+        this.#make();
+        // Main may stay.
+        setup.scheduler.after(0, () => this.#concludeIfDrained());
       },
       ended: (end) => this.#mainEnded(end),
     });
+    this.#stage =
+      setup.data &&
+      new FarStage({
+        ...setup.data,
+        scheduler: setup.scheduler,
+        send: (m) => this.#answer(m),
+        ended: () => this.#main.release(),
+      });
     this.#door = new Door(setup, {
       enters: (link) => this.#enters(link),
       message: (link, m) => this.#hear(link, m),
@@ -175,7 +189,16 @@ export class KeeperModel {
       have: this.#in.have,
       closed: this.#in.closed,
       acked: this.acked,
+      ...(this.#stage === undefined ? {} : { stages: true }),
     });
+  }
+
+  /** What its script leaves in the pod. */
+  #make(): void {
+    const { files } = this.setup.data ?? {};
+    const { makes = {} } = files === undefined ? {} : behaviourIn({ script: this.#in.bytes(3) });
+    for (const [to, from] of Object.entries(makes))
+      files?.write(to, `made of ${files.read(from) ?? `no ${from}`}`);
   }
 
   /** To the gateway of now; one that is away asks again when it is back. */
@@ -207,6 +230,14 @@ export class KeeperModel {
         return;
       case 'SIGNAL':
         this.#takeSignal(link, m);
+        return;
+      case 'STAGE':
+        if (this.#main.ended || this.#stage === undefined)
+          link.send({ type: 'STAGED', id: m.id, fault: mainIsGone, files: 0, bytes: 0, told: [] });
+        else this.#stage.take(m);
+        return;
+      case 'SIGNED':
+        this.#stage?.signed(m);
         return;
       case 'BYE':
         this.#takeBye(link);
@@ -299,6 +330,7 @@ export class KeeperModel {
   }
 
   #mainEnded(end: ContainerEnd): void {
+    this.#stage?.stop(mainIsGone);
     this.#limit?.cancel();
     this.#mainGone = true;
     if (this.#start === undefined && this.#mainState !== 'refused') {
@@ -313,7 +345,8 @@ export class KeeperModel {
   /** The end is settled once main is gone and all that it wrote is here: nothing can come any more. */
   #concludeIfDrained(): void {
     const [out, err] = [this.#out[1], this.#out[2]];
-    if (!this.#mainGone || !out.closed || !err.closed || this.#exit !== undefined) return;
+    const over = this.#mainGone || (this.#report !== undefined && this.#start?.stays === true);
+    if (!over || !out.closed || !err.closed || this.#exit !== undefined) return;
     if (this.#start === undefined || this.#ended) return;
     this.#exit = exitOf(this.#report, this.#reason, this.written);
     this.#tellReady();
@@ -347,6 +380,7 @@ export class KeeperModel {
     this.#ended = true;
     this.#limit?.cancel();
     this.#door.shut();
+    this.#main.release();
     this.setup.onEnd?.('keeper', end);
   }
 }

@@ -7,6 +7,8 @@ import type { Clock, Entropy, Scheduler } from '../../ports.ts';
 import type { Data, Message, Told } from '../../stream/messages.ts';
 import type { Limits, Peer } from '../../stream/streams.ts';
 import { Epochs, FarLink, hex, type OutputChannel, type Timing } from './far-link.ts';
+import { FarStage, type Files } from './far-stage.ts';
+import type { ObjectsModel } from './objects.ts';
 import { Input, Output, type Outputs } from './standin-channels.ts';
 import { SignalQueue } from './standin-signals.ts';
 
@@ -35,6 +37,8 @@ export interface StandinSetup {
   readonly scheduler: Scheduler;
   readonly entropy: Entropy;
   readonly timing?: Timing;
+  /** The files of its host, and the store that data go to; without them it carries none. */
+  readonly data?: { readonly files: Files; readonly objects: ObjectsModel };
   /** Exactly once: how slurmstepd sees it end. */
   onEnd(exit: StandinExit): void;
   /** What it writes to the job's files, its own last line included. */
@@ -59,6 +63,7 @@ export class StandinModel {
   readonly #epochs = new Epochs();
   readonly #signals: SignalQueue;
   readonly #waits: string[] = [];
+  readonly #stage: FarStage | undefined;
   #link: FarLink | undefined;
   #timer: { cancel(): void } | undefined;
   #pause = firstPause;
@@ -83,6 +88,14 @@ export class StandinModel {
       1: new Output((bytes) => this.#wrote(1, bytes)),
       2: new Output((bytes) => this.#wrote(2, bytes)),
     };
+    this.#stage =
+      setup.data &&
+      new FarStage({
+        ...setup.data,
+        scheduler: setup.scheduler,
+        send: (m) => this.#link?.send(m),
+        say: (line) => setup.onOutput?.(setup.join === true ? 1 : 2, Buffer.from(`spillway: ${line}\n`)),
+      });
     this.#timer = setup.scheduler.after(0, () => this.#dial());
   }
 
@@ -236,6 +249,7 @@ export class StandinModel {
         join,
         have: this.written,
         session: this.session,
+        ...(this.#stage === undefined ? {} : { stages: true }),
       });
       return true;
     }
@@ -260,6 +274,12 @@ export class StandinModel {
         return;
       case 'SIGNALLED':
         this.#signals.applied(m.id);
+        return;
+      case 'STAGE':
+        this.#stage?.take(m);
+        return;
+      case 'SIGNED':
+        this.#stage?.signed(m);
         return;
       case 'EXIT':
         this.#exit = m;
@@ -335,6 +355,7 @@ export class StandinModel {
   #conclude(): void {
     if (this.#over || this.#outcome === undefined) return;
     this.#over = true;
+    this.#stage?.stop();
     this.#timer?.cancel();
     const { line, exit } = this.#outcome;
     if (line !== undefined)

@@ -8,7 +8,7 @@ import { CloudModel } from '../../../src/sim/models/cloud.ts';
 import { KubernetesModel } from '../../../src/sim/models/kubernetes.ts';
 import { SlurmModel } from '../../../src/sim/models/slurm.ts';
 import type { VirtualTime } from '../../../src/sim/time.ts';
-import { World } from '../../../src/sim/world.ts';
+import { World, type WorldOptions } from '../../../src/sim/world.ts';
 
 export const cluster = clusterName('sim');
 export const second = 1_000;
@@ -57,6 +57,7 @@ export function openCentre(
   entropy: () => Chance,
   credExpireMs: number,
   dialGateway: () => Duplex,
+  data: Pick<WorldOptions, 'objects' | 'onOutput'> = {},
 ): Centre {
   const deps = { clock: time, scheduler: time };
   const onprem = ['n1', 'n2'].map((name) => ({ name, cpus: 8, memoryMib: 16_000 }));
@@ -126,6 +127,7 @@ export function openCentre(
       };
     },
     taint: group.taint,
+    ...data,
   });
   return { slurm, kubernetes, cloud, world };
 }

@@ -54,7 +54,31 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   await ramp(run, say);
   identity(run, say);
   ends(run, jobs, say);
+  await results(run, jobs, say);
   return found;
+}
+
+/** What a script made that ended by itself is here, whole, or its owner was told where it is. */
+async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<void> {
+  for (const { plan, ref } of run.submitted) {
+    const job = jobs.find((j) => j.ref === ref);
+    const last = job?.runs.at(-1);
+    if (
+      plan.data === undefined ||
+      last?.burst !== true ||
+      !['COMPLETED', 'FAILED'].includes(job?.state ?? '')
+    )
+      continue;
+    const made = run.world.files.read(`${plan.data.makes}/of`);
+    const bursts = await run.store.burstsOfJob(cluster, ref);
+    const told = bursts.some(
+      (b) => b.data?.kept !== undefined || b.exit?.lost === true || b.state === 'failed',
+    );
+    const ran = run.world.ran.some((p) => attemptOf(p).ref === ref);
+    if (made !== undefined && made !== `made of what ${plan.data.needs} holds`)
+      say('truth', `job ${ref} ran without its data: ${made}`);
+    if (ran && made === undefined && !told) say('truth', `job ${ref} ended and its results are nowhere`);
+  }
 }
 
 type Say = (invariant: Breach['invariant'], text: string) => void;

@@ -11,6 +11,7 @@ import type { CloudModel } from '../../../src/sim/models/cloud.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import { scriptOf } from '../../../src/sim/models/keeper-work.ts';
 import type { KubernetesModel } from '../../../src/sim/models/kubernetes.ts';
+import { ObjectsModel } from '../../../src/sim/models/objects.ts';
 import type { SlurmModel } from '../../../src/sim/models/slurm.ts';
 import { MemStore } from '../../../src/sim/models/store.ts';
 import type { StoreSnapshot } from '../../../src/sim/models/store-contents.ts';
@@ -52,6 +53,10 @@ export class Run implements Fates {
   readonly kubernetes: KubernetesModel;
   readonly cloud: CloudModel;
   readonly world: World;
+  /** Through which data are carried; undefined: no job has any. */
+  readonly objects: ObjectsModel | undefined;
+  /** What each job wrote, by its number. */
+  readonly said = new Map<number, string>();
   store: MemStore;
   readonly submitted: Submitted[] = [];
   /** What people did, by job: a job that its owner ended or moved has no other end to show. */
@@ -75,12 +80,22 @@ export class Run implements Fates {
     this.time = new VirtualTime(start, drain);
     this.chance = new Chance(scenario.seed ^ 0x5eed);
     const entropy = (): Chance => this.chance.fork();
+    // Made only where it is needed: a seed of before stays what it was.
+    if (scenario.jobs.some(({ data }) => data !== undefined))
+      this.objects = new ObjectsModel({ clock: this.time, entropy: this.chance.fork() });
     const { slurm, kubernetes, cloud, world } = openCentre(
       this.time,
       entropy,
       scenario.seed % 2 === 0 ? 10 * second : 2 * minute,
       () => this.#dialLeader(),
+      {
+        objects: this.objects,
+        onOutput: (job, _, bytes) =>
+          this.said.set(job, `${this.said.get(job) ?? ''}${bytes.toString('latin1')}`),
+      },
     );
+    for (const { data } of scenario.jobs)
+      if (data !== undefined) world.files.write(`${data.needs}/part`, `what ${data.needs} holds`);
     this.slurm = slurm;
     this.kubernetes = kubernetes;
     this.cloud = cloud;
@@ -214,11 +229,13 @@ export class Run implements Fates {
     const store = process.port(this.#counted(), 'store');
     const kubernetes = this.#kubernetesOf(process);
     const running: { gateway?: Gateway } = {};
+    const objects = this.objects && process.port(this.objects.asPort(), 'objects');
     const board = new Switchboard({
       clock,
       scheduler,
       entropy,
       dial: (pod) => kubernetes.dial(pod, 7443),
+      objects,
       epoch: () => running.gateway?.epochOf(cluster) ?? 0,
       on: (event) => running.gateway?.onStream(cluster, event),
     });
@@ -263,7 +280,11 @@ export class Run implements Fates {
         imagePullPolicy: 'IfNotPresent',
         mounts: [{ path: '/home', claim: 'home' }],
         keeperPort: 7443,
+        ...(objects === undefined
+          ? {}
+          : { staging: { paths: ['/data'], maxBytes: 1e12, assumedBytes: 1e9, where: 's3://sim/' } }),
       },
+      objects,
       slurm: process.port(this.slurm.asPort(cluster, 'spillway'), 'slurm'),
       cloud: process.port(this.cloud.asPort(cluster), 'cloud'),
       streams: board,
@@ -422,6 +443,11 @@ export class Run implements Fates {
           this.note(`    nothing: ${(e as Error).message}`);
         }
       });
+    const { objectsAway } = scenario;
+    if (objectsAway !== undefined) {
+      time.after(objectsAway.atMs, () => this.objects?.down(true));
+      time.after(objectsAway.atMs + objectsAway.forMs, () => this.objects?.down(false));
+    }
     for (const plan of scenario.pauses) time.after(plan.atMs, () => this.#pause(plan.forMs));
     if (scenario.mode === 'approve') this.#approver(this.chance.fork());
     if (scenario.kills.some((k) => k.olderMs !== undefined)) this.#keepSnapshots();
@@ -468,7 +494,14 @@ export class Run implements Fates {
     const { exit } = plan;
     const work =
       'code' in exit ? { ms: plan.runMs, exit: exit.code } : { ms: plan.runMs, signal: exit.signal };
-    const script = scriptOf({ ms: plan.runMs, exit, onTerm: plan.onTerm, output: { 1: 200 } });
+    const { data } = plan;
+    const script = scriptOf(
+      {
+        ...{ ms: plan.runMs, exit, onTerm: plan.onTerm, output: { 1: 200 } },
+        ...(data === undefined ? {} : { makes: { [`${data.makes}/of`]: `${data.needs}/part` } }),
+      },
+      data === undefined ? '' : `#SPILLWAY stage-in=${data.needs} stage-out=${data.makes}\n`,
+    );
     return this.slurm.submit(plan.user, {
       partition: plan.partition,
       ...(plan.nodes === undefined
@@ -543,6 +576,7 @@ export class Run implements Fates {
     this.slurm.heal();
     this.kubernetes.heal();
     this.cloud.heal();
+    this.objects?.down(false);
     for (const n of [1, 2, 3, 4, 5, 6]) this.slurm.nodeUp(`v${n}`);
     for (const { process } of this.#running) process.resume();
     if (this.#running.length === 0 && this.scenario.kills.length === 0) this.startGateway();

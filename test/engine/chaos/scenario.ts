@@ -15,6 +15,8 @@ export interface JobPlan {
   readonly timeMin: number;
   readonly requeue: boolean;
   readonly array: string | undefined;
+  /** Paths under no mount: what it needs, and what it makes of that. */
+  readonly data?: { readonly needs: string; readonly makes: string } | undefined;
 }
 
 export type PersonDoes = 'cancel' | 'hold' | 'release' | 'away' | 'back' | 'requeue' | 'shorten';
@@ -101,6 +103,8 @@ export interface Scenario {
   readonly secondAtMs: number | undefined;
   /** Chance that an outside call takes seconds. */
   readonly slowness: number;
+  /** The object store does not answer the gateway. */
+  readonly objectsAway?: { readonly atMs: number; readonly forMs: number } | undefined;
 }
 
 const writes = [
@@ -164,7 +168,7 @@ const minute = 60_000;
 
 /** Every second seed has no more than one kind of trouble: what a single fault can do must not hide behind ten others. */
 export function scenarioOf(seed: number, chance: Chance): Scenario {
-  const drawn = drawnOf(seed, chance);
+  const drawn = withData(drawnOf(seed, chance));
   // Not drawn, so that the other seeds stay as they are.
   if (seed % 5 !== 3) return drawn;
   const world = [...drawn.world, ...spotTroubles(seed)].sort((a, b) => a.atMs - b.atMs);
@@ -186,6 +190,30 @@ function spotTroubles(seed: number): readonly WorldPlan[] {
     default:
       return [{ atMs: at(60), does: 'spot-dear', forMs: 200_000, nth: 0 }, again];
   }
+}
+
+/**
+ * Every seventh seed: its jobs of one node have data under no mount, and the store is away for a while or the gateway dies as it signs. Not
+ * drawn, so that the other seeds stay as they are.
+ */
+function withData(of: Scenario): Scenario {
+  const { seed } = of;
+  if (seed % 7 !== 3) return of;
+  const turn = Math.floor(seed / 7);
+  const jobs = of.jobs.map((job, nth) =>
+    job.nodes === undefined && job.array === undefined
+      ? { ...job, data: { needs: `/data/set-${nth}`, makes: `/data/out-${nth}` } }
+      : job,
+  );
+  const call = ['objects.head', 'objects.signPut', 'objects.signGet', 'objects.list'][turn % 4] ?? '';
+  const when = turn % 3 === 0 ? 'before' : 'after';
+  const kill: KillPlan = { call, nth: 1 + (turn % 5), when, downMs: 20_000, olderMs: undefined };
+  return {
+    ...of,
+    jobs,
+    kills: turn % 2 === 0 ? [...of.kills, kill] : of.kills,
+    objectsAway: turn % 3 === 1 ? { atMs: 60_000 * (1 + (turn % 6)), forMs: 90_000 } : undefined,
+  };
 }
 
 function drawnOf(seed: number, chance: Chance): Scenario {

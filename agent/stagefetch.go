@@ -1,0 +1,353 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// fetching brings what a manifest says to where it was.
+type fetching struct {
+	order *stageBody
+	*carrier
+	told  *lines
+	files int64
+	bytes int64
+	made  int64 // names of what is not whole yet
+	// sync: what is acknowledged must be on the disk.
+	sync  bool
+	roots []*fetchRoot
+}
+
+// fetchRoot is one of the paths: the directory, or the one that the file lies in.
+type fetchRoot struct {
+	path string
+	dir  *folder
+	temp *folder
+	// base is the file's name, "" of a directory.
+	base string
+	// folders were made here: they get their mode once what is in them is there.
+	folders []*entry
+}
+
+// target is where one entry goes.
+func (r *fetchRoot) target(e *entry) (dir *folder, name string, err error) {
+	parts, err := e.parts()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(parts) == 0 {
+		if r.base == "" {
+			return nil, "", errors.New("the manifest has a file where it has a directory")
+		}
+		dir, err = r.dir.descend(nil)
+		return dir, r.base, err
+	}
+	dir, err = r.dir.descend(parts[:len(parts)-1])
+	return dir, parts[len(parts)-1], err
+}
+
+func (f *fetching) run(ctx context.Context) error {
+	m, err := newManifest()
+	if err != nil {
+		return err
+	}
+	defer m.file.Close()
+	if err := f.get(ctx, m.file, *f.order.Manifest); err != nil {
+		return fmt.Errorf("the manifest: %w", err)
+	}
+	f.roots = make([]*fetchRoot, len(f.order.Paths))
+	defer f.close()
+	var waiting []*entry
+	flush := func() error {
+		faults := make([]error, len(waiting))
+		each(len(waiting), func(i int) { faults[i] = f.file(ctx, waiting[i]) })
+		for i, e := range waiting {
+			if faults[i] != nil {
+				return f.at(e, faults[i])
+			}
+			f.files++
+			f.bytes += e.Size
+		}
+		waiting = nil
+		return ctx.Err()
+	}
+	err = m.each(len(f.order.Paths), func(e *entry) error {
+		if err := f.root(e); err != nil {
+			return f.at(e, err)
+		}
+		switch e.Type {
+		case "d":
+			return f.at(e, f.folder(e))
+		case "l":
+			return f.at(e, f.link(e))
+		case "f":
+			if waiting = append(waiting, e); len(waiting) >= batch {
+				return flush()
+			}
+			return nil
+		}
+		return fmt.Errorf("the manifest has an entry of type %q", e.Type)
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return err
+	}
+	return f.settle()
+}
+
+func (f *fetching) at(e *entry, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", shown(e.join(string(f.order.Paths[e.Root]))), plain(err))
+}
+
+// root opens a path at its first entry, which is the path itself; what leads to it is made as the user would.
+func (f *fetching) root(e *entry) error {
+	if f.roots[e.Root] != nil {
+		return nil
+	}
+	path := string(f.order.Paths[e.Root])
+	if len(e.Path) > 0 || e.Type == "l" {
+		return errors.New("the manifest begins below the path")
+	}
+	r := &fetchRoot{path: path}
+	folder := path
+	if e.Type == "f" {
+		folder, r.base = filepath.Dir(path), filepath.Base(path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if e.Type == "d" {
+		if err := os.Mkdir(path, 0o700); err == nil {
+			r.folders = append(r.folders, e)
+		} else if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	var err error
+	if r.dir, err = openFolder(folder); err != nil {
+		return err
+	}
+	f.roots[e.Root] = r
+	return nil
+}
+
+// tempIn makes the directory of its own in which nothing is whole yet; on the same file system, so that it can be moved into place.
+func (f *fetching) tempIn(r *fetchRoot) (*folder, error) {
+	f.told.mu.Lock()
+	defer f.told.mu.Unlock()
+	if r.temp != nil {
+		return r.temp, nil
+	}
+	name := ours + f.order.Mark
+	if err := os.Mkdir(r.dir.at(name), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	}
+	temp, err := r.dir.sub(name)
+	if err == nil {
+		r.temp = temp
+	}
+	return temp, err
+}
+
+func (f *fetching) close() {
+	for _, r := range f.roots {
+		if r == nil {
+			continue
+		}
+		if r.temp != nil {
+			names, _ := r.temp.Readdirnames(-1)
+			for _, name := range names {
+				syscall.Unlinkat(int(r.temp.Fd()), name)
+			}
+			r.temp.Close()
+			os.Remove(r.dir.at(ours + f.order.Mark))
+		}
+		r.dir.Close()
+	}
+}
+
+func (f *fetching) folder(e *entry) error {
+	r := f.roots[e.Root]
+	if len(e.Path) == 0 {
+		return nil
+	}
+	dir, name, err := r.target(e)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	switch err := os.Mkdir(dir.at(name), 0o700); {
+	case err == nil:
+		r.folders = append(r.folders, e)
+		return nil
+	case !errors.Is(err, os.ErrExist):
+		return err
+	}
+	there, err := dir.sub(name)
+	if err != nil {
+		return errors.New("is there and is no directory")
+	}
+	return there.Close()
+}
+
+// fresh is a name that nothing else has.
+func (f *fetching) fresh() string {
+	f.told.mu.Lock()
+	defer f.told.mu.Unlock()
+	f.made++
+	return fmt.Sprint(f.made)
+}
+
+func (f *fetching) link(e *entry) error {
+	r := f.roots[e.Root]
+	dir, name, err := r.target(e)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if to, err := os.Readlink(dir.at(name)); err == nil && to == string(e.To) {
+		return nil
+	}
+	temp, err := f.tempIn(r)
+	if err != nil {
+		return err
+	}
+	made := f.fresh()
+	if err := os.Symlink(string(e.To), temp.at(made)); err != nil {
+		return err
+	}
+	return f.place(temp, made, dir, name, e)
+}
+
+func (f *fetching) file(ctx context.Context, e *entry) error {
+	r := f.roots[e.Root]
+	dir, name, err := r.target(e)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if same(dir, name, e) {
+		return nil
+	}
+	temp, err := f.tempIn(r)
+	if err != nil {
+		return err
+	}
+	made := f.fresh()
+	file, err := temp.open(made, syscall.O_RDWR|syscall.O_CREAT|syscall.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	err = f.get(ctx, file, blobBody{e.Sum, e.Size})
+	if err == nil {
+		err = file.Chmod(os.FileMode(e.Mode & 0o777))
+	}
+	if err == nil {
+		err = setTime(file, e.Time)
+	}
+	if err == nil && f.sync {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = f.place(temp, made, dir, name, e)
+	}
+	if err != nil {
+		syscall.Unlinkat(int(temp.Fd()), made)
+	}
+	return err
+}
+
+// same: what is there already and has that hash is left as it is.
+func same(dir *folder, name string, e *entry) bool {
+	file, err := dir.open(name, syscall.O_RDONLY|syscall.O_NONBLOCK)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() != e.Size {
+		return false
+	}
+	sum := sha256.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{file}, make([]byte, 128<<10)); err != nil {
+		return false
+	}
+	return hex.EncodeToString(sum.Sum(nil)) == e.Sum
+}
+
+// place moves what is whole to where it belongs. What somebody wrote there since the job began is not overwritten.
+func (f *fetching) place(temp *folder, made string, dir *folder, name string, e *entry) error {
+	info, err := os.Lstat(dir.at(name))
+	if err == nil && (info.IsDir() || info.ModTime().After(time.UnixMilli(f.order.SinceMs))) {
+		beside := fmt.Sprintf("%s.spill-%d", name, f.order.JobID)
+		if err := temp.rename(made, dir, beside); err != nil {
+			return err
+		}
+		where := shown(e.join(string(f.order.Paths[e.Root])))
+		f.told.add("%s is newer than the job: what the job has made is in %s beside it", where, shown(beside))
+		return nil
+	}
+	return temp.rename(made, dir, name)
+}
+
+// settle gives the directories that were made their modes and times, the innermost first.
+func (f *fetching) settle() error {
+	for _, r := range f.roots {
+		if r == nil {
+			continue
+		}
+		for _, e := range slices.Backward(r.folders) {
+			parts, err := e.parts()
+			if err != nil {
+				return err
+			}
+			dir, err := r.dir.descend(parts)
+			if err != nil {
+				return f.at(e, err)
+			}
+			err = f.settleFolder(dir, e)
+			dir.Close()
+			if err != nil {
+				return f.at(e, err)
+			}
+		}
+		if f.sync {
+			if err := r.dir.Sync(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *fetching) settleFolder(dir *folder, e *entry) error {
+	info, err := dir.Stat()
+	if err != nil {
+		return err
+	}
+	// A directory may have its group from the one above it.
+	if err := dir.Chmod(os.FileMode(e.Mode&0o777) | info.Mode()&os.ModeSetgid); err != nil {
+		return err
+	}
+	if f.sync {
+		if err := dir.Sync(); err != nil {
+			return err
+		}
+	}
+	return setTime(dir.File, e.Time)
+}

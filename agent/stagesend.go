@@ -1,0 +1,351 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// parallel is how many contents are on their way at once, batch how many are asked for at once: each is an open file.
+const parallel, batch = 4, 32
+
+// maxPut is what a store takes in one piece.
+const maxPut = 5 << 30
+
+// changes is how often a file is read that changes meanwhile.
+const changes = 3
+
+// sending walks what is named, hashes it, and sends what the store has not.
+type sending struct {
+	order *stageBody
+	*carrier
+	manifest *manifest
+	told     *lines
+	files    int64
+	bytes    int64
+	waiting  []*outgoingFile
+}
+
+type outgoingFile struct {
+	entry *entry
+	file  *os.File
+	where string
+}
+
+// leftOut: of a job's results what cannot be sent is told of; of what it needs, nothing may be missing.
+func (s *sending) leftOut(where string, err error) error {
+	if s.order.Strict {
+		return fmt.Errorf("%s: %w", shown(where), plain(err))
+	}
+	s.told.add("%s was not carried: %v", shown(where), plain(err))
+	return nil
+}
+
+// plain is an error without the name of the file, which the line has already.
+func plain(err error) error {
+	var of *os.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
+func (s *sending) run(ctx context.Context) (blobBody, error) {
+	var none blobBody
+	var err error
+	if s.manifest, err = newManifest(); err != nil {
+		return none, err
+	}
+	defer s.manifest.file.Close()
+	defer s.drop()
+	if err := s.manifest.add(manifestHead{1, s.order.Paths}); err != nil {
+		return none, err
+	}
+	for i, path := range s.order.Paths {
+		if err := s.root(ctx, i, string(path)); err != nil {
+			return none, err
+		}
+	}
+	if err := s.flush(ctx); err != nil {
+		return none, err
+	}
+	blob, err := s.manifest.blob()
+	if err != nil {
+		return none, err
+	}
+	if blob.Size > maxPut {
+		return none, errors.New("more files are named than one manifest holds")
+	}
+	return blob, s.put(ctx, s.manifest.file, blob)
+}
+
+func (s *sending) drop() {
+	for _, w := range s.waiting {
+		w.file.Close()
+	}
+	s.waiting = nil
+}
+
+func (s *sending) root(ctx context.Context, i int, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return s.leftOut(path, err)
+	}
+	e := &entry{Root: i}
+	if info.IsDir() {
+		dir, err := openFolder(path)
+		if err != nil {
+			return s.leftOut(path, err)
+		}
+		defer dir.Close()
+		return s.walk(ctx, dir, e, path)
+	}
+	// A path that is a symlink is what it leads to.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return s.leftOut(path, err)
+	}
+	dir, err := openFolder(filepath.Dir(path))
+	if err != nil {
+		return s.leftOut(path, err)
+	}
+	defer dir.Close()
+	return s.one(ctx, dir, filepath.Base(path), e, path)
+}
+
+// ours is where a fetch keeps what is not whole yet.
+const ours = ".spill-"
+
+func (s *sending) walk(ctx context.Context, dir *folder, e *entry, where string) error {
+	info, err := dir.Stat()
+	if err != nil {
+		return s.leftOut(where, err)
+	}
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return s.leftOut(where, err)
+	}
+	slices.Sort(names)
+	e.Type, e.Mode, e.Time = "d", uint32(info.Mode().Perm()), info.ModTime().UnixNano()
+	if err := s.manifest.add(e); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if len(e.Path) == 0 && strings.HasPrefix(name, ours) {
+			continue
+		}
+		below := &entry{Root: e.Root, Path: bytes64(name)}
+		if len(e.Path) > 0 {
+			below.Path = bytes64(string(e.Path) + "/" + name)
+		}
+		if err := s.one(ctx, dir, name, below, where+"/"+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sending) one(ctx context.Context, dir *folder, name string, e *entry, where string) error {
+	info, err := os.Lstat(dir.at(name))
+	if err != nil {
+		return s.leftOut(where, err)
+	}
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		sub, err := dir.sub(name)
+		if err != nil {
+			return s.leftOut(where, err)
+		}
+		defer sub.Close()
+		return s.walk(ctx, sub, e, where)
+	case mode&os.ModeSymlink != 0:
+		to, err := os.Readlink(dir.at(name))
+		if err != nil {
+			return s.leftOut(where, err)
+		}
+		e.Type, e.To = "l", bytes64(to)
+		return s.manifest.add(e)
+	case !mode.IsRegular():
+		// Not a content: nobody needs a socket of another machine. Told also where nothing may be missing.
+		s.told.add("%s is no file, directory or symlink, and was not carried", shown(where))
+		return nil
+	}
+	// Not to wait for a pipe's writer, should it have become one.
+	file, err := dir.open(name, syscall.O_RDONLY|syscall.O_NONBLOCK)
+	if err != nil {
+		return s.leftOut(where, err)
+	}
+	if err := fill(ctx, file, e); err != nil {
+		file.Close()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return s.leftOut(where, err)
+	}
+	s.waiting = append(s.waiting, &outgoingFile{e, file, where})
+	if len(s.waiting) < batch {
+		return nil
+	}
+	return s.flush(ctx)
+}
+
+var errChanging = errors.New("it changes while it is read")
+
+// fill says what a file is now: one that changes while it is read is read again.
+func fill(ctx context.Context, file *os.File, e *entry) error {
+	buffer := make([]byte, 128<<10)
+	for range changes {
+		before, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		if !before.Mode().IsRegular() {
+			return errors.New("it is no file any more")
+		}
+		if before.Size() > maxPut {
+			return fmt.Errorf("its %d bytes are more than the 5 GiB that one file may have", before.Size())
+		}
+		sum, size := sha256.New(), int64(0)
+		for {
+			n, err := file.ReadAt(buffer, size)
+			sum.Write(buffer[:n])
+			size += int64(n)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if size > maxPut {
+				return errChanging
+			}
+		}
+		after, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		if size == before.Size() && size == after.Size() && before.ModTime().Equal(after.ModTime()) {
+			e.Type, e.Mode, e.Time, e.Size = "f", uint32(before.Mode().Perm()), before.ModTime().UnixNano(), size
+			e.Sum = hex.EncodeToString(sum.Sum(nil))
+			return nil
+		}
+	}
+	return errChanging
+}
+
+// flush sends what waits, and writes it down once the store has it.
+func (s *sending) flush(ctx context.Context) error {
+	defer s.drop()
+	faults := make([]error, len(s.waiting))
+	each(len(s.waiting), func(i int) { faults[i] = s.deliver(ctx, s.waiting[i]) })
+	for i, w := range s.waiting {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var away *undelivered
+		if errors.As(faults[i], &away) {
+			return away.error // the store, and so all of them
+		}
+		if faults[i] != nil {
+			if err := s.leftOut(w.where, faults[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		s.files++
+		s.bytes += w.entry.Size
+		if err := s.manifest.add(w.entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// undelivered: not this file's fault.
+type undelivered struct{ error }
+
+func (s *sending) deliver(ctx context.Context, w *outgoingFile) error {
+	for range changes {
+		sum := w.entry.Sum
+		err := s.put(ctx, w.file, blobBody{sum, w.entry.Size})
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var refused *refusal
+		if errors.As(err, &refused) {
+			return err
+		}
+		// Where the file is another one by now, that is why the store refused it.
+		if changed := fill(ctx, w.file, w.entry); changed != nil {
+			return changed
+		}
+		if w.entry.Sum == sum {
+			return &undelivered{err}
+		}
+	}
+	return errChanging
+}
+
+// each runs n works, some of them at once.
+func each(n int, work func(i int)) {
+	var all sync.WaitGroup
+	next := make(chan int)
+	for range min(parallel, n) {
+		all.Go(func() {
+			for i := range next {
+				work(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+}
+
+// lines are for the job's stderr; a tree of sockets must not fill it.
+type lines struct {
+	mu   sync.Mutex
+	said []string
+	more int
+}
+
+const mostLines = 20
+
+func (l *lines) add(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.said) >= mostLines {
+		l.more++
+		return
+	}
+	l.said = append(l.said, fmt.Sprintf(format, args...))
+}
+
+func (l *lines) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := append([]string{}, l.said...)
+	if l.more > 0 {
+		all = append(all, fmt.Sprintf("and %d more such", l.more))
+	}
+	return all
+}

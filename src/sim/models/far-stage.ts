@@ -1,0 +1,253 @@
+/** Carrying data as a far end does it (protocol/spill.md, section 12), on files that are texts by their path. */
+import { createHash } from 'node:crypto';
+import type { Scheduler } from '../../ports.ts';
+import type { Message, Told } from '../../stream/messages.ts';
+import type { ObjectsModel } from './objects.ts';
+
+/** A file system of texts; directories are what names begin with. */
+export class Files {
+  readonly #all = new Map<string, string>();
+
+  write(path: string, text: string): void {
+    this.#all.set(path, text);
+  }
+
+  remove(path: string): void {
+    this.#all.delete(path);
+  }
+
+  read(path: string): string | undefined {
+    return this.#all.get(path);
+  }
+
+  /** Path below it ('' is itself) and content, in order. */
+  under(path: string): readonly (readonly [string, string])[] {
+    return [...this.#all]
+      .filter(([name]) => name === path || name.startsWith(`${path}/`))
+      .map(([name, text]) => [name.slice(path.length + 1), text] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+export interface FarStageNeeds {
+  readonly files: Files;
+  readonly objects: ObjectsModel;
+  readonly scheduler: Scheduler;
+  /** To the gateway, if it is there. */
+  send(message: Message): void;
+  /** A line on the job's stderr. */
+  say?(line: string): void;
+  /** Nothing more is asked. */
+  ended?(): void;
+}
+
+interface Entry {
+  readonly root: number;
+  readonly path: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** One content's way, and between two questions that nobody answered. */
+const carryMs = 700;
+const askAgainMs = 15_000;
+const retryMs = 2_000;
+
+export class FarStage {
+  readonly #needs: FarStageNeeds;
+  #order: Told<'STAGE'> | undefined;
+  #answer: Told<'STAGED'> | undefined;
+  #asked: { readonly message: Told<'BLOBS'>; readonly on: (blob: SignedBlob) => void } | undefined;
+  #timer: { cancel(): void } | undefined;
+  #asks = 0;
+  #over = false;
+
+  constructor(needs: FarStageNeeds) {
+    this.#needs = needs;
+  }
+
+  take(order: Told<'STAGE'>): void {
+    if (this.#over) return;
+    if (this.#order?.id === order.id) {
+      if (this.#asked !== undefined) this.#needs.send(this.#asked.message);
+      if (this.#answer !== undefined) this.#needs.send(this.#answer);
+      return;
+    }
+    this.#timer?.cancel();
+    this.#order = order;
+    this.#answer = undefined;
+    this.#asked = undefined;
+    for (const line of order.say) this.#needs.say?.(line);
+    if (order.way === 'send') this.#sendAll(order);
+    else if (order.way === 'fetch') this.#fetchAll(order);
+    else {
+      this.#done({});
+      this.#needs.ended?.();
+    }
+  }
+
+  signed({ id, n, blobs }: Told<'SIGNED'>): void {
+    const asked = this.#asked;
+    const [blob] = blobs;
+    if (asked === undefined || this.#over || asked.message.id !== id || asked.message.n !== n) return;
+    if (blob === undefined) return;
+    this.#timer?.cancel();
+    this.#asked = undefined;
+    asked.on(blob);
+  }
+
+  /** Its process is gone. `fault`: somebody else says so in its place. */
+  stop(fault?: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer?.cancel();
+    const order = this.#order;
+    if (fault !== undefined && order !== undefined && this.#answer === undefined)
+      this.#needs.send({ type: 'STAGED', id: order.id, fault, files: 0, bytes: 0, told: [] });
+  }
+
+  #sendAll(order: Told<'STAGE'>): void {
+    const entries: Entry[] = [];
+    const texts: string[] = [];
+    const told: string[] = [];
+    for (const [root, path] of order.paths.map(decoded).entries()) {
+      const found = this.#needs.files.under(path);
+      if (found.length === 0 && order.strict === true) {
+        this.#done({ fault: `${path}: no such file or directory` });
+        return;
+      }
+      if (found.length === 0) told.push(`${path} was not carried: no such file or directory`);
+      for (const [below, text] of found) {
+        entries.push({ root, path: below, ...blobOf(text) });
+        texts.push(text);
+      }
+    }
+    const list = JSON.stringify(entries);
+    this.#each(
+      [...texts, list],
+      (text, next) => this.#put(blobOf(text), text, next),
+      () => this.#done({ manifest: blobOf(list), entries, told }),
+    );
+  }
+
+  #fetchAll(order: Told<'STAGE'>): void {
+    const { manifest } = order;
+    if (manifest === undefined) return;
+    this.#get(manifest, (list) => {
+      const entries = JSON.parse(list) as Entry[];
+      this.#each(
+        entries,
+        (entry, next) =>
+          this.#get(entry, (text) => {
+            const root = decoded(order.paths[entry.root] ?? '');
+            this.#needs.files.write(entry.path === '' ? root : `${root}/${entry.path}`, text);
+            next();
+          }),
+        () => this.#done({ entries }),
+      );
+    });
+  }
+
+  #each<T>(all: readonly T[], work: (one: T, next: () => void) => void, then: () => void): void {
+    const [first, ...rest] = all;
+    if (first === undefined) then();
+    else work(first, () => this.#each(rest, work, then));
+  }
+
+  #put(blob: Blob, text: string, then: () => void): void {
+    this.#ask('put', blob, (signed) => {
+      if (signed.there === true) then();
+      else
+        this.#exchange(
+          'PUT',
+          signed,
+          Buffer.from(text),
+          () => this.#put(blob, text, then),
+          () => then(),
+        );
+    });
+  }
+
+  #get(blob: Blob, then: (text: string) => void): void {
+    this.#ask('get', blob, (signed) =>
+      this.#exchange(
+        'GET',
+        signed,
+        undefined,
+        () => this.#get(blob, then),
+        (bytes) => {
+          const text = Buffer.from(bytes).toString('utf8');
+          if (blobOf(text).sha256 === blob.sha256) then(text);
+          else this.#done({ fault: 'other bytes came than were to come' });
+        },
+      ),
+    );
+  }
+
+  #exchange(
+    method: 'PUT' | 'GET',
+    { url = '', headers = {} }: SignedBlob,
+    body: Uint8Array | undefined,
+    again: () => void,
+    then: (bytes: Uint8Array) => void,
+  ): void {
+    this.#later(carryMs, () => {
+      const { status, body: bytes } = this.#needs.objects.send({ method, url, headers }, body);
+      if (status === 200) then(bytes);
+      else if (status === 403 || status >= 500) this.#later(retryMs, again);
+      else this.#done({ fault: `the store answered HTTP ${status}` });
+    });
+  }
+
+  #ask(method: 'get' | 'put', { sha256, size }: Blob, on: (blob: SignedBlob) => void): void {
+    const order = this.#order;
+    if (order === undefined) return;
+    this.#asks += 1;
+    const message: Told<'BLOBS'> = {
+      ...{ type: 'BLOBS', id: order.id, n: this.#asks, method, blobs: [{ sha256, size }] },
+    };
+    const then = (blob: SignedBlob): void => {
+      if (blob.refused === undefined) on(blob);
+      else this.#done({ fault: blob.refused });
+    };
+    this.#asked = { message, on: then };
+    const say = (): void => {
+      this.#needs.send(message);
+      this.#later(askAgainMs, say);
+    };
+    say();
+  }
+
+  #later(ms: number, work: () => void): void {
+    this.#timer = this.#needs.scheduler.after(ms, () => {
+      if (!this.#over) work();
+    });
+  }
+
+  #done({ fault, manifest, entries = [], told = [] }: Outcome): void {
+    const order = this.#order;
+    if (order === undefined) return;
+    this.#answer = {
+      ...{ type: 'STAGED', id: order.id },
+      ...(fault === undefined ? {} : { fault }),
+      ...(manifest === undefined ? {} : { manifest }),
+      ...{ files: entries.length, bytes: entries.reduce((sum, { size }) => sum + size, 0), told },
+    };
+    this.#needs.send(this.#answer);
+  }
+}
+
+interface Outcome {
+  readonly fault?: string;
+  readonly manifest?: Blob;
+  readonly entries?: readonly Entry[];
+  readonly told?: readonly string[];
+}
+type SignedBlob = Told<'SIGNED'>['blobs'][number];
+type Blob = Told<'BLOBS'>['blobs'][number];
+
+const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
+const blobOf = (text: string): Blob => ({
+  sha256: createHash('sha256').update(text).digest('hex'),
+  size: Buffer.byteLength(text),
+});

@@ -1,0 +1,177 @@
+/** Jobs whose data lie under no mount, by the real engine on the models: every leg, and a gateway that dies in each of them. */
+import { describe, expect, it } from 'vitest';
+import type { Burst } from '../../src/domain/burst.ts';
+import { cloudId } from '../../src/domain/ids.ts';
+import { cluster, minute, second } from './chaos/centre.ts';
+import { breaches } from './chaos/check.ts';
+import { Run } from './chaos/run.ts';
+import type { JobPlan, KillPlan, Scenario } from './chaos/scenario.ts';
+
+const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const carrying: JobPlan = {
+  ...{ atMs: 0, user: 'alice', partition: 'cloud', runMs: 60 * second, exit: { code: 3 }, onTerm: 'die' },
+  ...{ cpus: 3, timeMin: 8, requeue: true, array: undefined },
+  data: { needs: '/data/set', makes: '/data/out' },
+};
+
+const calm: Scenario = {
+  ...{ seed: 2, onLost: 'requeue', mode: 'auto', lowered: undefined, ramp: undefined, idleMs: minute },
+  ...{ budget: 1_000_000, jobs: [carrying], fullMs: 0, people: [], world: [], faults: [], kills: [] },
+  ...{ pauses: [], secondAtMs: undefined, slowness: 0 },
+};
+
+interface Told {
+  readonly run: Run;
+  readonly bursts: readonly Burst[];
+  readonly job: ReturnType<Run['slurm']['truth']>[number] | undefined;
+  readonly said: string;
+}
+
+/** Plays it to its rest; nothing may be breached. `when`: once, as soon as a burst of its looks so. */
+async function played(
+  over: Partial<Scenario>,
+  when?: readonly [looks: (burst: Burst) => boolean, then: (run: Run) => void],
+): Promise<Told> {
+  const run = new Run({ ...calm, ...over }, drain, true);
+  if (when !== undefined) {
+    const look = (): void => {
+      void run.store.liveBursts(cluster).then((all) => {
+        if (all.some(when[0])) when[1](run);
+        else run.time.after(100, look);
+      });
+    };
+    look();
+  }
+  await run.play();
+  run.stop();
+  expect(await breaches(run)).toEqual([]);
+  const ref = run.submitted[0]?.ref;
+  const bursts = ref === undefined ? [] : await run.store.burstsOfJob(cluster, ref);
+  const job = run.slurm.truth().find((j) => j.ref === ref);
+  return { run, bursts, job, said: run.said.get(Number(ref)) ?? '' };
+}
+
+const made = 'made of what /data/set holds';
+const left = (run: Run, prefix: string): string[] =>
+  run.objects?.list(`${cluster}/2001/${prefix}`).map(({ key }) => key) ?? [];
+
+describe('a job whose data lie under no mount', () => {
+  it('has them in its pod, its results come home, and its exit code is its own', async () => {
+    const { run, bursts, job } = await played({});
+    expect(bursts).toHaveLength(1);
+    expect(bursts[0]).toMatchObject({ state: 'settled', exit: { code: 3 }, data: { home: true } });
+    expect(job?.runs[0]?.exit).toEqual({ code: 3, signal: 0 });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+    // What it needed stays for the next that needs it; results that were fetched do not.
+    expect(left(run, 'blob')).toHaveLength(2);
+    expect(left(run, 'out')).toEqual([]);
+  });
+
+  it('is not granted its start before they are there', async () => {
+    const { run, bursts } = await played({});
+    expect(run.world.ran).toHaveLength(1);
+    expect(run.world.ran[0]?.startedAt).toBeGreaterThan(bursts[0]?.data?.there ?? Number.POSITIVE_INFINITY);
+  });
+
+  const kills = (call: string, nths: readonly number[]): KillPlan[] =>
+    nths.flatMap((nth) =>
+      (['before', 'after'] as const).map((when) => ({ call, nth, when, downMs: 15_000, olderMs: undefined })),
+    );
+  it.each([
+    ...kills('objects.head', [1, 2, 3]),
+    ...kills('objects.signPut', [1, 2, 3, 4]),
+    ...kills('objects.signGet', [1, 2, 3, 4]),
+    ...kills('objects.list', [1]),
+    ...kills('objects.remove', [1, 2]),
+    ...kills(
+      'store.commit',
+      Array.from({ length: 22 }, (_, i) => i + 10),
+    ),
+  ])('comes to the same end where the gateway dies at $call, the $nth. time, $when it', async (kill) => {
+    const { run, bursts } = await played({ kills: [kill] });
+    expect(run.world.ran).toHaveLength(1);
+    expect(bursts[0]).toMatchObject({ state: 'settled', exit: { code: 3 }, data: { home: true } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+    expect(left(run, 'out')).toEqual([]);
+  });
+
+  it('waits for a store that is away', async () => {
+    const { run, bursts } = await played({ objectsAway: { atMs: 40 * second, forMs: 3 * minute } });
+    expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+  });
+
+  it('goes home where they cannot be read, with the reason on it, and is left alone for a while', async () => {
+    const { run, bursts, job } = await played({}, [
+      (b) => b.state === 'provisioning',
+      (r) => r.world.files.remove('/data/set/part'),
+    ]);
+    const text = 'its data could not be brought to the store: /data/set: no such file or directory';
+    expect(bursts.at(-1)).toMatchObject({ state: 'requeued', cause: { kind: 'data_failed', text } });
+    expect(bursts.at(-2)).toMatchObject({ state: 'withdrawn', origin: 'adopted' });
+    expect(run.history.join('\n')).toMatch(/slurm.appendComment\(1, spillway: not ru.* ok/);
+    expect(run.world.ran).toEqual([]);
+    expect(job).toMatchObject({ state: 'PENDING', partition: 'cloud' });
+  });
+
+  it('that is cancelled while they are carried ends by the signal, and nothing ran', async () => {
+    const { run, job } = await played({}, [
+      (b) => b.state === 'attached',
+      (r) => r.slurm.cancel('alice', r.submitted[0]?.ref ?? ('' as never)),
+    ]);
+    expect(run.world.ran).toEqual([]);
+    expect(job?.state).toBe('CANCELLED');
+  });
+
+  it('that is cancelled leaves what it has made by then', async () => {
+    const { run, bursts, job } = await played({}, [
+      (b) => b.state === 'running',
+      (r) => r.slurm.cancel('alice', r.submitted[0]?.ref ?? ('' as never)),
+    ]);
+    expect(job?.state).toBe('CANCELLED');
+    const data = bursts[0]?.data;
+    expect(data?.results).toBeDefined();
+    // Slurm waits KillWait and no longer: what did not come in that time is in the store, and the job says where.
+    if (data?.home === true) expect(run.world.files.read('/data/out/of')).toBe(made);
+    else expect(data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+  });
+
+  it('whose stand-in dies before its results are here finds them in the store', async () => {
+    const { run, bursts } = await played({}, [
+      (b) => b.state === 'draining',
+      (r) => {
+        for (const standin of r.world.standins) standin.kill();
+      },
+    ]);
+    expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+    expect(left(run, `out/${bursts[0]?.id}`).length).toBeGreaterThan(0);
+    expect(run.history.join('\n')).toMatch(/slurm.appendComment\(1, spillway: the re.* ok/);
+  });
+
+  it('whose container dies of its memory is told that its results went with it', async () => {
+    const { bursts, said } = await played({}, [
+      (b) => b.state === 'running',
+      (r) => {
+        const [main] = r.kubernetes.truth().running.filter((c) => c.container === 'main');
+        if (main !== undefined) r.kubernetes.oomKill(main.pod);
+      },
+    ]);
+    expect(bursts[0]).toMatchObject({ exit: { signal: 9 } });
+    expect(bursts[0]?.data?.kept).toContain('were lost with its pod');
+    expect(said).toContain('spillway: the results of the job were lost with its pod');
+  });
+
+  it('whose script was lost with its machine is run again, on the same data', async () => {
+    const { run, bursts } = await played({}, [
+      (b) => b.state === 'running',
+      (r) => {
+        const [machine] = r.cloud.truth();
+        if (machine !== undefined) r.world.reclaim(cloudId(machine.id));
+      },
+    ]);
+    expect(bursts.map((b) => b.state)).toEqual(expect.arrayContaining(['requeued', 'settled']));
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+    expect(left(run, 'blob')).toHaveLength(2);
+  });
+});

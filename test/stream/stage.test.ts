@@ -1,0 +1,151 @@
+/** What the gateway signs for a far end, and what it does not. */
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { Blob } from '../../src/domain/data.ts';
+import { instant } from '../../src/domain/ids.ts';
+import type { ObjectsPort } from '../../src/ports.ts';
+import { Chance } from '../../src/sim/chance.ts';
+import { ObjectsModel } from '../../src/sim/models/objects.ts';
+import type { Message, Told } from '../../src/stream/messages.ts';
+import { type StageOrder, Stager } from '../../src/stream/stage.ts';
+
+const blobOf = (text: string): Blob => ({
+  sha256: createHash('sha256').update(text).digest('hex'),
+  size: text.length,
+});
+
+class Scene {
+  now = instant(1_000_000_000);
+  readonly model = new ObjectsModel({ clock: { now: () => this.now }, entropy: new Chance(1) });
+  readonly said: Message[] = [];
+  changes = 0;
+  readonly stager: Stager;
+
+  constructor(objects?: (port: ObjectsPort) => ObjectsPort | undefined, roots?: string) {
+    const port = this.model.asPort();
+    this.stager = new Stager(
+      { clock: { now: () => this.now }, objects: objects === undefined ? port : objects(port), roots },
+      (m) => this.said.push(m),
+      () => {
+        this.changes += 1;
+      },
+    );
+  }
+
+  order(over: Partial<StageOrder> = {}): void {
+    this.stager.want({
+      ...{ id: 'b/in-up', way: 'send', paths: ['/data/ü'], strict: true, keys: 'hpc1/2001/blob' },
+      ...{ mostBytes: 100, mark: 'b', jobId: 7, since: instant(5), say: [] },
+      ...over,
+    });
+  }
+
+  async ask(method: 'get' | 'put', ...blobs: readonly Blob[]): Promise<Told<'SIGNED'>['blobs']> {
+    const before = this.said.length;
+    this.stager.hear({ type: 'BLOBS', id: 'b/in-up', n: 1, method, blobs });
+    for (let i = 0; i < 20 && this.said.length === before; i++) await Promise.resolve();
+    const answer = this.said.at(-1);
+    return this.said.length > before && answer?.type === 'SIGNED' ? answer.blobs : [];
+  }
+}
+
+describe('an order', () => {
+  it('is said once, and again on each new connection until it was answered', () => {
+    const scene = new Scene();
+    scene.order();
+    scene.order();
+    expect(scene.said).toEqual([
+      {
+        ...{ type: 'STAGE', id: 'b/in-up', way: 'send', paths: [Buffer.from('/data/ü').toString('base64')] },
+        ...{ strict: true, mark: 'b', jobId: 7, sinceMs: 5, say: [] },
+      },
+    ]);
+    scene.stager.up();
+    expect(scene.said).toHaveLength(2);
+    scene.stager.hear({ type: 'STAGED', id: 'b/in-up', files: 1, bytes: 2, told: ['x'] });
+    scene.stager.up();
+    scene.order();
+    expect(scene.said).toHaveLength(2);
+    expect(scene.stager.staged).toMatchObject({ id: 'b/in-up', fault: undefined, files: 1, told: ['x'] });
+    expect(scene.changes).toBe(1);
+  });
+
+  it('of before is not listened to any more', async () => {
+    const scene = new Scene();
+    scene.order();
+    scene.order({ id: 'b/in-down' });
+    scene.stager.hear({ type: 'STAGED', id: 'b/in-up', files: 1, bytes: 2, told: [] });
+    expect(scene.stager.staged).toBeUndefined();
+    expect(await scene.ask('put', blobOf('x'))).toEqual([]);
+  });
+
+  it('names the certificates that the far end is to trust, where it has anything to do', () => {
+    const scene = new Scene(undefined, 'PEM');
+    scene.order();
+    scene.order({ id: 'b/end', way: 'end' });
+    expect(scene.said.map((m) => m.type === 'STAGE' && m.roots)).toEqual(['PEM', undefined]);
+  });
+});
+
+describe('a far end that asks', () => {
+  it('gets a URL for exactly those bytes under its own key, and none for what is there', async () => {
+    const scene = new Scene();
+    scene.order();
+    const [one] = await scene.ask('put', blobOf('hello'));
+    const { url = '', headers = {} } = one ?? {};
+    expect(scene.model.send({ method: 'PUT', url, headers }, Buffer.from('HELLO')).status).not.toBe(200);
+    expect(scene.model.send({ method: 'PUT', url, headers }, Buffer.from('hello')).status).toBe(200);
+    expect(scene.model.list('').map(({ key }) => key)).toEqual([`hpc1/2001/blob/${blobOf('hello').sha256}`]);
+    expect(await scene.ask('put', blobOf('hello'))).toEqual([
+      { sha256: blobOf('hello').sha256, there: true },
+    ]);
+  });
+
+  it('sends again what is about to be swept', async () => {
+    const scene = new Scene();
+    scene.model.put(`hpc1/2001/blob/${blobOf('hello').sha256}`, Buffer.from('hello'));
+    scene.now = instant(scene.now + 1000);
+    scene.order({ reuseSince: scene.now });
+    const [one] = await scene.ask('put', blobOf('hello'));
+    expect(one).toMatchObject({ url: expect.any(String) });
+  });
+
+  it('may send no more than one job may carry, and asking twice is not sending twice', async () => {
+    const scene = new Scene();
+    scene.order();
+    const [a, b] = [blobOf('a'.repeat(60)), blobOf('b'.repeat(60))];
+    for (let i = 0; i < 3; i++) expect((await scene.ask('put', a))[0]?.url).toBeDefined();
+    expect((await scene.ask('put', b))[0]?.refused).toContain(
+      'more than the 100 bytes that one job may carry',
+    );
+  });
+
+  it('may send no file that a store does not take in one piece', async () => {
+    const scene = new Scene();
+    scene.order({ mostBytes: 1e15 });
+    const [one] = await scene.ask('put', { sha256: blobOf('x').sha256, size: 5 * 2 ** 30 + 1 });
+    expect(one?.refused).toContain('5 GiB are the most');
+  });
+
+  it('may send nothing where it is to fetch', async () => {
+    const scene = new Scene();
+    scene.order({ way: 'fetch', manifest: blobOf('list') });
+    expect((await scene.ask('put', blobOf('x')))[0]?.refused).toBe('nothing was to be sent');
+    expect((await scene.ask('get', blobOf('x')))[0]?.url).toContain(`hpc1/2001/blob/${blobOf('x').sha256}`);
+  });
+
+  it('hears nothing while the store does not answer, and asks again', async () => {
+    const scene = new Scene();
+    scene.order();
+    scene.model.down(true);
+    expect(await scene.ask('put', blobOf('x'))).toEqual([]);
+    scene.model.down(false);
+    expect((await scene.ask('put', blobOf('x')))[0]?.url).toBeDefined();
+  });
+
+  it('is refused where the site has no store any more', async () => {
+    const scene = new Scene(() => undefined);
+    scene.order();
+    expect((await scene.ask('put', blobOf('x')))[0]?.refused).toContain('no object store any more');
+  });
+});
