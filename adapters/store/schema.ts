@@ -155,10 +155,12 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   image: object<Have<'image'>>()({ name: text(), from: text(), id: text().optional() }).optional(),
   data: object<BurstData>()({
     paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),
+    egress: object<NonNullable<BurstData['egress']>>()({ perGiB: number(), held: number() }).optional(),
     since: instant().optional(),
     up: blob.optional(),
     there: instant().optional(),
     results: blob.optional(),
+    resultBytes: number().optional(),
     home: z.boolean().optional(),
     kept: text().optional(),
     told: z.array(text()).optional(),

@@ -35,7 +35,7 @@ import { basisOf, type Sees } from './basis.ts';
 import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
-import { imageFor } from './image.ts';
+import { carriedFor, imageFor } from './image.ts';
 import { burstOf, examine, needsFor, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
@@ -249,6 +249,7 @@ async function begin(
     offered,
     policy.limitMarginMs,
     Math.max(1, job.minNodes),
+    carriedFor(image, settings.pods.staging)?.egress?.held,
   );
   const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
   const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
@@ -269,7 +270,7 @@ async function begin(
     group: full.decision.group,
     needs: full.needs,
     image: image.kind === 'image' ? { name: image.image, from: image.from } : undefined,
-    data: image.kind === 'image' ? image.data : undefined,
+    data: carriedFor(image, settings.pods.staging),
     receipt: receipt.id,
     at,
     before: undefined,
@@ -396,7 +397,14 @@ async function budgetsLeft(
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
     const needs = plus(b.needs, keeperNeeds);
-    const cost = priceOf(needs, b.saved.timeLimitMs, offered, limitMarginMs, nodesOf(b));
+    const cost = priceOf(
+      needs,
+      b.saved.timeLimitMs,
+      offered,
+      limitMarginMs,
+      nodesOf(b),
+      b.data?.egress?.held,
+    );
     if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
@@ -426,13 +434,17 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
     reclaims,
   });
   const home = !requeued && job.state === 'PENDING';
+  // That was the way home of what Slurm had started.
+  const unfed = before.cause?.kind === 'data_failed' ? before.cause : undefined;
   const why = requeued
     ? `run ${job.restarts}, after Slurm requeued the job`
-    : home
-      ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
-      : 'Slurm started it in the burst partition';
+    : unfed !== undefined
+      ? `goes home: ${unfed.text}`
+      : home
+        ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
+        : 'Slurm started it in the burst partition';
   const burst: Burst = home
-    ? { ...fresh, state: 'returning', cause: { kind: 'owner_changed', text: why } }
+    ? { ...fresh, state: 'returning', cause: unfed ?? { kind: 'owner_changed', text: why } }
     : fresh;
   const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
     { kind: 'burst', burst, why },
