@@ -129,7 +129,7 @@ export async function change(
   const written = answer === 'ok' ? { ...next, rev: burst.rev + 1 } : undefined;
   ctx.wrote?.(written);
   if (written !== undefined && to !== burst.state)
-    ctx.log({ level: 'info', text: why, burst: burst.id, job: burst.ref, from: burst.state, to });
+    ctx.log({ level: 'info', text: told, burst: burst.id, job: burst.ref, from: burst.state, to });
   return written;
 }
 

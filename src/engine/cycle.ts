@@ -11,6 +11,7 @@ import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
 import { returnedFor, returnedOf } from '../decide/returned.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
 import { backOff, leftAlone } from '../decide/rules/backoff.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
@@ -19,6 +20,7 @@ import { standOf } from '../decide/spot.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
+import { drainInWords } from '../domain/drain.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
@@ -77,13 +79,16 @@ export async function turn(engine: Cluster): Promise<void> {
   const gone = new Set(live.map((b) => b.ref));
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const counted = countByGroup(ended);
+  const drained = new Map((await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)]));
+  const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
   const { decided, readyIn } = decideOn(engine.foresight, {
     snapshot,
     now: at,
     setup,
     policy: policyNow(settings, at),
-    groups: engine.offered,
+    groups: [...engine.offered].sort((a, b) => lastIf(a) - lastIf(b)),
     stop,
+    drained,
     gone,
     ended,
     liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),

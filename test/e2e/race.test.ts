@@ -107,9 +107,10 @@ describe('give-back', { retry: 0 }, () => {
       const facts = async (job: string): Promise<Record<string, string | undefined>> => {
         const seen = await jobFields(job);
         // An age-weighed priority grows with time by itself: for the boosted job it must be the admin's own.
-        return Object.fromEntries(
-          keys.filter((k) => k !== 'Priority' || job === boosted).map((k) => [k, seen?.[k]]),
-        );
+        const told = keys.filter((k) => k !== 'Priority' || job === boosted).map((k) => [k, seen?.[k]]);
+        // Of a range the lower end is slurmctld's guess of where the job would fit now; what was asked for is the `node=` of its TRES.
+        const most = seen?.NumNodes?.split('-').at(-1);
+        return { ...Object.fromEntries(told), NumNodes: most };
       };
       const before = new Map<string, Record<string, string | undefined>>();
       for (const job of [id, bare, boosted]) {

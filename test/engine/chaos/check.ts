@@ -297,6 +297,12 @@ async function spot(run: Run, say: Say): Promise<void> {
     const plan = run.submitted.find((s) => s.ref === b.ref || String(s.ref) === b.ref.split('_')[0])?.plan;
     if (plan?.requeue === false) say(2, `job ${b.ref} may not be requeued, and went on spot`);
     if ((b.reclaims ?? 0) >= 2 && !older) say(2, `job ${b.ref} was taken back twice, and went on spot again`);
+    // With nothing but that amiss it runs again.
+    const calm = run.scenario.world.every((w) => ['notice', 'reclaim', 'spot-dear'].includes(w.does));
+    const { faults, kills, pauses, people } = run.scenario;
+    const alone = calm && faults.length + kills.length + pauses.length + people.length === 0;
+    if (alone && b.state === 'failed' && b.reclaimedAt !== undefined && plan?.requeue === true)
+      say(2, `job ${b.ref} was taken back, might have been requeued, and is failed`);
     if (b.spent !== undefined && b.price !== undefined && b.spent.microUsd > b.price.held)
       say(4, `burst ${b.id} came to ${b.spent.microUsd} on spot, and held ${b.price.held}`);
   }

@@ -304,4 +304,24 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: 'a job that may not be requeued, on spot',
+    edits: [
+      {
+        file: 'src/engine/choose.ts',
+        find: "if (requeue === false && settings.policy.spot !== 'any')",
+        instead: "if (requeue === false && settings.policy.spot === 'any')",
+      },
+    ],
+  },
+  {
+    name: 'what was taken back is failed as what was lost',
+    edits: [
+      {
+        file: 'src/burst/lose.ts',
+        find: "const again = ctx.setup.onLost === 'requeue' || burst.reclaimedAt !== undefined;",
+        instead: "const again = ctx.setup.onLost === 'requeue';",
+      },
+    ],
+  },
 ];

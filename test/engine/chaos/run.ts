@@ -626,6 +626,7 @@ const writes = new Set([
   'kubernetes.deleteSecret',
   'kubernetes.labelNode',
   'kubernetes.cordonNode',
+  'kubernetes.renewLease',
   'kubernetes.deleteNode',
   'cloud.launch',
   'cloud.terminate',

@@ -168,7 +168,43 @@ const minute = 60_000;
 
 /** Every second seed has no more than one kind of trouble: what a single fault can do must not hide behind ten others. */
 export function scenarioOf(seed: number, chance: Chance): Scenario {
-  return withData(withSpot(seed, chance));
+  const drawn = withData(drawnOf(seed, chance));
+  // Not drawn, so that the other seeds stay as they are.
+  if (seed % 5 !== 3) return drawn;
+  const spot = spotTroubles(seed);
+  if (seed % 10 === 3) {
+    const world = [...drawn.world, ...spot].sort((a, b) => a.atMs - b.atMs);
+    return { ...drawn, spot: true, world };
+  }
+  // Nothing else is amiss, and a job runs that may run again.
+  const [first = jobOf(chance), ...others] = drawn.jobs;
+  const long = { partition: 'cloud', timeMin: 8, runMs: 400_000, requeue: true, array: undefined } as const;
+  return {
+    ...drawn,
+    ...{ spot: true, world: spot, people: [], faults: [], kills: [], pauses: [], slowness: 0 },
+    ...{ secondAtMs: undefined, budget: 1_000_000, lowered: undefined },
+    jobs: [{ ...first, ...long, atMs: 0 }, ...others],
+  };
+}
+
+function spotTroubles(seed: number): readonly WorldPlan[] {
+  const nth = Math.floor(seed / 5);
+  const at = (least: number): number => (least + ((nth * 37) % 200)) * 1_000;
+  const notice: WorldPlan = { atMs: at(60), does: 'notice', forMs: 0, nth: nth % 3 };
+  const again: WorldPlan = { atMs: at(300), does: 'notice', forMs: 0, nth: 0 };
+  switch (nth % 5) {
+    case 0:
+      return [notice];
+    case 1:
+      return [notice, again];
+    case 2:
+      return [notice, { atMs: at(20), does: 'no-spot', forMs: 120_000, nth: 0 }];
+    case 3:
+      // Nobody is told ahead.
+      return [{ atMs: at(60), does: 'reclaim', forMs: 0, nth: nth % 3 }];
+    default:
+      return [{ atMs: at(60), does: 'spot-dear', forMs: 200_000, nth: 0 }, again];
+  }
 }
 
 /**
@@ -193,31 +229,6 @@ function withData(of: Scenario): Scenario {
     kills: turn % 2 === 0 ? [...of.kills, kill] : of.kills,
     objectsAway: turn % 3 === 1 ? { atMs: 60_000 * (1 + (turn % 6)), forMs: 90_000 } : undefined,
   };
-}
-
-function withSpot(seed: number, chance: Chance): Scenario {
-  const drawn = drawnOf(seed, chance);
-  // Not drawn, so that the other seeds stay as they are.
-  if (seed % 5 !== 3) return drawn;
-  const world = [...drawn.world, ...spotTroubles(seed)].sort((a, b) => a.atMs - b.atMs);
-  return { ...drawn, spot: true, world };
-}
-
-function spotTroubles(seed: number): readonly WorldPlan[] {
-  const nth = Math.floor(seed / 5);
-  const at = (least: number): number => (least + ((nth * 37) % 200)) * 1_000;
-  const notice: WorldPlan = { atMs: at(60), does: 'notice', forMs: 0, nth: nth % 3 };
-  const again: WorldPlan = { atMs: at(300), does: 'notice', forMs: 0, nth: 0 };
-  switch (nth % 4) {
-    case 0:
-      return [notice];
-    case 1:
-      return [notice, again];
-    case 2:
-      return [notice, { atMs: at(20), does: 'no-spot', forMs: 120_000, nth: 0 }];
-    default:
-      return [{ atMs: at(60), does: 'spot-dear', forMs: 200_000, nth: 0 }, again];
-  }
 }
 
 function drawnOf(seed: number, chance: Chance): Scenario {
