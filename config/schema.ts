@@ -110,6 +110,14 @@ const cluster = z
       'A job whose pod was lost, once its instance is terminated: fail = it ends as FAILED, requeue = it runs again where its --requeue allows.',
       ['fail', 'requeue'],
     ).default('fail'),
+    onFailure: z
+      .strictObject({
+        nodeLost: oneOf('Its node was lost, or out of sight for lostAfter.', ['fail', 'requeue']).optional(),
+        podEvicted: oneOf('Its kubelet evicted it.', ['fail', 'requeue']).optional(),
+        podLost: oneOf('Somebody deleted or killed it.', ['fail', 'requeue']).optional(),
+      })
+      .prefault({})
+      .describe('The same by how it was lost; onLost where one is left out.'),
     pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
   })
   .superRefine((c, ctx) => {

@@ -322,6 +322,24 @@ export interface ObjectsPort {
   close(): Promise<void>;
 }
 
+/** As a container runtime completes it: `ubuntu` is docker.io, library/ubuntu, latest. */
+export interface ImageName {
+  readonly host: string;
+  readonly path: string;
+  /** A tag, or a digest. */
+  readonly reference: string;
+}
+
+/** Registries of images. */
+export interface RegistryPort {
+  /**
+   * `sha256:…` of what the name stands for now: an index where the image has several platforms. Faults: `not_found` (no such image, or
+   * none that we may know of), `refused` (rights; also a registry that this site does not ask), `throttled`, `transient`,
+   * `unreachable`, `invalid` (it answers nonsense).
+   */
+  digest(image: ImageName): Promise<string>;
+}
+
 /** Budgets that stand elsewhere than in the configuration: a file, or an accounting system. */
 export interface BudgetsPort {
   /**

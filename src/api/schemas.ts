@@ -166,6 +166,9 @@ export const instanceView = z.strictObject({
   cloudId: z.string().optional(),
   type: z.string().optional(),
   zone: z.string().optional(),
+  capacity: z.enum(['spot', 'on-demand']),
+  /** Since when the cloud takes it back. */
+  reclaimed: time.optional(),
   node: z.string().optional(),
   why: z.string().optional(),
   trouble: z.strictObject({ since: time, text: z.string() }).optional(),

@@ -17,6 +17,7 @@ import {
 } from './context.ts';
 import { cannotBegin } from './ends.ts';
 import { look } from './look.ts';
+import { pin } from './pin.ts';
 import { keyName, secretOf } from './pod.ts';
 
 /** From the first wish for capacity to a keeper that answers: boot, join, image pull. */
@@ -30,7 +31,7 @@ const podMs = 10 * 60_000;
 
 /** reserved → provisioning, once a plan has bound the burst to an instance for each of its nodes. */
 export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const gone = await stillWanted(ctx, burst);
+  const gone = (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst));
   if (gone !== undefined) return gone;
   if (burst.instance === undefined) {
     if (ctx.clock.now() - burst.enteredAt > roomMs)
@@ -272,7 +273,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   const tenant = await ctx.kubernetes.tenant(burst.uid);
   const group = ctx.group(burst.group);
   // One of an older gateway names none.
-  const image = burst.image?.name ?? ctx.pods.images.default;
+  const image = burst.image?.pinned ?? burst.image?.name ?? ctx.pods.images.default;
   if (image === undefined) return left('no image was chosen for it, and images.default is not set');
   if (tenant === undefined) return left(`no tenant namespace for uid ${burst.uid}`);
   if (group === undefined) return left(`node group ${burst.group} is gone`);
@@ -331,7 +332,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   }
 }
 
-/** The image with the digest that its kubelet says it runs: no registry is asked, so a tag is pinned only by what came of it. */
+/** The image with the digest that its kubelet says it runs: where no registry was asked, a tag is pinned only by what came of it. */
 function runs(burst: Burst, pod: PodView | undefined): Burst['image'] {
   const main = pod?.containers.main;
   if (burst.image === undefined || main?.state !== 'running' || main.imageId === undefined)

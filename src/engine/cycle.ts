@@ -204,6 +204,15 @@ async function begin(
   const job = await settings.slurm.job(line.ref);
   // Started or ended since the look at the queue; the next look says what it is now.
   if (job === undefined || job.state !== 'PENDING') return undefined;
+  // All of its history: of a busy site the newest bursts are not all. What was found so takes no place from others meanwhile.
+  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
+  const alone = leftAlone({ returned, now: at, policy: settings.policy });
+  if (!alone.pass) {
+    const because = decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
+    const waits: Decision = { verdict: 'wait', because, group: undefined };
+    engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: waits });
+    return waits;
+  }
   const tenant = await ports.kubernetes.tenant(job.uid);
   const image = await imageFor(engine, job);
   const reclaims = await reclaimsOf(engine, job);
@@ -234,13 +243,6 @@ async function begin(
     return full.decision;
   }
   const policy = policyNow(settings, at);
-  // All of its history: of a busy site the newest bursts are not all.
-  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
-  const alone = leftAlone({ returned, now: at, policy });
-  if (!alone.pass) {
-    const because = full.decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
-    return { verdict: 'wait', because, group: undefined };
-  }
   const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,

@@ -145,15 +145,7 @@ describe('what is not begun yet on a spent budget', () => {
 describe('each turn', () => {
   const price = { held: 4_000_000, rates: { m: 4_000_000 } };
   const look = (...budgets: Budget[]): Promise<ReadonlyMap<BurstId, Budget>> => {
-    const policy = {
-      burstWhen: [],
-      never: [],
-      maxBursts: 1,
-      maxTimeMs: undefined,
-      backOffMs: 1,
-      returns: 3,
-      budgets,
-    };
+    const policy = { burstWhen: [], never: [], maxBursts: 1, maxTimeMs: undefined, backOffMs: 1, returns: 3, budgets };
     const engine = { name: burst().cluster, settings: { policy }, ports: { store } };
     return store
       .liveBursts(burst().cluster)
