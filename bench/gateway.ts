@@ -87,6 +87,7 @@ const kubernetes: KubernetesPort = {
   nodes: async () => nodes,
   labelNode: done,
   cordonNode: unused('cordonNode'),
+  renewLease: done,
   deleteNode: unused('deleteNode'),
   tenant: async (uid) => ({ namespace: `t-user${uid}`, uid, gids: [uid], claims: ['home'] }),
   dial: (ref) =>
@@ -113,6 +114,7 @@ const cloud: CloudPort = {
   spotPrices: async () => [],
   interruptions: async () => [],
   types: async () => [{ name: 'm.big', vcpus: 100, memoryBytes: 390 * 2 ** 30, gpus: 0 }],
+  template: unused('template'),
   check: done,
   close: done,
 };

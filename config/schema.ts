@@ -264,10 +264,18 @@ const nodeGroup = z
           100,
         ).default(100),
         idle: duration('An instance without work is given up after this.').prefault('5m'),
+        lease: duration(
+          'An instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
+        ).prefault('30m'),
+        maxAge: duration(
+          'An instance that is older gets no new burst, and is given up once it is empty; left out: none is for its age.',
+        ).optional(),
       })
-      .transform(({ idle, spot, spotPercent, ...c }) => ({
+      .transform(({ idle, lease, maxAge, spot, spotPercent, ...c }) => ({
         ...c,
         idleMs: idle,
+        leaseMs: lease,
+        maxAgeMs: maxAge,
         ...(spot === 'allowed' ? { spot: { capPercent: spotPercent } } : {}),
       })),
     prices: z

@@ -83,6 +83,7 @@ export const staging = z
     limits: {
       ...{ paths: s.paths, maxBytes: maxSize, assumedBytes: assumeSize },
       ...{ keepMs: keepDays * 86_400_000, where: `s3://${s.bucket}/${s.prefix}` },
+      egressMicroUsdPerGiB: Math.round(egressUsdPerGiB * 1_000_000),
     },
     rates: {
       hereBytesPerSecond: bandwidth.here,

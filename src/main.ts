@@ -9,7 +9,7 @@ import { doctor } from './main/doctor.ts';
 import { backup, bringBack, verifyAudit } from './main/keeping.ts';
 import { serve } from './main/serve.ts';
 import { siteFor } from './main/site.ts';
-import { gatewayOf, turn, turnTheRamp, whoAsks } from './main/switches.ts';
+import { gatewayOf, turn, turnTheCapacity, turnTheRamp, whoAsks } from './main/switches.ts';
 import { tenants } from './main/tenants.ts';
 import { listTokens, makeToken, revokeToken } from './main/tokens.ts';
 
@@ -18,6 +18,7 @@ const program = programOf({
   doctor,
   turn,
   turnTheRamp,
+  turnTheCapacity,
   verifyAudit,
   backup,
   bringBack,

@@ -9,6 +9,7 @@ import type { Burst, Grant } from './domain/burst.ts';
 import type { Caller } from './domain/caller.ts';
 import type { Bill, CostFacts } from './domain/cost.ts';
 import type { Receipt } from './domain/decision.ts';
+import type { Drain } from './domain/drain.ts';
 import type { ForecastError } from './domain/forecast.ts';
 import type {
   BurstId,
@@ -20,7 +21,14 @@ import type {
   LaunchToken,
   Uuid,
 } from './domain/ids.ts';
-import type { CloudInstance, Instance, InstanceType, LaunchSpec, SpotPrice } from './domain/instance.ts';
+import type {
+  CloudInstance,
+  Instance,
+  InstanceType,
+  LaunchSpec,
+  LaunchTemplate,
+  SpotPrice,
+} from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
@@ -191,6 +199,11 @@ export interface KubernetesPort {
   /** Sets labels on a node that was matched with an instance of ours. */
   labelNode(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
   cordonNode(name: string): Promise<void>;
+  /**
+   * Says on a node of ours that a gateway stands for it at this moment (annotation `spillway.dev/lease`): its dead man's switch sees
+   * that it changes [deploy/node/spillway-switch]. `not_found`, `refused` (no burst node).
+   */
+  renewLease(name: string, at: Instant): Promise<void>;
   /** Only after the cloud confirmed termination. `not_found` = already gone. */
   deleteNode(name: string): Promise<void>;
   /** What the admin set up for this user; undefined = nothing, so the user's jobs cannot burst. */
@@ -239,6 +252,8 @@ export interface CloudPort {
   /** Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). */
   terminate(id: CloudId): Promise<void>;
   types(names: readonly string[]): Promise<readonly InstanceType[]>;
+  /** For `doctor`: of the version that a launch would take. `name` as in a LaunchSpec; `refused` = there is none. */
+  template(name: string): Promise<LaunchTemplate>;
   /**
    * What spot cost from `from` on: every change, and the price that held at `from`; in no order. A type without any in a zone is not to be
    * had there. Faults: `refused` (rights), `throttled`, `transient`.
@@ -457,6 +472,11 @@ export interface StorePort {
   stop(cluster: ClusterName, by: string, why: string): Promise<void>;
   /** Leaves an audit row likewise; nothing where nothing was stopped. */
   resume(cluster: ClusterName, by: string, why: string): Promise<void>;
+  /** The node groups of this cluster that somebody drained, and has not resumed. */
+  drains(cluster: ClusterName): Promise<readonly Drain[]>;
+  /** As with `stop`; the audit row's subject is `drain/CLUSTER/GROUP`. Whether there is such a group is not looked at. */
+  drainGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
+  openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
   /** Set once somebody has lifted this cluster's ramp, and until it is put back. */
   rampLifted(cluster: ClusterName): Promise<Lift | undefined>;
   /** As with `stop`; the audit row's subject is `ramp/CLUSTER`. */

@@ -10,7 +10,7 @@ import { type Call, type Http, http1 } from './http.ts';
 import { at, text, textRecord, texts } from './json.ts';
 import { defaultTuning, type Tools, type Tuning } from './listwatch.ts';
 import type { Log } from './log.ts';
-import { finalizer } from './names.ts';
+import { finalizer, leaseAnnotation } from './names.ts';
 import { type DialTuning, defaultDial, dial } from './portforward.ts';
 import { missingRights, type Uses } from './rights.ts';
 import { listAll, tenantReader } from './tenants.ts';
@@ -116,6 +116,11 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
     labelNode: (name, labels) => patchNode(http, name, 'kubernetes.labelNode', { metadata: { labels } }),
 
     cordonNode: (name) => patchNode(http, name, 'kubernetes.cordonNode', { spec: { unschedulable: true } }),
+
+    renewLease: (name, at) =>
+      patchNode(http, name, 'kubernetes.renewLease', {
+        metadata: { annotations: { [leaseAnnotation]: new Date(at).toISOString() } },
+      }),
 
     async deleteNode(name) {
       await http.json({ at: 'kubernetes.deleteNode', method: 'DELETE', path: nodePath(name) });

@@ -5,4 +5,5 @@ export const label = {
   tenant: 'spillway.dev/tenant',
 } as const;
 export const recordAnnotation = 'spillway.dev/record';
+export const leaseAnnotation = 'spillway.dev/lease';
 export const finalizer = 'spillway.dev/settled';

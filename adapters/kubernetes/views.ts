@@ -2,7 +2,7 @@
 import { burstId, instant } from '../../src/domain/ids.ts';
 import type { ContainerView, NodeView, PodView, Tenant } from '../../src/domain/kube.ts';
 import { at, type Json, list, quantity, record, text, textRecord, texts, time, whole } from './json.ts';
-import { label, recordAnnotation } from './names.ts';
+import { label, leaseAnnotation, recordAnnotation } from './names.ts';
 
 /** Undefined: not an object that has a name and a uid. */
 export function podView(object: unknown): PodView | undefined {
@@ -83,6 +83,7 @@ export function nodeView(object: unknown): NodeView | undefined {
     ready,
     readySince: ready === 'true' ? time(heard.lastTransitionTime) : undefined,
     unschedulable: at(object, 'spec', 'unschedulable') === true,
+    leasedAt: time(at(meta, 'annotations', leaseAnnotation)),
     allocatable: {
       cpuMillis: Math.floor(quantity(at(status, 'allocatable', 'cpu')) * 1000),
       memoryBytes: Math.floor(quantity(at(status, 'allocatable', 'memory'))),

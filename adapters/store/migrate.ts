@@ -14,6 +14,7 @@ import { alone } from './migrations/0010_alone.ts';
 import { userBudgets } from './migrations/0011_user_budgets.ts';
 import { stays } from './migrations/0012_stays.ts';
 import { desk } from './migrations/0013_desk.ts';
+import { drain } from './migrations/0014_drain.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -31,6 +32,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011_user_budgets': userBudgets,
   '0012_stays': stays,
   '0013_desk': desk,
+  '0014_drain': drain,
 };
 
 interface Plan {

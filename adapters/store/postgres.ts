@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt } from '../../src/domain/decision.ts';
+import { type Drain, drainSwitch } from '../../src/domain/drain.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import type { ForecastError } from '../../src/domain/forecast.ts';
 import {
@@ -32,7 +33,14 @@ import { Rows } from './rows.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
 import { readSeen } from './seen.ts';
 import { Shared } from './shared.ts';
-import { type KnownSwitch, readSwitch, switchStatement, turnSwitch } from './switch.ts';
+import {
+  drainsStatement,
+  type KnownSwitch,
+  readDrains,
+  readSwitch,
+  switchStatement,
+  turnSwitch,
+} from './switch.ts';
 import type { Tables } from './tables.ts';
 
 export interface PostgresStoreOptions {
@@ -67,6 +75,7 @@ export class PostgresStore implements StorePort {
   private readonly instanceRows: Rows<Instance>;
   private readonly sharedBursts = new Shared<ClusterName, readonly Burst[]>();
   private readonly sharedStops = new Shared<ClusterName, Stop | undefined>();
+  private readonly sharedDrains = new Shared<ClusterName, readonly Drain[]>();
   private readonly sharedInstances = new Shared<ClusterName, readonly Instance[]>();
 
   constructor(options: PostgresStoreOptions) {
@@ -298,11 +307,29 @@ export class PostgresStore implements StorePort {
   }
 
   async stop(cluster: ClusterName, by: string, why: string): Promise<void> {
-    await this.change('stop', (db) => turnSwitch(db, stopSwitch, cluster, 'stopped', by, why));
+    await this.change('stop', (db) => turnSwitch(db, stopSwitch, { cluster }, 'stopped', by, why));
   }
 
   async resume(cluster: ClusterName, by: string, why: string): Promise<void> {
-    await this.change('resume', (db) => turnSwitch(db, stopSwitch, cluster, 'resumed', by, why));
+    await this.change('resume', (db) => turnSwitch(db, stopSwitch, { cluster }, 'resumed', by, why));
+  }
+
+  drains(cluster: ClusterName): Promise<readonly Drain[]> {
+    return this.sharedDrains.get(cluster, () =>
+      this.read('drains', async () =>
+        readDrains(await this.pool.ask('drains_of_cluster', drainsStatement, [cluster])),
+      ),
+    );
+  }
+
+  async drainGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    await this.change('drainGroup', (db) =>
+      turnSwitch(db, drainSwitch, { cluster, group }, 'drained', by, why),
+    );
+  }
+
+  async openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    await this.change('openGroup', (db) => turnSwitch(db, drainSwitch, { cluster, group }, 'open', by, why));
   }
 
   rampLifted(cluster: ClusterName): Promise<Lift | undefined> {
@@ -310,11 +337,11 @@ export class PostgresStore implements StorePort {
   }
 
   async liftRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
-    await this.change('liftRamp', (db) => turnSwitch(db, rampSwitch, cluster, 'lifted', by, why));
+    await this.change('liftRamp', (db) => turnSwitch(db, rampSwitch, { cluster }, 'lifted', by, why));
   }
 
   async limitRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
-    await this.change('limitRamp', (db) => turnSwitch(db, rampSwitch, cluster, 'limited', by, why));
+    await this.change('limitRamp', (db) => turnSwitch(db, rampSwitch, { cluster }, 'limited', by, why));
   }
 
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {

@@ -22,6 +22,7 @@ import type { PodRef } from '../../src/domain/kube.ts';
 import type { Answer, Quote } from '../../src/domain/quote.ts';
 import type { PodOnRecord, Rank } from '../../src/domain/ranks.ts';
 import type { Resources } from '../../src/domain/resources.ts';
+import type { Turn } from '../../src/domain/switch.ts';
 import type { Intent } from '../../src/ports.ts';
 
 /**
@@ -149,14 +150,17 @@ const burst: z.ZodType<Burst> = object<Burst>()({
     cpus: number(),
     timeLimitMs: z.union([number(), z.literal('unlimited')]),
   }).optional(),
+  again: object<Turn>()({ by: text(), why: text(), at: instant() }).optional(),
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
   image: object<Have<'image'>>()({ name: text(), from: text(), id: text().optional() }).optional(),
   data: object<BurstData>()({
     paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),
+    egress: object<NonNullable<BurstData['egress']>>()({ perGiB: number(), held: number() }).optional(),
     since: instant().optional(),
     up: blob.optional(),
     there: instant().optional(),
     results: blob.optional(),
+    resultBytes: number().optional(),
     home: z.boolean().optional(),
     kept: text().optional(),
     told: z.array(text()).optional(),

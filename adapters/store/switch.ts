@@ -3,23 +3,37 @@ import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import { auditChain } from '../../src/domain/anchor.ts';
 import { unstorable } from '../../src/domain/chain.ts';
+import { type Drain, drainSwitch } from '../../src/domain/drain.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type ClusterName, instant } from '../../src/domain/ids.ts';
 import { rampSwitch } from '../../src/domain/ramp.ts';
 import { stopSwitch } from '../../src/domain/stop.ts';
-import { type Switch, type SwitchKind, switchLink, turned } from '../../src/domain/switch.ts';
+import {
+  type Switch,
+  type SwitchKind,
+  switchId,
+  switchLink,
+  turned,
+  turnOf,
+  type Which,
+} from '../../src/domain/switch.ts';
 import { sha256 } from './commit.ts';
 import { nowMs } from './lease.ts';
 import type { Tables } from './tables.ts';
 
 const text = <T extends string>() => z.custom<T>((v) => typeof v === 'string', 'not text');
 /** Each kind has a table of its own, of one form. */
-const tableOf = { [stopSwitch.name]: 'stops', [rampSwitch.name]: 'ramps' } as const;
-export type KnownSwitch = (typeof stopSwitch | typeof rampSwitch) & SwitchKind;
+const tableOf = {
+  [stopSwitch.name]: 'stops',
+  [rampSwitch.name]: 'ramps',
+  [drainSwitch.name]: 'drains',
+} as const;
+export type KnownSwitch = (typeof stopSwitch | typeof rampSwitch | typeof drainSwitch) & SwitchKind;
 
 const stored: z.ZodType<Switch> = z.object({
   id: z.string(),
   cluster: text<ClusterName>(),
+  group: z.string().optional(),
   state: z.string(),
   by: z.string(),
   why: z.string(),
@@ -28,8 +42,12 @@ const stored: z.ZodType<Switch> = z.object({
 });
 
 /** Two people who turn it at once do so one after another, the first time too, when there is no row to lock. */
-const lockOf = (kind: SwitchKind, cluster: ClusterName): string =>
-  createHash('sha256').update(`spillway ${kind.name} ${cluster}`).digest().readBigInt64BE().toString();
+const lockOf = ({ name }: SwitchKind, { cluster, group }: Which): string =>
+  createHash('sha256')
+    .update(['spillway', name, cluster, ...(group === undefined ? [] : [group])].join(' '))
+    .digest()
+    .readBigInt64BE()
+    .toString();
 
 export const switchStatement = (kind: KnownSwitch): string =>
   `select data from ${tableOf[kind.name]} where cluster = $1`;
@@ -39,10 +57,20 @@ export function readSwitch(rows: readonly { readonly data: unknown }[]): Switch 
   return rows[0] && stored.parse(rows[0].data);
 }
 
+export const drainsStatement = 'select data from drains where cluster = $1 order by id';
+
+export function readDrains(rows: readonly { readonly data: unknown }[]): Drain[] {
+  return rows.flatMap(({ data }) => {
+    const { group, ...found } = stored.parse(data);
+    const turn = turnOf<string>(drainSwitch, found);
+    return turn === undefined || group === undefined ? [] : [{ group, ...turn }];
+  });
+}
+
 export async function turnSwitch(
   db: Kysely<Tables>,
   kind: KnownSwitch,
-  cluster: ClusterName,
+  which: Which,
   state: string,
   by: string,
   why: string,
@@ -51,23 +79,22 @@ export async function turnSwitch(
   if (bad !== undefined) throw new PortError('invalid', `store.${kind.name}`, bad);
   const table = tableOf[kind.name];
   await db.transaction().execute(async (tx) => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(lockOf(kind, cluster))})`.execute(tx);
-    const found = tx.selectFrom(table).select('data').where('cluster', '=', cluster);
+    await sql`select pg_advisory_xact_lock(${sql.lit(lockOf(kind, which))})`.execute(tx);
+    const id = switchId(kind, which);
+    const found = tx.selectFrom(table).select('data').where('id', '=', id);
     const before = readSwitch(await found.execute());
     const clock = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
     const at = instant(clock.rows[0]?.now ?? Number.NaN);
-    const after = turned<string>(kind, before, cluster, state, { by, why, at });
+    const after = turned<string>(kind, before, which, state, { by, why, at });
     if (after === undefined) return;
-    const { head } = (await tx
-      .selectFrom(table)
-      .select('head')
-      .where('cluster', '=', cluster)
-      .executeTakeFirst()) ?? { head: undefined };
+    const { head } = (await tx.selectFrom(table).select('head').where('id', '=', id).executeTakeFirst()) ?? {
+      head: undefined,
+    };
     const link = switchLink(kind, after, head, sha256);
     const data = JSON.stringify(after);
     await tx
       .insertInto(table)
-      .values({ id: after.id, cluster, rev: after.rev, head: link.hash, data })
+      .values({ id, cluster: which.cluster, rev: after.rev, head: link.hash, data })
       .onConflict((c) => c.column('id').doUpdateSet({ rev: after.rev, head: link.hash, data }))
       .execute();
     const { from, to, ...row } = link;

@@ -116,6 +116,7 @@ export interface Tables {
     hash: string;
   };
   stops: { id: string; cluster: string; rev: number; head: string; data: Json };
+  drains: { id: string; cluster: string; rev: number; head: string; data: Json };
   ramps: { id: string; cluster: string; rev: number; head: string; data: Json };
   tokens: { id: string; rev: number; head: string; data: Json; used_at: number | null };
   order_keys: {

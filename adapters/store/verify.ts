@@ -152,6 +152,7 @@ function standing(moment: Moment): AsyncGenerator<StandingRow> {
     `select id as key, rev, head, data from (
        select id, rev, head, data from bursts union all select id, rev, head, data from instances
        union all select id, rev, head, data from stops union all select id, rev, head, data from ramps
+       union all select id, rev, head, data from drains
        union all select id, rev, head, data from tokens
      ) rows order by id collate "C"`,
   );

@@ -58,11 +58,18 @@ export class RealMachines implements Machines {
 
   /** A machine whose processes died is over, though nobody asked for it. */
   look(): void {
-    const running = new Set(listNodes().flatMap((node) => (node.running ? node.name : [])));
+    const nodes = listNodes();
+    const running = new Set(nodes.flatMap((node) => (node.running ? node.name : [])));
+    const off = new Set(nodes.flatMap((node) => (node.poweredOff ? node.name : [])));
     for (const machine of this.#model.truth()) {
       const { id, dnsName } = machine;
       if (stateOf(machine) !== 'running' || machine.neverJoins) continue;
       if (running.has(dnsName) || this.#busy.has(id)) continue;
+      if (off.has(dnsName)) {
+        this.#say(`${id}: ${dnsName} powered itself off`);
+        this.#then(id, () => this.#poweredOff(id, dnsName));
+        continue;
+      }
       this.#say(`${id}: ${dnsName} is dead`);
       this.#then(id, () => this.#end(id, dnsName, 'Server.InternalError'));
     }
@@ -115,6 +122,13 @@ export class RealMachines implements Machines {
     this.#say(`${id}: ${node} is gone`);
   }
 
+  /** Terminated, or stopped, as its launch template says. */
+  async #poweredOff(id: string, node: string): Promise<void> {
+    await terminateNode(node);
+    this.#model.poweredOff(id);
+    this.#say(`${id}: ${node} is off`);
+  }
+
   #then(id: string, work: () => Promise<void>): void {
     const before = this.#busy.get(id) ?? Promise.resolve();
     const now = before.then(work).catch((error: unknown) => this.#say(`${id}: ${error}`));
@@ -128,11 +142,18 @@ export class RealMachines implements Machines {
 const userData = z.object({
   labels: z.record(z.string(), z.string()).default({}),
   taints: z.array(z.string()).default([]),
+  'spillway-switch': z
+    .strictObject({
+      leaseSeconds: z.int().positive().default(1800),
+      maxAgeSeconds: z.int().positive().default(1_209_600),
+      everySeconds: z.int().positive().default(60),
+    })
+    .optional(),
 });
 
 /** What the boot hook makes of an instance: labels and taints of its group, and what a cloud's kubelet says of itself. */
 function nodeOf(machine: Machine, model: CloudModel): NodeSpec {
-  const { labels, taints } = userData.parse(JSON.parse(machine.userData));
+  const { labels, taints, 'spillway-switch': own } = userData.parse(JSON.parse(machine.userData));
   const type = model.config.types.find(({ name }) => name === machine.type);
   const all = {
     ...labels,
@@ -147,6 +168,7 @@ function nodeOf(machine: Machine, model: CloudModel): NodeSpec {
   return {
     ...parseNodeOptions(machine.dnsName, options),
     providerID: providerIdOf(machine),
+    ...(own === undefined ? {} : { switch: own }),
     ...(type === undefined ? {} : { milliCpu: type.vcpus * 1000, memoryBytes: type.memoryMib * MiB }),
   };
 }

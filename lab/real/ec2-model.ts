@@ -14,6 +14,7 @@ export const ec2Daemon = 'ec2';
 const userData = {
   labels: { 'spillway.dev/group': 'cpu' },
   taints: ['spillway.dev/burst=true:NoSchedule'],
+  'spillway-switch': {},
 };
 
 /** Kubelets have the machine's own processors, so a type is a promise of memory more than of speed. */
@@ -55,7 +56,7 @@ export function openModel(): CloudModel {
   const state = readState();
   if (state !== undefined) model.restore(state);
   model.onChange = () => writeState(model.save());
-  model.putTemplate(launchTemplate, JSON.stringify(userData));
+  model.putTemplate(launchTemplate, JSON.stringify(userData), 'terminate');
   return model;
 }
 

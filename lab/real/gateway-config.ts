@@ -6,6 +6,8 @@ export interface GatewayWishes {
   readonly dataDir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly idle?: string;
+  /** What its groups' capacity says besides. */
+  readonly capacity?: Readonly<Record<string, unknown>>;
   /** Of the jobs; the base image otherwise. */
   readonly image?: string;
   readonly backOff?: string;
@@ -101,7 +103,7 @@ function groupOf(wishes: GatewayWishes, of: (name: string) => string): Readonly<
     zones: ['a'],
     // A kubelet here has the machine's 2 cores, and forty jobs must fit.
     vcpuPerCpu: 0.02,
-    capacity: { max: wishes.max ?? 4, idle: wishes.idle ?? '10s' },
+    capacity: { max: wishes.max ?? 4, idle: wishes.idle ?? '10s', ...wishes.capacity },
     joinTimeout: wishes.joinTimeout ?? '2m',
     ...(wishes.price === undefined ? {} : { prices: { 'lab.large': wishes.price } }),
   };

@@ -20,6 +20,15 @@ export interface NodeSpec {
   readonly milliCpu?: number;
   readonly memoryBytes?: number;
   readonly maxPods?: number;
+  /** Its dead man's switch; without it there is none. */
+  readonly switch?: Switch;
+}
+
+/** The parameters of deploy/node/spillway-switch, in seconds, and how often it looks. */
+export interface Switch {
+  readonly leaseSeconds: number;
+  readonly maxAgeSeconds: number;
+  readonly everySeconds: number;
 }
 
 export const pauseImage = 'docker.io/lab/pause:1';
@@ -28,7 +37,7 @@ export const pauseImage = 'docker.io/lab/pause:1';
  * Pid 1 of a node. /var/lib, /var/log and /run are the node's own inside its mount namespace, so that containerd,
  * CNI and the kubelet use their usual paths and cannot meet another node's.
  */
-export function initScript(dir: string, at: Place, name: string): string {
+export function initScript(dir: string, at: Place, { name, switch: own }: NodeSpec): string {
   const log = `${dirs.log}/node-${name}`;
   return `#!/bin/bash
 set -eu
@@ -60,7 +69,33 @@ service() {
 service containerd --config ${dir}/containerd.toml &
 until [ -S /run/containerd/containerd.sock ]; do sleep 0.02; done
 service kubelet --config ${dir}/kubelet.yaml --kubeconfig ${dir}/kubeconfig $(cat ${dir}/kubelet.args) &
-wait
+${own === undefined ? '' : switchLoop(dir, own, log)}wait
+`;
+}
+
+/**
+ * What systemd's timer does on a machine of a cloud. Nobody here has one: to power off is to leave a note and end pid 1, which takes
+ * all else with it.
+ */
+function switchLoop(dir: string, { leaseSeconds, maxAgeSeconds, everySeconds }: Switch, log: string): string {
+  const environment = {
+    LEASE_SECONDS: leaseSeconds,
+    MAX_AGE_SECONDS: maxAgeSeconds,
+    API_SERVER: apiServer,
+    CA_FILE: `${dirs.kubernetes}/pki/ca.crt`,
+    CERT_FILE: `${dir}/node.crt`,
+    KEY_FILE: `${dir}/node.key`,
+    POWER_OFF: `sh ${dir}/power-off.sh`,
+  };
+  const assignments = Object.entries(environment).map(([key, value]) => `${key}='${value}'`);
+  return `cat >${dir}/power-off.sh <<'END'
+touch ${dir}/powered-off
+kill -TERM 1
+END
+trap 'exit 0' TERM
+while sleep ${everySeconds}; do
+  env ${assignments.join(' ')} sh ${dir}/spillway-switch >>${log}-switch.log 2>&1
+done &
 `;
 }
 

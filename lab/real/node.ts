@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { makeCgroup, processesIn, removeCgroup } from './cgroups.ts';
 import { type Place, plugIn, takePlace, unplug } from './kube-network.ts';
 import { issue } from './kube-pki.ts';
@@ -40,6 +41,8 @@ export interface NodeHandle {
   readonly providerID: string | undefined;
   /** False when pid 1 is gone though nobody terminated the node. */
   readonly running: boolean;
+  /** It is not running because it powered itself off. */
+  readonly poweredOff: boolean;
   /** False after `killKubelet`; the node's containers live on. */
   readonly kubelet: boolean;
 }
@@ -54,6 +57,9 @@ interface NodeRecord {
 export const nodesDir = `${dirs.kubernetes}/nodes`;
 /** A containerd root with the lab's images unpacked, which every new node gets by hard links. */
 export const templateDir = `${dirs.kubernetes}/template`;
+
+/** The very script that user data install. */
+const switchFile = fileURLToPath(new URL('../../deploy/node/spillway-switch', import.meta.url));
 
 const dirOf = (name: string) => `${nodesDir}/${name}`;
 const daemonOf = (name: string) => `node-${name}`;
@@ -182,6 +188,7 @@ function find(name: string): NodeHandle | undefined {
     address: record.address,
     providerID: record.providerID,
     running: firstProcess(name) !== undefined,
+    poweredOff: existsSync(`${dirOf(name)}/powered-off`),
     kubelet: kubeletPid(name) !== undefined,
   };
 }
@@ -221,10 +228,11 @@ async function writeFiles(dir: string, at: Place, spec: NodeSpec): Promise<void>
     }),
     // Nothing answers there, and says so at once: a pod that looks up a name does not hang.
     'resolv.conf': 'nameserver 127.0.0.1\n',
-    'init.sh': initScript(dir, at, spec.name),
+    'init.sh': initScript(dir, at, spec),
     'boot.sh': bootScript(dir, spec.name),
   };
   for (const [file, text] of Object.entries(files)) writeFileSync(`${dir}/${file}`, text);
+  if (spec.switch !== undefined) copyFileSync(switchFile, `${dir}/spillway-switch`);
   for (const made of ['lib/cni/conf', 'lib/kubelet', 'log']) mkdirSync(`${dir}/${made}`, { recursive: true });
   writeFileSync(`${dir}/lib/cni/conf/10-lab.conflist`, cniConf(at));
 }

@@ -160,10 +160,12 @@ export const actions: Readonly<Record<string, Action>> = {
 
   CreateLaunchTemplate: (form, model) => {
     dryRun(form);
-    const userData = form.at('LaunchTemplateData').text('UserData') ?? '';
+    const data = form.at('LaunchTemplateData');
+    const userData = data.text('UserData') ?? '';
+    const shutdown = data.text('InstanceInitiatedShutdownBehavior') === 'terminate' ? 'terminate' : 'stop';
     const name = needed(form, 'LaunchTemplateName');
     const text = Buffer.from(userData, 'base64').toString('utf8');
-    return { launchTemplate: launchTemplate(model.createTemplate(name, text)) };
+    return { launchTemplate: launchTemplate(model.createTemplate(name, text, shutdown)) };
   },
 
   DescribeLaunchTemplates: (form, model) => {
@@ -179,7 +181,10 @@ export const actions: Readonly<Record<string, Action>> = {
       ...launchTemplate(template),
       versionNumber: 1,
       defaultVersion: true,
-      launchTemplateData: { userData: Buffer.from(template.userData).toString('base64') },
+      launchTemplateData: {
+        userData: Buffer.from(template.userData).toString('base64'),
+        instanceInitiatedShutdownBehavior: template.shutdown,
+      },
     }));
     return { launchTemplateVersionSet: { item } };
   },

@@ -12,9 +12,11 @@ import type { Operation } from './operation.ts';
 import { type ProblemCode, problem, Refusal, refuse } from './problem.ts';
 import { Buckets, type Rate } from './rate.ts';
 import { requestIds, securityHeaders } from './request.ts';
+import { type AgainFacade, again } from './routes/again.ts';
 import { type BooksFacade, books } from './routes/books.ts';
 import { type BudgetsFacade, budgets } from './routes/budgets.ts';
 import { type BurstsFacade, bursts } from './routes/bursts.ts';
+import { type CapacityFacade, capacity } from './routes/capacity.ts';
 import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
@@ -29,7 +31,9 @@ import { authentication, callerOf, onlyProxies, tooMany } from './who.ts';
 
 /** What people ask of a gateway and tell it. */
 export interface Facade
-  extends BudgetsFacade,
+  extends AgainFacade,
+    BudgetsFacade,
+    CapacityFacade,
     InstancesFacade,
     QuotesFacade,
     RampFacade,
@@ -80,6 +84,8 @@ export function operationsOf(desk: Facade, portal: PortalFacade): readonly Opera
     ...books(portal),
     ...site(portal),
     ...instances(desk),
+    ...again(desk),
+    ...capacity(desk),
     ...ramp(desk),
     ...report(desk),
     ...stop(desk),

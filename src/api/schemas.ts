@@ -166,6 +166,9 @@ export const instanceView = z.strictObject({
   cloudId: z.string().optional(),
   type: z.string().optional(),
   zone: z.string().optional(),
+  capacity: z.enum(['spot', 'on-demand']),
+  /** Since when the cloud takes it back. */
+  reclaimed: time.optional(),
   node: z.string().optional(),
   why: z.string().optional(),
   trouble: z.strictObject({ since: time, text: z.string() }).optional(),
@@ -183,6 +186,23 @@ export const stopView = z.strictObject({
   reason: z.string().optional(),
 });
 export type StopView = z.output<typeof stopView>;
+
+/** A node group of one cluster; `drained`: nothing is launched in it and nothing new goes there. */
+export const capacityView = z.strictObject({
+  cluster: z.string(),
+  group: z.string(),
+  /** Most instances at a time. */
+  max: z.number(),
+  /** Those that are not gone, by state. */
+  instances: z.record(z.string(), z.number()),
+  /** Of them past their maximum age. */
+  old: z.number(),
+  drained: z.boolean(),
+  by: z.string().optional(),
+  since: time.optional(),
+  reason: z.string().optional(),
+});
+export type CapacityView = z.output<typeof capacityView>;
 
 /** One cluster's ramp: `limits` says whether it holds mode auto back now. */
 export const rampView = z.strictObject({
@@ -224,6 +244,14 @@ const reason = z
 /** Turns the switch of all clusters. */
 export const stopOrder = z.strictObject({ stopped: z.boolean(), by, reason });
 
+/** Drains a node group, or all of them, in every cluster; or takes that back. */
+export const capacityOrder = z.strictObject({
+  drained: z.boolean(),
+  group: z.string().min(1).max(200).optional(),
+  by,
+  reason,
+});
+
 /** Lifts the ramp of all clusters, or puts it back. */
 export const rampOrder = z.strictObject({ lifted: z.boolean(), by, reason });
 
@@ -232,6 +260,16 @@ export const approvalOrder = z.strictObject({ approved: z.boolean(), by, reason 
 
 /** An order whose address says what is ordered. */
 export const plainOrder = z.strictObject({ by, reason });
+
+/** A job that came back, and who let it burst again. */
+export const againView = z.strictObject({
+  cluster: z.string(),
+  job: z.string(),
+  by: z.string(),
+  since: time,
+  reason: z.string().optional(),
+});
+export type AgainView = z.output<typeof againView>;
 
 /** All that is known of one job. */
 export const storyView = z.strictObject({

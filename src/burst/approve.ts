@@ -49,7 +49,14 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
   const needs = plus(burst.needs, keeperNeeds);
-  const priced = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs, nodesOf(burst));
+  const priced = priceOf(
+    needs,
+    burst.saved.timeLimitMs,
+    offered,
+    ctx.limitMarginMs,
+    nodesOf(burst),
+    burst.data?.egress?.held,
+  );
   const hard = budgets.filter((b) => b.hard);
   if (priced.kind === 'unknown') {
     if (hard.length > 0)

@@ -139,7 +139,14 @@ async function gather(
     ctx,
     burst,
     {
-      data: { ...data, results: sent.manifest, told: sent.told, tries: undefined, againAt: undefined },
+      data: {
+        ...data,
+        results: sent.manifest,
+        resultBytes: sent.bytes,
+        told: sent.told,
+        tries: undefined,
+        againAt: undefined,
+      },
       trouble: undefined,
     },
     `${inWords(sent)} of its results are in the store`,

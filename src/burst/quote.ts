@@ -48,7 +48,14 @@ async function offer(ctx: BurstContext, burst: Burst): Promise<Next> {
   const offered = ctx.offered(burst.group);
   if (offered === undefined) return after(5_000);
   const needs = plus(burst.needs, keeperNeeds);
-  const cost = priceOf(needs, burst.saved.timeLimitMs, offered, ctx.limitMarginMs, nodesOf(burst));
+  const cost = priceOf(
+    needs,
+    burst.saved.timeLimitMs,
+    offered,
+    ctx.limitMarginMs,
+    nodesOf(burst),
+    burst.data?.egress?.held,
+  );
   const quote = quoteOf(
     job,
     'decided before mode was approve',

@@ -1,5 +1,5 @@
 import type { Burst } from '../domain/burst.ts';
-import { faultOf } from '../domain/fault.ts';
+import { type Fault, faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
 import { nodesOf } from '../domain/ranks.ts';
 import type { MoveSpec } from '../ports.ts';
@@ -15,6 +15,8 @@ import {
   settleMs,
   writeMs,
 } from './context.ts';
+
+const unchanged: ReadonlySet<Fault> = new Set(['transient', 'unreachable', 'throttled']);
 
 /**
  * One requeue, by the run's own number, and never a second: a repeated one would kill the run that follows. An answer that was
@@ -53,6 +55,11 @@ export async function requeueOnce(
     if (fault === undefined) throw e;
     if (fault === 'unknown') return after(2_000);
     const text = `not requeued: ${(e as Error).message}`;
+    if (unchanged.has(fault)) {
+      // Nothing was done, so the run may be asked for once more: given up here, a job that may run again would end as lost.
+      await change(ctx, held, { requeue: undefined }, text, [answered(ctx, intent, fault)]);
+      return after(5_000);
+    }
     await change(ctx, held, { requeue: { deadline, answered: true } }, text, [answered(ctx, intent, fault)]);
   }
   return after(500);

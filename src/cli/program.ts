@@ -2,8 +2,10 @@
 import { Argument, Command, Option } from 'commander';
 import { configPath } from '../../config/load.ts';
 import { outputs } from '../translate/output/index.ts';
+import { letAgain } from './again.ts';
 import { CommandError, type Gateway } from './ask.ts';
 import { budgetTable } from './budget.ts';
+import { type CapacityOrder, showCapacity } from './capacity.ts';
 import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { type ExplainOrder, explain } from './explain.ts';
@@ -28,6 +30,7 @@ export interface Works {
   doctor(path: string): Promise<number>;
   turn(path: string, order: Order): Promise<void>;
   turnTheRamp(path: string, order: RampOrder): Promise<void>;
+  turnTheCapacity(path: string, order: CapacityOrder): Promise<void>;
   verifyAudit(path: string, anchors: string | undefined): Promise<number>;
   backup(path: string, dir: string): Promise<void>;
   cost(path: string, order: CostOrder): Promise<void>;
@@ -170,6 +173,15 @@ export function programOf(works: Works): Command {
         for (const line of await answerQuotes(gateway, which, order)) console.log(line);
       });
   program
+    .command('again')
+    .description('let a job that came back burst again at once, however often it did')
+    .argument('<jobid>', '4711, or 4711_3 for an array task')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(async (id: string, { reason }: { reason: string }) => {
+      const gateway = await works.gateway(chosen());
+      for (const line of await letAgain(gateway, id, { by: works.whoAsks(), reason })) console.log(line);
+    });
+  program
     .command('stop')
     .description('begin and claim no burst any more, in every cluster, until it is resumed')
     .option('--reason <text>', 'stands in every decision meanwhile', '')
@@ -183,6 +195,30 @@ export function programOf(works: Works): Command {
     .action(({ reason }: { reason: string }) =>
       works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason }),
     );
+
+  const capacity = program
+    .command('capacity')
+    .description('node groups: what they have, and the switch that drains them');
+  capacity
+    .command('list', { isDefault: true })
+    .description('instances of each node group, and who drained it')
+    .action(async () => {
+      const gateway = await works.gateway(chosen());
+      for (const line of await showCapacity(gateway)) console.log(line);
+    });
+  for (const drained of [true, false])
+    capacity
+      .command(drained ? 'drain' : 'resume')
+      .description(
+        drained
+          ? 'launch nothing any more in a node group, or in all: idle instances go, what runs ends as it would'
+          : 'take that back',
+      )
+      .argument('[group]', 'one of nodeGroups; all of them, if left out')
+      .option('--reason <text>', 'stands in the audit', '')
+      .action((group: string | undefined, { reason }: { reason: string }) =>
+        works.turnTheCapacity(chosen(), { drained, group, by: works.whoAsks(), reason }),
+      );
 
   const ramp = program
     .command('ramp')

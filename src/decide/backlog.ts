@@ -23,6 +23,7 @@ export interface BacklogInput {
   readonly policy: Policy;
   readonly groups: readonly OfferedGroup[];
   readonly stop: RuleContext['stop'];
+  readonly drained?: RuleContext['drained'];
   /** Jobs that have a live burst: decided already. */
   readonly live: ReadonlySet<JobRef>;
   readonly liveBursts: number;
@@ -81,7 +82,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     costs.set(key, cost);
     return cost;
   };
-  const turn = { now, snapshot, setup, policy, groups, stop: input.stop };
+  const turn = { now, snapshot, setup, policy, groups, stop: input.stop, drained: input.drained };
   const sayings = new Sayings(turn);
   const budgetLeft = (job: Owner) => purse.left(job);
   const ages = new Map<string, number[]>();

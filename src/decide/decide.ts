@@ -9,6 +9,7 @@ import { budget } from './rules/budget.ts';
 import { burstWhen } from './rules/burst-when.ts';
 import { cap } from './rules/cap.ts';
 import { deadline } from './rules/deadline.ts';
+import { drained } from './rules/drained.ts';
 import { never } from './rules/never.ts';
 import { neverNow } from './rules/never-now.ts';
 import { nodes } from './rules/nodes.ts';
@@ -31,6 +32,7 @@ export const rules: readonly Rule[] = [
   size,
   time,
   stopped,
+  drained,
   sight,
   pendingReason,
   begin,

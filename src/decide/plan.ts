@@ -39,13 +39,14 @@ export const bindable = new Set<Instance['state']>(['intended', 'launched', 'joi
 
 /**
  * First what is up or booting, then new instances, filled in the order of the bursts (the oldest first). A burst keeps its
- * place: nothing is moved that was bound. One of several nodes gets an instance for each, all of them or none.
+ * place: nothing is moved that was bound. `closed`: those that get nothing new, and count in their group all the same. One of several nodes gets an instance for each, all of them or none.
  */
 export function plan(
   bursts: readonly PlanBurst[],
   instances: readonly Instance[],
   used: ReadonlyMap<InstanceId, Resources>,
   groups: readonly PlanGroup[],
+  closed: ReadonlySet<InstanceId> = new Set(),
 ): Plan {
   const assign: { burst: BurstId; instance: InstanceId }[] = [];
   const launch: (Omit<Plan['launch'][number], 'bursts'> & { free: Resources; bursts: BurstId[] })[] = [];
@@ -53,7 +54,7 @@ export function plan(
   const free = new Map<InstanceId, Resources>();
   // What is on a silent node waits for it, or is lost with it; nothing new goes there.
   for (const i of instances)
-    if (bindable.has(i.state) && !(i.state === 'ready' && i.trouble !== undefined)) {
+    if (bindable.has(i.state) && !closed.has(i.id) && !(i.state === 'ready' && i.trouble !== undefined)) {
       const taken = used.get(i.id);
       free.set(i.id, taken === undefined ? i.capacity : minus(i.capacity, taken));
     }

@@ -25,13 +25,14 @@ export type Priced =
   | { readonly kind: 'known'; readonly price: Price }
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** Worst case: the dearest type that may come, for each of `nodes` and the whole time limit. `needs`: of one node. */
+/** Worst case: the dearest type that may come, for each of `nodes` and the whole time limit, and what leaves the cloud. `needs`: of one node. */
 export function priceOf(
   needs: Resources,
   timeLimitMs: number | 'unlimited',
   offered: OfferedGroup,
   marginMs = usualMarginMs,
   nodes = 1,
+  egressMicroUsd: MicroUsd = 0,
 ): Priced {
   const unknown = (why: string): Priced => ({ kind: 'unknown', why });
   const { name, prices } = offered.group;
@@ -46,7 +47,8 @@ export function priceOf(
   if (bare.length > 0) return unknown(`no price is configured for ${bare.join(', ')} of node group ${name}`);
   const dearest = Math.max(...Object.values(rates));
   if (!Number.isFinite(dearest)) return unknown(`no type of node group ${name} holds it`);
-  return { kind: 'known', price: { held: nodes * costOf(dearest, timeLimitMs + marginMs), rates } };
+  const held = nodes * costOf(dearest, timeLimitMs + marginMs) + egressMicroUsd;
+  return { kind: 'known', price: { held, rates } };
 }
 
 /**
@@ -91,18 +93,22 @@ function shareOf(needs: Resources, whole: InstanceType & Pick<Resources, 'extend
 
 export const costOf = (perHour: MicroUsd, ms: number): MicroUsd => Math.ceil((perHour * ms) / 3_600_000);
 
-/** What it did cost: its share of each machine that it ran on, for as long as it ran. */
+const egressOf = ({ data }: Pick<Burst, 'data'>): MicroUsd =>
+  Math.ceil(((data?.resultBytes ?? 0) / 2 ** 30) * (data?.egress?.perGiB ?? 0));
+
+/** What it did cost: what left the cloud for it, and its share of each machine that it ran on, for as long as it ran. */
 export function spentBy(
-  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others' | 'spent'>,
+  burst: Pick<Burst, 'price' | 'machine' | 'startedAt' | 'endedAt' | 'others' | 'data' | 'spent'>,
   now: number,
 ): MicroUsd {
   if (burst.spent !== undefined) return burst.spent.microUsd;
   if (burst.price === undefined || burst.startedAt === undefined) return 0;
   const { rates } = burst.price;
   const dearest = Math.max(0, ...Object.values(rates));
-  const ms = Math.max(0, (burst.endedAt ?? now) - burst.startedAt);
+  // Carrying what it needs took its machine too.
+  const ms = Math.max(0, (burst.endedAt ?? now) - (burst.data?.since ?? burst.startedAt));
   const machines = [burst.machine, ...(burst.others ?? []).map(({ machine }) => machine)];
   const rateFor = (machine: string | undefined): MicroUsd =>
     (machine === undefined ? undefined : rates[machine]) ?? dearest;
-  return machines.reduce((sum, machine) => sum + costOf(rateFor(machine), ms), 0);
+  return machines.reduce((sum, machine) => sum + costOf(rateFor(machine), ms), egressOf(burst));
 }

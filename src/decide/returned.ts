@@ -16,39 +16,67 @@ export interface Returned {
 /** Given back only because bursting was stopped, a job may burst once it is resumed. */
 const uncounted: ReadonlySet<Cause['kind']> = new Set(['stopped']);
 const unapproved: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired']);
+/** Slurm had started it, nothing of it had run, and it was no fault of the job's: it came back by a requeue. */
+const unbegun: ReadonlySet<Cause['kind']> = new Set<Cause['kind']>([
+  ...(['data_failed', 'pod_failed', 'no_capacity', 'quota', 'no_standin'] as const),
+]);
 
-/** `ended`: newest first, as the store gives them. */
+type Kind = 'back' | 'turned down' | 'no word' | 'other';
+
+function kindOf({ state, cause, grant, origin, claim }: Burst): Kind {
+  if (cause !== undefined && uncounted.has(cause.kind)) return 'no word';
+  if (cause !== undefined && unapproved.has(cause.kind)) return 'turned down';
+  if (state === 'returned') return 'back';
+  if (state === 'requeued' && grant === undefined && cause !== undefined && unbegun.has(cause.kind))
+    return 'back';
+  // One that did no more than take the job home [engine/adopt.ts].
+  if (origin === 'adopted' && grant === undefined && (claim?.times ?? 0) === 0) return 'no word';
+  return 'other';
+}
+
+/** Which run of which job: a requeue changes the time of submission, and counts one up. */
+type Run = Pick<Burst, 'submitAt' | 'restarts' | 'uid'>;
+
+const isRun = (a: Run, b: Run): boolean => a.submitAt === b.submitAt && a.restarts === b.restarts;
+const isNext = (run: Run, before: Run): boolean =>
+  run.uid === before.uid && run.restarts === before.restarts + 1 && run.submitAt >= before.submitAt;
+
+/** `ended`: newest first, as the store gives them. A person's word that a job may burst again ends what is counted. */
 export function returnedOf(ended: Iterable<Burst>): Map<JobRef, Returned> {
   const found = new Map<JobRef, Returned>();
-  /** The job whose returns are counted; undefined: it ran before that, or another had its id. */
-  const counting = new Map<JobRef, Burst['job'] | undefined>();
-  for (const { ref, job, submitAt, restarts, state, cause, enteredAt } of ended) {
-    if (cause !== undefined && uncounted.has(cause.kind)) continue;
-    if (counting.has(ref) && counting.get(ref) !== job) continue;
-    const turnedDown = cause !== undefined && unapproved.has(cause.kind);
-    // What Slurm had started before its data failed comes home by a requeue.
-    const unfed = cause?.kind === 'data_failed';
-    if (state !== 'returned' && !turnedDown && !unfed) {
-      counting.set(ref, undefined);
+  /** The run that was looked at last; undefined: what is older is of no account. */
+  const chains = new Map<JobRef, Run | undefined>();
+  for (const burst of ended) {
+    const { ref, submitAt, restarts, enteredAt, again } = burst;
+    const newer = chains.get(ref);
+    if (chains.has(ref) && (newer === undefined || !(isRun(newer, burst) || isNext(newer, burst)))) {
+      chains.set(ref, undefined);
       continue;
     }
-    counting.set(ref, job);
+    const kind = kindOf(burst);
+    if (kind === 'other' || again !== undefined) {
+      chains.set(ref, undefined);
+      continue;
+    }
+    chains.set(ref, burst);
+    if (kind === 'no word') continue;
     const before = found.get(ref) ?? {
       ...{ submitAt, at: enteredAt, times: 0 },
-      restarts: unfed && state === 'requeued' ? restarts + 1 : undefined,
+      restarts: burst.state === 'requeued' ? restarts + 1 : undefined,
     };
-    found.set(ref, { ...before, times: before.times + (turnedDown ? 0 : 1) });
+    found.set(ref, { ...before, times: before.times + (kind === 'back' ? 1 : 0) });
   }
   return found;
 }
 
-/** Of this very job: an id is used again one day, and who was requeued or submitted anew begins anew. */
+/** Of this very job: an id is used again one day, and who ran or was submitted anew begins anew. */
 export function returnedFor(
   job: Pick<Job, 'ref' | 'submitAt' | 'restarts'>,
   returned: ReadonlyMap<JobRef, Returned>,
 ): Returned | undefined {
   const found = returned.get(job.ref);
-  return found?.submitAt === job.submitAt || found?.restarts === job.restarts ? found : undefined;
+  if (found === undefined) return undefined;
+  return found.submitAt === job.submitAt || found.restarts === job.restarts ? found : undefined;
 }
 
 /** What a condition of the policy must be met by for whom came back: twice as much, so that it does not swing between both sides. */

@@ -23,6 +23,8 @@ export interface RuleContext {
   readonly groups: readonly OfferedGroup[];
   /** Set while somebody has halted bursting. */
   readonly stop: Stop | undefined;
+  /** The node groups that somebody drained, in words; they come last in `groups`. */
+  readonly drained?: ReadonlyMap<string, string> | undefined;
   /** Bursts alive in this cluster, one of several nodes as so many, those proposed earlier in the same cycle included. */
   readonly liveBursts: number;
   /** Whether this job was given back, its claim refused or its quote not approved, and how often; undefined = never. */
@@ -91,7 +93,10 @@ export type Shape = Pick<
 >;
 
 /** What is the same for all jobs of one turn. */
-export type TurnContext = Pick<RuleContext, 'now' | 'snapshot' | 'setup' | 'policy' | 'groups' | 'stop'>;
+export type TurnContext = Pick<
+  RuleContext,
+  'now' | 'snapshot' | 'setup' | 'policy' | 'groups' | 'stop' | 'drained'
+>;
 export type ShapeContext = TurnContext & { readonly job: Shape };
 
 interface Named {

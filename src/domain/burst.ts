@@ -5,6 +5,7 @@ import type { MicroUsd } from './money.ts';
 import type { Answer, Quote } from './quote.ts';
 import type { PodOnRecord, Rank } from './ranks.ts';
 import type { Resources } from './resources.ts';
+import type { Turn } from './switch.ts';
 
 /** design.md, section 3. A burst is one attempt of one job in the cloud. */
 export const burstStates = [
@@ -235,6 +236,8 @@ export interface Burst {
   /** Mode approve: what was offered, and what a person said to it. */
   readonly quote?: Quote | undefined;
   readonly answer?: Answer | undefined;
+  /** It came back, and a person said that its job may burst again all the same: what came back until then counts no more. */
+  readonly again?: Turn | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */
   readonly image?: ChosenImage | undefined;
   /** What its script needs and makes that lies under no mount; absent where there is nothing of the kind. */

@@ -1,5 +1,6 @@
 /** A burst's data that lie under no mount of its pod, and how far they were carried. */
 import type { Instant } from './ids.ts';
+import type { MicroUsd } from './money.ts';
 
 /** A content, named by what is in it. */
 export interface Blob {
@@ -17,6 +18,8 @@ export interface DataPath {
 /** Each is set once, in this order, and never unset. */
 export interface BurstData {
   readonly paths: readonly DataPath[];
+  /** What the cloud asks for what leaves it: for a GiB, and for as much as its results were taken for. */
+  readonly egress?: { readonly perGiB: MicroUsd; readonly held: MicroUsd } | undefined;
   /** When its stand-in called: nothing of its data was read before. */
   readonly since?: Instant | undefined;
   /** All that its script needs is in the store. */
@@ -25,6 +28,8 @@ export interface BurstData {
   readonly there?: Instant | undefined;
   /** All that its script made is in the store. */
   readonly results?: Blob | undefined;
+  /** So much left the cloud for it. */
+  readonly resultBytes?: number | undefined;
   /** It lies here, on the disk. */
   readonly home?: boolean | undefined;
   /** It does not, and this says why, and where it is: the last word on it. */

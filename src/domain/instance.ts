@@ -102,6 +102,23 @@ export interface Instance {
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
 }
 
+/** What a launch template says of the end of what is launched from it. */
+export interface LaunchTemplate {
+  /** What becomes of an instance that powers itself off: stopped, it is billed on and there for ever. */
+  readonly shutdown: 'stop' | 'terminate';
+  /** What its instances run at their first boot, as text; '' for none. */
+  readonly userData: string;
+}
+
+/** Past its group's maximum age: nothing new is bound to it. */
+export function isOld(
+  { launchedAt }: Pick<Instance, 'launchedAt'>,
+  group: { readonly maxAgeMs?: number | undefined } | undefined,
+  at: Instant,
+): boolean {
+  return launchedAt !== undefined && group?.maxAgeMs !== undefined && at - launchedAt >= group.maxAgeMs;
+}
+
 /** One machine as the cloud lists it. */
 export interface CloudInstance {
   readonly id: CloudId;

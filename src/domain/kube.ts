@@ -52,6 +52,8 @@ export interface NodeView {
   readonly ready: 'true' | 'false' | 'unknown';
   readonly readySince: Instant | undefined;
   readonly unschedulable: boolean;
+  /** When a gateway last said on it that it stands for it [ports.ts, renewLease]; undefined: never. */
+  readonly leasedAt?: Instant | undefined;
   readonly allocatable: {
     readonly cpuMillis: number;
     readonly memoryBytes: number;

@@ -89,6 +89,10 @@ export interface NodeGroup extends GroupOffers {
   readonly spot?: { readonly capPercent: number } | undefined;
   readonly max: number;
   readonly idleMs: number;
+  /** Its instances power themselves off when no gateway renewed their lease for this long and no burst runs there; 30 min if undefined. */
+  readonly leaseMs?: number | undefined;
+  /** Past it an instance gets no new burst, and is given up once it is empty; undefined: none does for its age. */
+  readonly maxAgeMs?: number | undefined;
   /** Micro-dollars an hour by instance type; a type without one is bought only where no budget counts. */
   readonly prices?: Readonly<Record<string, MicroUsd>> | undefined;
   /** Since when those prices hold that come from a list with dates, by type. */

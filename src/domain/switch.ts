@@ -9,7 +9,7 @@ export interface Turn {
   readonly at: Instant;
 }
 
-/** A kind of switch that each cluster has one of: how it stands until somebody turns it, and then. */
+/** A kind of switch that each cluster, or each node group of one, has one of: how it stands until somebody turns it, and then. */
 export interface SwitchKind<State extends string = string> {
   readonly name: string;
   readonly rest: State;
@@ -20,20 +20,31 @@ export interface SwitchKind<State extends string = string> {
 export interface Switch<State extends string = string> extends Turn {
   readonly id: string;
   readonly cluster: ClusterName;
+  /** The node group that it is for; undefined: the cluster's own. */
+  readonly group?: string | undefined;
   readonly state: State;
   readonly rev: number;
 }
+
+/** Which one: of a cluster, or of one of its node groups. */
+export interface Which {
+  readonly cluster: ClusterName;
+  readonly group?: string | undefined;
+}
+
+export const switchId = ({ name }: SwitchKind, { cluster, group }: Which): string =>
+  group === undefined ? `${name}/${cluster}` : `${name}/${cluster}/${group}`;
 
 /** The switch after somebody turned it; undefined: it stands so already, and who turned it first stays. */
 export function turned<State extends string>(
   kind: SwitchKind<State>,
   before: Switch<State> | undefined,
-  cluster: ClusterName,
+  which: Which,
   state: State,
   { by, why, at }: Turn,
 ): Switch<State> | undefined {
   if ((before?.state ?? kind.rest) === state) return undefined;
-  return { id: `${kind.name}/${cluster}`, cluster, state, by, why, at, rev: (before?.rev ?? 0) + 1 };
+  return { id: switchId(kind, which), ...which, state, by, why, at, rev: (before?.rev ?? 0) + 1 };
 }
 
 /** Who turned it, while it stands turned. */

@@ -1,7 +1,8 @@
+import { returnedFor, returnedOf } from '../decide/returned.ts';
 import type { Burst } from '../domain/burst.ts';
 import { grantedStates } from '../domain/burst.ts';
 import type { Job, JobDetail } from '../domain/job.ts';
-import type { ClusterSetup } from '../domain/policy.ts';
+import type { ClusterSetup, Policy } from '../domain/policy.ts';
 
 /**
  * A job in the burst or wait partition that no live burst explains. It was ours if an earlier burst of the same job is on
@@ -17,6 +18,8 @@ interface Ours {
   readonly before: Burst;
   /** The newest that says whether it may burst: one that did no more than take the job home says nothing of that. */
   readonly decided: Burst;
+  /** How often it came back before anything of it ran. */
+  readonly times: number;
 }
 
 const claimed = (b: Burst): boolean => b.grant !== undefined || (b.claim?.times ?? 0) > 0;
@@ -29,16 +32,19 @@ export function explain(job: JobDetail, earlier: readonly Burst[]): Orphan {
     if (before.submitAt === job.submitAt && before.restarts === job.restarts) {
       const ran =
         before.grant !== undefined || (grantedStates.has(before.state) && before.startedAt !== undefined);
-      return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(before, earlier) };
+      return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(job, before, earlier) };
     }
     if (job.restarts > before.restarts && job.submitAt >= before.submitAt)
-      return { kind: 'next_attempt', ...ours(before, earlier) };
+      return { kind: 'next_attempt', ...ours(job, before, earlier) };
   }
   return { kind: 'never_ours' };
 }
 
-function ours(before: Burst, earlier: readonly Burst[]): Ours {
-  return { before, decided: earlier.find((b) => b.job === before.job && !tookHome(b)) ?? before };
+function ours(job: JobDetail, before: Burst, earlier: readonly Burst[]): Ours {
+  const decided = earlier.find((b) => b.job === before.job && !tookHome(b)) ?? before;
+  // Found by its ref and by its id, a burst stands there twice.
+  const each = [...new Map(earlier.map((b) => [b.id, b])).values()];
+  return { before, decided, times: returnedFor(job, returnedOf(each))?.times ?? 0 };
 }
 
 /** Lines of the queue that may be orphans. */
@@ -65,17 +71,21 @@ export interface Standing {
 }
 
 /**
- * Why a job is not taken on again: its data could not be brought; or where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
+ * Why a job is not taken on again: its data could not be brought, or it came back so often that a person has to say so; or where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
  * its owner, and an owner's move is no yes, lifts no ramp and takes back no stop. Undefined: it is taken on. What we have claimed once is, whatever
  * stands: its stand-in may be a late answer's.
  */
 export function heldUp(
   { mode }: Pick<ClusterSetup, 'mode'>,
-  decided: Burst,
+  { decided, times }: Pick<Ours, 'decided' | 'times'>,
   { stopped, onRamp }: Standing,
+  { returns }: Pick<Policy, 'returns'>,
 ): string | undefined {
   // Nor is it tried over and over with data that cannot be brought: it goes home, and may burst from there as any other.
   if (decided.cause?.kind === 'data_failed') return decided.cause.text;
+  // Each may have bought a machine, and whatever ends them before they run is not mended by the next.
+  if (times >= returns)
+    return `it came back ${times} times before anything of it ran: ${decided.cause?.text ?? 'no reason on record'}`;
   // A move home is written as a claim is, and counted as none.
   if (claimed(decided) || decided.origin !== 'decision' || decided.answer?.yes === true) return undefined;
   if (mode === 'approve') return 'nobody approved that this job bursts';

@@ -399,7 +399,7 @@ export class ClusterEngine implements Cluster {
   async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined> {
     const orphan = explain(job, earlier);
     if (orphan.kind !== 'next_attempt' && orphan.kind !== 'same_attempt') return undefined;
-    const held = heldUp(this.settings.setup, orphan.decided, await standing(this));
+    const held = heldUp(this.settings.setup, orphan, await standing(this), this.settings.policy);
     // What Slurm has not started yet can go home.
     if (held !== undefined && job.state !== 'PENDING') return held;
     await adopt(this, job, orphan.before, held);

@@ -11,6 +11,7 @@ import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
 import { returnedFor, returnedOf } from '../decide/returned.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
 import { backOff, leftAlone } from '../decide/rules/backoff.ts';
 import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
@@ -19,6 +20,7 @@ import { standOf } from '../decide/spot.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
+import { drainInWords } from '../domain/drain.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
@@ -33,7 +35,7 @@ import { basisOf, type Sees } from './basis.ts';
 import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
-import { imageFor } from './image.ts';
+import { carriedFor, imageFor } from './image.ts';
 import { burstOf, examine, needsFor, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
@@ -77,13 +79,16 @@ export async function turn(engine: Cluster): Promise<void> {
   const gone = new Set(live.map((b) => b.ref));
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const counted = countByGroup(ended);
+  const drained = new Map((await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)]));
+  const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
   const { decided, readyIn } = decideOn(engine.foresight, {
     snapshot,
     now: at,
     setup,
     policy: policyNow(settings, at),
-    groups: engine.offered,
+    groups: [...engine.offered].sort((a, b) => lastIf(a) - lastIf(b)),
     stop,
+    drained,
     gone,
     ended,
     liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),
@@ -199,6 +204,15 @@ async function begin(
   const job = await settings.slurm.job(line.ref);
   // Started or ended since the look at the queue; the next look says what it is now.
   if (job === undefined || job.state !== 'PENDING') return undefined;
+  // All of its history: of a busy site the newest bursts are not all. What was found so takes no place from others meanwhile.
+  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
+  const alone = leftAlone({ returned, now: at, policy: settings.policy });
+  if (!alone.pass) {
+    const because = decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
+    const waits: Decision = { verdict: 'wait', because, group: undefined };
+    engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: waits });
+    return waits;
+  }
   const tenant = await ports.kubernetes.tenant(job.uid);
   const image = await imageFor(engine, job);
   const reclaims = await reclaimsOf(engine, job);
@@ -229,19 +243,13 @@ async function begin(
     return full.decision;
   }
   const policy = policyNow(settings, at);
-  // All of its history: of a busy site the newest bursts are not all.
-  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
-  const alone = leftAlone({ returned, now: at, policy });
-  if (!alone.pass) {
-    const because = full.decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
-    return { verdict: 'wait', because, group: undefined };
-  }
   const cost = priceOf(
     plus(full.needs, keeperNeeds),
     savedOf(job).timeLimitMs,
     offered,
     policy.limitMarginMs,
     Math.max(1, job.minNodes),
+    carriedFor(image, settings.pods.staging)?.egress?.held,
   );
   const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
   const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
@@ -262,7 +270,7 @@ async function begin(
     group: full.decision.group,
     needs: full.needs,
     image: image.kind === 'image' ? { name: image.image, from: image.from } : undefined,
-    data: image.kind === 'image' ? image.data : undefined,
+    data: carriedFor(image, settings.pods.staging),
     receipt: receipt.id,
     at,
     before: undefined,
@@ -389,7 +397,14 @@ async function budgetsLeft(
     const offered = engine.offered.find((o) => o.group.name === b.group);
     if (offered === undefined) continue;
     const needs = plus(b.needs, keeperNeeds);
-    const cost = priceOf(needs, b.saved.timeLimitMs, offered, limitMarginMs, nodesOf(b));
+    const cost = priceOf(
+      needs,
+      b.saved.timeLimitMs,
+      offered,
+      limitMarginMs,
+      nodesOf(b),
+      b.data?.egress?.held,
+    );
     if (cost.kind === 'known') purse.take(b, cost.price.held);
   }
   return purse.budgets;
@@ -419,13 +434,17 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
     reclaims,
   });
   const home = !requeued && job.state === 'PENDING';
+  // That was the way home of what Slurm had started.
+  const unfed = before.cause?.kind === 'data_failed' ? before.cause : undefined;
   const why = requeued
     ? `run ${job.restarts}, after Slurm requeued the job`
-    : home
-      ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
-      : 'Slurm started it in the burst partition';
+    : unfed !== undefined
+      ? `goes home: ${unfed.text}`
+      : home
+        ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
+        : 'Slurm started it in the burst partition';
   const burst: Burst = home
-    ? { ...fresh, state: 'returning', cause: { kind: 'owner_changed', text: why } }
+    ? { ...fresh, state: 'returning', cause: unfed ?? { kind: 'owner_changed', text: why } }
     : fresh;
   const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
     { kind: 'burst', burst, why },

@@ -1,5 +1,5 @@
 import { tasksOf } from '../decide/backlog.ts';
-import type { Burst } from '../domain/burst.ts';
+import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
@@ -7,11 +7,15 @@ import type { Job } from '../domain/job.ts';
 import { answered, isOpen } from '../domain/quote.ts';
 import { inWords, type Stop } from '../domain/stop.ts';
 import type { AuditRow, Entropy, SeenAgain, StorePort } from '../ports.ts';
+import type { DrainOrder } from './capacity.ts';
 import type { ClusterEngine } from './cluster.ts';
 import type { Gateway, Readiness } from './gateway.ts';
 
 /** What it needs of a gateway. */
-export type Served = Pick<Gateway, 'readiness' | 'instances' | 'budgets' | 'ramps' | 'reports' | 'wake'> & {
+export type Served = Pick<
+  Gateway,
+  'readiness' | 'instances' | 'capacities' | 'turnDrain' | 'budgets' | 'ramps' | 'reports' | 'wake'
+> & {
   readonly clusters: readonly Pick<ClusterEngine, 'name' | 'snapshot'>[];
 };
 
@@ -66,6 +70,8 @@ export class Desk {
 
   instances = (limit: number) => this.#gateway.instances(limit);
   budgets = () => this.#gateway.budgets();
+  capacities = () => this.#gateway.capacities();
+  turnDrain = (order: DrainOrder) => this.#gateway.turnDrain(order);
   ramps = () => this.#gateway.ramps();
   reports = (forMs: number) => this.#gateway.reports(forMs);
 
@@ -129,6 +135,38 @@ export class Desk {
       return { burst: made.burst };
     }
     throw new PortError('conflict', 'desk.answer', `burst ${id} changes all the time; ask again`);
+  }
+
+  /**
+   * A person's word that a job which came back may burst again: what came back until now counts no more [decide/returned.ts]. Answers the
+   * bursts that say so, none where nothing of the job ever came back. Who said it first stays.
+   */
+  async again(id: string, by: string, why: string): Promise<readonly Burst[]> {
+    const said: Burst[] = [];
+    for (const { name, snapshot } of this.#gateway.clusters)
+      for (const ref of await this.#refs(name, id, snapshot?.jobs ?? [])) {
+        const burst = await this.#forgive(name, ref, { by, why });
+        if (burst !== undefined) said.push(burst);
+      }
+    return said;
+  }
+
+  async #forgive(
+    cluster: ClusterName,
+    ref: JobRef,
+    { by, why }: { readonly by: string; readonly why: string },
+  ): Promise<Burst | undefined> {
+    for (let turn = 0; turn < triesAtMost; turn++) {
+      const newest = (await this.#store.burstsOfJob(cluster, ref))[0];
+      if (newest === undefined || !terminalStates.has(newest.state) || newest.state === 'settled')
+        return undefined;
+      if (newest.again !== undefined) return newest;
+      const again = { by, why, at: await this.#store.now() };
+      const words = `${by} lets the job burst again${why === '' ? '' : `: ${why}`}`;
+      const burst: Burst = { ...newest, again };
+      if (await this.#note(burst, words)) return burst;
+    }
+    throw new PortError('conflict', 'desk.again', `job ${ref} changes all the time; ask again`);
   }
 
   async #note(burst: Burst, why: string): Promise<boolean> {

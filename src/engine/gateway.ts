@@ -5,6 +5,7 @@ import type { Money } from '../domain/ledger.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
 import type { KubernetesEvent, WakeId, WakePort, Watch } from '../ports.ts';
 import type { StreamEvent } from '../stream/streams.ts';
+import { type DrainOrder, type GroupState, groupStates, turnDrain } from './capacity.ts';
 import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
 import { policyNow } from './funds.ts';
@@ -264,6 +265,17 @@ export class Gateway {
   async ramps(): Promise<readonly RampState[]> {
     const at = this.#ports.clock.now();
     return Promise.all(this.clusters.map((c) => rampState(c, at)));
+  }
+
+  async capacities(): Promise<readonly GroupState[]> {
+    return (await Promise.all(this.clusters.map((c) => groupStates(c, this.#ports)))).flat();
+  }
+
+  /** Of all clusters of this gateway. `not_found`: no such node group. */
+  async turnDrain(order: DrainOrder): Promise<void> {
+    const { store } = this.#ports;
+    await turnDrain(this.clusters, { store, wake: (id) => this.wake(id) }, order);
+    for (const c of this.clusters) c.replan();
   }
 
   /** What the last `forMs` of each cluster's decisions came to. Asks slurmdbd for each day of them. */

@@ -1,6 +1,14 @@
+import type { BurstData } from '../domain/data.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
-import { chooseImage, hugepagesIn, readScript, signalIn, stagingOf } from '../translate/index.ts';
+import {
+  chooseImage,
+  hugepagesIn,
+  readScript,
+  type StagingLimits,
+  signalIn,
+  stagingOf,
+} from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import type { ImageSought } from './propose.ts';
 
@@ -35,4 +43,17 @@ export async function imageFor(
   const data = stagingOf(script.staged, mounts, staging, Math.max(1, job.minNodes));
   const said = { ...chosen, hugepages: hugepagesIn(script), signal: signalIn(script) };
   return said.kind === 'none' || data === undefined ? said : { ...said, data };
+}
+
+/** What is to be carried for it, and what of that is paid for. */
+export function carriedFor(image: ImageSought, staging: StagingLimits | undefined): BurstData | undefined {
+  const carried = image.kind === 'image' ? (image.data?.carried ?? []) : [];
+  if (carried.length === 0) return undefined;
+  const perGiB = staging?.egressMicroUsdPerGiB ?? 0;
+  const outBytes = carried.reduce(
+    (sum, { way, reckonedBytes }) => sum + (way === 'out' ? reckonedBytes : 0),
+    0,
+  );
+  const paths = carried.map(({ way, path }) => ({ way, path }));
+  return { paths, egress: { perGiB, held: Math.ceil((outBytes / 2 ** 30) * perGiB) } };
 }

@@ -51,7 +51,7 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
   switch (orphan.kind) {
     case 'next_attempt':
     case 'same_attempt': {
-      const why = heldUp(engine.settings.setup, orphan.decided, await standing(engine));
+      const why = heldUp(engine.settings.setup, orphan, await standing(engine), engine.settings.policy);
       if (why !== undefined) {
         const text = `${why}: requeue it and move it back to its partition, or cancel it`;
         engine.ports.log({ level: 'warn', text, job: job.ref, cluster: engine.name });

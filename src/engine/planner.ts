@@ -1,10 +1,17 @@
 import { plan, podCapacity, usedBy } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { capsOf } from '../decide/spot.ts';
-import { type Burst, holdsInstance } from '../domain/burst.ts';
+import { type Burst, type Cause, holdsInstance } from '../domain/burst.ts';
+import { drainInWords } from '../domain/drain.ts';
 import { faultOf } from '../domain/fault.ts';
 import { type BurstId, type InstanceId, instanceId, launchToken, type Uuid } from '../domain/ids.ts';
-import type { CapacityType, Instance, LaunchSpec, SpotPool } from '../domain/instance.ts';
+import {
+  type CapacityType,
+  type Instance,
+  isOld,
+  type LaunchSpec,
+  type SpotPool,
+} from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
 import { fits, plus, type Resources } from '../domain/resources.ts';
@@ -39,16 +46,22 @@ export async function planAll({
     store.liveBursts(setup.name),
     store.liveInstances(setup.name),
   ]);
-  const waiting = bursts
+  const all = bursts
     .filter((b) => b.state === 'reserved' && b.instance === undefined)
     .sort((a, b) => a.createdAt - b.createdAt);
-  if (waiting.length === 0) return;
+  if (all.length === 0) return;
+  const drained = new Map((await store.drains(setup.name)).map((d) => [d.group, drainInWords(d)]));
+  const waiting = all.filter((b) => !drained.has(b.group));
+  const groupOf = (name: string) => offered.find((o) => o.group.name === name)?.group;
+  const closed = new Set(
+    instances.filter((i) => drained.has(i.group) || isOld(i, groupOf(i.group), clock.now())).map((i) => i.id),
+  );
   const needs = (b: Burst) => plus(b.needs, keeperNeeds);
   const bound = bursts
     .filter(holdsInstance)
     .flatMap((b) => ranksOf(b).map(({ instance }) => ({ instance, needs: needs(b) })));
   const wanted = waiting.map((b) => ({ ...b, needs: needs(b), nodes: nodesOf(b) }));
-  const made = plan(wanted, instances, usedBy(bound), offered);
+  const made = plan(wanted, instances, usedBy(bound), offered, closed);
   const byId = new Map(waiting.map((b) => [b.id, b]));
 
   const commit = async (writes: readonly Write[], what: string): Promise<boolean> => {
@@ -99,17 +112,23 @@ export async function planAll({
     for (const id of bound.keys()) await wake.wake(id);
   }
 
-  for (const { burst, why, forGood } of made.noRoom) {
-    if (!forGood) continue;
-    const waits = byId.get(burst);
-    if (waits === undefined) continue;
+  const goHome = async (waits: Burst, cause: Cause): Promise<void> => {
     const next: Burst = {
       ...waits,
       state: 'returning',
       enteredAt: clock.now(),
-      cause: { kind: 'no_capacity', text: why },
+      cause,
     };
-    if (await commit([{ kind: 'burst', burst: next, why }], 'no room')) await wake.wake(burst);
+    if (await commit([{ kind: 'burst', burst: next, why: cause.text }], 'no room')) await wake.wake(waits.id);
+  };
+  for (const { burst, why, forGood } of made.noRoom) {
+    const waits = byId.get(burst);
+    if (forGood && waits !== undefined) await goHome(waits, { kind: 'no_capacity', text: why });
+  }
+  // As with a stop, a person's word is no failure of the job's.
+  for (const burst of all) {
+    const text = drained.get(burst.group);
+    if (text !== undefined) await goHome(burst, { kind: 'stopped', text });
   }
 }
 

@@ -3,6 +3,7 @@ import { inWords } from '../decide/decide.ts';
 import { describe, fittingTypes } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
+import type { BurstData } from '../domain/data.ts';
 import type { Decision, Receipt, RuleVerdict } from '../domain/decision.ts';
 import type { Told } from '../domain/gres.ts';
 import {
@@ -236,11 +237,11 @@ export interface NewBurst {
   /** The burst before this one of the same job: for a requeued attempt, or an adopted one. */
   readonly before: Burst | undefined;
   readonly image?: Burst['image'];
+  /** What is to be carried for it. */
+  readonly data?: BurstData | undefined;
   readonly capacityType?: Burst['capacityType'];
   readonly reclaims?: number;
   readonly signal?: number | undefined;
-  /** What is to be carried for it. */
-  readonly data?: Staging | undefined;
   /** Mode approve. */
   readonly quote?: Burst['quote'];
 }
@@ -252,8 +253,8 @@ export function burstOf(n: NewBurst): Burst {
   const image = name === undefined || from === undefined ? undefined : { name, from };
   const signal = n.signal ?? n.before?.signal;
   const key = n.before?.job ?? jobKey(n.setup.name, n.job.ref, first);
-  const carried = n.data?.carried.map(({ way, path }) => ({ way, path })) ?? n.before?.data?.paths ?? [];
-  const data = carried.length === 0 ? undefined : { paths: carried };
+  const before = n.before?.data;
+  const data = n.data ?? (before && { paths: before.paths, egress: before.egress });
   // What the claim pins it to, and has pinned the run before to.
   const others = othersOf(n.job.minNodes);
   return {

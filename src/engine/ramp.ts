@@ -38,7 +38,8 @@ async function dayOf(engine: Ramped, ramp: Ramp, at: Instant): Promise<RampDay> 
   return rampDayOf(ramp, today, at, (b) => {
     const offered = engine.offered.find((o) => o.group.name === b.group);
     const needs = plus(b.needs, keeperNeeds);
-    const cost = offered && priceOf(needs, b.saved.timeLimitMs, offered, margin, nodesOf(b));
+    const cost =
+      offered && priceOf(needs, b.saved.timeLimitMs, offered, margin, nodesOf(b), b.data?.egress?.held);
     return cost?.kind === 'known' ? cost.price.held : 0;
   });
 }

@@ -1,5 +1,6 @@
 import type { SpotSeen } from '../decide/spot.ts';
 import { holdsInstance } from '../domain/burst.ts';
+import { drainInWords } from '../domain/drain.ts';
 import { PortError } from '../domain/fault.ts';
 import type { BurstId, CloudId, Instant, Uuid } from '../domain/ids.ts';
 import type { CloudInstance, SpotPool } from '../domain/instance.ts';
@@ -85,6 +86,13 @@ export async function change(
   if (written !== undefined && to !== instance.state)
     ctx.log({ level: 'info', text: why, instance: instance.id, from: instance.state, to });
   return written;
+}
+
+/** Somebody's word that nothing new goes to the instance's node group; undefined: there is none. */
+export async function drainOf(ctx: InstanceContext, instance: Instance): Promise<string | undefined> {
+  const drains = await ctx.store.drains(instance.cluster);
+  const found = drains.find((d) => d.group === instance.group);
+  return found && drainInWords(found);
 }
 
 export function intend(

@@ -2,13 +2,20 @@ import { priceAt } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { CloudInstance, Instance, LaunchSpec, MachinePrice, SpotPool } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import { change, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 
 /** What an instance's `why` begins with when it was not launched for want of leave to ask: its bursts are planned again. */
 export const throttled = 'throttled';
 
 /** intended → launched. The token was committed with the row, so a repeat after a crash or a lost answer finds the same instance. */
 export async function launch(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  // One that was asked for before is asked for again: it may be there, and only its answer lost.
+  const why = instance.rev > 1 ? undefined : await drainOf(ctx, instance);
+  if (why !== undefined) {
+    await change(ctx, instance, { state: 'gone', endedAt: ctx.clock.now(), why }, why);
+    await wakeBursts(ctx, instance);
+    return never;
+  }
   const intent = intend(ctx, instance, 'cloud.launch', { ...instance.spec, token: instance.token });
   const held = await change(
     ctx,

@@ -1,7 +1,8 @@
 import { faultOf, ignoring } from '../domain/fault.ts';
-import type { Instance } from '../domain/instance.ts';
+import { type Instance, isOld } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import { burstsOn, change, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { burstsOn, change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { leaseEveryMs, renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 import { cloudSaysGone, nodeOf } from './register.ts';
 
@@ -15,10 +16,22 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
   const group = ctx.group(instance.group);
+  await renewLease(ctx, instance);
+  const soon = leaseEveryMs(group);
   const busy = (await burstsOn(ctx, instance)).length > 0;
   if (busy) {
     if (instance.idleSince !== undefined) await change(ctx, instance, { idleSince: undefined }, 'in use');
-    return silent(ctx, instance);
+    return silent(ctx, instance, Math.min(soon, 10_000));
+  }
+  const drained = await drainOf(ctx, instance);
+  if (drained !== undefined) {
+    await change(ctx, instance, { state: 'draining', why: drained }, drained);
+    return now;
+  }
+  if (isOld(instance, group, ctx.clock.now())) {
+    const why = `older than ${group?.name} lets an instance be`;
+    await change(ctx, instance, { state: 'draining', why }, why);
+    return now;
   }
   if (instance.idleSince === undefined) {
     await change(ctx, instance, { idleSince: ctx.clock.now() }, 'idle');
@@ -26,14 +39,14 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   }
   const idle = ctx.clock.now() - instance.idleSince;
   const limit = group?.idleMs ?? 0;
-  if (idle < limit) return after(Math.min(limit - idle + 50, 30_000));
+  if (idle < limit) return after(Math.min(limit - idle + 50, 30_000, soon));
   // The plan binds bursts with this row's rev, so one that was bound in this moment makes the write below a conflict.
   const why = `idle for ${Math.round(idle / 1000)} s`;
   await change(ctx, instance, { state: 'draining', why }, why);
   return now;
 }
 
-async function silent(ctx: InstanceContext, instance: Instance): Promise<Next> {
+async function silent(ctx: InstanceContext, instance: Instance, againMs: number): Promise<Next> {
   const node = await nodeOf(ctx, instance);
   const text =
     node === undefined
@@ -49,7 +62,7 @@ async function silent(ctx: InstanceContext, instance: Instance): Promise<Next> {
   }
   const since = instance.trouble?.since;
   const patience = ctx.group(instance.group)?.lostAfterMs ?? lostAfterMs;
-  if (text === undefined || since === undefined || ctx.clock.now() - since < patience) return after(10_000);
+  if (text === undefined || since === undefined || ctx.clock.now() - since < patience) return after(againMs);
   const why = `${text} for ${Math.round((ctx.clock.now() - since) / 1000)} s: what runs there cannot be known`;
   await change(ctx, instance, { state: 'draining', fenced: why, why }, why);
   return now;

@@ -36,6 +36,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     spot: g.capacity.spot,
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
+    leaseMs: g.capacity.leaseMs,
+    maxAgeMs: g.capacity.maxAgeMs,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,

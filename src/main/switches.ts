@@ -4,14 +4,19 @@ import { requireCurrent } from '../../adapters/store/migrate.ts';
 import { PostgresStore } from '../../adapters/store/postgres.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
+import { viewOf as capacityView } from '../api/routes/capacity.ts';
 import { viewOf as rampView } from '../api/routes/ramp.ts';
 import { viewOf as stopView } from '../api/routes/stop.ts';
-import { type Gateway as GatewayAddress, NoGateway } from '../cli/ask.ts';
+import { CommandError, type Gateway as GatewayAddress, NoGateway } from '../cli/ask.ts';
+import { type CapacityOrder, capacityStands, turnCapacity } from '../cli/capacity.ts';
 import { type RampOrder, rampStands, turnRamp } from '../cli/ramp.ts';
 import { type Order, stands, turnStop } from '../cli/stop.ts';
 import { type ClusterName, clusterName } from '../domain/ids.ts';
+import { groupStates } from '../engine/capacity.ts';
 import type { StorePort } from '../ports.ts';
 import { visiting } from './database.ts';
+import { clock } from './ground.ts';
+import { groupsOf } from './settings.ts';
 
 /** Who turns the switch: as whom they came to this host, behind sudo too. */
 export function whoAsks(): string {
@@ -38,6 +43,28 @@ export async function turnTheRamp(path: string, order: RampOrder): Promise<void>
       await (order.lifted ? store.liftRamp : store.limitRamp).call(store, cluster, order.by, order.reason);
       const lift = await store.rampLifted(cluster);
       return rampStands(rampView({ cluster, mode: 'auto', day: undefined, lift }));
+    },
+  );
+}
+
+export async function turnTheCapacity(path: string, order: CapacityOrder): Promise<void> {
+  const config = await loadConfig(path);
+  const groups = config.nodeGroups.filter((g) => order.group === undefined || g.name === order.group);
+  if (groups.length === 0) throw new CommandError(`there is no node group ${order.group}`);
+  await byGatewayOr(
+    path,
+    (gateway) => turnCapacity(gateway, order),
+    async (store, cluster) => {
+      for (const { name } of groups)
+        await (order.drained ? store.drainGroup : store.openGroup).call(
+          store,
+          ...([cluster, name, order.by, order.reason] as const),
+        );
+      const states = await groupStates(
+        { name: cluster, settings: { groups: groupsOf(config) } },
+        { store, clock },
+      );
+      return states.map((s) => capacityStands(capacityView(s))).join('\n');
     },
   );
 }

@@ -50,7 +50,7 @@ export function recordOf(burst: BurstRecord): string {
     ...{ job, attempt, ref, jobId, restarts, submitAt, firstSubmitAt, name, user, uid, gid },
     ...{ account, origin, createdAt, group, needs, saved, image, predecessor, on, nodes, rank },
     // Only what it needs: how far that came, the far ends say again.
-    ...(data === undefined ? {} : { data: { paths: data.paths } }),
+    ...(data === undefined ? {} : { data: { paths: data.paths, egress: data.egress } }),
   };
   return JSON.stringify({ v: 1, ...kept });
 }

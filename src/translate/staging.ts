@@ -11,6 +11,8 @@ export interface StagingLimits {
   readonly assumedBytes: number;
   /** So long what was staged in stays in the store, for reuse. */
   readonly keepMs?: number | undefined;
+  /** What the cloud asks for each GiB that leaves it. */
+  readonly egressMicroUsdPerGiB?: number | undefined;
   /** The store and what stands in front of its keys, for people: `s3://BUCKET/PREFIX`. */
   readonly where?: string | undefined;
 }

@@ -106,26 +106,8 @@ it('a budget is a line: whose, its limit, what is held, spent and left of it, an
   ]);
   expect(lines.map((l) => l.trim().split(/ {2,}/))).toEqual([
     ['budget', 'limit', 'held', 'spent', 'left', 'per', 'kind', 'from'],
-    [
-      'physics',
-      '100.00 USD',
-      '12.50 USD',
-      '30.00 USD',
-      '57.50 USD',
-      'month',
-      'hard',
-      'policy',
-    ],
-    [
-      'all',
-      '1.00 USD',
-      '0.00 USD',
-      '2.00 USD',
-      '-1.00 USD',
-      'total',
-      'soft',
-      'csv b.csv line 2',
-    ],
+    ['physics', '100.00 USD', '12.50 USD', '30.00 USD', '57.50 USD', 'month', 'hard', 'policy'],
+    ['all', '1.00 USD', '0.00 USD', '2.00 USD', '-1.00 USD', 'total', 'soft', 'csv b.csv line 2'],
   ]);
 });
 

@@ -4,23 +4,41 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { app } from '../../src/api/app.ts';
 import { burstView } from '../../src/api/schemas.ts';
+import { letAgain } from '../../src/cli/again.ts';
 import { type Gateway as Address, ask } from '../../src/cli/ask.ts';
+import { showCapacity, turnCapacity } from '../../src/cli/capacity.ts';
 import { answerQuotes, openQuotes } from '../../src/cli/quotes.ts';
 import { showRamp, turnRamp } from '../../src/cli/ramp.ts';
 import { turnStop } from '../../src/cli/stop.ts';
 import { why } from '../../src/cli/why.ts';
+import { returnedOf } from '../../src/decide/returned.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import { attemptKey, burstId, instant, jobRef, uuid } from '../../src/domain/ids.ts';
 import type { Snapshot } from '../../src/domain/job.ts';
+import { type DrainOrder, groupStates, turnDrain } from '../../src/engine/capacity.ts';
 import { Desk, type Served } from '../../src/engine/desk.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
 import { detail } from '../burst/fixtures.ts';
-import { aBurst, aCluster, aReceipt, newId, next, putBurst, putReceipt } from '../contract/samples.ts';
+import {
+  aBurst,
+  aCluster,
+  anInstance,
+  aReceipt,
+  newId,
+  next,
+  putBurst,
+  putInstance,
+  putReceipt,
+} from '../contract/samples.ts';
 import { grounds } from './grounds.ts';
 
 const at = instant(Date.UTC(2026, 0, 5, 8));
 const cluster = aCluster();
 const day = { ramp: { jobsPerDay: 5, microUsdPerDay: 50_000_000 }, jobs: 2, microUsd: 3_000_000 };
+const groups = [
+  { name: 'cpu', max: 3 },
+  { name: 'gpu', max: 2 },
+];
 let store: MemStore;
 let server: Server;
 let gateway: Address;
@@ -39,6 +57,14 @@ beforeEach(async () => {
     },
     readiness: async () => ({ ready: true, checks: [], troubles: [] }),
     wake: async (id: string) => void woken.push(id),
+    capacities: () =>
+      groupStates({ name: cluster, settings: { groups } }, { store, clock: { now: () => at } }),
+    turnDrain: (order: DrainOrder) =>
+      turnDrain(
+        [{ name: cluster, settings: { groups } }],
+        { store, wake: async (id: string) => void woken.push(id) },
+        order,
+      ),
     ramps: async () => [{ cluster, mode: 'auto', day, lift: await store.rampLifted(cluster) }],
   } as Partial<Served> as Served;
   server = app(grounds(new Desk(engine, store, entropy))).listen(0, '127.0.0.1');
@@ -111,6 +137,55 @@ describe('the stop switch', () => {
   it('says what to look at where no gateway answers', async () => {
     const order = turnStop(await closed(), { stopped: true, by: 'alice', reason: '' });
     await expect(order).rejects.toThrow(/no gateway answers at 127\.0\.0\.1:\d+ \(listen\.http\)/);
+  });
+});
+
+describe('capacity', () => {
+  it('is listed, drained and resumed by a command, one group or all; the audit names who', async () => {
+    expect(await showCapacity(gateway)).toEqual([
+      `${cluster} cpu: no instance, of at most 3`,
+      `${cluster} gpu: no instance, of at most 2`,
+    ]);
+    const up = anInstance({ cluster, group: 'gpu', state: 'ready' });
+    await store.commit(newId(), cluster, 0, [putInstance(up)]);
+    const order = { drained: true, group: 'gpu', by: 'alice@gw', reason: 'a driver' };
+    const words = `${cluster} gpu: 1 ready, of at most 2; drained by alice@gw since 2026-01-05T08:00:00.000Z: a driver; nothing new goes there, what runs goes on`;
+    expect(await turnCapacity(gateway, order)).toEqual([`${cluster} cpu: no instance, of at most 3`, words]);
+    expect(woken).toEqual([up.id]);
+    await turnCapacity(gateway, { ...order, group: undefined, by: 'bob' });
+    expect((await store.drains(cluster)).map((d) => [d.group, d.by])).toEqual([
+      ['gpu', 'alice@gw'],
+      ['cpu', 'bob'],
+    ]);
+    await turnCapacity(gateway, { drained: false, by: 'carol', reason: '' });
+    expect(await store.drains(cluster)).toEqual([]);
+    expect((await store.audit(`drain/${cluster}/gpu`)).map((r) => [r.to, r.why])).toEqual([
+      ['drained', 'by alice@gw: a driver'],
+      ['open', 'by carol'],
+    ]);
+    await expect(turnCapacity(gateway, { ...order, group: 'no' })).rejects.toThrow('no node group no');
+  });
+});
+
+describe('again', () => {
+  const cause = { kind: 'no_capacity', text: 'no capacity' } as const;
+  it('lets a job that came back burst again, by name; who was first stays', async () => {
+    const came = aBurst({ cluster, state: 'returned', cause });
+    await store.commit(newId(), cluster, 0, [putBurst(came)]);
+    expect(returnedOf(await store.burstsOfJob(cluster, came.ref)).size).toBe(1);
+    const line = `${came.ref} on ${cluster} may burst again, by alice@gw at 2026-01-05T08:00:00.000Z: more quota`;
+    expect(await letAgain(gateway, came.ref, { by: 'alice@gw', reason: 'more quota' })).toEqual([line]);
+    expect(await letAgain(gateway, came.ref, { by: 'bob', reason: '' })).toEqual([line]);
+    expect(returnedOf(await store.burstsOfJob(cluster, came.ref)).size).toBe(0);
+    expect((await store.audit(came.id)).at(-1)?.why).toBe('alice@gw lets the job burst again: more quota');
+  });
+
+  it('says so where nothing came back', async () => {
+    const order = { by: 'alice', reason: '' };
+    await expect(letAgain(gateway, '99', order)).rejects.toThrow('no burst of job 99 came back');
+    const runs = aBurst({ cluster, state: 'running' });
+    await store.commit(newId(), cluster, 0, [putBurst(runs)]);
+    await expect(letAgain(gateway, runs.ref, order)).rejects.toThrow('came back');
   });
 });
 

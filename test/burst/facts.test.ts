@@ -97,7 +97,7 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
     const said = (yes: boolean) => ({ yes, by: 'ann', why: '', at });
     const offered = burst({ state: 'withdrawn' });
     const holds = (before: Burst, mode: 'approve' | 'auto' = 'approve', as = free): boolean =>
-      heldUp({ mode }, before, as) !== undefined;
+      heldUp({ mode }, { decided: before, times: 0 }, as, { returns: 3 }) !== undefined;
     expect(holds(offered)).toBe(true);
     expect(holds({ ...offered, answer: said(false) } as Burst)).toBe(true);
     expect(holds({ ...offered, answer: said(true) } as Burst)).toBe(false);
@@ -106,8 +106,12 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
     expect(holds({ ...offered, grant: granted } as Burst)).toBe(false);
     expect(holds({ ...offered, origin: 'requeue' })).toBe(false);
     expect(holds(offered, 'auto')).toBe(false);
-    expect(heldUp({ mode: 'auto' }, offered, { stopped: true, onRamp: false })).toBe('bursting is stopped');
-    expect(heldUp({ mode: 'auto' }, offered, { stopped: false, onRamp: true })).toMatch(/ramp/);
+    const why = (as: typeof free, decided = offered, times = 0) =>
+      heldUp({ mode: 'auto' }, { decided, times }, as, { returns: 3 });
+    expect(why({ stopped: true, onRamp: false })).toBe('bursting is stopped');
+    expect(why({ stopped: false, onRamp: true })).toMatch(/ramp/);
+    expect(why(free, { ...offered, claim }, 2)).toBeUndefined();
+    expect(why(free, { ...offered, claim }, 3)).toMatch(/^it came back 3 times before anything of it ran/);
     expect(holds({ ...offered, claim }, 'auto', { stopped: true, onRamp: true })).toBe(false);
   });
   it('a run that was granted once is never run again', () => {

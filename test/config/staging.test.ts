@@ -19,6 +19,7 @@ describe('staging', () => {
       limits: {
         ...{ paths: ['/data'], maxBytes: 100 * 2 ** 30, assumedBytes: 10 * 2 ** 30 },
         ...{ keepMs: 30 * 86_400_000, where: 's3://hpc1-spillway/spillway/' },
+        egressMicroUsdPerGiB: 90_000,
       },
       rates: {
         hereBytesPerSecond: 100 * 2 ** 20,

@@ -187,6 +187,13 @@ export function callCases(c: CloudCase): void {
       expect(error.message).toContain(Object.values(wrong).flat()[0]);
     });
 
+    test('a template says what becomes of what powers itself off, and what runs at boot', async () => {
+      const found = await c.port.template(c.spec.launchTemplate);
+      expect(found).toEqual({ shutdown: 'terminate', userData: expect.stringMatching(/^\{.*\}$/s) });
+      const error = await expectFault(c.port.template('no-such'), 'refused');
+      expect(error.message).toContain('no-such');
+    });
+
     test('rights that are missing are refused', async () => {
       await c.cloud.fault('unauthorized', true);
       await expectFault(c.port.check(c.spec), 'refused');

@@ -74,6 +74,6 @@ export const entropy: Entropy = {
 
 export function model(time: Clock & Scheduler, config: Partial<CloudConfig> = {}): CloudModel {
   const made = new CloudModel({ ...setup, ...config }, { clock: time, scheduler: time, entropy });
-  made.putTemplate('spillway-cpu', '{}');
+  made.putTemplate('spillway-cpu', '{}', 'terminate');
   return made;
 }

@@ -1,5 +1,6 @@
 /** Nodes. The last case leaves the first node cordoned. */
 import { expect, it } from 'vitest';
+import { instant } from '../../src/domain/ids.ts';
 import type { NodeView } from '../../src/domain/kube.ts';
 import { faultIn, type Scene } from './kubernetes.scene.ts';
 
@@ -34,11 +35,26 @@ export function nodeCases(scene: Scene): void {
     expect((await find()).labels).toEqual(labels);
   });
 
+  it('a lease is renewed on a node, and the watch sees when', async () => {
+    const { port, under, watch } = scene;
+    const before = await find();
+    const at = instant(Date.UTC(2026, 0, 1, 12, 0, 0, 250));
+    await port.renewLease(under.node, at);
+    await port.renewLease(under.node, at);
+    expect(await find()).toMatchObject({ leasedAt: at, labels: before.labels });
+    const seen = () => watch.nodes()?.find(({ name }) => name === under.node)?.leasedAt;
+    await scene.until('the watch to see it', () => seen() === at);
+    const later = instant(at + 60_000);
+    await port.renewLease(under.node, later);
+    await scene.until('the watch to see the next', () => seen() === later);
+  });
+
   it('a node that is not there is not found', async () => {
     const { port, under } = scene;
     const gone = `gone-${scene.mark}`;
     expect(await faultIn(port.labelNode(gone, { [under.groupLabel]: 'cpu' }))).toBe('not_found');
     expect(await faultIn(port.cordonNode(gone))).toBe('not_found');
+    expect(await faultIn(port.renewLease(gone, instant(0)))).toBe('not_found');
     expect(await faultIn(port.deleteNode(gone))).toBe('not_found');
   });
 

@@ -19,6 +19,7 @@ import {
 } from './samples.ts';
 import { approvalsContract } from './store.approvals.contract.ts';
 import { commitContract } from './store.commit.contract.ts';
+import { drainContract } from './store.drain.contract.ts';
 import { forecastErrorsContract } from './store.errors.contract.ts';
 import { ledgerContract } from './store.ledger.contract.ts';
 import { rampContract } from './store.ramp.contract.ts';
@@ -42,6 +43,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     approvalsContract(() => store);
     stopContract(() => store);
     rampContract(() => store);
+    drainContract(() => store);
     forecastErrorsContract(() => store);
 
     describe('reads', () => {

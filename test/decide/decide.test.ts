@@ -321,6 +321,20 @@ describe('decide', () => {
     expect(inWords(said)).toContain('stopped by alice@gw since 2027-01-15T07:59:00.000Z: fire drill');
   });
 
+  it('waits while the only node group that holds it is drained; another takes it', () => {
+    const words = 'node group big is drained by alice since 2027-01-15T07:59:00.000Z: a driver';
+    const [only] = context({}).groups;
+    if (only === undefined) throw new Error('no group');
+    const drained = new Map([[only.group.name, words]]);
+    expect(failing(context({}, { drained }))).toEqual(['drained']);
+    expect(inWords(decide(context({}, { drained })))).toContain(words);
+    const other = { ...only, group: { ...only.group, name: 'other' } };
+    const said = decide(context({}, { drained, groups: [other, only] }));
+    expect(said).toMatchObject({ verdict: 'burst', group: 'other' });
+    const never = context({ cpus: 1_000_000 }, { drained });
+    expect(decide(never).because.find((r) => r.rule === 'drained')).toMatchObject({ pass: true });
+  });
+
   describe('sight', () => {
     const seen = (over: Partial<Snapshot>) => ({ snapshot: { ...snapshot([]), ...over } });
 

@@ -54,6 +54,19 @@ const instance = (n: number, state: InstanceState = 'ready'): Instance => ({
   trouble: undefined,
 });
 
+it('what is closed gets nothing new, and counts in its group all the same', () => {
+  const up = [instance(1), instance(2), instance(3)];
+  const closed = new Set(up.slice(0, 2).map((i) => i.id));
+  const three = [burst(1, need(2000)), burst(2, need(2000)), burst(3, need(2000))];
+  const made = plan(three, up, new Map(), offered, closed);
+  expect(made.assign).toEqual([{ burst: 'b1', instance: 'i3' }]);
+  expect(made.launch).toEqual([]);
+  expect(made.noRoom.map((n) => [n.burst, n.forGood])).toEqual([
+    ['b2', false],
+    ['b3', false],
+  ]);
+});
+
 describe('plan', () => {
   it('keeps spot and on demand apart, on what is up and on what is launched', () => {
     const spot = { ...instance(1), spec: { ...instance(1).spec, capacityType: 'spot' as const } };

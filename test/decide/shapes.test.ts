@@ -56,6 +56,7 @@ const turn = {
     },
   ],
   stop: undefined,
+  drained: new Map([['cpu', 'node group cpu is drained by alice']]),
 };
 
 /** Of each field a few values, so that many jobs share some and differ in others. */

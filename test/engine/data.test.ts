@@ -109,7 +109,11 @@ describe('a job whose data lie under no mount', () => {
     ]);
     const text = 'its data could not be brought to the store: /data/set: no such file or directory';
     expect(bursts.at(-1)).toMatchObject({ state: 'requeued', cause: { kind: 'data_failed', text } });
-    expect(bursts.at(-2)).toMatchObject({ state: 'withdrawn', origin: 'adopted' });
+    expect(bursts.at(-2)).toMatchObject({
+      state: 'returned',
+      origin: 'adopted',
+      cause: { kind: 'data_failed' },
+    });
     expect(run.history.join('\n')).toMatch(/slurm.appendComment\(1, spillway: not ru.* ok/);
     expect(run.world.ran).toEqual([]);
     expect(job).toMatchObject({ state: 'PENDING', partition: 'cloud' });

@@ -64,7 +64,10 @@ export function tagsOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken):
 }
 
 /** `name` is the default version, `name:7` version 7. */
-export function templateOf({ launchTemplate }: LaunchSpec): { LaunchTemplateName: string; Version: string } {
+export function templateOf({ launchTemplate }: Pick<LaunchSpec, 'launchTemplate'>): {
+  LaunchTemplateName: string;
+  Version: string;
+} {
   const [LaunchTemplateName = '', Version = '$Default'] = launchTemplate.split(':');
   return { LaunchTemplateName, Version };
 }

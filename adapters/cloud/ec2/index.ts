@@ -6,6 +6,7 @@ import {
   DescribeInstancesCommand,
   DescribeInstanceTypesCommand,
   DescribeLaunchTemplatesCommand,
+  DescribeLaunchTemplateVersionsCommand,
   DescribeSpotInstanceRequestsCommand,
   DescribeSpotPriceHistoryCommand,
   EC2Client,
@@ -19,7 +20,13 @@ import {
   type LaunchToken,
   launchToken,
 } from '../../../src/domain/ids.ts';
-import type { CloudInstance, InstanceType, LaunchSpec, SpotPrice } from '../../../src/domain/instance.ts';
+import type {
+  CloudInstance,
+  InstanceType,
+  LaunchSpec,
+  LaunchTemplate,
+  SpotPrice,
+} from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { codeOf, emptyFleet, portError } from './faults.ts';
 import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf } from './fleet.ts';
@@ -29,6 +36,7 @@ import {
   parsePage,
   parsePrices,
   parseRequests,
+  parseTemplate,
   parseTypes,
   tag,
 } from './schema.ts';
@@ -97,6 +105,18 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
       if (type === undefined) throw new PortError('refused', at, `EC2 told nothing of the type ${name}`);
       return type;
     });
+  }
+
+  async function template(name: string): Promise<LaunchTemplate> {
+    const at = 'cloud.template';
+    const { LaunchTemplateName, Version } = templateOf({ launchTemplate: name });
+    const command = new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateName, Versions: [Version] });
+    const missing = `no launch template ${name} in ${config.region}`;
+    const found = await expecting('InvalidLaunchTemplate', missing, () =>
+      calling(at, 'reads', async () => parseTemplate(await client.send(command))),
+    );
+    if (found === undefined) throw new PortError('refused', at, missing);
+    return found;
   }
 
   /** By one zone or all: a call takes no list of them. */
@@ -192,6 +212,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     list,
     terminate,
     types: (names) => typesOf(names),
+    template,
     spotPrices,
     interruptions,
     check,

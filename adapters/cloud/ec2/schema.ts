@@ -1,7 +1,7 @@
 /** What the adapter is given, and EC2's answers as they enter. */
 import { z } from 'zod';
 import { type ClusterName, cloudId, instant, launchToken } from '../../../src/domain/ids.ts';
-import type { CloudInstance, InstanceType, SpotPrice } from '../../../src/domain/instance.ts';
+import type { CloudInstance, InstanceType, LaunchTemplate, SpotPrice } from '../../../src/domain/instance.ts';
 import { microUsd } from '../../../src/domain/money.ts';
 import { MiB } from '../../../src/domain/resources.ts';
 
@@ -127,6 +127,29 @@ const typeInfo = z
       gpus: (info.GpuInfo?.Gpus ?? []).reduce((sum, { Count }) => sum + Count, 0),
     }),
   );
+
+const templateVersion = z.object({
+  LaunchTemplateData: z
+    .object({
+      // EC2's own default.
+      InstanceInitiatedShutdownBehavior: z.enum(['stop', 'terminate']).default('stop'),
+      UserData: z.string().default(''),
+    })
+    .prefault({}),
+});
+
+/** The one version in a DescribeLaunchTemplateVersions; undefined: there is none. */
+export function parseTemplate(answer: unknown): LaunchTemplate | undefined {
+  const { LaunchTemplateVersions } = z
+    .object({ LaunchTemplateVersions: z.array(templateVersion).default([]) })
+    .parse(answer);
+  const data = LaunchTemplateVersions[0]?.LaunchTemplateData;
+  if (data === undefined) return undefined;
+  return {
+    shutdown: data.InstanceInitiatedShutdownBehavior,
+    userData: Buffer.from(data.UserData, 'base64').toString('utf8'),
+  };
+}
 
 /** The types in a DescribeInstanceTypes. */
 export function parseTypes(answer: unknown): InstanceType[] {

@@ -17,6 +17,8 @@ export function viewOf(i: Instance): InstanceView {
     ...(i.cloudId === undefined ? {} : { cloudId: i.cloudId }),
     ...(i.type === undefined ? {} : { type: i.type }),
     ...(i.zone === undefined ? {} : { zone: i.zone }),
+    capacity: i.spec.capacityType,
+    ...(i.reclaimedAt === undefined ? {} : { reclaimed: iso(i.reclaimedAt) }),
     ...(i.node === undefined ? {} : { node: i.node }),
     ...(i.why === undefined ? {} : { why: i.why }),
     ...(i.trouble === undefined ? {} : { trouble: { since: iso(i.trouble.since), text: i.trouble.text } }),

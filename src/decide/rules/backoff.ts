@@ -4,7 +4,8 @@ import { onceFor } from '../words.ts';
 
 /**
  * A job that was given back is left alone for a while, so that it does not swing between both sides: twice as long each time, and after so
- * many times for good, as each may have bought a machine. Changed by nobody but its owner (submitted anew) or the site (policy.returns).
+ * many times for good, as each may have bought a machine. Changed by nobody but its owner (submitted anew), the site (policy.returns) or a
+ * person who says that it may (`spillway again`).
  */
 export const backOff: JobRule = { name: 'back-off', of: 'job', otherwise: 'wait', judge: leftAlone };
 

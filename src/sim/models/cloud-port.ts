@@ -126,6 +126,11 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
           }),
         ),
       ),
+    template: (name) =>
+      ask('cloud.template', false, () => {
+        const [found] = model.templates([name.split(':')[0] ?? '']);
+        return { shutdown: found?.shutdown ?? 'stop', userData: found?.userData ?? '' };
+      }),
     spotPrices: (types, zones, from) =>
       ask('cloud.spotPrices', false, () =>
         model.spotHistory(types, zones, from).map(({ at, ...price }) => ({ ...price, from: at })),

@@ -165,11 +165,16 @@ export interface FleetAnswer {
   readonly errors: readonly FleetError[];
 }
 
+/** What becomes of a machine that powers itself off. */
+export type Shutdown = 'stop' | 'terminate';
+
 export interface Template {
   readonly id: string;
   readonly name: string;
   /** As text, not base64. */
   readonly userData: string;
+  /** InstanceInitiatedShutdownBehavior. */
+  readonly shutdown: Shutdown;
   readonly createdAt: Instant;
 }
 
@@ -181,6 +186,7 @@ export interface Machine extends Offer {
   readonly fleetId: string;
   readonly template: string;
   readonly userData: string;
+  readonly shutdown: Shutdown;
   readonly address: string;
   readonly dnsName: string;
   readonly launchedAt: Instant;

@@ -26,6 +26,7 @@ import {
   type OfferRule,
   type Override,
   type Shown,
+  type Shutdown,
   type SpotChange,
   type State,
   stateOf,
@@ -161,15 +162,16 @@ export class CloudModel {
     });
   }
 
-  createTemplate(name: string, userData: string): Template {
+  /** `shutdown`: as EC2 has it where nothing is said. */
+  createTemplate(name: string, userData: string, shutdown: Shutdown = 'stop'): Template {
     if (this.#templates.has(name))
       throw new Ec2Error('InvalidLaunchTemplateName.AlreadyExistsException', `Template ${name} is in use.`);
-    return this.putTemplate(name, userData);
+    return this.putTemplate(name, userData, shutdown);
   }
 
-  putTemplate(name: string, userData: string): Template {
+  putTemplate(name: string, userData: string, shutdown: Shutdown = 'stop'): Template {
     const id = this.#templates.get(name)?.id ?? `lt-${this.#hex(17)}`;
-    const template = { id, name, userData, createdAt: this.#now() };
+    const template = { id, name, userData, shutdown, createdAt: this.#now() };
     this.#templates.set(name, template);
     this.onChange();
     return template;
@@ -281,6 +283,15 @@ export class CloudModel {
     this.#go(reason === undefined ? machine : { ...machine, reason }, 'terminated');
   }
 
+  /** From the machines: it powered itself off. */
+  poweredOff(id: string): void {
+    const machine = this.#known.get(id);
+    if (machine === undefined) return;
+    if (machine.shutdown === 'terminate') this.ended(id, 'Client.InstanceInitiatedShutdown');
+    else if (stateOf(machine) === 'running')
+      this.#go({ ...machine, reason: 'Client.InstanceInitiatedShutdown' }, 'stopped');
+  }
+
   /** What is, in launch order; the terminated until they are out of sight. */
   truth(): Machine[] {
     const old = this.#now() - this.config.keepTerminatedMs;
@@ -333,6 +344,8 @@ export class CloudModel {
       fleetId,
       template: template.name,
       userData: template.userData,
+      // Kept by a model that did not know of it.
+      shutdown: template.shutdown ?? 'stop',
       address,
       dnsName: this.config.domain === '' ? host : `${host}.${this.config.domain}`,
       launchedAt: this.#now(),

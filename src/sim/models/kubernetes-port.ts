@@ -7,7 +7,7 @@ import type { Does, KubernetesModel } from './kubernetes.ts';
 import type { Kind } from './kubernetes-objects.ts';
 import { needs } from './kubernetes-rights.ts';
 import { ApiError, NoAnswer, notFound } from './kubernetes-types.ts';
-import { nodeView, podView, tenantView } from './kubernetes-views.ts';
+import { leaseAnnotation, nodeView, podView, tenantView } from './kubernetes-views.ts';
 import { watchAll } from './kubernetes-watch.ts';
 import { Pipe } from './pipe.ts';
 
@@ -145,6 +145,11 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
     async cordonNode(name) {
       const patch = { spec: { unschedulable: true } };
       await ask('cordonNode', 'change', () => server.patch('gateway', nodeAt(name), 'merge', patch));
+    },
+
+    async renewLease(name, at) {
+      const patch = { metadata: { annotations: { [leaseAnnotation]: new Date(at).toISOString() } } };
+      await ask('renewLease', 'change', () => server.patch('gateway', nodeAt(name), 'merge', patch));
     },
 
     async deleteNode(name) {

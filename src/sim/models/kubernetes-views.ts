@@ -12,6 +12,7 @@ import {
 } from './kubernetes-objects.ts';
 
 export const burstLabel = 'spillway.dev/burst';
+export const leaseAnnotation = 'spillway.dev/lease';
 
 export function podView({ metadata, spec, status }: Pod): PodView {
   const placed = conditionOf(status.conditions, 'PodScheduled');
@@ -68,6 +69,7 @@ export function nodeView({ metadata, spec, status }: Node): NodeView {
     ready,
     readySince: ready === 'true' ? fromTimestamp(heard?.lastTransitionTime) : undefined,
     unschedulable: spec.unschedulable === true,
+    leasedAt: fromTimestamp(metadata.annotations?.[leaseAnnotation]),
     allocatable: {
       cpuMillis: Math.floor((quantity(cpu ?? '') ?? 0) * 1_000),
       memoryBytes: Math.floor(quantity(memory ?? '') ?? 0),

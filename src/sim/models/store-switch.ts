@@ -1,30 +1,49 @@
 import { type Sha256, unstorable } from '../../domain/chain.ts';
 import type { AuditLink } from '../../domain/change.ts';
+import { type Drain, drainSwitch } from '../../domain/drain.ts';
 import { PortError } from '../../domain/fault.ts';
 import type { ClusterName, Uuid } from '../../domain/ids.ts';
 import { rampSwitch } from '../../domain/ramp.ts';
 import { stopSwitch } from '../../domain/stop.ts';
-import { type Switch, type SwitchKind, switchLink, type Turn, turned } from '../../domain/switch.ts';
+import {
+  type Switch,
+  type SwitchKind,
+  switchId,
+  switchLink,
+  type Turn,
+  turned,
+  turnOf,
+  type Which,
+} from '../../domain/switch.ts';
 import type { SeenAgain } from '../../ports.ts';
 
 /** By id: every turn of that switch, in order. */
 export type Switches = Map<string, readonly Switch[]>;
 
-const kinds: readonly SwitchKind[] = [stopSwitch, rampSwitch];
+const kinds: readonly SwitchKind[] = [stopSwitch, rampSwitch, drainSwitch];
 
-export const switchOf = (switches: Switches, kind: SwitchKind, cluster: ClusterName): Switch | undefined =>
-  switches.get(`${kind.name}/${cluster}`)?.at(-1);
+export const switchOf = (switches: Switches, kind: SwitchKind, which: Which): Switch | undefined =>
+  switches.get(switchId(kind, which))?.at(-1);
+
+export function drainsOf(switches: Switches, cluster: ClusterName): Drain[] {
+  return [...switches.values()].flatMap((turns) => {
+    const last = turns.at(-1);
+    if (last?.cluster !== cluster || last.group === undefined) return [];
+    const turn = turnOf(drainSwitch, last);
+    return turn === undefined ? [] : [{ group: last.group, ...turn }];
+  });
+}
 
 export function turnSwitch(
   switches: Switches,
   kind: SwitchKind,
-  cluster: ClusterName,
+  which: Which,
   state: string,
   by: Turn,
 ): void {
   const bad = unstorable(by);
   if (bad !== undefined) throw new PortError('invalid', `store.${kind.name}`, bad);
-  const after = turned(kind, switchOf(switches, kind, cluster), cluster, state, by);
+  const after = turned(kind, switchOf(switches, kind, which), which, state, by);
   if (after !== undefined) switches.set(after.id, [...(switches.get(after.id) ?? []), after]);
 }
 

@@ -11,6 +11,7 @@ import {
   stage,
 } from '../../domain/change.ts';
 import type { Receipt } from '../../domain/decision.ts';
+import { type Drain, drainSwitch } from '../../domain/drain.ts';
 import { epochFloor } from '../../domain/epoch.ts';
 import { PortError } from '../../domain/fault.ts';
 import { type ForecastError, keptErrors } from '../../domain/forecast.ts';
@@ -28,7 +29,7 @@ import type { Instance } from '../../domain/instance.ts';
 import { type LedgerRow, type Money, type MoneyOf, moneyOf, passed } from '../../domain/ledger.ts';
 import { type Lift, rampSwitch } from '../../domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../domain/stop.ts';
-import { type SwitchKind, turnOf } from '../../domain/switch.ts';
+import { type SwitchKind, turnOf, type Which } from '../../domain/switch.ts';
 import type {
   AuditRow,
   Clock,
@@ -41,7 +42,7 @@ import type {
   Write,
 } from '../../ports.ts';
 import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
-import { isSeen, switchLinks, switchOf, turnSwitch } from './store-switch.ts';
+import { drainsOf, isSeen, switchLinks, switchOf, turnSwitch } from './store-switch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -323,31 +324,43 @@ export class MemStore implements StorePort {
   }
 
   async stopped(cluster: ClusterName): Promise<Stop | undefined> {
-    return turnOf(stopSwitch, switchOf(this.held.switches, stopSwitch, cluster));
+    return turnOf(stopSwitch, switchOf(this.held.switches, stopSwitch, { cluster }));
   }
 
   async stop(cluster: ClusterName, by: string, why: string): Promise<void> {
-    this.turn(stopSwitch, cluster, 'stopped', by, why);
+    this.turn(stopSwitch, { cluster }, 'stopped', by, why);
   }
 
   async resume(cluster: ClusterName, by: string, why: string): Promise<void> {
-    this.turn(stopSwitch, cluster, 'resumed', by, why);
+    this.turn(stopSwitch, { cluster }, 'resumed', by, why);
   }
 
   async rampLifted(cluster: ClusterName): Promise<Lift | undefined> {
-    return turnOf(rampSwitch, switchOf(this.held.switches, rampSwitch, cluster));
+    return turnOf(rampSwitch, switchOf(this.held.switches, rampSwitch, { cluster }));
   }
 
   async liftRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
-    this.turn(rampSwitch, cluster, 'lifted', by, why);
+    this.turn(rampSwitch, { cluster }, 'lifted', by, why);
   }
 
   async limitRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
-    this.turn(rampSwitch, cluster, 'limited', by, why);
+    this.turn(rampSwitch, { cluster }, 'limited', by, why);
   }
 
-  private turn(kind: SwitchKind, cluster: ClusterName, state: string, by: string, why: string): void {
-    turnSwitch(this.held.switches, kind, cluster, state, { by, why, at: this.clock.now() });
+  async drains(cluster: ClusterName): Promise<readonly Drain[]> {
+    return drainsOf(this.held.switches, cluster);
+  }
+
+  async drainGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    this.turn(drainSwitch, { cluster, group }, 'drained', by, why);
+  }
+
+  async openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    this.turn(drainSwitch, { cluster, group }, 'open', by, why);
+  }
+
+  private turn(kind: SwitchKind, which: Which, state: string, by: string, why: string): void {
+    turnSwitch(this.held.switches, kind, which, state, { by, why, at: this.clock.now() });
   }
 
   async openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {

@@ -282,7 +282,15 @@ export class Run implements Fates {
         keeperPort: 7443,
         ...(objects === undefined
           ? {}
-          : { staging: { paths: ['/data'], maxBytes: 1e12, assumedBytes: 1e9, where: 's3://sim/' } }),
+          : {
+              staging: {
+                paths: ['/data'],
+                maxBytes: 1e12,
+                assumedBytes: 1e9,
+                where: 's3://sim/',
+                egressMicroUsdPerGiB: 90_000,
+              },
+            }),
       },
       objects,
       slurm: process.port(this.slurm.asPort(cluster, 'spillway'), 'slurm'),
@@ -618,6 +626,7 @@ const writes = new Set([
   'kubernetes.deleteSecret',
   'kubernetes.labelNode',
   'kubernetes.cordonNode',
+  'kubernetes.renewLease',
   'kubernetes.deleteNode',
   'cloud.launch',
   'cloud.terminate',

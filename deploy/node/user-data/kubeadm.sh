@@ -1,0 +1,150 @@
+#!/bin/bash
+# The image has containerd, kubelet and kubeadm of the cluster's version.
+set -eu
+# The switch: no gateway for LEASE_SECONDS (capacity.lease) and no burst, or older than MAX_AGE_SECONDS (more than
+# capacity.maxAge and the longest time limit together), and the machine powers itself off.
+install -D -m 0755 /dev/stdin /usr/local/sbin/spillway-switch <<'SPILLWAY'
+#!/bin/sh
+# Spillway's dead man's switch. Run once a minute on every instance that the gateway launches (spillway-switch.timer), it
+# powers the machine off when nobody stands for it any more:
+#   - no gateway renewed its lease for LEASE_SECONDS, and no process of a burst's pod runs; or
+#   - it is older than MAX_AGE_SECONDS, whatever runs.
+# The launch template says InstanceInitiatedShutdownBehavior=terminate, so that off is gone.
+#
+# The lease is the annotation spillway.dev/lease of the machine's own Node, read with the kubelet's own rights. What counts is that
+# it changes: times are this machine's, so that no two clocks are compared. Whoever cannot read it sees no change.
+set -u
+: "${LEASE_SECONDS:=1800}" "${MAX_AGE_SECONDS:=1209600}"
+: "${STATE:=/run/spillway-switch}"
+# A directory for each container of Kubernetes, with its first process (init.pid) and what it was made of (config.json).
+: "${TASKS:=/run/containerd/io.containerd.runtime.v2.task/k8s.io}"
+: "${POWER_OFF:=systemctl poweroff}"
+# The API server, and as whom it is asked: CERT_FILE and KEY_FILE, or what TOKEN_COMMAND prints.
+: "${API_SERVER:=}" "${CA_FILE:=}" "${CERT_FILE:=}" "${KEY_FILE:=}" "${TOKEN_COMMAND:=}" "${NODE_NAME:=}"
+
+say() { echo "spillway-switch: $*"; }
+
+# Seconds that only go forward.
+now() { cut -d. -f1 /proc/uptime; }
+
+node_name() {
+  if [ -n "$NODE_NAME" ]; then echo "$NODE_NAME"; return; fi
+  for pid in $(pgrep -x kubelet); do
+    name=$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | sed -n 's/^--hostname-override=//p')
+    if [ -n "$name" ]; then echo "$name"; return; fi
+  done
+  hostname | tr '[:upper:]' '[:lower:]'
+}
+
+# The Node as JSON.
+ask() {
+  [ -n "$API_SERVER" ] || return 1
+  url="$API_SERVER/api/v1/nodes/$(node_name)"
+  if [ -n "$TOKEN_COMMAND" ]; then
+    token=$($TOKEN_COMMAND) || return 1
+    # Not as an argument: those are everybody's to read.
+    printf 'header = "Authorization: Bearer %s"\n' "$token" |
+      curl --silent --fail --max-time 20 --cacert "$CA_FILE" --config - "$url"
+  else
+    curl --silent --fail --max-time 20 --cacert "$CA_FILE" --cert "$CERT_FILE" --key "$KEY_FILE" "$url"
+  fi
+}
+
+# Empty: there is none, or it could not be read.
+lease() { ask | tr -d '\n' | sed -n 's/.*"spillway\.dev\/lease": *"\([^"]*\)".*/\1/p'; }
+
+# Whether a process of a burst's pod (spill-…) runs. Those of DaemonSets are no use that keeps a machine.
+used() {
+  if [ ! -d "$TASKS" ]; then
+    # Another runtime, or another place of it: what cannot be seen is taken for use.
+    if pgrep -f '(containerd-shim|conmon)' >/dev/null; then
+      say "cannot see what runs: no $TASKS"
+      return 0
+    fi
+    return 1
+  fi
+  for task in "$TASKS"/*/; do
+    pid=$(cat "$task/init.pid" 2>/dev/null) || continue
+    kill -0 "$pid" 2>/dev/null || continue
+    if grep -Eq '"io\.kubernetes\.cri\.sandbox-name": *"spill-' "$task/config.json" 2>/dev/null; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+off() {
+  say "powers off: $*"
+  $POWER_OFF
+  exit 0
+}
+
+mkdir -p "$STATE" || exit 1
+at=$(now)
+[ -s "$STATE/began" ] || echo "$at" >"$STATE/began"
+[ -s "$STATE/renewed" ] || echo "$at" >"$STATE/renewed"
+age=$((at - $(cat "$STATE/began")))
+[ "$age" -lt "$MAX_AGE_SECONDS" ] || off "$age s old, of at most $MAX_AGE_SECONDS"
+
+seen=$(lease)
+if [ -n "$seen" ] && [ "$seen" != "$(cat "$STATE/lease" 2>/dev/null)" ]; then
+  echo "$seen" >"$STATE/lease"
+  echo "$at" >"$STATE/renewed"
+fi
+silent=$((at - $(cat "$STATE/renewed")))
+[ "$silent" -lt "$LEASE_SECONDS" ] && exit 0
+if used; then
+  say "no gateway for $silent s; bursts still run here"
+  exit 0
+fi
+off "no gateway for $silent s, of at most $LEASE_SECONDS, and nothing runs here"
+SPILLWAY
+install -D -m 0644 /dev/stdin /etc/systemd/system/spillway-switch.service <<'SPILLWAY'
+[Unit]
+Description=Spillway's dead man's switch
+
+[Service]
+Type=oneshot
+EnvironmentFile=/etc/spillway/switch.env
+ExecStart=/usr/local/sbin/spillway-switch
+SPILLWAY
+install -D -m 0644 /dev/stdin /etc/systemd/system/spillway-switch.timer <<'SPILLWAY'
+[Unit]
+Description=Spillway's dead man's switch, once a minute
+
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=1min
+AccuracySec=5s
+
+[Install]
+WantedBy=timers.target
+SPILLWAY
+install -D -m 0644 /dev/stdin /etc/spillway/switch.env <<'SPILLWAY'
+LEASE_SECONDS=1800
+MAX_AGE_SECONDS=1209600
+API_SERVER=https://API_SERVER_HOST:6443
+CA_FILE=/etc/kubernetes/pki/ca.crt
+CERT_FILE=/var/lib/kubelet/pki/kubelet-client-current.pem
+KEY_FILE=/var/lib/kubelet/pki/kubelet-client-current.pem
+SPILLWAY
+systemctl daemon-reload
+systemctl enable --now spillway-switch.timer
+token=$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' http://169.254.169.254/latest/api/token)
+imds() { curl -sf -H "X-aws-ec2-metadata-token: $token" "http://169.254.169.254/latest/meta-data/$1"; }
+provider=aws:///$(imds placement/availability-zone)/$(imds instance-id)
+cat >/etc/kubernetes/spillway-join.yaml <<END
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: JoinConfiguration
+discovery:
+  bootstrapToken:
+    apiServerEndpoint: API_SERVER_HOST:6443
+    token: JOIN_TOKEN
+    caCertHashes: ["CA_CERT_HASH"]
+nodeRegistration:
+  taints:
+    - { key: spillway.dev/burst, value: "true", effect: NoSchedule }
+  kubeletExtraArgs:
+    - { name: provider-id, value: "$provider" }
+END
+kubeadm join --config /etc/kubernetes/spillway-join.yaml

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { type CapacityView, capacityView } from '../api/schemas.ts';
+import { ask, type Gateway, problemOf } from './ask.ts';
+
+const answer = z.object({ groups: z.array(capacityView) });
+
+export interface CapacityOrder {
+  readonly drained: boolean;
+  readonly group?: string | undefined;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** `spillway capacity list`. */
+export const showCapacity = (gateway: Gateway): Promise<readonly string[]> => told(gateway);
+
+/** `spillway capacity drain` and `spillway capacity resume`, by the running gateway. */
+export const turnCapacity = (gateway: Gateway, order: CapacityOrder): Promise<readonly string[]> =>
+  told(gateway, order);
+
+async function told(gateway: Gateway, order?: CapacityOrder): Promise<readonly string[]> {
+  const { status, body } = await ask(gateway, 'capacity', order);
+  const read = answer.safeParse(body);
+  if (status !== 200 || !read.success) throw problemOf(status, body);
+  return read.data.groups.map(capacityStands);
+}
+
+/** How a node group stands, in words. */
+export function capacityStands(of: CapacityView): string {
+  const { cluster, group, max, instances, old, drained, by, since, reason } = of;
+  const some = Object.entries(instances).map(([state, n]) => `${n} ${state}`);
+  const aged = old === 0 ? '' : `, ${old} of them past their maximum age`;
+  const has = `${cluster} ${group}: ${some.length === 0 ? 'no instance' : some.join(', ')}${aged}, of at most ${max}`;
+  if (!drained) return has;
+  return `${has}; drained by ${by} since ${since}${reason === undefined ? '' : `: ${reason}`}; nothing new goes there, what runs goes on`;
+}

@@ -1,0 +1,31 @@
+import { faultOf } from '../domain/fault.ts';
+import type { Instance } from '../domain/instance.ts';
+import type { NodeGroup } from '../domain/policy.ts';
+import type { InstanceContext } from './context.ts';
+import { nodeOf } from './register.ts';
+
+/** As the user data have it where nothing is said. */
+const leaseMs = 30 * 60_000;
+
+/** Five may be missed in a row. */
+export const leaseEveryMs = (group: Pick<NodeGroup, 'leaseMs'> | undefined): number =>
+  (group?.leaseMs ?? leaseMs) / 6;
+
+/**
+ * Says on its node that a gateway stands for it. Its dead man's switch powers the machine off when that has not changed for the whole
+ * lease and no burst runs there, so a gateway that is dead for good leaves nothing behind.
+ */
+export async function renewLease(ctx: InstanceContext, instance: Instance): Promise<void> {
+  const node = await nodeOf(ctx, instance);
+  const at = ctx.clock.now();
+  const every = leaseEveryMs(ctx.group(instance.group));
+  if (node === undefined || (node.leasedAt !== undefined && at - node.leasedAt < every)) return;
+  try {
+    await ctx.kubernetes.renewLease(node.name, at);
+  } catch (e) {
+    // The next look tries again, long before the machine acts on it.
+    if (faultOf(e) === undefined) throw e;
+    const text = `the lease on node ${node.name}: ${(e as Error).message}`;
+    ctx.log({ level: 'warn', text, instance: instance.id });
+  }
+}

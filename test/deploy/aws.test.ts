@@ -1,0 +1,80 @@
+/** The IAM policy that we ship allows what the adapter calls, under our tag, and nothing else. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { tag } from '../../adapters/cloud/ec2/schema.ts';
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const text = z.union([z.string(), z.array(z.string())]).transform((v) => (typeof v === 'string' ? [v] : v));
+const policy = z.strictObject({
+  Version: z.literal('2012-10-17'),
+  Statement: z.array(
+    z.strictObject({
+      Sid: z.string().regex(/^[A-Za-z0-9]+$/),
+      Effect: z.enum(['Allow', 'Deny']),
+      Action: text,
+      Resource: text,
+      Condition: z.record(z.string(), z.record(z.string(), text)).default({}),
+    }),
+  ),
+});
+
+/** What EC2 asks of a caller besides the action itself, for a fleet from a template that names a role. */
+const implied: Readonly<Record<string, readonly string[]>> = {
+  'ec2:CreateFleet': ['ec2:RunInstances', 'ec2:CreateTags', 'iam:PassRole'],
+};
+
+function called(): readonly string[] {
+  const folder = new URL('../../adapters/cloud/ec2/', import.meta.url);
+  const source = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'));
+  const names = source.flatMap((s) => [...s.matchAll(/new (\w+)Command\(/g)].map((m) => `ec2:${m[1]}`));
+  return [...new Set(names)];
+}
+
+const { Statement } = policy.parse(JSON.parse(read('deploy/aws/gateway-policy.json')));
+const of = (action: string) => Statement.filter((s) => s.Action.includes(action));
+
+it('allows each action that the adapter calls, and no other', () => {
+  const wanted = called().flatMap((action) => [action, ...(implied[action] ?? [])]);
+  expect(wanted.length).toBeGreaterThan(5);
+  expect(Statement.every((s) => s.Effect === 'Allow')).toBe(true);
+  expect([...new Set(Statement.flatMap((s) => s.Action))].sort()).toEqual([...new Set(wanted)].sort());
+});
+
+it('lets it launch, tag and end nothing but its own', () => {
+  const own = { [`aws:RequestTag/${tag.cluster}`]: ['CLUSTER'] };
+  const instances = of('ec2:RunInstances').filter((s) => s.Resource.some((r) => r.endsWith(':instance/*')));
+  expect(instances.map((s) => s.Condition.StringEquals)).toEqual([
+    { ...own, 'ec2:InstanceType': ['INSTANCE_TYPE'] },
+  ]);
+  for (const s of of('ec2:RunInstances'))
+    expect(s.Condition.ArnEquals?.['ec2:LaunchTemplate']).toEqual([
+      'arn:aws:ec2:REGION:ACCOUNT:launch-template/LAUNCH_TEMPLATE_ID',
+    ]);
+  expect(of('ec2:CreateFleet')[0]?.Condition.StringEquals).toEqual(own);
+  expect(of('ec2:TerminateInstances').map((s) => s.Condition.StringEquals)).toEqual([
+    { [`aws:ResourceTag/${tag.cluster}`]: ['CLUSTER'] },
+  ]);
+  expect(of('ec2:CreateTags').map((s) => s.Condition.StringEquals)).toEqual([
+    { 'ec2:CreateAction': ['CreateFleet', 'RunInstances'] },
+  ]);
+  // Nothing of another region, and nothing of everything but looks.
+  for (const s of Statement)
+    for (const r of s.Resource)
+      if (r === '*') expect(s.Action.every((a) => a.startsWith('ec2:Describe'))).toBe(true);
+      else expect(r).toMatch(/^arn:aws:(ec2:REGION:(ACCOUNT)?:|iam::ACCOUNT:role\/NODE_ROLE$)/);
+});
+
+it('what the budget action attaches denies every launch, and ends nothing', () => {
+  const { Statement: denied } = policy.parse(JSON.parse(read('deploy/aws/no-launches-policy.json')));
+  expect(denied).toMatchObject([{ Effect: 'Deny', Action: ['ec2:CreateFleet', 'ec2:RunInstances'] }]);
+  const budget = JSON.parse(read('deploy/aws/budget.json'));
+  const action = JSON.parse(read('deploy/aws/budget-action.json'));
+  expect(action).toMatchObject({
+    BudgetName: budget.Budget.BudgetName,
+    ActionType: 'APPLY_IAM_POLICY',
+    ApprovalModel: 'AUTOMATIC',
+    Definition: { IamActionDefinition: { PolicyArn: 'arn:aws:iam::ACCOUNT:policy/spillway-no-launches' } },
+  });
+  expect(budget.Budget.CostFilters.TagKeyValue).toEqual([`user:${tag.cluster}$CLUSTER`]);
+});

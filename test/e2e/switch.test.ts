@@ -1,0 +1,107 @@
+/** A gateway that is dead for good leaves no instance behind: each machine runs deploy/node/spillway-switch, here with short times. */
+import { CreateLaunchTemplateCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import {
+  ended,
+  endGateway,
+  instances,
+  killGateways,
+  labEnv,
+  outputOf,
+  type RunningGateway,
+  sbatch,
+  startGateway,
+  until,
+} from './harness.ts';
+
+let gateway: RunningGateway | undefined;
+afterEach(async () => {
+  if (gateway !== undefined) await endGateway(gateway);
+  gateway = undefined;
+});
+afterAll(killGateways);
+
+const leaseSeconds = 15;
+const maxAgeSeconds = 75;
+const short = { capacity: { lease: `${leaseSeconds}s`, idle: '10m' } };
+
+beforeAll(async () => {
+  const env = await labEnv();
+  // Doctor is another process of this one's environment.
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'lab', AWS_SECRET_ACCESS_KEY: 'lab' });
+  const client = new EC2Client({
+    region: env.SPILLWAY_LAB_EC2_REGION ?? '',
+    endpoint: env.SPILLWAY_LAB_EC2_ENDPOINT ?? '',
+    credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
+  });
+  for (const [name, age] of [
+    ['spillway-short-lease', 3_600],
+    ['spillway-short-life', maxAgeSeconds],
+  ] as const) {
+    const UserData = Buffer.from(
+      JSON.stringify({
+        labels: { 'spillway.dev/group': 'cpu' },
+        taints: ['spillway.dev/burst=true:NoSchedule'],
+        'spillway-switch': { leaseSeconds, maxAgeSeconds: age, everySeconds: 2 },
+      }),
+    ).toString('base64');
+    const command = new CreateLaunchTemplateCommand({
+      LaunchTemplateName: name,
+      LaunchTemplateData: { UserData, InstanceInitiatedShutdownBehavior: 'terminate' },
+    });
+    // The lab keeps templates from one run to the next.
+    await client.send(command).catch((e: Error) => {
+      if (!/AlreadyExists/.test(e.name)) throw e;
+    });
+  }
+  client.destroy();
+});
+
+/** As the cloud tells it, the terminated too. */
+async function fateOf(id: string): Promise<{ readonly state: string; readonly reason: string }> {
+  const { SPILLWAY_LAB_EC2_ENDPOINT } = await labEnv();
+  const { machines } = (await (await fetch(`${SPILLWAY_LAB_EC2_ENDPOINT}/_lab/state`)).json()) as {
+    machines: { id: string; reason: string; history: { state: string }[] }[];
+  };
+  const found = machines.find((m) => m.id === id);
+  return { state: found?.history.at(-1)?.state ?? 'unknown', reason: found?.reason ?? '' };
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+it('an idle instance stays while a gateway stands for it, and goes by itself when that is dead for good', async () => {
+  gateway = await startGateway({ ...short, groups: [{ launchTemplate: 'spillway-short-lease' }] });
+  const doctor = await gateway.spillway('doctor');
+  expect(doctor.stdout).toContain("ok   node group cpu: dead man's switch");
+  const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran');
+  expect(await ended(id)).toMatchObject({ state: 'COMPLETED' });
+  await gateway.reaches(id, ['settled']);
+  const [idle] = await instances();
+  if (idle === undefined) throw new Error('no instance');
+  // Twice the lease: what is claimed is that nothing happens.
+  await sleep(2 * leaseSeconds * 1_000);
+  expect((await fateOf(idle.id)).state).toBe('running');
+  await gateway.kill9();
+  await until('it to be gone', async () => (await instances()).length === 0, 3 * leaseSeconds * 1_000);
+  expect(await fateOf(idle.id)).toEqual({
+    state: 'terminated',
+    reason: 'Client.InstanceInitiatedShutdown',
+  });
+  gateway = await startGateway({ ...short, dataDir: gateway.dataDir });
+});
+
+it('one with a job on it outlives the lease, to its maximum age', async () => {
+  const wishes = { ...short, groups: [{ launchTemplate: 'spillway-short-life' }] };
+  gateway = await startGateway(wishes);
+  const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran\nexec sleep 600');
+  await until('its first line', async () => outputOf('alice', id).includes('ran'), 60_000);
+  const [busy] = await instances();
+  if (busy === undefined) throw new Error('no instance');
+  await gateway.kill9();
+  await sleep(2 * leaseSeconds * 1_000);
+  expect((await fateOf(busy.id)).state).toBe('running');
+  await until('its age to end it', async () => (await instances()).length === 0, maxAgeSeconds * 1_000);
+  expect((await fateOf(busy.id)).reason).toBe('Client.InstanceInitiatedShutdown');
+  gateway = await startGateway({ ...wishes, dataDir: gateway.dataDir });
+  await ended(id);
+});
