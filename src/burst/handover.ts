@@ -1,8 +1,11 @@
 import type { Burst, Grant } from '../domain/burst.ts';
 import { pathsOf } from '../domain/data.ts';
+import { faultOf } from '../domain/fault.ts';
+import type { Instant } from '../domain/ids.ts';
+import type { JobDetail } from '../domain/job.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
-import { startFor, teamOf } from '../translate/index.ts';
+import { readScript, startFor, stepsWarning, teamOf } from '../translate/index.ts';
 import {
   after,
   type BurstContext,
@@ -311,6 +314,7 @@ async function startSpecs(
   const limit = job?.timeLimitMs;
   const from = job?.startAt ?? ctx.clock.now();
   const nodes = where.map(({ node }) => node);
+  const warn = await warningOf(ctx, job, from);
   return (rank, podUid) => ({
     grant: { ...given, podUid },
     argv: open.argv,
@@ -326,8 +330,28 @@ async function startSpecs(
     // Slurm looks at limits every 30 s and ends the job itself; the keeper's own limit is for a gateway that stays away.
     endsAt: typeof limit === 'number' ? later(from, limit + facts.killWaitMs + 120_000) : undefined,
     killAfterMs: facts.killWaitMs,
+    ...(rank === 0 && warn !== undefined ? { warn } : {}),
     ...(rank === 0 && pathsOf(burst.data, 'out').length > 0 ? { stays: true } : {}),
   });
+}
+
+/** slurmctld signals the steps that it knows, and those of a job in a pod it does not. */
+async function warningOf(
+  ctx: BurstContext,
+  job: JobDetail | undefined,
+  from: Instant,
+): Promise<StartSpec['warn'] | undefined> {
+  const limit = job?.timeLimitMs;
+  if (job === undefined || typeof limit !== 'number') return undefined;
+  let text: string | undefined;
+  try {
+    text = await ctx.slurm.script(job.id);
+  } catch (e) {
+    if (faultOf(e) !== 'refused') throw e;
+  }
+  const warning = text === undefined ? undefined : stepsWarning(readScript(text));
+  if (warning === undefined) return undefined;
+  return { signo: warning.signo, atMs: later(from, Math.max(0, limit - warning.beforeMs)) };
 }
 
 /** A stand-in of a later run waits for a burst of its own; one of an earlier run has nothing to run any more. */

@@ -88,7 +88,8 @@ function candidatesIn(
   };
   const onDemand: Wanted = {
     ...wanted,
-    again: settings.setup.onLost === 'requeue' && known.requeue !== false,
+    again:
+      (settings.setup.onFailure?.nodeLost ?? settings.setup.onLost) === 'requeue' && known.requeue !== false,
     noCapacityMs: settings.policy.backOffMs,
   };
   const ready = sees.readyIn(group.name);
