@@ -118,7 +118,7 @@ it('passes over what no budget holds, however cheap it is expected to be, and ta
       { ...here, offered: two } as unknown as typeof here,
       job,
       {
-        ...{ judged: 'cpu', requeue: true, reclaims: 0, unfunded },
+        ...{ judged: 'cpu', requeue: true, reclaims: 0, ...(unfunded && { unfunded }) },
         needs: () => ({ cpuMillis: 1_000, memoryBytes: GiB, extended: {} }),
       },
       sees,
