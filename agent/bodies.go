@@ -161,7 +161,14 @@ type startBody struct {
 	EndsAtMs    *int64            `json:"endsAtMs,omitempty"`
 	KillAfterMs int64             `json:"killAfterMs"`
 	// Stays: when its script has ended main waits for what is asked of it still [section 12].
-	Stays bool `json:"stays,omitempty"`
+	Stays bool      `json:"stays,omitempty"`
+	Warn  *warnBody `json:"warn,omitempty"`
+}
+
+// warnBody is what --signal asks for: the job's steps get a signal some time before its end, by the clock of NowMs.
+type warnBody struct {
+	Signo int   `json:"signo"`
+	AtMs  int64 `json:"atMs"`
 }
 
 type startedBody struct {
@@ -362,6 +369,7 @@ func breach(v any) string {
 			check(isOffset(b.User.UID) && isOffset(b.User.GID), "user"),
 			check(isOffset(b.NowMs) && isOffset(b.KillAfterMs), "times"),
 			check(b.EndsAtMs == nil || isOffset(*b.EndsAtMs), "endsAtMs"),
+			check(b.Warn == nil || b.Warn.Signo >= 1 && b.Warn.Signo <= 64 && isOffset(b.Warn.AtMs), "warn"),
 			teamBreach(b.Team))
 		for _, gid := range b.Groups {
 			why = first(why, check(isOffset(gid), "groups"))
@@ -374,7 +382,7 @@ func breach(v any) string {
 	case *signalBody:
 		return first(
 			check(b.ID != "", "no id"), check(b.Signo >= 1 && b.Signo <= 64, "signo"),
-			check(b.Scope == "script" || b.Scope == "all", "scope"))
+			check(b.Scope == scopeScript || b.Scope == scopeSteps || b.Scope == scopeFull || b.Scope == scopeAll, "scope"))
 	case *signalledBody:
 		return check(b.ID != "", "no id")
 	case *exitBody:

@@ -277,6 +277,7 @@ func (k *keeper) takeStart(l *link, start *startBody) {
 		gone := k.mainGone
 		k.mu.Unlock()
 		k.limitTime(start)
+		k.warn(start)
 		k.handStart()
 		k.tellReady()
 		if gone { // it ended in this very moment

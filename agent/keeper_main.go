@@ -220,6 +220,16 @@ func (k *keeper) forMain(l *link) int {
 	return 0
 }
 
+// warn has the job's steps signalled when --signal says so. A limit that is changed meanwhile does not move it.
+func (k *keeper) warn(start *startBody) {
+	if start.Warn == nil {
+		return
+	}
+	signal := signalBody{ID: ownSignals + "warn", Signo: start.Warn.Signo, Scope: scopeSteps}
+	left := max(time.Duration(start.Warn.AtMs-start.NowMs)*time.Millisecond, 0)
+	time.AfterFunc(left, func() { k.signalMain(signal) })
+}
+
 // limitTime ends the script when its time is over and no gateway is there to say so. A gateway that is connected passes on what
 // Slurm does, and Slurm knows of a limit that an admin has extended meanwhile. The timers are the monotonic clock's.
 func (k *keeper) limitTime(start *startBody) {

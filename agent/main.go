@@ -40,8 +40,11 @@ func dispatch(name string) int {
 	if run, ok := programs[name]; ok {
 		return run()
 	}
-	if name == starterName {
+	switch name {
+	case starterName:
 		return starterMain()
+	case witnessName:
+		return witnessMain()
 	}
 	switch {
 	case (len(os.Args) == 3 || len(os.Args) == 4) && os.Args[1] == "install":

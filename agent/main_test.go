@@ -16,8 +16,11 @@ import (
 
 // The test executable is also the programs under test, as processes of their own.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == starterName {
+	switch filepath.Base(os.Args[0]) {
+	case starterName:
 		os.Exit(starterMain())
+	case witnessName:
+		os.Exit(witnessMain())
 	}
 	if run := programs[filepath.Base(os.Args[0])]; run != nil { // by a link in a test's own directory
 		os.Exit(run())

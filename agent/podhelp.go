@@ -73,7 +73,7 @@ func (p *pod) applyWithoutScript(s signalBody) {
 			p.finishAs(innerExited{Code: &code})
 		}()
 	default:
-		if s.Scope == scopeAll {
+		if s.Scope == scopeFull || s.Scope == scopeAll {
 			p.config.signal(scopeAll, 0, s.Signo)
 		}
 	}

@@ -36,6 +36,12 @@ func (p *pod) apply(s signalBody) {
 		p.applyWithoutScript(s)
 		return
 	}
+	if s.Scope == scopeSteps {
+		if p.steps != nil {
+			p.steps.signalSteps(s.Signo)
+		}
+		return
+	}
 	if p.reaped && s.Scope == scopeScript {
 		return
 	}

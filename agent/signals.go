@@ -11,7 +11,9 @@ import (
 
 const (
 	scopeScript = "script"
-	scopeAll    = "all"
+	scopeSteps  = "steps" // what srun runs, on every node
+	scopeFull   = "full"  // everything in the job's pods, which go on
+	scopeAll    = "all"   // the same, and it is the end of the job
 
 	// contThenTerm is section 7: how long after a CONT an ending signal belongs to it.
 	contThenTerm = time.Second
@@ -59,13 +61,20 @@ func caught() []os.Signal {
 }
 
 // watchSignals calls got for each signal with its scope. Slurm ends a job by CONT and TERM to all its processes;
-// `scancel --batch` sends a signal to the script alone.
+// `scancel --batch` sends a signal to the script alone, `scancel --full` to all that the job has.
 func watchSignals(got func(signo int, scope string)) {
+	arrived := catchSignals()
+	own := make(chan signalBody, 256)
+	go sortSignals(arrived, func(signo int, scope string) { own <- signalBody{Signo: signo, Scope: scope} })
+	go func() { askWitness(own, startWitness(), witnessPatience, got) }() // the job need not wait for it to start
+}
+
+func catchSignals() <-chan os.Signal {
 	// Slurm sends few; room for a script's worth of USR1 in a loop.
 	arrived := make(chan os.Signal, 256)
 	signal.Notify(arrived, caught()...)
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGXCPU)
-	go sortSignals(arrived, got)
+	return arrived
 }
 
 // sortSignals tells an end of the job (seen on 22.05.8 for scancel and the time limit: CONT, TERM some milliseconds

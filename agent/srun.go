@@ -47,6 +47,7 @@ type srun struct {
 	limits  rlimits
 	cwd     string
 	signals chan os.Signal
+	orders  chan int // signals for the step's tasks, of the job's
 	tasks   []*srunTask
 	ends    chan taskEnd
 	pmi     *pmiServer
@@ -72,7 +73,7 @@ func newSrun(o *srunOptions) (*srun, error) {
 	if err != nil || len(cpus) != len(t.Hosts) {
 		cpus = slices.Repeat([]int{unknownCPUs}, len(t.Hosts))
 	}
-	s := &srun{o: o, team: t, limits: readLimits(), cwd: workingDirectory(), signals: make(chan os.Signal, 16)}
+	s := &srun{o: o, team: t, limits: readLimits(), cwd: workingDirectory(), signals: make(chan os.Signal, 16), orders: make(chan int, 16)}
 	if o.chdir != "" {
 		s.cwd = o.chdir
 	}
@@ -150,6 +151,13 @@ func (s *srun) awaitStep() (*flow, int) {
 			_, body, err := f.read()
 			if err != nil {
 				body = err
+			}
+			if kill, ok := body.(*killBody); ok {
+				select {
+				case s.orders <- kill.Signo:
+				default: // somebody's loop
+				}
+				continue
 			}
 			select {
 			case answers <- body:

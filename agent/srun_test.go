@@ -246,7 +246,7 @@ code 255
 		"srun: error: n1: task 1: Exited with exit code 2\n", "srun: error: n2: task 2: Exited with exit code 4\n",
 		"srun: error: n1: task 0: Segmentation fault", "slurmstepd: error: execve(): nosuchprogram: No such file or directory\n",
 		"srun: launch/slurm: _step_signal: Terminating StepId=77.3\n",
-		"srun: Job step aborted: Waiting up to 32 seconds for job step to finish.\n", "task 1: Terminated\n",
+		"task 1: Terminated\n", "srun: Force Terminated StepId=77.3\n",
 		"spill-rsh: n9 is none of this job's nodes: n[1-2]\n",
 	} {
 		if !strings.Contains(errs, line) {
@@ -294,6 +294,39 @@ while srun --overlap -N2 -n2 sh -c 'kill -0 $(cat pid-$SLURM_PROCID)' 2>/dev/nul
 	}
 	if !strings.Contains(errs, "srun: forcing job termination\n") {
 		t.Errorf("%s", errs)
+	}
+}
+
+// As measured on 22.05.8: said last of a step in which TERM or KILL ended a task, unless srun was told to end it.
+func TestWhatEndsByTERMOrKILLIsSaidToBeForced(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	out, errs, _ := team.run(`exec 2>&1
+run() { echo "== $*"; srun -n2 sh -c "$@"; echo code $?; }
+run '[ $SLURM_PROCID = 1 ] && kill -TERM $$; sleep 0.5'
+run 'kill -KILL $$'
+run 'kill -USR1 $$'
+run 'exit 1'
+echo == told
+srun -n2 sleep 1000 & sleep 1; kill -TERM $!; wait $!; echo code $?
+echo == interrupted
+srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -INT $!; wait $!; echo code $?
+`)
+	want := []string{
+		"srun: error: n2: task 1: Terminated\nsrun: Force Terminated StepId=77.0\ncode 143\n",
+		"srun: Force Terminated StepId=77.1\ncode 137\n",
+		"User defined signal 1\ncode 138\n",
+		"Exited with exit code 1\ncode 1\n",
+		"Terminated\ncode 143\n",
+		"srun: StepId=77.5 task 0: running\nsrun: StepId=77.5 task 1: exited abnormally\nsrun: sending Ctrl-C to StepId=77.5\n",
+	}
+	parts := strings.Split(out, "== ")[1:]
+	for i, text := range want {
+		if !strings.Contains(parts[i], text) {
+			t.Errorf("no %q in %q", text, parts[i])
+		}
+	}
+	if n := strings.Count(out, "Force Terminated"); n != 2 || errs != "" {
+		t.Errorf("%d times: %s", n, out)
 	}
 }
 

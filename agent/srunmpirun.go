@@ -85,6 +85,7 @@ func (s *srun) mpirun() int {
 	c.Dir = s.cwd
 	c.Stdin = out.input
 	var copies sync.WaitGroup
+	var ends []io.Closer
 	for i, to := range []*io.Writer{&c.Stdout, &c.Stderr} {
 		if *to = out.targets[i].to; *to == nil {
 			continue
@@ -94,16 +95,26 @@ func (s *srun) mpirun() int {
 			target := *to
 			*to = writer
 			copies.Go(func() { relabel(reader, target, out.label) })
-			defer copies.Wait()
-			defer writer.Close()
+			ends = append(ends, writer)
 		}
 	}
 	if err := c.Start(); err != nil {
 		return fail("%v", err)
 	}
+	defer copies.Wait()
+	defer func() {
+		for _, end := range ends {
+			end.Close()
+		}
+	}()
 	go func() {
-		for sig := range s.signals {
-			c.Process.Signal(sig)
+		for {
+			select {
+			case sig := <-s.signals:
+				c.Process.Signal(sig)
+			case signo := <-s.orders: // mpirun passes on USR1 and USR2, and ends by what ends
+				c.Process.Signal(syscall.Signal(signo))
+			}
 		}
 	}()
 	c.Wait()

@@ -159,6 +159,8 @@ type stepEnd struct {
 	left      int
 	code      int
 	aborting  bool
+	told      bool // srun gives the step up, and has said so
+	forced    bool // a task ended by TERM or KILL, and not because srun was told to end
 	lastInt   time.Time
 	unsaid    map[int]map[endedBody][]int // by node, then how they ended
 	timer     <-chan time.Time            // -W
@@ -182,6 +184,8 @@ func (s *srun) await() int {
 			e.take(end)
 		case sig := <-s.signals:
 			e.hear(int(sig.(syscall.Signal)))
+		case signo := <-s.orders:
+			s.signalAll(signo)
 		case <-e.say:
 			e.sayEnds()
 		case <-e.timer:
@@ -197,6 +201,9 @@ func (s *srun) await() int {
 		}
 	}
 	e.sayEnds()
+	if e.forced {
+		srunSays(e.o.quiet, "Force Terminated StepId=%s.%d", e.plan.JobID, e.plan.ID)
+	}
 	return e.code
 }
 
@@ -221,13 +228,17 @@ func (e *stepEnd) take(end taskEnd) {
 			e.say = time.After(sayTogether)
 		}
 	}
+	if signo := end.ended.Signal; !e.told && (signo == sigTerm || signo == sigKill) {
+		e.forced = true
+	}
 	bad := end.ended != (endedBody{})
 	switch {
 	case e.left == 0 || e.aborting:
 	case bad && e.o.killOnBadExit:
 		e.sayEnds()
 		srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
-		e.abort(sigTerm)
+		e.cancelled("")
+		e.end(sigTerm)
 	case bad && task.pmi != nil && task.pmi.abandoned():
 		e.sayEnds()
 		srunSays(e.o.quiet, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
@@ -243,9 +254,15 @@ func (e *stepEnd) abort(signo int) {
 	if e.aborting && signo != sigKill {
 		return
 	}
-	if !e.aborting {
+	if !e.told {
 		srunSays(e.o.quiet, "Job step aborted: Waiting up to %d seconds for job step to finish.", int(killWait.Seconds())+2)
 	}
+	e.told, e.forced = true, false
+	e.end(signo)
+}
+
+// end signals every task, without a word of srun's.
+func (e *stepEnd) end(signo int) {
 	e.aborting = true
 	if signo == sigTerm {
 		e.signalAll(sigCont)
@@ -272,6 +289,7 @@ func (e *stepEnd) hear(signo int) {
 		}
 		e.lastInt = time.Now()
 		srunSays(false, "interrupt (one more within 1 sec to abort)")
+		e.sayStates()
 		srunSays(false, "sending Ctrl-C to StepId=%s.%d", e.plan.JobID, e.plan.ID)
 		e.signalAll(sigInt)
 	case syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
@@ -289,16 +307,39 @@ func (e *stepEnd) sayEnds() {
 	for node := range e.plan.Nodes {
 		for how, tasks := range e.unsaid[node] {
 			slices.Sort(tasks)
-			word := "task"
-			if len(tasks) > 1 {
-				word = "tasks"
-			}
 			if !e.o.quiet {
-				fmt.Fprintf(os.Stderr, "srun: error: %s: %s %s: %s\n", e.plan.Nodes[node], word, taskRanges(tasks), how.text())
+				fmt.Fprintf(os.Stderr, "srun: error: %s: %s %s: %s\n", e.plan.Nodes[node], taskWord(tasks), taskRanges(tasks), how.text())
 			}
 		}
 		delete(e.unsaid, node)
 	}
+}
+
+// sayStates tells an impatient user which tasks still run.
+func (e *stepEnd) sayStates() {
+	states := map[string][]int{}
+	for _, task := range e.tasks {
+		state := "running"
+		if task.over {
+			state = "exited"
+			if task.ended != (endedBody{}) {
+				state = "exited abnormally"
+			}
+		}
+		states[state] = append(states[state], task.id)
+	}
+	for _, state := range []string{"running", "exited abnormally", "exited"} {
+		if tasks := states[state]; len(tasks) > 0 {
+			srunSays(false, "StepId=%s.%d %s %s: %s", e.plan.JobID, e.plan.ID, taskWord(tasks), taskRanges(tasks), state)
+		}
+	}
+}
+
+func taskWord(tasks []int) string {
+	if len(tasks) == 1 {
+		return "task"
+	}
+	return "tasks"
 }
 
 func taskRanges(tasks []int) string {

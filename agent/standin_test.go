@@ -383,3 +383,28 @@ func TestTheStandinEndsByTheSameSignal(t *testing.T) {
 		})
 	}
 }
+
+// --full reaches every process of the batch step, the stand-in's witness among them; --batch the script's alone.
+func TestWhatTheWitnessWasSentTooIsForAll(t *testing.T) {
+	own, words, got := make(chan signalBody), make(chan word, 8), make(chan string, 8)
+	go askWitness(own, words, 50*time.Millisecond, func(signo int, scope string) { got <- fmt.Sprintf("%d %s", signo, scope) })
+	tell := func(want string, own1 signalBody, heard ...word) {
+		t.Helper()
+		for _, w := range heard {
+			words <- w
+		}
+		own <- own1
+		if g := <-got; g != want {
+			t.Errorf("%s instead of %s", g, want)
+		}
+	}
+	now := time.Now()
+	tell("10 full", signalBody{Signo: 10, Scope: scopeScript}, word{10, now})
+	tell("10 script", signalBody{Signo: 10, Scope: scopeScript})
+	tell("12 script", signalBody{Signo: 12, Scope: scopeScript}, word{10, now}) // another's word, which is kept
+	tell("10 full", signalBody{Signo: 10, Scope: scopeScript})
+	tell("10 script", signalBody{Signo: 10, Scope: scopeScript}, word{10, now.Add(-time.Minute)})
+	tell("15 all", signalBody{Signo: 15, Scope: scopeAll}, word{15, now})
+	close(words) // it was killed
+	tell("12 script", signalBody{Signo: 12, Scope: scopeScript})
+}

@@ -19,7 +19,8 @@ type stepDaemon struct {
 	ledger   *stepLedger // nil but at rank 0
 
 	mu        sync.Mutex
-	strangers []net.Conn // not yet known, oldest first
+	strangers []net.Conn         // not yet known, oldest first
+	asked     map[*flow]struct{} // of steps that have their CPUs
 	processes int
 	stopping  bool
 	idle      *sync.Cond
@@ -34,7 +35,7 @@ func startStepDaemon(t *team, c *children, cpus string) (*stepDaemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the pod's address for steps: %w", err)
 	}
-	d := &stepDaemon{team: t, key: t.key(), children: c, listener: listener}
+	d := &stepDaemon{team: t, key: t.key(), children: c, listener: listener, asked: map[*flow]struct{}{}}
 	d.idle = sync.NewCond(&d.mu)
 	if t.Rank == 0 {
 		d.ledger = newStepLedger(cpus, len(t.Hosts))
@@ -135,9 +136,24 @@ func (d *stepDaemon) lend(f *flow, ask *stepAsk) error {
 		return nil
 	}
 	f.send(tStepGo, stepGo{id})
+	d.mu.Lock()
+	d.asked[f] = struct{}{}
+	d.mu.Unlock()
 	<-gone
+	d.mu.Lock()
+	delete(d.asked, f)
+	d.mu.Unlock()
 	d.ledger.giveBack(id)
 	return nil
+}
+
+// signalSteps tells the srun of each step, which knows where its tasks are.
+func (d *stepDaemon) signalSteps(signo int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for f := range d.asked {
+		f.send(tKill, killBody{signo})
+	}
 }
 
 // begin counts a process, unless the pod is about to end.

@@ -75,6 +75,7 @@ const kubernetes: KubernetesPort = {
   watch: () => ({ sight: () => [], nodes: () => nodes, pods: () => pods, close: done }),
   pod: async (ref) => pods[numberIn(ref.name)],
   createPod: unused('createPod'),
+  createPodGroup: unused('createPodGroup'),
   deletePod: unused('deletePod'),
   releasePod: unused('releasePod'),
   createSecret: unused('createSecret'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { list, text } from './units.ts';
+import { list, oneOf, text } from './units.ts';
 
 /** Which image a job runs in. */
 
@@ -50,8 +50,47 @@ export const images = z
       0,
       '[registry]',
     ).default([]),
+    pin: oneOf(
+      'Whether a registry is asked what an image stands for before anything is made, so that all pods of a job run that digest and the receipt says so; tried: where none answers, the tag is run and the receipt says why; required: then the job goes back.',
+      ['no', 'tried', 'required'],
+    ).default('no'),
+    registries: list(
+      'Registries that may be asked, and nothing else is: users name images.',
+      z.strictObject({
+        host: text("As in images' names.", 'write a host, such as registry.example.org or docker.io'),
+        url: z
+          .url({
+            protocol: /^https?$/,
+            error: 'write a URL, such as https://registry.example.org:5000',
+          })
+          .optional()
+          .describe('Where its API is, if not at https://HOST.'),
+        username: text('To read with; without it nobody signs in.', 'write a name').optional(),
+        passwordFile: text('A file with the password.', 'write a path').optional(),
+      }),
+      0,
+      '[{ host: registry.example.org }]',
+    ).default([]),
   })
   .superRefine((given, ctx) => {
+    for (const [index, { username, passwordFile, url }] of given.registries.entries()) {
+      const refuse = (key: string, message: string) =>
+        ctx.addIssue({ code: 'custom', path: ['registries', index, key], message });
+      if ((username === undefined) !== (passwordFile === undefined))
+        refuse('username', 'username and passwordFile go together; write both, or neither');
+      if (
+        username !== undefined &&
+        url?.startsWith('http:') &&
+        !/^http:\/\/(127\.|localhost[:/]|\[::1\])/.test(`${url}/`)
+      )
+        refuse('url', 'would send the password in the clear; write https://…');
+    }
+    if (given.pin !== 'no' && given.registries.length === 0)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['registries'],
+        message: `nothing to ask, and pin: ${given.pin} asks; write registries: [{ host: registry.example.org }]`,
+      });
     const some =
       given.default !== undefined ||
       [given.modules, Object.keys(given.accounts), Object.keys(given.partitions), given.allow].some(

@@ -136,6 +136,14 @@ function stagingAt(staging: StagingConfig, at: (path: string) => string): Stagin
   return { ...staging, ...(staging.keyFile === undefined ? {} : { keyFile: at(staging.keyFile) }) };
 }
 
+function imagesAt(images: ImagesConfig, at: (path: string) => string): ImagesConfig {
+  const registries = images.registries.map((r) => ({
+    ...r,
+    passwordFile: r.passwordFile && at(r.passwordFile),
+  }));
+  return { ...images, registries };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   const { cert, key, clientCa, tls } = config.listen;
@@ -151,6 +159,7 @@ function absolute(config: Config, from: string): Config {
       ...(tls === undefined ? {} : { tls: { cert: at(tls.cert), key: at(tls.key) } }),
     },
     kubernetes: config.kubernetes && kubernetesAt(config.kubernetes, at),
+    ...(config.images === undefined ? {} : { images: imagesAt(config.images, at) }),
     ...(config.staging === undefined ? {} : { staging: stagingAt(config.staging, at) }),
     ...(config.pricesFrom === undefined
       ? {}

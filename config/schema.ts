@@ -5,6 +5,7 @@ import { offers } from './devices.ts';
 import { compile, ExpressionError, longestExpression } from './expression.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
+import { scheduling } from './scheduling.ts';
 import { staging } from './staging.ts';
 import { tenants } from './tenants.ts';
 import {
@@ -110,6 +111,14 @@ const cluster = z
       'A job whose pod was lost, once its instance is terminated: fail = it ends as FAILED, requeue = it runs again where its --requeue allows.',
       ['fail', 'requeue'],
     ).default('fail'),
+    onFailure: z
+      .strictObject({
+        nodeLost: oneOf('Its node was lost, or out of sight for lostAfter.', ['fail', 'requeue']).optional(),
+        podEvicted: oneOf('Its kubelet evicted it.', ['fail', 'requeue']).optional(),
+        podLost: oneOf('Somebody deleted or killed it.', ['fail', 'requeue']).optional(),
+      })
+      .prefault({})
+      .describe('The same by how it was lost; onLost where one is left out.'),
     pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
   })
   .superRefine((c, ctx) => {
@@ -197,6 +206,9 @@ const kubernetes = z.strictObject({
   ),
   imagePullPolicy: oneOf('As in Kubernetes.', ['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
   keeperPort: whole("The keeper's port in each pod.", 1, 65535).default(7701),
+  scheduling: scheduling
+    .optional()
+    .describe('For clusters that have another scheduler, priority classes, pod groups or queues.'),
 });
 
 const mount = z.strictObject({

@@ -138,6 +138,25 @@ export interface PodManifest {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
+/** The pods of one job as a gang, for schedulers that know such; `translate` makes it. */
+export interface PodGroupManifest {
+  readonly apiVersion: 'scheduling.x-k8s.io/v1alpha1' | 'scheduling.volcano.sh/v1beta1';
+  readonly kind: 'PodGroup';
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    /** The pod with whose record it goes. */
+    readonly ownerReferences: readonly {
+      readonly apiVersion: 'v1';
+      readonly kind: 'Pod';
+      readonly name: string;
+      readonly uid: string;
+    }[];
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
 export type KubernetesEvent =
   | { readonly kind: 'pod'; readonly pod: PodView; readonly gone: boolean }
   | { readonly kind: 'node'; readonly node: NodeView; readonly gone: boolean };
@@ -158,6 +177,11 @@ export interface KubernetesPort {
   pod(ref: PodRef): Promise<PodView | undefined>;
   /** `already_exists` when the name is taken (read it back), `refused` with admission's words, `no_capacity` with the quota's. */
   createPod(manifest: PodManifest): Promise<PodView>;
+  /**
+   * Idempotent by name, which is used once. Only where a site configured them: `refused` (no right to make them, as installed), `not_found`
+   * (the cluster has no such kind).
+   */
+  createPodGroup(manifest: PodGroupManifest): Promise<void>;
   /** Asked to end with this grace; `not_found` = already absent, `conflict` = another pod has that name now. */
   deletePod(ref: PodRef, uid: string, graceSeconds: number): Promise<void>;
   /** Takes our finalizer off: the pod's record may go. Only after settlement. */
@@ -320,6 +344,24 @@ export interface ObjectsPort {
   /** For `doctor`: writes an object, reads it by a signed URL, takes it away. Faults name what is missing. */
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** As a container runtime completes it: `ubuntu` is docker.io, library/ubuntu, latest. */
+export interface ImageName {
+  readonly host: string;
+  readonly path: string;
+  /** A tag, or a digest. */
+  readonly reference: string;
+}
+
+/** Registries of images. */
+export interface RegistryPort {
+  /**
+   * `sha256:…` of what the name stands for now: an index where the image has several platforms. Faults: `not_found` (no such image, or
+   * none that we may know of), `refused` (rights; also a registry that this site does not ask), `throttled`, `transient`,
+   * `unreachable`, `invalid` (it answers nonsense).
+   */
+  digest(image: ImageName): Promise<string>;
 }
 
 /** Budgets that stand elsewhere than in the configuration: a file, or an accounting system. */

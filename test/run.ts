@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ensurePackages } from '../lab/real/apt.ts';
+import { ensureMpiWheels } from './mpi.ts';
 import type { Unsteady } from './unsteady.ts';
 
 const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'real', 'parity'] as const;
@@ -138,14 +139,16 @@ function onNode24(): void {
   vitest('node24', { node, args, env });
 }
 
-/** Two MPIs for the agent's tests. Where they cannot be put, those tests are left out, and told. */
+/** Two MPIs for the agent's tests, and what compiles with any. Where they cannot be put, those tests are left out, and told. */
 const mpi = ['openmpi-bin', 'libopenmpi-dev', 'mpich', 'libmpich-dev', 'gcc', 'libc6-dev'];
 
 async function goTests(): Promise<void> {
   if (root && existsSync('/usr/bin/apt-get'))
-    await ensurePackages(mpi, (line) => console.log(`\n== agent: ${line}`)).catch((e: unknown) => {
-      broken.push(`agent: ${e instanceof Error ? e.message : String(e)}`);
-    });
+    await ensurePackages(mpi, (line) => console.log(`\n== agent: ${line}`))
+      .then(ensureMpiWheels)
+      .catch((e: unknown) => {
+        broken.push(`agent: ${e instanceof Error ? e.message : String(e)}`);
+      });
   const report = spawnSync('go', ['test', '-json', './...'], {
     cwd: 'agent',
     encoding: 'utf8',

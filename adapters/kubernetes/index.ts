@@ -12,7 +12,7 @@ import { defaultTuning, type Tools, type Tuning } from './listwatch.ts';
 import type { Log } from './log.ts';
 import { finalizer, leaseAnnotation } from './names.ts';
 import { type DialTuning, defaultDial, dial } from './portforward.ts';
-import { missingRights } from './rights.ts';
+import { missingRights, type Uses } from './rights.ts';
 import { listAll, tenantReader } from './tenants.ts';
 import { nodeView, podView } from './views.ts';
 import { watchAll } from './watch.ts';
@@ -28,6 +28,8 @@ export interface KubernetesOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly tuning?: Partial<Tuning & DialTuning>;
+  /** Looked for by `missingRights` beside what every gateway needs. */
+  readonly uses?: Uses | undefined;
 }
 
 export function kubernetes(options: KubernetesOptions): KubernetesPort {
@@ -63,6 +65,13 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
         where,
         'unknown',
       );
+    },
+
+    async createPodGroup(manifest) {
+      const { apiVersion, metadata } = manifest;
+      const path = `/apis/${apiVersion}/namespaces/${encodeURIComponent(metadata.namespace)}/podgroups`;
+      const call: Call = { at: 'kubernetes.createPodGroup', method: 'POST', path, body: manifest };
+      await ignoring('already_exists', http.json(call));
     },
 
     async deletePod(ref, uid, gracePeriodSeconds) {
@@ -125,7 +134,7 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       return stream.once('close', () => streams.delete(stream));
     },
 
-    missingRights: async () => missingRights(http, await tenants.namespaces().catch(() => [])),
+    missingRights: async () => missingRights(http, await tenants.namespaces().catch(() => []), options.uses),
 
     async version() {
       return text(

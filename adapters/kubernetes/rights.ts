@@ -2,10 +2,38 @@
 import type { Http } from './http.ts';
 import { at, list, record, text, texts } from './json.ts';
 
-interface Need {
+export interface Need {
+  /** The core group's if undefined. */
+  readonly group?: string;
   readonly resource: string;
+  /** One object's; all of them if undefined. */
+  readonly name?: string;
   readonly verbs: readonly string[];
 }
+
+/** What of a cluster's scheduling the gateway is configured to use, and has no right to as installed (deploy/kubernetes/scheduling/rights.yaml). */
+export interface Uses {
+  readonly scheduler?: string | undefined;
+  readonly priorityClass?: string | undefined;
+  readonly podGroups?: 'scheduler-plugins' | 'volcano' | undefined;
+}
+
+const groups = {
+  'scheduler-plugins': 'scheduling.x-k8s.io',
+  volcano: 'scheduling.volcano.sh',
+} as const;
+
+const inClusterBy = ({ scheduler, priorityClass }: Uses): readonly Need[] => [
+  ...(scheduler === undefined
+    ? []
+    : [{ group: 'spillway.dev', resource: 'schedulers', name: scheduler, verbs: ['use'] }]),
+  ...(priorityClass === undefined
+    ? []
+    : [{ group: 'scheduling.k8s.io', resource: 'priorityclasses', name: priorityClass, verbs: ['use'] }]),
+];
+
+const inTenantBy = ({ podGroups }: Uses): readonly Need[] =>
+  podGroups === undefined ? [] : [{ group: groups[podGroups], resource: 'podgroups', verbs: ['create'] }];
 
 const inCluster: readonly Need[] = [
   { resource: 'nodes', verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
@@ -23,24 +51,32 @@ const inTenant: readonly Need[] = [
 const where = 'kubernetes.missingRights';
 
 /** As `verb resource`, with the namespace where it is one's. */
-export async function missingRights(http: Http, tenants: readonly string[]): Promise<readonly string[]> {
-  const missing = await lacking(http, undefined, inCluster);
-  for (const namespace of tenants) missing.push(...(await lacking(http, namespace, inTenant)));
+export async function missingRights(
+  http: Http,
+  tenants: readonly string[],
+  uses: Uses = {},
+): Promise<readonly string[]> {
+  const missing = await lacking(http, undefined, [...inCluster, ...inClusterBy(uses)]);
+  for (const namespace of tenants)
+    missing.push(...(await lacking(http, namespace, [...inTenant, ...inTenantBy(uses)])));
   return missing;
 }
 
 async function lacking(http: Http, namespace: string | undefined, needs: readonly Need[]): Promise<string[]> {
   const rules = await rulesIn(http, namespace ?? 'default');
   const missing: string[] = [];
-  for (const { resource, verbs } of needs)
-    for (const verb of verbs) {
+  for (const need of needs)
+    for (const verb of need.verbs) {
       // The rules may be incomplete (webhook authorizers): what they lack is asked for by name.
-      if (rules.some((rule) => covers(rule, verb, resource))) continue;
-      if (await allowed(http, namespace, verb, resource)) continue;
-      missing.push(`${verb} ${resource}${namespace === undefined ? '' : ` in namespace ${namespace}`}`);
+      if (rules.some((rule) => covers(rule, verb, need))) continue;
+      if (await allowed(http, namespace, verb, need)) continue;
+      missing.push(`${verb} ${inWords(need)}${namespace === undefined ? '' : ` in namespace ${namespace}`}`);
     }
   return missing;
 }
+
+const inWords = ({ group, resource, name }: Need): string =>
+  `${resource}${group === undefined ? '' : `.${group}`}${name === undefined ? '' : `/${name}`}`;
 
 async function rulesIn(http: Http, namespace: string): Promise<readonly unknown[]> {
   const review = await http.json({
@@ -53,20 +89,21 @@ async function rulesIn(http: Http, namespace: string): Promise<readonly unknown[
   return list(at(review, 'status', 'resourceRules'));
 }
 
-function covers(rule: unknown, verb: string, resource: string): boolean {
+function covers(rule: unknown, verb: string, { group = '', resource, name }: Need): boolean {
   const has = (field: string, value: string): boolean => {
     const values = texts(record(rule)[field]);
     return values.includes('*') || values.includes(value);
   };
-  if (texts(record(rule).resourceNames).length > 0) return false;
-  return has('apiGroups', '') && has('verbs', verb) && has('resources', resource);
+  const names = texts(record(rule).resourceNames);
+  if (names.length > 0 && (name === undefined || !names.includes(name))) return false;
+  return has('apiGroups', group) && has('verbs', verb) && has('resources', resource);
 }
 
 async function allowed(
   http: Http,
   namespace: string | undefined,
   verb: string,
-  full: string,
+  { group, resource: full, name }: Need,
 ): Promise<boolean> {
   const [resource, subresource] = full.split('/');
   const review = await http.json({
@@ -80,6 +117,8 @@ async function allowed(
         resourceAttributes: {
           verb,
           resource,
+          ...(group && { group }),
+          ...(name && { name }),
           ...(namespace && { namespace }),
           ...(subresource && { subresource }),
         },

@@ -135,6 +135,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   startedAt: maybe(instant()),
   endedAt: maybe(instant()),
   exit: maybe(exit),
+  lostBy: z.enum(['nodeLost', 'podEvicted', 'podLost']).optional(),
   broken: object<Have<'broken'>>()({ at: instant(), exit }).optional(),
   usage: maybe(object<Usage>()({ userMs: number(), systemMs: number(), maxRssBytes: number() })),
   dropped: number(),
@@ -152,7 +153,10 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   }).optional(),
   again: object<Turn>()({ by: text(), why: text(), at: instant() }).optional(),
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
-  image: object<Have<'image'>>()({ name: text(), from: text(), id: text().optional() }).optional(),
+  image: object<Have<'image'>>()({
+    ...{ name: text(), from: text(), id: text().optional() },
+    ...{ pinned: text().optional(), unpinned: text().optional() },
+  }).optional(),
   data: object<BurstData>()({
     paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),
     egress: object<NonNullable<BurstData['egress']>>()({ perGiB: number(), held: number() }).optional(),

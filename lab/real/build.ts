@@ -27,6 +27,16 @@ const tools = {
     ldflags: '-X github.com/containerd/containerd/v2/version.Version=v2.1.4',
     tags: 'no_btrfs no_devmapper no_zfs',
   },
+  schemas: {
+    packages: ['sigs.k8s.io/controller-tools/cmd/controller-gen'],
+    ldflags: '',
+    tags: '',
+  },
+  'mpi-operator': {
+    packages: ['github.com/kubeflow/mpi-operator/cmd/mpi-operator'],
+    ldflags: '',
+    tags: '',
+  },
   objects: {
     packages: ['github.com/versity/versitygw/cmd/versitygw'],
     ldflags: '',
@@ -36,7 +46,7 @@ const tools = {
 
 const env = { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' };
 
-/** Builds the tools that are missing or were built from other sources; minutes at first, nothing the next time. An object store only one test needs. */
+/** Builds the tools that are missing or were built from other sources; minutes at first, nothing the next time. An object store, an MPI operator and what makes schemas only one test each needs. */
 export async function ensureTools(
   say: (line: string) => void,
   names: readonly (keyof typeof tools)[] = ['kubernetes', 'containerd'],

@@ -57,6 +57,7 @@ export function answer(model: KubernetesModel, asked: Asked): Answer {
   const { who, method, path, query, body } = asked;
   const special = method === 'GET' ? plain(model, path) : review(server.rights, asked);
   if (special !== undefined) return special;
+  unheardOf(model, asked);
   const { kind, namespace, name, sub } = resourceOf(path) ?? unknown(path);
   if (name === undefined) {
     if (method === 'GET') return list(model, asking(model, asked, 'list'), query);
@@ -85,6 +86,12 @@ export function answer(model: KubernetesModel, asked: Asked): Answer {
     default:
       throw notAllowed();
   }
+}
+
+/** Rights are looked at before whether there is such a kind at all. */
+function unheardOf({ server }: KubernetesModel, { who, method, path }: Asked): void {
+  const [, namespace, kind] = /^\/apis\/[^/]+\/[^/]+\/namespaces\/([^/]+)\/([a-z]+)$/.exec(path) ?? [];
+  if (kind !== undefined && method === 'POST') server.rights.check(who, 'create', kind, namespace);
 }
 
 function plain({ config }: KubernetesModel, path: string): Answer | undefined {

@@ -149,7 +149,15 @@ export const burstFactsView = z.strictObject({
   ...burstView.shape,
   /** The most that it can cost, held before anything was bought. */
   heldMicroUsd: z.number().optional(),
-  image: z.strictObject({ name: z.string(), from: z.string(), id: z.string().optional() }).optional(),
+  image: z
+    .strictObject({
+      name: z.string(),
+      from: z.string(),
+      pinned: z.string().optional(),
+      unpinned: z.string().optional(),
+      id: z.string().optional(),
+    })
+    .optional(),
   machine: z.string().optional(),
   /** How Slurm says that the run ended: FAILED, CANCELLED, TIMEOUT, OUT_OF_MEMORY… stay what they are. */
   end: z.strictObject({ state: z.string(), code: z.number(), signal: z.number() }).optional(),

@@ -21,11 +21,11 @@ import {
   troubled,
   writeMs,
 } from './context.ts';
-import { launchFailed, letGo } from './letgo.ts';
+import { launchFailed, letGoOrLeave } from './letgo.ts';
 import { isHeld, look } from './look.ts';
 import { lookAtEach, unseen } from './pod.ts';
 import { connect } from './provision.ts';
-import { reclaimedOf } from './spot.ts';
+import { leaveReclaimed } from './spot.ts';
 
 /** Failed moves, each of which changed nothing, before the job is left where it is. */
 const movesAtMost = 8;
@@ -67,7 +67,7 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
     await troubled(ctx, burst, "the job's record could not be read in full; looking again");
     return after(2_000);
   }
-  if (launchFailed(job)) return letGo(ctx, burst);
+  if (launchFailed(job)) return letGoOrLeave(ctx, burst);
   const changed = ownersWord(ctx, burst, job);
   if (changed !== undefined) return leave(ctx, burst, { kind: 'owner_changed', text: changed });
   const waiting = job.partition === ctx.setup.waitPartition;
@@ -144,12 +144,8 @@ export async function claim(ctx: BurstContext, burst: Burst): Promise<Next> {
 
 /** The pods must wait for the job, not the job for a pod: what became of them since they were ready is looked at in the moment of the move. */
 async function podWaits(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
-  const taken = await reclaimedOf(ctx, burst);
-  if (taken !== undefined)
-    return leave(ctx, burst, {
-      kind: 'no_capacity',
-      text: `the cloud takes spot instance ${taken.cloudId} back before the job was moved`,
-    });
+  const taken = await leaveReclaimed(ctx, burst, 'the job was moved');
+  if (taken !== undefined) return taken;
   const pod = await lookAtEach(ctx, burst);
   if (pod.kind === 'over')
     return leave(ctx, burst, {

@@ -1,7 +1,7 @@
 import { spentBy } from '../decide/price.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, type BurstState, type Cause, mayGo, terminalStates } from '../domain/burst.ts';
-import type { Receipt, Verdict } from '../domain/decision.ts';
+import type { Receipt, RuleVerdict, Verdict } from '../domain/decision.ts';
 import { PortError } from '../domain/fault.ts';
 import { type Instant, instant, type Uuid } from '../domain/ids.ts';
 import type { SpotPool, SpotPrice } from '../domain/instance.ts';
@@ -17,13 +17,14 @@ import type {
   Intent,
   KubernetesPort,
   ObjectsPort,
+  RegistryPort,
   SlurmPort,
   StorePort,
   WakeId,
   Write,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
-import type { Images, StagingLimits } from '../translate/index.ts';
+import type { Images, Scheduling, StagingLimits } from '../translate/index.ts';
 
 export { after, type Next, never, now } from '../domain/next.ts';
 
@@ -32,10 +33,14 @@ export interface PodSettings {
   readonly images: Images;
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Undefined: no registry is asked what a tag stands for. `required`: what cannot be pinned goes home. */
+  readonly pin?: { readonly registry: RegistryPort; readonly required: boolean } | undefined;
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
   /** Undefined: no data are carried through a store. */
   readonly staging?: StagingLimits | undefined;
   readonly keeperPort: number;
+  /** Undefined: the cluster's default scheduler, and nothing to tell it. */
+  readonly scheduling?: Scheduling | undefined;
 }
 
 export interface LogLine {
@@ -162,8 +167,13 @@ export function answered(ctx: BurstContext, intent: Intent, answer: string): Wri
 }
 
 /** Leaves the straight way before anything of the user's ran. */
-export async function leave(ctx: BurstContext, burst: Burst, cause: Cause): Promise<Next> {
-  await change(ctx, burst, { state: 'returning', cause }, cause.text);
+export async function leave(
+  ctx: BurstContext,
+  burst: Burst,
+  cause: Cause,
+  noted: Pick<Burst, 'reclaimedAt'> = {},
+): Promise<Next> {
+  await change(ctx, burst, { ...noted, state: 'returning', cause }, cause.text);
   return now;
 }
 
@@ -218,21 +228,26 @@ export function outcome(ctx: BurstContext, burst: Burst, verdict: Verdict, text:
       verdict,
       because: [
         { rule, pass: verdict === 'burst', measured: burst.cause?.text ?? text, limit: '' },
-        ...(burst.image?.id === undefined
-          ? []
-          : [
-              {
-                rule: 'image',
-                pass: true,
-                measured: burst.image.id,
-                limit: `${burst.image.name}, by ${burst.image.from}`,
-              },
-            ]),
+        ...imageRule(burst.image),
       ],
       group: burst.group,
     },
     text,
   };
+}
+
+function imageRule(image: Burst['image']): RuleVerdict[] {
+  if (image === undefined) return [];
+  const { name, from, id, pinned, unpinned } = image;
+  const measured = id ?? pinned;
+  if (measured === undefined) return [];
+  const pin =
+    pinned !== undefined
+      ? `, pinned to ${pinned}`
+      : unpinned !== undefined
+        ? `, not pinned: ${unpinned}`
+        : '';
+  return [{ rule: 'image', pass: true, measured, limit: `${name}, by ${from}${pin}` }];
 }
 
 export const later = (at: Instant, ms: number): Instant => instant(at + ms);

@@ -1,5 +1,5 @@
 /** What became of a pod, in words that its owner and an operator can do something with. Each kind has its own, and what follows differs. */
-import type { Exit } from '../domain/burst.ts';
+import type { Exit, LostBy } from '../domain/burst.ts';
 import type { ContainerView, PodView } from '../domain/kube.ts';
 
 export const outOfMemory =
@@ -10,6 +10,19 @@ export function endedHow(pod: PodView, main: Extract<ContainerView, { state: 'te
   if (pod.reason === 'Evicted') return `evicted by node ${pod.node}: ${pod.message}`;
   if (main.reason === 'OOMKilled') return outOfMemory;
   return `terminated: ${main.reason} (${main.exitCode})`;
+}
+
+/** Of an attempt of which some pod is over or out of sight. An eviction is the cluster's doing, and so comes before what it led to. */
+export function lostBy(
+  ranks: readonly {
+    readonly kind: 'over' | 'alive' | 'unknown';
+    readonly pod: PodView | undefined;
+    readonly machineGone?: true;
+  }[],
+): LostBy {
+  if (ranks.some(({ pod }) => pod?.reason === 'Evicted')) return 'podEvicted';
+  if (ranks.some(({ kind, machineGone }) => kind === 'unknown' || machineGone === true)) return 'nodeLost';
+  return 'podLost';
 }
 
 /** From containerStatuses, when process 1 of main could not report itself. 128 + n is the runtime's way to write signal n. */

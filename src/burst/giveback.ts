@@ -1,6 +1,7 @@
 import type { Burst, BurstState } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
+import { withRanks } from '../domain/ranks.ts';
 import type { MoveSpec } from '../ports.ts';
 import { comment } from './comment.ts';
 import {
@@ -59,9 +60,20 @@ export async function giveBack(ctx: BurstContext, burst: Burst): Promise<Next> {
       if (sight.job.partition === ctx.setup.burstPartition || sight.job.partition === ctx.setup.waitPartition)
         return moveBack(ctx, burst, sight.job);
       // At home it is let go: before, Slurm would start it with us once more.
-      if (launchFailed(sight.job)) return letGo(ctx, burst);
+      if (launchFailed(sight.job)) return freedFirst(ctx, burst);
       return close(ctx, burst, burst.cause?.kind === 'owner_changed' ? 'withdrawn' : 'returned');
   }
+}
+
+/** It may take until an admin lets it go, and nothing is paid so long: pods and key go first, and the instances are free. */
+async function freedFirst(ctx: BurstContext, burst: Burst): Promise<Next> {
+  if (burst.pod === undefined && burst.instance === undefined) return letGo(ctx, burst);
+  ctx.streams.release(burst.id);
+  if (!(await forgotten(ctx, burst))) return after(1_500);
+  const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
+  if ((await change(ctx, burst, unbound, 'its pods are gone, its instances are free')) !== undefined)
+    freed(ctx, burst);
+  return now;
 }
 
 async function moveBack(ctx: BurstContext, burst: Burst, job: JobDetail): Promise<Next> {

@@ -1,8 +1,11 @@
 import type { Burst, Grant } from '../domain/burst.ts';
 import { pathsOf } from '../domain/data.ts';
+import { faultOf } from '../domain/fault.ts';
+import type { Instant } from '../domain/ids.ts';
+import type { JobDetail } from '../domain/job.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
-import { startFor, teamOf } from '../translate/index.ts';
+import { readScript, startFor, stepsWarning, teamOf } from '../translate/index.ts';
 import {
   after,
   type BurstContext,
@@ -16,12 +19,13 @@ import {
   troubled,
 } from './context.ts';
 import { bring } from './data.ts';
-import { launchFailed, letGo } from './letgo.ts';
+import { launchFailed, letGoOrLeave } from './letgo.ts';
 import { look } from './look.ts';
 import { othersAmiss } from './others.ts';
 import { lookAtEach, lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { lostFor, lostNow, lostSight } from './run.ts';
+import { leaveReclaimed, reclaimedOf } from './spot.ts';
 
 /** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
 const pollMs = 10_000;
@@ -58,7 +62,7 @@ export async function awaitStandin(ctx: BurstContext, burst: Burst): Promise<Nex
           text: `its owner moved it to ${sight.job.partition}`,
         });
       if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
-      if (launchFailed(sight.job)) return letGo(ctx, burst);
+      if (launchFailed(sight.job)) return letGoOrLeave(ctx, burst);
       // After a node failure Slurm itself holds a job back for a while; the wait counts from then.
       if (sight.job.reason.startsWith('BeginTime')) return after(5_000);
       if (ctx.clock.now() - Math.max(burst.enteredAt, sight.job.eligibleAt ?? 0) > standinMs)
@@ -111,6 +115,8 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (wrong !== undefined) return refuse(ctx, burst, standin, wrong);
   const broken = await podBroken(ctx, burst);
   if (broken !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: broken });
+  const taken = await takenBack(ctx, burst);
+  if (taken !== undefined) return taken;
   await connect(ctx, burst);
   ctx.streams.couple(burst.id, standin.key);
   const keeper = ctx.streams.keeper(burst.id);
@@ -138,6 +144,13 @@ export async function grant(ctx: BurstContext, burst: Burst): Promise<Next> {
   };
   await change(ctx, burst, { state: 'granted', grant: given, trouble: undefined }, 'start granted');
   return now;
+}
+
+/** Begun on an instance that is taken back, it would only be cut off. One that may not be requeued has no better chance than the time that is left. */
+async function takenBack(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  if ((await reclaimedOf(ctx, burst)) === undefined) return undefined;
+  const job = await ctx.slurm.job(burst.ref);
+  return job?.requeue === false ? undefined : leaveReclaimed(ctx, burst, 'its script was started');
 }
 
 /**
@@ -301,6 +314,7 @@ async function startSpecs(
   const limit = job?.timeLimitMs;
   const from = job?.startAt ?? ctx.clock.now();
   const nodes = where.map(({ node }) => node);
+  const warn = await warningOf(ctx, job, from);
   return (rank, podUid) => ({
     grant: { ...given, podUid },
     argv: open.argv,
@@ -316,8 +330,28 @@ async function startSpecs(
     // Slurm looks at limits every 30 s and ends the job itself; the keeper's own limit is for a gateway that stays away.
     endsAt: typeof limit === 'number' ? later(from, limit + facts.killWaitMs + 120_000) : undefined,
     killAfterMs: facts.killWaitMs,
+    ...(rank === 0 && warn !== undefined ? { warn } : {}),
     ...(rank === 0 && pathsOf(burst.data, 'out').length > 0 ? { stays: true } : {}),
   });
+}
+
+/** slurmctld signals the steps that it knows, and those of a job in a pod it does not. */
+async function warningOf(
+  ctx: BurstContext,
+  job: JobDetail | undefined,
+  from: Instant,
+): Promise<StartSpec['warn'] | undefined> {
+  const limit = job?.timeLimitMs;
+  if (job === undefined || typeof limit !== 'number') return undefined;
+  let text: string | undefined;
+  try {
+    text = await ctx.slurm.script(job.id);
+  } catch (e) {
+    if (faultOf(e) !== 'refused') throw e;
+  }
+  const warning = text === undefined ? undefined : stepsWarning(readScript(text));
+  if (warning === undefined) return undefined;
+  return { signo: warning.signo, atMs: later(from, Math.max(0, limit - warning.beforeMs)) };
 }
 
 /** A stand-in of a later run waits for a burst of its own; one of an earlier run has nothing to run any more. */

@@ -49,7 +49,9 @@ export async function fence(ctx: BurstContext, burst: Burst): Promise<Next> {
 async function conclude(ctx: BurstContext, lost: Burst): Promise<Next> {
   const burst = await noteReclaim(ctx, lost);
   if (burst === undefined) return now;
-  const again = ctx.setup.onLost === 'requeue' || burst.reclaimedAt !== undefined;
+  const { onFailure, onLost } = ctx.setup;
+  const policy = (burst.lostBy && onFailure?.[burst.lostBy]) ?? onLost;
+  const again = policy === 'requeue' || burst.reclaimedAt !== undefined;
   const sight = await look(ctx, burst);
   switch (sight.kind) {
     case 'pending':

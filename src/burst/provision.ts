@@ -3,7 +3,7 @@ import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
 import { type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
-import { podFor, podNameFor, secretNameFor, stagedRoots } from '../translate/index.ts';
+import { podFor, podGroupFor, podNameFor, secretNameFor, stagedRoots } from '../translate/index.ts';
 import {
   after,
   answered,
@@ -17,7 +17,9 @@ import {
 } from './context.ts';
 import { cannotBegin } from './ends.ts';
 import { look } from './look.ts';
+import { pin } from './pin.ts';
 import { keyName, secretOf } from './pod.ts';
+import { leaveReclaimed } from './spot.ts';
 
 /** From the first wish for capacity to a keeper that answers: boot, join, image pull. */
 const provisionMs = 25 * 60_000;
@@ -30,7 +32,7 @@ const podMs = 10 * 60_000;
 
 /** reserved → provisioning, once a plan has bound the burst to an instance for each of its nodes. */
 export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const gone = await stillWanted(ctx, burst);
+  const gone = (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst));
   if (gone !== undefined) return gone;
   if (burst.instance === undefined) {
     if (ctx.clock.now() - burst.enteredAt > roomMs)
@@ -67,6 +69,8 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (places === undefined) return after(3_000);
   const throttled = await planAgain(ctx, burst, places);
   if (throttled !== undefined) return throttled;
+  const taken = await leaveReclaimed(ctx, burst, 'its pod waited');
+  if (taken !== undefined) return taken;
   const lost = places.map(({ instance }) => capacityLost(instance)).find((why) => why !== undefined);
   if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost });
   if (ctx.clock.now() - burst.enteredAt > provisionMs)
@@ -86,7 +90,37 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
     held = pod.burst;
     pods.push(pod.pod);
   }
+  const ungrouped = await ensureGroup(ctx, held, pods);
+  if (ungrouped !== undefined) return leave(ctx, held, { kind: 'pod_failed', text: ungrouped });
   return awaitKeepers(ctx, held, places, pods);
+}
+
+/**
+ * The pods' PodGroup, where the site has such: asked for until all of them are placed, for nothing else is known of it and a repeat changes
+ * nothing. Answers why there will be none.
+ */
+async function ensureGroup(
+  ctx: BurstContext,
+  burst: Burst,
+  pods: readonly PodView[],
+): Promise<string | undefined> {
+  const [first] = pods;
+  if (first === undefined || pods.every((p) => p.scheduled)) return undefined;
+  const group = podGroupFor(ctx.pods.scheduling, burst, { ...first.ref, uid: first.uid });
+  if (group === undefined) return undefined;
+  try {
+    await ctx.kubernetes.createPodGroup(group);
+    return undefined;
+  } catch (e) {
+    switch (faultOf(e)) {
+      case 'refused':
+        return `the API server refused the pod group: ${(e as Error).message}; deploy/kubernetes/scheduling/rights.yaml has the right`;
+      case 'not_found':
+        return `the cluster has no PodGroup of ${group.apiVersion} (kubernetes.scheduling.podGroups): ${(e as Error).message}`;
+      default:
+        throw e;
+    }
+  }
 }
 
 /** The pods exist: they are ready when every keeper says that its main is. */
@@ -147,8 +181,8 @@ async function placesOf(ctx: BurstContext, burst: Burst): Promise<readonly Place
 }
 
 /**
- * A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. One that was to be spot and found none goes on demand, at
- * once: its hold is enough for that.
+ * A launch was throttled and no pod made yet: all its nodes are planned anew, a little later. One that was to be spot and found none, or has it taken
+ * back, goes on demand at once: its hold is enough for that, and as spot it might be taken back over and over.
  */
 async function planAgain(
   ctx: BurstContext,
@@ -159,16 +193,14 @@ async function planAgain(
     ({ instance: i }) => i.state === 'gone' && i.why?.startsWith('throttled') === true,
   )?.instance;
   const refused = places.find(({ instance }) => noSpot(instance))?.instance;
-  const taken = places.find(({ instance }) => instance.reclaimedAt !== undefined)?.instance;
+  const spot = burst.capacityType === 'spot';
+  const taken = places.find(({ instance }) => spot && instance.reclaimedAt !== undefined)?.instance;
   const unmade = places.every(({ rank }) => rank.pod?.uid === undefined);
   const again = refused ?? taken;
   if (unmade && again !== undefined) {
     const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
-    const onDemand = refused === undefined ? {} : { capacityType: undefined, spotRefused: true };
-    const words =
-      refused === undefined
-        ? `planned again: ${again.why}`
-        : `planned again, on demand: as spot there was ${again.why}`;
+    const onDemand = { capacityType: undefined, ...(refused === undefined ? {} : { spotRefused: true }) };
+    const words = `planned again, on demand: ${refused === undefined ? again.why : `as spot there was ${again.why}`}`;
     await change(ctx, burst, { state: 'reserved', ...unbound, ...onDemand }, words);
     ctx.replan();
     return after(1_000);
@@ -272,7 +304,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   const tenant = await ctx.kubernetes.tenant(burst.uid);
   const group = ctx.group(burst.group);
   // One of an older gateway names none.
-  const image = burst.image?.name ?? ctx.pods.images.default;
+  const image = burst.image?.pinned ?? burst.image?.name ?? ctx.pods.images.default;
   if (image === undefined) return left('no image was chosen for it, and images.default is not set');
   if (tenant === undefined) return left(`no tenant namespace for uid ${burst.uid}`);
   if (group === undefined) return left(`node group ${burst.group} is gone`);
@@ -312,6 +344,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
         (held.data?.paths ?? []).map(({ path }) => path),
         ctx.pods.staging?.paths ?? [],
       ),
+      scheduling: ctx.pods.scheduling,
     });
     const made = await ctx.kubernetes.createPod(manifest);
     const noted = await change(ctx, held, has(made.uid), `pod ${ref.name} made`, [
@@ -331,7 +364,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   }
 }
 
-/** The image with the digest that its kubelet says it runs: no registry is asked, so a tag is pinned only by what came of it. */
+/** The image with the digest that its kubelet says it runs: where no registry was asked, a tag is pinned only by what came of it. */
 function runs(burst: Burst, pod: PodView | undefined): Burst['image'] {
   const main = pod?.containers.main;
   if (burst.image === undefined || main?.state !== 'running' || main.imageId === undefined)

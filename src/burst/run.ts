@@ -1,12 +1,13 @@
 import type { Burst, Exit } from '../domain/burst.ts';
 import type { PodView } from '../domain/kube.ts';
+import { ranksOf } from '../domain/ranks.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
 import { resultsLeft, takeHome } from './data.ts';
-import { exitOf, lastWord } from './ends.ts';
+import { exitOf, lastWord, lostBy } from './ends.ts';
 import { look } from './look.ts';
 import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
-import { lookAtPod, unseen } from './pod.ts';
+import { lookAtPod, lookAtRank, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { endSpent } from './spent.ts';
 import { watchReclaim } from './spot.ts';
@@ -171,7 +172,9 @@ async function ended(ctx: BurstContext, burst: Burst, keeper: KeeperView): Promi
 /** Lost; what becomes of the job lose.ts says, once every pod is known to be over. */
 export async function lostFor(ctx: BurstContext, burst: Burst, reason: string, why = reason): Promise<Next> {
   const endedAt = burst.endedAt ?? ctx.clock.now();
-  await change(ctx, burst, { state: 'lost', exit: { lost: true, reason }, endedAt }, why);
+  const ranks = await Promise.all(ranksOf(burst).map((of) => lookAtRank(ctx, of)));
+  const exit = { lost: true, reason };
+  await change(ctx, burst, { state: 'lost', exit, lostBy: lostBy(ranks), endedAt }, why);
   return now;
 }
 

@@ -8,7 +8,7 @@ import type { MicroUsd } from '../domain/money.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
-import { after, type BurstContext, change, type Next, now } from './context.ts';
+import { after, type BurstContext, change, leave, type Next, now } from './context.ts';
 import { requeueOnce } from './requeue.ts';
 
 /** From the notice until Slurm is asked to requeue the job: of two minutes, KillWait and the way of the last output are left. */
@@ -37,6 +37,21 @@ export async function noteReclaim(ctx: BurstContext, burst: Burst): Promise<Burs
   const text = `the cloud takes its spot instance ${taken.cloudId} back`;
   ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
   return change(ctx, burst, { reclaimedAt: taken.reclaimedAt }, text);
+}
+
+/**
+ * Leaves where an instance is taken back before anything of the job ran. It counts as a run that was taken back: who was unlucky so often goes on
+ * demand. Undefined: nothing is taken back.
+ */
+export async function leaveReclaimed(
+  ctx: BurstContext,
+  burst: Burst,
+  when: string,
+): Promise<Next | undefined> {
+  const taken = await reclaimedOf(ctx, burst);
+  if (taken === undefined) return undefined;
+  const text = `the cloud takes spot instance ${taken.cloudId} back before ${when}`;
+  return leave(ctx, burst, { kind: 'no_capacity', text }, { reclaimedAt: taken.reclaimedAt });
 }
 
 /**

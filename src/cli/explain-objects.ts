@@ -3,14 +3,14 @@ import { lacks } from '../decide/suits.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import { attemptKey, burstId, clusterName, instant, jobKey, jobRef } from '../domain/ids.ts';
 import { othersOf } from '../domain/ranks.ts';
-import { asksOf, hugepagesIn, needsOf, podFor, secretNameFor } from '../translate/index.ts';
+import { asksOf, hugepagesIn, needsOf, podFor, podGroupFor, secretNameFor } from '../translate/index.ts';
 import type { Asked } from '../translate/script/asked.ts';
 import { askerIn, gresIn } from '../translate/script/gres.ts';
 import { type Script, written } from '../translate/script/script.ts';
 import type { Who } from './explain-rules.ts';
 import type { Site } from './explain-site.ts';
 
-/** The Secret that holds the keepers' key, and the Pod of the node that the script runs on; a whole node is reckoned as what is written. */
+/** The Secret that holds the keepers' key, the Pod of the node that the script runs on, and their PodGroup where a site has such; a whole node is reckoned as what is written. */
 export function objectsOf(
   script: Script,
   asked: Asked,
@@ -19,19 +19,8 @@ export function objectsOf(
   site: Site,
 ): readonly object[] {
   const { mounts, groups } = site;
-  // No pod runs as root, and admission lets none.
-  const me = site.me.uid === 0 ? { ...site.me, uid: 1000, gid: 1000 } : site.me;
-  const group = groupOf(script, asked, groups);
-  const asks = asksOf(askerIn(script, asked.tasks), asked.nodes, group ?? {}, hugepagesIn(script));
-  const memory = asked.memory ?? { per: 'node', mib: 1 };
-  const needs = needsOf({
-    job: { cpus: asked.cpus, memory, exclusive: false },
-    nodes: asked.nodes,
-    node: { cpus: asked.cpus, memoryMib: 1 },
-    vcpuPerCpu: group?.vcpuPerCpu ?? 1,
-    // Without a group that has it, what it is called there is not known.
-    ...(asks.kind === 'told' ? asks.value : {}),
-  });
+  const me = ownerIn(site);
+  const { group, needs } = needsIn(script, asked, groups);
   const burst = burstOf(asked, who, { ...site, me }, group?.name ?? '', needs);
   const namespace = `spillway-${who.user}`;
   const claims = [...new Set(mounts.map(({ claim }) => claim))];
@@ -51,6 +40,7 @@ export function objectsOf(
     secretName: secretNameFor(burst),
     limitMemory: true,
     networks: group?.networks,
+    scheduling: site.scheduling,
   });
   const secret = {
     apiVersion: 'v1',
@@ -60,7 +50,33 @@ export function objectsOf(
   };
   // What a gateway that lost its store reads of it again is nothing to look at here.
   const { 'spillway.dev/record': _, ...annotations } = pod.metadata.annotations;
-  return [secret, { ...pod, metadata: { ...pod.metadata, annotations } }];
+  const first = { namespace, name: pod.metadata.name, uid: 'of that pod' };
+  const gang = podGroupFor(site.scheduling, burst, first);
+  const whole = { ...pod, metadata: { ...pod.metadata, annotations } };
+  return gang === undefined ? [secret, whole] : [secret, whole, gang];
+}
+
+/** Whoever asks; no pod runs as root, and admission lets none. */
+export const ownerIn = ({ me }: Site): Site['me'] => (me.uid === 0 ? { ...me, uid: 1000, gid: 1000 } : me);
+
+/** What each node of it asks for, and of which group; a whole node is reckoned as what is written. */
+export function needsIn(
+  script: Script,
+  asked: Asked,
+  groups: Site['groups'],
+): { readonly group: Site['groups'][number] | undefined; readonly needs: Burst['needs'] } {
+  const group = groupOf(script, asked, groups);
+  const asks = asksOf(askerIn(script, asked.tasks), asked.nodes, group ?? {}, hugepagesIn(script));
+  const memory = asked.memory ?? { per: 'node', mib: 1 };
+  const needs = needsOf({
+    job: { cpus: asked.cpus, memory, exclusive: false },
+    nodes: asked.nodes,
+    node: { cpus: asked.cpus, memoryMib: 1 },
+    vcpuPerCpu: group?.vcpuPerCpu ?? 1,
+    // Without a group that has it, what it is called there is not known.
+    ...(asks.kind === 'told' ? asks.value : {}),
+  });
+  return { group, needs };
 }
 
 /** The first that has what it asks for, as when it pends; else the first. */

@@ -1,6 +1,8 @@
 /** What a site's configuration says of bursts; of one that was not read, nothing is known and everything is allowed. */
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { Images } from '../translate/image.ts';
+import type { Scheduling } from '../translate/index.ts';
+import type { Printed } from '../translate/output/template.ts';
 import type { SiteStaging } from './explain-data.ts';
 
 export interface Site {
@@ -18,6 +20,8 @@ export interface Site {
   readonly agentImage: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly keeperPort: number;
+  /** How this cluster places pods, if in a way of its own; `printed` is for what `--as` prints. */
+  readonly scheduling?: (Scheduling & { readonly printed?: Printed | undefined }) | undefined;
   /** Whoever asks: stands in the objects for the job's owner. */
   readonly me: { readonly name: string; readonly uid: number; readonly gid: number };
 }

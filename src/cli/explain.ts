@@ -4,11 +4,13 @@ import { stringify } from 'yaml';
 import type { RuleVerdict } from '../domain/decision.ts';
 import { chooseImage, type ImageChoice } from '../translate/image.ts';
 import { failing, inWords } from '../translate/marks.ts';
+import type { OutputName } from '../translate/output/index.ts';
 import { type Asked, askedOf } from '../translate/script/asked.ts';
 import { gresIn } from '../translate/script/gres.ts';
 import { type MarkedLine, marksOfScript } from '../translate/script/marks.ts';
 import { readScript, type Script, written } from '../translate/script/script.ts';
 import { CommandError } from './ask.ts';
+import { printedAs } from './explain-as.ts';
 import { type Cost, costOf } from './explain-cost.ts';
 import { againstData, type Data, dataOf } from './explain-data.ts';
 import { objectsOf } from './explain-objects.ts';
@@ -20,6 +22,8 @@ export interface ExplainOrder {
   readonly account?: string;
   readonly partition?: string;
   readonly json?: boolean;
+  /** For another controller, in place of what would become of it here. */
+  readonly as?: OutputName;
 }
 
 export interface Explanation {
@@ -46,6 +50,11 @@ export async function explain(
   const text = await readFile(file, 'utf8').catch((e: NodeJS.ErrnoException) => {
     throw new CommandError(`${file}: ${e.code === 'ENOENT' ? 'there is no such file' : e.message}`);
   });
+  if (order.as !== undefined)
+    return {
+      lines: printedAs(file, text, order.as, whoIn(readScript(text), order, site), site),
+      bursts: true,
+    };
   const explained = explanationOf(text, order, site, variables);
   const bursts = explained.verdict === 'burst';
   if (order.json === true) return { lines: [JSON.stringify(explained, undefined, 2)], bursts };

@@ -1,6 +1,7 @@
 /** The command line: each verb, what it takes, and who does it. */
-import { Argument, Command } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { configPath } from '../../config/load.ts';
+import { outputs } from '../translate/output/index.ts';
 import { letAgain } from './again.ts';
 import { CommandError, type Gateway } from './ask.ts';
 import { budgetTable } from './budget.ts';
@@ -125,6 +126,12 @@ export function programOf(works: Works): Command {
     .option('--account <name>', 'as for sbatch; comes before the script')
     .option('--partition <name>', 'as for sbatch; comes before the script')
     .option('--cluster <name>', 'of several in the configuration')
+    .addOption(
+      new Option(
+        '--as <kind>',
+        'print it as YAML for another controller instead, with what that cannot promise; nothing is applied',
+      ).choices(Object.keys(outputs)),
+    )
     .option('--json', 'as JSON')
     .action(async (script: string, options: ExplainOrder & { readonly cluster?: string }) => {
       // 1 is an answer here.

@@ -143,11 +143,18 @@ export interface Usage {
   readonly maxRssBytes: number;
 }
 
+/** How a pod was lost: with its node, by an eviction, or by somebody who deleted or killed it there. */
+export type LostBy = 'nodeLost' | 'podEvicted' | 'podLost';
+
 export interface ChosenImage {
   /** As it was named. */
   readonly name: string;
   /** By which line, module, account, partition or default. */
   readonly from: string;
+  /** With the digest that its registry told before there was a pod: what the pods run. */
+  readonly pinned?: string | undefined;
+  /** Why its registry told none; its pods run what the tag stands for when they pull it. */
+  readonly unpinned?: string | undefined;
   /** With its digest, as the kubelet says that it runs; undefined until it does. */
   readonly id?: string | undefined;
 }
@@ -219,6 +226,8 @@ export interface Burst {
   readonly exit: Exit | undefined;
   /** A rank above 0 ended by itself while the script ran: how, as its kubelet says. The script was told to end, and the job ends so. */
   readonly broken?: { readonly at: Instant; readonly exit: Exit } | undefined;
+  /** Of an attempt that was lost. */
+  readonly lostBy?: LostBy | undefined;
   readonly usage: Usage | undefined;
   /** Bytes that no stand-in was there to take. */
   readonly dropped: number;

@@ -1,3 +1,4 @@
+import type { LostBy } from './burst.ts';
 import type { GroupOffers } from './devices.ts';
 import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
@@ -124,6 +125,8 @@ export interface ClusterSetup {
   readonly charge?: 'cloud' | 'allocation' | 'both' | undefined;
   /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
   readonly onLost: 'fail' | 'requeue';
+  /** The same, by how it was lost; onLost where it says nothing. */
+  readonly onFailure?: { readonly [by in LostBy]?: 'fail' | 'requeue' | undefined } | undefined;
   readonly pollMs: number;
 }
 

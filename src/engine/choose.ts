@@ -30,6 +30,8 @@ export interface Known {
   /** Undefined: its line does not tell. */
   readonly requeue: boolean | undefined;
   readonly reclaims: number;
+  /** Why what is left of budgets and ramp does not hold its worst case there; left out: not asked. `needs`: as above. */
+  unfunded?(offered: OfferedGroup, needs: Resources): string | undefined;
 }
 
 /** By its line alone, which tells neither memory nor whether it may be requeued. */
@@ -74,6 +76,10 @@ function candidatesIn(
   const unasked = unaskedOf(engine, group, known.judged, sees);
   if (unasked !== undefined)
     return [{ offered, capacityType: group.capacityType, offers: [], barred: unasked }];
+  // As spot too: held is the worst case on demand.
+  const unfunded = known.unfunded?.(offered, own);
+  if (unfunded !== undefined)
+    return [{ offered, capacityType: group.capacityType, offers: [], barred: unfunded }];
   const needs = plus(own, keeperNeeds);
   const expectedMs = foresight.expectedMs({ user: job.user, requestMs: timeLimitMs, processors: job.cpus });
   const wanted = {
@@ -82,7 +88,8 @@ function candidatesIn(
   };
   const onDemand: Wanted = {
     ...wanted,
-    again: settings.setup.onLost === 'requeue' && known.requeue !== false,
+    again:
+      (settings.setup.onFailure?.nodeLost ?? settings.setup.onLost) === 'requeue' && known.requeue !== false,
     noCapacityMs: settings.policy.backOffMs,
   };
   const ready = sees.readyIn(group.name);

@@ -205,7 +205,8 @@ async function begin(
   // Started or ended since the look at the queue; the next look says what it is now.
   if (job === undefined || job.state !== 'PENDING') return undefined;
   // All of its history: of a busy site the newest bursts are not all. What was found so takes no place from others meanwhile.
-  const returned = returnedFor(job, returnedOf(await ports.store.burstsOfJob(engine.name, job.ref)));
+  const earlier = await ports.store.burstsOfJob(engine.name, job.ref);
+  const returned = returnedFor(job, returnedOf(earlier));
   const alone = leftAlone({ returned, now: at, policy: settings.policy });
   if (!alone.pass) {
     const because = decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
@@ -215,7 +216,24 @@ async function begin(
   }
   const tenant = await ports.kubernetes.tenant(job.uid);
   const image = await imageFor(engine, job);
-  const reclaims = await reclaimsOf(engine, job);
+  const reclaims = reclaimsOf(job, earlier);
+  const policy = policyNow(settings, at);
+  const most = (of: OfferedGroup, own: Burst['needs']) =>
+    priceOf(
+      plus(own, keeperNeeds),
+      savedOf(job).timeLimitMs,
+      of,
+      policy.limitMarginMs,
+      Math.max(1, job.minNodes),
+      carriedFor(image, settings.pods.staging)?.egress?.held,
+    );
+  const funded = (cost: ReturnType<typeof most>) => {
+    const worstCase = () => cost;
+    return {
+      said: affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase }),
+      slow: onRamp({ job, ramp: climb, worstCase }),
+    };
+  };
   const choice = chooseFor(
     engine,
     job,
@@ -223,6 +241,10 @@ async function begin(
       judged: decision.group,
       needs: (of) => needsFor(job, of, sees.snapshot, image),
       ...{ requeue: job.requeue, reclaims },
+      unfunded: (of, own) => {
+        const { said, slow } = funded(most(of, own));
+        return [said, slow].find(({ pass }) => !pass)?.measured;
+      },
     },
     sees,
   );
@@ -242,17 +264,8 @@ async function begin(
       engine.examined.set(memoOf(line), { until: instant(at + examinedMs), because: full.decision });
     return full.decision;
   }
-  const policy = policyNow(settings, at);
-  const cost = priceOf(
-    plus(full.needs, keeperNeeds),
-    savedOf(job).timeLimitMs,
-    offered,
-    policy.limitMarginMs,
-    Math.max(1, job.minNodes),
-    carriedFor(image, settings.pods.staging)?.egress?.held,
-  );
-  const said = affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase: () => cost });
-  const slow = onRamp({ job, ramp: climb, worstCase: () => cost });
+  const cost = most(offered, full.needs);
+  const { said, slow } = funded(cost);
   const because = full.decision.because.map((r) =>
     r.rule === budget.name ? { ...r, ...said } : r.rule === rampRule.name ? { ...r, ...slow } : r,
   );
@@ -307,13 +320,14 @@ async function begin(
   return undefined;
 }
 
-/** Of the job's earlier runs, how many the cloud took back. */
-async function reclaimsOf({ ports, name }: Cluster, job: JobDetail): Promise<number> {
-  if (job.restarts === 0) return 0;
-  const earlier = await ports.store.burstsOfJob(name, job.ref);
-  return earlier.filter((b) => b.uid === job.uid && b.restarts < job.restarts && b.reclaimedAt !== undefined)
-    .length;
-}
+/** How often the cloud took back what was to run this job, or ran it. Not of another job that had its id before. */
+const reclaimsOf = (job: JobDetail, earlier: readonly Burst[]): number =>
+  earlier.filter(
+    ({ uid, restarts, submitAt, reclaimedAt }) =>
+      reclaimedAt !== undefined &&
+      uid === job.uid &&
+      (restarts < job.restarts || (restarts === job.restarts && submitAt === job.submitAt)),
+  ).length;
 
 /** Bursting is stopped: whoever has not claimed a job yet gives it up now [burst/halt.ts]. */
 async function wakeUnclaimed(engine: Cluster): Promise<void> {

@@ -314,7 +314,7 @@ async function* examineKubernetes(
       if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
       return 'all there';
     },
-    'kubectl apply -f deploy/kubernetes',
+    'kubectl apply -f deploy/kubernetes; for kubernetes.scheduling, scheduling/rights.yaml there with your names',
   );
   for (const c of clusters) {
     const claims = [...new Set(c.pods.mounts.map((m) => m.claim))];

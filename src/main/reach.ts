@@ -9,11 +9,12 @@ import { Health } from '../../adapters/health.ts';
 import { kubernetes } from '../../adapters/kubernetes/index.ts';
 import { s3Objects } from '../../adapters/objects/s3/index.ts';
 import { readKeys } from '../../adapters/objects/s3/keys.ts';
+import { distributionRegistry } from '../../adapters/registry/index.ts';
 import { sshSlurm } from '../../adapters/slurm/index.ts';
 import { withoutCloud, withoutKubernetes } from '../../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../../adapters/wrap.ts';
 import { type Hands, handsOf } from '../../config/load.ts';
-import type { ClusterConfig, Config, StagingConfig } from '../../config/schema.ts';
+import type { ClusterConfig, Config, ImagesConfig, StagingConfig } from '../../config/schema.ts';
 import type { LogLine } from '../burst/context.ts';
 import { clusterName } from '../domain/ids.ts';
 import type { ClusterSettings } from '../engine/context.ts';
@@ -120,8 +121,8 @@ export async function objectsOf({ keyFile, ...config }: StagingConfig): Promise<
   return s3Objects({ ...config, credentials }, { clock });
 }
 
-function kubernetesOf({ kubernetes: { kubeconfig, context } }: Hands, log: Log): KubernetesPort {
-  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log });
+function kubernetesOf({ kubernetes: { kubeconfig, context, scheduling } }: Hands, log: Log): KubernetesPort {
+  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log, uses: scheduling });
 }
 
 /**
@@ -135,6 +136,12 @@ function noting(health: Health): (call: Call) => void {
     const bad = away.has(outcome) || (outcome === 'refused' && looks.has(method));
     health.note(port, !bad, bad ? `${outcome}: ${text}` : 'ok');
   };
+}
+
+/** Asked for each burst once, so nothing of it is kept; that a registry is away is told by the bursts that wait for it. */
+function pinOf(images: ImagesConfig | undefined): ClusterSettings['pods']['pin'] {
+  if (images === undefined || images.pin === 'no') return undefined;
+  return { registry: distributionRegistry(images.registries), required: images.pin === 'required' };
 }
 
 type Watched = <T extends object>(port: T, name: string, label?: string) => T;
@@ -181,9 +188,11 @@ async function clusterOf(
       images: hands?.images ?? noImages,
       agentImage: hands?.kubernetes.agentImage ?? '',
       imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
+      pin: pinOf(hands?.images),
       mounts: config.mounts,
       staging: config.staging?.limits,
       keeperPort,
+      scheduling: hands?.kubernetes.scheduling,
     },
     slurm: watched(
       retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),

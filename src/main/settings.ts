@@ -105,6 +105,7 @@ export function setupOf(c: ClusterConfig): ClusterSetup {
     ramp: c.ramp,
     charge: c.charge,
     onLost: c.onLost,
+    onFailure: c.onFailure,
     pollMs: c.pollMs,
   };
 }

@@ -43,6 +43,7 @@ export async function siteFor(
       agentImage: hands.kubernetes.agentImage,
       imagePullPolicy: hands.kubernetes.imagePullPolicy,
       keeperPort: hands.kubernetes.keeperPort,
+      scheduling: hands.kubernetes.scheduling,
     }),
   };
 }

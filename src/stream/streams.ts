@@ -115,6 +115,8 @@ export interface StartSpec {
   /** By this process's clock; the keeper goes by the difference to the time of sending. */
   readonly endsAt: Instant | undefined;
   readonly killAfterMs: number;
+  /** `--signal`: a signal for the job's steps, at a time of this process's clock. */
+  readonly warn?: { readonly signo: number; readonly atMs: number };
   /** Main waits after its script's end for what is asked of it, until an order `end`. */
   readonly stays?: boolean;
 }

@@ -111,6 +111,22 @@ export function wholeName(image: string): string | undefined {
   return `${withRegistry(first === undefined ? path : `${first}/${path}`)}${version}`;
 }
 
+/** Undefined: not a name. */
+export function imageName(
+  image: string,
+): { readonly host: string; readonly path: string; readonly reference: string } | undefined {
+  const whole = wholeName(image);
+  if (whole === undefined) return undefined;
+  const [name, version] = parts(whole);
+  const slash = name.indexOf('/');
+  const at = version.indexOf('@');
+  return {
+    host: name.slice(0, slash),
+    path: name.slice(slash + 1),
+    reference: at === -1 ? version.slice(1) : version.slice(at + 1),
+  };
+}
+
 /** A first part is a registry's where it has a dot, a port, or is localhost; a pattern's also where it is `*` or `**`, but not for a star in a name: `phys*` is no host. */
 function withRegistry(path: string): string {
   const [first = '', ...rest] = path.split('/');

@@ -2,14 +2,23 @@
 export { type Asks, asksOf } from './asks.ts';
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
 export { compressHosts, expandHosts } from './hostlist.ts';
-export { chooseImage, type ImageChoice, type Images } from './image.ts';
+export { chooseImage, type ImageChoice, type Images, imageName } from './image.ts';
 export { failing, inWords as markInWords, type Marked, marksOf } from './marks.ts';
-export { hostNameFor, label, labelValue, podNameFor, secretNameFor, settledFinalizer } from './names.ts';
+export {
+  groupNameFor,
+  hostNameFor,
+  label,
+  labelValue,
+  podNameFor,
+  secretNameFor,
+  settledFinalizer,
+} from './names.ts';
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
+export { podGroupFor, type Scheduling } from './scheduling.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';
-export { signalIn } from './script/signal.ts';
+export { signalIn, stepsWarning } from './script/signal.ts';
 export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';
 export { teamOf, teamPort } from './team.ts';

@@ -24,6 +24,11 @@ export function secretNameFor(burst: Pick<Burst, 'id'>): string {
   return `spill-key-${dnsLabel(burst.id, 48)}`;
 }
 
+/** The PodGroup of a job of several nodes, where a site has such; a label's value too. */
+export function groupNameFor(burst: Pick<Burst, 'id'>): string {
+  return `spill-gang-${dnsLabel(burst.id, 48)}`;
+}
+
 /** The node as one host name: the pod calls itself so, and the job's SLURM_JOB_NODELIST says the same. */
 export function hostNameFor(node: string): string {
   return dnsLabel(node.split('.')[0] ?? node, 63);

@@ -10,6 +10,7 @@ import { MiB, type Resources } from '../domain/resources.ts';
 import { containerClaims, deviceAmounts, hugepageVolumes, networkAnnotations, podClaims } from './devices.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
+import { groupMarks, type Scheduling, schedulingSpec } from './scheduling.ts';
 import { claimVolumes, dataVolumes, etcMounts, ownVolumes, paths } from './volumes.ts';
 
 export interface Mount {
@@ -45,6 +46,8 @@ export interface PodInput {
   readonly roots?: readonly string[] | undefined;
   /** NetworkAttachmentDefinitions. */
   readonly networks?: readonly string[] | undefined;
+  /** Undefined: the cluster's default scheduler, and nothing to tell it. */
+  readonly scheduling?: Scheduling | undefined;
 }
 
 /** Of the agent's own image: neither root nor any user of a site. */
@@ -59,6 +62,7 @@ const keeperLimitBytes = 256 * MiB;
 export function podFor(input: PodInput): PodManifest {
   const { burst, tenant, groups, rank = 0 } = input;
   const nodes = nodesOf(burst);
+  const group = groupMarks(input.scheduling, burst);
   check(input);
   return {
     apiVersion: 'v1',
@@ -72,6 +76,7 @@ export function podFor(input: PodInput): PodManifest {
         [label.job]: labelValue(burst.ref),
         [label.restarts]: `${burst.restarts}`,
         [label.user]: labelValue(burst.user),
+        ...group.labels,
       },
       annotations: {
         'spillway.dev/attempt': burst.attempt,
@@ -83,6 +88,7 @@ export function podFor(input: PodInput): PodManifest {
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         'karpenter.sh/do-not-disrupt': 'true',
         ...networkAnnotations(input.networks ?? []),
+        ...group.annotations,
       },
       finalizers: [settledFinalizer],
     },
@@ -98,6 +104,7 @@ export function podFor(input: PodInput): PodManifest {
       // Names as the node resolves them, as on-prem; nothing of the job's is a cluster service.
       dnsPolicy: 'Default',
       affinity: onNode(input.node),
+      ...schedulingSpec(input.scheduling),
       tolerations: tolerations(input.taint),
       securityContext: {
         runAsNonRoot: true,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cannotBegin, endedHow, lastWord, outOfMemory } from '../../src/burst/ends.ts';
+import { cannotBegin, endedHow, lastWord, lostBy, outOfMemory } from '../../src/burst/ends.ts';
 import type { PodView } from '../../src/domain/kube.ts';
 import { at, pod } from './fixtures.ts';
 
@@ -81,5 +81,20 @@ describe('a pod that cannot begin', () => {
     ],
   ])('%s', (_what, view, late, wanted) => {
     expect(why(view, late)).toBe(wanted);
+  });
+});
+
+describe('by what an attempt was lost', () => {
+  const seen = pod({ state: 'running', startedAt: at });
+  const over = { kind: 'over', pod: seen } as const;
+  it('an eviction, of any rank, comes before what it led to; then its node; else somebody ended the pod', () => {
+    const evicted = { ...over, pod: { ...seen, reason: 'Evicted' } };
+    const gone = { ...over, pod: undefined, machineGone: true } as const;
+    const unseen = { kind: 'unknown', pod: seen } as const;
+    const alive = { kind: 'alive', pod: seen } as const;
+    expect(lostBy([gone, evicted])).toBe('podEvicted');
+    expect(lostBy([alive, gone])).toBe('nodeLost');
+    expect(lostBy([unseen, over])).toBe('nodeLost');
+    expect(lostBy([over, alive])).toBe('podLost');
   });
 });

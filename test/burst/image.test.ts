@@ -1,16 +1,16 @@
 /** From the job's script to the image that its pod runs, and to the digest in its last receipt. */
 import { describe, expect, it } from 'vitest';
 import { type BurstContext, outcome } from '../../src/burst/context.ts';
-import { provision } from '../../src/burst/provision.ts';
+import { awaitInstance, provision } from '../../src/burst/provision.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { cloudId, instanceId, launchToken, uuid } from '../../src/domain/ids.ts';
+import { cloudId, instanceId, instant, launchToken, uuid } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { PodView } from '../../src/domain/kube.ts';
 import { nothing } from '../../src/domain/resources.ts';
 import { imageFor } from '../../src/engine/image.ts';
 import { burstOf } from '../../src/engine/propose.ts';
-import type { PodManifest } from '../../src/ports.ts';
+import type { PodManifest, RegistryPort } from '../../src/ports.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
 import type { KeeperView } from '../../src/stream/streams.ts';
 import type { Images } from '../../src/translate/index.ts';
@@ -134,6 +134,81 @@ describe('a burst', () => {
       ...{ rule: 'image', pass: true, measured: digest },
       limit: 'ghcr.io/physics/md:3, by #SPILLWAY in line 2',
     });
+  });
+});
+
+describe('pinning', () => {
+  const chosen = { name: 'ghcr.io/physics/md:3', from: '#SPILLWAY in line 2' };
+  const digest = `sha256:${'b'.repeat(64)}`;
+
+  /** A reserved burst and one turn of it; `answers` are the registry's, one a turn. */
+  async function turns(required: boolean, answers: readonly (string | PortError)[], waited = 0) {
+    const asked: unknown[] = [];
+    const store = new MemStore({
+      clock: { now: () => at },
+      entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },
+    });
+    const left = [...answers];
+    const registry: RegistryPort = {
+      digest: async (name) => {
+        asked.push(name);
+        const answer = left.shift();
+        if (answer === undefined) throw new Error('asked once more');
+        if (typeof answer !== 'string') throw answer;
+        return answer;
+      },
+    };
+    const plain = contextOf(store, {});
+    const ctx = { ...plain, pods: { ...plain.pods, pin: { registry, required } } };
+    const enteredAt = instant(at - waited);
+    await store.commit(uuid(`p${++ids}`), burst().cluster, 0, [
+      {
+        kind: 'burst',
+        burst: burst({ ...{ state: 'reserved', image: chosen, rev: 0, enteredAt }, pod: undefined }),
+        why: 'test',
+      },
+    ]);
+    const held = async (): Promise<Burst> => (await store.burst(burst().id)) ?? burst();
+    for (const _ of answers) await awaitInstance(ctx, await held());
+    // Nothing is asked a second time.
+    if ((await held()).state === 'reserved' && left.length === 0 && (await held()).image !== chosen)
+      await awaitInstance(ctx, await held());
+    return { ctx, asked, held: await held(), audit: await store.audit(burst().id) };
+  }
+
+  it('asks once, before there is an instance, and the pods and the receipt have the digest', async () => {
+    const { ctx, asked, held, audit } = await turns(true, [digest]);
+    expect(asked).toEqual([{ host: 'ghcr.io', path: 'physics/md', reference: '3' }]);
+    expect(held).toMatchObject({
+      state: 'reserved',
+      image: { ...chosen, pinned: `${chosen.name}@${digest}` },
+    });
+    expect(audit.at(-1)?.why).toBe(`image ghcr.io/physics/md:3 is pinned to ${digest}`);
+    expect(outcome(ctx, held, 'burst', 'done').decision.because).toContainEqual({
+      ...{ rule: 'image', pass: true, measured: `${chosen.name}@${digest}` },
+      limit: `ghcr.io/physics/md:3, by #SPILLWAY in line 2, pinned to ${chosen.name}@${digest}`,
+    });
+  });
+
+  it('a registry that knows none: the tag runs and it is said, or where it is required the job goes back', async () => {
+    const none = new PortError('not_found', 'registry.digest', 'ghcr.io answers 404');
+    const tried = await turns(false, [none]);
+    expect(tried.held).toMatchObject({
+      state: 'reserved',
+      image: { ...chosen, unpinned: 'ghcr.io answers 404' },
+    });
+    const required = await turns(true, [none]);
+    expect(required.held.state).toBe('returning');
+    expect(required.held.cause?.text).toContain(
+      'cannot be pinned: ghcr.io answers 404; images.pin is required',
+    );
+  });
+
+  it('one that does not answer is asked again for two minutes', async () => {
+    const away = new PortError('unreachable', 'registry.digest', 'ghcr.io: ECONNREFUSED');
+    expect((await turns(true, [away, away, digest])).held.image?.pinned).toContain(digest);
+    expect((await turns(false, [away], 3 * 60_000)).held.image?.unpinned).toBe('ghcr.io: ECONNREFUSED');
+    expect((await turns(true, [away], 3 * 60_000)).held.state).toBe('returning');
   });
 });
 

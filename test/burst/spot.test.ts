@@ -1,7 +1,9 @@
 /** A burst on spot: what it came to, and what follows a notice. */
 import { describe, expect, it } from 'vitest';
 import type { BurstContext } from '../../src/burst/context.ts';
-import { spentOnSpot, watchReclaim } from '../../src/burst/spot.ts';
+import { grant } from '../../src/burst/handover.ts';
+import { provision } from '../../src/burst/provision.ts';
+import { leaveReclaimed, spentOnSpot, watchReclaim } from '../../src/burst/spot.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instanceId, instant } from '../../src/domain/ids.ts';
 import type { Instance, SpotPrice } from '../../src/domain/instance.ts';
@@ -9,7 +11,7 @@ import { GiB, nothing } from '../../src/domain/resources.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
 import { keeperNeeds } from '../../src/translate/index.ts';
 import { anInstance, newId, putBurst, putInstance } from '../contract/samples.ts';
-import { burst, detail } from './fixtures.ts';
+import { burst, detail, pod } from './fixtures.ts';
 
 const hour = 3_600_000;
 const start = 1_800_000_000_000;
@@ -138,5 +140,64 @@ describe('a notice', () => {
   it('there is none: nothing follows', async () => {
     const s = await scene([]);
     expect(await watchReclaim(s.ctx, await s.load())).toBeUndefined();
+  });
+});
+
+describe('an instance that is taken back before anything of the job ran', () => {
+  const told = { state: 'draining' as const, reclaimedAt: instant(start + hour) };
+  const before = { startedAt: undefined, enteredAt: instant(start + 2 * hour) };
+  const named = { ref: { namespace: 'n', name: 'p' }, uid: undefined };
+  const pending = { hint: () => 'PENDING', replan: () => undefined };
+
+  it('ends the burst, which counts as a run that was taken back', async () => {
+    const s = await scene([], told, { ...before, state: 'ready' });
+    await leaveReclaimed(s.ctx, await s.load(), 'the job was moved');
+    expect(await s.load()).toMatchObject({
+      ...{ state: 'returning', reclaimedAt: told.reclaimedAt },
+      cause: {
+        kind: 'no_capacity',
+        text: expect.stringMatching(/takes spot instance .* before the job was moved/),
+      },
+    });
+    const none = await scene([], {}, { ...before, state: 'ready' });
+    expect(await leaveReclaimed(none.ctx, await none.load(), 'x')).toBeUndefined();
+  });
+
+  it('before its pod is made sends it on demand, which is no refusal of spot', async () => {
+    const s = await scene([], told, { ...before, state: 'provisioning', pod: named });
+    Object.assign(s.ctx, pending);
+    await provision(s.ctx, await s.load());
+    const again = await s.load();
+    expect(again).toMatchObject({ state: 'reserved', instance: undefined, capacityType: undefined });
+    expect([again.spotRefused, again.reclaimedAt]).toEqual([undefined, undefined]);
+  });
+
+  it('with its pod made ends the burst', async () => {
+    const s = await scene([], told, { ...before, state: 'provisioning', pod: { ...named, uid: 'u' } });
+    Object.assign(s.ctx, pending);
+    await provision(s.ctx, await s.load());
+    expect(await s.load()).toMatchObject({ state: 'returning', reclaimedAt: told.reclaimedAt });
+  });
+
+  it.each([
+    [true, 'returning'],
+    [false, 'attached'],
+  ] as const)('and after its stand-in called: may be requeued %s, so it is %s', async (requeue, state) => {
+    const s = await scene([], told, { ...before, state: 'attached', pod: { ...named, uid: 'u' } });
+    const { uid, gid } = await s.load();
+    const coupled: unknown[] = [];
+    Object.assign(s.ctx, {
+      nodes: async () => [{ name: 'node', ready: 'true' }],
+      kubernetes: { pod: async () => pod({ state: 'running', startedAt: instant(start) }) },
+      slurm: { job: async () => detail({ state: 'RUNNING', requeue }) },
+      streams: {
+        standinOf: () => ({ key: 'k', link: 'up', open: { restart: 0 }, peer: { uid, gid } }),
+        keeper: () => ({ link: 'up', main: 'ready', inputComplete: false, everUp: true, linkSince: start }),
+        couple: (...args: unknown[]) => coupled.push(args),
+      },
+    });
+    await grant(s.ctx, await s.load());
+    expect((await s.load()).state).toBe(state);
+    expect(coupled).toHaveLength(requeue ? 0 : 1);
   });
 });

@@ -38,6 +38,7 @@ let standin: StandinView | undefined;
 let keeper: KeeperView | undefined;
 let mode: 'auto' | 'observe';
 let onLost: 'fail' | 'requeue';
+let onFailure: BurstContext['setup']['onFailure'];
 let store: MemStore;
 let ids = 0;
 
@@ -104,6 +105,7 @@ const context = (): BurstContext => ({
     burstPartition: 'burst',
     mode,
     onLost,
+    onFailure,
     pollMs: 1,
   },
   slurm,
@@ -157,6 +159,7 @@ beforeEach(() => {
   keeper = undefined;
   mode = 'auto';
   onLost = 'fail';
+  onFailure = undefined;
   store = new MemStore({
     clock: { now: () => time },
     entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },
@@ -531,6 +534,23 @@ describe('a lost burst', () => {
     await terminated();
     expect(await finish()).toMatchObject({ state: 'requeued', cause: { kind: 'requeued' } });
     expect(requeues).toEqual([0]);
+  });
+
+  it.each([
+    [{ nodeLost: 'requeue' }, 'fail', [0]],
+    [{ nodeLost: 'fail' }, 'requeue', []],
+    [{ podEvicted: 'fail', podLost: 'fail' }, 'requeue', [0]],
+  ] as const)('%o over onLost: %s, as its node was lost', async (by, otherwise, asked) => {
+    onLost = otherwise;
+    onFailure = by;
+    await putLost();
+    expect((await now()).lostBy).toBe('nodeLost');
+    await terminated();
+    for (let i = 0; i < 10; i++) {
+      time = instant(time + 2_000);
+      await step();
+    }
+    expect(requeues).toEqual(asked);
   });
 
   it('whose requeue’s answer is lost is never requeued a second time', async () => {

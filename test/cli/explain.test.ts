@@ -116,6 +116,15 @@ describe('a script that may burst', () => {
     });
   });
 
+  it('shows what the site’s own scheduler is told, and the group of several nodes', () => {
+    const scheduling = { scheduler: 'volcano', podGroups: 'volcano' } as const;
+    const gangs = { ...site, scheduling };
+    const [, pod, group] = of(script('#SBATCH -p batch -N 2'), {}, gangs).objects;
+    expect(pod).toMatchObject({ kind: 'Pod', spec: { schedulerName: 'volcano' } });
+    expect(group).toMatchObject({ kind: 'PodGroup', spec: { minMember: 2 } });
+    expect(of(whole, {}, gangs).objects).toHaveLength(2);
+  });
+
   it('costs at most the dearest type of each group for its limit and the margin', () => {
     expect(of(whole).cost).toEqual([
       {

@@ -133,6 +133,7 @@ describe('a configuration that holds', () => {
       claim: 'late',
       mode: 'observe',
       onLost: 'fail',
+      onFailure: {},
       charge: 'cloud',
       ramp: { jobsPerDay: 5, microUsdPerDay: 50_000_000 },
       pollMs: 30_000,
@@ -261,12 +262,22 @@ describe('a configuration that holds', () => {
       partitions: { long: 'r.example.org/long:1' },
       allow: [{ image: 'r.example.org/users/**' }, { account: 'chemistry', image: 'ghcr.io/chem/*' }],
       pullSecrets: ['registry'],
+      ...{ pin: 'no', registries: [] },
     });
     const refused = (given: string) => () =>
       parseConfig(base.replace('images: { default: base:1 }', `images: ${given}`), 'c.yaml');
     expect(refused('{}')).toThrow('images: no job could ever have an image; write default:');
     expect(refused('{ default: a, allow: [{ image: b }] }')).toThrow('images.allow[0]');
     expect(refused('{ default: a, modules: [{ module: x }] }')).toThrow('images.modules[0].image: missing');
+    expect(refused('{ default: a, pin: required }')).toThrow('images.registries: nothing to ask');
+    expect(refused('{ default: a, registries: [{ host: r, username: u }] }')).toThrow(
+      'passwordFile go together',
+    );
+    const clear = '{ host: r, url: "http://r", username: u, passwordFile: p }';
+    expect(refused(`{ default: a, registries: [${clear}] }`)).toThrow('in the clear');
+    const own =
+      '{ default: a, pin: tried, registries: [{ host: r.org, username: u, passwordFile: /etc/p }] }';
+    expect(refused(own)).not.toThrow();
   });
 
   it('has a JSON Schema of what may be written', () => {

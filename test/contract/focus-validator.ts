@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ensurePackages } from '../../lab/real/apt.ts';
-import { must, run } from '../../lab/real/proc.ts';
+import { run } from '../../lab/real/proc.ts';
+import { debianPython, ensureVenv } from '../venv.ts';
 
 /** FinOps' own validator, and what it runs on: pinned, so that what a test says is about the export. Its newest numpy and pyarrow do not fit together. */
 const validator = 'focus-validator==2.2.1';
@@ -49,17 +49,9 @@ export async function validate(file: string): Promise<Validated> {
 
 /** Its site-packages; installed once, from PyPI. */
 async function installed(): Promise<string> {
-  const ready = join(dir, 'ready');
-  if (!existsSync(ready)) {
-    await rm(dir, { recursive: true, force: true });
-    const python = python312() ?? (await debianPython());
-    await must([python, '-m', 'venv', dir], { timeoutMs: patientMs });
-    const pip = [join(dir, 'bin', 'python'), '-m', 'pip', 'install', '-q', '--disable-pip-version-check'];
-    await must([...pip, '--no-deps', '--ignore-requires-python', validator], { timeoutMs: patientMs });
-    await must([...pip, ...beside], { timeoutMs: patientMs });
-    await fitted(packagesOf());
-    await writeFile(ready, '');
-  }
+  const ours = ['--no-deps', '--ignore-requires-python', validator];
+  const python = () => python312() ?? debianPython();
+  await ensureVenv(dir, python, [ours, beside], () => fitted(packagesOf()));
   return packagesOf();
 }
 
@@ -78,11 +70,6 @@ function python312(): string | undefined {
     ...kept.map((v) => join(versions, v, 'bin', 'python3')),
     ...on.map((p) => join(p, 'python3.12')),
   ].find((p) => existsSync(p));
-}
-
-async function debianPython(): Promise<string> {
-  await ensurePackages(['python3-venv'], () => undefined);
-  return '/usr/bin/python3';
 }
 
 /** Debian 12 has Python 3.11, and all that this lacks of 3.12 is one line's way of quoting. */

@@ -1,4 +1,4 @@
-/** Secrets and tenants. */
+/** Secrets, pod groups and tenants. */
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { faultIn, type Scene } from './kubernetes.scene.ts';
@@ -31,6 +31,17 @@ export function secretCases(scene: Scene): void {
     const ref = { ...scene.ref('x'), name: `other-${scene.mark}` };
     expect(await faultIn(scene.port.createSecret(ref, { key: randomBytes(32) }, {}))).toBe('refused');
     expect(await scene.port.secret(ref)).toBeUndefined();
+  });
+
+  it('a pod group is refused where no site gave the right to make one', async () => {
+    const { namespace, name } = scene.ref('gang');
+    const group = {
+      apiVersion: 'scheduling.x-k8s.io/v1alpha1',
+      kind: 'PodGroup',
+      metadata: { name, namespace, labels: {}, ownerReferences: [] },
+      spec: { minMember: 2 },
+    } as const;
+    expect(await faultIn(scene.port.createPodGroup(group))).toBe('refused');
   });
 
   it('a tenant is what the admin wrote, and nobody else is one', async () => {

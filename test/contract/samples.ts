@@ -107,6 +107,13 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
     broken: { at: instant(t0 + 6), exit: { signal: 9, reason: 'OOMKilled' } },
     ...{ capacityType: 'spot', spotRefused: false, reclaimedAt: instant(t0 + 6), reclaims: 1, signal: 10 },
     spent: { microUsd: 7, by: 'history' },
+    data: {
+      paths: [{ way: 'in', path: '/data/ü' }],
+      egress: { perGiB: 90_000, held: 900_000 },
+      ...{ since: instant(t0 + 5), up: { sha256: 'ab', size: 3 }, there: instant(t0 + 6) },
+      ...{ results: { sha256: 'cd', size: 2 ** 40 }, resultBytes: 2 ** 41, home: true, kept: 's3://b/k' },
+      ...{ told: ['a socket'], tries: 2, againAt: instant(t0 + 7) },
+    },
     claim: { deadline: instant(t0 + 5), answered: true, times: 2 },
     grant: { burst: b.id, attempt: b.attempt, podUid: 'u-1', epoch: 7, generation: newId() },
     startedAt: instant(t0 + 6),

@@ -99,6 +99,42 @@ describe('scancel', () => {
 });
 
 describe('limits and signals', () => {
+  it('what --full and --signal without B: are for hears it, and nothing else does', async () => {
+    const heard = (who: string): string =>
+      `trap "echo ${who} heard" USR1; echo ${who} up; while :; do sleep 0.2; done`;
+    const script = [
+      '#!/bin/bash',
+      'trap "echo script heard" USR1',
+      'trap "kill $(jobs -p); exit 0" USR2',
+      `bash -c '${heard('child')}' &`,
+      `srun bash -c '${heard('task')}' &`,
+      'while :; do sleep 0.2; done',
+    ].join('\n');
+    const full = await sbatch('alice', ['-p', 'cloud', '-t', '10'], script);
+    const warned = await sbatch(
+      'alice',
+      ['-p', 'cloud', '-t', '2'],
+      script.replace('\n', '\n#SBATCH --signal=USR1@75\n'),
+    );
+    const said = (id: string, line: string): boolean => outputOf('alice', id).split('\n').includes(line);
+    const up = (id: string) => async (): Promise<boolean> => said(id, 'child up') && said(id, 'task up');
+    await until('all to be up', up(full), 90_000);
+    await as('alice', ['scancel', '-b', '-s', 'USR1', full]);
+    await until('the script to hear', async () => said(full, 'script heard'), 20_000);
+    expect(outputOf('alice', full)).not.toMatch(/child heard|task heard/);
+    await as('alice', ['scancel', '--full', '-s', 'USR1', full]);
+    await until(
+      'child and task to hear',
+      async () => said(full, 'child heard') && said(full, 'task heard'),
+      20_000,
+    );
+    await as('alice', ['scancel', full]);
+    await until('the task to be warned', async () => said(warned, 'task heard'), 120_000);
+    expect(outputOf('alice', warned)).not.toMatch(/script heard|child heard/);
+    await as('alice', ['scancel', warned]);
+    for (const id of [full, warned]) expect((await ended(id)).state).toMatch(/^CANCELLED/);
+  });
+
   it('d: the time limit ends it as TIMEOUT, with its containers gone within KillWait; signals reach the script', async () => {
     const slow =
       "#!/bin/bash\ntrap 'echo heard TERM at $(date +%s)' TERM\necho started\nwhile :; do sleep 0.5; date +%s > alive.$SLURM_JOB_ID; done";

@@ -23,6 +23,8 @@ afterAll(killGateways);
 
 const leaseSeconds = 15;
 const maxAgeSeconds = 75;
+/** The lab keeps templates from one run to the next. */
+const [shortLease, shortLife] = [`short-lease-${Date.now()}`, `short-life-${Date.now()}`];
 const short = { capacity: { lease: `${leaseSeconds}s`, idle: '10m' } };
 
 beforeAll(async () => {
@@ -35,8 +37,8 @@ beforeAll(async () => {
     credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
   });
   for (const [name, age] of [
-    ['spillway-short-lease', 3_600],
-    ['spillway-short-life', maxAgeSeconds],
+    [shortLease, 3_600],
+    [shortLife, maxAgeSeconds],
   ] as const) {
     const UserData = Buffer.from(
       JSON.stringify({
@@ -49,10 +51,7 @@ beforeAll(async () => {
       LaunchTemplateName: name,
       LaunchTemplateData: { UserData, InstanceInitiatedShutdownBehavior: 'terminate' },
     });
-    // The lab keeps templates from one run to the next.
-    await client.send(command).catch((e: Error) => {
-      if (!/AlreadyExists/.test(e.name)) throw e;
-    });
+    await client.send(command);
   }
   client.destroy();
 });
@@ -70,7 +69,7 @@ async function fateOf(id: string): Promise<{ readonly state: string; readonly re
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 it('an idle instance stays while a gateway stands for it, and goes by itself when that is dead for good', async () => {
-  gateway = await startGateway({ ...short, groups: [{ launchTemplate: 'spillway-short-lease' }] });
+  gateway = await startGateway({ ...short, groups: [{ launchTemplate: shortLease }] });
   const doctor = await gateway.spillway('doctor');
   expect(doctor.stdout).toContain("ok   node group cpu: dead man's switch");
   const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran');
@@ -91,7 +90,7 @@ it('an idle instance stays while a gateway stands for it, and goes by itself whe
 });
 
 it('one with a job on it outlives the lease, to its maximum age', async () => {
-  const wishes = { ...short, groups: [{ launchTemplate: 'spillway-short-life' }] };
+  const wishes = { ...short, groups: [{ launchTemplate: shortLife }] };
   gateway = await startGateway(wishes);
   const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran\nexec sleep 600');
   await until('its first line', async () => outputOf('alice', id).includes('ran'), 60_000);

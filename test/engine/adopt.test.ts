@@ -38,6 +38,7 @@ async function takenOn(job: JobDetail, earlier: readonly Burst[]) {
     {
       setup,
       groups: [],
+      policy: { returns: 3 },
       forecaster: { draws: 1, exact: 1 },
       historyMs: 1,
     } as unknown as ConstructorParameters<typeof ClusterEngine>[0],

@@ -105,3 +105,30 @@ it('takes another group than the rules were asked of only where they would say t
   };
   expect(chosen({ settings: { ...here.settings, policy } })?.offer.group).toBe('cpu');
 });
+
+it('passes over what no budget holds, however cheap it is expected to be, and takes what is affordable', () => {
+  const here = engine(undefined);
+  const spot = { capPercent: 100 };
+  const two = [
+    { ...group, spot },
+    { ...group, name: 'dearer', prices: { m: 2_000_000 } },
+  ].map((g) => ({ ...here.offered[0], group: g }));
+  const chosen = (unfunded?: (of: { group: { name: string } }) => string | undefined) =>
+    chooseFor(
+      { ...here, offered: two } as unknown as typeof here,
+      job,
+      {
+        ...{ judged: 'cpu', requeue: true, reclaims: 0, ...(unfunded && { unfunded }) },
+        needs: () => ({ cpuMillis: 1_000, memoryBytes: GiB, extended: {} }),
+      },
+      sees,
+    );
+  expect(chosen()?.offer.group).toBe('cpu');
+  expect(chosen(({ group: { name } }) => (name === 'cpu' ? '$5 at most, $1 left' : undefined))).toMatchObject(
+    {
+      offer: { group: 'dearer' },
+      passedOver: [{ group: 'cpu', why: '$5 at most, $1 left' }],
+    },
+  );
+  expect(chosen(() => 'nothing left')).toBeUndefined();
+});

@@ -1,11 +1,15 @@
 /** What a gateway knows of spot, on the model of EC2: prices, notices, pools that rest. */
 import { expect, it } from 'vitest';
 import { reclaimedMs, refusedMs, standOf } from '../../src/decide/spot.ts';
-import { clusterName, launchToken } from '../../src/domain/ids.ts';
+import { clusterName, instant, launchToken } from '../../src/domain/ids.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
 import { Spot } from '../../src/engine/spot.ts';
 import { model, spec, VirtualTime } from '../contract/cloud.harness.ts';
+import { cluster } from './chaos/centre.ts';
+import { breaches } from './chaos/check.ts';
+import { Run } from './chaos/run.ts';
+import type { Scenario } from './chaos/scenario.ts';
 
 const minute = 60_000;
 const group: NodeGroup = {
@@ -96,4 +100,76 @@ it('a pool rests for a while: longer where it took something back', () => {
   expect(s.spot.avoided()).toEqual([a]);
   s.time.advance(reclaimedMs - refusedMs);
   expect(s.spot.avoided()).toEqual([]);
+});
+
+const calm: Scenario = {
+  ...{
+    seed: 2,
+    onLost: 'fail',
+    mode: 'auto',
+    lowered: undefined,
+    ramp: undefined,
+    idleMs: minute,
+    spot: true,
+  },
+  ...{ budget: 100_000_000, fullMs: 0, people: [], world: [], faults: [], kills: [] },
+  ...{ pauses: [], secondAtMs: undefined, slowness: 0 },
+  jobs: [],
+};
+
+/** The cloud takes back every spot instance once it is launched, or once the pod of its burst is made. */
+async function takenBack(from: 'launched' | 'pod made', faults: Scenario['faults'] = []) {
+  const run = new Run({ ...calm, faults }, () => new Promise((resolve) => setImmediate(resolve)), true);
+  const taken = new Set<string>();
+  const look = async (): Promise<void> => {
+    const made = (await run.store.liveBursts(cluster)).filter((b) => b.pod?.uid !== undefined);
+    for (const { id, cloudId, spec: of, state } of await run.store.liveInstances(cluster)) {
+      const now = from === 'launched' ? state === from : made.some((b) => b.instance === id);
+      if (cloudId === undefined || of.capacityType !== 'spot' || taken.has(id) || !now) continue;
+      taken.add(id);
+      run.cloud.reclaim(cloudId);
+    }
+    run.time.after(20, () => void look());
+  };
+  void look();
+  const begun = run.time.now();
+  run.startGateway();
+  const work = { ms: 10 * minute, exit: 0 };
+  const ref = run.slurm.submit('alice', { partition: 'cloud', cpusPerTask: 3, timeMs: 20 * minute, work });
+  await run.time.run(instant(begun + 40 * minute));
+  run.stop();
+  expect(await breaches(run)).toEqual([]);
+  const bursts = [...(await run.store.burstsOfJob(cluster, ref))].reverse();
+  return {
+    taken,
+    bursts,
+    job: run.slurm.truth().find((j) => j.ref === ref),
+    bought: await run.store.instances(99),
+  };
+}
+
+it('a job whose spot is taken back before its machine is there goes on demand at once, and runs', async () => {
+  const { taken, bursts, job, bought } = await takenBack('launched');
+  expect(job).toMatchObject({ state: 'COMPLETED', restarts: 0 });
+  expect(bursts.map((b) => [b.state, b.capacityType, b.spotRefused])).toEqual([
+    ['settled', undefined, undefined],
+  ]);
+  expect([taken.size, bought.length]).toEqual([1, 2]);
+});
+
+it('one whose spot is taken back each time while its pod waits goes on demand after two', async () => {
+  // The notice comes while Slurm answers no claim.
+  const busy = Array.from({ length: 8 }, (_, i) => ({
+    call: 'slurm.move',
+    nth: i + 1,
+    kind: 'transient' as const,
+  }));
+  const { taken, bursts, job } = await takenBack('pod made', busy);
+  expect(taken.size).toBe(2);
+  expect(bursts.map((b) => [b.state, b.capacityType, b.cause?.kind, b.reclaims])).toEqual([
+    ['returned', 'spot', 'no_capacity', undefined],
+    ['returned', 'spot', 'no_capacity', 1],
+    ['settled', undefined, undefined, 2],
+  ]);
+  expect(job).toMatchObject({ state: 'COMPLETED', restarts: 0 });
 });

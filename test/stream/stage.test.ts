@@ -230,7 +230,7 @@ describe('a far end that wants too much', () => {
   });
 
   it('may carry so many different contents and no more, each at the same cost', async () => {
-    const scene = new Scene((port) => ({ ...port, head: async () => ({ size: 0, at: instant(1) }) }));
+    const scene = new Scene((port) => ({ ...port, head: async (key) => ({ key, size: 0, at: instant(1) }) }));
     scene.order();
     for (let i = 0; i < 200_000; i += 32) await scene.ask('put', ...many(32, i));
     const [one] = await scene.ask('put', ...many(1, 200_000));

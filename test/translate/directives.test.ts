@@ -67,6 +67,7 @@ describe('the table of sbatch options', () => {
       'unsupported profile',
       'emulated requeue',
       'emulated segment',
+      'emulated signal',
     ]);
     for (const d of directives)
       if (d.shownBy !== undefined) expect(named(d.shownBy)?.shown, d.name).toBeDefined();
@@ -83,6 +84,8 @@ describe('the table of sbatch options', () => {
     ['exclusive', '', 'emulated'],
     ['exclusive', 'user', 'unsupported'],
     ['input', '/dev/null', 'exact'],
+    ['signal', 'B:USR1@60', 'exact'],
+    ['signal', 'R:USR1@60', 'emulated'],
     ['input', 'data.txt', 'unsupported'],
   ])('--%s=%s is %s', (name, value, mark) => {
     const directive = named(name);

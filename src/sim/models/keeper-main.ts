@@ -95,7 +95,7 @@ export class MainModel {
   signal(signo: number, scope: Scope, id?: string): void {
     if (this.#ended || this.#script === undefined) return;
     if (id !== undefined) this.#events.applied(id);
-    this.#script.signal(signo, scope);
+    if (scope !== 'steps') this.#script.signal(signo, scope); // nothing that srun started runs here
   }
 
   /** The kubelet's own signal, at the pod's deletion. */

@@ -13,7 +13,7 @@ import {
   type ScriptExit,
 } from './keeper-work.ts';
 
-export type Scope = 'script' | 'all';
+export type Scope = 'script' | 'steps' | 'full' | 'all';
 export type Spools = Readonly<Record<OutputChannel, Spool>>;
 
 export interface Report {

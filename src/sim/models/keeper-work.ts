@@ -53,7 +53,7 @@ export interface ScriptIo {
   /** Resolves once the keeper has it all: a full spool holds the writer back. Rejects with EPIPE when nobody will read it. */
   write(channel: OutputChannel, bytes: Uint8Array): Promise<void>;
   /** Every signal, from the first on; 9 also when main is killed, after which nothing that is written or returned counts. */
-  signals(listener: (signo: number, scope: 'script' | 'all') => void): void;
+  signals(listener: (signo: number, scope: Told<'SIGNAL'>['scope']) => void): void;
 }
 
 /** Does it really: a local process, for instance. A rejection is a script that could not be started. */

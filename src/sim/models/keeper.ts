@@ -11,7 +11,7 @@ import { Inboxes } from './keeper-inbox.ts';
 import { TimeLimit } from './keeper-limit.ts';
 import { type ContainerEnd, MainModel } from './keeper-main.ts';
 import { exitOf, orderOf, sameGrant } from './keeper-order.ts';
-import { type Report, SIGKILL } from './keeper-script.ts';
+import { type Report, type Scope, SIGKILL } from './keeper-script.ts';
 import type { Container, KeeperSetup } from './keeper-setup.ts';
 import { Spool } from './keeper-spool.ts';
 import { behaviourIn, type Grant } from './keeper-work.ts';
@@ -25,7 +25,7 @@ const mainIsGone = 'main_gone: the container that the data lie in has ended';
 /** Without an id it is the keeper's own, of which the gateway knows nothing. */
 interface Signal {
   readonly signo: number;
-  readonly scope: 'script' | 'all';
+  readonly scope: Scope;
   readonly id?: string;
 }
 

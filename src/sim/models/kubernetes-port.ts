@@ -6,7 +6,7 @@ import type { KubernetesPort, Watch } from '../../ports.ts';
 import type { Does, KubernetesModel } from './kubernetes.ts';
 import type { Kind } from './kubernetes-objects.ts';
 import { needs } from './kubernetes-rights.ts';
-import { ApiError, NoAnswer } from './kubernetes-types.ts';
+import { ApiError, NoAnswer, notFound } from './kubernetes-types.ts';
 import { leaseAnnotation, nodeView, podView, tenantView } from './kubernetes-views.ts';
 import { watchAll } from './kubernetes-watch.ts';
 import { Pipe } from './pipe.ts';
@@ -71,6 +71,13 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
       ask('createPod', 'create', () =>
         podView(server.create('gateway', 'pods', manifest.metadata.namespace, manifest)),
       ),
+
+    createPodGroup: ({ metadata }) =>
+      ask('createPodGroup', 'create', () => {
+        // No site has given the right, and there is no such kind here.
+        server.rights.check('gateway', 'create', 'podgroups', metadata.namespace);
+        throw notFound('podgroups', metadata.name);
+      }),
 
     async deletePod(ref, uid, graceSeconds) {
       await ask('deletePod', 'change', () =>

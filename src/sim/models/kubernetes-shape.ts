@@ -66,6 +66,7 @@ const rules: readonly Rule[] = [
     'of taints only those under spillway.dev/ are tolerated',
     (pod) => (pod.spec.tolerations ?? []).every((one) => tolerable(pod, one)),
   ],
+  // As installed: no site has given the right to a class or to another scheduler.
   [
     'no priority class and no runtime class',
     (pod) => none(spec(pod), 'priorityClassName', 'runtimeClassName', 'overhead'),

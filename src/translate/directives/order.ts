@@ -37,10 +37,21 @@ export const order: readonly Directive[] = [
     'test/e2e/requeue.test.ts',
   ),
   exact('--no-requeue', 'a run that is lost ends the job', 'src/burst/lose.ts'),
-  exact(
+  emulated(
     '--signal=[{R|B}:]<sig>[@time]',
-    'with B: the script gets it, without B: only steps do, as on-prem',
+    "the steps that srun started get it, of the pod, if a line of the script says so (an option of sbatch's command line is not seen), and by the time limit that the job had when it began",
     'test/e2e/cancel.test.ts',
+    {
+      cases: [
+        {
+          of: 'with B:',
+          holds: (v) => /^[BR]*B[BR]*:/i.test(v),
+          mark: 'exact',
+          why: 'the script gets it, of Slurm',
+          by: 'test/e2e/cancel.test.ts',
+        },
+      ],
+    },
   ),
   exact(
     '-k, --no-kill[=off]',

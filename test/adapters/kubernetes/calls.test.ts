@@ -222,6 +222,25 @@ describe('the methods', () => {
     await api.port.deleteSecret(ref);
   });
 
+  it('a pod group that is there is made already; a cluster without the kind says so', async () => {
+    api = await fake();
+    const group = {
+      apiVersion: 'scheduling.x-k8s.io/v1alpha1',
+      kind: 'PodGroup',
+      metadata: { name: 'spill-gang-a', namespace: ref.namespace, labels: {}, ownerReferences: [] },
+      spec: { minMember: 2 },
+    } as const;
+    const paths: string[] = [];
+    api.answer = ({ path }) => {
+      paths.push(path);
+      return status(409, 'AlreadyExists');
+    };
+    await api.port.createPodGroup(group);
+    expect(paths).toEqual([`/apis/scheduling.x-k8s.io/v1alpha1/namespaces/${ref.namespace}/podgroups`]);
+    api.answer = () => status(404, 'NotFound');
+    expect((await faultAndText(api.port.createPodGroup(group))).fault).toBe('not_found');
+  });
+
   it('a tenant is found by uid; forty ask once', async () => {
     api = await fake();
     const { port } = api;
@@ -265,6 +284,39 @@ describe('the methods', () => {
     expect(await api.port.missingRights()).toEqual([
       'delete pods in namespace spillway-alice',
       'get secrets in namespace spillway-alice',
+    ]);
+  });
+
+  it('asks for what is configured of scheduling too, by its name', async () => {
+    api = await fake({}, { scheduler: 'volcano', priorityClass: 'bursts', podGroups: 'volcano' });
+    const all = { apiGroups: [''], resources: ['*'], verbs: ['*'] };
+    const volcano = {
+      apiGroups: ['spillway.dev'],
+      resources: ['schedulers'],
+      verbs: ['use'],
+      resourceNames: ['volcano'],
+    };
+    api.answer = ({ path }) => {
+      if (path === '/api/v1/namespaces') return { body: { items: [namespace('spillway-alice')] } };
+      if (path.endsWith('selfsubjectrulesreviews'))
+        return { body: { status: { resourceRules: [all, volcano] } } };
+      return { body: { status: { allowed: false } } };
+    };
+    expect(await api.port.missingRights()).toEqual([
+      'use priorityclasses.scheduling.k8s.io/bursts',
+      'create podgroups.scheduling.volcano.sh in namespace spillway-alice',
+    ]);
+    const attributes = api.asked
+      .filter(({ path }) => path.endsWith('selfsubjectaccessreviews'))
+      .map(({ body }) => (body as { spec: { resourceAttributes: object } }).spec.resourceAttributes);
+    expect(attributes).toEqual([
+      { verb: 'use', group: 'scheduling.k8s.io', resource: 'priorityclasses', name: 'bursts' },
+      {
+        verb: 'create',
+        group: 'scheduling.volcano.sh',
+        resource: 'podgroups',
+        namespace: 'spillway-alice',
+      },
     ]);
   });
 });

@@ -47,7 +47,10 @@ export const status = (code: number, reason: string, message = reason): Answer =
   body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, reason, code },
 });
 
-export async function fake(tuning: KubernetesOptions['tuning'] = {}): Promise<Fake> {
+export async function fake(
+  tuning: KubernetesOptions['tuning'] = {},
+  uses?: KubernetesOptions['uses'],
+): Promise<Fake> {
   const asked: Asked[] = [];
   const watches: WatchStream[] = [];
   const logged: string[] = [];
@@ -96,6 +99,7 @@ export async function fake(tuning: KubernetesOptions['tuning'] = {}): Promise<Fa
     random: () => 0.5,
     log: { info: note, warn: note },
     tuning: { backoffMs: [5, 40], ...tuning },
+    uses,
   });
   const self: Fake = {
     server,

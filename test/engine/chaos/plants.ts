@@ -30,7 +30,7 @@ export const plants: readonly Plant[] = [
       },
       {
         file: 'src/engine/adopt.ts',
-        find: "return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(before, earlier) };",
+        find: "return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(job, before, earlier) };",
         instead: "return { kind: 'never_ours' };",
       },
     ],
@@ -76,8 +76,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: 'src/engine/adopt.ts',
-        find: "return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(before, earlier) };",
-        instead: "return { kind: 'same_attempt', ...ours(before, earlier) };",
+        find: "return { kind: ran ? 'ran_already' : 'same_attempt', ...ours(job, before, earlier) };",
+        instead: "return { kind: 'same_attempt', ...ours(job, before, earlier) };",
       },
       {
         file: 'src/burst/run.ts',

@@ -267,13 +267,11 @@ export class Run implements Fates {
         quoteMs: 4 * minute,
         budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
       },
-      groups: [
-        {
-          ...group,
-          idleMs: this.scenario.idleMs,
-          ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
-        },
-      ],
+      groups: (this.scenario.groups ?? [group]).map((of) => ({
+        ...of,
+        idleMs: this.scenario.idleMs,
+        ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
+      })),
       pods: {
         images: { default: 'user', partitions: {}, accounts: {}, modules: [], allow: [], pullSecrets: [] },
         agentImage: 'agent',

@@ -1,5 +1,4 @@
 #!/bin/bash
-#PARITY differs signal-full
 #PARITY line ready: scancel --full --signal=INT $JOB
 trap 'echo "script caught INT"' INT
 echo ready
