@@ -1,3 +1,3 @@
 package main
 
-const sysMemfdCreate = 319
+const sysMemfdCreate, sysRenameat2 = 319, 316

@@ -1,3 +1,3 @@
 package main
 
-const sysMemfdCreate = 279
+const sysMemfdCreate, sysRenameat2 = 279, 276

@@ -2,4 +2,4 @@
 
 package main
 
-const sysMemfdCreate = 0
+const sysMemfdCreate, sysRenameat2 = 0, 0

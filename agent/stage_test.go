@@ -404,9 +404,9 @@ func TestWhatIsNewerThanTheJobIsNotOverwritten(t *testing.T) {
 	put(t, from+"/new", "result")
 	os.Symlink("result", from+"/link")
 	put(t, to+"/old", "input")
+	os.Chtimes(to+"/old", time.Now().Add(-time.Hour), time.Now().Add(-time.Hour))
+	began := tick()
 	put(t, to+"/new", "somebody's")
-	began := time.Now().Add(-time.Minute)
-	os.Chtimes(to+"/old", began.Add(-time.Hour), began.Add(-time.Hour))
 	os.Mkdir(to+"/link", 0o755)
 	sent := noFault(t, s.sendAll(false, from))
 	r := noFault(t, s.fetchAll(sent.Manifest, began, to))
@@ -421,6 +421,13 @@ func TestWhatIsNewerThanTheJobIsNotOverwritten(t *testing.T) {
 	if len(r.Told) != 2 || !strings.Contains(strings.Join(r.Told, "\n"), "/new is newer than the job: what the job has made is in new.spill-7") {
 		t.Errorf("%q", r.Told)
 	}
+}
+
+// tick is a time between what was written before it and what is written after, on a file system's clock.
+func tick() time.Time {
+	time.Sleep(25 * time.Millisecond)
+	defer time.Sleep(25 * time.Millisecond)
+	return time.Now()
 }
 
 func TestNoSymlinkBelowThePathIsFollowed(t *testing.T) {

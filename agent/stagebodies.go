@@ -37,6 +37,8 @@ type blobsBody struct {
 	N      int64      `json:"n"`
 	Method string     `json:"method"`
 	Blobs  []blobBody `json:"blobs"`
+	// List: it is the order's manifest, which does not count among what the job carries.
+	List bool `json:"list,omitempty"`
 }
 
 // signedBlob is one answer: there already, refused with a reason, or a URL.

@@ -51,6 +51,9 @@ func (r *fetchRoot) target(e *entry) (dir *folder, name string, err error) {
 		dir, err = r.dir.descend(nil)
 		return dir, r.base, err
 	}
+	if r.base != "" {
+		return nil, "", errors.New("the manifest has something below a file")
+	}
 	dir, err = r.dir.descend(parts[:len(parts)-1])
 	return dir, parts[len(parts)-1], err
 }
@@ -61,6 +64,9 @@ func (f *fetching) run(ctx context.Context) error {
 		return err
 	}
 	defer m.file.Close()
+	if f.order.Manifest.Size > maxManifest {
+		return errors.New("the manifest is longer than any that this version writes")
+	}
 	if err := f.get(ctx, m.file, *f.order.Manifest); err != nil {
 		return fmt.Errorf("the manifest: %w", err)
 	}
@@ -101,9 +107,11 @@ func (f *fetching) run(ctx context.Context) error {
 		err = flush()
 	}
 	if err != nil {
+		// What was made is its owner's to go into, and the next try's.
+		f.settle(0o700)
 		return err
 	}
-	return f.settle()
+	return f.settle(0)
 }
 
 func (f *fetching) at(e *entry, err error) error {
@@ -157,10 +165,22 @@ func (f *fetching) tempIn(r *fetchRoot) (*folder, error) {
 		return nil, err
 	}
 	temp, err := r.dir.sub(name)
-	if err == nil {
-		r.temp = temp
+	if err != nil {
+		return nil, err
 	}
-	return temp, err
+	// Somebody else who may write here could have made it, and would choose what is put into place.
+	info, err := temp.Stat()
+	if err == nil {
+		if stat := info.Sys().(*syscall.Stat_t); int(stat.Uid) != os.Geteuid() || info.Mode().Perm() != 0o700 {
+			err = fmt.Errorf("%s is there and not of this user alone: remove it", shown(name))
+		}
+	}
+	if err != nil {
+		temp.Close()
+		return nil, err
+	}
+	r.temp = temp
+	return temp, nil
 }
 
 func (f *fetching) close() {
@@ -227,6 +247,7 @@ func (f *fetching) link(e *entry) error {
 		return err
 	}
 	made := f.fresh()
+	syscall.Unlinkat(int(temp.Fd()), made) // of a try before
 	if err := os.Symlink(string(e.To), temp.at(made)); err != nil {
 		return err
 	}
@@ -248,7 +269,8 @@ func (f *fetching) file(ctx context.Context, e *entry) error {
 		return err
 	}
 	made := f.fresh()
-	file, err := temp.open(made, syscall.O_RDWR|syscall.O_CREAT|syscall.O_TRUNC)
+	syscall.Unlinkat(int(temp.Fd()), made) // of a try before
+	file, err := temp.open(made, syscall.O_RDWR|syscall.O_CREAT|syscall.O_EXCL)
 	if err != nil {
 		return err
 	}
@@ -266,9 +288,7 @@ func (f *fetching) file(ctx context.Context, e *entry) error {
 	if err == nil {
 		err = f.place(temp, made, dir, name, e)
 	}
-	if err != nil {
-		syscall.Unlinkat(int(temp.Fd()), made)
-	}
+	syscall.Unlinkat(int(temp.Fd()), made) // where it is not in place
 	return err
 }
 
@@ -293,20 +313,60 @@ func same(dir *folder, name string, e *entry) bool {
 // place moves what is whole to where it belongs. What somebody wrote there since the job began is not overwritten.
 func (f *fetching) place(temp *folder, made string, dir *folder, name string, e *entry) error {
 	info, err := os.Lstat(dir.at(name))
-	if err == nil && (info.IsDir() || info.ModTime().After(time.UnixMilli(f.order.SinceMs))) {
-		beside := fmt.Sprintf("%s.spill-%d", name, f.order.JobID)
-		if err := temp.rename(made, dir, beside); err != nil {
+	if errors.Is(err, os.ErrNotExist) {
+		// Not if somebody is writing it just now.
+		if err := temp.renameNew(made, dir, name); !errors.Is(err, os.ErrExist) {
 			return err
 		}
-		where := shown(e.join(string(f.order.Paths[e.Root])))
+	} else if err == nil && !info.IsDir() && !f.newer(info) {
+		return temp.rename(made, dir, name)
+	} else if err != nil {
+		return err
+	}
+	where := shown(e.join(string(f.order.Paths[e.Root])))
+	for n := 1; n <= mostBeside; n++ {
+		beside := fmt.Sprintf("%s.spill-%d", name, f.order.JobID)
+		if n > 1 {
+			beside = fmt.Sprintf("%s-%d", beside, n)
+		}
+		if !brought(dir, beside, e) {
+			if err := temp.renameNew(made, dir, beside); errors.Is(err, os.ErrExist) {
+				continue
+			} else if err != nil {
+				return err
+			}
+		}
 		f.told.add("%s is newer than the job: what the job has made is in %s beside it", where, shown(beside))
 		return nil
 	}
-	return temp.rename(made, dir, name)
+	return fmt.Errorf("it is newer than the job, and so are %d files beside it", mostBeside)
 }
 
-// settle gives the directories that were made their modes and times, the innermost first.
-func (f *fetching) settle() error {
+// brought by a try before.
+func brought(dir *folder, name string, e *entry) bool {
+	if e.Type == "f" {
+		return same(dir, name, e)
+	}
+	to, err := os.Readlink(dir.at(name))
+	return err == nil && to == string(e.To)
+}
+
+// mostBeside names are tried.
+const mostBeside = 100
+
+// newer: written since the job began, or brought here since then with the time of another place (cp -p, tar). In a pod that is what its image has,
+// and no word of the user's.
+func (f *fetching) newer(info os.FileInfo) bool {
+	since := time.UnixMilli(f.order.SinceMs)
+	if info.ModTime().After(since) {
+		return true
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	return !f.order.Strict && time.Unix(stat.Ctim.Unix()).After(since)
+}
+
+// settle gives the directories that were made their modes, with `also`, and times, the innermost first.
+func (f *fetching) settle(also os.FileMode) error {
 	for _, r := range f.roots {
 		if r == nil {
 			continue
@@ -320,7 +380,7 @@ func (f *fetching) settle() error {
 			if err != nil {
 				return f.at(e, err)
 			}
-			err = f.settleFolder(dir, e)
+			err = f.settleFolder(dir, e, also)
 			dir.Close()
 			if err != nil {
 				return f.at(e, err)
@@ -335,13 +395,13 @@ func (f *fetching) settle() error {
 	return nil
 }
 
-func (f *fetching) settleFolder(dir *folder, e *entry) error {
+func (f *fetching) settleFolder(dir *folder, e *entry, also os.FileMode) error {
 	info, err := dir.Stat()
 	if err != nil {
 		return err
 	}
 	// A directory may have its group from the one above it.
-	if err := dir.Chmod(os.FileMode(e.Mode&0o777) | info.Mode()&os.ModeSetgid); err != nil {
+	if err := dir.Chmod(os.FileMode(e.Mode&0o777) | also | info.Mode()&os.ModeSetgid); err != nil {
 		return err
 	}
 	if f.sync {

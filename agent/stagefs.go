@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // folder is an open directory; what lies in it is named by one part, so no path can lead out of it.
@@ -71,6 +72,47 @@ func (d *folder) rename(name string, to *folder, as string) error {
 	return syscall.Renameat(int(d.Fd()), name, int(to.Fd()), as)
 }
 
+// renameNew is rename where nothing has that name; os.ErrExist where something has.
+func (d *folder) renameNew(name string, to *folder, as string) error {
+	err := renameNoReplace(int(d.Fd()), name, int(to.Fd()), as)
+	if !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOSYS) {
+		return err
+	}
+	// A file system that does not know that (NFS): a second name is not made over another either.
+	err = os.Link(d.at(name), to.at(as))
+	if err == nil {
+		return syscall.Unlinkat(int(d.Fd()), name)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return err
+	}
+	// It knows no second names.
+	if _, err := os.Lstat(to.at(as)); err == nil {
+		return os.ErrExist
+	}
+	return d.rename(name, to, as)
+}
+
+func renameNoReplace(from int, name string, to int, as string) error {
+	if sysRenameat2 == 0 {
+		return syscall.ENOSYS
+	}
+	old, err := syscall.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	made, err := syscall.BytePtrFromString(as)
+	if err != nil {
+		return err
+	}
+	const noReplace = 1
+	_, _, errno := syscall.Syscall6(sysRenameat2, uintptr(from), uintptr(unsafe.Pointer(old)), uintptr(to), uintptr(unsafe.Pointer(made)), noReplace, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 func setTime(f *os.File, ns int64) error {
 	at := time.Unix(0, ns)
 	return os.Chtimes(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), at, at)
@@ -117,6 +159,9 @@ type manifest struct {
 	size int64
 }
 
+// maxManifest is about a million entries; maxLine is of one of them, whose path has maxPath bytes at most, maxHead of the first line.
+const maxManifest, maxLine, maxPath, maxHead = 256 << 20, 64 << 10, 40_000, 1 << 20
+
 func newManifest() (*manifest, error) {
 	file, err := os.CreateTemp("", "spill-manifest-")
 	if err != nil {
@@ -150,16 +195,22 @@ func (m *manifest) each(paths int, with func(e *entry) error) error {
 	if _, err := m.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	from := json.NewDecoder(bufio.NewReader(m.file))
+	from := bufio.NewReaderSize(m.file, maxLine)
 	var head manifestHead
-	if err := from.Decode(&head); err != nil || head.V != 1 || len(head.Paths) != paths {
+	line, err := readLine(from, maxHead)
+	if err != nil || json.Unmarshal(line, &head) != nil || head.V != 1 || len(head.Paths) != paths {
 		return errors.New("the manifest is none that this version reads")
 	}
 	for {
-		e := new(entry)
-		switch err := from.Decode(e); {
-		case errors.Is(err, io.EOF):
+		line, err := readLine(from, maxLine)
+		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		e := new(entry)
+		if err == nil {
+			err = json.Unmarshal(line, e)
+		}
+		switch {
 		case err != nil:
 			return fmt.Errorf("the manifest: %w", err)
 		case e.Root < 0 || e.Root >= paths || e.Size < 0 || e.Type == "f" && !isHex(e.Sum, 64):
@@ -168,6 +219,28 @@ func (m *manifest) each(paths int, with func(e *entry) error) error {
 		if err := with(e); err != nil {
 			return err
 		}
+	}
+}
+
+// readLine gives the next line, which is good until the one after it; an error, before it is in memory, if it is longer than that.
+func readLine(from *bufio.Reader, most int) ([]byte, error) {
+	var whole []byte
+	for {
+		part, err := from.ReadSlice('\n')
+		if len(whole)+len(part) > most {
+			return nil, errors.New("a line is longer than any that this version writes")
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			whole = append(whole, part...)
+			continue
+		}
+		if errors.Is(err, io.EOF) && len(whole)+len(part) > 0 {
+			err = nil // the last need not end
+		}
+		if whole == nil {
+			return part, err
+		}
+		return append(whole, part...), err
 	}
 }
 

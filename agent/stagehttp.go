@@ -153,8 +153,11 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// putList is a put of the manifest.
+const putList = "put-list"
+
 // put sends a file's content. The store takes exactly the bytes whose hash was signed.
-func (c *carrier) put(ctx context.Context, file io.ReaderAt, blob blobBody) error {
+func (c *carrier) put(ctx context.Context, file io.ReaderAt, method string, blob blobBody) error {
 	return c.again(ctx, func(ctx context.Context, signed signedBlob) (bool, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -178,7 +181,7 @@ func (c *carrier) put(ctx context.Context, file io.ReaderAt, blob blobBody) erro
 		io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
 		answer.Body.Close()
 		return false, statusOf(answer)
-	}, "put", blob)
+	}, method, blob)
 }
 
 // get writes a blob into a file, going on at the byte that was written, and compares the whole.

@@ -148,7 +148,11 @@ func (s *stager) ask(ctx context.Context, method string, blob blobBody) (signedB
 	}
 	s.asking++
 	n := s.asking
-	a := &asked{blobsBody{s.order.ID, n, method, []blobBody{blob}}, make(chan []signedBlob, 1)}
+	list := method == putList
+	if list {
+		method = "put"
+	}
+	a := &asked{blobsBody{s.order.ID, n, method, []blobBody{blob}, list}, make(chan []signedBlob, 1)}
 	s.asks[n] = a
 	s.send(tBlobs, a.body)
 	s.mu.Unlock()

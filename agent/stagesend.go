@@ -82,10 +82,10 @@ func (s *sending) run(ctx context.Context) (blobBody, error) {
 	if err != nil {
 		return none, err
 	}
-	if blob.Size > maxPut {
+	if blob.Size > maxManifest {
 		return none, errors.New("more files are named than one manifest holds")
 	}
-	return blob, s.put(ctx, s.manifest.file, blob)
+	return blob, s.put(ctx, s.manifest.file, putList, blob)
 }
 
 func (s *sending) drop() {
@@ -124,6 +124,16 @@ func (s *sending) root(ctx context.Context, i int, path string) error {
 // ours is where a fetch keeps what is not whole yet.
 const ours = ".spill-"
 
+// isOurs: a user may have files of such a name.
+func isOurs(dir *folder, name string) bool {
+	mark, is := strings.CutPrefix(name, ours)
+	if !is || !isToken(mark) {
+		return false
+	}
+	info, err := os.Lstat(dir.at(name))
+	return err == nil && info.IsDir() && info.Mode().Perm() == 0o700
+}
+
 func (s *sending) walk(ctx context.Context, dir *folder, e *entry, where string) error {
 	info, err := dir.Stat()
 	if err != nil {
@@ -142,7 +152,8 @@ func (s *sending) walk(ctx context.Context, dir *folder, e *entry, where string)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if len(e.Path) == 0 && strings.HasPrefix(name, ours) {
+		if len(e.Path) == 0 && isOurs(dir, name) {
+			s.told.add("%s was not carried: it is what another transport leaves while it is under way", shown(where+"/"+name))
 			continue
 		}
 		below := &entry{Root: e.Root, Path: bytes64(name)}
@@ -160,6 +171,9 @@ func (s *sending) one(ctx context.Context, dir *folder, name string, e *entry, w
 	info, err := os.Lstat(dir.at(name))
 	if err != nil {
 		return s.leftOut(where, err)
+	}
+	if len(e.Path) > maxPath {
+		return s.leftOut(where[:min(len(where), 200)]+"…", errors.New("its path is too long"))
 	}
 	switch mode := info.Mode(); {
 	case mode.IsDir():
@@ -281,7 +295,7 @@ type undelivered struct{ error }
 func (s *sending) deliver(ctx context.Context, w *outgoingFile) error {
 	for range changes {
 		sum := w.entry.Sum
-		err := s.put(ctx, w.file, blobBody{sum, w.entry.Size})
+		err := s.put(ctx, w.file, "put", blobBody{sum, w.entry.Size})
 		if err == nil {
 			return nil
 		}

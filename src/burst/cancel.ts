@@ -1,9 +1,10 @@
 import type { Burst } from '../domain/burst.ts';
+import type { KeeperView } from '../stream/streams.ts';
 import { after, type BurstContext, change, type Next, now } from './context.ts';
-import { resultsLeft, takeHome } from './data.ts';
+import { resultsLeft, resultsMs, takeHome } from './data.ts';
 import { exitOf } from './ends.ts';
 import { othersOver } from './others.ts';
-import { endPod, lookAtAll, unseen } from './pod.ts';
+import { endPod, lookAtAll, type PodSight, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { holdBack } from './requeue.ts';
 import { lostSight } from './run.ts';
@@ -19,7 +20,7 @@ const killedMs = 20_000;
  * nears its end is killed. The attempt counts as over only by its kubelet's word or the cloud's.
  */
 export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
-  await connect(ctx, burst).catch(() => false);
+  const reached = await connect(ctx, burst).catch(() => undefined);
   const keeper = ctx.streams.keeper(burst.id);
   const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
   const here = standin?.link === 'up' && standin.open.restart === burst.restarts;
@@ -38,24 +39,26 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
   const dead = !here || ctx.clock.now() >= due;
   if (keeper?.exit !== undefined && here && ctx.clock.now() < due) {
     // It ended by itself within KillWait: the stand-in ends the same way, as the script would have on-prem.
-    if (keeper.drained) ctx.streams.finish(burst.id, keeper.exit.exit);
+    if (keeper.drained && !resultsLeft(burst)) ctx.streams.finish(burst.id, keeper.exit.exit);
     if (!standin.bye) return after(Math.min(1_000, Math.max(100, due - ctx.clock.now())));
   }
   if (!dead) return after(Math.max(100, Math.min(1_000, due - ctx.clock.now())));
   if (keeper?.exit === undefined) {
     ctx.streams.signal(burst.id, `gkill-${burst.restarts}`, SIGKILL, 'all');
     // Its script dies of that; main is needed for what the script made.
-    const since = Math.max(due, burst.enteredAt);
+    const since = Math.max(due, burst.enteredAt, keeper?.linkSince ?? 0);
     if (resultsLeft(burst) && keeper?.link === 'up' && ctx.clock.now() - since < killedMs)
       return after(1_000);
-    await endPod(ctx, burst, 1);
-  } else if (here && keeper.drained) ctx.streams.finish(burst.id, keeper.exit.exit);
+  } else if (here && keeper.drained && !resultsLeft(burst)) ctx.streams.finish(burst.id, keeper.exit.exit);
 
-  const pod = await lookAtAll(ctx, burst);
-  if (pod.kind === 'alive') {
-    if (keeper?.exit !== undefined && burst.data !== undefined) await endPod(ctx, burst, 1);
-    return after(1_000);
+  let pod = await lookAtAll(ctx, burst);
+  const ends = keeper?.exit === undefined || (burst.data !== undefined && pod.kind === 'alive');
+  const unheard = keeper === undefined && reached === undefined;
+  if (ends && !unheard && !awaits(ctx, burst, keeper, pod)) {
+    await endPod(ctx, burst, 1);
+    pod = await lookAtAll(ctx, burst);
   }
+  if (pod.kind === 'alive') return after(1_000);
   if (pod.kind === 'unknown') {
     if (await unseen(ctx, burst, `${pod.why}; Slurm has ended the job`))
       return lostSight(ctx, burst, pod.why);
@@ -75,4 +78,15 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
     await change(ctx, burst, { ...over, state: 'requeueing' }, `its pod is over: ${pod.how}`);
   else await change(ctx, burst, { ...over, state: 'final' }, `its pod is over: ${pod.how}`);
   return now;
+}
+
+/**
+ * What the script made is still in its pod, and nobody can ask for it now: the gateway has only just started, or the API server is away. The
+ * pod is not ended before it was waited for. Of one that is out of sight its instance is what is asked in the end.
+ */
+function awaits(ctx: BurstContext, burst: Burst, keeper: KeeperView | undefined, pod: PodSight): boolean {
+  if (!resultsLeft(burst) || burst.grant === undefined || pod.kind === 'over' || keeper?.link === 'up')
+    return false;
+  const since = Math.max(burst.killBy ?? 0, burst.enteredAt, burst.endedAt ?? 0, keeper?.linkSince ?? 0);
+  return pod.kind === 'unknown' || ctx.clock.now() - since < resultsMs;
 }

@@ -14,8 +14,10 @@ import { after, type BurstContext, change, later, leave, type Next, now } from '
 const SIGTERM = 15;
 /** What an order says wakes the step; this is for what was lost. */
 const pollMs = 10_000;
-/** Results are tried for so long after the script's end, also when Slurm has ended the job. */
-const resultsMs = 30 * 60_000;
+/** So long nothing may come of bringing results to the store, also when Slurm has ended the job; while nobody could ask does not count. */
+export const resultsMs = 30 * 60_000;
+/** Of all of it: a pod that asks for one more URL every now and then holds its instance no longer. */
+const allResultsMs = 86_400_000;
 const againMs = 15_000;
 /** A file server that does not take them now is tried so often. */
 const homeTries = 4;
@@ -122,16 +124,18 @@ async function gather(
   data: BurstData,
   keeper: KeeperView | undefined,
 ): Promise<Next> {
-  const late = ctx.clock.now() - (burst.endedAt ?? burst.enteredAt) > resultsMs;
-  if (burst.grant === undefined || keeper?.exit?.exit.lost === true)
-    return keep(ctx, burst, data, `process 1 of its container was killed`);
-  if (late)
-    return keep(ctx, burst, data, `they could not be brought to the store in ${resultsMs / 60_000} minutes`);
+  const killed = 'process 1 of its container was killed';
+  if (burst.grant === undefined) return keep(ctx, burst, data, killed);
   const order = orderFor(ctx, burst, `out-up-${data.tries ?? 0}`, {
     ...{ way: 'send', paths: pathsOf(data, 'out'), strict: false, keys: resultKeys(burst) },
   });
   const sent = ask(ctx, burst, 'pod', order);
-  if (sent === undefined) return after(pollMs);
+  if (sent === undefined) {
+    if (keeper?.exit?.exit.lost === true) return keep(ctx, burst, data, killed);
+    return late(ctx, burst, keeper)
+      ? keep(ctx, burst, data, `in ${resultsMs / 60_000} minutes nothing more of them came to the store`)
+      : after(pollMs);
+  }
   if (sent.fault?.startsWith(mainGone) === true) return keep(ctx, burst, data, sent.fault);
   if (sent.fault !== undefined || sent.manifest === undefined)
     return again(ctx, burst, data, `its results do not come to the store yet: ${sent.fault}`);
@@ -152,6 +156,13 @@ async function gather(
     `${inWords(sent)} of its results are in the store`,
   );
   return now;
+}
+
+/** By what it could do since it could be asked: the script may have ended while the gateway was away, and much takes long. */
+function late(ctx: BurstContext, burst: Burst, keeper: KeeperView | undefined): boolean {
+  const since = Math.max(burst.endedAt ?? burst.enteredAt, keeper?.linkSince ?? 0);
+  const at = ctx.clock.now();
+  return at - Math.max(since, keeper?.carriedAt ?? 0) > resultsMs || at - since > allResultsMs;
 }
 
 async function land(ctx: BurstContext, burst: Burst, data: BurstData, manifest: Blob): Promise<Next> {
@@ -187,10 +198,11 @@ async function again(ctx: BurstContext, burst: Burst, data: BurstData, text: str
 /** The last word on results that did not come: where they are, or that they are lost. */
 async function keep(ctx: BurstContext, burst: Burst, data: BurstData, why: string): Promise<Next> {
   const at = ctx.clock.now();
+  const where = `${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)}`;
   const text =
     data.results === undefined
-      ? `the results of the job were lost with its pod: ${why}`
-      : `the results of the job are not here but in ${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)} (${why}); its list is ${data.results.sha256}`;
+      ? `the results of the job were lost with its pod: ${why} (what of them had come by then is in ${where})`
+      : `the results of the job are not here but in ${where} (${why}); its list is ${data.results.sha256}`;
   ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
   const kept = { ...data, kept: text, againAt: later(at, sayMs) };
   const since = burst.trouble?.since ?? at;
@@ -198,6 +210,10 @@ async function keep(ctx: BurstContext, burst: Burst, data: BurstData, why: strin
   if (held !== undefined) await comment(ctx, burst, text);
   return now;
 }
+
+/** The pod is over and nobody came to bring what its script made: where it is, or that it is lost, is said all the same. */
+export const giveUp = (ctx: BurstContext, burst: Burst, why: string): Promise<Next> =>
+  burst.data === undefined ? Promise.resolve(now) : keep(ctx, burst, burst.data, why);
 
 /** What did not come is written to the job's stderr before the stand-in ends. */
 function told(ctx: BurstContext, burst: Burst, here: boolean): Next | undefined {

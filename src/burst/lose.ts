@@ -11,7 +11,7 @@ import {
   outcome,
   troubled,
 } from './context.ts';
-import { resultKeys } from './data.ts';
+import { resultKeys, resultsLeft } from './data.ts';
 import { look } from './look.ts';
 import { endPod, fenceInstances, lookAtAll } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
@@ -105,7 +105,8 @@ async function endStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
 
 /** Its results may have been in the store by then. */
 function resultsIn(ctx: BurstContext, burst: Burst): string {
-  if (burst.data?.results === undefined || burst.data.home === true) return '';
+  if (burst.data?.home === true) return '';
+  if (burst.data?.results === undefined) return resultsLeft(burst) ? '; its results were lost with it' : '';
   return `; its results are in ${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)}`;
 }
 

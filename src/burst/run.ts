@@ -3,7 +3,7 @@ import type { PodView } from '../domain/kube.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
-import { takeHome } from './data.ts';
+import { resultsLeft, takeHome } from './data.ts';
 import { exitOf, lastWord, lostBy } from './ends.ts';
 import { look } from './look.ts';
 import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
@@ -70,7 +70,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
     const carried = await takeHome(ctx, burst, keeper, true);
     if (carried !== undefined) return carried;
   }
-  if (keeper?.drained === true && standin?.link === 'up') {
+  // All output may be here and the results not yet in the store: then it is not over.
+  if (keeper?.drained === true && standin?.link === 'up' && !resultsLeft(burst)) {
     const exit = burst.exit ?? { lost: true };
     const last = await kubeletsWord(ctx, burst, exit);
     if (last === undefined) return after(300);
@@ -84,8 +85,9 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (keeper?.link !== 'up') {
     const sight = await lookAtPod(ctx, burst);
     if (sight.kind === 'over' && sight.all) {
-      // The keeper died with its spool: what it had not sent yet is lost, and is said so.
-      const reason = `the keeper ended before all output was sent (${sight.how})`;
+      // The keeper died with its spool: what it had not sent yet is lost, and is said so. So is what lay in its pod.
+      const what = keeper?.drained === true ? 'its results were in the store' : 'all output was sent';
+      const reason = `the keeper ended before ${what} (${sight.how})`;
       return lostFor(ctx, burst, reason);
     }
     if (sight.kind === 'unknown' && (await unseen(ctx, burst, sight.why)))

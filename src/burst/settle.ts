@@ -13,7 +13,7 @@ import {
   outcome,
   troubled,
 } from './context.ts';
-import { clearResults } from './data.ts';
+import { clearResults, giveUp, resultsLeft } from './data.ts';
 import { outOfMemory } from './ends.ts';
 import { look } from './look.ts';
 import { endPod, forgotten } from './pod.ts';
@@ -56,6 +56,9 @@ export async function confirmEnd(ctx: BurstContext, burst: Burst): Promise<Next>
 export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
   const sight = await look(ctx, burst);
   if (sight.kind !== 'ended' && sight.kind !== 'absent' && sight.kind !== 'requeued') return after(1_000);
+  // Whatever way it came here: results that are not home are spoken of.
+  if (sight.kind !== 'requeued' && resultsLeft(burst))
+    return giveUp(ctx, burst, 'its pod was over before they were here');
   const held = await cleared(ctx, burst);
   if (held === undefined) return after(1_500);
   if (sight.kind === 'ended' && !(await annotated(ctx, held))) return after(3_000);

@@ -48,5 +48,6 @@ export async function sweepObjects({
 async function isDone(store: Pick<StorePort, 'burst'>, of: string): Promise<boolean> {
   const burst = await store.burst(burstId(of));
   if (burst === undefined || !terminalStates.has(burst.state)) return false;
-  return burst.data?.home === true || burst.state === 'requeued';
+  // A run that was requeued after its owner was told where they are: they may be all that is left of it.
+  return burst.data?.home === true || (burst.state === 'requeued' && burst.data?.kept === undefined);
 }

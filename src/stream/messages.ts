@@ -150,7 +150,13 @@ const shapes = {
     stages: optional(flag),
   }),
   STAGE: stage,
-  BLOBS: object({ id: nonEmpty, n: whole, method: oneOf('get', 'put'), blobs: list(blob) }),
+  BLOBS: object({
+    id: nonEmpty,
+    n: whole,
+    method: oneOf('get', 'put'),
+    blobs: list(blob),
+    list: optional(flag),
+  }),
   SIGNED: object({
     id: nonEmpty,
     n: whole,

@@ -44,7 +44,10 @@ export class Run {
     const pod = (m: Message): void => {
       if (this.#ready?.main !== 'absent') this.#leg?.send(m);
     };
-    this.stages = { here: new Stager(needs, here, changed), pod: new Stager(needs, pod, changed) };
+    this.stages = {
+      here: new Stager(needs, here, changed, () => this.pump.standin?.link?.queued ?? 0),
+      pod: new Stager(needs, pod, changed, () => this.#leg?.link?.queued ?? 0),
+    };
   }
 
   attach(pod: PodRef, key: Uint8Array): void {
@@ -80,6 +83,7 @@ export class Run {
       drained: this.#drained,
       dropped: this.pump.dropped,
       byeSent: this.#byeSent,
+      carriedAt: this.stages.pod.carriedAt,
       stages: ready?.stages === true,
     };
   }

@@ -5,6 +5,7 @@
 import type { Blob } from '../domain/data.ts';
 import { type Instant, instant } from '../domain/ids.ts';
 import type { Clock, ObjectsPort, SignedRequest } from '../ports.ts';
+import { pressure } from './link.ts';
 import type { Message, Told } from './messages.ts';
 
 export interface StageOrder {
@@ -52,6 +53,18 @@ const urlMs = 3_600_000;
 /** What a store takes in one piece. */
 const mostInOne = 5 * 2 ** 30;
 
+/** Of one far end at once; what is beyond is asked again. A far end has four. */
+const mostUnanswered = 8;
+/** In one question. A far end has one. */
+const mostAsked = 32;
+/** Different contents of one order: each is remembered until its end. */
+const mostBlobs = 200_000;
+/** Of the manifest itself, which does not count among the job's data: about a million entries. */
+const mostManifest = 256 * 2 ** 20;
+/** Twenty, and how many more. */
+const mostTold = 21;
+const mostLine = 1_000;
+
 export interface StageNeeds {
   readonly clock: Clock;
   /** Undefined: the site has no store. */
@@ -68,11 +81,28 @@ export class Stager {
   readonly #send: (message: Message) => void;
   #order: StageOrder | undefined;
   #staged: Staged | undefined;
-  /** Of this order, by hash: what it may send was said to it. */
+  readonly #queued: () => number;
+  /** Of this order, by hash: what it may send was said to it, and how much that is. */
   readonly #granted = new Map<string, number>();
+  #grantedBytes = 0;
+  #manifest: string | undefined;
+  /** What is being signed, by its number. */
+  #unanswered = new Set<number>();
+  /** The most contents that any order here got to, and when. */
+  #furthest = 0;
+  #carriedAt: Instant | undefined;
 
-  /** `send` reaches the far end if it is there; `changed` is called when it has said what came of an order. */
-  constructor(needs: StageNeeds, send: (message: Message) => void, changed: () => void) {
+  /**
+   * `send` reaches the far end if it is there; `changed` is called when it has said what came of an order; `queued`: bytes that it
+   * has not taken yet.
+   */
+  constructor(
+    needs: StageNeeds,
+    send: (message: Message) => void,
+    changed: () => void,
+    queued: () => number = () => 0,
+  ) {
+    this.#queued = queued;
     this.#needs = needs;
     this.#send = send;
     this.#changed = changed;
@@ -83,11 +113,19 @@ export class Stager {
     return this.#staged;
   }
 
+  /** When it got further than any try before it; undefined: it has sent nothing yet. */
+  get carriedAt(): Instant | undefined {
+    return this.#carriedAt;
+  }
+
   want(order: StageOrder): void {
     if (this.#order?.id === order.id) return;
     this.#order = order;
     this.#staged = undefined;
     this.#granted.clear();
+    this.#grantedBytes = 0;
+    this.#manifest = undefined;
+    this.#unanswered = new Set();
     this.up();
   }
 
@@ -116,43 +154,82 @@ export class Stager {
     }
     if (this.#staged !== undefined) return;
     const { id, fault, manifest, files, bytes, told } = m;
-    this.#staged = { id, fault, manifest, files, bytes, told };
+    // These lines go to a terminal, into a comment and into the next order.
+    this.#staged = {
+      ...{ id, manifest, files, bytes, fault: fault === undefined ? undefined : plain(fault) },
+      told: told.slice(0, mostTold).map(plain),
+    };
     this.#changed();
   }
 
   /** A store that cannot be asked is no answer: the far end asks again in a while. */
-  async #sign(order: StageOrder, { id, n, method, blobs }: Told<'BLOBS'>): Promise<void> {
+  async #sign(order: StageOrder, { id, n, method, blobs, list }: Told<'BLOBS'>): Promise<void> {
+    const open = this.#unanswered;
+    if (open.has(n) || open.size >= mostUnanswered || blobs.length > mostAsked) return;
+    // It asks and does not read: what it was answered must not pile up here.
+    if (this.#queued() > pressure) return;
+    open.add(n);
     try {
       const signed: SignedBlob[] = [];
-      for (const blob of blobs) signed.push(await this.#one(order, method, blob));
+      for (const blob of blobs) signed.push(await this.#one(order, method, blob, list === true));
       if (this.#order === order) this.#send({ type: 'SIGNED', id, n, blobs: signed });
     } catch (e) {
       this.#needs.note?.('the object store did not answer', { order: id, error: String(e) });
+    } finally {
+      open.delete(n);
     }
   }
 
-  async #one(order: StageOrder, method: 'get' | 'put', { sha256, size }: Blob): Promise<SignedBlob> {
+  async #one(
+    order: StageOrder,
+    method: 'get' | 'put',
+    { sha256, size }: Blob,
+    list: boolean,
+  ): Promise<SignedBlob> {
     const { objects } = this.#needs;
     const refused = (why: string): SignedBlob => ({ sha256, refused: why });
     if (objects === undefined) return refused('the gateway has no object store any more');
-    const key = `${order.keys}/${sha256.toLowerCase()}`;
+    const of = sha256.toLowerCase();
+    const key = `${order.keys}/${of}`;
     if (method === 'get') return { sha256, ...sent(await objects.signGet(key, urlMs)) };
     if (order.way !== 'send') return refused('nothing was to be sent');
     if (size > mostInOne)
       return refused(`it has ${size} bytes, and 5 GiB are the most that one file may have`);
-    // Asked for again it counts once.
-    const others = [...this.#granted].reduce((sum, [of, bytes]) => (of === sha256 ? sum : sum + bytes), 0);
-    if (others + size > order.mostBytes)
-      return refused(
-        `with it the job's data are more than the ${order.mostBytes} bytes that one job may carry (staging.maxSize)`,
-      );
-    this.#granted.set(sha256, size);
+    const why = list ? this.#mayList(of, size) : this.#mayAdd(order, of, size);
+    if (why !== undefined) return refused(why);
     const there = await objects.head(key);
     if (there?.size === size && there.at >= (order.reuseSince ?? instant(0))) return { sha256, there: true };
-    return { sha256, ...sent(await objects.signPut(key, { size, sha256: sha256.toLowerCase() }, urlMs)) };
+    return { sha256, ...sent(await objects.signPut(key, { size, sha256: of }, urlMs)) };
+  }
+
+  /** Why a content may not be sent, if so. Asked for again it counts once. */
+  #mayAdd(order: StageOrder, of: string, size: number): string | undefined {
+    const known = this.#granted.get(of);
+    const bytes = this.#grantedBytes - (known ?? 0) + size;
+    if (bytes > order.mostBytes)
+      return `with it the job's data are more than the ${order.mostBytes} bytes that one job may carry (staging.maxSize)`;
+    if (known === undefined && this.#granted.size >= mostBlobs)
+      return `the job has more than the ${mostBlobs} different files that one may carry: pack them into fewer`;
+    this.#granted.set(of, size);
+    this.#grantedBytes = bytes;
+    if (this.#granted.size > this.#furthest) {
+      this.#furthest = this.#granted.size;
+      this.#carriedAt = this.#needs.clock.now();
+    }
+    return undefined;
+  }
+
+  /** The manifest is ours, not the job's, so it is one, and bounded, and does not count: else what just fits would fail by it. */
+  #mayList(of: string, size: number): string | undefined {
+    if (this.#manifest !== undefined && this.#manifest !== of) return 'an order has one manifest';
+    if (size > mostManifest) return 'its manifest is too long: the job has too many files';
+    this.#manifest = of;
+    return undefined;
   }
 }
 
 type SignedBlob = Told<'SIGNED'>['blobs'][number];
+
+const plain = (line: string): string => line.slice(0, mostLine).replace(/[\p{Cc}\u2028\u2029]/gu, '?');
 
 const sent = ({ url, headers }: SignedRequest): Pick<SignedBlob, 'url' | 'headers'> => ({ url, headers });

@@ -179,3 +179,125 @@ describe('a job whose data lie under no mount', () => {
     expect(left(run, 'blob')).toHaveLength(2);
   });
 });
+
+describe('results that are on their way when something else happens', () => {
+  const calmly: JobPlan = { ...carrying, exit: { code: 0 }, timeMin: 120 };
+  const draining = (b: Burst): boolean => b.state === 'draining';
+  const cancel = (r: Run): void => r.slurm.cancel('alice', r.submitted[0]?.ref ?? ('' as never));
+  /** The store is away from the script's end on, so that they stay in the pod. */
+  const held =
+    (r: Run) =>
+    (...what: readonly (readonly [atSeconds: number, does: () => void])[]): void => {
+      r.objects?.down(true);
+      for (const [at, does] of what) r.time.after(at * second, does);
+    };
+  const back = (r: Run): void => r.objects?.down(false);
+
+  it('come home after the API server was away, and the job is not over before', async () => {
+    const { run, bursts, job } = await played({ jobs: [calmly] }, [
+      draining,
+      (r) =>
+        held(r)(
+          [5, () => r.kubernetes.switch('away', true)],
+          [40, () => r.kubernetes.switch('away', false)],
+          [40, () => back(r)],
+        ),
+    ]);
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+  });
+
+  it.each([
+    [
+      'evicted',
+      (r: Run): void => {
+        for (const c of r.kubernetes.truth().running) if (c.container === 'main') r.kubernetes.evict(c.pod);
+      },
+    ],
+    [
+      'taken away with its machine',
+      (r: Run): void => {
+        const [machine] = r.cloud.truth();
+        if (machine !== undefined) r.world.reclaim(cloudId(machine.id));
+      },
+    ],
+  ])('are made again where their pod is %s', async (_, takes) => {
+    const { run, bursts, job } = await played({ jobs: [calmly] }, [
+      draining,
+      (r) => held(r)([15, () => takes(r)], [60, () => back(r)]),
+    ]);
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts.map((b) => b.state)).toEqual(expect.arrayContaining(['requeued', 'settled']));
+    expect(run.world.ran).toHaveLength(2);
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+  });
+
+  it.each([
+    ['nothing else happens', {}, []],
+    [
+      'the gateway dies and is back',
+      { kills: [{ call: 'objects.head', nth: 8, when: 'after', downMs: 10 * second, olderMs: undefined }] },
+      [],
+    ],
+    ['the API server is away for a while', {}, [80, 95]],
+  ] as const)('reach the store after scancel where %s', async (_, over, away) => {
+    const { run, bursts, job } = await played({ jobs: [calmly], ...over }, [
+      draining,
+      (r) =>
+        held(r)(
+          [15, () => cancel(r)],
+          ...away.map((at, i) => [at, () => r.kubernetes.switch('away', i === 0)] as const),
+          [200, () => back(r)],
+        ),
+    ]);
+    expect(job?.state).toBe('CANCELLED');
+    expect(bursts[0]?.data?.results).toBeDefined();
+    expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+    expect(left(run, `out/${bursts[0]?.id}`)).toHaveLength(2);
+  });
+
+  it('are said to be lost where the machine goes after scancel', async () => {
+    const { run, bursts } = await played({ jobs: [calmly] }, [
+      draining,
+      (r) =>
+        held(r)(
+          [15, () => cancel(r)],
+          [
+            18,
+            () => {
+              const [machine] = r.cloud.truth();
+              if (machine !== undefined) r.world.reclaim(cloudId(machine.id));
+            },
+          ],
+          [60, () => back(r)],
+        ),
+    ]);
+    expect(bursts[0]?.data?.kept).toContain('were lost with its pod');
+    expect(run.history.join('\n')).toMatch(/slurm.appendComment\(1, spillway: the re.* ok/);
+    const [receipt] = await run.store.receipts(cluster, run.submitted[0]?.ref ?? ('' as never), 1);
+    expect(JSON.stringify(receipt)).toContain('were lost with its pod');
+  });
+
+  it.each([
+    ['the API server', {}, 31],
+    [
+      'the gateway',
+      {
+        kills: [{ call: 'objects.signPut', nth: 4, when: 'after', downMs: 35 * minute, olderMs: undefined }],
+      },
+      0,
+    ],
+  ] as const)('are not given up for the time in which %s was away', async (_, over, awayMin) => {
+    const { run, bursts } = await played({ jobs: [calmly], ...over }, [
+      (b) => awayMin > 0 && draining(b),
+      (r) => {
+        r.kubernetes.cutStreams();
+        r.kubernetes.switch('away', true);
+        r.time.after(awayMin * minute, () => r.kubernetes.switch('away', false));
+      },
+    ]);
+    expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+  });
+});

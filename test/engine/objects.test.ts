@@ -19,7 +19,8 @@ describe('the sweep of the object store', () => {
     put('hpc1/2001/blob/old');
     put('other/2001/blob/old');
     put('hpc1/2001/else/old');
-    for (const id of ['home', 'kept', 'running', 'requeued', 'unknown']) put(`hpc1/2001/out/${id}/part`);
+    for (const id of ['home', 'kept', 'running', 'requeued', 'told', 'unknown'])
+      put(`hpc1/2001/out/${id}/part`);
     model.begin('hpc1/2001/blob/abandoned');
     now = instant(131 * day);
     put('hpc1/2001/blob/new');
@@ -30,6 +31,7 @@ describe('the sweep of the object store', () => {
       kept: burst({ state: 'settled', data: { ...data, kept: 'in the store' } }),
       running: burst({ state: 'running', data: { ...data, home: true } }),
       requeued: burst({ state: 'requeued', data }),
+      told: burst({ state: 'requeued', data: { ...data, kept: 'in the store' } }),
     };
     const store = { burst: async (id: string) => bursts[id] };
     const gone = await sweepObjects({ objects, store, cluster, at: now, keepMs: 30 * day });
@@ -39,6 +41,7 @@ describe('the sweep of the object store', () => {
       'hpc1/2001/else/old',
       'hpc1/2001/out/kept/part',
       'hpc1/2001/out/running/part',
+      'hpc1/2001/out/told/part',
       'hpc1/2001/out/unknown/part',
       'other/2001/blob/old',
     ]);

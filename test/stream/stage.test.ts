@@ -19,6 +19,7 @@ class Scene {
   readonly model = new ObjectsModel({ clock: { now: () => this.now }, entropy: new Chance(1) });
   readonly said: Message[] = [];
   changes = 0;
+  queued = 0;
   readonly stager: Stager;
 
   constructor(objects?: (port: ObjectsPort) => ObjectsPort | undefined, roots?: string) {
@@ -29,6 +30,7 @@ class Scene {
       () => {
         this.changes += 1;
       },
+      () => this.queued,
     );
   }
 
@@ -41,9 +43,13 @@ class Scene {
   }
 
   async ask(method: 'get' | 'put', ...blobs: readonly Blob[]): Promise<Told<'SIGNED'>['blobs']> {
+    return this.hear({ method, blobs });
+  }
+
+  async hear(of: Pick<Told<'BLOBS'>, 'method' | 'blobs' | 'list'>): Promise<Told<'SIGNED'>['blobs']> {
     const before = this.said.length;
-    this.stager.hear({ type: 'BLOBS', id: 'b/in-up', n: 1, method, blobs });
-    for (let i = 0; i < 20 && this.said.length === before; i++) await Promise.resolve();
+    this.stager.hear({ type: 'BLOBS', id: 'b/in-up', n: 1, ...of });
+    for (let i = 0; i < 200 && this.said.length === before; i++) await Promise.resolve();
     const answer = this.said.at(-1);
     return this.said.length > before && answer?.type === 'SIGNED' ? answer.blobs : [];
   }
@@ -147,5 +153,116 @@ describe('a far end that asks', () => {
     const scene = new Scene(() => undefined);
     scene.order();
     expect((await scene.ask('put', blobOf('x')))[0]?.refused).toContain('no object store any more');
+  });
+});
+
+describe('the manifest', () => {
+  const list = { ...blobOf('list'), size: 1_800 };
+  it('does not count among what the job may carry, so that what just fits is carried', async () => {
+    const scene = new Scene();
+    scene.order();
+    expect((await scene.ask('put', blobOf('a'.repeat(100))))[0]?.url).toBeDefined();
+    expect((await scene.ask('put', list))[0]?.refused).toContain('more than the 100 bytes');
+    expect((await scene.hear({ method: 'put', blobs: [list], list: true }))[0]?.url).toBeDefined();
+  });
+
+  it('is one in an order, and no longer than any that is read', async () => {
+    const scene = new Scene();
+    scene.order();
+    const long = { ...blobOf('long'), size: 256 * 2 ** 20 + 1 };
+    const listed = (blob: Blob) => scene.hear({ method: 'put', blobs: [blob], list: true });
+    expect((await listed(long))[0]?.refused).toContain('too long');
+    for (let i = 0; i < 2; i++) expect((await listed(list))[0]?.url).toBeDefined();
+    expect((await listed(blobOf('other')))[0]?.refused).toBe('an order has one manifest');
+  });
+});
+
+describe('a far end that wants too much', () => {
+  const many = (n: number, from = 0): Blob[] =>
+    Array.from({ length: n }, (_, i) => ({ ...blobOf(`${i + from}`), size: 0 }));
+
+  it('has eight questions answered at once, and may ask the others again', async () => {
+    let open = 0;
+    let most = 0;
+    const answers: (() => void)[] = [];
+    const scene = new Scene((port) => ({
+      ...port,
+      head: async () => {
+        open += 1;
+        most = Math.max(most, open);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        open -= 1;
+        return undefined;
+      },
+    }));
+    scene.order();
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    const all = many(20);
+    const askAll = (): void => {
+      for (const [n, blob] of all.entries())
+        scene.stager.hear({ type: 'BLOBS', id: 'b/in-up', n, method: 'put', blobs: [blob] });
+    };
+    askAll();
+    askAll();
+    await turn();
+    expect([most, answers.length]).toEqual([8, 8]);
+    for (const answer of answers.splice(0)) answer();
+    await turn();
+    expect(scene.said.filter((m) => m.type === 'SIGNED')).toHaveLength(8);
+    askAll();
+    await turn();
+    expect([most, answers.length]).toEqual([8, 8]);
+  });
+
+  it('gets no answer to a question of more than 32 contents', async () => {
+    const scene = new Scene();
+    scene.order({ way: 'fetch', manifest: blobOf('list') });
+    expect(await scene.ask('get', ...many(33))).toEqual([]);
+  });
+
+  it('is signed nothing while it does not take what it was sent', async () => {
+    const scene = new Scene();
+    scene.order();
+    scene.queued = 3 * 2 ** 20;
+    expect(await scene.ask('put', blobOf('x'))).toEqual([]);
+    scene.queued = 0;
+    expect((await scene.ask('put', blobOf('x')))[0]?.url).toBeDefined();
+  });
+
+  it('may carry so many different contents and no more, each at the same cost', async () => {
+    const scene = new Scene((port) => ({ ...port, head: async (key) => ({ key, size: 0, at: instant(1) }) }));
+    scene.order();
+    for (let i = 0; i < 200_000; i += 32) await scene.ask('put', ...many(32, i));
+    const [one] = await scene.ask('put', ...many(1, 200_000));
+    expect(one?.refused).toContain('more than the 200000 different files');
+    expect((await scene.ask('put', ...many(1)))[0]?.there).toBe(true);
+  });
+
+  it('says no more than may stand in a comment and on a terminal', () => {
+    const scene = new Scene();
+    scene.order();
+    const line = `\u001b[2J\u0007${'x'.repeat(100_000)}`;
+    const told = Array.from({ length: 500 }, () => line);
+    scene.stager.hear({ type: 'STAGED', id: 'b/in-up', fault: line, files: 0, bytes: 0, told });
+    const cut = `?[2J?${'x'.repeat(995)}`;
+    expect(scene.stager.staged).toMatchObject({ fault: cut, told: Array.from({ length: 21 }, () => cut) });
+  });
+});
+
+describe('how far it came', () => {
+  it('is told by new contents, and not by asking for the same again in another try', async () => {
+    const scene = new Scene();
+    scene.order();
+    expect(scene.stager.carriedAt).toBeUndefined();
+    await scene.ask('put', blobOf('a'));
+    const first = scene.now;
+    expect(scene.stager.carriedAt).toBe(first);
+    scene.now = instant(first + 1_000);
+    scene.order({ id: 'b/in-up-1' });
+    scene.order();
+    await scene.ask('put', blobOf('a'));
+    expect(scene.stager.carriedAt).toBe(first);
+    await scene.ask('put', blobOf('b'));
+    expect(scene.stager.carriedAt).toBe(scene.now);
   });
 });

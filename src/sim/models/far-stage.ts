@@ -125,7 +125,7 @@ export class FarStage {
     const list = JSON.stringify(entries);
     this.#each(
       [...texts, list],
-      (text, next) => this.#put(blobOf(text), text, next),
+      (text, next) => this.#put(blobOf(text), text, next, text === list),
       () => this.#done({ manifest: blobOf(list), entries, told }),
     );
   }
@@ -154,18 +154,19 @@ export class FarStage {
     else work(first, () => this.#each(rest, work, then));
   }
 
-  #put(blob: Blob, text: string, then: () => void): void {
-    this.#ask('put', blob, (signed) => {
+  #put(blob: Blob, text: string, then: () => void, list: boolean): void {
+    const on = (signed: SignedBlob): void => {
       if (signed.there === true) then();
       else
         this.#exchange(
           'PUT',
           signed,
           Buffer.from(text),
-          () => this.#put(blob, text, then),
+          () => this.#put(blob, text, then, list),
           () => then(),
         );
-    });
+    };
+    this.#ask('put', blob, on, list);
   }
 
   #get(blob: Blob, then: (text: string) => void): void {
@@ -199,12 +200,13 @@ export class FarStage {
     });
   }
 
-  #ask(method: 'get' | 'put', { sha256, size }: Blob, on: (blob: SignedBlob) => void): void {
+  #ask(method: 'get' | 'put', { sha256, size }: Blob, on: (blob: SignedBlob) => void, list = false): void {
     const order = this.#order;
     if (order === undefined) return;
     this.#asks += 1;
     const message: Told<'BLOBS'> = {
       ...{ type: 'BLOBS', id: order.id, n: this.#asks, method, blobs: [{ sha256, size }] },
+      ...(list ? { list } : {}),
     };
     const then = (blob: SignedBlob): void => {
       if (blob.refused === undefined) on(blob);

@@ -58,7 +58,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   return found;
 }
 
-/** What a script made that ended by itself is here, whole, or its owner was told where it is. */
+/** What a script made, whatever way its job ended, is here, whole, or its owner was told where it is, or that it is lost. */
 async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<void> {
   for (const { plan, ref } of run.submitted) {
     const job = jobs.find((j) => j.ref === ref);
@@ -66,7 +66,7 @@ async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<vo
     if (
       plan.data === undefined ||
       last?.burst !== true ||
-      !['COMPLETED', 'FAILED'].includes(job?.state ?? '')
+      !['COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT'].includes(job?.state ?? '')
     )
       continue;
     const made = run.world.files.read(`${plan.data.makes}/of`);
