@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // stepLedger is the part of slurmctld that a job's steps need: numbers from 0, and CPUs that parallel steps do not
@@ -71,6 +72,9 @@ func compressCounts(counts []int) string {
 
 var errMoreThanJob = errors.New("More processors requested than permitted")
 
+// busyGrace is longer than a close takes between pods, and shorter than anybody waits for a word.
+const busyGrace = 500 * time.Millisecond
+
 const nodesBusy = "Requested nodes are busy"
 
 // take waits until all of the step's CPUs are free at once and gives its number, or -1 when `gone` is closed before.
@@ -86,16 +90,22 @@ func (s *stepLedger) take(ask *stepAsk, gone <-chan struct{}, busy func(why stri
 			return 0, errMoreThanJob
 		}
 	}
+	grace := time.NewTimer(busyGrace)
+	defer grace.Stop()
 	for told := false; ; {
 		id, changed, ok := s.try(want, ask.Overlap)
 		if ok {
 			return id, nil
 		}
+		// Of a step that is over its connection may still be seen to close: that is not worth a word to whoever comes next.
+		var tell <-chan time.Time
 		if !told {
-			busy(nodesBusy)
-			told = true
+			tell = grace.C
 		}
 		select {
+		case <-tell:
+			busy(nodesBusy)
+			told = true
 		case <-changed:
 		case <-gone:
 			return -1, nil

@@ -160,28 +160,24 @@ async function goTests(): Promise<void> {
     broken.push(`agent: go is needed for the agent's tests (${report.error.message}); install Go 1.26`);
     return;
   }
+  const outputs = new Map<string, string>();
   for (const line of report.stdout.split('\n')) {
     if (!line.startsWith('{')) continue;
     const event = JSON.parse(line) as { Action: string; Test?: string; Output?: string };
     if (event.Test === undefined) continue;
+    if (event.Action === 'output')
+      outputs.set(event.Test, (outputs.get(event.Test) ?? '') + (event.Output ?? ''));
     if (event.Action === 'pass') passed += 1;
     if (event.Action === 'skip') skipped.push(event.Test);
     if (event.Action === 'fail') {
       failed += 1;
-      failures.push(`agent: ${event.Test}`);
+      failures.push(`agent: ${event.Test}\n${(outputs.get(event.Test) ?? '').slice(-failureChars)}`);
     }
   }
   console.log(`== agent: ${report.status === 0 ? 'ok' : 'failed'}`);
   if (report.status !== 0) {
     broken.push('agent: go test');
-    console.log(
-      report.stdout
-        .split('\n')
-        .flatMap((l) => (l.startsWith('{') ? [(JSON.parse(l) as { Output?: string }).Output ?? ''] : [l]))
-        .join('')
-        .slice(-8_000),
-      report.stderr.slice(-4_000),
-    );
+    console.log(report.stderr.slice(-4_000));
   }
 }
 
