@@ -58,7 +58,12 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
     await endPod(ctx, burst, 1);
     pod = await lookAtAll(ctx, burst);
   }
-  if (pod.kind === 'alive') return after(1_000);
+  if (pod.kind === 'alive') {
+    // Out of sight twice for a moment is not out of sight all the time between.
+    if (burst.unknownSince !== undefined)
+      await change(ctx, burst, { unknownSince: undefined, trouble: undefined }, 'its pod is in sight again');
+    return after(1_000);
+  }
   if (pod.kind === 'unknown') {
     if (await unseen(ctx, burst, `${pod.why}; Slurm has ended the job`))
       return lostSight(ctx, burst, pod.why);

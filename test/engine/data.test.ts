@@ -257,6 +257,24 @@ describe('results that are on their way when something else happens', () => {
     expect(left(run, `out/${bursts[0]?.id}`)).toHaveLength(2);
   });
 
+  it('are waited for after scancel where their node is out of sight twice for a moment', async () => {
+    const node = (r: Run): string => r.cloud.truth()[0]?.dnsName ?? '';
+    const { bursts } = await played({ jobs: [calmly] }, [
+      draining,
+      (r) =>
+        held(r)(
+          [15, () => cancel(r)],
+          ...[80, 250].flatMap((at) => [
+            [at, () => r.kubernetes.silenceNode(node(r))] as const,
+            [at + 70, () => r.kubernetes.reviveNode(node(r))] as const,
+          ]),
+          [400, () => back(r)],
+        ),
+    ]);
+    expect(bursts[0]?.data?.results).toBeDefined();
+    expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+  });
+
   it('are said to be lost where the machine goes after scancel', async () => {
     const { run, bursts } = await played({ jobs: [calmly] }, [
       draining,
