@@ -65,6 +65,11 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (standin?.bye === true) return report(ctx, burst, keeper);
   const waits = await awaitOthers(ctx, burst);
   if (waits !== undefined) return waits;
+  if (keeper?.link === 'up' && burst.unknownSince !== undefined) {
+    // Results may take long: what was out of sight once is not out of sight since then.
+    await change(ctx, burst, { unknownSince: undefined, trouble: undefined }, 'its keeper is there again');
+    return now;
+  }
   // Without a keeper nothing can be gathered: what became of its pod is looked at below.
   if (keeper?.link === 'up' || burst.data?.results !== undefined) {
     const carried = await takeHome(ctx, burst, keeper, true);

@@ -257,13 +257,16 @@ describe('results that are on their way when something else happens', () => {
     expect(left(run, `out/${bursts[0]?.id}`)).toHaveLength(2);
   });
 
-  it('are waited for after scancel where their node is out of sight twice for a moment', async () => {
+  it.each([
+    ['after scancel', 15],
+    ['without it', undefined],
+  ] as const)('are waited for %s where their node is out of sight twice for a moment', async (_, scancel) => {
     const node = (r: Run): string => r.cloud.truth()[0]?.dnsName ?? '';
     const { bursts } = await played({ jobs: [calmly] }, [
       draining,
       (r) =>
         held(r)(
-          [15, () => cancel(r)],
+          ...(scancel === undefined ? [] : [[scancel, () => cancel(r)] as const]),
           ...[80, 250].flatMap((at) => [
             [at, () => r.kubernetes.silenceNode(node(r))] as const,
             [at + 70, () => r.kubernetes.reviveNode(node(r))] as const,
@@ -272,7 +275,8 @@ describe('results that are on their way when something else happens', () => {
         ),
     ]);
     expect(bursts[0]?.data?.results).toBeDefined();
-    expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+    if (scancel === undefined) expect(bursts).toMatchObject([{ state: 'settled', data: { home: true } }]);
+    else expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
   });
 
   it('are said to be lost where the machine goes after scancel', async () => {
