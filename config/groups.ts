@@ -63,8 +63,8 @@ export const nodeGroup = z
           'An instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
         ).prefault('30m'),
         maxAge: duration(
-          'An instance that is older gets no new burst, and is given up once it is empty; left out: none is for its age.',
-        ).optional(),
+          'An instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
+        ).prefault('7d'),
       })
       .transform(({ idle, lease, maxAge, spot, spotPercent, ...c }) => ({
         ...c,

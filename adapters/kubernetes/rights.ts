@@ -16,6 +16,7 @@ export interface Uses {
   readonly scheduler?: string | undefined;
   readonly priorityClass?: string | undefined;
   readonly podGroups?: 'scheduler-plugins' | 'volcano' | undefined;
+  readonly volcanoQueue?: string | undefined;
 }
 
 const groups = {
@@ -23,13 +24,16 @@ const groups = {
   volcano: 'scheduling.volcano.sh',
 } as const;
 
-const inClusterBy = ({ scheduler, priorityClass }: Uses): readonly Need[] => [
+const inClusterBy = ({ scheduler, priorityClass, volcanoQueue }: Uses): readonly Need[] => [
   ...(scheduler === undefined
     ? []
     : [{ group: 'spillway.dev', resource: 'schedulers', name: scheduler, verbs: ['use'] }]),
   ...(priorityClass === undefined
     ? []
     : [{ group: 'scheduling.k8s.io', resource: 'priorityclasses', name: priorityClass, verbs: ['use'] }]),
+  ...(volcanoQueue === undefined
+    ? []
+    : [{ group: 'spillway.dev', resource: 'queues', name: volcanoQueue, verbs: ['use'] }]),
 ];
 
 const inTenantBy = ({ podGroups }: Uses): readonly Need[] =>

@@ -114,6 +114,7 @@ async function ensureGroup(
   } catch (e) {
     switch (faultOf(e)) {
       case 'refused':
+      case 'invalid':
         return `the API server refused the pod group: ${(e as Error).message}; deploy/kubernetes/scheduling/rights.yaml has the right`;
       case 'not_found':
         return `the cluster has no PodGroup of ${group.apiVersion} (kubernetes.scheduling.podGroups): ${(e as Error).message}`;

@@ -29,6 +29,23 @@ async function switchIn(cloud: CloudPort, group: NodeGroup): Promise<Finding> {
         throw new Error(
           `the user data of ${group.launchTemplate} do not start it: its instances outlive a gateway`,
         );
+      const told = (name: string): number | undefined => {
+        const [, value] = new RegExp(`${name}=["']?(\\d+)`).exec(userData) ?? [];
+        return value === undefined ? undefined : Number(value) * 1_000;
+      };
+      const [lease, age] = [told('LEASE_SECONDS') ?? 1_800_000, told('MAX_AGE_SECONDS') ?? 1_209_600_000];
+      if (group.leaseMs !== undefined && lease !== group.leaseMs)
+        throw new Error(
+          `its user data say LEASE_SECONDS=${lease / 1_000}, and capacity.lease ${group.leaseMs / 1_000} s; write the same in both`,
+        );
+      if (group.joinTimeoutMs >= lease)
+        throw new Error(
+          `a machine may take joinTimeout, ${group.joinTimeoutMs / 1_000} s, to come up, and its switch ends it after LEASE_SECONDS=${lease / 1_000}; write more there`,
+        );
+      if (group.maxAgeMs !== undefined && age <= group.maxAgeMs)
+        throw new Error(
+          `its user data say MAX_AGE_SECONDS=${age / 1_000}, at which a machine ends whatever runs; write more than capacity.maxAge, ${group.maxAgeMs / 1_000} s, and the longest time limit together`,
+        );
       return `in ${group.launchTemplate}, which terminates what powers itself off`;
     },
     'set InstanceInitiatedShutdownBehavior=terminate in the launch template, and user data as in deploy/node/user-data',

@@ -10,6 +10,7 @@ import { kubernetes } from '../../adapters/kubernetes/index.ts';
 import { s3Objects } from '../../adapters/objects/s3/index.ts';
 import { readKeys } from '../../adapters/objects/s3/keys.ts';
 import { distributionRegistry } from '../../adapters/registry/index.ts';
+import { shared } from '../../adapters/registry/shared.ts';
 import { sshSlurm } from '../../adapters/slurm/index.ts';
 import { withoutCloud, withoutKubernetes } from '../../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../../adapters/wrap.ts';
@@ -141,7 +142,10 @@ function noting(health: Health): (call: Call) => void {
 /** Asked for each burst once, so nothing of it is kept; that a registry is away is told by the bursts that wait for it. */
 function pinOf(images: ImagesConfig | undefined): ClusterSettings['pods']['pin'] {
   if (images === undefined || images.pin === 'no') return undefined;
-  return { registry: distributionRegistry(images.registries), required: images.pin === 'required' };
+  return {
+    registry: shared(distributionRegistry(images.registries), clock),
+    required: images.pin === 'required',
+  };
 }
 
 type Watched = <T extends object>(port: T, name: string, label?: string) => T;

@@ -51,6 +51,10 @@ it('lets it launch, tag and end nothing but its own', () => {
     expect(s.Condition.ArnEquals?.['ec2:LaunchTemplate']).toEqual([
       'arn:aws:ec2:REGION:ACCOUNT:launch-template/LAUNCH_TEMPLATE_ID',
     ]);
+  // A call may name others in the place of the template's own, unless this says no.
+  for (const what of ['image', 'security-group'])
+    for (const s of of('ec2:RunInstances').filter((one) => one.Resource.some((r) => r.includes(`${what}/`))))
+      expect(s.Condition.Bool?.['ec2:IsLaunchTemplateResource']).toEqual(['true']);
   expect(of('ec2:CreateFleet')[0]?.Condition.StringEquals).toEqual(own);
   expect(of('ec2:TerminateInstances').map((s) => s.Condition.StringEquals)).toEqual([
     { [`aws:ResourceTag/${tag.cluster}`]: ['CLUSTER'] },

@@ -73,7 +73,12 @@ const asking = (spec: object): Pod => {
 
 const gang = burst({ id: `gang-${suffix}` as never, others: othersOf(2) });
 const plugins: Scheduling = { scheduler: 'volcano', podGroups: 'scheduler-plugins' };
-const volcano: Scheduling = { ...plugins, podGroups: 'volcano', volcanoQueue: 'q', priorityClass: 'bursts' };
+const volcano: Scheduling = {
+  ...plugins,
+  podGroups: 'volcano',
+  volcanoQueue: 'bursts',
+  priorityClass: 'bursts',
+};
 
 const groupOf = (scheduling: Scheduling, uid: string, name: string) => {
   const group = podGroupFor(scheduling, gang, { namespace: tenant.namespace, name, uid });
@@ -106,6 +111,7 @@ describe('as installed', { retry: 0 }, () => {
       expect.arrayContaining([
         'use schedulers.spillway.dev/volcano',
         'use priorityclasses.scheduling.k8s.io/bursts',
+        'use queues.spillway.dev/bursts',
         `create podgroups.scheduling.volcano.sh in namespace ${tenant.namespace}`,
       ]),
     );
@@ -155,6 +161,16 @@ describe('with the rights of scheduling/rights.yaml', { retry: 0 }, () => {
     expect(await faultIn(port.createPodGroup(named))).toBe('refused');
     const elsewhere = { ...good, metadata: { ...good.metadata, namespace: 'default' } };
     await expect(port.createPodGroup(elsewhere)).rejects.toThrow("in a tenant's namespace");
+  });
+
+  it.each([
+    ['a priority class', { priorityClassName: 'system-node-critical' }, 'no priority class'],
+    ['a queue', { queue: 'others' }, 'no queue'],
+  ])('no group has %s that the gateway may not use', async (_what, more, words) => {
+    const good = groupOf(volcano, 'u', 'x');
+    const spec = { ...(good as unknown as { spec: object }).spec, ...more };
+    const foreign = { ...good, spec } as typeof good;
+    await expect(port.createPodGroup(foreign)).rejects.toThrow(words);
   });
 
   it.each<[string, Scheduling, string]>([

@@ -66,6 +66,25 @@ it('a lease is renewed at once, and then six times in its length', async () => {
   expect(s.renewed).toEqual([1_000_000, 1_010_000]);
 });
 
+it('a lease of hours is renewed as often as the usual one: user data may say less', async () => {
+  const s = await scene({ idleMs: 36_000_000, leaseMs: 10_800_000 });
+  await s.step();
+  s.pass(299_000);
+  await s.step();
+  expect(s.renewed).toHaveLength(1);
+  s.pass(1_000);
+  await s.step();
+  expect(s.renewed).toHaveLength(2);
+});
+
+it('a clock that was set back renews all the same', async () => {
+  const s = await scene({ idleMs: 36_000_000, leaseMs: 60_000 });
+  await s.step();
+  s.pass(-500_000);
+  await s.step();
+  expect(s.renewed).toEqual([1_000_000, 500_000]);
+});
+
 it('an API server that is away keeps no instance from being given up', async () => {
   const s = await scene({ idleMs: 1_000 }, true);
   await s.step();

@@ -41,7 +41,7 @@ ask() {
   [ -n "$API_SERVER" ] || return 1
   url="$API_SERVER/api/v1/nodes/$(node_name)"
   if [ -n "$TOKEN_COMMAND" ]; then
-    token=$($TOKEN_COMMAND) || return 1
+    token=$(timeout 20 $TOKEN_COMMAND) || return 1
     # Not as an argument: those are everybody's to read.
     printf 'header = "Authorization: Bearer %s"\n' "$token" |
       curl --silent --fail --max-time 20 --cacert "$CA_FILE" --config - "$url"
@@ -79,11 +79,20 @@ off() {
   exit 0
 }
 
-mkdir -p "$STATE" || exit 1
+# What was written there, or 0, which is the machine's start: where nothing can be kept, it counts from then.
+kept() {
+  read -r value <"$STATE/$1" || value=
+  case $value in
+  '' | *[!0-9]*) echo 0 ;;
+  *) echo "$value" ;;
+  esac
+} 2>/dev/null
+
+mkdir -p "$STATE"
 at=$(now)
 [ -s "$STATE/began" ] || echo "$at" >"$STATE/began"
 [ -s "$STATE/renewed" ] || echo "$at" >"$STATE/renewed"
-age=$((at - $(cat "$STATE/began")))
+age=$((at - $(kept began)))
 [ "$age" -lt "$MAX_AGE_SECONDS" ] || off "$age s old, of at most $MAX_AGE_SECONDS"
 
 seen=$(lease)
@@ -91,7 +100,7 @@ if [ -n "$seen" ] && [ "$seen" != "$(cat "$STATE/lease" 2>/dev/null)" ]; then
   echo "$seen" >"$STATE/lease"
   echo "$at" >"$STATE/renewed"
 fi
-silent=$((at - $(cat "$STATE/renewed")))
+silent=$((at - $(kept renewed)))
 [ "$silent" -lt "$LEASE_SECONDS" ] && exit 0
 if used; then
   say "no gateway for $silent s; bursts still run here"
@@ -105,6 +114,8 @@ Description=Spillway's dead man's switch
 
 [Service]
 Type=oneshot
+# One that hangs must not keep the next from looking.
+TimeoutStartSec=50s
 EnvironmentFile=/etc/spillway/switch.env
 ExecStart=/usr/local/sbin/spillway-switch
 SPILLWAY
