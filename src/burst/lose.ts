@@ -51,7 +51,8 @@ async function conclude(ctx: BurstContext, lost: Burst): Promise<Next> {
   if (burst === undefined) return now;
   const { onFailure, onLost } = ctx.setup;
   const policy = (burst.lostBy && onFailure?.[burst.lostBy]) ?? onLost;
-  const again = policy === 'requeue' || burst.reclaimedAt !== undefined;
+  const again =
+    burst.reclaimedAt !== undefined || (policy === 'requeue' && !(await evictedTooOften(ctx, burst)));
   const sight = await look(ctx, burst);
   switch (sight.kind) {
     case 'pending':
@@ -83,6 +84,20 @@ async function conclude(ctx: BurstContext, lost: Burst): Promise<Next> {
     default:
       return after(2_000);
   }
+}
+
+/** So many evictions of one job in a row are the job's own doing, such as a disk that it fills: another run would end so, too. */
+const evictionsAtMost = 3;
+
+async function evictedTooOften(ctx: BurstContext, burst: Burst): Promise<boolean> {
+  if (burst.lostBy !== 'podEvicted') return false;
+  const runs = await ctx.store.burstsOfJob(burst.cluster, burst.ref);
+  let times = 0;
+  for (const { lostBy } of runs.filter((b) => b.job === burst.job && b.startedAt !== undefined)) {
+    if (lostBy !== 'podEvicted') break;
+    times += 1;
+  }
+  return times >= evictionsAtMost;
 }
 
 async function endStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
