@@ -55,14 +55,6 @@ export const differences: readonly ExpectedDifference[] = [
     why: 'srun in the pod is ours: Slurm knows of no step, so `sacct` shows the job and its batch step alone',
   },
   {
-    name: 'step-killed',
-    place: 'output',
-    of: '*',
-    always: false,
-    what: '`srun: Force Terminated StepId=…`',
-    why: 'said by slurmctld of a step that it knows',
-  },
-  {
     name: 'stdout-pipe',
     place: 'output',
     of: '*',

@@ -72,7 +72,12 @@ async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<vo
     const made = run.world.files.read(`${plan.data.makes}/of`);
     const bursts = await run.store.burstsOfJob(cluster, ref);
     const told = bursts.some(
-      (b) => b.data?.kept !== undefined || b.exit?.lost === true || b.state === 'failed',
+      (b) =>
+        b.data?.kept !== undefined ||
+        b.exit?.lost === true ||
+        b.state === 'failed' ||
+        // By a gateway whose store was set back since: the words on the job are what its owner has, and sacct keeps them.
+        run.slurm.state.books.rows(ref).some(({ comment }) => comment.includes(`/out/${b.id} `)),
     );
     const ran = run.world.ran.some((p) => attemptOf(p).ref === ref);
     if (made !== undefined && made !== `made of what ${plan.data.needs} holds`)

@@ -319,8 +319,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: 'src/burst/lose.ts',
-        find: "const again = ctx.setup.onLost === 'requeue' || burst.reclaimedAt !== undefined;",
-        instead: "const again = ctx.setup.onLost === 'requeue';",
+        find: "burst.reclaimedAt !== undefined || (policy === 'requeue' &&",
+        instead: "(policy === 'requeue' &&",
       },
     ],
   },

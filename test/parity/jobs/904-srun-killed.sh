@@ -1,5 +1,5 @@
 #!/bin/bash
-#PARITY differs steps, step-killed
+#PARITY differs steps
 #PARITY needs srun
 srun sh -c 'kill -KILL $$'
 exit $?
