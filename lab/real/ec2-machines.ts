@@ -142,12 +142,17 @@ export class RealMachines implements Machines {
 const userData = z.object({
   labels: z.record(z.string(), z.string()).default({}),
   taints: z.array(z.string()).default([]),
+  /** Its environment file, as deploy/node/user-data writes one; EVERY_SECONDS is what its timer says there. */
   'spillway-switch': z
-    .strictObject({
-      leaseSeconds: z.int().positive().default(1800),
-      maxAgeSeconds: z.int().positive().default(1_209_600),
-      everySeconds: z.int().positive().default(60),
-    })
+    .string()
+    .transform((text) => Object.fromEntries(text.split('\n').map((line) => line.split('=', 2))))
+    .pipe(
+      z.strictObject({
+        LEASE_SECONDS: z.coerce.number().positive().default(1800),
+        MAX_AGE_SECONDS: z.coerce.number().positive().default(1_209_600),
+        EVERY_SECONDS: z.coerce.number().positive().default(60),
+      }),
+    )
     .optional(),
 });
 
@@ -168,7 +173,15 @@ function nodeOf(machine: Machine, model: CloudModel): NodeSpec {
   return {
     ...parseNodeOptions(machine.dnsName, options),
     providerID: providerIdOf(machine),
-    ...(own === undefined ? {} : { switch: own }),
+    ...(own === undefined
+      ? {}
+      : {
+          switch: {
+            leaseSeconds: own.LEASE_SECONDS,
+            maxAgeSeconds: own.MAX_AGE_SECONDS,
+            everySeconds: own.EVERY_SECONDS,
+          },
+        }),
     ...(type === undefined ? {} : { milliCpu: type.vcpus * 1000, memoryBytes: type.memoryMib * MiB }),
   };
 }

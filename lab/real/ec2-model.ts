@@ -14,7 +14,7 @@ export const ec2Daemon = 'ec2';
 const userData = {
   labels: { 'spillway.dev/group': 'cpu' },
   taints: ['spillway.dev/burst=true:NoSchedule'],
-  'spillway-switch': {},
+  'spillway-switch': 'LEASE_SECONDS=1800\nMAX_AGE_SECONDS=1209600',
 };
 
 /** Kubelets have the machine's own processors, so a type is a promise of memory more than of speed. */

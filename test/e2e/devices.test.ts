@@ -100,7 +100,7 @@ describe('jobs that ask for devices', { retry: 0 }, () => {
     );
     const fast = await plugIn('gpu-a100', a100, 2, 'example.org/speed=fast');
     const slow = await plugIn('gpu-v100', v100, 1);
-    const [ofTwo, ofOne] = [await podOf(two), await podOf(one)];
+    const [ofTwo, ofOne] = await Promise.all([podOf(two), podOf(one)]);
     expect(ofTwo).toMatchObject({ node: fast, main: { requests: { [a100]: '2' }, limits: { [a100]: '2' } } });
     expect(ofOne).toMatchObject({
       node: slow,
