@@ -10,6 +10,7 @@ import { scheduling } from './scheduling.ts';
 import { staging } from './staging.ts';
 import { tenants } from './tenants.ts';
 import { address, form, isLoopback, list, oneOf, shown, text, whole } from './units.ts';
+import { webhook } from './webhooks.ts';
 
 /**
  * The configuration: this schema is its types, its documentation and its JSON Schema. What it accepts works; what a later
@@ -167,11 +168,21 @@ export const schema = z
       0,
       '[{ account: physics, usd: 5000, per: month }]',
     ).default([]),
+    webhooks: list(
+      'Addresses that are told of events.',
+      webhook,
+      0,
+      '[{ name: portal, url: https://…, secretFile: … }]',
+    ).default([]),
     pricesFrom: pricesFrom.optional(),
     budgetsFrom: budgetsFrom.optional(),
   })
   .superRefine((c, ctx) => {
-    const twice = (key: 'clusters' | 'nodeGroups' | 'mounts', field: string, names: readonly string[]) => {
+    const twice = (
+      key: 'clusters' | 'nodeGroups' | 'mounts' | 'webhooks',
+      field: string,
+      names: readonly string[],
+    ) => {
       names.forEach((name, i) => {
         if (names.indexOf(name) !== i)
           ctx.addIssue({
@@ -237,6 +248,11 @@ export const schema = z
       c.nodeGroups.map((x) => x.name),
     );
     twice(
+      'webhooks',
+      'name',
+      c.webhooks.map((x) => x.name),
+    );
+    twice(
       'mounts',
       'path',
       c.mounts.map((x) => x.path),
@@ -249,6 +265,7 @@ export type SlurmConfig = z.output<typeof slurm>;
 export type ListenConfig = z.output<typeof listen>;
 export type KubernetesConfig = z.output<typeof kubernetes>;
 export type { ApiConfig, OidcConfig } from './api.ts';
+export type { WebhookConfig } from './webhooks.ts';
 export type TenantsConfig = z.output<typeof tenants>;
 export type ImagesConfig = z.output<typeof images>;
 export type MountConfig = z.output<typeof mount>;

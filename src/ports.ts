@@ -46,6 +46,7 @@ import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
 import type { KubeObject, KubeRef, Roster } from './domain/tenants.ts';
 import type { ApiToken } from './domain/token.ts';
+import type { DeadDelivery, Delivery } from './domain/webhook.ts';
 
 /** Milliseconds since the epoch. */
 export interface Clock {
@@ -636,6 +637,64 @@ export interface BillPort {
   /** Several files are one bill. Fault `invalid`: a file is none, or broken; the message says where and what to do. */
   read(files: readonly string[]): Promise<Bill>;
 }
+
+/** What waits to be told to the site's own addresses; a port of its own, since no step needs it. Times are the store's. */
+export interface OutboxPort {
+  /** Up to where the events of this hook were put into the outbox. One that is new begins at `begin`, in this generation. */
+  place(hook: string, begin: Mark): Promise<HookPlace>;
+  /**
+   * On to `to`, with what is to be sent, in one transaction. False: the place is not `from` any more, another gateway was first. An event
+   * that is there already is not put in again.
+   */
+  advance(
+    hook: string,
+    from: HookPlace,
+    to: HookPlace,
+    news: readonly { readonly event: string; readonly body: string }[],
+  ): Promise<boolean>;
+  /** How many wait, counted no further than `most`. */
+  waiting(hook: string, most: number): Promise<number>;
+  /** The oldest that are due, nobody else's for `forMs`: whoever dies with them leaves them to be claimed again. */
+  claim(hook: string, limit: number, forMs: number): Promise<readonly Delivery[]>;
+  delivered(id: Uuid): Promise<void>;
+  /** Tried again after `againMs`; undefined: given up. */
+  failed(id: Uuid, why: string, againMs: number | undefined): Promise<void>;
+  /** Of each hook that has any. */
+  counts(): Promise<readonly HookCounts[]>;
+  dead(hook: string | undefined, page: Page): Promise<Paged<DeadDelivery>>;
+  /** Sent anew from its first try on. False: there is no such dead delivery. */
+  again(id: Uuid): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface HookPlace {
+  /** Of the store: marks mean something within one. */
+  readonly generation: Uuid;
+  readonly mark: Mark;
+}
+
+export interface HookCounts {
+  readonly hook: string;
+  readonly waiting: number;
+  readonly dead: number;
+  /** When the oldest that waits was put in. */
+  readonly oldestAt: Instant | undefined;
+  /** Why the last try failed, of those that wait. */
+  readonly why: string | undefined;
+}
+
+/** One of the site's own addresses. */
+export interface HookPort {
+  /**
+   * `event` tells a repeat. Answers what the receiver said: taken (2xx), or not, with how long it asks to be left alone. Faults: `refused` (its
+   * address is not one that may be called), `unreachable`, `unknown` (no answer came in time: it may have it).
+   */
+  send(event: string, body: string, at: Instant): Promise<Told>;
+}
+
+export type Told =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'refused'; readonly why: string; readonly retryAfterMs: number | undefined };
 
 /** Where anchors are kept outside of the store, one after another. */
 export interface WitnessPort {

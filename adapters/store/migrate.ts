@@ -15,6 +15,7 @@ import { userBudgets } from './migrations/0011_user_budgets.ts';
 import { stays } from './migrations/0012_stays.ts';
 import { desk } from './migrations/0013_desk.ts';
 import { drain } from './migrations/0014_drain.ts';
+import { webhooks } from './migrations/0020_webhooks.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -33,6 +34,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0012_stays': stays,
   '0013_desk': desk,
   '0014_drain': drain,
+  '0020_webhooks': webhooks,
 };
 
 interface Plan {
@@ -89,7 +91,7 @@ export async function migrateTo(url: string, plan: Plan): Promise<void> {
 async function cutOff(db: Kysely<Names>, before: string): Promise<void> {
   await sql`
     select pg_terminate_backend(pid) from pg_stat_activity
-    where application_name in ('spillway', 'spillway anchors')
+    where application_name in ('spillway', 'spillway anchors', 'spillway outbox')
       and datname = current_database() and usename = current_user
       and backend_start < ${before}::timestamptz`.execute(db);
 }

@@ -31,6 +31,11 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
     delete from commits where id in (
       select id from commits where at < now() - make_interval(secs => ${commitsForMs / 1000}) limit ${commitsAtATime}
     )`.execute(tx);
+  // Nobody asked for them again in all that time.
+  await sql`
+    delete from deliveries where id in (
+      select id from deliveries where dead_at < ${nowMs} - ${auditMs}::bigint limit ${commitsAtATime}
+    )`.execute(tx);
   if (Math.max(bursts.length, instances.length, attempts.length) >= atATime) return true;
   // Not before: what is about to go needs no new anchor.
   return (await forgetHeads(tx, Math.max(auditMs, receiptsMs))) || commits >= commitsAtATime;

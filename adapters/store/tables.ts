@@ -126,6 +126,19 @@ export interface Tables {
     answer: ColumnType<unknown, string | null, string>;
     until: number;
   };
+  hook_places: { hook: string; generation: string; xid: string; n: number };
+  deliveries: {
+    id: string;
+    hook: string;
+    event: string;
+    body: string;
+    tries: number;
+    first_at: number;
+    due_at: number;
+    dead_at: number | null;
+    why: string | null;
+    n: Generated<number>;
+  };
   anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };
   leases: {
     cluster: string;

@@ -25,6 +25,7 @@ import { type RampFacade, ramp } from './routes/ramp.ts';
 import { type ReportFacade, report } from './routes/report.ts';
 import { type SiteFacade, site } from './routes/site.ts';
 import { type StopFacade, stop, viewOf as stopViewOf } from './routes/stop.ts';
+import { type WebhooksFacade, webhooks } from './routes/webhooks.ts';
 import { type WhyFacade, why } from './routes/why.ts';
 import { serve } from './serve.ts';
 import { authentication, callerOf, onlyProxies, tooMany } from './who.ts';
@@ -59,6 +60,7 @@ export interface Grounds {
   readonly desk: Facade;
   readonly portal: PortalFacade;
   readonly feed: Feed;
+  readonly hooks: WebhooksFacade;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
   /** Undefined: whoever comes is answered. */
@@ -73,7 +75,11 @@ export interface Grounds {
 }
 
 /** Every operation of the API; the document is made of them too. */
-export function operationsOf(desk: Facade, portal: PortalFacade): readonly Operation[] {
+export function operationsOf(
+  desk: Facade,
+  portal: PortalFacade,
+  hooks: WebhooksFacade,
+): readonly Operation[] {
   return [
     ...jobs(portal),
     ...bursts(portal),
@@ -89,6 +95,7 @@ export function operationsOf(desk: Facade, portal: PortalFacade): readonly Opera
     ...ramp(desk),
     ...report(desk),
     ...stop(desk),
+    ...webhooks(hooks),
   ];
 }
 
@@ -104,7 +111,7 @@ export function app(grounds: Grounds): Express {
   server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
-  const operations = operationsOf(grounds.desk, portal);
+  const operations = operationsOf(grounds.desk, portal, grounds.hooks);
   const document = openapi(operations);
   server.get('/api/v1/openapi.json', (_req, res) => void res.json(document));
   const v1 = express.Router();

@@ -47,9 +47,13 @@ export function eventView(e: AuditEvent): EventView {
 
 function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
   const [first, more] = subject.split('/');
-  if (more !== undefined && (first === 'stop' || first === 'ramp' || first === 'token')) return first;
+  if (more !== undefined)
+    if (first === 'stop' || first === 'ramp' || first === 'token' || first === 'drain') return first;
   return job === undefined ? 'instance' : 'burst';
 }
+
+export const eventId = (generation: string, [xid, n]: Mark): string =>
+  `${generation.slice(0, 8)}.${xid}.${n}`;
 
 /** GET /api/v1/events: server-sent events, resumed by Last-Event-ID through any gateway of this store. */
 export function events(router: Router, streaming: Streaming): void {
@@ -85,7 +89,7 @@ async function stream(req: Request, res: Response, caller: Caller, streaming: St
   const last = lastOf(req);
   const resumed = last !== undefined && last.generation === generation;
   const from = resumed ? last.mark : await feed.newest();
-  const id = ([xid, n]: Mark): string => `${generation}.${xid}.${n}`;
+  const id = (mark: Mark): string => eventId(generation, mark);
   res.status(200).setHeader('Content-Type', 'text/event-stream');
   // nginx would keep events back until a buffer is full.
   res.setHeader('X-Accel-Buffering', 'no');

@@ -226,7 +226,7 @@ export const forecastView = z.strictObject({
 
 export const eventView = z.strictObject({
   at: time,
-  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token']),
+  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain']),
   subject: z.string(),
   cluster: z.string().optional(),
   job: z.string().optional(),
@@ -236,6 +236,39 @@ export const eventView = z.strictObject({
   why: z.string(),
 });
 export type EventView = z.output<typeof eventView>;
+
+export const deadDeliveriesQuery = z.strictObject({
+  ...page,
+  hook: name.optional().describe('The name of a webhook.'),
+});
+
+export const deliveryPath = z.strictObject({ id: z.uuid({ error: 'no id of a delivery' }) });
+
+export const hookView = z.strictObject({
+  name: z.string(),
+  /** Without its query. */
+  url: z.string(),
+  waiting: z.number(),
+  /** Given up. */
+  dead: z.number(),
+  /** Since when the oldest waits. */
+  oldest: time.optional(),
+  /** Of the last that failed and waits. */
+  why: z.string().optional(),
+});
+
+export const deadDeliveryView = z.strictObject({
+  id: z.string(),
+  webhook: z.string(),
+  /** The event's id, as in the event stream. */
+  event: z.string(),
+  body: z.string(),
+  tries: z.number(),
+  first: time,
+  /** When it was given up. */
+  since: time,
+  why: z.string().optional(),
+});
 
 export const auditView = z.strictObject({
   ...eventView.shape,

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import { handsOf, loadConfig } from '../../config/load.ts';
-import type { Config, StagingConfig } from '../../config/schema.ts';
+import type { Config, StagingConfig, WebhookConfig } from '../../config/schema.ts';
 import { faultOf } from '../domain/fault.ts';
 import {
   examineFunds,
@@ -21,6 +21,7 @@ import { clock } from './ground.ts';
 import { objectsOf, reach } from './reach.ts';
 import { exportOf, groupsOf } from './settings.ts';
 import { askTenants } from './tenants.ts';
+import { hooksOf } from './webhooks.ts';
 
 /** Looks at everything that `serve` needs; may run beside a gateway that serves. */
 export async function doctor(path: string): Promise<number> {
@@ -40,6 +41,7 @@ export async function doctor(path: string): Promise<number> {
       'write a directory that this account may write to',
     ),
   );
+  for (const hook of config.webhooks) say(await signedBy(hook));
   if (bad === 0) {
     const quiet: Log = { info: () => undefined, warn: () => undefined };
     say(
@@ -73,6 +75,18 @@ export async function doctor(path: string): Promise<number> {
 async function askStaging(staging: StagingConfig): Promise<Finding> {
   const where = `${staging.bucket}/${staging.prefix}${staging.endpoint === undefined ? '' : ` at ${staging.endpoint}`}`;
   return examineStaging(where, () => objectsOf(staging));
+}
+
+/** Nothing is sent: a receiver would take it for an event. */
+function signedBy(hook: WebhookConfig): Promise<Finding> {
+  return probe(
+    `webhook ${hook.name}`,
+    async () => {
+      await hooksOf([hook]);
+      return `signed with ${hook.secretFile}; whether ${hook.url} takes it is seen with the first event (GET /api/v1/webhooks)`;
+    },
+    'write the path of a file that this account can read',
+  );
 }
 
 async function askDatabase(config: Config, quiet: Log): Promise<string> {

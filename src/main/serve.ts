@@ -21,6 +21,7 @@ import { Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
+import type { Outbox } from '../engine/outbox.ts';
 import { Portal } from '../engine/portal.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
 import { listenForRelays } from '../stream/listen.ts';
@@ -29,6 +30,7 @@ import { openDatabase } from './database.ts';
 import { clock, entropy, scheduler } from './ground.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
+import { hooksOf, openOutbox } from './webhooks.ts';
 
 const stopWithinMs = 25_000;
 
@@ -84,6 +86,7 @@ async function start(
   undo: (() => Promise<unknown>)[],
   asked: () => boolean,
 ): Promise<void> {
+  const hooks = await hooksOf(config.webhooks);
   const reached = await reach(config, write);
   undo.push(() => reached.close());
   const { told, watched, funds } = reached;
@@ -132,7 +135,10 @@ async function start(
   const hands = handsOf(config);
   const relays = hands && (await relaysOf(listen.relay, hands, reached.clusters, gateway, told));
   if (relays !== undefined) undo.push(() => relays.close());
-  const grounds = groundsOf(config, gateway, ports.store, watched(database.desk, 'desk'), told);
+  const desk = watched(database.desk, 'desk');
+  const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
+  undo.push(closeOutbox);
+  const grounds = groundsOf(config, gateway, ports.store, desk, outbox, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
@@ -141,6 +147,7 @@ async function start(
   });
   if (asked()) return;
   await gateway.start();
+  outbox.start();
   write({
     level: 'info',
     text: 'spillway serves',
@@ -185,7 +192,14 @@ function portOf(server: Server): number | undefined {
 }
 
 /** What the API stands on; without `api` nobody is asked who he is, and the configuration saw to it that only loopback is listened on. */
-function groundsOf(config: Config, gateway: Gateway, store: StorePort, desk: DeskPort, told: Log): Grounds {
+function groundsOf(
+  config: Config,
+  gateway: Gateway,
+  store: StorePort,
+  desk: DeskPort,
+  hooks: Outbox,
+  told: Log,
+): Grounds {
   const { api, listen } = config;
   const identity = api?.oidc === undefined ? undefined : oidcIdentity(api.oidc);
   const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
@@ -193,6 +207,7 @@ function groundsOf(config: Config, gateway: Gateway, store: StorePort, desk: Des
     desk: new Desk(gateway, store, entropy),
     portal: new Portal(gateway.clusters, store, desk),
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
+    hooks,
     doorman: api === undefined ? undefined : new Doorman(desk, identity, clock),
     proxies: listen.trustedProxy,
     rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },

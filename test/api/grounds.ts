@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Facade, Grounds, PortalFacade } from '../../src/api/app.ts';
+import type { WebhooksFacade } from '../../src/api/routes/webhooks.ts';
 import { Feed } from '../../src/engine/feed.ts';
 import type { DeskPort, Scheduler } from '../../src/ports.ts';
 
@@ -16,6 +17,7 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
     desk,
     portal: {} as PortalFacade,
     feed: new Feed({} as DeskPort, timers, () => undefined),
+    hooks: {} as WebhooksFacade,
     doorman: undefined,
     proxies: undefined,
     rate: { perSecond: 1_000, atOnce: 10_000 },

@@ -22,6 +22,17 @@ it.each<[string, RegExp]>([
   ['api: { oidc: { issuer: "http://id.example.org", audience: a } }', /issuer: .* write its URL by https/],
   ['api: { oidc: { issuer: "https://id.example.org" } }', /audience: missing/],
   ['api: { oidc: { issuer: "https://i", audience: a, clockSkew: 1h } }', /clockSkew: above 5m/],
+  [
+    'webhooks: [{ name: p, url: "http://p.example.org/", secretFile: f }]',
+    /url: .* for all to read; write https/,
+  ],
+  ['webhooks: [{ name: p, url: "https://a:b@p.example.org/", secretFile: f }]', /url: .* without a password/],
+  ['webhooks: [{ name: p, url: "https://p/", secretFile: f, timeout: 5m }]', /timeout: write from 1s to 1m/],
+  ['webhooks: [{ name: p, url: "https://p/" }]', /webhooks\[0\]\.secretFile: missing/],
+  [
+    'webhooks: [{ name: p, url: "https://p/", secretFile: f }, { name: p, url: "https://q/", secretFile: f }]',
+    /webhooks\[1\]\.name: "p" is taken/,
+  ],
   ['api: { token: true }', /api\.token: unknown key/],
 ])('%s is refused: %s', (text, words) => {
   expect(() => parsed(text)).toThrow(words);
@@ -32,6 +43,7 @@ it.each([
   ['listen: { http: "127.0.0.1:8080" }\napi: {}'],
   ['listen: { http: "0.0.0.0:8443", tls: { cert: c, key: k } }\napi: {}'],
   ['listen: { http: "0.0.0.0:8080", trustedProxy: [10.0.0.0/24, "fd00::1"] }\napi: { perSecond: 10 }'],
+  ['webhooks: [{ name: p, url: "http://10.0.0.9/hook", secretFile: f, allowPrivate: true, kinds: [burst] }]'],
   ['api: { oidc: { issuer: "https://id.example.org/realms/hpc", audience: spillway, admins: [a] } }'],
 ])('%s is taken', (text) => {
   expect(parsed(text).listen.http.port).toBeGreaterThan(0);

@@ -1,0 +1,173 @@
+/** Events of the store, to the site's own addresses: each at least once, whichever gateway dies meanwhile. */
+import { faultOf } from '../domain/fault.ts';
+import type { Instant, Uuid } from '../domain/ids.ts';
+import type { Page, Paged } from '../domain/page.ts';
+import {
+  type DeadDelivery,
+  type Delivery,
+  type HookFilter,
+  type HookKind,
+  retryMs,
+  wants,
+} from '../domain/webhook.ts';
+import type { AuditEvent, DeskPort, HookCounts, HookPort, OutboxPort, Scheduler } from '../ports.ts';
+
+export interface Hook extends HookFilter {
+  readonly name: string;
+  /** As it is shown; without its query, in which a secret may stand. */
+  readonly url: string;
+  readonly port: HookPort;
+  /** Of one try. */
+  readonly timeoutMs: number;
+  /** A delivery that is tried for so long is given up. */
+  readonly giveUpMs: number;
+}
+
+/** An event as it is sent. */
+export interface Told {
+  readonly event: string;
+  readonly kind: HookKind;
+  readonly to: string;
+  readonly body: string;
+}
+
+export interface HookState extends Omit<HookCounts, 'hook'> {
+  readonly name: string;
+  readonly url: string;
+}
+
+export interface OutboxGiven {
+  readonly hooks: readonly Hook[];
+  readonly outbox: OutboxPort;
+  readonly desk: Pick<DeskPort, 'events' | 'generation' | 'now'>;
+  readonly scheduler: Scheduler;
+  /** In the words of the API; `generation` is part of the event's id. */
+  readonly told: (event: AuditEvent, generation: Uuid) => Told;
+  readonly reset: (generation: Uuid, at: Instant) => Told;
+  readonly log: (line: { readonly level: 'info' | 'warn' | 'error'; readonly text: string }) => void;
+}
+
+const everyMs = 1_000;
+const atOnce = 500;
+/** Of one hook at a time: a receiver that is back after a night is not overrun. */
+const sentAtOnce = 4;
+/** Beyond it nothing is put in: what happens meanwhile stays where it is, in the audit. */
+const mostWaiting = 10_000;
+
+/** Hooks are apart: one whose receiver is away keeps no other waiting. */
+export class Outbox {
+  readonly #given: OutboxGiven;
+  readonly #timers = new Map<string, { cancel(): void }>();
+  readonly #busy = new Set<Promise<void>>();
+  /** Told once, until one is taken again. */
+  readonly #failing = new Set<string>();
+  #stopped = false;
+
+  constructor(given: OutboxGiven) {
+    this.#given = given;
+  }
+
+  start(): void {
+    for (const hook of this.#given.hooks) this.#soon(hook, 0);
+  }
+
+  /** Waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    await Promise.allSettled(this.#busy);
+  }
+
+  async states(): Promise<readonly HookState[]> {
+    const counts = new Map((await this.#given.outbox.counts()).map(({ hook, ...c }) => [hook, c]));
+    const none = { waiting: 0, dead: 0, oldestAt: undefined, why: undefined };
+    return this.#given.hooks.map(({ name, url }) => ({ name, url, ...(counts.get(name) ?? none) }));
+  }
+
+  dead = (hook: string | undefined, page: Page): Promise<Paged<DeadDelivery>> =>
+    this.#given.outbox.dead(hook, page);
+
+  again = (id: Uuid): Promise<boolean> => this.#given.outbox.again(id);
+
+  /** True: there is more to do at once. */
+  async round(hook: Hook): Promise<boolean> {
+    const filled = await this.#fill(hook);
+    return (await this.#send(hook)) || filled;
+  }
+
+  async #fill(hook: Hook): Promise<boolean> {
+    const { outbox, desk, told, reset } = this.#given;
+    const generation = await desk.generation();
+    const place = await outbox.place(hook.name, (await desk.events(undefined, 1)).next);
+    if (place.generation !== generation) {
+      // What came before the store that is there now is told by none of its marks.
+      const { next } = await desk.events(undefined, 1);
+      const { event, body } = reset(generation, await desk.now());
+      return outbox.advance(hook.name, place, { generation, mark: next }, [{ event, body }]);
+    }
+    const { rows, next } = await desk.events(place.mark, atOnce);
+    if (rows.length === 0 || (await outbox.waiting(hook.name, mostWaiting)) >= mostWaiting) return false;
+    const news = rows
+      .map((row) => told(row, generation))
+      .filter((t) => wants(hook, t))
+      .map(({ event, body }) => ({ event, body }));
+    await outbox.advance(hook.name, place, { generation, mark: next }, news);
+    return rows.length === atOnce;
+  }
+
+  async #send(hook: Hook): Promise<boolean> {
+    // Ours until each of them has had its time; a gateway that dies leaves them to the others.
+    const claimed = await this.#given.outbox.claim(hook.name, sentAtOnce, hook.timeoutMs + 30_000);
+    await Promise.all(claimed.map((delivery) => this.#one(hook, delivery)));
+    return claimed.length === sentAtOnce;
+  }
+
+  async #one(hook: Hook, { id, event, body, tries, firstAt }: Delivery): Promise<void> {
+    const { outbox, desk, log } = this.#given;
+    const at = await desk.now();
+    const said = await hook.port.send(event, body, at).catch((e: unknown) => {
+      if (faultOf(e) === undefined) throw e;
+      return { kind: 'refused' as const, why: (e as Error).message, retryAfterMs: undefined };
+    });
+    if (said.kind === 'taken') {
+      if (this.#failing.delete(hook.name))
+        log({ level: 'info', text: `webhook ${hook.name}: takes events again` });
+      return outbox.delivered(id);
+    }
+    if (!this.#failing.has(hook.name)) {
+      this.#failing.add(hook.name);
+      log({ level: 'warn', text: `webhook ${hook.name}: ${said.why}; it is tried again` });
+    }
+    const againMs = retryMs(tries + 1, said.retryAfterMs);
+    const over = at + againMs - firstAt > hook.giveUpMs;
+    if (over) log({ level: 'error', text: `webhook ${hook.name}: event ${event} is given up: ${said.why}` });
+    return outbox.failed(id, said.why, over ? undefined : againMs);
+  }
+
+  #soon(hook: Hook, ms: number): void {
+    if (this.#stopped) return;
+    this.#timers.set(
+      hook.name,
+      this.#given.scheduler.after(ms, () => this.#run(hook)),
+    );
+  }
+
+  #run(hook: Hook): void {
+    let more = false;
+    const run = this.round(hook)
+      .then((found) => {
+        more = found;
+      })
+      .catch((e: unknown) =>
+        this.#given.log({
+          level: 'warn',
+          text: `webhook ${hook.name}: ${e instanceof Error ? e.message : String(e)}`,
+        }),
+      )
+      .finally(() => {
+        this.#busy.delete(run);
+        this.#soon(hook, more ? 0 : everyMs);
+      });
+    this.#busy.add(run);
+  }
+}
