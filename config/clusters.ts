@@ -92,6 +92,10 @@ export const cluster = z
       })
       .prefault({})
       .describe('The same by how it was lost; onLost where one is left out.'),
+    submit: oneOf(
+      'Whether users submit and cancel through the API: sudo = as themselves, by a rule that lets clusters[].slurm.user run sbatch and scancel as them (docs/admin.md); never = they do not.',
+      ['never', 'sudo'],
+    ).default('never'),
     pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
   })
   .superRefine((c, ctx) => {

@@ -44,6 +44,7 @@ import type {
 } from './domain/page.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
+import type { JobRecord, SubmitOrder, UserInfo } from './domain/submit.ts';
 import type { KubeObject, KubeRef, Roster } from './domain/tenants.ts';
 import type { ApiToken } from './domain/token.ts';
 import type { DeadDelivery, Delivery } from './domain/webhook.ts';
@@ -122,6 +123,27 @@ export interface SlurmPort {
   minutesLimits(): Promise<readonly MinutesLimit[]>;
   /** Whether the account may watch, and whether it is an Operator; for `doctor`. */
   whoami(): Promise<{ readonly user: string; readonly adminLevel: string }>;
+  close(): Promise<void>;
+}
+
+/**
+ * What a user asks of Slurm through this gateway. Submitting and cancelling is done as that user, by a rule of sudo that the site wrote: it says
+ * for whom, and never for root. A port of its own, since no step needs it.
+ */
+export interface UsersPort {
+  /**
+   * `sbatch`, once; answers the job's number. With the script's text, `key` stands in its last line [domain/submit.ts]. Faults: `refused` (sbatch's or
+   * sudo's words), `transient`, `unreachable` (nothing was submitted), `unknown`: it may have been, so never ask again, but `submitted`.
+   */
+  submit(user: string, order: SubmitOrder, key: Uuid, deadline: Instant): Promise<number>;
+  /** The user's job with this key, of those that slurmctld knows and that were submitted at or after `since`. Undefined: none has it so far. */
+  submitted(user: string, key: Uuid, since: Instant): Promise<number | undefined>;
+  /** `scancel`. Faults as of `SlurmPort.cancel`; `refused` where it is not his. */
+  cancel(user: string, ref: JobRef, deadline: Instant): Promise<void>;
+  /** From slurmdbd, of one user's jobs (undefined: of all): the last run of one, or of each that lived at or after `since`. */
+  records(user: string | undefined, of: JobRef | { readonly since: Instant }): Promise<readonly JobRecord[]>;
+  /** `not_found`: the login node knows no such user. */
+  info(user: string): Promise<UserInfo>;
   close(): Promise<void>;
 }
 

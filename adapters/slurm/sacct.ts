@@ -32,7 +32,7 @@ export function readRuns(output: string, mark: string, ref: JobRef): readonly Ac
     .sort((a, b) => a.submitAt - b.submitAt || (a.startAt ?? 0) - (b.startAt ?? 0));
 }
 
-function rowsOf(output: string, mark: string, columns: number): readonly (readonly string[])[] {
+export function rowsOf(output: string, mark: string, columns: number): readonly (readonly string[])[] {
   const rows: string[][] = [];
   const parts = output.split(mark);
   const width = columns - 1;
@@ -67,7 +67,7 @@ const endedFields = [
 const endedStates = 'BF,CA,CD,DL,F,NF,OOM,PR,RQ,RV,TO';
 
 /** As sacct takes a time; the far side's zone is UTC by our own word. Rounded away from the span, which is cut again when read. */
-const moment = (ms: number): string => new Date(ms).toISOString().slice(0, 19);
+export const moment = (ms: number): string => new Date(ms).toISOString().slice(0, 19);
 
 export function historyArgs(from: Instant, to: Instant, mark: string): readonly string[] {
   return [

@@ -32,6 +32,8 @@ export interface Command {
   readonly timeoutMs: number;
   /** It changes something: once it was sent, silence means `unknown`; for a read it means `unreachable`. */
   readonly effect: boolean;
+  /** What the command reads; nothing if left out. */
+  readonly stdin?: string | undefined;
 }
 
 /** Runs a command line in the far login shell. Throws only for what kept an answer away; the answer itself may be bad. */
@@ -229,7 +231,7 @@ type NotSent = 'gone' | 'full';
 
 /** From here on the command may have been received, so for a write any loss is `unknown`. */
 function execute(client: Client, command: Command, timer: Timer, where: string): Promise<Answer | NotSent> {
-  const { at, line, effect, timeoutMs } = command;
+  const { at, line, effect, timeoutMs, stdin } = command;
   const lost = (text: string, cause?: unknown) =>
     new PortError(effect ? 'unknown' : 'unreachable', at, text, { cause });
   const answer = new Promise<Answer | NotSent>((resolve, reject) => {
@@ -244,7 +246,7 @@ function execute(client: Client, command: Command, timer: Timer, where: string):
         else reject(notOpened(error, command, where));
         return;
       }
-      collect(channel, (end) => {
+      collect(channel, stdin, (end) => {
         done();
         if (end === undefined) reject(lost(`${where} closed the channel without an answer`));
         else resolve(end);
@@ -265,7 +267,11 @@ function execute(client: Client, command: Command, timer: Timer, where: string):
   });
 }
 
-function collect(channel: ClientChannel, over: (answer: Answer | undefined) => void): void {
+function collect(
+  channel: ClientChannel,
+  stdin: string | undefined,
+  over: (answer: Answer | undefined) => void,
+): void {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let ended: { readonly code: number | undefined } | undefined;
@@ -279,7 +285,7 @@ function collect(channel: ClientChannel, over: (answer: Answer | undefined) => v
     const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString('utf8');
     over(ended === undefined ? undefined : { ...ended, stdout: text(stdout), stderr: text(stderr) });
   });
-  channel.end();
+  channel.end(stdin);
 }
 
 /** Nothing was asked, unless the connection broke in that moment. */

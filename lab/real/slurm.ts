@@ -25,7 +25,7 @@ import { ensureUsers, gatewayUser } from './users.ts';
 
 const packages = [
   ...['slurmctld', 'slurmd', 'slurmdbd', 'slurmrestd', 'slurm-client', 'munge', 'mariadb-server'],
-  ...['slurm-wlm-jwt-plugin', 'slurm-wlm-mysql-plugin', 'openssh-server', 'openssl'],
+  ...['slurm-wlm-jwt-plugin', 'slurm-wlm-mysql-plugin', 'openssh-server', 'openssl', 'sudo'],
 ];
 
 const nodes = [...conf.onPremNodes, ...conf.burstNodes];

@@ -1,14 +1,15 @@
 /** The cluster's front door: an sshd of the lab's own, through which the gateway reaches Slurm. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { clusterName, dirs, ports } from './paths.ts';
 import { daemonPid, must, startDaemon, stopDaemon, until } from './proc.ts';
 import { daemonEnv, slurmConf } from './slurm-conf.ts';
 import { descendants, endAll, listensOn } from './tree.ts';
-import { gatewayUser } from './users.ts';
+import { gatewayUser, people } from './users.ts';
 
 export const sshKey = `${dirs.ssh}/id_ed25519`;
 const hostKey = `${dirs.ssh}/host_ed25519`;
 const config = `${dirs.ssh}/sshd_config`;
+const sudoers = '/etc/sudoers.d/spillway-lab';
 
 export async function startSshd(): Promise<void> {
   // 0755: sshd reads authorized keys as the user; the private keys are 0600 on their own.
@@ -21,6 +22,7 @@ export async function startSshd(): Promise<void> {
     if (!existsSync(file))
       await must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', file]);
   writeFileSync(`${dirs.ssh}/authorized_keys.${gatewayUser}`, readFileSync(`${sshKey}.pub`), { mode: 0o644 });
+  writeFileSync(sudoers, sudoRule(), { mode: 0o440 });
   writeFileSync(config, sshdConfig());
   chmodSync(config, 0o644);
   const pid = startDaemon({
@@ -41,6 +43,7 @@ export async function stopSshd(): Promise<void> {
   const sessions = pid === undefined ? [] : descendants(pid);
   await stopDaemon('sshd');
   await endAll(sessions, 1_000);
+  rmSync(sudoers, { force: true });
 }
 
 /** SHA256:…, as a gateway pins it. */
@@ -48,6 +51,11 @@ export async function hostKeyFingerprint(): Promise<string> {
   const line = await must(['ssh-keygen', '-l', '-E', 'sha256', '-f', `${hostKey}.pub`]);
   return line.split(' ')[1] ?? '';
 }
+
+/** As docs/admin.md has it: for whom users submit and cancel through the gateway, and nothing else. */
+const sudoRule = (): string => `Defaults:${gatewayUser} env_keep += "SLURM_CONF"
+${gatewayUser} ALL=(${people.map(({ name }) => name).join(',')}) NOPASSWD: /usr/bin/sbatch, /usr/bin/scancel
+`;
 
 function sshdConfig(): string {
   return `# The Spillway lab's front door. Written anew at each start.

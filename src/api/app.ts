@@ -4,8 +4,10 @@ import { faultOf } from '../domain/fault.ts';
 import type { ClusterStop } from '../engine/desk.ts';
 import type { Doorman } from '../engine/doorman.ts';
 import type { Feed } from '../engine/feed.ts';
+import type { Front } from '../engine/front.ts';
 import type { Readiness } from '../engine/gateway.ts';
 import { events } from './events.ts';
+import { firecrest } from './firecrest/index.ts';
 import type { Keeper } from './once.ts';
 import { openapi } from './openapi.ts';
 import type { Operation } from './operation.ts';
@@ -61,6 +63,7 @@ export interface Grounds {
   readonly portal: PortalFacade;
   readonly feed: Feed;
   readonly hooks: WebhooksFacade;
+  readonly front: Front;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
   /** Undefined: whoever comes is answered. */
@@ -115,8 +118,9 @@ export function app(grounds: Grounds): Express {
   const document = openapi(operations);
   server.get('/api/v1/openapi.json', (_req, res) => void res.json(document));
   const v1 = express.Router();
-  v1.use(authenticated);
-  if (doorman !== undefined) v1.use(limited(grounds.rate, now));
+  // One caller has one rate, by whichever door.
+  const limits = doorman === undefined ? [] : [limited(grounds.rate, now)];
+  v1.use(authenticated, ...limits);
   events(v1, {
     feed: grounds.feed,
     generation: () => portal.generation(),
@@ -125,6 +129,7 @@ export function app(grounds: Grounds): Express {
   });
   serve(v1, operations, portal);
   server.use('/api/v1', v1);
+  server.use('/firecrest/v2', authenticated, ...limits, firecrest(grounds.front, now));
   server.use((req) => {
     throw new Refusal('not_found', 'Not found', { detail: req.path });
   });

@@ -7,6 +7,7 @@ export const problemCodes = {
   bad_order: 400,
   bad_path: 400,
   bad_cursor: 400,
+  slurm_refused: 400,
   idempotency_key_missing: 400,
   not_authenticated: 401,
   forbidden: 403,
@@ -20,8 +21,10 @@ export const problemCodes = {
   key_reused: 422,
   too_many_requests: 429,
   failed: 500,
+  not_served: 501,
   not_available: 503,
   issuer_unreachable: 503,
+  outcome_unknown: 504,
 } as const;
 export type ProblemCode = keyof typeof problemCodes;
 

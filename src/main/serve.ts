@@ -21,12 +21,12 @@ import { Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
-import type { Outbox } from '../engine/outbox.ts';
 import { Portal } from '../engine/portal.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
 import { listenForRelays } from '../stream/listen.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { openDatabase } from './database.ts';
+import { openFront } from './front.ts';
 import { clock, entropy, scheduler } from './ground.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
@@ -138,7 +138,9 @@ async function start(
   const desk = watched(database.desk, 'desk');
   const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
   undo.push(closeOutbox);
-  const grounds = groundsOf(config, gateway, ports.store, desk, outbox, told);
+  const { front, close: closeFront } = await openFront(config, gateway, told, write);
+  undo.push(closeFront);
+  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front }, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
@@ -197,7 +199,7 @@ function groundsOf(
   gateway: Gateway,
   store: StorePort,
   desk: DeskPort,
-  hooks: Outbox,
+  more: Pick<Grounds, 'hooks' | 'front'>,
   told: Log,
 ): Grounds {
   const { api, listen } = config;
@@ -207,7 +209,7 @@ function groundsOf(
     desk: new Desk(gateway, store, entropy),
     portal: new Portal(gateway.clusters, store, desk),
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
-    hooks,
+    ...more,
     doorman: api === undefined ? undefined : new Doorman(desk, identity, clock),
     proxies: listen.trustedProxy,
     rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Facade, Grounds, PortalFacade } from '../../src/api/app.ts';
 import type { WebhooksFacade } from '../../src/api/routes/webhooks.ts';
+import { instant, uuid } from '../../src/domain/ids.ts';
 import { Feed } from '../../src/engine/feed.ts';
+import { Front } from '../../src/engine/front.ts';
 import type { DeskPort, Scheduler } from '../../src/ports.ts';
 
 export const timers: Scheduler = {
@@ -18,6 +20,13 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
     portal: {} as PortalFacade,
     feed: new Feed({} as DeskPort, timers, () => undefined),
     hooks: {} as WebhooksFacade,
+    front: new Front({
+      clusters: [],
+      clock: { now: () => instant(Date.now()) },
+      entropy: { uuid: () => uuid(randomUUID()) },
+      pause: async () => undefined,
+      log: () => undefined,
+    }),
     doorman: undefined,
     proxies: undefined,
     rate: { perSecond: 1_000, atOnce: 10_000 },

@@ -1,0 +1,197 @@
+/** What users ask of Slurm through the gateway, over SSH: as themselves where something changes, by a rule of sudo. */
+import { PortError } from '../../src/domain/fault.ts';
+import { type Instant, type JobRef, jobRef, type Uuid } from '../../src/domain/ids.ts';
+import { hasKey, type JobRecord, type SubmitOrder, type UserInfo, withKey } from '../../src/domain/submit.ts';
+import type { UsersPort } from '../../src/ports.ts';
+import { readAnswer, wordsOf, writeAnswer } from './answers.ts';
+import { readRecords, recordArgs } from './records.ts';
+import { refOf, Shell } from './shell.ts';
+import type { Answer, Transport } from './ssh.ts';
+import { makeMark } from './table.ts';
+import { epochRequired, integer } from './time.ts';
+
+export interface UsersOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** Whose scripts may be read: of the port that is an Operator. */
+  readonly script: (id: number) => Promise<string | undefined>;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Of the user's newest jobs, so many are looked at for a key. */
+const lookedAt = 50;
+/** Such as a name in a container's or another host's database; of root and of options nothing is ever run. [useradd(8)] */
+const ordinary = /^[a-z_][a-z0-9_.-]{0,63}$/;
+
+export function usersOver(transport: Transport, options: UsersOptions): UsersPort {
+  return new SshUsers(transport, options);
+}
+
+class SshUsers implements UsersPort {
+  readonly #transport: Transport;
+  readonly #options: UsersOptions;
+  readonly #shell: Shell;
+  readonly #timeoutMs: number;
+
+  constructor(transport: Transport, options: UsersOptions) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#shell = new Shell(options.env);
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+  }
+
+  async submit(user: string, order: SubmitOrder, key: Uuid, deadline: Instant): Promise<number> {
+    const at = 'users.submit';
+    const stdin = 'text' in order.script ? withKey(order.script.text, key) : undefined;
+    const answer = await this.#as(user, ['sbatch', ...sbatchArgs(order, at)], deadline, at, stdin);
+    writeAnswer(answer, at);
+    // `--parsable`: the number, and behind a semicolon the cluster's name.
+    const [, id] = /^(\d+)(;\S*)?\s*$/.exec(answer.stdout) ?? [];
+    if (id === undefined)
+      throw new PortError('unknown', at, `sbatch's answer cannot be read: ${wordsOf(answer)}`);
+    return Number(id);
+  }
+
+  async submitted(user: string, key: Uuid, since: Instant): Promise<number | undefined> {
+    const at = 'users.submitted';
+    const shown = await this.#read(at, [
+      ...['squeue', '-h', '-a', '-r', '-t', 'all', '-u', nameOf(user, at), '-o', '%F %V'],
+    ]);
+    const ids = new Set<number>();
+    for (const line of shown.split('\n')) {
+      const [id = '', time = ''] = line.trim().split(' ');
+      // Slurm counts seconds.
+      if (id !== '' && epochRequired(time, 'SubmitTime') >= since - 1_000) ids.add(integer(id, 'JobID'));
+    }
+    for (const id of [...ids].sort((a, b) => b - a).slice(0, lookedAt)) {
+      const script = await this.#options.script(id);
+      if (script !== undefined && hasKey(script, key)) return id;
+    }
+    return undefined;
+  }
+
+  async cancel(user: string, ref: JobRef, deadline: Instant): Promise<void> {
+    const at = 'users.cancel';
+    writeAnswer(await this.#as(user, ['scancel', refOf(ref, at)], deadline, at), at);
+  }
+
+  async records(
+    user: string | undefined,
+    of: JobRef | { readonly since: Instant },
+  ): Promise<readonly JobRecord[]> {
+    const at = 'users.records';
+    const mark = makeMark();
+    const what = typeof of === 'string' ? jobRef(refOf(of, at)) : of;
+    const argv = recordArgs(user === undefined ? undefined : nameOf(user, at), what, mark);
+    return readRecords(await this.#read(at, argv), mark);
+  }
+
+  async info(user: string): Promise<UserInfo> {
+    const at = 'users.info';
+    const name = nameOf(user, at);
+    const answer = await this.#run(at, this.#shell.read(['id', '-G', '--', name], this.#farSeconds), false);
+    if (answer.code !== 0 && /no such user/i.test(answer.stderr))
+      throw new PortError('not_found', at, `the login node knows no user ${name}`);
+    const gids = readAnswer(answer, at).stdout.trim().split(' ');
+    const [uid, own, named, shown] = await Promise.all([
+      this.#read(at, ['id', '-u', '--', name]),
+      this.#read(at, ['id', '-g', '--', name]),
+      this.#read(at, ['getent', 'group', ...gids]),
+      this.#read(at, [
+        ...['sacctmgr', '-nP', 'show', 'user', 'withassoc', `user=${name}`],
+        'format=account,defaultaccount',
+      ]),
+    ]);
+    const names = new Map(
+      named.split('\n').map((line) => [line.split(':')[2] ?? '', line.split(':')[0] ?? '']),
+    );
+    const accounts = new Map(
+      shown
+        .split('\n')
+        .map((line) => line.split('|'))
+        .flatMap(([account = '', usual = '']) => (account === '' ? [] : [[account, account === usual]])),
+    );
+    return {
+      uid: integer(uid.trim(), 'uid'),
+      gid: integer(own.trim(), 'gid'),
+      groups: gids.map((gid) => ({ gid: integer(gid, 'gid'), name: names.get(gid) ?? gid })),
+      accounts: [...accounts].map(([account, isDefault]) => ({ name: account, isDefault })),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  async #as(
+    user: string,
+    argv: readonly string[],
+    deadline: Instant,
+    at: string,
+    stdin?: string,
+  ): Promise<Answer> {
+    const line = this.#shell.write(['sudo', '-n', '-H', '-u', nameOf(user, at), '--', ...argv], deadline);
+    const answer = await this.#run(at, line, true, stdin);
+    // sudo itself, before anything of the user's ran.
+    if (answer.code !== 0 && /^sudo: |is not allowed to (execute|run)|may not run sudo/m.test(answer.stderr))
+      throw new PortError(
+        'refused',
+        at,
+        `${wordsOf(answer)}; who may be served is the site's rule of sudo (docs/admin.md)`,
+      );
+    return answer;
+  }
+
+  async #read(at: string, argv: readonly string[]): Promise<string> {
+    return readAnswer(await this.#run(at, this.#shell.read(argv, this.#farSeconds), false), at).stdout;
+  }
+
+  #run(at: string, line: string, effect: boolean, stdin?: string): Promise<Answer> {
+    return this.#transport.run({ at, line, timeoutMs: this.#timeoutMs, effect, stdin });
+  }
+
+  get #farSeconds(): number {
+    return Math.max(1, Math.floor(this.#timeoutMs / 1000) - 3);
+  }
+}
+
+function nameOf(user: string, at: string): string {
+  if (!ordinary.test(user) || user === 'root')
+    throw new PortError('refused', at, `nothing is done here as ${JSON.stringify(user.slice(0, 64))}`);
+  return user;
+}
+
+function sbatchArgs(order: SubmitOrder, at: string): readonly string[] {
+  const { script, workDir, name, account, partition, reservation, constraints, stdin, stdout, stderr } =
+    order;
+  const given = {
+    ...{ chdir: workDir, 'job-name': name, account, partition, reservation, constraint: constraints },
+    ...{ input: stdin, output: stdout, error: stderr },
+  };
+  const options = Object.entries(given).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}=${value}`],
+  );
+  return [
+    '--parsable',
+    // The gateway's own environment is nothing to a job: it has what a login of the user has.
+    '--get-user-env',
+    `--export=${exported(order.env, at)}`,
+    ...options,
+    ...('path' in script ? ['--', script.path] : []),
+  ];
+}
+
+/** sbatch splits at commas outside of quotes, and knows no quote within quotes. [sbatch(1), --export] */
+export function exported(env: Readonly<Record<string, string>>, at = 'users.submit'): string {
+  const all = Object.entries(env).map(([key, value]) => {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
+      throw new PortError('refused', at, `env: ${JSON.stringify(key)} cannot name a variable`);
+    if (/['"\\\n\r\0]/.test(value))
+      throw new PortError(
+        'refused',
+        at,
+        `env: the value of ${key} has a quote, a backslash or a newline, which sbatch --export cannot carry; set it in the script`,
+      );
+    return /^[A-Za-z0-9_./:@%+=-]*$/.test(value) ? `${key}=${value}` : `'${key}=${value}'`;
+  });
+  return all.length === 0 ? 'NONE' : all.join(',');
+}

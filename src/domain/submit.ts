@@ -1,0 +1,59 @@
+/** A job that a user submits through this gateway, and what Slurm keeps of his jobs for him. */
+import type { Instant, JobRef, Uuid } from './ids.ts';
+import type { ExitCode, SeenState } from './job.ts';
+
+/** What sbatch is told beside the script; what is left out, the script's own #SBATCH lines say. */
+export interface SubmitOrder {
+  /** The script's text, or where the cluster has it. */
+  readonly script: { readonly text: string } | { readonly path: string };
+  readonly workDir: string;
+  readonly name: string | undefined;
+  readonly account: string | undefined;
+  readonly partition: string | undefined;
+  readonly reservation: string | undefined;
+  readonly constraints: string | undefined;
+  readonly stdin: string | undefined;
+  readonly stdout: string | undefined;
+  readonly stderr: string | undefined;
+  /** Beside what a login of the user has. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const keyLine = '#SPILLWAY key=';
+
+/** A comment behind the script's last line: by it the job is found again when sbatch's answer was lost. */
+export const withKey = (text: string, key: Uuid): string =>
+  `${text}${text.endsWith('\n') ? '' : '\n'}${keyLine}${key}\n`;
+
+export const hasKey = (text: string, key: Uuid): boolean => text.trimEnd().endsWith(`${keyLine}${key}`);
+
+/** Slurm's own limit, max_script_size. [slurm.conf(5), SchedulerParameters] */
+export const scriptAtMost = 4 * 2 ** 20;
+
+/** One run of a job, as slurmdbd keeps it. */
+export interface JobRecord {
+  readonly ref: JobRef;
+  readonly id: number;
+  readonly name: string;
+  readonly user: string;
+  readonly account: string;
+  readonly partition: string;
+  readonly state: SeenState;
+  readonly submitAt: Instant;
+  readonly startAt: Instant | undefined;
+  readonly endAt: Instant | undefined;
+  readonly timeLimitMs: number | 'unlimited' | 'partition';
+  readonly exit: ExitCode;
+  readonly nodes: number;
+  readonly nodeList: string;
+  readonly workDir: string;
+}
+
+/** As the cluster's login node and Slurm know a user. */
+export interface UserInfo {
+  readonly uid: number;
+  readonly groups: readonly { readonly gid: number; readonly name: string }[];
+  /** His own in front. */
+  readonly gid: number;
+  readonly accounts: readonly { readonly name: string; readonly isDefault: boolean }[];
+}

@@ -1,0 +1,53 @@
+/** What portals ask of the clusters themselves. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ssh } from '../../adapters/slurm/ssh.ts';
+import { usersOver } from '../../adapters/slurm/users.ts';
+import type { Log } from '../../adapters/wrap.ts';
+import type { ClusterConfig, Config } from '../../config/schema.ts';
+import type { LogLine } from '../burst/context.ts';
+import { Front } from '../engine/front.ts';
+import type { Gateway } from '../engine/gateway.ts';
+import type { UsersPort } from '../ports.ts';
+import { clock, entropy } from './ground.ts';
+
+/** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
+export async function openFront(
+  config: Config,
+  gateway: Gateway,
+  told: Log,
+  log: (line: LogLine) => void,
+): Promise<{ readonly front: Front; close(): Promise<void> }> {
+  const ports: UsersPort[] = [];
+  const clusters = await Promise.all(
+    config.clusters.map(async (c) => {
+      const engine = gateway.clusters.find(({ name }) => name === c.name);
+      if (engine === undefined) throw new Error(`no cluster ${c.name}`);
+      const { slurm } = engine.settings;
+      const users = await usersOf(c, told, (id) => slurm.script(id));
+      ports.push(users);
+      return {
+        ...{ name: engine.name, slurm, users, submits: c.submit === 'sudo' },
+        facts: () => engine.facts(),
+        // What it saw last, not what it had seen when this was made.
+        get snapshot() {
+          return engine.snapshot;
+        },
+      };
+    }),
+  );
+  const wait = async (ms: number): Promise<void> => void (await pause(ms));
+  return {
+    front: new Front({ clusters, clock, entropy, pause: wait, log }),
+    close: async () => void (await Promise.all(ports.map((p) => p.close()))),
+  };
+}
+
+async function usersOf(
+  { slurm: { host, port, user, hostKey, keyFile, env } }: ClusterConfig,
+  log: Log,
+  script: (id: number) => Promise<string | undefined>,
+): Promise<UsersPort> {
+  const privateKey = await readFile(keyFile);
+  return usersOver(ssh({ host, port, user, hostKey, privateKey, clock, log }), { env, script });
+}
