@@ -86,6 +86,8 @@ const kubernetes: KubernetesPort = {
   deleteSecret: unused('deleteSecret'),
   nodes: async () => nodes,
   labelNode: done,
+  markNode: unused('markNode'),
+  podsOn: unused('podsOn'),
   cordonNode: unused('cordonNode'),
   renewLease: done,
   deleteNode: unused('deleteNode'),

@@ -1,6 +1,7 @@
 /** `nodeGroups`: what may be bought, of which shape, at which price. */
 import { z } from 'zod';
 import { offers } from './devices.ts';
+import { keysOfProvider, providers } from './providers.ts';
 import { duration, form, list, oneOf, size, taint, text, whole } from './units.ts';
 
 export const nodeGroup = z
@@ -10,29 +11,49 @@ export const nodeGroup = z
       /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/,
       'write up to 40 small letters, digits and -, such as cpu',
     ),
-    provider: oneOf('Who makes its nodes.', ['ec2']),
-    region: form('The AWS region.', /^[a-z0-9-]+$/, 'write a region, such as eu-central-1'),
+    provider: oneOf(
+      'Who makes its nodes. ec2 = launched by the gateway and terminated; static = they are there, it takes them and gives them back.',
+      providers,
+    ),
+    region: form('ec2: the AWS region.', /^[a-z0-9-]+$/, 'write a region, such as eu-central-1').optional(),
     endpoint: form(
-      "Instead of AWS's own address.",
+      "ec2: instead of AWS's own address.",
       /^https?:\/\/\S+$/,
       'write a URL, such as http://127.0.0.1:4566',
     ).optional(),
     launchTemplate: text(
-      'Boots a node that joins the cluster by itself; mode observe needs none.',
+      'ec2: boots a node that joins the cluster by itself; mode observe needs none.',
       'write the name of a launch template',
     ).optional(),
     types: list(
-      'Instance types, best first.',
+      'ec2: instance types, best first.',
       text('An instance type.', 'write an instance type, such as c7i.4xlarge'),
       1,
       '[c7i.4xlarge, m7i.4xlarge]',
-    ),
+    ).optional(),
     zones: list(
-      'Zones, by letter or in full.',
+      'ec2: zones, by letter or in full.',
       form('A zone.', /^[a-z0-9-]+$/, 'write a zone, such as a'),
       1,
       '[a, b]',
-    ),
+    ).optional(),
+    selector: z
+      .record(
+        form('A label.', /^[a-zA-Z0-9._/-]{1,316}$/, 'write the name of a label, such as pool'),
+        text('Its value.', 'write its value as text, such as hpc'),
+      )
+      .refine((labels) => Object.keys(labels).length > 0, {
+        error: 'empty, which would be every node; write a label, such as { pool: hpc }',
+      })
+      .optional()
+      .describe(
+        'static: its nodes have all these labels, and node-restriction.kubernetes.io/spillway-static=true. They count as alike: what the smallest has counts for each.',
+      ),
+    price: z
+      .number({ error: 'not a number; write US dollars an hour, such as 0.35, or 0' })
+      .min(0, { error: 'below 0; write US dollars an hour, such as 0.35, or 0' })
+      .optional()
+      .describe('static: US dollars that an hour of one node counts as; 0 if left out.'),
     vcpuPerCpu: z
       .number({
         error: (e) =>
@@ -43,12 +64,12 @@ export const nodeGroup = z
       })
       .max(64, { error: 'above 64 vCPU for one Slurm CPU; write 2 or 1' })
       .describe('How many vCPU of this group one Slurm CPU needs.'),
-    memoryOverhead: size('What a node keeps of its memory for kubelet, system and DaemonSets.').prefault(
+    memoryOverhead: size('What a node keeps of its memory for kubelet, system and DaemonSets. static: of what is allocatable, for the pods of others.').prefault(
       '512MiB',
     ),
     capacity: z
       .strictObject({
-        max: whole('Most instances at a time.', 1, 100_000),
+        max: whole('Most instances at a time; static: most nodes taken at a time, so at most as many as there are.', 1, 100_000),
         spot: oneOf(
           'allowed = bought as spot where that is expected to cost less, and on demand where there is none; never = on demand alone.',
           ['never', 'allowed'],
@@ -58,12 +79,12 @@ export const nodeGroup = z
           1,
           100,
         ).default(100),
-        idle: duration('An instance without work is given up after this.').prefault('5m'),
+        idle: duration('An instance without work is given up after this, a static node given back.').prefault('5m'),
         lease: duration(
-          'An instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
+          'ec2: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
         ).prefault('30m'),
         maxAge: duration(
-          'An instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
+          'ec2: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),
       })
       .transform(({ idle, lease, maxAge, spot, spotPercent, ...c }) => ({
@@ -95,27 +116,43 @@ export const nodeGroup = z
       )
       .optional()
       .describe(
-        'What a type is, by type: for mode observe without Kubernetes, where the cloud is not asked.',
+        'What a type is, by type (static: by the name of the group): for mode observe without Kubernetes, where the cloud is not asked.',
       ),
     joinTimeout: duration(
       'From the launch until its node is Ready; after it the instance is terminated.',
     ).prefault('15m'),
     lostAfter: duration(
-      'A pod of which nothing can be known for this long counts as lost: its instance is terminated.',
+      'A pod of which nothing can be known for this long counts as lost: its instance is terminated; a static node must be Ready again, or off by a person’s word (docs/operator.md).',
     ).prefault('10m'),
     taint: taint('The taint of its nodes, which our pods tolerate.').prefault(
       'spillway.dev/burst=true:NoSchedule',
     ),
     ...offers,
   })
-  .transform(({ disk, joinTimeout, lostAfter, memoryOverhead, prices, zones, ...g }) => ({
+  .superRefine(keysOfProvider)
+  .superRefine((g, ctx) => {
+    if (g.provider === 'static' && g.capacity.spot !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['capacity', 'spot'],
+        message: 'fixed nodes are not bought; leave it out',
+      });
+  })
+  .transform(({ disk, joinTimeout, lostAfter, memoryOverhead, prices, price, types, zones, ...g }) => ({
     ...g,
     ...(disk === undefined ? {} : { diskBytes: disk }),
-    zones: zones.map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
+    // Fixed nodes are of one type, which has the group's name.
+    types: g.provider === 'static' ? [g.name] : (types ?? []),
+    zones:
+      g.provider === 'static'
+        ? ['static']
+        : (zones ?? []).map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
     joinTimeoutMs: joinTimeout,
     lostAfterMs: lostAfter,
-    prices:
-      prices &&
-      Object.fromEntries(Object.entries(prices).map(([type, usd]) => [type, Math.round(usd * 1_000_000)])),
+    prices: g.provider === 'static' ? { [g.name]: microUsd(price ?? 0) } : prices && microUsdOf(prices),
     memoryOverheadBytes: memoryOverhead,
   }));
+
+const microUsd = (usd: number): number => Math.round(usd * 1_000_000);
+const microUsdOf = (prices: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(prices).map(([type, usd]) => [type, microUsd(usd)]));

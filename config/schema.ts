@@ -90,6 +90,7 @@ interface Needing {
   readonly listen: { readonly cert?: unknown; readonly key?: unknown; readonly clientCa?: unknown };
   readonly nodeGroups: readonly {
     readonly types: readonly string[];
+    readonly provider: string;
     readonly launchTemplate?: string | undefined;
     readonly shapes?: Readonly<Record<string, unknown>> | undefined;
   }[];
@@ -116,7 +117,7 @@ function needsOf(c: Needing, refuse: (path: readonly (string | number)[], messag
   for (const key of ['cert', 'key', 'clientCa'] as const)
     if (c.listen[key] === undefined) refuse(['listen', key], `${why}; write the path of a file`);
   c.nodeGroups.forEach((g, i) => {
-    if (g.launchTemplate === undefined)
+    if (g.provider === 'ec2' && g.launchTemplate === undefined)
       refuse(['nodeGroups', i, 'launchTemplate'], `${why}; write the name of a launch template`);
   });
 }
@@ -192,13 +193,13 @@ export const schema = z
           });
       });
     };
-    const [first] = c.nodeGroups;
+    const first = c.nodeGroups.find((g) => g.provider === 'ec2');
     c.nodeGroups.forEach((g, i) => {
-      if (first === undefined || (g.region === first.region && g.endpoint === first.endpoint)) return;
+      if (g.provider !== 'ec2' || first === undefined || (g.region === first.region && g.endpoint === first.endpoint)) return;
       ctx.addIssue({
         code: 'custom',
         path: ['nodeGroups', i, 'region'],
-        message: `another region or endpoint than the first group's; one gateway serves one region, write ${first.region}`,
+        message: `another region or endpoint than ${first.name}'s; one gateway serves one region, write ${first.region}`,
       });
     });
     c.nodeGroups.forEach((g, i) => {

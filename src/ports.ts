@@ -30,7 +30,7 @@ import type {
   SpotPrice,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
-import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
+import type { BoundPod, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
 import type {
@@ -193,6 +193,9 @@ export interface Watch {
   close(): Promise<void>;
 }
 
+/** By full name. */
+type Marks = Readonly<Record<string, string | undefined>>;
+
 export interface KubernetesPort {
   /** Own list-watches of our pods in all tenant namespaces and of nodes; survives broken streams, 410 and restarts. */
   watch(on: (event: KubernetesEvent) => void): Watch;
@@ -222,6 +225,16 @@ export interface KubernetesPort {
   /** Sets labels on a node that was matched with an instance of ours. */
   labelNode(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
   cordonNode(name: string): Promise<void>;
+  /**
+   * Labels and annotations (undefined takes one away) of a fixed node, as one write and only where the node is still as it was seen:
+   * of two who take it one gets `conflict`. `not_found`, `refused` (no fixed node).
+   */
+  markNode(
+    seen: NodeView,
+    marks: { readonly labels: Marks; readonly annotations: Marks },
+  ): Promise<void>;
+  /** Every pod that is bound to it, whoever's; for fixed nodes. `refused`: the right to list pods is not there (deploy/kubernetes/static). */
+  podsOn(node: string): Promise<readonly BoundPod[]>;
   /**
    * Says on a node of ours that a gateway stands for it at this moment (annotation `spillway.dev/lease`): its dead man's switch sees
    * that it changes [deploy/node/spillway-switch]. `not_found`, `refused` (no burst node).
@@ -266,13 +279,17 @@ export interface PeoplePort {
 
 export interface CloudPort {
   /**
-   * One instance, or none. Idempotent on `token`: a repeat answers with the same instance.
+   * One instance, or none. Idempotent on `token`: a repeat answers with the same instance. A spec that is `fixed` takes a machine that has room
+   * for what it needs; nobody else has it until it is given back.
    * Faults: `no_capacity` when no offer can serve, `throttled`, `refused` (rights, template), `transient`, `unknown`.
    */
   launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance>;
   /** Everything with this cluster's tag, terminated ones as long as the cloud shows them; eventually consistent. */
   list(): Promise<readonly CloudInstance[]>;
-  /** Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). */
+  /**
+   * Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). Of a machine that stays
+   * (`fixed`) our use ends: `list` says terminated when nothing of ours can run there, by its kubelet's word or a person's.
+   */
   terminate(id: CloudId): Promise<void>;
   types(names: readonly string[]): Promise<readonly InstanceType[]>;
   /** For `doctor`: of the version that a launch would take. `name` as in a LaunchSpec; `refused` = there is none. */

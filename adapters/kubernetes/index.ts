@@ -14,6 +14,7 @@ import { finalizer, leaseAnnotation } from './names.ts';
 import { type DialTuning, defaultDial, dial } from './portforward.ts';
 import { missingRights, type Uses } from './rights.ts';
 import { listAll, tenantReader } from './tenants.ts';
+import { boundPod } from './bound.ts';
 import { nodeView, podView } from './views.ts';
 import { watchAll } from './watch.ts';
 
@@ -114,6 +115,18 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
     },
 
     labelNode: (name, labels) => patchNode(http, name, 'kubernetes.labelNode', { metadata: { labels } }),
+
+    markNode: ({ name, version }, { labels, annotations }) =>
+      patchNode(http, name, 'kubernetes.markNode', {
+        metadata: { labels: nulled(labels), annotations: nulled(annotations), resourceVersion: version },
+      }),
+
+    async podsOn(node) {
+      const where = 'kubernetes.podsOn';
+      const fields = { fieldSelector: `spec.nodeName=${node}` };
+      const items = await listAll(http, where, '/api/v1/pods', undefined, fields);
+      return items.map((item) => seen(boundPod(item), where, 'transient'));
+    },
 
     cordonNode: (name) => patchNode(http, name, 'kubernetes.cordonNode', { spec: { unschedulable: true } }),
 
@@ -230,6 +243,9 @@ async function patchNode(http: Http, name: string, where: string, body: unknown)
   const contentType = 'application/merge-patch+json';
   await http.json({ at: where, method: 'PATCH', path: nodePath(name), contentType, body });
 }
+
+/** A merge patch takes away what is null. */
+const nulled = (marks: Readonly<Record<string, string | undefined>>) => mapValues(marks, (v) => v ?? null);
 
 function mapValues<A, B>(of: Readonly<Record<string, A>>, to: (value: A) => B): Record<string, B> {
   return Object.fromEntries(Object.entries(of).map(([name, value]) => [name, to(value)]));

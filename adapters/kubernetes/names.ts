@@ -6,4 +6,5 @@ export const label = {
 } as const;
 export const recordAnnotation = 'spillway.dev/record';
 export const leaseAnnotation = 'spillway.dev/lease';
+export const notePrefix = 'spillway.dev/';
 export const finalizer = 'spillway.dev/settled';

@@ -62,6 +62,7 @@ export async function listAll(
   where: string,
   path: string,
   selector?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<readonly unknown[]> {
   const items: unknown[] = [];
   let next = '';
@@ -73,6 +74,7 @@ export async function listAll(
       timeoutMs: 30_000,
       query: {
         limit: '500',
+        ...more,
         ...(selector === undefined ? {} : { labelSelector: selector }),
         ...(next === '' ? {} : { continue: next }),
       },

@@ -1,8 +1,9 @@
 /** API objects as the domain sees them. */
 import { burstId, instant } from '../../src/domain/ids.ts';
 import type { ContainerView, NodeView, PodView, Tenant } from '../../src/domain/kube.ts';
+import type { Taint } from '../../src/domain/taint.ts';
 import { at, type Json, list, quantity, record, text, textRecord, texts, time, whole } from './json.ts';
-import { label, leaseAnnotation, recordAnnotation } from './names.ts';
+import { label, leaseAnnotation, notePrefix, recordAnnotation } from './names.ts';
 
 /** Undefined: not an object that has a name and a uid. */
 export function podView(object: unknown): PodView | undefined {
@@ -91,8 +92,25 @@ export function nodeView(object: unknown): NodeView | undefined {
       extended: extended(record(at(status, 'allocatable'))),
     },
     createdAt: time(meta.creationTimestamp) ?? instant(0),
+    taints: list(at(object, 'spec', 'taints')).map(record).map(taint),
+    notes: notes(textRecord(meta.annotations)),
+    version: text(meta.resourceVersion),
   };
 }
+
+const taint = ({ key, value, effect }: Json): Taint => ({
+  key: text(key),
+  value: text(value),
+  // Whatever else there may be keeps pods away as well.
+  effect: effect === 'PreferNoSchedule' || effect === 'NoExecute' ? effect : 'NoSchedule',
+});
+
+const notes = (annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(annotations).flatMap(([name, value]) =>
+      name.startsWith(notePrefix) ? [[name.slice(notePrefix.length), value] as const] : [],
+    ),
+  );
 
 const extended = ({ cpu: _, memory: __, pods: ___, ...rest }: Json): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(rest).map(([name, amount]) => [name, Math.floor(quantity(amount))]));

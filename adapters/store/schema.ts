@@ -195,6 +195,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     maxPrices: map(number()).optional(),
     without: z.array(object<SpotPool>()({ type: text(), zone: text() })).optional(),
     tags: map(text()),
+    fixed: object<NonNullable<LaunchSpec['fixed']>>()({ needs: resources, most: resources }).optional(),
   }),
   cloudId: maybe(text<NonNullable<Instance['cloudId']>>()),
   type: maybe(text()),

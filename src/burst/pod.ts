@@ -1,7 +1,7 @@
 import type { Burst } from '../domain/burst.ts';
 import { ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { NodeView, PodRef, PodView } from '../domain/kube.ts';
+import { type NodeView, type PodRef, type PodView, saysOff } from '../domain/kube.ts';
 import { type Rank, ranksOf } from '../domain/ranks.ts';
 import type { Write } from '../ports.ts';
 import { secretNameFor } from '../translate/index.ts';
@@ -149,7 +149,11 @@ export async function fenceInstances(
       bare.push(why);
       continue;
     }
-    awaited.push(`instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`);
+    awaited.push(
+      instance.spec.fixed === undefined
+        ? `instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`
+        : `node ${instance.node} to be Ready again, or to be off by a person's word (${saysOff(instance.node ?? 'NODE')}): ${why}`,
+    );
     if (instance.fenced !== undefined || instance.state === 'gone') continue;
     const asked = await fenceInstance(ctx, held, instance, why, `waits for ${awaited.join('; ')}`);
     if (asked === undefined) return true;
@@ -185,7 +189,10 @@ async function fenceInstance(
     why: `fenced for burst ${burst.id}: ${why}`,
   };
   const trouble = { since: burst.trouble?.since ?? ctx.clock.now(), text };
-  const what = `terminates instance ${instance.cloudId ?? instance.id}: ${why}`;
+  const what =
+    instance.spec.fixed === undefined
+      ? `terminates instance ${instance.cloudId ?? instance.id}: ${why}`
+      : `gives node ${instance.node} up: ${why}`;
   const written = await change(ctx, burst, { trouble }, what, [write]);
   if (written === undefined) return undefined;
   ctx.log({ level: 'warn', text: what, burst: burst.id, job: burst.ref });

@@ -42,6 +42,8 @@ export interface LaunchSpec {
   /** Pairs of those types and zones that are not asked for: they were taken back, or had nothing, a moment ago. */
   readonly without?: readonly SpotPool[] | undefined;
   readonly tags: Readonly<Record<string, string>>;
+  /** Of a group whose machines stay: `needs` is what is planned on it at first, `most` what may be, where it has room for that. */
+  readonly fixed?: { readonly needs: Resources; readonly most: Resources } | undefined;
 }
 
 export type CapacityType = 'spot' | 'on-demand';
@@ -132,6 +134,8 @@ export interface CloudInstance {
   readonly launchedAt: Instant;
   readonly token: LaunchToken | undefined;
   readonly tags: Readonly<Record<string, string>>;
+  /** The machine was there before and stays; `room` is what our pods may request there, as told when it is taken. */
+  readonly fixed?: { readonly room?: Resources | undefined } | undefined;
 }
 
 export interface InstanceType {

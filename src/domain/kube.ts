@@ -1,4 +1,6 @@
-import type { BurstId, Instant } from './ids.ts';
+import type { BurstId, CloudId, Instant } from './ids.ts';
+import type { Resources } from './resources.ts';
+import type { Taint } from './taint.ts';
 
 export interface PodRef {
   readonly namespace: string;
@@ -62,6 +64,36 @@ export interface NodeView {
     readonly extended?: Readonly<Record<string, number>> | undefined;
   };
   readonly createdAt: Instant;
+  readonly taints?: readonly Taint[] | undefined;
+  /** Annotations under `spillway.dev/`, by what follows. */
+  readonly notes?: Readonly<Record<string, string>> | undefined;
+  /** Changes with the object: what was seen is still so where it has not. */
+  readonly version?: string | undefined;
+}
+
+/** On a fixed node that was taken: the instance that it is meanwhile. Under this prefix a kubelet cannot write it itself. */
+export const instanceLabel = 'node-restriction.kubernetes.io/spillway-instance';
+
+/** Whether a node is this instance: by what the gateway wrote on it when it took it, or by its providerID. */
+export function isInstance({ labels, providerId }: Pick<NodeView, 'labels' | 'providerId'>, id: CloudId): boolean {
+  return labels[instanceLabel] === id || providerId.endsWith(`/${id}`);
+}
+
+/** With this taint a person says that a machine is off, to Kubernetes and to us. [Kubernetes: Non-graceful node shutdown] */
+export const offTaint = 'node.kubernetes.io/out-of-service';
+export const saysOff = (node: string): string =>
+  `kubectl taint nodes ${node} ${offTaint}=nodeshutdown:NoExecute`;
+
+/** A pod that is bound to a node, whoever's it is. */
+export interface BoundPod {
+  readonly ref: PodRef;
+  /** Of ours only. */
+  readonly burst: BurstId | undefined;
+  readonly cluster: string | undefined;
+  /** No container of it runs, nor will, by its kubelet's word. */
+  readonly over: boolean;
+  /** What it holds of the node until it is over. */
+  readonly requests: Resources;
 }
 
 /** What an admin's `tenants` set up for one user: the gateway reads it and never writes it. */

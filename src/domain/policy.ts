@@ -6,6 +6,7 @@ import type { CapacityType } from './instance.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Ramp } from './ramp.ts';
 import type { Resources } from './resources.ts';
+import type { Taint } from './taint.ts';
 
 /** When a job of a watched partition may burst. */
 export type Condition =
@@ -69,11 +70,7 @@ export interface Policy {
 /** `emulated`: whatever has the same results. `exact`: only what is the same in every respect. */
 export type Translation = 'exact' | 'emulated';
 
-export interface Taint {
-  readonly key: string;
-  readonly value: string;
-  readonly effect: 'NoSchedule' | 'NoExecute' | 'PreferNoSchedule';
-}
+export type { Taint } from './taint.ts';
 
 /** Instances that are launched alike. */
 export interface NodeGroup extends GroupOffers {
@@ -88,6 +85,8 @@ export interface NodeGroup extends GroupOffers {
   readonly capacityType: CapacityType;
   /** It may also be bought as spot; at most at so many percent of what each type costs on demand. */
   readonly spot?: { readonly capPercent: number } | undefined;
+  /** Its machines were there before and stay: none is launched or terminated, they are taken and given back. */
+  readonly fixed?: true | undefined;
   readonly max: number;
   readonly idleMs: number;
   /** Its instances power themselves off when no gateway renewed their lease for this long and no burst runs there; 30 min if undefined. */

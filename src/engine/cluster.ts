@@ -50,6 +50,8 @@ const factsMs = 10 * 60_000;
 const recoverMs = 5_000;
 /** Of the object store all keys are listed. */
 const objectsMs = 3_600_000;
+/** Between two looks at what fixed nodes there are. */
+const offerMs = 60_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
 
@@ -81,6 +83,7 @@ export class ClusterEngine implements Cluster {
   #planning: Promise<void> | undefined;
   #planAgain = false;
   #stopped = false;
+  #offeredAt = 0;
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
@@ -254,13 +257,27 @@ export class ClusterEngine implements Cluster {
     while (this.acts && (await this.#history.read(this.ports.clock.now())));
   }
 
-  /** What its node groups offer, asked once; a replica that does not lead asks only when somebody wants to know. */
+  /**
+   * What its node groups offer; a replica that does not lead asks only when somebody wants to know. Asked once, and again where machines are
+   * somebody's own, who may add some or take some away.
+   */
   async offer(): Promise<void> {
     const groups = this.settings.groups;
-    if (this.offered.length === groups.length) return;
+    const at = this.ports.clock.now();
+    const old = groups.some((g) => g.fixed !== undefined) && at - this.#offeredAt > offerMs;
+    if (this.offered.length === groups.length && !old) return;
     const offered: OfferedGroup[] = [];
-    for (const group of groups) offered.push({ group, types: await this.settings.cloud.types(group.types) });
+    try {
+      for (const group of groups)
+        offered.push({ group, types: await this.settings.cloud.types(group.types) });
+    } catch (e) {
+      if (!old || this.offered.length === 0) throw e;
+      // What was offered a minute ago is as good as that, and a launch finds out.
+      this.#complain(`instance types: ${message(e)}`, e);
+      return;
+    }
     this.offered = offered;
+    this.#offeredAt = at;
   }
 
   async #listCloud(): Promise<void> {

@@ -288,10 +288,13 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
           tags: { 'spillway.dev/cluster': setup.name, 'spillway.dev/group': group.name },
         };
         await cloud.check(spec);
+        if (group.fixed !== undefined) return 'its nodes are there, and may be taken';
         if (group.spot !== undefined) await cloud.check({ ...spec, capacityType: 'spot' });
         return `launch template ${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
       },
-      'check region, launchTemplate, types and the IAM rights of the gateway',
+      group.fixed === undefined
+        ? 'check region, launchTemplate, types and the IAM rights of the gateway'
+        : 'check selector and the labels of the nodes; kubectl apply -f deploy/kubernetes/static',
     );
   }
 }

@@ -2,6 +2,7 @@ import { faultOf, PortError } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId, instant, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Money } from '../domain/ledger.ts';
+import { isInstance } from '../domain/kube.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
 import type { KubernetesEvent, WakeId, WakePort, Watch } from '../ports.ts';
 import type { StreamEvent } from '../stream/streams.ts';
@@ -174,7 +175,7 @@ export class Gateway {
           for (const i of live)
             if (
               i.node === event.node.name ||
-              (i.cloudId !== undefined && event.node.providerId.endsWith(`/${i.cloudId}`))
+              (i.cloudId !== undefined && isInstance(event.node, i.cloudId))
             )
               await wake.wake(i.id);
         }),

@@ -14,7 +14,7 @@ import {
 } from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
-import { fits, plus, type Resources } from '../domain/resources.ts';
+import { fits, nothing, plus, type Resources } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Ports } from './context.ts';
@@ -81,6 +81,7 @@ export async function planAll({
         cluster: setup.name,
         offer,
         capacity: l.capacity,
+        needs: l.bursts.flatMap((id) => byId.get(id) ?? []).map(needs).reduce(plus, nothing),
         capacityType: l.capacityType,
         generation,
         without: spotWithout,
@@ -181,6 +182,7 @@ function intended(
     cluster,
     offer: { group, types: all },
     capacity,
+    needs,
     capacityType,
     generation,
     without,
@@ -188,6 +190,8 @@ function intended(
     readonly cluster: ClusterSetup['name'];
     readonly offer: OfferedGroup;
     readonly capacity: Resources;
+    /** Of what is planned on it now. */
+    readonly needs: Resources;
     readonly capacityType: CapacityType;
     readonly generation: Uuid;
     readonly without: readonly SpotPool[];
@@ -218,11 +222,14 @@ function intended(
       'spillway.dev/instance': id,
       'spillway.dev/generation': generation,
     },
+    ...(group.fixed === undefined ? {} : { fixed: { needs, most: capacity } }),
   };
+  // What others leave on a machine that stays is known when it is taken: until then it holds no more than this.
+  const planned = group.fixed === undefined ? capacity : needs;
   const at = clock.now();
   return {
     ...{ id, cluster, group: group.name, state: 'intended', rev: 0, token, spec },
-    ...{ cloudId: undefined, type: undefined, zone: undefined, node: undefined, capacity },
+    ...{ cloudId: undefined, type: undefined, zone: undefined, node: undefined, capacity: planned },
     ...{ createdAt: at, enteredAt: at, launchedAt: undefined, readyAt: undefined },
     ...{ idleSince: undefined, endedAt: undefined, why: undefined, trouble: undefined },
   };

@@ -16,7 +16,7 @@ import { PortError } from '../domain/fault.ts';
 import { type BurstId, cloudId, type InstanceId, type Instant, instanceId } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
-import type { NodeView, PodView } from '../domain/kube.ts';
+import { isInstance, type NodeView, type PodView } from '../domain/kube.ts';
 import { othersOf, type Rank, ranksOf, withRanks } from '../domain/ranks.ts';
 import { nothing } from '../domain/resources.ts';
 import { rowOf } from '../instance/collect.ts';
@@ -229,7 +229,7 @@ async function instanceOf(
   const { store, entropy, clock } = engine.ports;
   const node = nodes.find((n) => n.name === pod.node);
   const machine = machines.find(
-    (m) => m.id === on?.cloudId || node?.providerId.endsWith(`/${m.id}`) === true,
+    (m) => m.id === on?.cloudId || (node !== undefined && isInstance(node, m.id)),
   );
   const rows = await store.liveInstances(engine.name);
   const row =

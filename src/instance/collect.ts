@@ -16,7 +16,10 @@ export function strayInstances(
       i.state !== 'terminated' &&
       i.state !== 'shutting-down' &&
       at - i.launchedAt >= youngMs &&
-      !known.some((k) => k.cloudId === i.id || (i.token !== undefined && k.token === i.token)),
+      !known.some(
+        // A row that knows its instance stands for no other: a second one under its token is nobody's.
+        (k) => k.cloudId === i.id || (k.cloudId === undefined && i.token !== undefined && k.token === i.token),
+      ),
   );
 }
 
@@ -40,6 +43,7 @@ export function rowOf(stray: CloudInstance, id: InstanceId, cluster: ClusterName
       zones: [stray.zone],
       capacityType: stray.capacityType,
       tags: stray.tags,
+      ...(stray.fixed === undefined ? {} : { fixed: { needs: nothing, most: nothing } }),
     },
     cloudId: stray.id,
     type: stray.type,

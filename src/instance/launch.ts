@@ -1,6 +1,7 @@
 import { priceAt } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { CloudInstance, Instance, LaunchSpec, MachinePrice, SpotPool } from '../domain/instance.ts';
+import { least } from '../domain/room.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 
@@ -43,6 +44,7 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
         zone: made.zone,
         launchedAt: ctx.clock.now(),
         price: priceOf(ctx, instance, made),
+        ...roomOf(instance, made),
         trouble: undefined,
       },
       `the cloud launched ${made.id} (${made.type} in ${made.zone})`,
@@ -76,6 +78,12 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
     );
     return after(3_000);
   }
+}
+
+/** On a machine that others use too is room for what they leave, and for no more than its group promises. */
+function roomOf({ spec: { fixed } }: Instance, made: CloudInstance): Pick<Instance, 'capacity'> | undefined {
+  const room = made.fixed?.room;
+  return fixed === undefined || room === undefined ? undefined : { capacity: least(fixed.most, room) };
 }
 
 /** As it stands at the launch: what it costs later is reckoned by it, whatever the list says by then. */

@@ -1,6 +1,6 @@
 import { claimOf } from '../domain/devices.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { NodeView } from '../domain/kube.ts';
+import { isInstance, type NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
@@ -89,7 +89,8 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
 
 export async function nodeOf(ctx: InstanceContext, instance: Instance): Promise<NodeView | undefined> {
   if (instance.cloudId === undefined) return undefined;
-  return (await ctx.nodes()).find((n) => n.providerId.endsWith(`/${instance.cloudId}`));
+  const { cloudId } = instance;
+  return (await ctx.nodes()).find((n) => isInstance(n, cloudId));
 }
 
 /** The cloud itself says that it is terminated: the only word that ends an instance. Absence in one list says nothing. */

@@ -1,10 +1,12 @@
 import { faultOf, ignoring } from '../domain/fault.ts';
 import { type Instance, isOld } from '../domain/instance.ts';
+import { saysOff } from '../domain/kube.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { burstsOn, change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 import { leaseEveryMs, renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 import { cloudSaysGone, nodeOf } from './register.ts';
+
 
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
 const absentMs = 10 * 60_000;
@@ -16,7 +18,8 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
   const group = ctx.group(instance.group);
-  await renewLease(ctx, instance);
+  // A machine that stays has no switch that would wait for one.
+  if (instance.spec.fixed === undefined) await renewLease(ctx, instance);
   const soon = leaseEveryMs(group);
   const busy = (await burstsOn(ctx, instance)).length > 0;
   if (busy) {
@@ -72,7 +75,9 @@ async function silent(ctx: InstanceContext, instance: Instance, againMs: number)
 export async function drain(ctx: InstanceContext, instance: Instance): Promise<Next> {
   const over = await cloudSaysGone(ctx, instance);
   if (over !== undefined) return over;
-  if (instance.node !== undefined) await ignoring('not_found', ctx.kubernetes.cordonNode(instance.node));
+  // One that stays is others' too: that nothing new is planned there is enough.
+  if (instance.node !== undefined && instance.spec.fixed === undefined)
+    await ignoring('not_found', ctx.kubernetes.cordonNode(instance.node));
   // A fenced one is terminated because of what may still run there.
   if (instance.fenced === undefined && (await burstsOn(ctx, instance)).length > 0) return after(5_000);
   const intent = intend(ctx, instance, 'cloud.terminate', { id: instance.cloudId });
@@ -121,8 +126,15 @@ export async function terminate(ctx: InstanceContext, instance: Instance): Promi
     listed?.ok === true &&
     seen === undefined &&
     unknown &&
-    ctx.clock.now() - (instance.launchedAt ?? instance.createdAt) > absentMs;
-  if (seen?.state !== 'terminated' && !absent) return after(30_000);
+    ctx.clock.now() - (instance.launchedAt ?? instance.createdAt) > absentMs &&
+    // Of a machine that stays it says only that its Node object is gone: what is bound there may run on.
+    (instance.spec.fixed === undefined || (await burstsOn(ctx, instance)).length === 0);
+  if (seen?.state !== 'terminated' && !absent) {
+    const text = fixedWaits(instance);
+    if (text !== undefined && instance.trouble?.text !== text)
+      await change(ctx, instance, { trouble: { since: ctx.clock.now(), text } }, text);
+    return after(instance.spec.fixed === undefined ? 30_000 : 10_000);
+  }
   await change(
     ctx,
     instance,
@@ -133,8 +145,15 @@ export async function terminate(ctx: InstanceContext, instance: Instance): Promi
   return now;
 }
 
-/** gone: the Node object goes after its instance. */
+/** Nobody can terminate a machine that stays, so what may run there ends by its kubelet's word or a person's. */
+function fixedWaits({ spec, fenced, node, cloudId }: Instance): string | undefined {
+  if (spec.fixed === undefined || fenced === undefined) return undefined;
+  return `node ${node ?? cloudId} is given back when it is Ready again and says that our pods are over, or when it is off and a person says so: ${saysOff(node ?? 'NODE')}`;
+}
+
+/** gone: the Node object goes after its instance; that of a machine that stays, stays. */
 export async function bury(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  if (instance.spec.fixed !== undefined) return never;
   const node = await nodeOf(ctx, instance);
   if (node !== undefined) await ignoring('not_found', ctx.kubernetes.deleteNode(node.name));
   return never;

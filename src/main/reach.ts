@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { coldFrontBudgets } from '../../adapters/budgets/coldfront.ts';
 import { csvBudgets } from '../../adapters/budgets/csv.ts';
-import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { dieAt, parseDieAt } from '../../adapters/die.ts';
 import { Health } from '../../adapters/health.ts';
 import { kubernetes } from '../../adapters/kubernetes/index.ts';
@@ -23,6 +22,7 @@ import { type FundSource, Funds } from '../engine/funds.ts';
 import type { Gateway } from '../engine/gateway.ts';
 import type { KubernetesPort, ObjectsPort } from '../ports.ts';
 import { Switchboard } from '../stream/switchboard.ts';
+import { cloudOf } from './cloud.ts';
 import { clock, entropy, scheduler, sha256 } from './ground.ts';
 import { groupsOf, noImages, policyHashOf, policyOf, setupOf, shapesOf } from './settings.ts';
 
@@ -161,8 +161,6 @@ async function clusterOf(
   stores: Stores,
 ): Promise<ClusterSettings> {
   const name = clusterName(c.name);
-  const [group] = config.nodeGroups;
-  if (group === undefined) throw new Error('nodeGroups: empty');
   const slurm = sshSlurm({
     cluster: name,
     host: c.slurm.host,
@@ -175,9 +173,7 @@ async function clusterOf(
     log: told,
   });
   const cloud =
-    hands === undefined
-      ? withoutCloud(shapesOf(config))
-      : ec2Cloud({ cluster: name, region: group.region, endpoint: group.endpoint }, { clock });
+    hands === undefined ? withoutCloud(shapesOf(config)) : cloudOf(name, config.nodeGroups, kube);
   const { objects, roots } = stores;
   const keeperPort = hands?.kubernetes.keeperPort ?? 0;
   return {

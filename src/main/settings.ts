@@ -19,8 +19,11 @@ export function groupsOf(config: Config): readonly NodeGroup[] {
 
 /** As it stands at the start. */
 function priceListOf({ pricesFrom, nodeGroups }: Config): readonly ListedPrice[] {
-  return pricesFrom === undefined ? [] : csvPrices(pricesFrom.csv, nodeGroups[0]?.region ?? '');
+  return pricesFrom === undefined ? [] : csvPrices(pricesFrom.csv, ec2Of(nodeGroups)?.region ?? '');
 }
+
+/** One region serves all groups that are bought there. */
+export const ec2Of = (groups: Config['nodeGroups']) => groups.find((g) => g.provider === 'ec2');
 
 function bareGroupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
@@ -36,8 +39,10 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     spot: g.capacity.spot,
     max: g.capacity.max,
     idleMs: g.capacity.idleMs,
-    leaseMs: g.capacity.leaseMs,
-    maxAgeMs: g.capacity.maxAgeMs,
+    // A machine that stays neither ends by itself nor grows too old.
+    ...(g.provider === 'static'
+      ? { fixed: true as const }
+      : { leaseMs: g.capacity.leaseMs, maxAgeMs: g.capacity.maxAgeMs }),
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,

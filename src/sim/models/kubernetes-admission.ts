@@ -10,6 +10,7 @@ import {
   type Pod,
   type Secret,
   type VolumeMount,
+  type Words,
 } from './kubernetes-objects.ts';
 import { tenantLabel, type Who } from './kubernetes-rights.ts';
 import { shapeWords } from './kubernetes-shape.ts';
@@ -27,6 +28,8 @@ export interface Request {
 /** The agent's own user. */
 const ours = 65_532;
 const groupLabel = 'node-restriction.kubernetes.io/spillway-group';
+const instanceLabel = 'node-restriction.kubernetes.io/spillway-instance';
+const fixedLabel = 'node-restriction.kubernetes.io/spillway-static';
 const burstTaint = 'spillway.dev/burst';
 
 /** Throws what the API server would say. */
@@ -186,15 +189,33 @@ function secretWords({ object, old, operation }: Request): string | undefined {
 function nodeWords({ object, old, operation }: Request): string | undefined {
   const isBurst = (node: ApiObject | undefined): boolean =>
     (node as Node | undefined)?.spec.taints?.some(({ key }) => key === burstTaint) === true;
+  if (isFixed(old)) return fixedWords(old as Node, object as Node | undefined);
   if (!isBurst(old)) return `not a burst node (no taint ${burstTaint})`;
   if (operation === 'DELETE') return undefined;
   if (!isBurst(object)) return 'a burst node keeps its taint';
-  const [before, after] = [old?.metadata.labels ?? {}, object?.metadata.labels ?? {}];
-  const changed = Object.keys({ ...before, ...after }).filter((key) => before[key] !== after[key]);
+  const changed = changedIn(old?.metadata.labels, object?.metadata.labels);
   return changed.every((key) => key === groupLabel)
     ? undefined
     : `of a node's labels only ${groupLabel} is the gateway's`;
 }
+
+const isFixed = (node: ApiObject | undefined): boolean => node?.metadata.labels?.[fixedLabel] === 'true';
+
+function fixedWords(old: Node, node: Node | undefined): string | undefined {
+  if (node === undefined) return 'a fixed node stays';
+  if (!alike(node.spec, old.spec)) return "a fixed node's spec is not the gateway's";
+  const words = changedIn(old.metadata.labels, node.metadata.labels);
+  if (!words.every((key) => key === groupLabel || key === instanceLabel))
+    return `of a fixed node's labels only ${groupLabel} and ${instanceLabel} are the gateway's`;
+  return changedIn(old.metadata.annotations, node.metadata.annotations).every((key) =>
+    key.startsWith('spillway.dev/'),
+  )
+    ? undefined
+    : "of a fixed node's annotations only spillway.dev/ are the gateway's";
+}
+
+const changedIn = (before: Words = {}, after: Words = {}): string[] =>
+  Object.keys({ ...before, ...after }).filter((key) => before[key] !== after[key]);
 
 const containersOf = ({ spec }: Pod): readonly ContainerSpec[] => [
   ...spec.containers,

@@ -7,7 +7,7 @@ import type { Does, KubernetesModel } from './kubernetes.ts';
 import type { Kind } from './kubernetes-objects.ts';
 import { needs } from './kubernetes-rights.ts';
 import { ApiError, NoAnswer, notFound } from './kubernetes-types.ts';
-import { leaseAnnotation, nodeView, podView, tenantView } from './kubernetes-views.ts';
+import { boundPod, leaseAnnotation, nodeView, podView, tenantView } from './kubernetes-views.ts';
 import { watchAll } from './kubernetes-watch.ts';
 import { Pipe } from './pipe.ts';
 
@@ -141,6 +141,19 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
       const patch = { metadata: { labels } };
       await ask('labelNode', 'change', () => server.patch('gateway', nodeAt(name), 'merge', patch));
     },
+
+    async markNode({ name, version }, marks) {
+      const nulled = (of: Readonly<Record<string, string | undefined>>) => mapValues(of, (v) => v ?? null);
+      const [labels, annotations] = [nulled(marks.labels), nulled(marks.annotations)];
+      const patch = { metadata: { labels, annotations, resourceVersion: version } };
+      await ask('markNode', 'change', () => server.patch('gateway', nodeAt(name), 'merge', patch));
+    },
+
+    podsOn: (node) =>
+      ask('podsOn', 'read', () => {
+        server.rights.check('gateway', 'list', 'pods', undefined);
+        return [...store.all('pods')].filter(({ spec }) => spec.nodeName === node).map(boundPod);
+      }),
 
     async cordonNode(name) {
       const patch = { spec: { unschedulable: true } };

@@ -35,6 +35,7 @@ export const needs = {
 export class Rights {
   /** As `verb resource`. */
   readonly #taken = new Set<string>();
+  #all = clusterRules;
   readonly #isTenant: (namespace: string) => boolean;
 
   constructor(isTenant: (namespace: string) => boolean) {
@@ -47,9 +48,14 @@ export class Rights {
     else this.#taken.delete(right);
   }
 
+  /** What deploy/kubernetes/static gives besides: whoever has fixed nodes sees the pods of all namespaces. */
+  seeAllPods(): void {
+    this.#all = [...clusterRules, { resource: 'pods', verbs: ['list'] }];
+  }
+
   rulesIn(namespace: string | undefined): readonly Rule[] {
     const all = [
-      ...clusterRules,
+      ...this.#all,
       ...(namespace !== undefined && this.#isTenant(namespace) ? tenantRules : []),
     ];
     return all.map(({ resource, verbs }) => ({

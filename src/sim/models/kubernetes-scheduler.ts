@@ -222,7 +222,7 @@ function holds({ key, operator, values }: Requirement, of: Words): boolean {
 }
 
 /** What the scheduler sets aside: all containers together, or the largest init container. */
-function requestsOf({ spec }: Pod): Resources {
+export function requestsOf({ spec }: Pod): Resources {
   const of = (one: ContainerSpec): Resources =>
     resourcesOf({ ...one.resources?.limits, ...one.resources?.requests });
   const main = spec.containers.map(of).reduce(plus, nothing);

@@ -1,6 +1,6 @@
 /** API objects as the domain sees them; a test holds this and the adapter's reading alike. */
 import { burstId, instant } from '../../domain/ids.ts';
-import type { ContainerView, NodeView, PodView, Tenant } from '../../domain/kube.ts';
+import type { BoundPod, ContainerView, NodeView, PodView, Tenant } from '../../domain/kube.ts';
 import {
   type ContainerState,
   conditionOf,
@@ -10,9 +10,11 @@ import {
   type Pod,
   quantity,
 } from './kubernetes-objects.ts';
+import { requestsOf } from './kubernetes-scheduler.ts';
 
 export const burstLabel = 'spillway.dev/burst';
 export const leaseAnnotation = 'spillway.dev/lease';
+const notePrefix = 'spillway.dev/';
 
 export function podView({ metadata, spec, status }: Pod): PodView {
   const placed = conditionOf(status.conditions, 'PodScheduled');
@@ -79,7 +81,24 @@ export function nodeView({ metadata, spec, status }: Node): NodeView {
       ),
     },
     createdAt: fromTimestamp(metadata.creationTimestamp) ?? instant(0),
+    taints: (spec.taints ?? []).map(({ key, value = '', effect }) => ({
+      ...{ key, value },
+      effect: effect === 'PreferNoSchedule' || effect === 'NoExecute' ? effect : 'NoSchedule',
+    })),
+    notes: Object.fromEntries(
+      Object.entries(metadata.annotations ?? {}).flatMap(([name, value]) =>
+        name.startsWith(notePrefix) ? [[name.slice(notePrefix.length), value]] : [],
+      ),
+    ),
+    version: metadata.resourceVersion,
   };
+}
+
+export function boundPod(pod: Pod): BoundPod {
+  const { ref, burst, cluster, phase, deletingSince, containers } = podView(pod);
+  const runs = Object.values(containers).some(({ state }) => state === 'running');
+  const ends = deletingSince !== undefined || phase === 'Succeeded' || phase === 'Failed';
+  return { ref, burst, cluster, over: ends && !runs, requests: requestsOf(pod) };
 }
 
 /** Undefined: the namespace's annotations do not say whose it is. */
