@@ -64,12 +64,16 @@ export const nodeGroup = z
       })
       .max(64, { error: 'above 64 vCPU for one Slurm CPU; write 2 or 1' })
       .describe('How many vCPU of this group one Slurm CPU needs.'),
-    memoryOverhead: size('What a node keeps of its memory for kubelet, system and DaemonSets. static: of what is allocatable, for the pods of others.').prefault(
-      '512MiB',
-    ),
+    memoryOverhead: size(
+      'What a node keeps of its memory for kubelet, system and DaemonSets. static: of what is allocatable, for the pods of others.',
+    ).prefault('512MiB'),
     capacity: z
       .strictObject({
-        max: whole('Most instances at a time; static: most nodes taken at a time, so at most as many as there are.', 1, 100_000),
+        max: whole(
+          'Most instances at a time; static: most nodes taken at a time, so at most as many as there are.',
+          1,
+          100_000,
+        ),
         spot: oneOf(
           'allowed = bought as spot where that is expected to cost less, and on demand where there is none; never = on demand alone.',
           ['never', 'allowed'],
@@ -79,7 +83,9 @@ export const nodeGroup = z
           1,
           100,
         ).default(100),
-        idle: duration('An instance without work is given up after this, a static node given back.').prefault('5m'),
+        idle: duration('An instance without work is given up after this, a static node given back.').prefault(
+          '5m',
+        ),
         lease: duration(
           'ec2: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
         ).prefault('30m'),

@@ -195,7 +195,12 @@ export const schema = z
     };
     const first = c.nodeGroups.find((g) => g.provider === 'ec2');
     c.nodeGroups.forEach((g, i) => {
-      if (g.provider !== 'ec2' || first === undefined || (g.region === first.region && g.endpoint === first.endpoint)) return;
+      if (
+        g.provider !== 'ec2' ||
+        first === undefined ||
+        (g.region === first.region && g.endpoint === first.endpoint)
+      )
+        return;
       ctx.addIssue({
         code: 'custom',
         path: ['nodeGroups', i, 'region'],

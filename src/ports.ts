@@ -229,10 +229,7 @@ export interface KubernetesPort {
    * Labels and annotations (undefined takes one away) of a fixed node, as one write and only where the node is still as it was seen:
    * of two who take it one gets `conflict`. `not_found`, `refused` (no fixed node).
    */
-  markNode(
-    seen: NodeView,
-    marks: { readonly labels: Marks; readonly annotations: Marks },
-  ): Promise<void>;
+  markNode(seen: NodeView, marks: { readonly labels: Marks; readonly annotations: Marks }): Promise<void>;
   /** Every pod that is bound to it, whoever's; for fixed nodes. `refused`: the right to list pods is not there (deploy/kubernetes/static). */
   podsOn(node: string): Promise<readonly BoundPod[]>;
   /**

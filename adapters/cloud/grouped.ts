@@ -36,7 +36,8 @@ export function grouped(members: readonly Member[]): CloudPort {
       });
       return names.map((name) => {
         const type = known.find((t) => t.name === name);
-        if (type === undefined) throw new PortError('refused', 'cloud.types', `nobody knows the type ${name}`);
+        if (type === undefined)
+          throw new PortError('refused', 'cloud.types', `nobody knows the type ${name}`);
         return type;
       });
     },

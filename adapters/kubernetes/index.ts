@@ -5,6 +5,7 @@ import { faultOf, ignoring, PortError } from '../../src/domain/fault.ts';
 import type { NodeView, PodRef, PodView } from '../../src/domain/kube.ts';
 import type { Clock, KubernetesPort, Watch } from '../../src/ports.ts';
 import { access } from './access.ts';
+import { boundPod } from './bound.ts';
 import { statusOf } from './faults.ts';
 import { type Call, type Http, http1 } from './http.ts';
 import { at, text, textRecord, texts } from './json.ts';
@@ -14,7 +15,6 @@ import { finalizer, leaseAnnotation } from './names.ts';
 import { type DialTuning, defaultDial, dial } from './portforward.ts';
 import { missingRights, type Uses } from './rights.ts';
 import { listAll, tenantReader } from './tenants.ts';
-import { boundPod } from './bound.ts';
 import { nodeView, podView } from './views.ts';
 import { watchAll } from './watch.ts';
 

@@ -92,7 +92,9 @@ export function nodeView(object: unknown): NodeView | undefined {
       extended: extended(record(at(status, 'allocatable'))),
     },
     createdAt: time(meta.creationTimestamp) ?? instant(0),
-    taints: list(at(object, 'spec', 'taints')).map(record).map(taint),
+    taints: list(at(object, 'spec', 'taints'))
+      .map(record)
+      .map(taint),
     notes: notes(textRecord(meta.annotations)),
     version: text(meta.resourceVersion),
   };

@@ -75,7 +75,10 @@ export interface NodeView {
 export const instanceLabel = 'node-restriction.kubernetes.io/spillway-instance';
 
 /** Whether a node is this instance: by what the gateway wrote on it when it took it, or by its providerID. */
-export function isInstance({ labels, providerId }: Pick<NodeView, 'labels' | 'providerId'>, id: CloudId): boolean {
+export function isInstance(
+  { labels, providerId }: Pick<NodeView, 'labels' | 'providerId'>,
+  id: CloudId,
+): boolean {
   return labels[instanceLabel] === id || providerId.endsWith(`/${id}`);
 }
 

@@ -6,7 +6,8 @@ import { type Finding, probe } from './doctor.ts';
 
 export async function* examineMachines(clusters: readonly ClusterSettings[]): AsyncGenerator<Finding> {
   for (const { hands, cloud, groups } of clusters)
-    if (hands !== false) for (const group of groups.filter((g) => g.fixed === undefined)) yield await switchIn(cloud, group);
+    if (hands !== false)
+      for (const group of groups.filter((g) => g.fixed === undefined)) yield await switchIn(cloud, group);
   if (clusters.some((c) => c.hands !== false))
     yield {
       what: 'locks outside the gateway',

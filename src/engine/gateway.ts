@@ -1,8 +1,8 @@
 import { faultOf, PortError } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId, instant, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { Money } from '../domain/ledger.ts';
 import { isInstance } from '../domain/kube.ts';
+import type { Money } from '../domain/ledger.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
 import type { KubernetesEvent, WakeId, WakePort, Watch } from '../ports.ts';
 import type { StreamEvent } from '../stream/streams.ts';
@@ -173,10 +173,7 @@ export class Gateway {
       quietly(
         store.liveInstances(c.name).then(async (live) => {
           for (const i of live)
-            if (
-              i.node === event.node.name ||
-              (i.cloudId !== undefined && isInstance(event.node, i.cloudId))
-            )
+            if (i.node === event.node.name || (i.cloudId !== undefined && isInstance(event.node, i.cloudId)))
               await wake.wake(i.id);
         }),
       );

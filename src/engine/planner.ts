@@ -81,7 +81,10 @@ export async function planAll({
         cluster: setup.name,
         offer,
         capacity: l.capacity,
-        needs: l.bursts.flatMap((id) => byId.get(id) ?? []).map(needs).reduce(plus, nothing),
+        needs: l.bursts
+          .flatMap((id) => byId.get(id) ?? [])
+          .map(needs)
+          .reduce(plus, nothing),
         capacityType: l.capacityType,
         generation,
         without: spotWithout,

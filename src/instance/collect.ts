@@ -18,7 +18,8 @@ export function strayInstances(
       at - i.launchedAt >= youngMs &&
       !known.some(
         // A row that knows its instance stands for no other: a second one under its token is nobody's.
-        (k) => k.cloudId === i.id || (k.cloudId === undefined && i.token !== undefined && k.token === i.token),
+        (k) =>
+          k.cloudId === i.id || (k.cloudId === undefined && i.token !== undefined && k.token === i.token),
       ),
   );
 }

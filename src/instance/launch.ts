@@ -1,8 +1,8 @@
 import { priceAt } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { CloudInstance, Instance, LaunchSpec, MachinePrice, SpotPool } from '../domain/instance.ts';
-import { least } from '../domain/room.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
+import { least } from '../domain/room.ts';
 import { change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 
 /** What an instance's `why` begins with when it was not launched for want of leave to ask: its bursts are planned again. */

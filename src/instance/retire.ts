@@ -7,7 +7,6 @@ import { leaseEveryMs, renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 import { cloudSaysGone, nodeOf } from './register.ts';
 
-
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
 const absentMs = 10 * 60_000;
 /** For a group that is in the configuration no more. */

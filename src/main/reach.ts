@@ -172,8 +172,7 @@ async function clusterOf(
     clock,
     log: told,
   });
-  const cloud =
-    hands === undefined ? withoutCloud(shapesOf(config)) : cloudOf(name, config.nodeGroups, kube);
+  const cloud = hands === undefined ? withoutCloud(shapesOf(config)) : cloudOf(name, config.nodeGroups, kube);
   const { objects, roots } = stores;
   const keeperPort = hands?.kubernetes.keeperPort ?? 0;
   return {

@@ -3,77 +3,21 @@ import { describe, expect, test } from 'vitest';
 import { cloudId } from '../../src/domain/ids.ts';
 import { type CloudCase, expectFault } from './cloud.cases.ts';
 
-const noCapacityCodes = [
-  'InsufficientInstanceCapacity',
-  'MaxSpotInstanceCountExceeded',
-  'VcpuLimitExceeded',
-  'UnfulfillableCapacity',
-  'Unsupported',
-  'InvalidFleetConfiguration',
-  'InsufficientFreeAddressesInSubnet',
-  'MaxFleetCountExceeded',
-  'ReservationCapacityExceeded',
-];
-
 export function faultCases(c: CloudCase): void {
   describe('capacity', () => {
-    test('none anywhere is no_capacity, says which offers, and leaves nothing', async () => {
+    test('none is no_capacity, says whose, and leaves nothing', async () => {
       await c.cloud.fault('no-capacity', true);
       const t = c.token();
       const error = await expectFault(c.port.launch(c.spec, t), 'no_capacity');
-      for (const part of [...c.spec.types, ...c.spec.zones, 'InsufficientInstanceCapacity'])
-        expect(error.message).toContain(part);
+      for (const type of c.spec.types) expect(error.message).toContain(type);
       await c.cloud.fault('no-capacity', false);
       expect(await c.under(t)).toEqual([]);
-    });
-
-    test('none in one zone leads to the other', async () => {
-      await c.cloud.limit({ zone: c.spec.zones[0] ?? '' }, { atMost: 0 });
-      expect((await c.port.launch(c.spec, c.token())).zone).toBe(c.spec.zones[1]);
-    });
-
-    test('none of the cheaper type leads to the other', async () => {
-      await c.cloud.limit({ type: c.spec.types[0] ?? '' }, { atMost: 0 });
-      expect((await c.port.launch(c.spec, c.token())).type).toBe(c.spec.types[1]);
-    });
-
-    test('is told for spot and on demand apart', async () => {
-      await c.cloud.limit({ capacityType: 'spot' }, { atMost: 0 });
-      await expectFault(c.port.launch({ ...c.spec, capacityType: 'spot' }, c.token()), 'no_capacity');
-      expect((await c.port.launch(c.spec, c.token())).capacityType).toBe('on-demand');
-    });
-
-    test.each(noCapacityCodes)('%s is no_capacity', async (code) => {
-      await c.cloud.limit({}, { code });
-      const error = await expectFault(c.port.launch(c.spec, c.token()), 'no_capacity');
-      expect(error.message).toContain(code);
-    });
-
-    test('is taken by an instance and free again after its end', async () => {
-      await c.cloud.limit({}, { atMost: 0 });
-      await c.cloud.limit({ type: c.spec.types[0] ?? '', zone: c.spec.zones[0] ?? '' }, { atMost: 1 });
-      const t = c.token();
-      const { id } = await c.port.launch(c.spec, t);
-      await expectFault(c.port.launch(c.spec, c.token()), 'no_capacity');
-      await c.seen(t);
-      await c.port.terminate(id);
-      await c.ends(id);
-      expect((await c.port.launch(c.spec, c.token())).id).not.toBe(id);
+      // EC2 answers under a spent token as it did; so a launch has a new one.
+      await c.port.launch(c.spec, c.token());
     });
   });
 
   describe('throttling', () => {
-    test('of every offer inside a good answer is throttled, not no_capacity', async () => {
-      await c.cloud.fault('throttle-launches', true);
-      await expectFault(c.port.launch(c.spec, c.token()), 'throttled');
-    });
-
-    test('of one offer while the others have nothing is throttled', async () => {
-      await c.cloud.limit({}, { atMost: 0 });
-      await c.cloud.limit({ zone: c.spec.zones[1] ?? '' }, { code: 'RequestLimitExceeded' });
-      await expectFault(c.port.launch(c.spec, c.token()), 'throttled');
-    });
-
     test('of the whole account is throttled for every call, and passes', async () => {
       await c.cloud.fault('throttle', true);
       const t = c.token();
@@ -124,7 +68,6 @@ export function faultCases(c: CloudCase): void {
       await c.seen(t);
       await c.cloud.fault('lost-answer', true);
       await expectFault(c.port.terminate(id), 'unknown');
-      await expectFault(c.port.list(), 'transient');
       await c.cloud.fault('lost-answer', false);
       await c.ends(id);
     });

@@ -3,11 +3,17 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { launchToken } from '../../src/domain/ids.ts';
 import type { CloudPort } from '../../src/ports.ts';
 import { type CloudCase, type CloudHarness, tolerant } from './cloud.cases.ts';
+import { boughtCases } from './cloud.contract.bought.ts';
 import { callCases } from './cloud.contract.calls.ts';
 import { faultCases } from './cloud.contract.faults.ts';
 import { spotCases } from './cloud.contract.spot.ts';
 
-export function cloudContract(name: string, make: () => Promise<CloudHarness>): void {
+/** `fixed`: nothing is bought, what there is is taken and given back. */
+export function cloudContract(
+  name: string,
+  make: () => Promise<CloudHarness>,
+  kind: 'bought' | 'fixed' = 'bought',
+): void {
   describe(`cloud: ${name}`, () => {
     let cloud: CloudHarness;
     let port: CloudPort;
@@ -74,6 +80,8 @@ export function cloudContract(name: string, make: () => Promise<CloudHarness>): 
     };
     callCases(c);
     faultCases(c);
+    if (kind === 'fixed') return;
+    boughtCases(c);
     spotCases(c);
   });
 }

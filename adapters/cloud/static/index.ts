@@ -6,7 +6,7 @@ import { faultOf, PortError } from '../../../src/domain/fault.ts';
 import type { CloudId, ClusterName, LaunchToken } from '../../../src/domain/ids.ts';
 import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domain/instance.ts';
 import { instanceLabel, type NodeView } from '../../../src/domain/kube.ts';
-import { type Resources, nothing } from '../../../src/domain/resources.ts';
+import { nothing, type Resources } from '../../../src/domain/resources.ts';
 import { holds } from '../../../src/domain/room.ts';
 import type { Clock, CloudPort, KubernetesPort } from '../../../src/ports.ts';
 import {
@@ -22,8 +22,8 @@ import {
 } from './marks.ts';
 import { against, type FixedGroup, fixedNodes, isFixed, isOff, isSelected, roomOf, typeOf } from './room.ts';
 
-export type { FixedGroup } from './room.ts';
 export { isFixedId } from './marks.ts';
+export type { FixedGroup } from './room.ts';
 
 interface StaticConfig {
   readonly cluster: ClusterName;
@@ -42,7 +42,8 @@ export function staticCloud(
 
   const groupOf = (name: string, at: string): FixedGroup => {
     const group = groups.find((g) => g.name === name);
-    if (group === undefined) throw new PortError('refused', at, `no node group of fixed nodes is called ${name}`);
+    if (group === undefined)
+      throw new PortError('refused', at, `no node group of fixed nodes is called ${name}`);
     return group;
   };
 
@@ -164,7 +165,8 @@ export function staticCloud(
     for (const name of spec.types) groupOf(name, at);
     const nodes = (await kubernetes.nodes()).filter((node) => isSelected(node, group));
     const [first] = nodes;
-    if (first === undefined) throw new PortError('refused', at, `no node has the labels ${selectorOf(group)}`);
+    if (first === undefined)
+      throw new PortError('refused', at, `no node has the labels ${selectorOf(group)}`);
     const unmarked = nodes.filter((node) => !isFixed(node)).map(({ name }) => name);
     if (unmarked.length > 0)
       throw new PortError(

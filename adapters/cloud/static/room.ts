@@ -1,8 +1,7 @@
 /** Which fixed nodes there are, what one of them can hold, and what others leave of it. */
 import type { InstanceType } from '../../../src/domain/instance.ts';
 import { type BoundPod, instanceLabel, type NodeView, offTaint } from '../../../src/domain/kube.ts';
-import { minus, plus, type Resources } from '../../../src/domain/resources.ts';
-import { nothing } from '../../../src/domain/resources.ts';
+import { minus, nothing, plus, type Resources } from '../../../src/domain/resources.ts';
 import type { Taint } from '../../../src/domain/taint.ts';
 import { fixedLabel } from './marks.ts';
 

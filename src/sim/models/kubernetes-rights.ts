@@ -54,10 +54,7 @@ export class Rights {
   }
 
   rulesIn(namespace: string | undefined): readonly Rule[] {
-    const all = [
-      ...this.#all,
-      ...(namespace !== undefined && this.#isTenant(namespace) ? tenantRules : []),
-    ];
+    const all = [...this.#all, ...(namespace !== undefined && this.#isTenant(namespace) ? tenantRules : [])];
     return all.map(({ resource, verbs }) => ({
       resource,
       verbs: verbs.filter((verb) => !this.#taken.has(`${verb} ${resource}`)),
