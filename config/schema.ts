@@ -89,12 +89,15 @@ interface Needing {
   readonly images?: unknown;
   readonly listen: { readonly cert?: unknown; readonly key?: unknown; readonly clientCa?: unknown };
   readonly nodeGroups: readonly {
-    readonly types: readonly string[];
+    readonly types?: readonly string[];
     readonly provider: string;
     readonly launchTemplate?: string | undefined;
     readonly shapes?: Readonly<Record<string, unknown>> | undefined;
   }[];
 }
+
+/** A group that is refused for something else is here as it was written. */
+const typesOf = ({ types }: { readonly types?: readonly string[] }): readonly string[] => types ?? [];
 
 /** Only looking needs an SSH account and what a type is; whatever makes an effect, or looked after one, needs all of it. */
 function needsOf(c: Needing, refuse: (path: readonly (string | number)[], message: string) => void): void {
@@ -102,7 +105,7 @@ function needsOf(c: Needing, refuse: (path: readonly (string | number)[], messag
   const acts = c.clusters.some((x) => x.mode !== 'observe');
   if (!hands && !acts) {
     c.nodeGroups.forEach((g, i) => {
-      const bare = g.types.filter((t) => g.shapes?.[t] === undefined);
+      const bare = typesOf(g).filter((t) => g.shapes?.[t] === undefined);
       if (bare.length > 0)
         refuse(
           ['nodeGroups', i],
@@ -208,7 +211,7 @@ export const schema = z
       });
     });
     c.nodeGroups.forEach((g, i) => {
-      const bare = g.types.filter((type) => g.prices?.[type] === undefined);
+      const bare = typesOf(g).filter((type) => g.prices?.[type] === undefined);
       if (g.capacity.spot === undefined || c.pricesFrom !== undefined || bare.length === 0) return;
       ctx.addIssue({
         code: 'custom',

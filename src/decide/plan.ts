@@ -149,7 +149,11 @@ export function fittingTypes(offered: PlanGroup, needs: Resources): readonly Ins
 /** What pods may request on an instance of this type. */
 export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
   const extended = offeredOn(type.gpus, group);
-  const whole: Resources = { cpuMillis: Math.round(type.vcpus * 1000), memoryBytes: type.memoryBytes, extended };
+  const whole: Resources = {
+    cpuMillis: Math.round(type.vcpus * 1000),
+    memoryBytes: type.memoryBytes,
+    extended,
+  };
   return minus(whole, group.overhead);
 }
 

@@ -294,7 +294,7 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
       },
       group.fixed === undefined
         ? 'check region, launchTemplate, types and the IAM rights of the gateway'
-        : 'check selector and the labels of the nodes; kubectl apply -f deploy/kubernetes/static',
+        : 'check selector, capacity.max and the labels of the nodes; kubectl apply -f deploy/kubernetes/static',
     );
   }
 }

@@ -89,6 +89,16 @@ export function focusOf(
   return { rows: sorted.map(([, of]) => rowOf(of, marks)), leftOutMs };
 }
 
+/** A machine that was there before is the site's own. */
+function sellerOf({ spec }: CostPiece['instance']) {
+  const own = spec.fixed !== undefined;
+  const name = own ? 'On-premises' : 'AWS';
+  return {
+    ...{ InvoiceIssuerName: name, ProviderName: name, PublisherName: name },
+    ServiceName: own ? 'Fixed nodes' : 'Amazon Elastic Compute Cloud',
+  };
+}
+
 function rowOf(of: readonly CostPiece[], marks: (instance: InstanceId) => readonly Mark[]): FocusRow {
   const [first] = of;
   if (first === undefined) throw new Error('a row of nothing');
@@ -120,12 +130,11 @@ function rowOf(of: readonly CostPiece[], marks: (instance: InstanceId) => readon
     ChargePeriodEnd: iso(instant(day + dayMs)),
     ...{ ConsumedQuantity: hours, ConsumedUnit: 'Hours', PricingQuantity: hours, PricingUnit: 'Hours' },
     InvoiceId: undefined,
-    ...{ InvoiceIssuerName: 'AWS', ProviderName: 'AWS', PublisherName: 'AWS' },
+    ...sellerOf(instance),
     PricingCategory: spot ? 'Dynamic' : 'Standard',
     ...{ RegionId: region, RegionName: region },
     ...resourceOf(first, ids),
     ...{ ServiceCategory: 'Compute', ServiceSubcategory: 'Virtual Machines' },
-    ServiceName: 'Amazon Elastic Compute Cloud',
     SkuId: instance.type,
     SkuMeter: 'Machine time',
     SkuPriceId: `${instance.type}/${spot ? 'spot' : 'on-demand'}/${unit}`,

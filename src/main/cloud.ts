@@ -19,7 +19,15 @@ const providers: Readonly<Record<Provider, { readonly make: Make; owns(id: strin
   static: {
     make: (cluster, of, kubernetes) =>
       staticCloud(
-        { cluster, groups: of.map(({ name, selector = {}, taint }) => ({ name, selector, taint })) },
+        {
+          cluster,
+          groups: of.map(({ name, selector = {}, taint, capacity: { max } }) => ({
+            name,
+            selector,
+            taint,
+            max,
+          })),
+        },
         { kubernetes, clock },
       ),
     owns: isFixedId,

@@ -55,6 +55,44 @@ function refused(change: (config: Loose) => void): string {
   return changed((c) => change(c as unknown as Loose)).join('\n');
 }
 
+describe('a group of fixed nodes', () => {
+  const fixed = (over: string): string =>
+    `${base}  - name: lab\n    provider: static\n    vcpuPerCpu: 1\n    capacity: { max: 4 }\n${over}`;
+
+  it('is one type with the name of the group, at a flat price or none', () => {
+    const of = (over: string) => parseConfig(fixed(over), 'c.yaml').nodeGroups[1];
+    expect(of('    selector: { pool: hpc }\n')).toMatchObject({
+      ...{ types: ['lab'], zones: ['static'], prices: { lab: 0 }, selector: { pool: 'hpc' } },
+    });
+    expect(of('    selector: { pool: hpc }\n    price: 0.35\n')?.prices).toEqual({ lab: 350_000 });
+  });
+
+  it.each([
+    ['', 'nodeGroups[1].selector: missing; write the labels that its nodes have, such as { pool: hpc }'],
+    ['    selector: {}\n', 'nodeGroups[1].selector: empty, which would be every node'],
+    ['    selector: { pool: 1 }\n', 'nodeGroups[1].selector.pool: 1 is not text'],
+    [
+      '    selector: { pool: hpc }\n    types: [c7i.4xlarge]\n',
+      'nodeGroups[1].types: is for provider ec2, and this is static; leave it out',
+    ],
+    [
+      '    selector: { pool: hpc }\n    price: -1\n',
+      'nodeGroups[1].price: below 0; write US dollars an hour',
+    ],
+  ])('says what is missing or is not its own: %j', (over, words) => {
+    expect(problemsOf(fixed(over)).join('\n')).toContain(words);
+  });
+
+  it('leaves the others what they were: each says what it lacks and what is not its own', () => {
+    const bare = problemsOf(base.replace('    region: eu-central-1\n', '')).join();
+    expect(bare).toContain('nodeGroups[0].region: missing; write a region, such as eu-central-1');
+    expect(problemsOf(base.replace('types: [c7i.4xlarge]', 'price: 1')).join('\n')).toMatch(
+      /types: missing; write a list[\s\S]*price: is for provider static, and this is ec2/,
+    );
+    expect(problemsOf(base.replace('provider: ec2', 'provider: gke')).join()).toContain('ec2 or static');
+  });
+});
+
 describe('what a node group has', () => {
   const group = (over: Record<string, unknown>): string =>
     refused((c) => Object.assign((c.nodeGroups as unknown as Record<string, unknown>[])[0] ?? {}, over));

@@ -11,7 +11,7 @@ import type { CloudHarness } from './cloud.cases.ts';
 import { others, own } from './cloud.harness.ts';
 import { taint } from './kubernetes.harness.ts';
 
-export const group = { name: 'fixed', selector: { pool: 'hpc' }, taint } as const;
+export const group = { name: 'fixed', selector: { pool: 'hpc' }, taint, max: 1 } as const;
 export const fixedTypes = [{ name: group.name, vcpus: 2, memoryBytes: 8 * GiB }];
 
 export const fixedSpec: LaunchSpec = {

@@ -193,8 +193,19 @@ describe('fixed nodes', () => {
     await expectFault(cloud.launch(fixedSpec, launchToken('a')), 'no_capacity');
     const error = await expectFault(cloud.check(fixedSpec), 'refused');
     expect(error.message).toContain(`kubectl label nodes n00 ${fixedLabel}=true`);
+    asAdmin(cluster, names[0] ?? '', { metadata: { labels: { [fixedLabel]: 'true' } } });
+    await cloud.check(fixedSpec);
     asAdmin(cluster, names[0] ?? '', { metadata: { labels: { pool: null } } });
     expect((await expectFault(cloud.check(fixedSpec), 'refused')).message).toContain('pool=hpc');
+  });
+
+  test('more than there are may not be planned: doctor says how many', async () => {
+    const { port, time } = await start(2);
+    const cloud = staticCloud(
+      { cluster: own, groups: [{ ...group, max: 3 }] },
+      { kubernetes: port, clock: time },
+    );
+    expect((await expectFault(cloud.check(fixedSpec), 'refused')).message).toContain('write max: 2');
   });
 
   test('without the right to see all pods nothing is taken', async () => {

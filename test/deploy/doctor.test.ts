@@ -29,6 +29,11 @@ it('the user data that we ship, and the times as they are where nothing is said,
   expect(await told({})).toMatchObject({ ok: true });
 });
 
+it('of fixed nodes no switch is asked: they stay', async () => {
+  const finding = await told({ userData: '' }, { fixed: true });
+  expect(finding.what).toBe('locks outside the gateway');
+});
+
 it.each<[string, Parameters<typeof told>[0], Partial<NodeGroup>, RegExp]>([
   ['stops where it should end', { shutdown: 'stop' }, {}, /stays, and is billed on/],
   ['has no switch', { userData: '#!/bin/sh' }, {}, /do not start it/],

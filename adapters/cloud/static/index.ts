@@ -174,6 +174,12 @@ export function staticCloud(
         at,
         `admission lets the gateway take only nodes that an administrator marked: kubectl label nodes ${unmarked.join(' ')} node-restriction.kubernetes.io/spillway-static=true`,
       );
+    if (nodes.length < group.max)
+      throw new PortError(
+        'refused',
+        at,
+        `${nodes.length} nodes have the labels ${selectorOf(group)}, and capacity.max of ${group.name} is ${group.max}: more would be planned than can be; write max: ${nodes.length}`,
+      );
     await kubernetes.podsOn(first.name);
   }
 

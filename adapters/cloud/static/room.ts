@@ -9,6 +9,8 @@ export interface FixedGroup {
   readonly name: string;
   /** Labels that its nodes have. */
   readonly selector: Readonly<Record<string, string>>;
+  /** Most that are taken at a time. */
+  readonly max: number;
   /** What our pods tolerate. */
   readonly taint: Taint;
 }

@@ -107,8 +107,17 @@ describe('a pod', () => {
 
 describe('a node', () => {
   const node = (ready: string | undefined) => ({
-    metadata: { ...meta, labels: { zone: 'a', bad: 7 } },
-    spec: { providerID: 'aws:///a/i-1', unschedulable: true },
+    metadata: {
+      ...{ ...meta, labels: { zone: 'a', bad: 7 }, resourceVersion: '42' },
+      annotations: { 'spillway.dev/taken': '{}', 'example.org/theirs': 'x' },
+    },
+    spec: {
+      ...{ providerID: 'aws:///a/i-1', unschedulable: true },
+      taints: [
+        { key: 'pool', value: 'hpc', effect: 'PreferNoSchedule' },
+        { key: 'bare', effect: 'Odd' },
+      ],
+    },
     status: {
       allocatable: {
         cpu: '1930m',
@@ -138,6 +147,12 @@ describe('a node', () => {
         extended: { 'nvidia.com/gpu': 4, 'hugepages-2Mi': 2 ** 30 },
       },
       createdAt: Date.UTC(2026, 0, 2, 3, 4, 5),
+      taints: [
+        { key: 'pool', value: 'hpc', effect: 'PreferNoSchedule' },
+        { key: 'bare', value: '', effect: 'NoSchedule' },
+      ],
+      notes: { taken: '{}' },
+      version: '42',
     });
   });
 

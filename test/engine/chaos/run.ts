@@ -20,6 +20,7 @@ import { VirtualTime } from '../../../src/sim/time.ts';
 import type { World } from '../../../src/sim/world.ts';
 import { Switchboard } from '../../../src/stream/switchboard.ts';
 import { cluster, group, minute, openCentre, second } from './centre.ts';
+import { FixedNodes, fixedGroup } from './fixed.ts';
 import { type Fate, type Fates, SimProcess } from './process.ts';
 import type { FaultPlan, JobPlan, KillPlan, PersonPlan, Scenario } from './scenario.ts';
 import { happen } from './troubles.ts';
@@ -53,6 +54,7 @@ export class Run implements Fates {
   readonly kubernetes: KubernetesModel;
   readonly cloud: CloudModel;
   readonly world: World;
+  readonly fixed: FixedNodes | undefined;
   /** Through which data are carried; undefined: no job has any. */
   readonly objects: ObjectsModel | undefined;
   /** What each job wrote, by its number. */
@@ -100,6 +102,7 @@ export class Run implements Fates {
     this.kubernetes = kubernetes;
     this.cloud = cloud;
     this.world = world;
+    this.fixed = scenario.fixed === undefined ? undefined : new FixedNodes(kubernetes, scenario.fixed);
     this.#kubernetesPort = this.kubernetes.asPort((e) => this.note(`a watch handler threw: ${String(e)}`));
     this.store = new MemStore({ clock: this.time, entropy: entropy() });
   }
@@ -267,7 +270,7 @@ export class Run implements Fates {
         quoteMs: 4 * minute,
         budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
       },
-      groups: (this.scenario.groups ?? [group]).map((of) => ({
+      groups: (this.scenario.groups ?? [this.fixed === undefined ? group : fixedGroup]).map((of) => ({
         ...of,
         idleMs: this.scenario.idleMs,
         ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
@@ -292,7 +295,7 @@ export class Run implements Fates {
       },
       objects,
       slurm: process.port(this.slurm.asPort(cluster, 'spillway'), 'slurm'),
-      cloud: process.port(this.cloud.asPort(cluster), 'cloud'),
+      cloud: process.port(this.fixed?.port(kubernetes, clock) ?? this.cloud.asPort(cluster), 'cloud'),
       streams: board,
     };
     const ports = {
@@ -443,7 +446,9 @@ export class Run implements Fates {
     for (const plan of scenario.world)
       time.after(plan.atMs, () => {
         try {
-          happen(plan, this, time, (text) => this.note(text));
+          if (this.fixed?.happen(plan, (ms, work) => time.after(ms, work)) === true)
+            this.note(`*** ${plan.does} ${plan.nth}`);
+          else happen(plan, this, time, (text) => this.note(text));
         } catch (e) {
           // Of a machine that has no node, or none any more.
           this.note(`    nothing: ${(e as Error).message}`);
@@ -582,6 +587,7 @@ export class Run implements Fates {
     this.slurm.heal();
     this.kubernetes.heal();
     this.cloud.heal();
+    this.fixed?.mend();
     this.objects?.down(false);
     for (const n of [1, 2, 3, 4, 5, 6]) this.slurm.nodeUp(`v${n}`);
     for (const { process } of this.#running) process.resume();
@@ -596,6 +602,7 @@ export class Run implements Fates {
     });
     if (busy) return false;
     if (this.cloud.truth().some((m) => stateOf(m) !== 'terminated')) return false;
+    if ((this.fixed?.left().length ?? 0) > 0) return false;
     return this.#running.length > 0;
   }
 
@@ -623,6 +630,7 @@ const writes = new Set([
   'kubernetes.createSecret',
   'kubernetes.deleteSecret',
   'kubernetes.labelNode',
+  'kubernetes.markNode',
   'kubernetes.cordonNode',
   'kubernetes.renewLease',
   'kubernetes.deleteNode',

@@ -88,6 +88,8 @@ export interface Scenario {
   readonly ramp: number | undefined;
   /** Instead of the centre's one. */
   readonly groups?: readonly NodeGroup[];
+  /** So many nodes that are always there, and no cloud. */
+  readonly fixed?: number;
   /** The group may be bought as spot. */
   readonly spot?: boolean;
   /** How long an instance without work is kept. */
