@@ -7,7 +7,7 @@ import type { InstanceContext } from '../../src/instance/context.ts';
 import { launch } from '../../src/instance/launch.ts';
 import { terminate } from '../../src/instance/retire.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
-import { anInstance, newId, putInstance } from '../contract/samples.ts';
+import { aBurst, anInstance, newId, putInstance } from '../contract/samples.ts';
 
 const made: CloudInstance = {
   ...{ id: cloudId('i-0abc'), type: 'm7i.large', zone: 'eu-central-1a', state: 'running' },
@@ -89,5 +89,41 @@ describe('an instance that is bought', () => {
     s.is('not known');
     await terminate(s.ctx, await s.row());
     expect((await s.row()).releasedAt).toBeUndefined();
+  });
+});
+
+describe('a machine that stays', () => {
+  const most = { cpuMillis: 8_000, memoryBytes: 100, extended: { 'claim:gpu': 2, 'nvidia.com/gpu': 4 } };
+  const needs = { cpuMillis: 1_000, memoryBytes: 10, extended: {} };
+  const fixed = { ...onDemand, fixed: { needs, most } };
+
+  it('holds what others leave of it, and no more than its group promises', async () => {
+    const s = await scene(anInstance({ spec: fixed, capacity: needs }), {});
+    const room = { cpuMillis: 5_500, memoryBytes: 1_000, extended: { 'nvidia.com/gpu': 3, other: 1 } };
+    s.ctx.cloud.launch = async () => ({ ...made, fixed: { room } });
+    await launch(s.ctx, await s.row());
+    // What a claim allocates no node counts.
+    expect((await s.row()).capacity).toEqual({
+      ...{ cpuMillis: 5_500, memoryBytes: 100 },
+      extended: { 'claim:gpu': 2, 'nvidia.com/gpu': 3 },
+    });
+  });
+
+  const burst = { ...aBurst(), state: 'fencing' as const };
+  it.each([
+    ['with a burst bound to it is not gone, however long nobody knows it', true, 'terminating'],
+    ['without one is', false, 'gone'],
+  ])('%s', async (_what, bound, state) => {
+    const row = anInstance({ spec: fixed, state: 'terminating', cloudId: made.id, launchedAt: instant(0) });
+    const s = await scene({ ...row, fenced: 'lost', node: 'n1' }, {});
+    if (bound)
+      await s.ctx.store.commit(newId(), row.cluster, 1, [
+        { kind: 'burst', burst: { ...burst, cluster: row.cluster, instance: row.id }, why: '' },
+      ]);
+    s.is('not known');
+    s.pass(24 * 3_600_000);
+    await terminate(s.ctx, await s.row());
+    expect((await s.row()).state).toBe(state);
+    if (bound) expect((await s.row()).trouble?.text).toContain('kubectl taint nodes n1');
   });
 });

@@ -78,4 +78,22 @@ describe('costs as FOCUS 1.2', () => {
       new Set(['true drift, old bill', 'false ']),
     );
   });
+
+  it('of a machine that stays are no bill of a cloud’s, and its zone is no region of one', () => {
+    const { needs } = { needs: { cpuMillis: 0, memoryBytes: 0, extended: {} } };
+    const pieces = costsOfTwoDays().pieces.map((p) => ({
+      ...p,
+      instance: {
+        ...p.instance,
+        zone: 'static',
+        spec: { ...p.instance.spec, fixed: { needs, most: needs } },
+      },
+    }));
+    for (const row of focusOf(pieces, instant(0), unmarked).rows)
+      expect(row).toMatchObject({
+        ...{ ProviderName: 'On-premises', InvoiceIssuerName: 'On-premises', ServiceName: 'Fixed nodes' },
+        ...{ RegionId: 'static', AvailabilityZone: 'static' },
+      });
+    for (const row of read()) expect(row).toMatchObject({ ProviderName: 'AWS' });
+  });
 });
