@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
+import type { ScalingGroups } from '../../src/sim/models/cloud-groups.ts';
 import { Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
 import { actions } from './ec2-actions.ts';
 import { control } from './ec2-control.ts';
 import { Form } from './ec2-form.ts';
+import { scalingActions, scalingNamespace, scalingVersion } from './scaling-actions.ts';
 import { xml } from './xml.ts';
 
 const namespace = 'http://ec2.amazonaws.com/doc/2016-11-15/';
@@ -23,12 +25,14 @@ export interface Ec2ServerOptions {
   readonly port: number;
   /** One line a request. */
   readonly log?: (line: string) => void;
+  /** Auto Scaling answers at the same address where there are any. */
+  readonly groups?: ScalingGroups;
 }
 
 export async function serveEc2(model: CloudModel, options: Ec2ServerOptions): Promise<Ec2Server> {
   const log = options.log ?? (() => undefined);
   const server = createServer((request, response) => {
-    answer(model, request, response, log).catch((error: unknown) => {
+    answer(model, options.groups, request, response, log).catch((error: unknown) => {
       log(`internal error: ${error instanceof Error ? error.stack : error}`);
       if (!response.headersSent) refuse(response, new Ec2Error('InternalError', 'An internal error', 500));
     });
@@ -48,6 +52,7 @@ export async function serveEc2(model: CloudModel, options: Ec2ServerOptions): Pr
 
 async function answer(
   model: CloudModel,
+  groups: ScalingGroups | undefined,
   request: IncomingMessage,
   response: ServerResponse,
   log: (line: string) => void,
@@ -61,13 +66,15 @@ async function answer(
   const form = Form.parse(body);
   const name = form.text('Action') ?? '';
   try {
-    const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
+    const act = actOf(form, name, model, groups);
     if (request.method !== 'POST' || act === undefined)
       throw new Ec2Error('InvalidAction', `The action ${name} is not valid for this web service.`);
     if (!/^AWS4-HMAC-SHA256 Credential=/.test(request.headers.authorization ?? ''))
       throw new Ec2Error('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
-    const said = model.call(() => act(form, model));
-    const text = xml(`${name}Response`, { requestId: randomUUID(), ...said }, namespace);
+    const said = model.call(act);
+    const text = isScaling(form)
+      ? xml(`${name}Response`, { [`${name}Result`]: said }, scalingNamespace)
+      : xml(`${name}Response`, { requestId: randomUUID(), ...said }, namespace);
     response.writeHead(200, { 'content-type': 'text/xml;charset=UTF-8' }).end(text);
     log(`${name}: ok`);
   } catch (error) {
@@ -77,14 +84,29 @@ async function answer(
       request.socket.destroy();
     } else if (error instanceof Ec2Error) {
       log(`${name}: ${error.code}: ${error.message}`);
-      refuse(response, error);
+      refuse(response, error, isScaling(form));
     } else throw error;
   }
 }
 
-function refuse(response: ServerResponse, { code, message, status }: Ec2Error): void {
-  const body = { Errors: { Error: { Code: code, Message: message } }, RequestID: randomUUID() };
-  response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8' }).end(xml('Response', body));
+const isScaling = (form: Form): boolean => form.text('Version') === scalingVersion;
+
+function actOf(form: Form, name: string, model: CloudModel, groups: ScalingGroups | undefined) {
+  if (isScaling(form)) {
+    const act = Object.hasOwn(scalingActions, name) ? scalingActions[name] : undefined;
+    return act === undefined || groups === undefined ? undefined : () => act(form, groups);
+  }
+  const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
+  return act === undefined ? undefined : () => act(form, model);
+}
+
+/** The two services wrap what they refuse each in its own way. */
+function refuse(response: ServerResponse, { code, message, status }: Ec2Error, scaling = false): void {
+  const said = { Code: code, Message: message };
+  const text = scaling
+    ? xml('ErrorResponse', { Error: { Type: 'Sender', ...said }, RequestId: randomUUID() }, scalingNamespace)
+    : xml('Response', { Errors: { Error: said }, RequestID: randomUUID() });
+  response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8' }).end(text);
 }
 
 async function read(request: IncomingMessage): Promise<string> {

@@ -26,7 +26,10 @@ export interface CloudHarness {
   close(): Promise<void>;
 }
 
+export type CloudKind = 'bought' | 'grouped' | 'fixed';
+
 export interface CloudCase {
+  readonly kind: CloudKind;
   readonly cloud: CloudHarness;
   readonly port: CloudPort;
   readonly other: CloudPort;

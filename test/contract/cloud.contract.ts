@@ -2,17 +2,17 @@
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { launchToken } from '../../src/domain/ids.ts';
 import type { CloudPort } from '../../src/ports.ts';
-import { type CloudCase, type CloudHarness, tolerant } from './cloud.cases.ts';
+import { type CloudCase, type CloudHarness, type CloudKind, tolerant } from './cloud.cases.ts';
 import { boughtCases } from './cloud.contract.bought.ts';
 import { callCases } from './cloud.contract.calls.ts';
 import { faultCases } from './cloud.contract.faults.ts';
 import { spotCases } from './cloud.contract.spot.ts';
 
-/** `fixed`: nothing is bought, what there is is taken and given back. */
+/** `bought`: of offers by type and zone. `grouped`: through auto scaling groups, which choose. `fixed`: what there is is taken and given back. */
 export function cloudContract(
   name: string,
   make: () => Promise<CloudHarness>,
-  kind: 'bought' | 'fixed' = 'bought',
+  kind: CloudKind = 'bought',
 ): void {
   describe(`cloud: ${name}`, () => {
     let cloud: CloudHarness;
@@ -60,6 +60,7 @@ export function cloudContract(
     afterAll(() => cloud?.close());
 
     const c: CloudCase = {
+      kind,
       get cloud() {
         return cloud;
       },
@@ -80,7 +81,7 @@ export function cloudContract(
     };
     callCases(c);
     faultCases(c);
-    if (kind === 'fixed') return;
+    if (kind !== 'bought') return;
     boughtCases(c);
     spotCases(c);
   });

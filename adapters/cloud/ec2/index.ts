@@ -1,5 +1,4 @@
 /** CloudPort on EC2: CreateFleet of type instant with a client token of ours, and tags at creation. */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   CreateFleetCommand,
   DescribeAvailabilityZonesCommand,
@@ -28,7 +27,8 @@ import type {
   SpotPrice,
 } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
-import { codeOf, emptyFleet, portError } from './faults.ts';
+import { connect } from './connect.ts';
+import { codeOf, emptyFleet } from './faults.ts';
 import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf } from './fleet.ts';
 import {
   type Ec2Config,
@@ -44,7 +44,7 @@ import {
 export type { Ec2Config } from './schema.ts';
 
 export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }): CloudPort {
-  const { client, calling } = connect(config);
+  const { client, calling } = connect(EC2Client, config);
   const known = new Map<string, InstanceType>();
 
   async function launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance> {
@@ -218,44 +218,6 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     check,
     close: async () => client.destroy(),
   };
-}
-
-type Calling = <T>(at: string, effect: 'reads' | 'changes', work: () => Promise<T>) => Promise<T>;
-
-/** A client whose calls end in PortErrors that know of every attempt, not of the last alone. */
-function connect(config: Ec2Config): { client: EC2Client; calling: Calling } {
-  const client = new EC2Client({
-    region: config.region,
-    retryMode: 'standard',
-    maxAttempts: config.maxAttempts ?? 3,
-    requestHandler: {
-      connectionTimeout: config.connectTimeoutMs ?? 3_000,
-      requestTimeout: config.requestTimeoutMs ?? 30_000,
-      throwOnRequestTimeout: true,
-    },
-    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-    ...(config.credentials === undefined ? {} : { credentials: config.credentials }),
-  });
-  const attempts = new AsyncLocalStorage<unknown[]>();
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      try {
-        return await next(args);
-      } catch (error) {
-        attempts.getStore()?.push(error);
-        throw error;
-      }
-    },
-    // Inside the SDK's retries.
-    { step: 'deserialize', priority: 'high', name: 'eachAttempt' },
-  );
-  const calling: Calling = (at, effect, work) => {
-    const seen: unknown[] = [];
-    return attempts.run(seen, work).catch((error: unknown) => {
-      throw portError(at, error, seen, effect === 'changes');
-    });
-  };
-  return { client, calling };
 }
 
 /** Says in the operator's words what a known code means here. */

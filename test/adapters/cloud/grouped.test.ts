@@ -10,7 +10,7 @@ import { spec } from '../../contract/cloud.harness.ts';
 /** A provider that writes down what it is asked. */
 function provider(name: string, lists: () => Promise<readonly never[]> = async () => []) {
   const asked: string[] = [];
-  const port: Partial<Record<keyof CloudPort, unknown>> = {
+  const made: Partial<Record<keyof CloudPort, unknown>> = {
     launch: async ({ group }: LaunchSpec) => asked.push(`launch ${group}`),
     list: async () => lists(),
     terminate: async (id: string) => asked.push(`terminate ${id}`),
@@ -25,6 +25,7 @@ function provider(name: string, lists: () => Promise<readonly never[]> = async (
     check: async ({ group }: LaunchSpec) => asked.push(`check ${group}`),
     close: async () => asked.push('close'),
   };
+  const port = made as unknown as CloudPort;
   const member: Member = {
     ...{
       port,

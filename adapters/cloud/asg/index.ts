@@ -1,0 +1,196 @@
+/**
+ * Node groups that are auto scaling groups, beside those that are not: LaunchInstances with a client token of ours launches into the group at once or
+ * says why not; everything else that there is to know of an instance EC2 says.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  AutoScalingClient,
+  DescribeAutoScalingGroupsCommand,
+  LaunchInstancesCommand,
+  TerminateInstanceInAutoScalingGroupCommand,
+} from '@aws-sdk/client-auto-scaling';
+import { CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { PortError } from '../../../src/domain/fault.ts';
+import { type CloudId, cloudId, type LaunchToken } from '../../../src/domain/ids.ts';
+import type { CloudInstance, LaunchSpec } from '../../../src/domain/instance.ts';
+import type { Clock, CloudPort } from '../../../src/ports.ts';
+import { connect } from '../ec2/connect.ts';
+import { codeOf, emptyFleet } from '../ec2/faults.ts';
+import { tagsOf } from '../ec2/fleet.ts';
+import type { Ec2Config } from '../ec2/schema.ts';
+import { whyNot } from './check.ts';
+import { type Launched, parseGroups, parseLaunched, type ScalingGroupShown } from './schema.ts';
+
+export interface AsgGroup {
+  readonly name: string;
+  /** Of the auto scaling group. */
+  readonly scalingGroup: string;
+  readonly max: number;
+}
+
+export interface AsgConfig extends Ec2Config {
+  readonly groups: readonly AsgGroup[];
+  /** Between two tries to tag what was just launched; default 500 ms. */
+  readonly markEveryMs?: number | undefined;
+}
+
+const markTries = 10;
+
+export function withScalingGroups(
+  ec2: CloudPort,
+  config: AsgConfig,
+  { clock }: { readonly clock: Clock },
+): CloudPort {
+  const scaling = connect(AutoScalingClient, config);
+  const tagging = connect(EC2Client, config);
+  const find = (group: string): AsgGroup | undefined => config.groups.find((g) => g.name === group);
+
+  async function launch(spec: LaunchSpec, token: LaunchToken, group: AsgGroup): Promise<CloudInstance> {
+    const at = 'cloud.launch';
+    if (!/^[\x21-\x7e]{1,64}$/.test(token))
+      throw new PortError('invalid', at, `a launch token is 1 to 64 ASCII characters: ${token}`);
+    const errors: Launched['Errors'] = [];
+    for (const zone of inTurn(spec.zones, token)) {
+      const command = new LaunchInstancesCommand({
+        AutoScalingGroupName: group.scalingGroup,
+        RequestedCapacity: 1,
+        // A call is for one zone, so each has a token of its own.
+        ClientToken: sha256(`${token} ${zone}`).slice(0, 64),
+        AvailabilityZones: [zone],
+        RetryStrategy: 'none',
+      });
+      const answer = await scaling
+        .calling(at, 'changes', async () => parseLaunched(await scaling.client.send(command)))
+        .catch(refusedWhereInvalid);
+      const [one] = answer.Instances;
+      const id = one?.InstanceIds[0];
+      if (one === undefined || id === undefined) {
+        errors.push(...answer.Errors.map((e) => ({ ...e, AvailabilityZone: e.AvailabilityZone ?? zone })));
+        continue;
+      }
+      const tags = tagsOf(config, spec, token);
+      await mark(id, tags);
+      return {
+        ...{ id: cloudId(id), type: one.InstanceType, zone: one.AvailabilityZone ?? zone, state: 'pending' },
+        capacityType: one.MarketType.toLowerCase() === 'spot' ? 'spot' : 'on-demand',
+        ...{ privateDnsName: '', launchedAt: clock.now(), token, tags },
+      };
+    }
+    throw emptyFleet(
+      errors.map(({ ErrorCode, ErrorMessage, InstanceType, AvailabilityZone }) => ({
+        ...{ ErrorCode, ErrorMessage },
+        LaunchTemplateAndOverrides: {
+          Overrides: {
+            ...(InstanceType === undefined ? {} : { InstanceType: InstanceType as never }),
+            ...(AvailabilityZone === undefined ? {} : { AvailabilityZone }),
+          },
+        },
+      })),
+    );
+  }
+
+  /**
+   * The group's own tags are there from the first moment; these say which launch it was, and a repeat writes them again. EC2 may not know of the
+   * instance for a moment.
+   */
+  async function mark(id: string, tags: Readonly<Record<string, string>>): Promise<void> {
+    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    const command = new CreateTagsCommand({ Resources: [id], Tags });
+    for (let tried = 1; ; tried += 1)
+      try {
+        await tagging.calling('cloud.launch', 'changes', () => tagging.client.send(command));
+        return;
+      } catch (e) {
+        if (!(e instanceof PortError)) throw e;
+        const early = e.fault === 'not_found' && tried < markTries;
+        // It runs by then, so whatever went wrong, a launch was made.
+        if (!early)
+          throw new PortError('unknown', e.at, `launched ${id}, and not tagged yet: ${e.message}`, {
+            cause: e.cause,
+          });
+        await sleep(config.markEveryMs ?? 500);
+      }
+  }
+
+  /** The group's desired capacity goes down with it, or the group would launch another in its place. */
+  async function terminate(id: CloudId): Promise<void> {
+    const command = new TerminateInstanceInAutoScalingGroupCommand({
+      InstanceId: id,
+      ShouldDecrementDesiredCapacity: true,
+    });
+    try {
+      await scaling.calling('cloud.terminate', 'changes', () => scaling.client.send(command));
+    } catch (e) {
+      if (!isForeign(e)) throw e;
+      // In no group, or not any more: EC2 knows what it is.
+      await ec2.terminate(id);
+    }
+  }
+
+  async function described(name: string, at: string): Promise<ScalingGroupShown> {
+    const command = new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [name] });
+    const [found] = await scaling.calling(at, 'reads', async () =>
+      parseGroups(await scaling.client.send(command)),
+    );
+    if (found === undefined)
+      throw new PortError('refused', at, `no auto scaling group ${name} in ${config.region}`);
+    return found;
+  }
+
+  async function check(spec: LaunchSpec, group: AsgGroup): Promise<void> {
+    const at = 'cloud.check';
+    const found = await described(group.scalingGroup, at);
+    const why = whyNot(found, spec, group, config.cluster, await ec2.types(spec.types));
+    if (why !== undefined)
+      throw new PortError('refused', at, `auto scaling group ${group.scalingGroup}: ${why}`);
+    await ec2.list();
+  }
+
+  return {
+    ...ec2,
+    launch: async (spec, token) => {
+      const group = find(spec.group);
+      return group === undefined ? ec2.launch(spec, token) : launch(spec, token, group);
+    },
+    terminate,
+    check: async (spec) => {
+      const group = find(spec.group);
+      return group === undefined ? ec2.check(spec) : check(spec, group);
+    },
+    /** Of a group by its own name: the one that it launches from. */
+    template: async (name) => {
+      if (!config.groups.some((g) => g.scalingGroup === name)) return ec2.template(name);
+      const { LaunchTemplate, MixedInstancesPolicy } = await described(name, 'cloud.template');
+      const from = LaunchTemplate ?? MixedInstancesPolicy?.LaunchTemplate.LaunchTemplateSpecification;
+      if (from === undefined)
+        throw new PortError('refused', 'cloud.template', `auto scaling group ${name} has no launch template`);
+      return ec2.template(`${from.LaunchTemplateName}:${from.Version}`);
+    },
+    close: async () => {
+      scaling.client.destroy();
+      tagging.client.destroy();
+      await ec2.close();
+    },
+  };
+}
+
+/** The same order for the same token, and another one for the next, so that no zone is always the first. */
+function inTurn(zones: readonly string[], token: LaunchToken): readonly string[] {
+  const from = Number.parseInt(sha256(token).slice(0, 8), 16) % Math.max(1, zones.length);
+  return [...zones.slice(from), ...zones.slice(0, from)];
+}
+
+/** Auto Scaling has one code for whatever it will not take, a group that is not there among it. */
+function refusedWhereInvalid(e: unknown): never {
+  if (e instanceof PortError && codeOf(e.cause) === 'ValidationError')
+    throw new PortError('refused', e.at, e.message, { cause: e.cause });
+  throw e;
+}
+
+const isForeign = (e: unknown): boolean =>
+  e instanceof PortError &&
+  codeOf(e.cause) === 'ValidationError' &&
+  /no managed instance|not found/i.test(e.message);
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,0 +1,218 @@
+/** Auto scaling groups on the EC2 model over the wire, through the real adapter and the real SDK: the cloud's contract, and what only they do. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type AsgGroup, withScalingGroups } from '../../adapters/cloud/asg/index.ts';
+import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import { serveEc2 } from '../../lab/servers/ec2.ts';
+import type { ClusterName } from '../../src/domain/ids.ts';
+import { launchToken } from '../../src/domain/ids.ts';
+import type { CloudModel } from '../../src/sim/models/cloud.ts';
+import { type ScalingGroup, ScalingGroups } from '../../src/sim/models/cloud-groups.ts';
+import { Ec2Error, NoAnswer, stateOf } from '../../src/sim/models/cloud-types.ts';
+import { expectFault } from './cloud.cases.ts';
+import { cloudContract } from './cloud.contract.ts';
+import { model, others, own, realTime, spec, types } from './cloud.harness.ts';
+
+const quick = {
+  consistencyMs: 30,
+  bootMs: [10, 40],
+  stopMs: [10, 40],
+  spotNoticeMs: 500,
+  requests: { burst: 10_000, perSecond: 10_000 },
+} as const;
+const [small = spec.types[0] ?? ''] = spec.types;
+const asked = { ...spec, launchTemplate: 'workers', types: [small] };
+
+const shape = (cluster: ClusterName, over: Partial<ScalingGroup> = {}): ScalingGroup => ({
+  ...{ name: `workers-${cluster}`, template: 'spillway-cpu', types: [small], zones: spec.zones },
+  ...{ min: 0, max: 100, protectsNew: true, suspended: ['AZRebalance', 'ReplaceUnhealthy'] },
+  tags: { 'spillway.dev/cluster': cluster, 'spillway.dev/group': 'cpu' },
+  ...over,
+});
+
+const connected = (
+  endpoint: string,
+  cluster: ClusterName,
+  more: Partial<Ec2Config & { max: number }> = {},
+) => {
+  const config = {
+    ...{ cluster, region: 'eu-sim-1', endpoint },
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    ...{
+      connectTimeoutMs: 500,
+      requestTimeoutMs: 1_000,
+      maxAttempts: 2,
+      pageSize: 5,
+      markEveryMs: 10,
+      ...more,
+    },
+  };
+  const groups: AsgGroup[] = [{ name: 'cpu', scalingGroup: `workers-${cluster}`, max: more.max ?? 100 }];
+  return withScalingGroups(ec2Cloud(config, { clock: realTime }), { ...config, groups }, { clock: realTime });
+};
+
+cloudContract(
+  'auto scaling groups over the wire',
+  async () => {
+    const cloud = model(realTime, quick);
+    const groups = new ScalingGroups(cloud);
+    for (const cluster of [own, others]) groups.put(shape(cluster));
+    let server = await serveEc2(cloud, { port: 0, groups });
+    const { port: at, endpoint } = server;
+    const [port, other] = [connected(endpoint, own), connected(endpoint, others)];
+    let listening = true;
+    const listen = async (on: boolean) => {
+      if (on && !listening) server = await serveEc2(cloud, { port: at, groups });
+      else if (!on && listening) {
+        await server.close();
+        await sleep(50);
+      }
+      listening = on;
+    };
+    const none = async (): Promise<never> => {
+      throw new Error('the group chooses');
+    };
+    return {
+      ...{ port, other, spec: asked, types: types.slice(0, 1) },
+      fault: async (name, on) => (name === 'api-down' ? listen(!on) : cloud.switch(name, on)),
+      ...{ limit: none, price: none, reclaim: none },
+      heal: async () => {
+        await listen(true);
+        cloud.heal();
+      },
+      eventually: async (condition) => {
+        const deadline = performance.now() + 5_000;
+        while (!(await condition())) {
+          if (performance.now() > deadline) throw new Error('not within five seconds');
+          await sleep(10);
+        }
+      },
+      close: async () => {
+        await port.close();
+        await other.close();
+        await server.close();
+      },
+    };
+  },
+  'grouped',
+);
+
+describe('an auto scaling group', () => {
+  const open: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const one of open.splice(0)) await one.close();
+  });
+
+  async function start(over: Partial<ScalingGroup> = {}, more: Parameters<typeof connected>[2] = {}) {
+    const cloud: CloudModel = model(realTime, { ...quick, consistencyMs: 0 });
+    const groups = new ScalingGroups(cloud);
+    groups.put(shape(own, over));
+    const lines: string[] = [];
+    const server = await serveEc2(cloud, { port: 0, groups, log: (line) => lines.push(line) });
+    const port = connected(server.endpoint, own, more);
+    open.push(port, server);
+    const desired = () => groups.describe([])[0]?.desired;
+    const live = () => cloud.truth().filter((m) => !['terminated', 'shutting-down'].includes(stateOf(m)));
+    return { cloud, groups, port, lines, desired, live };
+  }
+
+  test('wants as many as were launched: one more each time, and one less for each that is given up', async () => {
+    const { port, desired, live } = await start();
+    const one = await port.launch(asked, launchToken('a'));
+    await port.launch(asked, launchToken('a'));
+    await port.launch(asked, launchToken('b'));
+    expect([desired(), live().length]).toEqual([2, 2]);
+    await port.terminate(one.id);
+    expect([desired(), live().length]).toEqual([1, 1]);
+    // It is in no group any more: EC2 is asked.
+    await port.terminate(one.id);
+    expect(desired()).toBe(1);
+  });
+
+  test('that has nothing in one zone is asked in the next, and the repeat finds what came of it', async () => {
+    const { cloud, port, desired } = await start();
+    cloud.limit({ zone: spec.zones[0] ?? '' }, { atMost: 0 });
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const made = await port.launch(asked, launchToken(name));
+      expect(made.zone).toBe(spec.zones[1]);
+      expect((await port.launch(asked, launchToken(name))).id).toBe(made.id);
+    }
+    expect(desired()).toBe(4);
+  });
+
+  test('whose zones take turns, by the token', async () => {
+    const { port } = await start();
+    const zones = new Set<string>();
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+      zones.add((await port.launch(asked, launchToken(name))).zone);
+    expect(zones.size).toBe(2);
+  });
+
+  test('launched, and its tags’ answer lost: unknown, and one instance once it is asked again', async () => {
+    const { cloud, port, live } = await start({}, { maxAttempts: 1 });
+    const call = cloud.call.bind(cloud);
+    let calls = 0;
+    cloud.call = <T>(work: () => T): T => {
+      calls += 1;
+      if (calls === 2) throw new NoAnswer();
+      return call(work);
+    };
+    await expectFault(port.launch(asked, launchToken('a')), 'unknown');
+    const made = await port.launch(asked, launchToken('a'));
+    expect(live().map(({ id, tags }) => [id, tags['spillway.dev/token']])).toEqual([[made.id, 'a']]);
+  });
+
+  test('throttled in one zone while the others have nothing is throttled', async () => {
+    const { cloud, port } = await start();
+    cloud.limit({}, { atMost: 0 });
+    cloud.limit({ zone: spec.zones[1] ?? '' }, { code: 'RequestLimitExceeded' });
+    await expectFault(port.launch(asked, launchToken('a')), 'throttled');
+  });
+
+  test('that is not there is refused, by check and by launch', async () => {
+    const { port, groups } = await start({ name: 'another' });
+    expect(groups.describe(['workers-hpc1'])).toEqual([]);
+    expect((await expectFault(port.check(asked), 'refused')).message).toContain('no auto scaling group');
+    await expectFault(port.launch(asked, launchToken('a')), 'refused');
+  });
+
+  test.each<[string, Partial<ScalingGroup>, number, string]>([
+    ['keeps a minimum', { min: 1 }, 1, 'set MinSize to 0'],
+    ['holds less than is planned', { max: 5 }, 6, 'write max: 5'],
+    ['scales in', { protectsNew: false }, 1, 'NewInstancesProtectedFromScaleIn'],
+    ['replaces by itself', { suspended: ['AZRebalance'] }, 1, 'suspend its process ReplaceUnhealthy'],
+    ['has not our tags', { tags: { 'spillway.dev/cluster': own } }, 1, 'spillway.dev/group=cpu'],
+    ['has not our zones', { zones: ['eu-sim-1a'] }, 1, 'no zone eu-sim-1b'],
+  ])('that %s is refused by check, with what to do', async (_what, over, max, words) => {
+    const { port } = await start(over, { max });
+    expect((await expectFault(port.check(asked), 'refused')).message).toContain(words);
+  });
+
+  test('of types that are not of one size is refused: which of them comes cannot be said', async () => {
+    const { port } = await start();
+    const error = await expectFault(port.check({ ...asked, types: spec.types }), 'refused');
+    expect(error.message).toContain('a group for each size');
+  });
+
+  test('is known by its launch template where that is asked for', async () => {
+    const { port } = await start();
+    expect(await port.template('workers-hpc1')).toEqual(await port.template('spillway-cpu'));
+    await expectFault(port.template('none'), 'refused');
+  });
+
+  test('leaves node groups that are none to EC2', async () => {
+    const { port, lines, desired } = await start();
+    const made = await port.launch({ ...spec, group: 'other' }, launchToken('a'));
+    expect(lines).toEqual(['CreateFleet: ok']);
+    await port.terminate(made.id);
+    expect(desired()).toBe(0);
+  });
+
+  test('that internal trouble meets is unknown', async () => {
+    const { cloud, port } = await start({}, { maxAttempts: 1 });
+    cloud.call = () => {
+      throw new Ec2Error('InternalFailure', 'An internal error has occurred', 500);
+    };
+    await expectFault(port.launch(asked, launchToken('a')), 'unknown');
+  });
+});
