@@ -12,12 +12,16 @@ export const nodeGroup = z
       'write up to 40 small letters, digits and -, such as cpu',
     ),
     provider: oneOf(
-      'Who makes its nodes. ec2 = launched by the gateway and terminated; static = they are there, it takes them and gives them back.',
+      'Who makes its nodes. ec2 = launched by the gateway and terminated; asg = the same within an auto scaling group; static = they are there, it takes them and gives them back.',
       providers,
     ),
-    region: form('ec2: the AWS region.', /^[a-z0-9-]+$/, 'write a region, such as eu-central-1').optional(),
+    region: form(
+      'ec2, asg: the AWS region.',
+      /^[a-z0-9-]+$/,
+      'write a region, such as eu-central-1',
+    ).optional(),
     endpoint: form(
-      "ec2: instead of AWS's own address.",
+      "ec2, asg: instead of AWS's own address.",
       /^https?:\/\/\S+$/,
       'write a URL, such as http://127.0.0.1:4566',
     ).optional(),
@@ -25,14 +29,18 @@ export const nodeGroup = z
       'ec2: boots a node that joins the cluster by itself; mode observe needs none.',
       'write the name of a launch template',
     ).optional(),
+    scalingGroup: text(
+      'asg: the name of the auto scaling group; mode observe needs none.',
+      'write the name of an auto scaling group',
+    ).optional(),
     types: list(
-      'ec2: instance types, best first.',
+      'ec2: instance types, best first. asg: those that the group may launch, all of one size.',
       text('An instance type.', 'write an instance type, such as c7i.4xlarge'),
       1,
       '[c7i.4xlarge, m7i.4xlarge]',
     ).optional(),
     zones: list(
-      'ec2: zones, by letter or in full.',
+      'ec2, asg: zones, by letter or in full.',
       form('A zone.', /^[a-z0-9-]+$/, 'write a zone, such as a'),
       1,
       '[a, b]',
@@ -87,10 +95,10 @@ export const nodeGroup = z
           '5m',
         ),
         lease: duration(
-          'ec2: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
+          'ec2, asg: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
         ).prefault('30m'),
         maxAge: duration(
-          'ec2: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
+          'ec2, asg: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),
       })
       .transform(({ idle, lease, maxAge, spot, spotPercent, ...c }) => ({
@@ -137,11 +145,11 @@ export const nodeGroup = z
   })
   .superRefine(keysOfProvider)
   .superRefine((g, ctx) => {
-    if (g.provider === 'static' && g.capacity.spot !== undefined)
+    if (g.provider !== 'ec2' && g.capacity.spot !== undefined)
       ctx.addIssue({
         code: 'custom',
         path: ['capacity', 'spot'],
-        message: 'fixed nodes are not bought; leave it out',
+        message: `is for provider ec2, and this is ${g.provider}; leave it out`,
       });
   })
   .transform(({ disk, joinTimeout, lostAfter, memoryOverhead, prices, price, types, zones, ...g }) => ({

@@ -92,6 +92,7 @@ interface Needing {
     readonly types?: readonly string[];
     readonly provider: string;
     readonly launchTemplate?: string | undefined;
+    readonly scalingGroup?: string | undefined;
     readonly shapes?: Readonly<Record<string, unknown>> | undefined;
   }[];
 }
@@ -120,6 +121,8 @@ function needsOf(c: Needing, refuse: (path: readonly (string | number)[], messag
   for (const key of ['cert', 'key', 'clientCa'] as const)
     if (c.listen[key] === undefined) refuse(['listen', key], `${why}; write the path of a file`);
   c.nodeGroups.forEach((g, i) => {
+    if (g.provider === 'asg' && g.scalingGroup === undefined)
+      refuse(['nodeGroups', i, 'scalingGroup'], `${why}; write the name of an auto scaling group`);
     if (g.provider === 'ec2' && g.launchTemplate === undefined)
       refuse(['nodeGroups', i, 'launchTemplate'], `${why}; write the name of a launch template`);
   });
@@ -196,10 +199,10 @@ export const schema = z
           });
       });
     };
-    const first = c.nodeGroups.find((g) => g.provider === 'ec2');
+    const first = c.nodeGroups.find((g) => g.provider !== 'static');
     c.nodeGroups.forEach((g, i) => {
       if (
-        g.provider !== 'ec2' ||
+        g.provider === 'static' ||
         first === undefined ||
         (g.region === first.region && g.endpoint === first.endpoint)
       )

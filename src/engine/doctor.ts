@@ -290,10 +290,10 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
         await cloud.check(spec);
         if (group.fixed !== undefined) return 'its nodes are there, and may be taken';
         if (group.spot !== undefined) await cloud.check({ ...spec, capacityType: 'spot' });
-        return `launch template ${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
+        return `${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
       },
       group.fixed === undefined
-        ? 'check region, launchTemplate, types and the IAM rights of the gateway'
+        ? 'check region, launchTemplate or scalingGroup, types and the IAM rights of the gateway'
         : 'check selector, capacity.max and the labels of the nodes; kubectl apply -f deploy/kubernetes/static',
     );
   }

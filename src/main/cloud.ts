@@ -1,4 +1,5 @@
 /** Who makes the nodes of which group. */
+import { withScalingGroups } from '../../adapters/cloud/asg/index.ts';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { grouped, type Member } from '../../adapters/cloud/grouped.ts';
 import { isFixedId, staticCloud } from '../../adapters/cloud/static/index.ts';
@@ -7,51 +8,45 @@ import type { ClusterName } from '../domain/ids.ts';
 import type { CloudPort, KubernetesPort } from '../ports.ts';
 import { clock } from './ground.ts';
 
-type Provider = NodeGroupConfig['provider'];
-type Make = (cluster: ClusterName, of: readonly NodeGroupConfig[], kubernetes: KubernetesPort) => CloudPort;
+type Of = readonly NodeGroupConfig[];
 
-const providers: Readonly<Record<Provider, { readonly make: Make; owns(id: string): boolean }>> = {
-  ec2: {
-    make: (cluster, [group]) =>
-      ec2Cloud({ cluster, region: group?.region ?? '', endpoint: group?.endpoint }, { clock }),
-    owns: (id) => !isFixedId(id),
-  },
-  static: {
-    make: (cluster, of, kubernetes) =>
-      staticCloud(
-        {
-          cluster,
-          groups: of.map(({ name, selector = {}, taint, capacity: { max } }) => ({
-            name,
-            selector,
-            taint,
-            max,
-          })),
-        },
-        { kubernetes, clock },
-      ),
-    owns: isFixedId,
-  },
-};
+/** One account and one region for all its groups, those in auto scaling groups among them: one list tells of all instances. */
+function awsCloud(cluster: ClusterName, of: Of): CloudPort {
+  const config = { cluster, region: of[0]?.region ?? '', endpoint: of[0]?.endpoint };
+  const ec2 = ec2Cloud(config, { clock });
+  const groups = of.flatMap(({ name, scalingGroup, capacity: { max } }) =>
+    scalingGroup === undefined ? [] : [{ name, scalingGroup, max }],
+  );
+  return groups.length === 0 ? ec2 : withScalingGroups(ec2, { ...config, groups }, { clock });
+}
 
-export function cloudOf(
-  cluster: ClusterName,
-  groups: readonly NodeGroupConfig[],
-  kubernetes: KubernetesPort,
-): CloudPort {
-  const members = (Object.keys(providers) as Provider[]).flatMap((provider): Member[] => {
-    const of = groups.filter((g) => g.provider === provider);
-    if (of.length === 0) return [];
-    const { make, owns } = providers[provider];
-    return [
-      {
-        port: make(cluster, of, kubernetes),
-        groups: new Set(of.map(({ name }) => name)),
-        types: new Set(of.flatMap(({ types }) => types)),
-        templates: new Set(of.flatMap(({ launchTemplate }) => launchTemplate ?? [])),
-        owns,
-      },
-    ];
-  });
-  return grouped(members);
+function fixedCloud(cluster: ClusterName, of: Of, kubernetes: KubernetesPort): CloudPort {
+  const groups = of.map(({ name, selector = {}, taint, capacity: { max } }) => ({
+    ...{ name, selector, taint, max },
+  }));
+  return staticCloud({ cluster, groups }, { kubernetes, clock });
+}
+
+export function cloudOf(cluster: ClusterName, groups: Of, kubernetes: KubernetesPort): CloudPort {
+  const fixed = groups.filter((g) => g.provider === 'static');
+  const aws = groups.filter((g) => g.provider !== 'static');
+  const member = (of: Of, port: () => CloudPort, owns: Member['owns']): Member[] =>
+    of.length === 0
+      ? []
+      : [
+          {
+            ...{ port: port(), owns },
+            groups: new Set(of.map(({ name }) => name)),
+            types: new Set(of.flatMap(({ types }) => types)),
+            templates: new Set(of.flatMap((g) => g.launchTemplate ?? g.scalingGroup ?? [])),
+          },
+        ];
+  return grouped([
+    ...member(
+      aws,
+      () => awsCloud(cluster, aws),
+      (id) => !isFixedId(id),
+    ),
+    ...member(fixed, () => fixedCloud(cluster, fixed, kubernetes), isFixedId),
+  ]);
 }

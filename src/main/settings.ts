@@ -19,17 +19,17 @@ export function groupsOf(config: Config): readonly NodeGroup[] {
 
 /** As it stands at the start. */
 function priceListOf({ pricesFrom, nodeGroups }: Config): readonly ListedPrice[] {
-  return pricesFrom === undefined ? [] : csvPrices(pricesFrom.csv, ec2Of(nodeGroups)?.region ?? '');
+  return pricesFrom === undefined ? [] : csvPrices(pricesFrom.csv, awsOf(nodeGroups)?.region ?? '');
 }
 
 /** One region serves all groups that are bought there. */
-export const ec2Of = (groups: Config['nodeGroups']) => groups.find((g) => g.provider === 'ec2');
+export const awsOf = (groups: Config['nodeGroups']) => groups.find((g) => g.provider !== 'static');
 
 function bareGroupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
     name: g.name,
-    // Mode observe launches nothing.
-    launchTemplate: g.launchTemplate ?? '',
+    // What is launched from: a launch template, or the auto scaling group that has one. Mode observe launches nothing.
+    launchTemplate: g.launchTemplate ?? g.scalingGroup ?? '',
     types: g.types,
     zones: g.zones,
     vcpuPerCpu: g.vcpuPerCpu,

@@ -73,7 +73,7 @@ describe('a group of fixed nodes', () => {
     ['    selector: { pool: 1 }\n', 'nodeGroups[1].selector.pool: 1 is not text'],
     [
       '    selector: { pool: hpc }\n    types: [c7i.4xlarge]\n',
-      'nodeGroups[1].types: is for provider ec2, and this is static; leave it out',
+      'nodeGroups[1].types: is for provider ec2 and asg, and this is static; leave it out',
     ],
     [
       '    selector: { pool: hpc }\n    price: -1\n',
@@ -89,7 +89,26 @@ describe('a group of fixed nodes', () => {
     expect(problemsOf(base.replace('types: [c7i.4xlarge]', 'price: 1')).join('\n')).toMatch(
       /types: missing; write a list[\s\S]*price: is for provider static, and this is ec2/,
     );
-    expect(problemsOf(base.replace('provider: ec2', 'provider: gke')).join()).toContain('ec2 or static');
+    expect(problemsOf(base.replace('provider: ec2', 'provider: gke')).join()).toContain(
+      'write ec2 or asg or static',
+    );
+  });
+
+  it('is an auto scaling group by its name, in the region of the others, and buys no spot', () => {
+    const asg = base.replace('provider: ec2', 'provider: asg');
+    expect(problemsOf(asg).join()).toContain(
+      'nodeGroups[0].launchTemplate: is for provider ec2, and this is asg; leave it out',
+    );
+    const named = asg.replace('launchTemplate: t', 'scalingGroup: workers');
+    expect(parseConfig(named, 'c.yaml').nodeGroups[0]).toMatchObject({
+      ...{ scalingGroup: 'workers', types: ['c7i.4xlarge'], zones: ['eu-central-1a', 'eu-central-1b'] },
+    });
+    expect(problemsOf(asg.replace('    launchTemplate: t\n', '')).join()).toContain(
+      'nodeGroups[0].scalingGroup: missing, and kubernetes is configured',
+    );
+    expect(problemsOf(named.replace('max: 20', 'max: 20, spot: allowed')).join()).toContain(
+      'nodeGroups[0].capacity.spot: is for provider ec2',
+    );
   });
 });
 

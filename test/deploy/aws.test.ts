@@ -69,9 +69,24 @@ it('lets it launch, tag and end nothing but its own', () => {
       else expect(r).toMatch(/^arn:aws:(ec2:REGION:(ACCOUNT)?:|iam::ACCOUNT:role\/NODE_ROLE$)/);
 });
 
+it('for auto scaling groups allows what their adapter calls beside that, under our tag, and nothing else', () => {
+  const source = read('adapters/cloud/asg/index.ts');
+  const calls = [...source.matchAll(/new (\w+)Command\(/g)].map((m) => m[1] ?? '');
+  const groups = policy.parse(JSON.parse(read('deploy/aws/groups-policy.json'))).Statement;
+  const service = (name: string): string => (name === 'CreateTags' ? 'ec2' : 'autoscaling');
+  expect([...new Set(groups.flatMap((s) => s.Action))].sort()).toEqual(
+    [...new Set(calls.map((name) => `${service(name)}:${name}`))].sort(),
+  );
+  for (const { Resource, Action, Condition } of groups)
+    if (Resource.includes('*')) expect(Action).toEqual(['autoscaling:DescribeAutoScalingGroups']);
+    else expect(Condition.StringEquals).toEqual({ [`aws:ResourceTag/${tag.cluster}`]: ['CLUSTER'] });
+});
+
 it('what the budget action attaches denies every launch, and ends nothing', () => {
   const { Statement: denied } = policy.parse(JSON.parse(read('deploy/aws/no-launches-policy.json')));
-  expect(denied).toMatchObject([{ Effect: 'Deny', Action: ['ec2:CreateFleet', 'ec2:RunInstances'] }]);
+  expect(denied).toMatchObject([
+    { Effect: 'Deny', Action: ['ec2:CreateFleet', 'ec2:RunInstances', 'autoscaling:LaunchInstances'] },
+  ]);
   const budget = JSON.parse(read('deploy/aws/budget.json'));
   const action = JSON.parse(read('deploy/aws/budget-action.json'));
   expect(action).toMatchObject({
