@@ -169,7 +169,9 @@ export function anInstance(over: Partial<Instance> = {}): Instance {
 }
 
 export function aFullInstance(over: Partial<Instance> = {}): Instance {
+  const room = { cpuMillis: 2_000, memoryBytes: 4_096, extended: { 'nvidia.com/gpu': 1 } };
   return anInstance({
+    spec: { ...anInstance().spec, fixed: { needs: room, most: room } },
     cloudId: cloudId('i-0abc'),
     type: 'c7i.large',
     zone: 'eu-central-1a',
