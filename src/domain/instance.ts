@@ -46,10 +46,15 @@ export interface LaunchSpec {
 
 export type CapacityType = 'spot' | 'on-demand';
 
-/** What the cloud keeps a spot price of. */
+/** A type in a zone: what the cloud has some of or not, and keeps a spot price of. */
 export interface SpotPool {
   readonly type: string;
   readonly zone: string;
+}
+
+/** What the cloud had none of, a moment ago. */
+export interface Lack extends SpotPool {
+  readonly capacityType: CapacityType;
 }
 
 /** What an hour of a pool's whole machine cost as spot from a moment on, until the next one of that pool. */

@@ -361,7 +361,9 @@ export class ClusterEngine implements Cluster {
           offered: this.offered,
           generation: this.generation,
           epoch: this.#epoch,
-          spotWithout: this.spot.avoided(),
+          foresight: this.foresight,
+          spotSeen: this.spot.seen,
+          lacking: this.spot.avoided().map((pool) => ({ ...pool, capacityType: 'spot' as const })),
         }),
       )
       .catch((e: unknown) => this.#complain(`plan: ${message(e)}`, e))
