@@ -1,6 +1,7 @@
 /** The instances of one node group that a plan launches. Pure. */
 import type { BurstId } from '../domain/ids.ts';
 import type { CapacityType } from '../domain/instance.ts';
+import type { NodeGroup } from '../domain/policy.ts';
 import { minus, plus, type Resources } from '../domain/resources.ts';
 import { hasDevices, type PlanGroup, podCapacity, shapesOf } from './group.ts';
 import { type Bin, holds, type Item, packCheapest, type Shape, smallest } from './pack.ts';
@@ -28,6 +29,8 @@ export interface Asked {
 
 /** From the launch until it is of use, about. */
 const bootMs = 90_000;
+/** It is paid for that long besides: it boots, and it is idle before it goes. */
+export const launchTailMs = ({ idleMs }: Pick<NodeGroup, 'idleMs'>): number => bootMs + idleMs;
 /** What stands in where the planned type is not to be had costs no more than so many times as much; beyond that the plan is made anew. */
 const dearerAtMost = 2;
 /** In one request. [facts: at most 60 types] */
@@ -96,7 +99,7 @@ export class Launches {
   /** All that were added, on the cheapest instances that hold them. */
   cheapest(): readonly Launch[] {
     return [...this.#kinds].flatMap(([name, { capacityType, shapes, items }]) => {
-      const packed = packCheapest(items, shapes, bootMs + this.#offered.group.idleMs);
+      const packed = packCheapest(items, shapes, launchTailMs(this.#offered.group));
       const inTurn = this.#open.filter((o) => o.kind === name);
       const bins =
         inTurn.length === 0 || packed.length <= inTurn.length ? packed : rightSized(inTurn, shapes);

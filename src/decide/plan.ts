@@ -4,8 +4,9 @@ import type { CapacityType, Instance, InstanceType } from '../domain/instance.ts
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { describe, fittingTypes, hasDevices, type PlanGroup, podCapacity, shapesOf } from './group.ts';
-import { type Launch, Launches } from './launches.ts';
-import { type Bound, forEver, Room, type Seeker } from './room.ts';
+import { type Launch, Launches, launchTailMs } from './launches.ts';
+import type { Shape } from './pack.ts';
+import { type Bound, forEver, type Kinds, Room, type Seeker } from './room.ts';
 
 export interface PlanBurst {
   readonly id: BurstId;
@@ -105,9 +106,16 @@ function planGroup(
   const open = instances.filter(
     (i) => bindable.has(i.state) && !closed.has(i.id) && !(i.state === 'ready' && i.trouble !== undefined),
   );
-  const room = () => new Room(open, bound, (i) => hasDevices(i.capacity, offered.group), now);
+  const room = () => new Room(open, bound, kindsOf(offered), now);
   // Mostly there is room for all, and then the cheapest machines are looked for among all of them at once.
-  const together = walk(bursts, room(), new Launches(offered, Number.POSITIVE_INFINITY), offered, now);
+  const together = walk(
+    bursts,
+    room(),
+    new Launches(offered, Number.POSITIVE_INFINITY),
+    offered,
+    now,
+    'thrifty',
+  );
   const cheapest = together.launches.cheapest();
   const all = together.noRoom.every((n) => n.forGood) && cheapest.length <= left;
   if (all) return { assign: together.assign, launch: cheapest, noRoom: together.noRoom };
@@ -122,25 +130,30 @@ function walk(
   launches: Launches,
   offered: PlanGroup,
   now: Instant,
+  how: 'thrifty' | 'as it comes' = 'as it comes',
 ): { assign: Plan['assign'][number][]; noRoom: NoRoom[]; launches: Launches } {
   const assign: { burst: BurstId; instance: InstanceId }[] = [];
   const noRoom: NoRoom[] = [];
   const { group } = offered;
+  const suits = suitsIn(offered);
   for (const burst of bursts) {
     const { id, needs, nodes = 1, capacityType = group.capacityType, limitMs = forEver } = burst;
-    const able = fittingTypes(offered, needs);
+    const { expectedMs = limitMs } = burst;
+    const { able, shapes, onDevices } = suits(needs, capacityType);
     const never = neverFits(burst, nodes, able, group);
     if (never !== undefined) {
       noRoom.push({ burst: id, why: never, forGood: true });
       continue;
     }
-    const onDevices = able.every((t) => hasDevices(podCapacity(t, group), group));
-    const seeker: Seeker = { group: group.name, needs, capacityType, endsAt: now + limitMs, onDevices };
+    const seeker: Seeker = {
+      ...{ group: group.name, needs, capacityType, onDevices },
+      ...{ endsAt: now + limitMs, expectedAt: now + expectedMs },
+      own: how === 'thrifty' ? ownCost(shapes, expectedMs + launchTailMs(group)) : undefined,
+    };
     const homes = room.homes(seeker, nodes);
     const fresh = nodes - homes.length;
-    const shapes = fresh === 0 ? [] : shapesOf(offered, able, capacityType);
     const held = room.heldIn(group.name)?.launches ?? 0;
-    const asked = { id, needs, capacityType, nodes, fresh, ms: burst.expectedMs ?? limitMs };
+    const asked = { id, needs, capacityType, nodes, fresh, ms: expectedMs };
     const why =
       fresh === 0
         ? undefined
@@ -167,6 +180,53 @@ function walk(
       );
   }
   return { assign, noRoom, launches };
+}
+
+interface Suits {
+  readonly able: readonly InstanceType[];
+  /** What of them can be had now. */
+  readonly shapes: readonly Shape[];
+  readonly onDevices: boolean;
+}
+
+/** The same for all that ask for the same, and many do. */
+function suitsIn(offered: PlanGroup): (needs: Resources, capacityType: CapacityType) => Suits {
+  const known = new Map<string, Suits>();
+  return (needs, capacityType) => {
+    const { cpuMillis, memoryBytes, extended } = needs;
+    const key = `${capacityType} ${cpuMillis} ${memoryBytes} ${JSON.stringify(extended)}`;
+    let found = known.get(key);
+    if (found === undefined) {
+      const able = fittingTypes(offered, needs);
+      const shapes = offered.halted === undefined ? shapesOf(offered, able, capacityType) : [];
+      const onDevices = able.every((t) => hasDevices(podCapacity(t, offered.group), offered.group));
+      found = { able, shapes, onDevices };
+      known.set(key, found);
+    }
+    return found;
+  };
+}
+
+/** What the cheapest machine of its own would cost; undefined: there is none to be had. */
+function ownCost(shapes: readonly Shape[], ms: number): number | undefined {
+  if (shapes.length === 0) return undefined;
+  return (Math.min(...shapes.map((s) => s.perHour)) * ms) / 3_600_000;
+}
+
+function kindsOf(offered: PlanGroup): Kinds {
+  const { group, types } = offered;
+  const priced = {
+    spot: new Map(shapesOf({ ...offered, lacking: [] }, types, 'spot').map((s) => [s.name, s.perHour])),
+    'on-demand': new Map(
+      shapesOf({ ...offered, lacking: [] }, types, 'on-demand').map((s) => [s.name, s.perHour]),
+    ),
+  };
+  return {
+    hasDevices: (i) => hasDevices(i.capacity, group),
+    // Until it is launched, the one that was planned.
+    perHour: ({ spec, type = spec.types[0] ?? '' }) => priced[spec.capacityType].get(type) ?? 0,
+    idleMs: group.idleMs,
+  };
 }
 
 function neverFits(

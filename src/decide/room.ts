@@ -10,6 +10,8 @@ export interface Bound {
   readonly needs: Resources;
   /** By its time limit; undefined: nobody knows. */
   readonly endsAt?: number | undefined;
+  /** As far as is known; its limit if undefined. */
+  readonly expectedAt?: number | undefined;
 }
 
 /** What looks for a place. */
@@ -19,6 +21,9 @@ export interface Seeker {
   readonly capacityType: CapacityType;
   /** By its time limit, were it to begin now. */
   readonly endsAt: number;
+  readonly expectedAt: number;
+  /** What a machine of its own would cost; no home may cost more by being kept for it. Undefined: any home will do. */
+  readonly own?: number | undefined;
   /** Whether it may go where devices are that it does not ask for. */
   readonly onDevices: boolean;
 }
@@ -27,8 +32,11 @@ interface Node {
   readonly instance: Instance;
   free: Resources;
   readonly on: { readonly needs: Resources; readonly endsAt: number }[];
-  last: number;
+  /** It is paid for until then anyhow, as far as is known. */
+  paid: number;
   readonly devices: boolean;
+  /** Micro-dollars an hour. */
+  readonly perHour: number;
 }
 
 /** What the oldest burst that found no room waits for. */
@@ -41,6 +49,14 @@ export interface Reservation {
   readonly launches: number;
 }
 
+/** What is said of instances besides what they say themselves. */
+export interface Kinds {
+  readonly hasDevices: (i: Instance) => boolean;
+  /** Micro-dollars an hour. */
+  readonly perHour: (i: Instance) => number;
+  readonly idleMs: number;
+}
+
 export class Room {
   readonly #nodes: readonly Node[];
   readonly #byId: ReadonlyMap<InstanceId, Node>;
@@ -51,40 +67,42 @@ export class Room {
   constructor(
     open: readonly Instance[],
     bound: readonly Bound[],
-    hasDevices: (i: Instance) => boolean,
+    { hasDevices, perHour, idleMs }: Kinds,
     now: Instant,
   ) {
     this.#now = now;
     this.#nodes = open.map((instance) => ({
-      ...{ instance, free: instance.capacity, on: [], last: now },
-      devices: hasDevices(instance),
+      ...{ instance, free: instance.capacity, on: [], paid: (instance.idleSince ?? now) + idleMs },
+      ...{ devices: hasDevices(instance), perHour: perHour(instance) },
     }));
     this.#byId = new Map(this.#nodes.map((n) => [n.instance.id, n]));
-    for (const { instance, needs, endsAt = Number.POSITIVE_INFINITY } of bound) {
+    for (const { instance, needs, endsAt = Number.POSITIVE_INFINITY, expectedAt = endsAt } of bound) {
       const node = instance === undefined ? undefined : this.#byId.get(instance);
-      if (node !== undefined) put(node, needs, endsAt);
+      if (node !== undefined) put(node, needs, endsAt, expectedAt);
     }
   }
 
   /**
-   * Up to `most` instances that hold it now, each once: what is up before what boots, then where it keeps the least idle (a machine that outlives what else
-   * is on it, for the sake of one small burst), then the tightest.
+   * Up to `most` instances that hold it now, each once: what is up before what boots, then what it costs least to keep for it (a machine that outlives
+   * what else is on it, for the sake of one small burst), then the tightest.
    */
   homes(seeker: Seeker, most: number): readonly InstanceId[] {
-    const found: { readonly node: Node; readonly score: readonly number[] }[] = [];
-    for (const node of this.#nodes)
-      if (this.#takes(node, seeker)) found.push({ node, score: scoreOf(node, seeker) });
+    const found: { readonly node: Node; readonly score: readonly [number, number, number] }[] = [];
+    for (const node of this.#nodes) {
+      if (!this.#takes(node, seeker)) continue;
+      const keeps = costToKeep(node, seeker.expectedAt);
+      if (keeps > (seeker.own ?? keeps)) continue;
+      const score = [node.instance.state === 'ready' ? 0 : 1, keeps, looseness(node, seeker.needs)] as const;
+      found.push({ node, score });
+    }
     if (found.length > 1)
-      found.sort(
-        ({ score: a }, { score: b }) =>
-          (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0) || (a[2] ?? 0) - (b[2] ?? 0),
-      );
+      found.sort(({ score: a }, { score: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
     return found.slice(0, most).map(({ node }) => node.instance.id);
   }
 
-  place(id: InstanceId, { needs, endsAt }: Seeker): void {
+  place(id: InstanceId, { needs, endsAt, expectedAt }: Seeker): void {
     const node = this.#byId.get(id);
-    if (node !== undefined) put(node, needs, endsAt);
+    if (node !== undefined) put(node, needs, endsAt, expectedAt);
   }
 
   /** The reservation of a group; undefined: nobody has one. */
@@ -139,10 +157,10 @@ export class Room {
   }
 }
 
-function put(node: Node, needs: Resources, endsAt: number): void {
+function put(node: Node, needs: Resources, endsAt: number, expectedAt: number): void {
   node.free = minus(node.free, needs);
   node.on.push({ needs, endsAt });
-  node.last = Math.max(node.last, endsAt);
+  node.paid = Math.max(node.paid, expectedAt);
 }
 
 /** What it has once all are gone that end by then. */
@@ -152,16 +170,14 @@ const freeAt = (node: Node, at: number): Resources =>
     node.instance.capacity,
   );
 
-function scoreOf(node: Node, { needs, endsAt }: Seeker): readonly number[] {
-  const { capacity, state } = node.instance;
-  const share = Math.max(needs.cpuMillis / capacity.cpuMillis, needs.memoryBytes / capacity.memoryBytes);
-  // Both may be endless, and their difference is no number.
-  const longer = endsAt <= node.last ? 0 : Math.min(endsAt - node.last, forEver);
-  const left =
-    (node.free.cpuMillis - needs.cpuMillis) / capacity.cpuMillis +
-    (node.free.memoryBytes - needs.memoryBytes) / capacity.memoryBytes;
-  return [state === 'ready' ? 0 : 1, longer * (1 - Math.min(1, share)), left];
-}
+/** In micro-dollars. Both ends may be unknown, and their difference is no number. */
+const costToKeep = ({ paid, perHour }: Node, until: number): number =>
+  until <= paid ? 0 : (perHour * Math.min(until - paid, forEver)) / 3_600_000;
+
+/** What it would leave free, as shares of the whole. */
+const looseness = ({ free, instance: { capacity } }: Node, needs: Resources): number =>
+  (free.cpuMillis - needs.cpuMillis) / capacity.cpuMillis +
+  (free.memoryBytes - needs.memoryBytes) / capacity.memoryBytes;
 
 /** What has no time limit is taken to last so long. */
 export const forEver = 30 * 86_400_000;
