@@ -211,6 +211,9 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     spot: text<NonNullable<MachinePrice['spot']>>().optional(),
     capMicroUsd: number().optional(),
   }).optional(),
+  bootFailed: object<NonNullable<Instance['bootFailed']>>()({
+    ...{ at: instant(), why: text(), cause: text().optional(), line: text().optional() },
+  }).optional(),
   readyAt: maybe(instant()),
   idleSince: maybe(instant()),
   releasedAt: instant().optional(),

@@ -57,6 +57,12 @@ export interface Lack extends SpotPool {
   readonly capacityType: CapacityType;
 }
 
+/** An offer that a launch asked for and did not get. */
+export interface Missed extends SpotPool {
+  /** `full`: its zone's subnet has no address left, for any type. `throttled` says nothing about capacity. */
+  readonly why: 'none' | 'full' | 'throttled' | 'refused';
+}
+
 /** What an hour of a pool's whole machine cost as spot from a moment on, until the next one of that pool. */
 export interface SpotPrice extends SpotPool {
   readonly microUsd: MicroUsd;
@@ -104,6 +110,15 @@ export interface Instance {
   /** When the cloud was first heard to say that it takes it back. */
   readonly reclaimedAt?: Instant | undefined;
   readonly why: string | undefined;
+  /** It was launched and did not become a node: why, and what its console says of it. */
+  readonly bootFailed?:
+    | {
+        readonly at: Instant;
+        readonly why: string;
+        readonly cause?: string | undefined;
+        readonly line?: string | undefined;
+      }
+    | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
 }
 
@@ -135,6 +150,8 @@ export interface CloudInstance {
   readonly reclaimed?: boolean | undefined;
   readonly privateDnsName: string;
   readonly launchedAt: Instant;
+  /** In a launch's answer: what was not to be had before it. */
+  readonly missed?: readonly Missed[] | undefined;
   readonly token: LaunchToken | undefined;
   readonly tags: Readonly<Record<string, string>>;
 }

@@ -35,6 +35,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     capacityType: 'on-demand',
     spot: g.capacity.spot,
     max: g.capacity.max,
+    bootFailures: g.capacity.bootFailures,
+    bootRetryMs: g.capacity.bootRetryMs,
     idleMs: g.capacity.idleMs,
     leaseMs: g.capacity.leaseMs,
     maxAgeMs: g.capacity.maxAgeMs,
