@@ -92,6 +92,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   reclaimedAt: instant().optional(),
   signal: number().optional(),
   reclaims: number().optional(),
+  futile: z.boolean().optional(),
   seeking: object<Have<'seeking'>>()({ since: instant(), why: text() }).optional(),
   needs: resources,
   saved: object<SavedJob>()({

@@ -204,6 +204,8 @@ export interface Burst {
   readonly reclaims?: number | undefined;
   /** Since when the cloud has had nothing for it, whatever was asked for; it is planned again with what is left. */
   readonly seeking?: { readonly since: Instant; readonly why: string } | undefined;
+  /** It came back after a machine was launched for it, and its pod never ran. */
+  readonly futile?: boolean | undefined;
   /** What the pod of each of its nodes requests, in the cloud's vCPU. */
   readonly needs: Resources;
   readonly saved: SavedJob;

@@ -17,6 +17,7 @@ import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import { standOf } from '../decide/spot.ts';
+import { breakerInWords } from '../domain/boot.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
@@ -79,7 +80,10 @@ export async function turn(engine: Cluster): Promise<void> {
   const gone = new Set(live.map((b) => b.ref));
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const counted = countByGroup(ended);
-  const drained = new Map((await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)]));
+  const drained = new Map([
+    ...(await ports.store.breakers(engine.name)).map((b) => [b.group, breakerInWords(b)] as const),
+    ...(await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)] as const),
+  ]);
   const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
   const { decided, readyIn } = decideOn(engine.foresight, {
     snapshot,
