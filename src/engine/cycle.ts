@@ -17,7 +17,6 @@ import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import { standOf } from '../decide/spot.ts';
-import { breakerInWords } from '../domain/boot.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
@@ -33,6 +32,7 @@ import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
+import { haltedGroups } from './breakers.ts';
 import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
@@ -81,7 +81,7 @@ export async function turn(engine: Cluster): Promise<void> {
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const counted = countByGroup(ended);
   const drained = new Map([
-    ...(await ports.store.breakers(engine.name)).map((b) => [b.group, breakerInWords(b)] as const),
+    ...(await haltedGroups(ports.store, engine.name, settings.groups, at)),
     ...(await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)] as const),
   ]);
   const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);

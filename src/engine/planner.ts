@@ -4,11 +4,10 @@ import { type PlanBurst, plan } from '../decide/plan.ts';
 import type { Bound } from '../decide/room.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { priceAt, type SpotSeen } from '../decide/spot.ts';
-import { breakerInWords, byItself, usualBootRetryMs } from '../domain/boot.ts';
 import { type Burst, type Cause, holdsInstance, waitsSince } from '../domain/burst.ts';
 import { drainInWords } from '../domain/drain.ts';
 import { faultOf } from '../domain/fault.ts';
-import type { BurstId, ClusterName, InstanceId, Instant, Uuid } from '../domain/ids.ts';
+import type { BurstId, InstanceId, Instant, Uuid } from '../domain/ids.ts';
 import { type Instance, isOld, type Lack } from '../domain/instance.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
@@ -16,6 +15,7 @@ import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds } from '../translate/index.ts';
+import { haltedGroups } from './breakers.ts';
 import type { Ports } from './context.ts';
 import { intended } from './intended.ts';
 
@@ -63,7 +63,8 @@ export async function planAll({
   const closed = new Set(
     instances.filter((i) => drained.has(i.group) || isOld(i, groupOf(i.group), clock.now())).map((i) => i.id),
   );
-  const halted = await haltedGroups(store, setup.name, offered, at);
+  const groupsOf = offered.map((o) => o.group);
+  const halted = await haltedGroups(store, setup.name, groupsOf, at);
   const bound = bursts.filter(holdsInstance).flatMap((b) => boundOf(b, at));
   const wanted = waiting.map((b) => wantedOf(b, groupOf(b.group), foresight));
   const groups: readonly PlanGroup[] = offered.map((o) => ({
@@ -179,26 +180,6 @@ function bind(burst: Burst | undefined, on: readonly InstanceId[]): Write[] {
   const places = { ...withRanks(burst, ({ rank }) => ({ instance: on[rank] })), trouble: undefined };
   const why = `planned on ${on.length === 1 ? 'instance' : 'instances'} ${on.join(', ')}`;
   return [{ kind: 'burst', burst: { ...burst, ...places }, why }];
-}
-
-/** By name, why nothing is launched there. A breaker whose time is over is closed, and the next launches are its trial. */
-async function haltedGroups(
-  store: Ports['store'],
-  cluster: ClusterName,
-  offered: readonly OfferedGroup[],
-  at: Instant,
-): Promise<ReadonlyMap<string, string>> {
-  const halted = new Map<string, string>();
-  for (const breaker of await store.breakers(cluster)) {
-    const group = offered.find((o) => o.group.name === breaker.group)?.group;
-    const forMs = group?.bootRetryMs ?? usualBootRetryMs;
-    if (at - breaker.at < forMs) halted.set(breaker.group, breakerInWords(breaker));
-    else {
-      const why = `tried again after ${Math.round(forMs / 60_000)} min`;
-      await store.closeBreaker(cluster, breaker.group, byItself, why);
-    }
-  }
-  return halted;
 }
 
 /** On the instances of its nodes, until its time limit at the latest. */

@@ -58,5 +58,5 @@ async function judge(ctx: InstanceContext, { cluster, group: name }: Instance): 
   if (failed.length < (onTrial ? 1 : (group.bootFailures ?? usualBootFailures))) return;
   const why = failuresInWords(failed);
   await ctx.store.tripBreaker(cluster, name, byItself, why);
-  ctx.log({ level: 'error', text: `node group ${name} launches nothing more: ${why}` });
+  ctx.log({ level: 'warn', text: `node group ${name} launches nothing more: ${why}` });
 }
