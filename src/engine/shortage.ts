@@ -41,10 +41,4 @@ export class Shortage {
     );
     return [...[...this.#none.values()].map(({ lack }) => lack), ...full];
   }
-
-  /** Zones whose subnet is full, for people. */
-  fullZones(): readonly string[] {
-    const at = this.#clock.now();
-    return [...this.#full].filter(([, until]) => until > at).map(([zone]) => zone);
-  }
 }
