@@ -115,6 +115,7 @@ const cloud: CloudPort = {
   terminate: unused('terminate'),
   spotPrices: async () => [],
   interruptions: async () => [],
+  console: async () => undefined,
   types: async () => [{ name: 'm.big', vcpus: 100, memoryBytes: 390 * 2 ** 30, gpus: 0 }],
   template: unused('template'),
   check: done,

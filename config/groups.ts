@@ -97,12 +97,21 @@ export const nodeGroup = z
         lease: duration(
           'ec2, asg: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
         ).prefault('30m'),
+        bootFailures: whole(
+          'After so many instances in a row that did not become a node, nothing more is launched in this group.',
+          1,
+          1_000,
+        ).default(10),
+        bootRetry: duration(
+          'So long nothing is launched then, unless somebody says `spillway capacity resume`; after it, the next one that fails ends it again.',
+        ).prefault('30m'),
         maxAge: duration(
           'ec2, asg: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),
       })
-      .transform(({ idle, lease, maxAge, spot, spotPercent, ...c }) => ({
+      .transform(({ bootRetry, idle, lease, maxAge, spot, spotPercent, ...c }) => ({
         ...c,
+        bootRetryMs: bootRetry,
         idleMs: idle,
         leaseMs: lease,
         maxAgeMs: maxAge,

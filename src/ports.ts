@@ -5,6 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Anchor } from './domain/anchor.ts';
+import type { Breaker } from './domain/boot.ts';
 import type { Burst, Grant } from './domain/burst.ts';
 import type { Caller } from './domain/caller.ts';
 import type { Bill, CostFacts } from './domain/cost.ts';
@@ -278,7 +279,8 @@ export interface CloudPort {
   /**
    * One instance, or none. Idempotent on `token`: a repeat answers with the same instance. A spec that is `fixed` takes a machine that has room
    * for what it needs; nobody else has it until it is given back.
-   * Faults: `no_capacity` when no offer can serve, `throttled`, `refused` (rights, template), `transient`, `unknown`.
+   * Faults: `no_capacity` when no offer can serve, `throttled`, `refused` (rights, template), `transient`, `unknown`. Answer and fault tell
+   * offer by offer what was not to be had (`missed`), as far as the cloud says it.
    */
   launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance>;
   /** Everything with this cluster's tag, terminated ones as long as the cloud shows them; eventually consistent. */
@@ -302,6 +304,11 @@ export interface CloudPort {
   ): Promise<readonly SpotPrice[]>;
   /** The spot instances that the cloud has said it takes back and that still run, those of others in the account included; told two minutes ahead, or not at all. */
   interruptions(): Promise<readonly CloudId[]>;
+  /**
+   * What it wrote on its console, as far as the cloud has it: for people, about a machine that does not boot. Undefined: nothing yet. Faults:
+   * `not_found`, `refused` (rights), `throttled`.
+   */
+  console(id: CloudId): Promise<string | undefined>;
   /** For `doctor`: that template and rights hold. Faults name what is missing. */
   check(spec: LaunchSpec): Promise<void>;
   close(): Promise<void>;
@@ -532,6 +539,11 @@ export interface StorePort {
   /** As with `stop`; the audit row's subject is `drain/CLUSTER/GROUP`. Whether there is such a group is not looked at. */
   drainGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
   openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
+  /** The node groups of this cluster whose last machines all failed to boot [domain/boot.ts], until somebody or their time closes the breaker. */
+  breakers(cluster: ClusterName): Promise<readonly Breaker[]>;
+  /** As with `stop`; the audit row's subject is `breaker/CLUSTER/GROUP`. */
+  tripBreaker(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
+  closeBreaker(cluster: ClusterName, group: string, by: string, why: string): Promise<void>;
   /** Set once somebody has lifted this cluster's ramp, and until it is put back. */
   rampLifted(cluster: ClusterName): Promise<Lift | undefined>;
   /** As with `stop`; the audit row's subject is `ramp/CLUSTER`. */

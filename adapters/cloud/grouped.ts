@@ -28,6 +28,7 @@ export function grouped(members: readonly Member[]): CloudPort {
   return {
     launch: async (spec, token) => of('cloud.launch', spec.group).launch(spec, token),
     list: () => all((port) => port.list()),
+    console: async (id) => find('cloud.console', id, (m) => m.owns(id)).console(id),
     terminate: async (id) => find('cloud.terminate', id, (m) => m.owns(id)).terminate(id),
     types: async (names) => {
       const known = await all((port) => {

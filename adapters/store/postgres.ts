@@ -1,4 +1,5 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
+import { type Breaker, breakerSwitch } from '../../src/domain/boot.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt } from '../../src/domain/decision.ts';
 import { type Drain, drainSwitch } from '../../src/domain/drain.ts';
@@ -36,8 +37,8 @@ import { Shared } from './shared.ts';
 import {
   drainsStatement,
   type KnownSwitch,
-  readDrains,
   readSwitch,
+  readTurned,
   switchStatement,
   turnSwitch,
 } from './switch.ts';
@@ -76,6 +77,7 @@ export class PostgresStore implements StorePort {
   private readonly sharedBursts = new Shared<ClusterName, readonly Burst[]>();
   private readonly sharedStops = new Shared<ClusterName, Stop | undefined>();
   private readonly sharedDrains = new Shared<ClusterName, readonly Drain[]>();
+  private readonly sharedBreakers = new Shared<ClusterName, readonly Breaker[]>();
   private readonly sharedInstances = new Shared<ClusterName, readonly Instance[]>();
 
   constructor(options: PostgresStoreOptions) {
@@ -317,7 +319,7 @@ export class PostgresStore implements StorePort {
   drains(cluster: ClusterName): Promise<readonly Drain[]> {
     return this.sharedDrains.get(cluster, () =>
       this.read('drains', async () =>
-        readDrains(await this.pool.ask('drains_of_cluster', drainsStatement, [cluster])),
+        readTurned(await this.pool.ask('drains_of_cluster', drainsStatement, [cluster]), drainSwitch),
       ),
     );
   }
@@ -330,6 +332,26 @@ export class PostgresStore implements StorePort {
 
   async openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
     await this.change('openGroup', (db) => turnSwitch(db, drainSwitch, { cluster, group }, 'open', by, why));
+  }
+
+  breakers(cluster: ClusterName): Promise<readonly Breaker[]> {
+    return this.sharedBreakers.get(cluster, () =>
+      this.read('breakers', async () =>
+        readTurned(await this.pool.ask('drains_of_cluster', drainsStatement, [cluster]), breakerSwitch),
+      ),
+    );
+  }
+
+  async tripBreaker(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    await this.change('tripBreaker', (db) =>
+      turnSwitch(db, breakerSwitch, { cluster, group }, 'tripped', by, why),
+    );
+  }
+
+  async closeBreaker(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    await this.change('closeBreaker', (db) =>
+      turnSwitch(db, breakerSwitch, { cluster, group }, 'closed', by, why),
+    );
   }
 
   rampLifted(cluster: ClusterName): Promise<Lift | undefined> {

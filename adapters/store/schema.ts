@@ -92,6 +92,8 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   reclaimedAt: instant().optional(),
   signal: number().optional(),
   reclaims: number().optional(),
+  futile: z.boolean().optional(),
+  seeking: object<Have<'seeking'>>()({ since: instant(), why: text() }).optional(),
   needs: resources,
   saved: object<SavedJob>()({
     partition: text(),
@@ -210,6 +212,9 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     from: instant().optional(),
     spot: text<NonNullable<MachinePrice['spot']>>().optional(),
     capMicroUsd: number().optional(),
+  }).optional(),
+  bootFailed: object<NonNullable<Instance['bootFailed']>>()({
+    ...{ at: instant(), why: text(), cause: text().optional(), line: text().optional() },
   }).optional(),
   readyAt: maybe(instant()),
   idleSince: maybe(instant()),

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import { auditChain } from '../../src/domain/anchor.ts';
+import { breakerSwitch } from '../../src/domain/boot.ts';
 import { unstorable } from '../../src/domain/chain.ts';
-import { type Drain, drainSwitch } from '../../src/domain/drain.ts';
+import { drainSwitch } from '../../src/domain/drain.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type ClusterName, instant } from '../../src/domain/ids.ts';
 import { rampSwitch } from '../../src/domain/ramp.ts';
@@ -13,6 +14,7 @@ import {
   type SwitchKind,
   switchId,
   switchLink,
+  type Turn,
   turned,
   turnOf,
   type Which,
@@ -22,13 +24,20 @@ import { nowMs } from './lease.ts';
 import type { Tables } from './tables.ts';
 
 const text = <T extends string>() => z.custom<T>((v) => typeof v === 'string', 'not text');
-/** Each kind has a table of its own, of one form. */
+/** Each kind has a table of its own, of one form; those of node groups share one. */
 const tableOf = {
   [stopSwitch.name]: 'stops',
   [rampSwitch.name]: 'ramps',
   [drainSwitch.name]: 'drains',
+  [breakerSwitch.name]: 'drains',
 } as const;
-export type KnownSwitch = (typeof stopSwitch | typeof rampSwitch | typeof drainSwitch) & SwitchKind;
+export type KnownSwitch = (
+  | typeof stopSwitch
+  | typeof rampSwitch
+  | typeof drainSwitch
+  | typeof breakerSwitch
+) &
+  SwitchKind;
 
 const stored: z.ZodType<Switch> = z.object({
   id: z.string(),
@@ -59,10 +68,14 @@ export function readSwitch(rows: readonly { readonly data: unknown }[]): Switch 
 
 export const drainsStatement = 'select data from drains where cluster = $1 order by id';
 
-export function readDrains(rows: readonly { readonly data: unknown }[]): Drain[] {
+/** The node groups whose switch of this kind is turned. */
+export function readTurned(
+  rows: readonly { readonly data: unknown }[],
+  kind: typeof drainSwitch | typeof breakerSwitch,
+): (Turn & { readonly group: string })[] {
   return rows.flatMap(({ data }) => {
     const { group, ...found } = stored.parse(data);
-    const turn = turnOf<string>(drainSwitch, found);
+    const turn = turnOf<string>(kind, found);
     return turn === undefined || group === undefined ? [] : [{ group, ...turn }];
   });
 }

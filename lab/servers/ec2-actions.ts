@@ -75,6 +75,17 @@ export const actions: Readonly<Record<string, Action>> = {
     };
   },
 
+  GetConsoleOutput: (form, model) => {
+    dryRun(form);
+    const instanceId = needed(form, 'InstanceId');
+    const output = model.consoleOf(instanceId);
+    return {
+      instanceId,
+      timestamp: new Date(0).toISOString(),
+      output: output === undefined ? undefined : Buffer.from(output).toString('base64'),
+    };
+  },
+
   CreateTags: (form, model) => {
     dryRun(form);
     model.createTags(form.texts('ResourceId'), tags(form.list('Tag')));

@@ -197,6 +197,8 @@ export const capacityView = z.strictObject({
   instances: z.record(z.string(), z.number()),
   /** Of them past their maximum age. */
   old: z.number(),
+  /** Its last instances all failed to boot: nothing is launched, until its time is over or somebody resumes it. */
+  halted: z.strictObject({ since: time, reason: z.string() }).optional(),
   drained: z.boolean(),
   by: z.string().optional(),
   since: time.optional(),

@@ -171,7 +171,7 @@ export async function leave(
   ctx: BurstContext,
   burst: Burst,
   cause: Cause,
-  noted: Pick<Burst, 'reclaimedAt'> = {},
+  noted: Pick<Burst, 'reclaimedAt' | 'futile'> = {},
 ): Promise<Next> {
   await change(ctx, burst, { ...noted, state: 'returning', cause }, cause.text);
   return now;

@@ -1,4 +1,4 @@
-import { type Burst, terminalStates } from '../domain/burst.ts';
+import { type Burst, terminalStates, waitsSince } from '../domain/burst.ts';
 import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
@@ -25,7 +25,7 @@ import { leaveReclaimed } from './spot.ts';
 const provisionMs = 25 * 60_000;
 /** Between two launches that the cloud throttled. */
 const throttleMs = 5_000;
-/** A group at its maximum may get room again when a burst ends. */
+/** A group at its maximum may get room again when a burst ends, and a cloud that had none may have some again. */
 const roomMs = 10 * 60_000;
 /** A pod on a Ready node whose image does not come or whose containers do not start. */
 const podMs = 10 * 60_000;
@@ -35,11 +35,11 @@ export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Ne
   const gone = (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst));
   if (gone !== undefined) return gone;
   if (burst.instance === undefined) {
-    if (ctx.clock.now() - burst.enteredAt > roomMs)
-      return leave(ctx, burst, {
-        kind: 'no_capacity',
-        text: `no room in node group ${burst.group} for ${roomMs / 60_000} minutes: it is at its maximum`,
-      });
+    if (ctx.clock.now() - waitsSince(burst) > roomMs) {
+      const why = burst.trouble?.text ?? burst.seeking?.why ?? 'no plan was made';
+      const text = `no place in node group ${burst.group} for ${roomMs / 60_000} minutes: ${why}`;
+      return leave(ctx, burst, { kind: 'no_capacity', text });
+    }
     ctx.replan();
     return after(3_000);
   }
@@ -71,13 +71,17 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   if (throttled !== undefined) return throttled;
   const taken = await leaveReclaimed(ctx, burst, 'its pod waited');
   if (taken !== undefined) return taken;
+  // A machine was bought for it, perhaps with others, and came to nothing.
+  const futile = places.some(({ instance }) => instance.cloudId !== undefined) ? { futile: true } : {};
   const lost = places.map(({ instance }) => capacityLost(instance)).find((why) => why !== undefined);
-  if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost });
+  if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost }, futile);
   if (ctx.clock.now() - burst.enteredAt > provisionMs)
-    return leave(ctx, burst, {
-      kind: 'no_capacity',
-      text: `not ready after ${provisionMs / 60_000} minutes`,
-    });
+    return leave(
+      ctx,
+      burst,
+      { kind: 'no_capacity', text: `not ready after ${provisionMs / 60_000} minutes` },
+      futile,
+    );
   if (places.some(({ instance: i }) => i.state !== 'ready' || i.node === undefined)) return after(15_000);
   if (!(await predecessorOver(ctx, burst))) return after(5_000);
 
@@ -85,13 +89,14 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   const pods: PodView[] = [];
   for (const { rank, instance } of places) {
     const pod = await ensurePod(ctx, held, rank, instance);
-    if (pod.kind === 'leave') return leave(ctx, pod.burst, { kind: pod.why ?? 'pod_failed', text: pod.text });
+    if (pod.kind === 'leave')
+      return leave(ctx, pod.burst, { kind: pod.why ?? 'pod_failed', text: pod.text }, futile);
     if (pod.kind === 'reload') return now;
     held = pod.burst;
     pods.push(pod.pod);
   }
   const ungrouped = await ensureGroup(ctx, held, pods);
-  if (ungrouped !== undefined) return leave(ctx, held, { kind: 'pod_failed', text: ungrouped });
+  if (ungrouped !== undefined) return leave(ctx, held, { kind: 'pod_failed', text: ungrouped }, futile);
   return awaitKeepers(ctx, held, places, pods);
 }
 
@@ -137,7 +142,7 @@ async function awaitKeepers(
   const failed = pods
     .map((p) => cannotBegin(p, at - p.createdAt > podMs, imageOf))
     .find((why) => why !== undefined);
-  if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
+  if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed }, { futile: true });
   const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
   if (keepers.includes(undefined)) {
     if (pods.some((p) => p.containers.keeper?.state !== 'running')) return after(5_000);
@@ -147,10 +152,12 @@ async function awaitKeepers(
   }
   const refused = keepers.find((k) => k?.main === 'refused');
   if (refused !== undefined)
-    return leave(ctx, burst, {
-      kind: 'pod_failed',
-      text: `the pod refuses to run: ${refused.mainFault ?? 'no reason given'}`,
-    });
+    return leave(
+      ctx,
+      burst,
+      { kind: 'pod_failed', text: `the pod refuses to run: ${refused.mainFault ?? 'no reason given'}` },
+      { futile: true },
+    );
   if (keepers.some((k) => k?.main !== 'ready')) return after(2_000);
   const image = runs(burst, pods[0]);
   const types = new Map(places.map(({ rank, instance }) => [rank.rank, instance.type]));
@@ -206,6 +213,16 @@ async function planAgain(
     ctx.replan();
     return after(1_000);
   }
+  // What the cloud had none of is left out now: the next plan asks for what else holds it, at no more than is held for it.
+  const none = places.find(({ instance }) => noneOnDemand(instance))?.instance;
+  if (unmade && none !== undefined) {
+    const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
+    const why = none.why ?? 'no capacity';
+    const seeking = { since: burst.seeking?.since ?? ctx.clock.now(), why };
+    await change(ctx, burst, { state: 'reserved', ...unbound, seeking }, `planned again: ${why}`);
+    ctx.replan();
+    return after(1_000);
+  }
   if (throttled === undefined || !unmade) return undefined;
   if (ctx.clock.now() - throttled.enteredAt < throttleMs) return after(throttleMs);
   const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
@@ -214,6 +231,13 @@ async function planAgain(
   ctx.replan();
   return after(1_000);
 }
+
+/** The cloud had none of what was asked for. */
+const noneOnDemand = ({ spec, state, cloudId, why }: Instance): boolean =>
+  spec.capacityType === 'on-demand' &&
+  state === 'gone' &&
+  cloudId === undefined &&
+  why?.startsWith('no capacity') === true;
 
 /** The cloud had none. */
 const noSpot = ({ spec, state, cloudId, why }: Instance): boolean =>

@@ -27,10 +27,10 @@ async function told(gateway: Gateway, order?: CapacityOrder): Promise<readonly s
 
 /** How a node group stands, in words. */
 export function capacityStands(of: CapacityView): string {
-  const { cluster, group, max, instances, old, drained, by, since, reason } = of;
+  const { cluster, group, max, instances, old, halted, drained, by, since, reason } = of;
   const some = Object.entries(instances).map(([state, n]) => `${n} ${state}`);
   const aged = old === 0 ? '' : `, ${old} of them past their maximum age`;
-  const has = `${cluster} ${group}: ${some.length === 0 ? 'no instance' : some.join(', ')}${aged}, of at most ${max}`;
+  const has = `${cluster} ${group}: ${some.length === 0 ? 'no instance' : some.join(', ')}${aged}, of at most ${max}${halted === undefined ? '' : `; launches nothing since ${halted.since}: ${halted.reason} (spillway capacity resume ${group} tries again)`}`;
   if (!drained) return has;
   return `${has}; drained by ${by} since ${since}${reason === undefined ? '' : `: ${reason}`}; nothing new goes there, what runs goes on`;
 }

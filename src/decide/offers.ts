@@ -4,7 +4,7 @@ import type { CapacityType } from '../domain/instance.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { Resources } from '../domain/resources.ts';
 import { type Chances, lostWithin } from './chances.ts';
-import { fittingTypes } from './plan.ts';
+import { fittingTypes } from './group.ts';
 import { costOf, priceOf, rateOf } from './price.ts';
 import type { Ready } from './ready.ts';
 import type { OfferedGroup } from './rule.ts';

@@ -1,8 +1,12 @@
-import { offeredOn } from '../domain/devices.ts';
-import type { BurstId, InstanceId } from '../domain/ids.ts';
+/** One plan for all bursts that wait for a machine: what is up or booting first, then the cheapest machines that hold the rest. Pure. */
+import { type BurstId, type InstanceId, type Instant, instant } from '../domain/ids.ts';
 import type { CapacityType, Instance, InstanceType } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import { fits, MiB, minus, plus, type Resources } from '../domain/resources.ts';
+import type { Resources } from '../domain/resources.ts';
+import { describe, fittingTypes, hasDevices, type PlanGroup, podCapacity, shapesOf } from './group.ts';
+import { type Launch, Launches, launchTailMs } from './launches.ts';
+import type { Shape } from './pack.ts';
+import { type Bound, forEver, type Kinds, Room, type Seeker } from './room.ts';
 
 export interface PlanBurst {
   readonly id: BurstId;
@@ -13,175 +17,225 @@ export interface PlanBurst {
   readonly nodes?: number | undefined;
   /** As its group is bought if undefined. It goes on nothing else: a warm machine of the other kind is for others. */
   readonly capacityType?: CapacityType | undefined;
-}
-
-export interface PlanGroup {
-  readonly group: NodeGroup;
-  readonly types: readonly InstanceType[];
+  /** It holds its machines no longer than this, by its time limit; undefined: nobody knows. */
+  readonly limitMs?: number | undefined;
+  /** As far as is known it holds them for so long; its limit if undefined. */
+  readonly expectedMs?: number | undefined;
+  /** Since when it has waited for a place; just now if undefined. */
+  readonly since?: Instant | undefined;
 }
 
 export interface Plan {
   /** Of a burst of several nodes one entry here or in `launch` for each, on as many instances; ranks are in this order, launches last. */
   readonly assign: readonly { readonly burst: BurstId; readonly instance: InstanceId }[];
   /** One entry per instance to launch, with the bursts that it is for. */
-  readonly launch: readonly {
-    readonly group: string;
-    readonly capacityType: CapacityType;
-    readonly capacity: Resources;
-    readonly bursts: readonly BurstId[];
-  }[];
+  readonly launch: readonly Launch[];
   /** `forGood`: no instance of the group could ever hold it; else it waits for room. */
-  readonly noRoom: readonly { readonly burst: BurstId; readonly why: string; readonly forGood: boolean }[];
+  readonly noRoom: readonly NoRoom[];
+}
+
+interface NoRoom {
+  readonly burst: BurstId;
+  readonly why: string;
+  readonly forGood: boolean;
 }
 
 /** Instances that a plan may still bind to. */
 export const bindable = new Set<Instance['state']>(['intended', 'launched', 'joined', 'ready']);
 
+/** For so long the oldest burst without room keeps from others what it could have. */
+export const holdMs = 10 * 60_000;
+
 /**
- * First what is up or booting, then new instances, filled in the order of the bursts (the oldest first). A burst keeps its
- * place: nothing is moved that was bound. `closed`: those that get nothing new, and count in their group all the same. One of several nodes gets an instance for each, all of them or none.
+ * Bursts come oldest first and keep their places: nothing is moved that was bound. `closed`: instances that get nothing new, and count in their
+ * group all the same. One of several nodes gets an instance for each, all of them or none. Where a group has no room for all, who is older
+ * comes first, and the oldest that found none keeps for ten minutes what it could have soonest: others go there if they are gone by then.
  */
 export function plan(
   bursts: readonly PlanBurst[],
   instances: readonly Instance[],
-  used: ReadonlyMap<InstanceId, Resources>,
+  bound: readonly Bound[],
   groups: readonly PlanGroup[],
-  closed: ReadonlySet<InstanceId> = new Set(),
+  {
+    closed = new Set(),
+    now = instant(0),
+  }: { readonly closed?: ReadonlySet<InstanceId>; readonly now?: Instant } = {},
 ): Plan {
-  const assign: { burst: BurstId; instance: InstanceId }[] = [];
-  const launch: (Omit<Plan['launch'][number], 'bursts'> & { free: Resources; bursts: BurstId[] })[] = [];
-  const noRoom: { burst: BurstId; why: string; forGood: boolean }[] = [];
-  const free = new Map<InstanceId, Resources>();
-  // What is on a silent node waits for it, or is lost with it; nothing new goes there.
-  for (const i of instances)
-    if (bindable.has(i.state) && !closed.has(i.id) && !(i.state === 'ready' && i.trouble !== undefined)) {
-      const taken = used.get(i.id);
-      free.set(i.id, taken === undefined ? i.capacity : minus(i.capacity, taken));
-    }
-  const aliveIn = (group: string): number =>
-    instances.filter((i) => i.group === group && i.state !== 'gone').length +
-    launch.filter((l) => l.group === group).length;
+  const made: { assign: Plan['assign'][number][]; launch: Launch[]; noRoom: NoRoom[] } = {
+    ...{ assign: [], launch: [], noRoom: [] },
+  };
+  const byGroup = new Map<string, PlanBurst[]>();
   for (const burst of bursts) {
-    const offered = groups.find((g) => g.group.name === burst.group);
+    const of = byGroup.get(burst.group);
+    if (of === undefined) byGroup.set(burst.group, [burst]);
+    else of.push(burst);
+  }
+  for (const [name, of] of byGroup) {
+    const offered = groups.find((g) => g.group.name === name);
     if (offered === undefined) {
-      noRoom.push({
-        burst: burst.id,
-        why: `node group ${burst.group} is not configured any more`,
-        forGood: true,
-      });
+      const why = `node group ${name} is not configured any more`;
+      made.noRoom.push(...of.map(({ id }) => ({ burst: id, why, forGood: true })));
       continue;
     }
-    const nodes = burst.nodes ?? 1;
-    const { capacityType = offered.group.capacityType, group } = burst;
-    const homes = instances
-      .filter((i) => i.group === group && i.spec.capacityType === capacityType)
-      .filter((i) => fits(burst.needs, free.get(i.id) ?? none))
-      .slice(0, nodes);
-    const opened = launch
-      .filter((l) => l.group === group && l.capacityType === capacityType && fits(burst.needs, l.free))
-      .slice(0, nodes - homes.length);
-    const fresh = nodes - homes.length - opened.length;
-    const capacity = fresh === 0 ? undefined : launchCapacity(offered, burst.needs);
-    if (fresh > 0) {
-      const why =
-        capacity === undefined ? noType(burst) : noRoomFor(offered, nodes, fresh, aliveIn(burst.group));
-      if (why !== undefined) {
-        noRoom.push({ burst: burst.id, ...why });
-        continue;
-      }
-    }
-    for (const home of homes) {
-      free.set(home.id, minus(free.get(home.id) ?? none, burst.needs));
-      assign.push({ burst: burst.id, instance: home.id });
-    }
-    for (const l of opened) {
-      l.free = minus(l.free, burst.needs);
-      l.bursts.push(burst.id);
-    }
-    for (let n = 0; n < fresh && capacity !== undefined; n++)
-      launch.push({ group, capacityType, capacity, free: minus(capacity, burst.needs), bursts: [burst.id] });
+    const part = planGroup(
+      of,
+      instances.filter((i) => i.group === name),
+      bound,
+      offered,
+      closed,
+      now,
+    );
+    made.assign.push(...part.assign);
+    made.launch.push(...part.launch);
+    made.noRoom.push(...part.noRoom);
   }
-  return {
-    assign,
-    launch: launch.map(({ free: _, ...l }) => l),
-    noRoom,
+  return made;
+}
+
+function planGroup(
+  bursts: readonly PlanBurst[],
+  instances: readonly Instance[],
+  bound: readonly Bound[],
+  offered: PlanGroup,
+  closed: ReadonlySet<InstanceId>,
+  now: Instant,
+): Plan {
+  const alive = instances.filter((i) => i.state !== 'gone').length;
+  const left = Math.max(0, offered.group.max - alive);
+  // What is on a silent node waits for it, or is lost with it; nothing new goes there.
+  const open = instances.filter(
+    (i) => bindable.has(i.state) && !closed.has(i.id) && !(i.state === 'ready' && i.trouble !== undefined),
+  );
+  const room = () => new Room(open, bound, kindsOf(offered), now);
+  // Mostly there is room for all, and then the cheapest machines are looked for among all of them at once.
+  const together = walk(
+    bursts,
+    room(),
+    new Launches(offered, Number.POSITIVE_INFINITY),
+    offered,
+    now,
+    'thrifty',
+  );
+  const cheapest = together.launches.cheapest();
+  const all = together.noRoom.every((n) => n.forGood) && cheapest.length <= left;
+  if (all) return { assign: together.assign, launch: cheapest, noRoom: together.noRoom };
+  const inTurn = walk(bursts, room(), new Launches(offered, left), offered, now);
+  return { assign: inTurn.assign, launch: inTurn.launches.cheapest(), noRoom: inTurn.noRoom };
+}
+
+/** Each in its turn: on what is there, else on what is to be launched. */
+function walk(
+  bursts: readonly PlanBurst[],
+  room: Room,
+  launches: Launches,
+  offered: PlanGroup,
+  now: Instant,
+  how: 'thrifty' | 'as it comes' = 'as it comes',
+): { assign: Plan['assign'][number][]; noRoom: NoRoom[]; launches: Launches } {
+  const assign: { burst: BurstId; instance: InstanceId }[] = [];
+  const noRoom: NoRoom[] = [];
+  const { group } = offered;
+  const suits = suitsIn(offered);
+  for (const burst of bursts) {
+    const { id, needs, nodes = 1, capacityType = group.capacityType, limitMs = forEver } = burst;
+    const { expectedMs = limitMs } = burst;
+    const { able, shapes, onDevices } = suits(needs, capacityType);
+    const never = neverFits(burst, nodes, able, group);
+    if (never !== undefined) {
+      noRoom.push({ burst: id, why: never, forGood: true });
+      continue;
+    }
+    const seeker: Seeker = {
+      ...{ group: group.name, needs, capacityType, onDevices },
+      ...{ endsAt: now + limitMs, expectedAt: now + expectedMs },
+      own: how === 'thrifty' ? ownCost(shapes, expectedMs + launchTailMs(group)) : undefined,
+    };
+    const homes = room.homes(seeker, nodes);
+    const fresh = nodes - homes.length;
+    const held = room.heldIn(group.name)?.launches ?? 0;
+    const asked = { id, needs, capacityType, nodes, fresh, ms: expectedMs };
+    const why =
+      fresh === 0
+        ? undefined
+        : (offered.halted ??
+          (shapes.length === 0
+            ? `the cloud had none of ${able.map((t) => t.name).join(', ')} (${capacityType}) a moment ago`
+            : launches.add(asked, shapes, held)));
+    if (why === undefined) {
+      for (const home of homes) {
+        room.place(home, seeker);
+        assign.push({ burst: id, instance: home });
+      }
+      continue;
+    }
+    noRoom.push({ burst: id, why, forGood: false });
+    const until = (burst.since ?? now) + holdMs;
+    if (room.heldIn(group.name) === undefined && now < until)
+      room.hold(
+        id,
+        seeker,
+        nodes,
+        shapes.length === 0 || offered.halted !== undefined ? 0 : launches.left,
+        until,
+      );
+  }
+  return { assign, noRoom, launches };
+}
+
+interface Suits {
+  readonly able: readonly InstanceType[];
+  /** What of them can be had now. */
+  readonly shapes: readonly Shape[];
+  readonly onDevices: boolean;
+}
+
+/** The same for all that ask for the same, and many do. */
+function suitsIn(offered: PlanGroup): (needs: Resources, capacityType: CapacityType) => Suits {
+  const known = new Map<string, Suits>();
+  return (needs, capacityType) => {
+    const { cpuMillis, memoryBytes, extended } = needs;
+    const key = `${capacityType} ${cpuMillis} ${memoryBytes} ${JSON.stringify(extended)}`;
+    let found = known.get(key);
+    if (found === undefined) {
+      const able = fittingTypes(offered, needs);
+      const shapes = offered.halted === undefined ? shapesOf(offered, able, capacityType) : [];
+      const onDevices = able.every((t) => hasDevices(podCapacity(t, offered.group), offered.group));
+      found = { able, shapes, onDevices };
+      known.set(key, found);
+    }
+    return found;
   };
 }
 
-interface NoRoom {
-  readonly why: string;
-  readonly forGood: boolean;
+/** What the cheapest machine of its own would cost; undefined: there is none to be had. */
+function ownCost(shapes: readonly Shape[], ms: number): number | undefined {
+  if (shapes.length === 0) return undefined;
+  return (Math.min(...shapes.map((s) => s.perHour)) * ms) / 3_600_000;
 }
 
-const noType = ({ group, needs }: PlanBurst): NoRoom => ({
-  why: `no type of node group ${group} holds ${describe(needs)}`,
-  forGood: true,
-});
-
-/** Undefined: `fresh` more may be launched beside the `alive` ones. */
-function noRoomFor(
-  { group: { name, max } }: PlanGroup,
-  nodes: number,
-  fresh: number,
-  alive: number,
-): NoRoom | undefined {
-  if (nodes > max)
-    return { why: `node group ${name} has at most ${max} instances, for ${nodes} nodes`, forGood: true };
-  if (alive + fresh <= max) return undefined;
-  const more = nodes === 1 ? '' : `, and ${fresh} more are needed`;
-  return { why: `node group ${name} is at its maximum of ${max} instances${more}`, forGood: false };
-}
-
-const none: Resources = { cpuMillis: -1, memoryBytes: -1, extended: {} };
-
-/** Any of the types may come, so a new instance is planned with what the smallest fitting one leaves to pods. */
-export function launchCapacity(offered: PlanGroup, needs: Resources): Resources | undefined {
-  const fitting = fittingTypes(offered, needs);
-  if (fitting.length === 0) return undefined;
-  return fitting.map((t) => podCapacity(t, offered.group)).reduce(smaller);
-}
-
-/** The types of a group that hold this at all: only they are asked for. */
-export function fittingTypes(offered: PlanGroup, needs: Resources): readonly InstanceType[] {
-  return offered.types.filter((t) => fits(needs, podCapacity(t, offered.group)));
-}
-
-/** What pods may request on an instance of this type. */
-export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
-  const extended = offeredOn(type.gpus, group);
-  const whole: Resources = {
-    cpuMillis: Math.round(type.vcpus * 1000),
-    memoryBytes: type.memoryBytes,
-    extended,
-  };
-  return minus(whole, group.overhead);
-}
-
-function smaller(a: Resources, b: Resources): Resources {
-  return {
-    cpuMillis: Math.min(a.cpuMillis, b.cpuMillis),
-    memoryBytes: Math.min(a.memoryBytes, b.memoryBytes),
-    extended: Object.fromEntries(
-      Object.entries(a.extended).map(([name, n]) => [name, Math.min(n, b.extended[name] ?? 0)]),
+function kindsOf(offered: PlanGroup): Kinds {
+  const { group, types } = offered;
+  const priced = {
+    spot: new Map(shapesOf({ ...offered, lacking: [] }, types, 'spot').map((s) => [s.name, s.perHour])),
+    'on-demand': new Map(
+      shapesOf({ ...offered, lacking: [] }, types, 'on-demand').map((s) => [s.name, s.perHour]),
     ),
   };
+  return {
+    hasDevices: (i) => hasDevices(i.capacity, group),
+    // Until it is launched, the one that was planned.
+    perHour: ({ spec, type = spec.types[0] ?? '' }) => priced[spec.capacityType].get(type) ?? 0,
+    idleMs: group.idleMs,
+  };
 }
 
-export function usedBy(
-  bursts: readonly { readonly instance: InstanceId | undefined; readonly needs: Resources }[],
-): Map<InstanceId, Resources> {
-  const used = new Map<InstanceId, Resources>();
-  for (const b of bursts) {
-    if (b.instance === undefined) continue;
-    const so = used.get(b.instance);
-    used.set(b.instance, so === undefined ? b.needs : plus(so, b.needs));
-  }
-  return used;
+function neverFits(
+  { needs, group: name }: PlanBurst,
+  nodes: number,
+  able: readonly InstanceType[],
+  { max }: NodeGroup,
+): string | undefined {
+  if (able.length === 0) return `no type of node group ${name} holds ${describe(needs)}`;
+  if (nodes > max) return `node group ${name} has at most ${max} instances, for ${nodes} nodes`;
+  return undefined;
 }
-
-/** Such as `8000 m vCPU, 1024 MiB, 2 nvidia.com/gpu`. */
-export const describe = ({ cpuMillis, memoryBytes, extended }: Resources): string =>
-  [
-    `${cpuMillis} m vCPU, ${Math.ceil(memoryBytes / MiB)} MiB`,
-    ...Object.entries(extended).map(([name, n]) => `${n} ${name}`),
-  ].join(', ');

@@ -5,7 +5,7 @@ import type { Job } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
-import { fittingTypes } from './plan.ts';
+import { fittingTypes } from './group.ts';
 import type { OfferedGroup, WorstCase } from './rule.ts';
 import { cpusOfNode, groupFor } from './rules/size.ts';
 import { type Asking, leastGres } from './suits.ts';

@@ -11,6 +11,8 @@ export interface Returned {
   readonly at: Instant;
   /** How often since the job last ran, its quotes that nobody approved left out: those cost nothing. */
   readonly times: number;
+  /** Of these, after a machine was launched for it and its pod never ran. */
+  readonly futile?: number | undefined;
 }
 
 /** Given back only because bursting was stopped, a job may burst once it is resumed. */
@@ -60,11 +62,13 @@ export function returnedOf(ended: Iterable<Burst>): Map<JobRef, Returned> {
     }
     chains.set(ref, burst);
     if (kind === 'no word') continue;
-    const before = found.get(ref) ?? {
+    const before: Returned = found.get(ref) ?? {
       ...{ submitAt, at: enteredAt, times: 0 },
       restarts: burst.state === 'requeued' ? restarts + 1 : undefined,
     };
-    found.set(ref, { ...before, times: before.times + (kind === 'back' ? 1 : 0) });
+    const futile = (before.futile ?? 0) + (kind === 'back' && burst.futile === true ? 1 : 0);
+    const times = before.times + (kind === 'back' ? 1 : 0);
+    found.set(ref, { ...before, times, ...(futile === 0 ? {} : { futile }) });
   }
   return found;
 }

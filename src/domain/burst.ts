@@ -202,6 +202,10 @@ export interface Burst {
   readonly signal?: number | undefined;
   /** So many runs of its job before this one were taken back. */
   readonly reclaims?: number | undefined;
+  /** Since when the cloud has had nothing for it, whatever was asked for; it is planned again with what is left. */
+  readonly seeking?: { readonly since: Instant; readonly why: string } | undefined;
+  /** It came back after a machine was launched for it, and its pod never ran. */
+  readonly futile?: boolean | undefined;
   /** What the pod of each of its nodes requests, in the cloud's vCPU. */
   readonly needs: Resources;
   readonly saved: SavedJob;
@@ -270,6 +274,10 @@ export function holdsInstance(burst: Pick<Burst, 'state' | 'pod'>): boolean {
   const past = burst.state === 'final' || burst.state === 'lost' || burst.state === 'requeueing';
   return !(past && burst.pod === undefined);
 }
+
+/** Of one that is reserved: since when it waits for a place. */
+export const waitsSince = ({ seeking, enteredAt }: Pick<Burst, 'seeking' | 'enteredAt'>): Instant =>
+  seeking?.since ?? enteredAt;
 
 /** Of a burst that has not begun. */
 export const notBegun = {

@@ -1,3 +1,5 @@
+import type { Missed } from './instance.ts';
+
 /**
  * The closed set of faults a port may answer with. A time-out is never a "no":
  * `unknown` means that the effect may or may not have happened.
@@ -21,11 +23,19 @@ export class PortError extends Error {
   readonly fault: Fault;
   /** The port and method, such as `slurm.move`. */
   readonly at: string;
-  constructor(fault: Fault, at: string, message: string, options?: { cause?: unknown }) {
+  /** Of a launch that got nothing: offer by offer. */
+  readonly missed: readonly Missed[] | undefined;
+  constructor(
+    fault: Fault,
+    at: string,
+    message: string,
+    options?: { cause?: unknown; missed?: readonly Missed[] },
+  ) {
     super(message, options);
     this.name = 'PortError';
     this.fault = fault;
     this.at = at;
+    this.missed = options?.missed;
   }
 }
 

@@ -48,10 +48,21 @@ export interface LaunchSpec {
 
 export type CapacityType = 'spot' | 'on-demand';
 
-/** What the cloud keeps a spot price of. */
+/** A type in a zone: what the cloud has some of or not, and keeps a spot price of. */
 export interface SpotPool {
   readonly type: string;
   readonly zone: string;
+}
+
+/** What the cloud had none of, a moment ago. */
+export interface Lack extends SpotPool {
+  readonly capacityType: CapacityType;
+}
+
+/** An offer that a launch asked for and did not get. */
+export interface Missed extends SpotPool {
+  /** `full`: its zone's subnet has no address left, for any type. `throttled` says nothing about capacity. */
+  readonly why: 'none' | 'full' | 'throttled' | 'refused';
 }
 
 /** What an hour of a pool's whole machine cost as spot from a moment on, until the next one of that pool. */
@@ -101,6 +112,15 @@ export interface Instance {
   /** When the cloud was first heard to say that it takes it back. */
   readonly reclaimedAt?: Instant | undefined;
   readonly why: string | undefined;
+  /** It was launched and did not become a node: why, and what its console says of it. */
+  readonly bootFailed?:
+    | {
+        readonly at: Instant;
+        readonly why: string;
+        readonly cause?: string | undefined;
+        readonly line?: string | undefined;
+      }
+    | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
 }
 
@@ -132,6 +152,8 @@ export interface CloudInstance {
   readonly reclaimed?: boolean | undefined;
   readonly privateDnsName: string;
   readonly launchedAt: Instant;
+  /** In a launch's answer: what was not to be had before it. */
+  readonly missed?: readonly Missed[] | undefined;
   readonly token: LaunchToken | undefined;
   readonly tags: Readonly<Record<string, string>>;
   /** The machine was there before and stays; `room` is what our pods may request there, as told when it is taken. */

@@ -98,6 +98,10 @@ export interface NodeGroup extends GroupOffers {
   /** Since when those prices hold that come from a list with dates, by type. */
   readonly pricedFrom?: Readonly<Record<string, Instant>> | undefined;
   readonly joinTimeoutMs: number;
+  /** After so many machines in a row that did not boot, nothing more is launched; ten if undefined. */
+  readonly bootFailures?: number | undefined;
+  /** For so long, or until a person says so; half an hour if undefined. */
+  readonly bootRetryMs?: number | undefined;
   /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */
   readonly lostAfterMs: number;
   readonly taint: Taint;

@@ -1,3 +1,4 @@
+import type { Breaker } from '../domain/boot.ts';
 import type { Drain } from '../domain/drain.ts';
 import { PortError } from '../domain/fault.ts';
 import type { ClusterName, InstanceId } from '../domain/ids.ts';
@@ -15,6 +16,8 @@ export interface GroupState {
   /** Of them past their maximum age. */
   readonly old: number;
   readonly drain: Drain | undefined;
+  /** Its last machines all failed to boot: nothing is launched. */
+  readonly breaker: Breaker | undefined;
 }
 
 type Owner = {
@@ -32,7 +35,11 @@ export async function groupStates(
   { name, settings }: Owner,
   { store, clock }: Pick<Ports, 'store' | 'clock'>,
 ): Promise<readonly GroupState[]> {
-  const [live, drains] = await Promise.all([store.liveInstances(name), store.drains(name)]);
+  const [live, drains, breakers] = await Promise.all([
+    store.liveInstances(name),
+    store.drains(name),
+    store.breakers(name),
+  ]);
   return settings.groups.map((group) => {
     const instances: Partial<Record<InstanceState, number>> = {};
     const own = live.filter((i) => i.group === group.name && i.state !== 'gone');
@@ -41,6 +48,7 @@ export async function groupStates(
       ...{ cluster: name, group: group.name, max: group.max, instances },
       old: own.filter((i) => isOld(i, group, clock.now())).length,
       drain: drains.find((d) => d.group === group.name),
+      breaker: breakers.find((b) => b.group === group.name),
     };
   });
 }
@@ -51,6 +59,18 @@ export interface DrainOrder {
   readonly group: string | undefined;
   readonly by: string;
   readonly why: string;
+}
+
+/** What was drained is open again, and what launched nothing for its machines did not boot launches again. */
+export async function openGroup(
+  store: Ports['store'],
+  cluster: ClusterName,
+  group: string,
+  by: string,
+  why: string,
+): Promise<void> {
+  await store.openGroup(cluster, group, by, why);
+  await store.closeBreaker(cluster, group, by, why);
 }
 
 /** Turns the switch of one node group, or of all, in these clusters; then has a look taken at each instance that is up. */
@@ -64,7 +84,7 @@ export async function turnDrain(
     for (const { name: own } of settings.groups) {
       if (group !== undefined && own !== group) continue;
       found = true;
-      await (drained ? store.drainGroup : store.openGroup).call(store, name, own, by, why);
+      await (drained ? store.drainGroup(name, own, by, why) : openGroup(store, name, own, by, why));
     }
   if (!found) throw new PortError('not_found', 'capacity', `there is no node group ${group}`);
   for (const { name } of clusters)

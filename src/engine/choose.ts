@@ -1,8 +1,8 @@
 /** What is bought for a job: every node group that would hold it, on demand and as spot, of which one is taken. */
 import { type Chances, chancesOf, countedAs } from '../decide/chances.ts';
 import { type Candidate, type Choice, choose } from '../decide/choose.ts';
+import { fittingTypes } from '../decide/group.ts';
 import { offersOf, type Wanted } from '../decide/offers.ts';
-import { fittingTypes } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { cpusOfNode, suitable } from '../decide/rules/size.ts';
 import { standOf } from '../decide/spot.ts';

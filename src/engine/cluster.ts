@@ -4,6 +4,7 @@ import { spentOnSpot } from '../burst/spot.ts';
 import { steps } from '../burst/steps.ts';
 import { Foresight } from '../decide/foresight.ts';
 import { unfunded } from '../decide/funding.ts';
+import { podCapacity } from '../decide/group.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
@@ -23,6 +24,7 @@ import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
 import { ranksOf } from '../domain/ranks.ts';
+import type { Resources } from '../domain/resources.ts';
 import type { Seen } from '../domain/seen.ts';
 import { rowOf, strayInstances } from '../instance/collect.ts';
 import type { InstanceContext } from '../instance/context.ts';
@@ -41,6 +43,7 @@ import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
+import { Shortage } from './shortage.ts';
 import { Spot } from './spot.ts';
 
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
@@ -67,6 +70,7 @@ export class ClusterEngine implements Cluster {
   readonly foresight: Foresight;
   readonly notebook: Notebook;
   readonly spot: Spot;
+  readonly shortage: Shortage;
   /** The gateway's watch, once it is open. */
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
@@ -96,6 +100,7 @@ export class ClusterEngine implements Cluster {
     this.generation = generation;
     this.notebook = new Notebook(ports.store, settings.setup.name);
     this.spot = new Spot(settings.groups, settings.cloud, ports.clock);
+    this.shortage = new Shortage(ports.clock);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -378,7 +383,12 @@ export class ClusterEngine implements Cluster {
           offered: this.offered,
           generation: this.generation,
           epoch: this.#epoch,
-          spotWithout: this.spot.avoided(),
+          foresight: this.foresight,
+          spotSeen: this.spot.seen,
+          lacking: [
+            ...this.shortage.lacks(this.settings.groups),
+            ...this.spot.avoided().map((pool) => ({ ...pool, capacityType: 'spot' as const })),
+          ],
         }),
       )
       .catch((e: unknown) => this.#complain(`plan: ${message(e)}`, e))
@@ -527,12 +537,20 @@ export class ClusterEngine implements Cluster {
       epoch: () => this.#epoch,
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
+      capacityOf: (name, type) => this.#capacityOf(name, type),
+      missed: (capacityType, missed) => this.shortage.note(capacityType, missed),
       spot: this.spot,
       nodes: () => this.#nodes(),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
       log: (line) => ports.log({ ...line, cluster: this.name }),
     };
+  }
+
+  #capacityOf(name: string, typeName: string): Resources | undefined {
+    const offered = this.offered.find((o) => o.group.name === name);
+    const type = offered?.types.find((t) => t.name === typeName);
+    return offered && type && podCapacity(type, offered.group);
   }
 
   #hint(burst: Burst): string {

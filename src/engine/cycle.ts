@@ -5,8 +5,8 @@ import { countByGroup } from '../decide/chances.ts';
 import type { Choice } from '../decide/choose.ts';
 import { inWords } from '../decide/decide.ts';
 import { budgetsOf } from '../decide/funding.ts';
+import { fittingTypes } from '../decide/group.ts';
 import { decideOn } from '../decide/look.ts';
-import { fittingTypes } from '../decide/plan.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
@@ -32,6 +32,7 @@ import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
+import { haltedGroups } from './breakers.ts';
 import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
@@ -79,7 +80,10 @@ export async function turn(engine: Cluster): Promise<void> {
   const gone = new Set(live.map((b) => b.ref));
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const counted = countByGroup(ended);
-  const drained = new Map((await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)]));
+  const drained = new Map([
+    ...(await haltedGroups(ports.store, engine.name, settings.groups, at)),
+    ...(await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)] as const),
+  ]);
   const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
   const { decided, readyIn } = decideOn(engine.foresight, {
     snapshot,

@@ -1,6 +1,8 @@
 /** What `doctor` asks of the machines that a gateway launches, and of what runs on them. */
+import { breakerInWords } from '../domain/boot.ts';
+import type { ClusterName } from '../domain/ids.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import type { CloudPort } from '../ports.ts';
+import type { CloudPort, StorePort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
 import { type Finding, probe } from './doctor.ts';
 
@@ -13,6 +15,20 @@ export async function* examineMachines(clusters: readonly ClusterSettings[]): As
       what: 'locks outside the gateway',
       ok: true,
       text: 'cannot be asked from here: the IAM policy, the budget action and the QOS of deploy/aws/README.md',
+    };
+}
+
+/** Node groups in which nothing is launched, for their last machines did not boot. */
+export async function* examineBreakers(
+  store: Pick<StorePort, 'breakers'>,
+  cluster: ClusterName,
+): AsyncGenerator<Finding> {
+  for (const breaker of await store.breakers(cluster))
+    yield {
+      what: `node group ${breaker.group} of ${cluster}`,
+      ok: false,
+      text: breakerInWords(breaker),
+      todo: `mend image, user data or network, then: spillway capacity resume ${breaker.group}`,
     };
 }
 

@@ -1,3 +1,4 @@
+import { breakerInWords } from '../domain/boot.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId, instant, type Uuid } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
@@ -238,6 +239,11 @@ export class Gateway {
         });
     try {
       for (const c of this.clusters) {
+        for (const breaker of await this.#ports.store.breakers(c.name))
+          troubles.push({
+            ...{ subject: `node group ${breaker.group}`, job: undefined, since: breaker.at },
+            text: `${breakerInWords(breaker)}; mend it, then: spillway capacity resume ${breaker.group}`,
+          });
         for (const b of await this.#ports.store.liveBursts(c.name))
           if (b.trouble !== undefined) troubles.push({ subject: b.id, job: b.ref, ...b.trouble });
         for (const i of await this.#ports.store.liveInstances(c.name))

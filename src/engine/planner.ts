@@ -1,23 +1,23 @@
-import { plan, podCapacity, usedBy } from '../decide/plan.ts';
+import type { Foresight } from '../decide/foresight.ts';
+import type { PlanGroup } from '../decide/group.ts';
+import { type PlanBurst, plan } from '../decide/plan.ts';
+import type { Bound } from '../decide/room.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import { capsOf } from '../decide/spot.ts';
-import { type Burst, type Cause, holdsInstance } from '../domain/burst.ts';
+import { priceAt, type SpotSeen } from '../decide/spot.ts';
+import { type Burst, type Cause, holdsInstance, waitsSince } from '../domain/burst.ts';
 import { drainInWords } from '../domain/drain.ts';
 import { faultOf } from '../domain/fault.ts';
-import { type BurstId, type InstanceId, instanceId, launchToken, type Uuid } from '../domain/ids.ts';
-import {
-  type CapacityType,
-  type Instance,
-  isOld,
-  type LaunchSpec,
-  type SpotPool,
-} from '../domain/instance.ts';
-import type { ClusterSetup } from '../domain/policy.ts';
+import type { BurstId, InstanceId, Instant, Uuid } from '../domain/ids.ts';
+import { type Instance, isOld, type Lack } from '../domain/instance.ts';
+import type { MicroUsd } from '../domain/money.ts';
+import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
-import { fits, nothing, plus, type Resources } from '../domain/resources.ts';
+import { nothing, plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds } from '../translate/index.ts';
+import { haltedGroups } from './breakers.ts';
 import type { Ports } from './context.ts';
+import { intended } from './intended.ts';
 
 export interface PlannerInput {
   readonly ports: Ports;
@@ -25,8 +25,12 @@ export interface PlannerInput {
   readonly offered: readonly OfferedGroup[];
   readonly generation: Uuid;
   readonly epoch: number;
-  /** Spot pools that are left alone for now. */
-  readonly spotWithout: readonly SpotPool[];
+  /** Says how long a job holds its machine; its limit does where it is undefined. */
+  readonly foresight?: Pick<Foresight, 'expectedMs'> | undefined;
+  /** What spot costs, as it was read last. */
+  readonly spotSeen?: SpotSeen;
+  /** Of what the cloud had none a moment ago, or took some back. */
+  readonly lacking: readonly Lack[];
 }
 
 /**
@@ -39,9 +43,12 @@ export async function planAll({
   offered,
   generation,
   epoch,
-  spotWithout,
+  foresight,
+  spotSeen,
+  lacking,
 }: PlannerInput): Promise<void> {
   const { store, entropy, clock, wake, log } = ports;
+  const at = clock.now();
   const [bursts, instances] = await Promise.all([
     store.liveBursts(setup.name),
     store.liveInstances(setup.name),
@@ -56,12 +63,17 @@ export async function planAll({
   const closed = new Set(
     instances.filter((i) => drained.has(i.group) || isOld(i, groupOf(i.group), clock.now())).map((i) => i.id),
   );
-  const needs = (b: Burst) => plus(b.needs, keeperNeeds);
-  const bound = bursts
-    .filter(holdsInstance)
-    .flatMap((b) => ranksOf(b).map(({ instance }) => ({ instance, needs: needs(b) })));
-  const wanted = waiting.map((b) => ({ ...b, needs: needs(b), nodes: nodesOf(b) }));
-  const made = plan(wanted, instances, usedBy(bound), offered, closed);
+  const groupsOf = offered.map((o) => o.group);
+  const halted = await haltedGroups(store, setup.name, groupsOf, at);
+  const bound = bursts.filter(holdsInstance).flatMap((b) => boundOf(b, at));
+  const wanted = waiting.map((b) => wantedOf(b, groupOf(b.group), foresight));
+  const groups: readonly PlanGroup[] = offered.map((o) => ({
+    ...o,
+    spotPrices: spotPricesOf(o.group, spotSeen, at),
+    lacking,
+    halted: halted.get(o.group.name),
+  }));
+  const made = plan(wanted, instances, bound, groups, { closed, now: at });
   const byId = new Map(waiting.map((b) => [b.id, b]));
 
   const commit = async (writes: readonly Write[], what: string): Promise<boolean> => {
@@ -76,19 +88,12 @@ export async function planAll({
   const launches = made.launch.flatMap((l) => {
     const offer = offered.find((o) => o.group.name === l.group);
     if (offer === undefined) return [];
+    const needs = l.bursts
+      .flatMap((id) => byId.get(id) ?? [])
+      .map((b) => plus(b.needs, keeperNeeds))
+      .reduce(plus, nothing);
     const instance = intended(
-      {
-        cluster: setup.name,
-        offer,
-        capacity: l.capacity,
-        needs: l.bursts
-          .flatMap((id) => byId.get(id) ?? [])
-          .map(needs)
-          .reduce(plus, nothing),
-        capacityType: l.capacityType,
-        generation,
-        without: spotWithout,
-      },
+      { cluster: setup.name, offer, launch: l, needs, generation, lacking },
       entropy,
       clock,
     );
@@ -127,7 +132,13 @@ export async function planAll({
   };
   for (const { burst, why, forGood } of made.noRoom) {
     const waits = byId.get(burst);
-    if (forGood && waits !== undefined) await goHome(waits, { kind: 'no_capacity', text: why });
+    if (waits === undefined) continue;
+    if (forGood) await goHome(waits, { kind: 'no_capacity', text: why });
+    // What it waits for stands on the burst, and goes home with it if it waits for too long.
+    else if (waits.trouble?.text !== why) {
+      const trouble = { since: waits.trouble?.since ?? at, text: why };
+      await commit([{ kind: 'burst', burst: { ...waits, trouble }, why }], 'no room');
+    }
   }
   // As with a stop, a person's word is no failure of the job's.
   for (const burst of all) {
@@ -174,77 +185,51 @@ function rowWrite({ instance, bursts, fresh }: Row): Write {
 /** In the order of its ranks. */
 function bind(burst: Burst | undefined, on: readonly InstanceId[]): Write[] {
   if (burst === undefined) return [];
-  const places = withRanks(burst, ({ rank }) => ({ instance: on[rank] }));
+  const places = { ...withRanks(burst, ({ rank }) => ({ instance: on[rank] })), trouble: undefined };
   const why = `planned on ${on.length === 1 ? 'instance' : 'instances'} ${on.join(', ')}`;
   return [{ kind: 'burst', burst: { ...burst, ...places }, why }];
 }
 
-/** A row for a machine that is to be launched, with the token that names the launch. */
-function intended(
-  {
-    cluster,
-    offer: { group, types: all },
-    capacity,
-    needs,
-    capacityType,
-    generation,
-    without,
-  }: {
-    readonly cluster: ClusterSetup['name'];
-    readonly offer: OfferedGroup;
-    readonly capacity: Resources;
-    /** Of what is planned on it now. */
-    readonly needs: Resources;
-    readonly capacityType: CapacityType;
-    readonly generation: Uuid;
-    readonly without: readonly SpotPool[];
-  },
-  entropy: Ports['entropy'],
-  clock: Ports['clock'],
-): Instance {
-  // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
-  const able = all.filter((t) => fits(capacity, podCapacity(t, group))).map((t) => t.name);
-  const caps = capacityType === 'spot' ? capsOf(group) : {};
-  // A type whose price on demand is gone has no cap, and spot without one is not bought.
-  const capped = able.filter((type) => caps[type] !== undefined);
-  const spot = capped.length > 0;
-  const types = spot ? capped : able;
-  const id = instanceId(entropy.uuid());
-  const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
-  const spec: LaunchSpec = {
-    group: group.name,
-    launchTemplate: group.launchTemplate,
-    types,
-    zones: group.zones,
-    capacityType: spot ? 'spot' : 'on-demand',
-    ...(spot ? { maxPrices: Object.fromEntries(types.flatMap((t) => asPair(t, caps[t]))) } : {}),
-    ...(spot ? poolsWithout(types, group.zones, without) : {}),
-    tags: {
-      'spillway.dev/cluster': cluster,
-      'spillway.dev/group': group.name,
-      'spillway.dev/instance': id,
-      'spillway.dev/generation': generation,
-    },
-    ...(group.fixed === undefined ? {} : { fixed: { needs, most: capacity } }),
-  };
-  // What others leave on a machine that stays is known when it is taken: until then it holds no more than this.
-  const planned = group.fixed === undefined ? capacity : needs;
-  const at = clock.now();
+/** On the instances of its nodes, until its time limit at the latest. */
+function boundOf(burst: Burst, at: Instant): readonly Bound[] {
+  const limit = burst.saved.timeLimitMs;
+  const endsAt = limit === 'unlimited' ? undefined : (burst.startedAt ?? at) + limit;
+  return ranksOf(burst).map(({ instance }) => ({ instance, needs: plus(burst.needs, keeperNeeds), endsAt }));
+}
+
+function wantedOf(
+  burst: Burst,
+  group: NodeGroup | undefined,
+  foresight: PlannerInput['foresight'],
+): PlanBurst {
+  const limit = burst.saved.timeLimitMs;
+  const limitMs = limit === 'unlimited' ? undefined : limit;
+  const nodes = nodesOf(burst);
+  const processors = Math.max(
+    1,
+    Math.round((nodes * burst.needs.cpuMillis) / 1000 / (group?.vcpuPerCpu ?? 1)),
+  );
   return {
-    ...{ id, cluster, group: group.name, state: 'intended', rev: 0, token, spec },
-    ...{ cloudId: undefined, type: undefined, zone: undefined, node: undefined, capacity: planned },
-    ...{ createdAt: at, enteredAt: at, launchedAt: undefined, readyAt: undefined },
-    ...{ idleSince: undefined, endedAt: undefined, why: undefined, trouble: undefined },
+    ...{ id: burst.id, group: burst.group, capacityType: burst.capacityType, nodes, limitMs },
+    needs: plus(burst.needs, keeperNeeds),
+    expectedMs:
+      limitMs === undefined
+        ? undefined
+        : foresight?.expectedMs({ user: burst.user, requestMs: limitMs, processors }),
+    since: waitsSince(burst),
   };
 }
 
-const asPair = <T>(key: string, value: T | undefined): (readonly [string, T])[] =>
-  value === undefined ? [] : [[key, value]];
-
-/** Where nothing would be left, all is asked for: the cloud has the last word. */
-function poolsWithout(types: readonly string[], zones: readonly string[], avoided: readonly SpotPool[]) {
-  const without = avoided.filter((p) => types.includes(p.type) && zones.includes(p.zone));
-  return without.length === 0 || without.length === types.length * zones.length ? {} : { without };
+/** Of each type the dearest zone, as nobody knows which one an instance comes from. */
+function spotPricesOf(group: NodeGroup, seen: SpotSeen, at: Instant): Record<string, MicroUsd> | undefined {
+  if (group.spot === undefined || seen?.ok !== true) return undefined;
+  const found: Record<string, MicroUsd> = {};
+  for (const type of group.types)
+    for (const zone of group.zones) {
+      const price = priceAt(seen.value, { type, zone }, at)?.microUsd;
+      if (price !== undefined) found[type] = Math.max(price, found[type] ?? 0);
+    }
+  return found;
 }
 
 function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

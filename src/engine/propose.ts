@@ -1,6 +1,6 @@
 import { savedOf } from '../burst/claim.ts';
 import { inWords } from '../decide/decide.ts';
-import { describe, fittingTypes } from '../decide/plan.ts';
+import { describe, fittingTypes } from '../decide/group.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import type { BurstData } from '../domain/data.ts';

@@ -3,11 +3,12 @@ import { holdsInstance } from '../domain/burst.ts';
 import { drainInWords } from '../domain/drain.ts';
 import { PortError } from '../domain/fault.ts';
 import type { BurstId, CloudId, Instant, Uuid } from '../domain/ids.ts';
-import type { CloudInstance, SpotPool } from '../domain/instance.ts';
+import type { CapacityType, CloudInstance, Missed, SpotPool } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
 import type { NodeView } from '../domain/kube.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { ranksOf } from '../domain/ranks.ts';
+import type { Resources } from '../domain/resources.ts';
 import type { Seen } from '../domain/seen.ts';
 import type {
   Clock,
@@ -33,6 +34,10 @@ export interface InstanceContext {
   nodes(): Promise<readonly NodeView[]>;
   /** The last list of the cloud, no older than a poll. */
   listed(): Seen<readonly CloudInstance[]> | undefined;
+  /** What pods may request on a type of a group; undefined: nobody knows yet. */
+  capacityOf?(group: string, type: string): Resources | undefined;
+  /** Told what a launch did not get, for the next ones. */
+  missed?(capacityType: CapacityType, missed: readonly Missed[]): void;
   /** What is known of spot; undefined: nothing is bought so. */
   readonly spot?: SpotWord | undefined;
   replan(): void;

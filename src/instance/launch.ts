@@ -1,7 +1,15 @@
 import { priceAt } from '../decide/spot.ts';
-import { faultOf } from '../domain/fault.ts';
-import type { CloudInstance, Instance, LaunchSpec, MachinePrice, SpotPool } from '../domain/instance.ts';
+import { type Fault, faultOf, type PortError } from '../domain/fault.ts';
+import type {
+  CloudInstance,
+  Instance,
+  LaunchSpec,
+  MachinePrice,
+  Missed,
+  SpotPool,
+} from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
+import type { Resources } from '../domain/resources.ts';
 import { least } from '../domain/room.ts';
 import { change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 
@@ -34,6 +42,7 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
   });
   try {
     const made = await ctx.cloud.launch(instance.spec, instance.token);
+    ctx.missed?.(instance.spec.capacityType, made.missed ?? []);
     await change(
       ctx,
       held,
@@ -44,7 +53,8 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
         zone: made.zone,
         launchedAt: ctx.clock.now(),
         price: priceOf(ctx, instance, made),
-        ...roomOf(instance, made),
+        // Something larger than was planned may have come, and is used as it is.
+        capacity: roomOf(ctx, instance, made),
         trouble: undefined,
       },
       `the cloud launched ${made.id} (${made.type} in ${made.zone})`,
@@ -55,8 +65,7 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
     const fault = faultOf(e);
     const text = (e as Error).message;
     if (fault === 'no_capacity' || fault === 'throttled' || fault === 'refused' || fault === 'invalid') {
-      if (fault === 'no_capacity' && instance.spec.capacityType === 'spot')
-        ctx.spot?.avoid(poolsOf(instance.spec), 'refused');
+      noteMissed(ctx, instance.spec, fault, (e as PortError).missed ?? []);
       // EC2 answers a spent token the same way for ever, so what is tried again needs a row and a token of its own.
       const why = {
         no_capacity: 'no capacity',
@@ -81,9 +90,21 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
 }
 
 /** On a machine that others use too is room for what they leave, and for no more than its group promises. */
-function roomOf({ spec: { fixed } }: Instance, made: CloudInstance): Pick<Instance, 'capacity'> | undefined {
+function roomOf(ctx: InstanceContext, { group, spec, capacity }: Instance, made: CloudInstance): Resources {
   const room = made.fixed?.room;
-  return fixed === undefined || room === undefined ? undefined : { capacity: least(fixed.most, room) };
+  if (spec.fixed !== undefined) return room === undefined ? capacity : least(spec.fixed.most, room);
+  return ctx.capacityOf?.(group, made.type) ?? capacity;
+}
+
+/** Where the cloud did not say which, none of what was asked for is to be had. */
+function noteMissed(ctx: InstanceContext, spec: LaunchSpec, fault: Fault, missed: readonly Missed[]): void {
+  const all = poolsOf(spec);
+  const told =
+    missed.length > 0 || fault !== 'no_capacity'
+      ? missed
+      : all.map((pool) => ({ ...pool, why: 'none' as const }));
+  ctx.missed?.(spec.capacityType, told);
+  if (fault === 'no_capacity' && spec.capacityType === 'spot') ctx.spot?.avoid(all, 'refused');
 }
 
 /** As it stands at the launch: what it costs later is reckoned by it, whatever the list says by then. */

@@ -4,7 +4,8 @@ import { isInstance, type NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
-import { change, type InstanceContext, wakeBursts } from './context.ts';
+import { bootFailed } from './boots.ts';
+import { change, type InstanceContext, type InstancePatch, wakeBursts } from './context.ts';
 import { takenBack } from './reclaim.ts';
 
 /** Under this prefix NodeRestriction keeps a kubelet from labelling itself, so the label proves that the gateway matched it. */
@@ -82,7 +83,7 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
   const since = instance.launchedAt ?? instance.createdAt;
   if (group !== undefined && ctx.clock.now() - since <= group.joinTimeoutMs) return after(1_000);
   const why = `${what} within ${Math.round((ctx.clock.now() - since) / 1000)} s`;
-  await change(ctx, instance, { state: 'never_joined', why }, why);
+  await bootFailed(ctx, instance, { state: 'never_joined' }, why);
   await wakeBursts(ctx, instance);
   return now;
 }
@@ -106,15 +107,13 @@ export async function cloudSaysGone(ctx: InstanceContext, instance: Instance): P
     ctx.spot?.avoid([{ type: instance.type, zone: instance.zone }], 'reclaimed');
   const why = instance.why ?? `instance ${instance.cloudId} was ${reclaimed ? 'taken back' : 'terminated'}`;
   const at = ctx.clock.now();
-  const gone = await change(
-    ctx,
-    instance,
-    {
-      ...{ state: 'gone', endedAt: at, why, trouble: undefined },
-      ...(sudden ? { reclaimedAt: at } : {}),
-    },
-    why,
-  );
+  const over: InstancePatch = {
+    ...{ state: 'gone', endedAt: at, why, trouble: undefined },
+    ...(sudden ? { reclaimedAt: at } : {}),
+  };
+  // Nobody asked for its end: it ended by itself, or somebody's hand did it, before it was a node.
+  const boots = (instance.state === 'launched' || instance.state === 'joined') && !reclaimed;
+  const gone = await (boots ? bootFailed(ctx, instance, over, why) : change(ctx, instance, over, why));
   if (gone === undefined) return now;
   await wakeBursts(ctx, instance);
   ctx.replan();

@@ -7,6 +7,7 @@ import type { Log } from '../../adapters/wrap.ts';
 import { handsOf, loadConfig } from '../../config/load.ts';
 import type { Config, StagingConfig, WebhookConfig } from '../../config/schema.ts';
 import { faultOf } from '../domain/fault.ts';
+import { clusterName } from '../domain/ids.ts';
 import {
   examineFunds,
   examinePrices,
@@ -15,7 +16,7 @@ import {
   type Finding,
   probe,
 } from '../engine/doctor.ts';
-import { examineMachines } from '../engine/doctor-nodes.ts';
+import { examineBreakers, examineMachines } from '../engine/doctor-nodes.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
 import { objectsOf, reach } from './reach.ts';
@@ -44,13 +45,15 @@ export async function doctor(path: string): Promise<number> {
   for (const hook of config.webhooks) say(await signedBy(hook));
   if (bad === 0) {
     const quiet: Log = { info: () => undefined, warn: () => undefined };
+    const halted: Finding[] = [];
     say(
       await probe(
         'store',
-        () => askDatabase(config, quiet),
+        () => askDatabase(config, quiet, halted),
         'start the database, or leave `store` out to use the embedded one',
       ),
     );
+    for (const finding of halted) say(finding);
     if (config.queue !== undefined) {
       const { redis, prefix } = config.queue;
       const text = 'start Redis, or leave `queue` out to send wakes through the store';
@@ -89,10 +92,15 @@ function signedBy(hook: WebhookConfig): Promise<Finding> {
   );
 }
 
-async function askDatabase(config: Config, quiet: Log): Promise<string> {
+async function askDatabase(config: Config, quiet: Log, halted: Finding[]): Promise<string> {
   try {
     const database = await openDatabase(config, quiet);
-    await database.close();
+    try {
+      for (const { name } of config.clusters)
+        for await (const finding of examineBreakers(database.store, clusterName(name))) halted.push(finding);
+    } finally {
+      await database.close();
+    }
     return 'answers';
   } catch (e) {
     // The embedded one belongs to one process: a gateway that serves from it shows that it works.

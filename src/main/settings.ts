@@ -38,6 +38,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     capacityType: 'on-demand',
     spot: g.capacity.spot,
     max: g.capacity.max,
+    bootFailures: g.capacity.bootFailures,
+    bootRetryMs: g.capacity.bootRetryMs,
     idleMs: g.capacity.idleMs,
     // A machine that stays neither ends by itself nor grows too old.
     ...(g.provider === 'static'

@@ -12,7 +12,7 @@ import { type CapacityOrder, capacityStands, turnCapacity } from '../cli/capacit
 import { type RampOrder, rampStands, turnRamp } from '../cli/ramp.ts';
 import { type Order, stands, turnStop } from '../cli/stop.ts';
 import { type ClusterName, clusterName } from '../domain/ids.ts';
-import { groupStates } from '../engine/capacity.ts';
+import { groupStates, openGroup } from '../engine/capacity.ts';
 import type { StorePort } from '../ports.ts';
 import { visiting } from './database.ts';
 import { clock } from './ground.ts';
@@ -56,10 +56,9 @@ export async function turnTheCapacity(path: string, order: CapacityOrder): Promi
     (gateway) => turnCapacity(gateway, order),
     async (store, cluster) => {
       for (const { name } of groups)
-        await (order.drained ? store.drainGroup : store.openGroup).call(
-          store,
-          ...([cluster, name, order.by, order.reason] as const),
-        );
+        await (order.drained
+          ? store.drainGroup(cluster, name, order.by, order.reason)
+          : openGroup(store, cluster, name, order.by, order.reason));
       const states = await groupStates(
         { name: cluster, settings: { groups: groupsOf(config) } },
         { store, clock },

@@ -165,6 +165,16 @@ describe('capacity', () => {
     ]);
     await expect(turnCapacity(gateway, { ...order, group: 'no' })).rejects.toThrow('no node group no');
   });
+
+  it('says where nothing is launched since machines do not boot, and resume lets it launch again', async () => {
+    await store.tripBreaker(cluster, 'cpu', 'spillway', '10 machines in a row did not boot');
+    expect((await showCapacity(gateway))[0]).toBe(
+      `${cluster} cpu: no instance, of at most 3; launches nothing since 2026-01-05T08:00:00.000Z: 10 machines in a row did not boot (spillway capacity resume cpu tries again)`,
+    );
+    await turnCapacity(gateway, { drained: false, group: 'cpu', by: 'carol', reason: 'a new image' });
+    expect((await showCapacity(gateway))[0]).toBe(`${cluster} cpu: no instance, of at most 3`);
+    expect((await store.audit(`breaker/${cluster}/cpu`)).at(-1)?.why).toBe('by carol: a new image');
+  });
 });
 
 describe('again', () => {

@@ -111,6 +111,31 @@ export function boughtCases(c: CloudCase): void {
       expect((await c.port.launch(c.spec, c.token())).zone).toBe(c.spec.zones[1]);
     });
 
+    test('is told offer by offer, a full subnet and throttling for themselves, with an instance and without', async () => {
+      const [type = '', dearer = ''] = c.spec.types;
+      const [zone = '', other = ''] = c.spec.zones;
+      await c.cloud.limit({ type, zone }, { atMost: 0 });
+      await c.cloud.limit({ type, zone: other }, { code: 'InsufficientFreeAddressesInSubnet' });
+      const made = await c.port.launch(c.spec, c.token());
+      expect(made.type).toBe(dearer);
+      expect(made.missed).toHaveLength(2);
+      expect(made.missed).toEqual(
+        expect.arrayContaining([
+          { type, zone, why: 'none' },
+          { type, zone: other, why: 'full' },
+        ]),
+      );
+      await c.cloud.limit({ type: dearer }, { code: 'RequestLimitExceeded' });
+      const { missed } = await expectFault(c.port.launch(c.spec, c.token()), 'throttled');
+      expect(missed?.filter((m) => m.type === dearer).map((m) => m.why)).toEqual(['throttled', 'throttled']);
+      expect(
+        missed
+          ?.filter((m) => m.type === type)
+          .map((m) => m.why)
+          .sort(),
+      ).toEqual(['full', 'none']);
+    });
+
     test('none of the cheaper type leads to the other', async () => {
       await c.cloud.limit({ type: c.spec.types[0] ?? '' }, { atMost: 0 });
       expect((await c.port.launch(c.spec, c.token())).type).toBe(c.spec.types[1]);

@@ -20,6 +20,26 @@ export function drainContract(store: () => StorePort): void {
       expect((await store().drains(cluster)).map((d) => d.group)).toEqual(['cpu']);
     });
 
+    it('is none for a breaker that tripped, which is told and closed for itself', async () => {
+      const cluster = aCluster();
+      await store().tripBreaker(cluster, 'cpu', 'spillway', '10 machines in a row did not boot');
+      await store().tripBreaker(cluster, 'cpu', 'spillway', 'an eleventh');
+      expect(await store().drains(cluster)).toEqual([]);
+      expect(await store().breakers(cluster)).toEqual([
+        { group: 'cpu', by: 'spillway', why: '10 machines in a row did not boot', at: expect.any(Number) },
+      ]);
+      await store().drainGroup(cluster, 'cpu', 'alice@gw', '');
+      expect(await store().breakers(aCluster())).toEqual([]);
+      await store().closeBreaker(cluster, 'cpu', 'alice@gw', 'mended');
+      expect(await store().breakers(cluster)).toEqual([]);
+      expect((await store().drains(cluster)).map((d) => d.group)).toEqual(['cpu']);
+      const rows = await store().audit(`breaker/${cluster}/cpu`);
+      expect(rows.map((r) => [r.from, r.to, r.why])).toEqual([
+        [undefined, 'tripped', 'by spillway: 10 machines in a row did not boot'],
+        ['tripped', 'closed', 'by alice@gw: mended'],
+      ]);
+    });
+
     it('is drained once: who was first stays; each turn is an audit row of the group’s own', async () => {
       const cluster = aCluster();
       await store().openGroup(cluster, 'cpu', 'bob', 'nothing is drained');

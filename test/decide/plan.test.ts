@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plan, podCapacity, usedBy } from '../../src/decide/plan.ts';
+import { podCapacity } from '../../src/decide/group.ts';
+import { plan } from '../../src/decide/plan.ts';
 import { burstId, clusterName, instanceId, instant, launchToken } from '../../src/domain/ids.ts';
 import type { Instance, InstanceState } from '../../src/domain/instance.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
@@ -58,7 +59,7 @@ it('what is closed gets nothing new, and counts in its group all the same', () =
   const up = [instance(1), instance(2), instance(3)];
   const closed = new Set(up.slice(0, 2).map((i) => i.id));
   const three = [burst(1, need(2000)), burst(2, need(2000)), burst(3, need(2000))];
-  const made = plan(three, up, new Map(), offered, closed);
+  const made = plan(three, up, [], offered, { closed });
   expect(made.assign).toEqual([{ burst: 'b1', instance: 'i3' }]);
   expect(made.launch).toEqual([]);
   expect(made.noRoom.map((n) => [n.burst, n.forGood])).toEqual([
@@ -71,16 +72,11 @@ describe('plan', () => {
   it('keeps spot and on demand apart, on what is up and on what is launched', () => {
     const spot = { ...instance(1), spec: { ...instance(1).spec, capacityType: 'spot' as const } };
     const onSpot = { ...burst(1), capacityType: 'spot' as const };
-    expect(plan([burst(2), onSpot], [spot], new Map(), offered)).toMatchObject({
+    expect(plan([burst(2), onSpot], [spot], [], offered)).toMatchObject({
       assign: [{ burst: 'b1', instance: 'i1' }],
       launch: [{ capacityType: 'on-demand', bursts: ['b2'] }],
     });
-    const { launch } = plan(
-      [onSpot, burst(2), { ...burst(3), capacityType: 'spot' }],
-      [],
-      new Map(),
-      offered,
-    );
+    const { launch } = plan([onSpot, burst(2), { ...burst(3), capacityType: 'spot' }], [], [], offered);
     expect(launch).toMatchObject([
       { capacityType: 'spot', bursts: ['b1', 'b3'] },
       { capacityType: 'on-demand', bursts: ['b2'] },
@@ -91,7 +87,7 @@ describe('plan', () => {
     const made = plan(
       [burst(1), burst(2)],
       [instance(1)],
-      new Map([[instanceId('i1'), need(2000)]]),
+      [{ instance: instanceId('i1'), needs: need(2000) }],
       offered,
     );
     expect(made.assign).toEqual([{ burst: 'b1', instance: 'i1' }]);
@@ -103,7 +99,7 @@ describe('plan', () => {
       plan(
         [1, 2, 3].map((n) => burst(n)),
         [],
-        new Map(),
+        [],
         offered,
       ).launch.map((l) => l.bursts),
     ).toEqual([['b1', 'b2', 'b3']]);
@@ -111,15 +107,15 @@ describe('plan', () => {
 
   it('never binds to what is on its way out', () => {
     for (const state of ['draining', 'terminating', 'never_joined', 'gone'] as const)
-      expect(plan([burst(1)], [instance(1, state)], new Map(), offered).assign, state).toEqual([]);
+      expect(plan([burst(1)], [instance(1, state)], [], offered).assign, state).toEqual([]);
   });
 
   it('at the maximum it waits, and says so; what fits no type is given up', () => {
     const full = [1, 2, 3].map((n) => instance(n, 'terminating'));
-    expect(plan([burst(1)], full, new Map(), offered).noRoom).toEqual([
+    expect(plan([burst(1)], full, [], offered).noRoom).toEqual([
       expect.objectContaining({ burst: 'b1', forGood: false }),
     ]);
-    expect(plan([burst(1, need(3901))], [], new Map(), offered).noRoom).toEqual([
+    expect(plan([burst(1, need(3901))], [], [], offered).noRoom).toEqual([
       expect.objectContaining({ burst: 'b1', forGood: true }),
     ]);
   });
@@ -127,14 +123,14 @@ describe('plan', () => {
   const several = (n: number, nodes: number, needs = need(1000)) => ({ ...burst(n, needs), nodes });
 
   it('one of several nodes gets as many instances, those that are up first', () => {
-    const made = plan([several(1, 3)], [instance(1)], new Map(), offered);
+    const made = plan([several(1, 3)], [instance(1)], [], offered);
     expect(made.assign).toEqual([{ burst: 'b1', instance: 'i1' }]);
     expect(made.launch.map((l) => l.bursts)).toEqual([['b1'], ['b1']]);
     expect(made.noRoom).toEqual([]);
   });
 
   it('or none of them: what there is stays for those behind it', () => {
-    const busy = new Map([[instanceId('i2'), need(3800)]]);
+    const busy = [{ instance: instanceId('i2'), needs: need(3800) }];
     const made = plan([several(1, 3), burst(2)], [instance(1), instance(2)], busy, offered);
     expect(made.noRoom).toEqual([expect.objectContaining({ burst: 'b1', forGood: false })]);
     expect(made.assign).toEqual([{ burst: 'b2', instance: 'i1' }]);
@@ -142,7 +138,7 @@ describe('plan', () => {
   });
 
   it('more nodes than the group may ever have are given up, with the reason', () => {
-    expect(plan([several(1, 4)], [], new Map(), offered).noRoom).toEqual([
+    expect(plan([several(1, 4)], [], [], offered).noRoom).toEqual([
       { burst: 'b1', why: 'node group cpu has at most 3 instances, for 4 nodes', forGood: true },
     ]);
   });
@@ -153,7 +149,7 @@ describe('plan', () => {
       fc.property(fc.array(wish, { maxLength: 12 }), fc.integer({ min: 0, max: 3 }), (wanted, up) => {
         const bursts = wanted.map((w, n) => several(n, w.nodes, need(w.cpu)));
         const instances = Array.from({ length: up }, (_, n) => instance(n));
-        const made = plan(bursts, instances, new Map(), offered);
+        const made = plan(bursts, instances, [], offered);
         for (const b of bursts) {
           const homes = made.assign.filter((a) => a.burst === b.id).map((a) => a.instance);
           const launched = made.launch.filter((l) => l.bursts.includes(b.id));
@@ -173,7 +169,7 @@ describe('plan', () => {
       fc.property(fc.array(needs, { maxLength: 40 }), fc.integer({ min: 0, max: 3 }), (wanted, up) => {
         const bursts = wanted.map((w, n) => burst(n, need(w.cpu, w.gib)));
         const instances = Array.from({ length: up }, (_, n) => instance(n));
-        const made = plan(bursts, instances, new Map(), offered);
+        const made = plan(bursts, instances, [], offered);
         const seen = [
           ...made.assign.map((a) => a.burst),
           ...made.launch.flatMap((l) => l.bursts),
@@ -181,8 +177,8 @@ describe('plan', () => {
         ];
         expect([...seen].sort()).toEqual(bursts.map((b) => b.id).sort());
         const of = (id: string): Resources => bursts.find((b) => b.id === id)?.needs ?? need(0);
-        const used = usedBy(made.assign.map((a) => ({ instance: a.instance, needs: of(a.burst) })));
-        for (const i of instances) expect(fits(used.get(i.id) ?? need(0, 0), i.capacity)).toBe(true);
+        const on = (id: string) => made.assign.filter((a) => a.instance === id).map((a) => of(a.burst));
+        for (const i of instances) expect(fits(on(i.id).reduce(plus, need(0, 0)), i.capacity)).toBe(true);
         for (const l of made.launch) expect(fits(l.bursts.map(of).reduce(plus), l.capacity)).toBe(true);
         expect(instances.length + made.launch.length).toBeLessThanOrEqual(
           Math.max(group.max, instances.length),

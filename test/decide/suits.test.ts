@@ -78,11 +78,11 @@ describe('a plan', () => {
       ...{ id: burstId(id), group: 'a100' },
       needs: { cpuMillis: 1, memoryBytes: 1, extended: { 'nvidia.com/gpu': 1 } },
     }));
-    const made = plan(bursts, [], new Map(), [a100]);
+    const made = plan(bursts, [], [], [a100]);
     expect(made.launch.map((l) => l.bursts)).toEqual([['1', '2'], ['3']]);
     expect(made.launch[0]?.capacity.extended).toEqual({ 'nvidia.com/gpu': 2 });
     const many = { ...bursts[0], needs: { ...bursts[0]?.needs, extended: { 'nvidia.com/gpu': 3 } } };
-    expect(plan([many as (typeof bursts)[0]], [], new Map(), [a100]).noRoom).toMatchObject([
+    expect(plan([many as (typeof bursts)[0]], [], [], [a100]).noRoom).toMatchObject([
       { forGood: true, why: 'no type of node group a100 holds 1 m vCPU, 1 MiB, 3 nvidia.com/gpu' },
     ]);
   });

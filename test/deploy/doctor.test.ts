@@ -1,9 +1,11 @@
 /** What doctor says of the machines: that they end by themselves, and that both sides have the same times. */
 import { expect, it } from 'vitest';
 import { userData } from '../../docs/user-data.ts';
+import { clusterName, instant, uuid } from '../../src/domain/ids.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import type { ClusterSettings } from '../../src/engine/context.ts';
-import { examineMachines } from '../../src/engine/doctor-nodes.ts';
+import { examineBreakers, examineMachines } from '../../src/engine/doctor-nodes.ts';
+import { MemStore } from '../../src/sim/models/store.ts';
 
 const minute = 60_000;
 const shipped = userData['kubeadm.sh']?.() ?? '';
@@ -59,4 +61,28 @@ it.each<[string, Parameters<typeof told>[0], Partial<NodeGroup>, RegExp]>([
   const finding = await told(template, over);
   expect(finding).toMatchObject({ ok: false });
   expect(finding.text).toMatch(words);
+});
+
+it('a node group whose machines did not boot is told, with what to do', async () => {
+  const time = { now: () => instant(1_700_000_000_000) };
+  const store = new MemStore({
+    clock: time,
+    entropy: { uuid: () => uuid('u'), bytes: () => new Uint8Array(), random: () => 0 },
+  });
+  const cluster = clusterName('hpc1');
+  const told = async () => {
+    const found = [];
+    for await (const finding of examineBreakers(store, cluster)) found.push(finding);
+    return found;
+  };
+  expect(await told()).toEqual([]);
+  await store.tripBreaker(cluster, 'cpu', 'spillway', '10 machines in a row did not boot');
+  expect(await told()).toEqual([
+    {
+      what: 'node group cpu of hpc1',
+      ok: false,
+      text: 'node group cpu launches nothing since 2023-11-14T22:13:20.000Z: 10 machines in a row did not boot',
+      todo: expect.stringContaining('spillway capacity resume cpu'),
+    },
+  ]);
 });

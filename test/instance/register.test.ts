@@ -30,6 +30,7 @@ const context = (): InstanceContext =>
   ({
     ...{ store, entropy, epoch: () => 0, clock: { now: () => time } },
     kubernetes: { labelNode: async () => undefined },
+    cloud: { console: async () => undefined },
     ...{ group: () => group, nodes: async () => [node], listed: () => undefined },
     ...{ wake: () => undefined, replan: () => undefined, log: () => undefined },
     cluster,

@@ -16,7 +16,7 @@ import { type CloudId, cloudId, type LaunchToken } from '../../../src/domain/ids
 import type { CloudInstance, LaunchSpec } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { connect } from '../ec2/connect.ts';
-import { codeOf, emptyFleet } from '../ec2/faults.ts';
+import { codeOf, emptyFleet, missedOf } from '../ec2/faults.ts';
 import { tagsOf } from '../ec2/fleet.ts';
 import type { Ec2Config } from '../ec2/schema.ts';
 import { whyNot } from './check.ts';
@@ -77,16 +77,18 @@ export function withScalingGroups(
         ...{ privateDnsName: '', launchedAt: clock.now(), token, tags },
       };
     }
-    throw emptyFleet(
-      errors.map(({ ErrorCode, ErrorMessage, InstanceType, AvailabilityZone }) => ({
-        ...{ ErrorCode, ErrorMessage },
-        LaunchTemplateAndOverrides: {
-          Overrides: {
-            ...(InstanceType === undefined ? {} : { InstanceType: InstanceType as never }),
-            ...(AvailabilityZone === undefined ? {} : { AvailabilityZone }),
-          },
+    const inWords = errors.map(({ ErrorCode, ErrorMessage, InstanceType, AvailabilityZone }) => ({
+      ...{ ErrorCode, ErrorMessage },
+      LaunchTemplateAndOverrides: {
+        Overrides: {
+          ...(InstanceType === undefined ? {} : { InstanceType: InstanceType as never }),
+          ...(AvailabilityZone === undefined ? {} : { AvailabilityZone }),
         },
-      })),
+      },
+    }));
+    throw emptyFleet(
+      inWords,
+      missedOf(inWords, () => undefined),
     );
   }
 

@@ -1,6 +1,7 @@
 /** What EC2's codes and the SDK's errors mean to us. */
 import type { CreateFleetError } from '@aws-sdk/client-ec2';
 import { type Fault, PortError } from '../../../src/domain/fault.ts';
+import type { Missed } from '../../../src/domain/instance.ts';
 
 const noCapacity = [
   'InsufficientInstanceCapacity',
@@ -131,8 +132,30 @@ export function bare(error: unknown): unknown {
 /** When several offers said no, the most hopeful answer counts: throttled offers may have had room. */
 const hope: readonly Fault[] = ['throttled', 'no_capacity', 'refused', 'invalid'];
 
+/** Offer by offer what was not to be had; `zoneOf`: of a subnet. */
+export function missedOf(
+  errors: readonly CreateFleetError[],
+  zoneOf: (subnet: string) => string | undefined,
+): readonly Missed[] {
+  return errors.flatMap(({ ErrorCode = '', LaunchTemplateAndOverrides }) => {
+    const { InstanceType: type, AvailabilityZone, SubnetId } = LaunchTemplateAndOverrides?.Overrides ?? {};
+    const zone = AvailabilityZone ?? (SubnetId === undefined ? undefined : zoneOf(SubnetId));
+    if (type === undefined || zone === undefined) return [];
+    const fault = faultOfCode(ErrorCode);
+    const why =
+      ErrorCode === 'InsufficientFreeAddressesInSubnet'
+        ? 'full'
+        : fault === 'no_capacity'
+          ? 'none'
+          : fault === 'throttled' || ErrorCode === 'InternalError'
+            ? 'throttled'
+            : 'refused';
+    return [{ type, zone, why }];
+  });
+}
+
 /** The fleet answered, and with nothing. */
-export function emptyFleet(errors: readonly CreateFleetError[]): PortError {
+export function emptyFleet(errors: readonly CreateFleetError[], missed: readonly Missed[]): PortError {
   const faults = errors.map(({ ErrorCode = '' }) =>
     ErrorCode === 'InternalError' ? 'transient' : faultOfCode(ErrorCode),
   );
@@ -146,7 +169,7 @@ export function emptyFleet(errors: readonly CreateFleetError[]): PortError {
   const best = hope.find((fault) => faults.includes(fault)) ?? 'transient';
   const text =
     lines.length === 0 ? 'the fleet has neither an instance nor an error' : [...new Set(lines)].join('; ');
-  return new PortError(best, 'cloud.launch', text);
+  return new PortError(best, 'cloud.launch', text, { missed });
 }
 
 /** EC2's code, for the few that a caller expects. */

@@ -78,10 +78,13 @@ export function isTypeName(name: string): name is _InstanceType {
 }
 
 /** An answer for an override by subnet may name only that. */
-export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec, { subnets = {} }: Ec2Config): string {
-  const bySubnet = Object.entries(subnets).find(([, one]) => one === subnet)?.[0];
+export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec, config: Ec2Config): string {
+  const bySubnet = subnet === undefined ? undefined : zoneOfSubnet(subnet, config);
   const found = zone ?? bySubnet ?? (spec.zones.length === 1 ? spec.zones[0] : undefined);
   if (found === undefined)
     throw new PortError('unknown', 'cloud.launch', `${id} runs, in a zone that EC2 did not say`);
   return found;
 }
+
+export const zoneOfSubnet = (subnet: string, { subnets = {} }: Ec2Config): string | undefined =>
+  Object.entries(subnets).find(([, one]) => one === subnet)?.[0];

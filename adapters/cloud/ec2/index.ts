@@ -9,6 +9,7 @@ import {
   DescribeSpotInstanceRequestsCommand,
   DescribeSpotPriceHistoryCommand,
   EC2Client,
+  GetConsoleOutputCommand,
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { PortError } from '../../../src/domain/fault.ts';
@@ -28,8 +29,8 @@ import type {
 } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { connect } from './connect.ts';
-import { codeOf, emptyFleet } from './faults.ts';
-import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf } from './fleet.ts';
+import { codeOf, emptyFleet, missedOf } from './faults.ts';
+import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf, zoneOfSubnet } from './fleet.ts';
 import {
   type Ec2Config,
   parseFleet,
@@ -54,7 +55,8 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
       return { errors: answer.Errors ?? [], made: parseFleet(answer) };
     });
     const [one] = made;
-    if (one === undefined) throw emptyFleet(errors);
+    const missed = missedOf(errors, (subnet) => zoneOfSubnet(subnet, config));
+    if (one === undefined) throw emptyFleet(errors, missed);
     return {
       id: cloudId(one.id),
       type: one.type,
@@ -64,6 +66,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
       // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
       privateDnsName: '',
       launchedAt: clock.now(),
+      missed,
       token,
       tags: tagsOf(config, spec, token),
     };
@@ -207,6 +210,21 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     await interruptions();
   }
 
+  /** EC2 keeps the last 64 KiB, and has nothing yet of an instance that is young. */
+  async function console(id: CloudId): Promise<string | undefined> {
+    const command = new GetConsoleOutputCommand({ InstanceId: id, Latest: true });
+    const { Output } = await calling('cloud.console', 'reads', async () => {
+      try {
+        return await client.send(command);
+      } catch (error) {
+        // Only machines on Nitro tell the latest; others what they had at boot.
+        if (codeOf(error) !== 'UnsupportedOperation') throw error;
+        return client.send(new GetConsoleOutputCommand({ InstanceId: id }));
+      }
+    });
+    return Output === undefined || Output === '' ? undefined : Buffer.from(Output, 'base64').toString('utf8');
+  }
+
   return {
     launch,
     list,
@@ -215,6 +233,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     template,
     spotPrices,
     interruptions,
+    console,
     check,
     close: async () => client.destroy(),
   };

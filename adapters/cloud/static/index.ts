@@ -196,6 +196,7 @@ export function staticCloud(
     template: async (name) => {
       throw new PortError('refused', 'cloud.template', `fixed nodes come from no launch template (${name})`);
     },
+    console: async () => undefined,
     spotPrices: async () => [],
     interruptions: async () => [],
     // The cluster's port is not its own.

@@ -5,11 +5,12 @@ import { Refusal } from '../problem.ts';
 import { type CapacityView, capacityOrder, capacityView, iso } from '../schemas.ts';
 import { signed } from '../signed.ts';
 
-export function viewOf({ drain, instances, ...state }: GroupState): CapacityView {
+export function viewOf({ drain, breaker, instances, ...state }: GroupState): CapacityView {
   return {
     ...state,
     instances: { ...instances },
     drained: drain !== undefined,
+    ...(breaker === undefined ? {} : { halted: { since: iso(breaker.at), reason: breaker.why } }),
     ...(drain === undefined
       ? {}
       : { by: drain.by, since: iso(drain.at), ...(drain.why === '' ? {} : { reason: drain.why }) }),
@@ -34,7 +35,7 @@ export function capacity(gateway: CapacityFacade): readonly Operation[] {
     operation({
       ...{ id: 'putCapacity', method: 'put', path: '/capacity', role: 'operator' },
       ...{ order: capacityOrder, answer, current, refuses: [404] },
-      says: 'Drains a node group (all, if none is named) in every cluster: nothing is launched, idle instances go, what runs ends as it would. Or takes that back. Whoever drained first stays.',
+      says: 'Drains a node group (all, if none is named) in every cluster: nothing is launched, idle instances go, what runs ends as it would. Or takes that back, and has a group launch again whose machines did not boot. Whoever drained first stays.',
       act: async ({ order: { drained, group, by, reason }, caller }) => {
         const known = (await gateway.capacities()).some((g) => group === undefined || g.group === group);
         if (!known)

@@ -9,6 +9,9 @@ import { onceFor } from '../words.ts';
  */
 export const backOff: JobRule = { name: 'back-off', of: 'job', otherwise: 'wait', judge: leftAlone };
 
+/** So often a machine is bought for a job whose pod then does not run. */
+const futileAtMost = 2;
+
 const limitOf = (forMs: number, returns: number): string =>
   `not given back or turned down within ${Math.round(forMs / 60_000)} min, nor given back ${returns} times`;
 
@@ -27,10 +30,16 @@ export function leftAlone({
 }: Pick<RuleContext, 'returned' | 'now' | 'policy'>): Judged {
   if (returned === undefined) return never(policy);
   const { backOffMs, returns } = policy;
-  const { times } = returned;
+  const { times, futile = 0 } = returned;
   const forMs = backOffMs * 2 ** Math.max(0, times - 1);
   const limit = limitOf(forMs, returns);
   const ago = now - returned.at;
+  if (futile >= futileAtMost)
+    return {
+      pass: false,
+      measured: `machines were launched for it ${futile} times, and its pod never ran`,
+      limit: `fewer than ${futileAtMost} times, or a person says that it may (spillway again)`,
+    };
   const often = times > 1 ? `, ${times} times by now` : '';
   return {
     pass: ago >= forMs && times < returns,

@@ -1,6 +1,6 @@
 import { devicesFor } from '../../domain/devices.ts';
 import { fits } from '../../domain/resources.ts';
-import { podCapacity } from '../plan.ts';
+import { podCapacity } from '../group.ts';
 import type { OfferedGroup, ShapeRule } from '../rule.ts';
 import { type Asking, lacks, leastGres } from '../suits.ts';
 

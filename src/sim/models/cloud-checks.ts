@@ -10,6 +10,13 @@ export const noTemplate = (name: string): Ec2Error =>
     `The specified launch template, with template name ${name}, does not exist.`,
   );
 
+/** What a machine writes whose user data do not find the cluster. */
+export const neverJoinsConsole = [
+  '[    4.104] cloud-init[812]: running the user data',
+  '[    9.871] kubelet[1033]: E1129 Unable to register node with API server: dial tcp 10.0.0.1:6443: i/o timeout',
+  '',
+].join('\n');
+
 export function checkFleet({ clientToken, instanceTags, overrides }: FleetRequest): void {
   if (!/^[\x21-\x7e]{1,64}$/.test(clientToken))
     throw new Ec2Error('InvalidParameterValue', 'ClientToken must be 1 to 64 ASCII characters.');

@@ -8,7 +8,7 @@ import {
   type LaunchToken,
   launchToken,
 } from '../../domain/ids.ts';
-import type { CloudInstance, InstanceType, LaunchSpec } from '../../domain/instance.ts';
+import type { CloudInstance, InstanceType, LaunchSpec, Missed } from '../../domain/instance.ts';
 import { MiB } from '../../domain/resources.ts';
 import type { Clock, CloudPort } from '../../ports.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type CloudFault,
   Ec2Error,
   type FleetAnswer,
+  type FleetError,
   type FleetRequest,
   type Machine,
   NoAnswer,
@@ -36,6 +37,7 @@ interface Model {
   templates(names: readonly string[]): Template[];
   spotHistory(types: readonly string[], zones: readonly string[], from: Instant): SpotChange[];
   spotRequests(): { readonly machine: Machine; readonly status: string }[];
+  consoleOf(id: string): string | undefined;
 }
 
 /** Every code that the model can answer with. */
@@ -91,7 +93,8 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
         }),
       );
       const [made] = answer.instances;
-      if (made === undefined) throw emptyFleet(answer);
+      const missed = answer.errors.map(missedOf);
+      if (made === undefined) throw emptyFleet(answer, missed);
       // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
       return {
         id: cloudId(made.id),
@@ -101,6 +104,7 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
         capacityType: made.capacityType,
         privateDnsName: '',
         launchedAt: clock.now(),
+        missed,
         token,
         tags,
       };
@@ -143,6 +147,7 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
             status === 'marked-for-termination' ? [cloudId(machine.id)] : [],
           ),
       ),
+    console: (id) => ask('cloud.console', false, () => model.consoleOf(id)),
     check: (spec) =>
       ask('cloud.check', false, () => {
         model.templates([spec.launchTemplate]);
@@ -185,9 +190,23 @@ function fault(e: unknown, at: string, changes: boolean, down: boolean): unknown
   return e;
 }
 
-function emptyFleet({ errors }: FleetAnswer): PortError {
+function missedOf({ type, zone, code }: FleetError): Missed {
+  const why =
+    code === 'InsufficientFreeAddressesInSubnet'
+      ? 'full'
+      : meaning[code] === 'no_capacity'
+        ? 'none'
+        : meaning[code] === 'throttled'
+          ? 'throttled'
+          : 'refused';
+  return { type, zone, why };
+}
+
+function emptyFleet({ errors }: FleetAnswer, missed: readonly Missed[]): PortError {
   const faults = errors.map(({ code }) => meaning[code] ?? 'invalid');
   const text = errors.map((e) => `${e.type} ${e.zone} ${e.capacityType}: ${e.code}: ${e.message}`);
   const best = hope.find((one) => faults.includes(one)) ?? 'transient';
-  return new PortError(best, 'cloud.launch', text.join('; ') || 'neither an instance nor an error');
+  return new PortError(best, 'cloud.launch', text.join('; ') || 'neither an instance nor an error', {
+    missed,
+  });
 }

@@ -199,6 +199,8 @@ export interface Machine extends Offer {
   readonly inSightAfterMs: number;
   readonly spotNoticeAt: Instant | undefined;
   readonly maxPrice?: number;
+  /** What it wrote; undefined: the usual. */
+  readonly console?: string;
 }
 
 export const stateOf = (machine: Machine): State => machine.history.at(-1)?.state ?? 'pending';

@@ -5,7 +5,14 @@
  */
 import type { ClusterName, Instant } from '../../domain/ids.ts';
 import type { Clock, CloudPort, Entropy, Scheduler } from '../../ports.ts';
-import { canonical, checkFleet, checkTags, noInstance, noTemplate } from './cloud-checks.ts';
+import {
+  canonical,
+  checkFleet,
+  checkTags,
+  neverJoinsConsole,
+  noInstance,
+  noTemplate,
+} from './cloud-checks.ts';
 import { answerFleet, type Stock } from './cloud-fleet.ts';
 import { timedMachines } from './cloud-machines.ts';
 import { cloudPort } from './cloud-port.ts';
@@ -137,6 +144,20 @@ export class CloudModel {
       this.#stop(machine, 'Client.UserInitiatedShutdown');
       return { id, before, now: stateOf(this.#get(id)) };
     });
+  }
+
+  /** What a machine wrote on its console; nothing before it runs. */
+  consoleOf(id: string): string | undefined {
+    if (!this.describe().some((m) => m.id === id)) throw noInstance(id);
+    const { history, neverJoins, console } = this.#get(id);
+    if (console !== undefined) return console;
+    if (!history.some(({ state }) => state === 'running')) return undefined;
+    return neverJoins ? neverJoinsConsole : 'cloud-init: finished\nkubelet: started\n';
+  }
+
+  /** From the machines: what its console says in place of the usual. */
+  wrote(id: string, console: string): void {
+    this.#put({ ...this.#get(id), console });
   }
 
   createTags(ids: readonly string[], tags: Tags): void {

@@ -1,6 +1,7 @@
+import { breakerSwitch } from '../../domain/boot.ts';
 import { type Sha256, unstorable } from '../../domain/chain.ts';
 import type { AuditLink } from '../../domain/change.ts';
-import { type Drain, drainSwitch } from '../../domain/drain.ts';
+import { drainSwitch } from '../../domain/drain.ts';
 import { PortError } from '../../domain/fault.ts';
 import type { ClusterName, Uuid } from '../../domain/ids.ts';
 import { rampSwitch } from '../../domain/ramp.ts';
@@ -20,16 +21,21 @@ import type { SeenAgain } from '../../ports.ts';
 /** By id: every turn of that switch, in order. */
 export type Switches = Map<string, readonly Switch[]>;
 
-const kinds: readonly SwitchKind[] = [stopSwitch, rampSwitch, drainSwitch];
+const kinds: readonly SwitchKind[] = [stopSwitch, rampSwitch, drainSwitch, breakerSwitch];
 
 export const switchOf = (switches: Switches, kind: SwitchKind, which: Which): Switch | undefined =>
   switches.get(switchId(kind, which))?.at(-1);
 
-export function drainsOf(switches: Switches, cluster: ClusterName): Drain[] {
+/** The node groups of a cluster whose switch of this kind is turned. */
+export function turnedIn(
+  switches: Switches,
+  kind: typeof drainSwitch | typeof breakerSwitch,
+  cluster: ClusterName,
+): (Turn & { readonly group: string })[] {
   return [...switches.values()].flatMap((turns) => {
     const last = turns.at(-1);
     if (last?.cluster !== cluster || last.group === undefined) return [];
-    const turn = turnOf(drainSwitch, last);
+    const turn = turnOf<string>(kind, last);
     return turn === undefined ? [] : [{ group: last.group, ...turn }];
   });
 }

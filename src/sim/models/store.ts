@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Breaker, breakerSwitch } from '../../domain/boot.ts';
 import type { Burst } from '../../domain/burst.ts';
 import { unstorable } from '../../domain/chain.ts';
 import {
@@ -42,7 +43,7 @@ import type {
   Write,
 } from '../../ports.ts';
 import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
-import { drainsOf, isSeen, switchLinks, switchOf, turnSwitch } from './store-switch.ts';
+import { isSeen, switchLinks, switchOf, turnedIn, turnSwitch } from './store-switch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -348,7 +349,7 @@ export class MemStore implements StorePort {
   }
 
   async drains(cluster: ClusterName): Promise<readonly Drain[]> {
-    return drainsOf(this.held.switches, cluster);
+    return turnedIn(this.held.switches, drainSwitch, cluster);
   }
 
   async drainGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
@@ -357,6 +358,18 @@ export class MemStore implements StorePort {
 
   async openGroup(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
     this.turn(drainSwitch, { cluster, group }, 'open', by, why);
+  }
+
+  async breakers(cluster: ClusterName): Promise<readonly Breaker[]> {
+    return turnedIn(this.held.switches, breakerSwitch, cluster);
+  }
+
+  async tripBreaker(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    this.turn(breakerSwitch, { cluster, group }, 'tripped', by, why);
+  }
+
+  async closeBreaker(cluster: ClusterName, group: string, by: string, why: string): Promise<void> {
+    this.turn(breakerSwitch, { cluster, group }, 'closed', by, why);
   }
 
   private turn(kind: SwitchKind, which: Which, state: string, by: string, why: string): void {

@@ -227,12 +227,13 @@ function requeues(run: Run, say: Say): void {
 async function unbound(run: Run, say: Say): Promise<void> {
   if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
   const bursts = await run.store.bursts({ cluster, limit: 10_000 });
-  const bound = run.scenario.spot === true ? await everBound(run) : new Set<string>();
+  let bound: ReadonlySet<string> | undefined;
   for (const { id, tags } of run.world.launched) {
     const intent = tags['spillway.dev/instance'];
-    if (bound.has(intent ?? '')) continue;
-    if (!bursts.some((b) => ranksOf(b).some(({ instance }) => instance === intent)))
-      say(4, `instance ${id} was bought, and no burst was ever bound to it`);
+    if (bursts.some((b) => ranksOf(b).some(({ instance }) => instance === intent))) continue;
+    // Or it was planned anew: as spot there was none, or none of all its nodes.
+    bound ??= await everBound(run);
+    if (!bound.has(intent ?? '')) say(4, `instance ${id} was bought, and no burst was ever bound to it`);
   }
 }
 

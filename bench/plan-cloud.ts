@@ -1,0 +1,240 @@
+/** A cloud that boots machines and ends them when they are idle, for the bench of planning: what jobs through it cost. */
+import { type PlanGroup, podCapacity } from '../src/decide/group.ts';
+import { type PlanBurst, plan } from '../src/decide/plan.ts';
+import { Predictor } from '../src/decide/predict.ts';
+import type { Bound } from '../src/decide/room.ts';
+import {
+  type BurstId,
+  burstId,
+  clusterName,
+  type Instant,
+  instanceId,
+  instant,
+  launchToken,
+} from '../src/domain/ids.ts';
+import type { Instance } from '../src/domain/instance.ts';
+import { fits, type Resources } from '../src/domain/resources.ts';
+import type { TraceJob } from '../src/sim/trace/job.ts';
+
+export interface Shaped extends Pick<TraceJob, 'user' | 'processors'> {
+  readonly needs: Resources;
+  readonly submitMs: number;
+  readonly runMs: number;
+  readonly limitMs: number;
+}
+
+export interface Fleet {
+  readonly offered: PlanGroup;
+  readonly bootMs: number;
+  readonly everyMs: number;
+}
+
+interface Ran {
+  readonly needs: Resources;
+  readonly from: number;
+  readonly until: number;
+}
+
+export interface Spent {
+  readonly microUsd: number;
+  readonly instances: number;
+}
+
+interface Machine {
+  readonly row: Instance;
+  readonly perHour: number;
+  readonly launchedAt: number;
+  readonly readyAt: number;
+  idleAt: number;
+  jobs: number;
+}
+
+/** EC2 bills a minute at least. */
+const billed = (perHour: number, ms: number): number => (perHour * Math.max(60_000, ms)) / 3_600_000;
+
+/** Each job through the planner, every so often; a machine goes when it has been idle for as long as its group says. */
+export function through(
+  jobs: readonly Shaped[],
+  { offered, bootMs, everyMs }: Fleet,
+  how: 'expected' | 'known',
+): Spent & { readonly ran: readonly Ran[] } {
+  const { group, types } = offered;
+  const ran: Ran[] = [];
+  const up = new Map<string, Machine>();
+  const running = new Map<
+    BurstId,
+    { readonly on: Machine; readonly bound: Bound; readonly endsAt: number; readonly job: Shaped }
+  >();
+  let [microUsd, instances, next] = [0, 0, 0];
+  const predictor = new Predictor();
+  const expectedMs = ({ user, limitMs: requestMs, processors, runMs }: Shaped): number =>
+    how === 'known' ? runMs : predictor.expectedMs({ user, requestMs, processors });
+  let waiting: (PlanBurst & { readonly job: Shaped })[] = [];
+  let at = jobs[0]?.submitMs ?? 0;
+
+  const end = (m: Machine, when: number): void => {
+    microUsd += billed(m.perHour, when - m.launchedAt);
+    up.delete(m.row.id);
+  };
+  /** What ends, and which machines have been idle for too long, until then. */
+  const settle = (now: number): void => {
+    for (const [id, { on, endsAt, job }] of running)
+      if (endsAt <= now) {
+        running.delete(id);
+        predictor.learn({ user: job.user, requestMs: job.limitMs, processors: job.processors }, job.runMs);
+        on.jobs -= 1;
+        on.idleAt = Math.max(on.idleAt, endsAt);
+      }
+    for (const m of up.values())
+      if (m.jobs === 0 && m.idleAt + group.idleMs <= now) end(m, m.idleAt + group.idleMs);
+  };
+  const begin = (
+    m: Machine,
+    { id, job, needs, limitMs = 0, expectedMs: ms = 0 }: (typeof waiting)[number],
+  ): void => {
+    const from = Math.max(at, m.readyAt);
+    const endsAt = from + job.runMs;
+    ran.push({ needs, from, until: endsAt });
+    m.jobs += 1;
+    const bound: Bound = { instance: m.row.id, needs, endsAt: from + limitMs, expectedAt: from + ms };
+    running.set(id, { on: m, bound, endsAt, job });
+  };
+
+  while (next < jobs.length || waiting.length > 0) {
+    settle(at);
+    for (; (jobs[next]?.submitMs ?? Number.POSITIVE_INFINITY) <= at; next++) {
+      const job = jobs[next] as Shaped;
+      const { needs, limitMs } = job;
+      waiting.push({
+        ...{ id: burstId(`b${next}`), group: group.name, needs, limitMs, job },
+        expectedMs: expectedMs(job),
+      });
+    }
+    if (waiting.length > 0) {
+      const made = plan(
+        waiting,
+        [...up.values()].map((m) => row(m, at)),
+        [...running.values()].map((r) => r.bound),
+        [offered],
+        {
+          now: instant(at),
+        },
+      );
+      const byId = new Map(waiting.map((w) => [w.id, w]));
+      for (const { burst, instance } of made.assign) {
+        const [w, m] = [byId.get(burst), up.get(instance)];
+        if (w !== undefined && m !== undefined) begin(m, w);
+        byId.delete(burst);
+      }
+      for (const l of made.launch) {
+        const type = types.find((t) => t.name === l.types[0]);
+        if (type === undefined) throw new Error('a launch without a type');
+        const m: Machine = {
+          row: instanceRow(instances++, l.capacity, type.name, at),
+          ...{
+            perHour: group.prices?.[type.name] ?? 0,
+            launchedAt: at,
+            readyAt: at + bootMs,
+            idleAt: at + bootMs,
+            jobs: 0,
+          },
+        };
+        up.set(m.row.id, m);
+        for (const id of l.bursts) {
+          const w = byId.get(id);
+          if (w !== undefined) begin(m, w);
+          byId.delete(id);
+        }
+      }
+      waiting = [...byId.values()];
+    }
+    const soon = jobs[next]?.submitMs;
+    at =
+      waiting.length > 0 || soon === undefined
+        ? at + everyMs
+        : Math.max(at + everyMs, Math.ceil(soon / everyMs) * everyMs);
+  }
+  settle(Number.POSITIVE_INFINITY);
+  return { microUsd, instances, ran };
+}
+
+function row(m: Machine, at: number): Instance {
+  return m.readyAt > at || m.row.state === 'ready' ? m.row : { ...m.row, state: 'ready' };
+}
+
+function instanceRow(n: number, capacity: Resources, type: string, at: number): Instance {
+  const launchedAt: Instant = instant(at);
+  return {
+    ...{ id: instanceId(`i${n}`), cluster: clusterName('bench'), group: 'cpu', state: 'launched', rev: 1 },
+    ...{
+      token: launchToken(`t${n}`),
+      capacity,
+      type,
+      createdAt: launchedAt,
+      enteredAt: launchedAt,
+      launchedAt,
+    },
+    spec: {
+      group: 'cpu',
+      launchTemplate: 't',
+      types: [type],
+      zones: ['a'],
+      capacityType: 'on-demand',
+      tags: {},
+    },
+    ...{ cloudId: undefined, zone: 'a', node: undefined, readyAt: undefined, idleSince: undefined },
+    ...{ endedAt: undefined, why: undefined, trouble: undefined },
+  };
+}
+
+/** Each job on the cheapest machine that holds it, which boots for it and ends with it. */
+export function naive(jobs: readonly Shaped[], { offered: { group, types }, bootMs }: Fleet): Spent {
+  let microUsd = 0;
+  for (const { needs, runMs } of jobs) {
+    const able = types.filter((t) => fits(needs, podCapacity(t, group)));
+    microUsd += billed(Math.min(...able.map((t) => group.prices?.[t.name] ?? 0)), bootMs + runMs);
+  }
+  return { microUsd, instances: jobs.length };
+}
+
+/**
+ * No machines can cost less: at each moment the cheapest mix of machines that has as much CPU and memory as runs then, as if jobs and machines could be
+ * cut at will, were there at once and gone at once. By the dual: the most that prices of a CPU and of a byte make of it, where no machine is worth more than it
+ * costs.
+ */
+export function bound(ran: readonly Ran[], { offered: { group, types } }: Fleet): number {
+  const machines = types.map((t) => ({ ...podCapacity(t, group), price: group.prices?.[t.name] ?? 0 }));
+  const rates = corners(machines.map((m) => [m.cpuMillis, m.memoryBytes / 2 ** 30, m.price]));
+  const events = ran
+    .flatMap(({ needs, from, until }) => [
+      { at: from, sign: 1, needs },
+      { at: until, sign: -1, needs },
+    ])
+    .sort((a, b) => a.at - b.at);
+  let [cpu, gib, sum, before] = [0, 0, 0, 0];
+  for (const { at, sign, needs } of events) {
+    const perHour = Math.max(...rates.map(([c, m]) => c * cpu + m * gib));
+    sum += (perHour * (at - before)) / 3_600_000;
+    before = at;
+    cpu += sign * needs.cpuMillis;
+    gib += (sign * needs.memoryBytes) / 2 ** 30;
+  }
+  return sum;
+}
+
+/** The corners of all pairs of rates at which no machine is worth more than it costs. */
+function corners(
+  machines: readonly (readonly [number, number, number])[],
+): readonly (readonly [number, number])[] {
+  const lines = [...machines, [1, 0, 0], [0, 1, 0]] as const;
+  const found: (readonly [number, number])[] = [];
+  for (const [i, [a, b, p]] of lines.entries())
+    for (const [c, d, q] of lines.slice(i + 1)) {
+      const det = a * d - b * c;
+      if (Math.abs(det) < 1e-9) continue;
+      const [x, y] = [(p * d - b * q) / det, (a * q - p * c) / det];
+      const under = machines.every(([e, f, r]) => e * x + f * y <= r * (1 + 1e-9));
+      if (x >= -1e-12 && y >= -1e-12 && under) found.push([x, y]);
+    }
+  return found;
+}

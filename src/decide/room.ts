@@ -1,0 +1,183 @@
+/** What is up or booting, what is on it until when, and what of it is promised. Pure. */
+import type { BurstId, InstanceId, Instant } from '../domain/ids.ts';
+import type { CapacityType, Instance } from '../domain/instance.ts';
+import { minus, plus, type Resources } from '../domain/resources.ts';
+import { holds } from './pack.ts';
+
+/** One node's share of a burst that is bound to an instance. */
+export interface Bound {
+  readonly instance: InstanceId | undefined;
+  readonly needs: Resources;
+  /** By its time limit; undefined: nobody knows. */
+  readonly endsAt?: number | undefined;
+  /** As far as is known; its limit if undefined. */
+  readonly expectedAt?: number | undefined;
+}
+
+/** What looks for a place. */
+export interface Seeker {
+  readonly group: string;
+  readonly needs: Resources;
+  readonly capacityType: CapacityType;
+  /** By its time limit, were it to begin now. */
+  readonly endsAt: number;
+  readonly expectedAt: number;
+  /** What a machine of its own would cost; no home may cost more by being kept for it. Undefined: any home will do. */
+  readonly own?: number | undefined;
+  /** Whether it may go where devices are that it does not ask for. */
+  readonly onDevices: boolean;
+}
+
+interface Node {
+  readonly instance: Instance;
+  free: Resources;
+  readonly on: { readonly needs: Resources; readonly endsAt: number }[];
+  /** It is paid for until then anyhow, as far as is known. */
+  paid: number;
+  readonly devices: boolean;
+  /** Micro-dollars an hour. */
+  readonly perHour: number;
+}
+
+/** What the oldest burst that found no room waits for. */
+export interface Reservation {
+  readonly burst: BurstId;
+  /** By the time limits of what runs it can begin then. */
+  readonly at: number;
+  readonly on: ReadonlyMap<InstanceId, Resources>;
+  /** So many more instances that are not launched are kept for it. */
+  readonly launches: number;
+}
+
+/** What is said of instances besides what they say themselves. */
+export interface Kinds {
+  readonly hasDevices: (i: Instance) => boolean;
+  /** Micro-dollars an hour. */
+  readonly perHour: (i: Instance) => number;
+  readonly idleMs: number;
+}
+
+export class Room {
+  readonly #nodes: readonly Node[];
+  readonly #byId: ReadonlyMap<InstanceId, Node>;
+  readonly #held = new Map<string, Reservation>();
+  readonly #now: Instant;
+
+  /** `open`: those that may get something new. */
+  constructor(
+    open: readonly Instance[],
+    bound: readonly Bound[],
+    { hasDevices, perHour, idleMs }: Kinds,
+    now: Instant,
+  ) {
+    this.#now = now;
+    this.#nodes = open.map((instance) => ({
+      ...{ instance, free: instance.capacity, on: [], paid: (instance.idleSince ?? now) + idleMs },
+      ...{ devices: hasDevices(instance), perHour: perHour(instance) },
+    }));
+    this.#byId = new Map(this.#nodes.map((n) => [n.instance.id, n]));
+    for (const { instance, needs, endsAt = Number.POSITIVE_INFINITY, expectedAt = endsAt } of bound) {
+      const node = instance === undefined ? undefined : this.#byId.get(instance);
+      if (node !== undefined) put(node, needs, endsAt, expectedAt);
+    }
+  }
+
+  /**
+   * Up to `most` instances that hold it now, each once: what is up before what boots, then what it costs least to keep for it (a machine that outlives
+   * what else is on it, for the sake of one small burst), then the tightest.
+   */
+  homes(seeker: Seeker, most: number): readonly InstanceId[] {
+    const found: { readonly node: Node; readonly score: readonly [number, number, number] }[] = [];
+    for (const node of this.#nodes) {
+      if (!this.#takes(node, seeker)) continue;
+      const keeps = costToKeep(node, seeker.expectedAt);
+      if (keeps > (seeker.own ?? keeps)) continue;
+      const score = [node.instance.state === 'ready' ? 0 : 1, keeps, looseness(node, seeker.needs)] as const;
+      found.push({ node, score });
+    }
+    if (found.length > 1)
+      found.sort(({ score: a }, { score: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+    return found.slice(0, most).map(({ node }) => node.instance.id);
+  }
+
+  place(id: InstanceId, { needs, endsAt, expectedAt }: Seeker): void {
+    const node = this.#byId.get(id);
+    if (node !== undefined) put(node, needs, endsAt, expectedAt);
+  }
+
+  /** The reservation of a group; undefined: nobody has one. */
+  heldIn(group: string): Reservation | undefined {
+    return this.#held.get(group);
+  }
+
+  /**
+   * Keeps for a burst that found no room what it could have soonest: what holds it now, then `launches` that are not launched yet, then what will.
+   * Whoever comes after it gets none of that, unless he is gone by then.
+   */
+  hold(burst: BurstId, seeker: Seeker, nodes: number, launches: number, until: number): void {
+    const soonest = this.#nodes
+      .filter((n) => this.#suits(n, seeker))
+      .map((node) => ({ id: node.instance.id, at: this.#holdsAt(node, seeker.needs) }))
+      .filter(({ at }) => Number.isFinite(at))
+      .sort((a, b) => a.at - b.at);
+    const atOnce = soonest.filter(({ at }) => at <= this.#now).length;
+    const fresh = Math.min(launches, Math.max(0, nodes - atOnce));
+    const chosen = soonest.slice(0, nodes - fresh);
+    const whole = chosen.length + fresh >= nodes;
+    this.#held.set(seeker.group, {
+      burst,
+      at: whole ? Math.max(this.#now, ...chosen.map(({ at }) => at)) : until,
+      on: new Map(chosen.map(({ id }) => [id, seeker.needs])),
+      launches: fresh,
+    });
+  }
+
+  #suits({ instance, devices }: Node, seeker: Seeker): boolean {
+    return (
+      instance.group === seeker.group &&
+      instance.spec.capacityType === seeker.capacityType &&
+      (!devices || seeker.onDevices) &&
+      holds(seeker.needs, instance.capacity)
+    );
+  }
+
+  #takes(node: Node, seeker: Seeker): boolean {
+    if (!holds(seeker.needs, node.free) || !this.#suits(node, seeker)) return false;
+    const held = this.#held.get(seeker.group);
+    const promised = held?.on.get(node.instance.id);
+    if (held === undefined || promised === undefined || seeker.endsAt <= held.at) return true;
+    return holds(plus(seeker.needs, promised), freeAt(node, held.at));
+  }
+
+  /** From when on it holds that; infinity: nobody knows. */
+  #holdsAt(node: Node, needs: Resources): number {
+    if (holds(needs, node.free)) return this.#now;
+    const ends = node.on.map(({ endsAt }) => endsAt).sort((a, b) => a - b);
+    return ends.find((at) => holds(needs, freeAt(node, at))) ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+function put(node: Node, needs: Resources, endsAt: number, expectedAt: number): void {
+  node.free = minus(node.free, needs);
+  node.on.push({ needs, endsAt });
+  node.paid = Math.max(node.paid, expectedAt);
+}
+
+/** What it has once all are gone that end by then. */
+const freeAt = (node: Node, at: number): Resources =>
+  node.on.reduce(
+    (free, { needs, endsAt }) => (endsAt > at ? minus(free, needs) : free),
+    node.instance.capacity,
+  );
+
+/** In micro-dollars. Both ends may be unknown, and their difference is no number. */
+const costToKeep = ({ paid, perHour }: Node, until: number): number =>
+  until <= paid ? 0 : (perHour * Math.min(until - paid, forEver)) / 3_600_000;
+
+/** What it would leave free, as shares of the whole. */
+const looseness = ({ free, instance: { capacity } }: Node, needs: Resources): number =>
+  (free.cpuMillis - needs.cpuMillis) / capacity.cpuMillis +
+  (free.memoryBytes - needs.memoryBytes) / capacity.memoryBytes;
+
+/** What has no time limit is taken to last so long. */
+export const forEver = 30 * 86_400_000;

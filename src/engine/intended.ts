@@ -1,0 +1,71 @@
+/** The row of an instance that is to be launched: what is asked of the cloud, and the token that names the launch. */
+import type { Launch } from '../decide/launches.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
+import { capsOf } from '../decide/spot.ts';
+import { instanceId, launchToken, type Uuid } from '../domain/ids.ts';
+import type { Instance, Lack, LaunchSpec } from '../domain/instance.ts';
+import type { ClusterSetup } from '../domain/policy.ts';
+import type { Resources } from '../domain/resources.ts';
+import type { Ports } from './context.ts';
+
+export interface Intended {
+  readonly cluster: ClusterSetup['name'];
+  readonly offer: OfferedGroup;
+  readonly launch: Launch;
+  /** Of what is planned on it now. */
+  readonly needs: Resources;
+  readonly generation: Uuid;
+  /** Of what the cloud had none a moment ago, or took some back. */
+  readonly lacking: readonly Lack[];
+}
+
+export function intended(
+  { cluster, offer: { group }, launch, needs, generation, lacking }: Intended,
+  entropy: Ports['entropy'],
+  clock: Ports['clock'],
+): Instance {
+  const caps = launch.capacityType === 'spot' ? capsOf(group) : {};
+  // A type whose price on demand is gone has no cap, and spot without one is not bought.
+  const capped = launch.types.filter((type) => caps[type] !== undefined);
+  const spot = capped.length > 0;
+  const types = spot ? capped : launch.types;
+  const capacityType = spot ? 'spot' : 'on-demand';
+  const id = instanceId(entropy.uuid());
+  const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
+  const spec: LaunchSpec = {
+    ...{ group: group.name, launchTemplate: group.launchTemplate, types, zones: group.zones, capacityType },
+    ...(spot ? { maxPrices: Object.fromEntries(types.flatMap((t) => asPair(t, caps[t]))) } : {}),
+    ...poolsWithout(
+      types,
+      group.zones,
+      lacking.filter((l) => l.capacityType === capacityType),
+    ),
+    tags: {
+      'spillway.dev/cluster': cluster,
+      'spillway.dev/group': group.name,
+      'spillway.dev/instance': id,
+      'spillway.dev/generation': generation,
+    },
+    ...(group.fixed === undefined ? {} : { fixed: { needs, most: launch.capacity } }),
+  };
+  // What others leave on a machine that stays is known when it is taken: until then it holds no more than this.
+  const capacity = group.fixed === undefined ? launch.capacity : needs;
+  const at = clock.now();
+  return {
+    ...{ id, cluster, group: group.name, state: 'intended', rev: 0, token, spec },
+    ...{ cloudId: undefined, type: undefined, zone: undefined, node: undefined, capacity },
+    ...{ createdAt: at, enteredAt: at, launchedAt: undefined, readyAt: undefined },
+    ...{ idleSince: undefined, endedAt: undefined, why: undefined, trouble: undefined },
+  };
+}
+
+const asPair = <T>(key: string, value: T | undefined): (readonly [string, T])[] =>
+  value === undefined ? [] : [[key, value]];
+
+/** Where nothing would be left, all is asked for: the cloud has the last word. */
+function poolsWithout(types: readonly string[], zones: readonly string[], lacking: readonly Lack[]) {
+  const without = lacking
+    .filter((l) => types.includes(l.type) && zones.includes(l.zone))
+    .map(({ type, zone }) => ({ type, zone }));
+  return without.length === 0 || without.length >= types.length * zones.length ? {} : { without };
+}

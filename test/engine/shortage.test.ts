@@ -1,0 +1,36 @@
+/** What the cloud had none of, as all launches of one cluster know it. */
+import { expect, it } from 'vitest';
+import { refusedMs } from '../../src/decide/spot.ts';
+import { Shortage } from '../../src/engine/shortage.ts';
+import { VirtualTime } from '../contract/cloud.harness.ts';
+
+const groups = [{ types: ['s', 'l'], zones: ['a', 'b'] }];
+
+it('remembers an offer by type, zone and capacity type for three minutes, and neither throttling nor refusals', () => {
+  const time = new VirtualTime();
+  const shortage = new Shortage(time);
+  shortage.note('on-demand', [
+    { type: 's', zone: 'a', why: 'none' },
+    { type: 's', zone: 'b', why: 'throttled' },
+    { type: 'l', zone: 'a', why: 'refused' },
+  ]);
+  expect(shortage.lacks(groups)).toEqual([{ type: 's', zone: 'a', capacityType: 'on-demand' }]);
+  time.advance(refusedMs - 1);
+  expect(shortage.lacks(groups)).toHaveLength(1);
+  time.advance(1);
+  expect(shortage.lacks(groups)).toEqual([]);
+});
+
+it('a full subnet is its whole zone, for every type and as spot too', () => {
+  const time = new VirtualTime();
+  const shortage = new Shortage(time);
+  shortage.note('on-demand', [{ type: 's', zone: 'b', why: 'full' }]);
+  expect(
+    shortage
+      .lacks(groups)
+      .map((l) => `${l.type} ${l.zone} ${l.capacityType}`)
+      .sort(),
+  ).toEqual(['l b on-demand', 'l b spot', 's b on-demand', 's b spot']);
+  time.advance(refusedMs);
+  expect(shortage.lacks(groups)).toEqual([]);
+});
