@@ -5,7 +5,7 @@ import { type Job, partitionsOf, type Snapshot } from '../domain/job.ts';
 import type { Owner } from '../domain/money.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
-import { type Begun, decide, might, Sayings } from './decide.ts';
+import { type Begun, decide, Sayings } from './decide.ts';
 import type { ExpectedQueue, StartForecast } from './foresight.ts';
 import { type Candidate, fairOrder, slurmOrder } from './order.ts';
 import { worstCaseOf } from './price.ts';
@@ -90,7 +90,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   for (const job of pending) {
     const first = sayings.begin(job);
     begun.push(first);
-    if (!might(first) || input.examined(job) !== undefined) continue;
+    if (!first.might || input.examined(job) !== undefined) continue;
     for (const name of partitionsOf(job)) {
       const here = ages.get(name) ?? [];
       here.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
@@ -107,7 +107,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     const atLeast = Math.min(...asked);
     const may = new Set<JobRef>();
     for (const [i, job] of pending.entries())
-      if (might(begun[i] as Begun) && input.examined(job) === undefined) may.add(job.ref);
+      if ((begun[i] as Begun).might && input.examined(job) === undefined) may.add(job.ref);
     const readyMs = (job: Job): number | undefined => {
       const group = may.has(job.ref) ? groupFor(job, groups)?.group.name : undefined;
       return group === undefined ? undefined : input.readyIn(group).p50;
