@@ -11,6 +11,7 @@ import { type Candidate, fairOrder, slurmOrder } from './order.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
 import { Climb } from './ramp-day.ts';
+import type { Ready } from './ready.ts';
 import { type Returned, returnedFor } from './returned.ts';
 import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 import { groupFor } from './rules/size.ts';
@@ -39,7 +40,8 @@ export interface BacklogInput {
   readonly had: ReadonlyMap<string, number>;
   /** When it would start here. */
   forecast(job: Job): StartForecast | undefined;
-  readonly readyIn: RuleContext['readyIn'];
+  /** With the job's data there. */
+  readyIn(group: string, job: Job): Ready;
   /** What a full look at this job said not long ago, where that was a no: it takes no place from others. */
   examined(job: Job): Decision | undefined;
 }
@@ -110,7 +112,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       if ((begun[i] as Begun).might && input.examined(job) === undefined) may.add(job.ref);
     const readyMs = (job: Job): number | undefined => {
       const group = may.has(job.ref) ? groupFor(job, groups)?.group.name : undefined;
-      return group === undefined ? undefined : input.readyIn(group).p50;
+      return group === undefined ? undefined : input.readyIn(group, job).p50;
     };
     for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);
   }
@@ -125,7 +127,8 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       forecast: undefined,
       worth: undefined,
     },
-    ...{ pendingFor, budgetLeft, worstCase, readyIn: input.readyIn, ramp: climb },
+    readyIn: (group) => input.readyIn(group, context.job),
+    ...{ pendingFor, budgetLeft, worstCase, ramp: climb },
   };
   const judge = (i: number): Decision => {
     const job = pending[i] as Job;

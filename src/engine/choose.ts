@@ -1,4 +1,5 @@
 /** What is bought for a job: every node group that would hold it, on demand and as spot, of which one is taken. */
+import type { Carrying } from '../decide/carry.ts';
 import { type Chances, chancesOf, countedAs } from '../decide/chances.ts';
 import { type Candidate, type Choice, choose } from '../decide/choose.ts';
 import { offersOf, type Wanted } from '../decide/offers.ts';
@@ -14,7 +15,7 @@ import { keeperNeeds } from '../translate/index.ts';
 import type { Sees } from './basis.ts';
 import type { Cluster } from './context.ts';
 
-export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports'>;
+export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports' | 'carries'>;
 
 /** After so many runs that were taken back it goes on demand. */
 export const reclaimsAtMost = 2;
@@ -73,7 +74,7 @@ function candidatesIn(
   const { group } = offered;
   const own = known.needs(offered);
   if (own === undefined) return [];
-  const unasked = unaskedOf(engine, group, known.judged, sees);
+  const unasked = unaskedOf(engine, job, group, known.judged, sees);
   if (unasked !== undefined)
     return [{ offered, capacityType: group.capacityType, offers: [], barred: unasked }];
   // As spot too: held is the worst case on demand.
@@ -85,6 +86,7 @@ function candidatesIn(
   const wanted = {
     ...{ needs, nodes: Math.max(1, job.minNodes), timeLimitMs, expectedMs },
     marginMs: settings.policy.limitMarginMs,
+    ...carriedIn(sees.carrying(job), settings.pods.staging?.egressMicroUsdPerGiB),
   };
   const onDemand: Wanted = {
     ...wanted,
@@ -92,7 +94,7 @@ function candidatesIn(
       (settings.setup.onFailure?.nodeLost ?? settings.setup.onLost) === 'requeue' && known.requeue !== false,
     noCapacityMs: settings.policy.backOffMs,
   };
-  const ready = sees.readyIn(group.name);
+  const ready = sees.readyIn(group.name, job);
   const chances = chancesFor(sees, group.name, group.capacityType);
   const found: Candidate[] = [
     { offered, capacityType: group.capacityType, offers: offersOf(onDemand, offered, ready, chances) },
@@ -110,12 +112,24 @@ function candidatesIn(
   return [...found, { offered, capacityType: 'spot', offers }];
 }
 
+function carriedIn(
+  carrying: Carrying | undefined,
+  egressMicroUsdPerGiB = 0,
+): Pick<Wanted, 'carrying' | 'egressMicroUsd'> {
+  if (carrying === undefined) return {};
+  return {
+    carrying: { inMs: carrying.in.p50, outMs: carrying.out.p50 },
+    egressMicroUsd: Math.ceil((carrying.out.bytes / 2 ** 30) * egressMicroUsdPerGiB),
+  };
+}
+
 /**
  * The rules were asked of the first group that suits. What they said holds for another one only if that is as soon ready, and no expression looks at
  * what is offered. Undefined: it does.
  */
 function unaskedOf(
   { settings }: Choosing,
+  job: Job,
   { name }: NodeGroup,
   judged: string | undefined,
   { readyIn }: Sees,
@@ -123,7 +137,7 @@ function unaskedOf(
   if (judged === undefined || name === judged) return undefined;
   if (offersNamed(settings.policy).size > 0)
     return `the policy's expressions look at the offer, and were asked of ${judged}`;
-  const [here, there] = [readyIn(judged), readyIn(name)];
+  const [here, there] = [readyIn(judged, job), readyIn(name, job)];
   if (there.p50 > here.p50 || there.p90 > here.p90)
     return `it takes longer to be ready than ${judged}, of which the rules were asked`;
   return undefined;
