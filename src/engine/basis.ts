@@ -17,6 +17,8 @@ export interface Sees {
   readonly snapshot: Snapshot;
   readonly readyIn: (group: string, job: Job) => Ready;
   readonly carrying: (job: Job) => Carrying | undefined;
+  /** The node groups that somebody drained, in words. */
+  readonly drained: ReadonlyMap<string, string>;
   /** What became of this site's bursts, by offer [decide/chances.ts, countedAs]. */
   readonly counted: ReadonlyMap<string, Readonly<Counted>>;
 }
@@ -26,7 +28,7 @@ export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Se
   const forecast = engine.foresight.of(job.ref);
   const bursts = decision.verdict === 'burst';
   const chosen = choice ?? (bursts ? chooseFor(engine, job, byLine(job, decision.group), sees) : undefined);
-  const group = chosen?.offer.group ?? groupFor(job, engine.offered)?.group.name;
+  const group = chosen?.offer.group ?? decision.group ?? groupFor(job, engine.offered)?.group.name;
   const ready = group === undefined ? undefined : sees.readyIn(group, job);
   const here = forecast && startsIn(forecast.range);
   return {

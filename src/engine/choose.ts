@@ -74,7 +74,7 @@ function candidatesIn(
   const { group } = offered;
   const own = known.needs(offered);
   if (own === undefined) return [];
-  const unasked = unaskedOf(engine, job, group, known.judged, sees);
+  const unasked = sees.drained.get(group.name) ?? unaskedOf(engine, job, group, known.judged, sees);
   if (unasked !== undefined)
     return [{ offered, capacityType: group.capacityType, offers: [], barred: unasked }];
   // As spot too: held is the worst case on demand.

@@ -109,7 +109,7 @@ export async function turn(engine: Cluster): Promise<void> {
     },
     examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
-  const sees: Sees = { snapshot, readyIn, carrying, counted };
+  const sees: Sees = { snapshot, readyIn, carrying, counted, drained };
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),
@@ -235,8 +235,8 @@ async function begin(
       Math.max(1, job.minNodes),
       carriedFor(image, settings.pods.staging)?.egress?.held,
     );
-  const funded = (cost: ReturnType<typeof most>) => {
-    const worstCase = () => cost;
+  const funded = (cost: ReturnType<typeof most>, { group }: OfferedGroup) => {
+    const worstCase = () => (engine.offered.length > 1 ? { ...cost, group: group.name } : cost);
     return {
       said: affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase }),
       slow: onRamp({ job, ramp: climb, worstCase }),
@@ -250,7 +250,7 @@ async function begin(
       needs: (of) => needsFor(job, of, sees.snapshot, image),
       ...{ requeue: job.requeue, reclaims },
       unfunded: (of, own) => {
-        const { said, slow } = funded(most(of, own));
+        const { said, slow } = funded(most(of, own), of);
         return [said, slow].find(({ pass }) => !pass)?.measured;
       },
     },
@@ -273,7 +273,7 @@ async function begin(
     return full.decision;
   }
   const cost = most(offered, full.needs);
-  const { said, slow } = funded(cost);
+  const { said, slow } = funded(cost, offered);
   const because = full.decision.because.map((r) =>
     r.rule === budget.name ? { ...r, ...said } : r.rule === rampRule.name ? { ...r, ...slow } : r,
   );

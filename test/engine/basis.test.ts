@@ -41,6 +41,7 @@ const engine = (startsInMs: number | undefined) => {
 const sees = {
   readyIn: () => assumed,
   carrying: () => undefined,
+  drained: new Map(),
   counted: new Map(),
 } as unknown as Parameters<typeof basisOf>[3];
 

@@ -81,7 +81,8 @@ class AsGateway implements Policy {
     if (setup.mode === 'observe') return [];
     return decided.flatMap(({ job, decision }) => {
       if (decision.verdict !== 'burst' || decision.group === undefined) return [];
-      const cost = worstCaseOf(job, groups, beside, policy.limitMarginMs);
+      const taken = groups.filter(({ group }) => group.name === decision.group);
+      const cost = worstCaseOf(job, taken, beside, policy.limitMarginMs);
       const price = cost.kind === 'known' ? cost.price : undefined;
       this.#gone.set(job.id - 1, { at: now, group: decision.group, price });
       return [job.id - 1];
