@@ -62,12 +62,6 @@ export interface Begun {
   readonly might: boolean;
 }
 
-/** All that was said of a job, and what follows from it. */
-interface Told {
-  readonly words: readonly Word[];
-  readonly decision: Decision;
-}
-
 /**
  * What was said in one turn, each different word once, and each different list of words: a hundred thousand receipts say a few
  * thousand things.
@@ -80,7 +74,7 @@ export class Sayings {
   readonly #newest: (Word | undefined)[] = rules.map(() => undefined);
   /** By their hash; where two are alike in it the newer is known. */
   readonly #begun = new Map<number, Begun>();
-  readonly #told = new Map<number, Told>();
+  readonly #told = new Map<number, Decision>();
   /** Copied only where a list is new. */
   readonly #list: (Word | undefined)[];
   #words = 0;
@@ -129,13 +123,11 @@ export class Sayings {
         hash = mixed(hash, word);
       }
     }
-    let told = this.#told.get(hash);
-    if (told === undefined || !alike(told.words, list)) {
-      const all = [...list] as Word[];
-      told = { words: all, decision: concluded(all) };
-      this.#told.set(hash, told);
-    }
-    return told.decision;
+    const known = this.#told.get(hash);
+    if (known?.because.every((said, i) => said === list[i]?.said) === true) return known;
+    const decision = concluded(list as Word[]);
+    this.#told.set(hash, decision);
+    return decision;
   }
 
   #ofShape(at: number, rule: ShapeRule, job: Job): Word {

@@ -17,6 +17,19 @@ import type { Cluster } from './context.ts';
 
 export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports' | 'carries'>;
 
+/** What of it is asked here; a replay has no more. */
+export interface Buying {
+  readonly settings: Pick<Choosing['settings'], 'policy' | 'setup'> & {
+    readonly pods: Pick<Choosing['settings']['pods'], 'staging'>;
+  };
+  readonly offered: readonly OfferedGroup[];
+  readonly foresight: Pick<Choosing['foresight'], 'of' | 'expectedMs'>;
+  readonly spot: Pick<Choosing['spot'], 'seen' | 'avoided'>;
+  readonly ports: { readonly clock: Pick<Choosing['ports']['clock'], 'now'> };
+  /** What its pod needs besides the job; left out: as the gateway's pods do. */
+  readonly beside?: Resources | undefined;
+}
+
 /** After so many runs that were taken back it goes on demand. */
 export const reclaimsAtMost = 2;
 /** A spot launch that is refused is answered in seconds, and planned on demand at once. */
@@ -48,7 +61,7 @@ export function byLine(job: Job, judged: string | undefined): Known {
 }
 
 /** Undefined: nothing holds it, or it has no time limit of its own, so that nobody knows what it would cost. */
-export function chooseFor(engine: Choosing, job: Job, known: Known, sees: Sees): Choice | undefined {
+export function chooseFor(engine: Buying, job: Job, known: Known, sees: Sees): Choice | undefined {
   const { timeLimitMs } = job;
   if (typeof timeLimitMs !== 'number') return undefined;
   const candidates = suitable(job, engine.offered).flatMap((offered) =>
@@ -63,7 +76,7 @@ export function chooseFor(engine: Choosing, job: Job, known: Known, sees: Sees):
 }
 
 function candidatesIn(
-  engine: Choosing,
+  engine: Buying,
   job: Job,
   timeLimitMs: number,
   offered: OfferedGroup,
@@ -81,7 +94,7 @@ function candidatesIn(
   const unfunded = known.unfunded?.(offered, own);
   if (unfunded !== undefined)
     return [{ offered, capacityType: group.capacityType, offers: [], barred: unfunded }];
-  const needs = plus(own, keeperNeeds);
+  const needs = plus(own, engine.beside ?? keeperNeeds);
   const expectedMs = foresight.expectedMs({ user: job.user, requestMs: timeLimitMs, processors: job.cpus });
   const wanted = {
     ...{ needs, nodes: Math.max(1, job.minNodes), timeLimitMs, expectedMs },
@@ -124,11 +137,11 @@ function carriedIn(
 }
 
 /**
- * The rules were asked of the first group that suits. What they said holds for another one only if that is as soon ready, and no expression looks at
+ * The rules were asked of one group [decide/places.ts]. What they said holds for another one only if that is as soon ready, and no expression looks at
  * what is offered. Undefined: it does.
  */
 function unaskedOf(
-  { settings }: Choosing,
+  { settings }: Buying,
   job: Job,
   { name }: NodeGroup,
   judged: string | undefined,
@@ -160,7 +173,7 @@ function offersNamed(policy: Policy): ReadonlySet<string> {
 
 /** Why this job does not go on spot, whatever it costs. */
 export function barredFrom(
-  { settings }: Pick<Cluster, 'settings'>,
+  { settings }: Pick<Buying, 'settings'>,
   { requeue, reclaims }: Pick<Known, 'requeue' | 'reclaims'>,
 ): string | undefined {
   if (offersNamed(settings.policy).has('offer.capacityType'))
