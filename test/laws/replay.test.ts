@@ -104,13 +104,13 @@ describe('one trace through the gateway and through replay', () => {
 
   it('is decided alike where spot is allowed, and what is bought is the same for each', async () => {
     // Little less than on demand: too dear for who would run long and be taken back.
-    const spot = { spotMicroUsd: 385_000, setup: auto };
+    const spot = { spotMicroUsd: 375_000, setup: auto };
     const site = siteOf(policyOf([{ kind: 'waited', forMs: 2 * hour }]), spot);
     const { gateway, rows, played } = await both(trace(3, 60), site);
     expect(parting(gateway, rows)).toBeUndefined();
     const bought = [...gateway.values()].flat().flatMap(({ buys }) => buys ?? []);
-    expect(bought.filter((b) => b === 'spot').length).toBeGreaterThan(5);
-    expect(bought.filter((b) => b === 'on-demand').length).toBeGreaterThan(5);
+    expect(bought.filter((b) => b === 'spot').length).toBeGreaterThan(3);
+    expect(bought.filter((b) => b === 'on-demand').length).toBeGreaterThan(3);
     expect(played.spotRuns.size).toBe(bought.filter((b) => b === 'spot').length);
   });
 
