@@ -161,7 +161,7 @@ export function jobOf(v: Values<JobField>): Job {
   const state = known(v.State, 'State');
   const { minNodes, maxNodes } = nodesOf(v, state);
   return {
-    ref: refFor(id, arrayJobId, task),
+    ref: refFor(v.JobID, arrayJobId, task),
     id,
     arrayJobId,
     arrayTask: task === '' ? undefined : task,
@@ -195,8 +195,8 @@ export function jobOf(v: Values<JobField>): Job {
 }
 
 /** What `scontrol` takes: `120_3` once the task has a record of its own, `120` for an array that was not split yet. */
-function refFor(id: number, arrayJobId: number | undefined, task: string): JobRef {
-  return jobRef(arrayJobId !== undefined && /^\d+$/.test(task) ? `${arrayJobId}_${task}` : `${id}`);
+function refFor(id: string, arrayJobId: number | undefined, task: string): JobRef {
+  return jobRef(arrayJobId !== undefined && /^\d+$/.test(task) ? `${arrayJobId}_${task}` : id);
 }
 
 /**

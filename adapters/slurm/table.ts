@@ -47,7 +47,7 @@ export function readTable(output: string, mark: string, fields: number, texts: n
 
 /**
  * The same for a table in which every row has the asked shape, as it always should: each row's values, fields first, in one array that is used again for
- * the next. Most values of a column are those of the row before, which are handed on instead of cut out anew. False where some row is odd:
+ * the next. Most values of a column are those of a row before, which are handed on instead of cut out anew. False where some row is odd:
  * what was read until then does not count, and `readTable` tells which.
  */
 export function eachRow(
@@ -58,31 +58,33 @@ export function eachRow(
   row: (values: readonly string[]) => void,
 ): boolean {
   const values = new Array<string>(fields + texts).fill('');
+  const recent = values.map(() => new Recent(output));
   const newline = 10;
   const bar = separator.charCodeAt(0);
-  let at = 0;
-  while (at < output.length) {
-    const end = output.indexOf(mark, at);
-    if (end < 0) return output.slice(at).trim() === '';
+  // The mark begins with a separator, so a field before the last that begins with its rest is where the fields end too soon.
+  const rest = mark.slice(separator.length);
+  const restBegins = rest.charCodeAt(0);
+  for (let at = 0; at < output.length; ) {
+    const begins = at;
     for (let i = 0; i < fields; i++) {
       const before = values[i] as string;
-      const next = at + before.length;
-      // The mark begins with a separator, so a row's last field ends with one as well.
-      if (output.charCodeAt(next) === bar && output.startsWith(before, at)) at = next + 1;
-      else {
-        const to = output.indexOf(separator, at);
-        values[i] = own(output.slice(at, to));
-        at = to + 1;
+      let to = at + before.length;
+      if (output.charCodeAt(to) !== bar || (to > at && !output.startsWith(before, at))) {
+        to = output.indexOf(separator, at);
+        if (to < 0) return output.slice(begins).trim() === '';
+        values[i] = (recent[i] as Recent).cut(at, to);
       }
-      if (i < fields - 1 ? at > end : at !== end + 1) return false;
+      if (output.charCodeAt(at) === restBegins && output.startsWith(rest, at)) return false;
+      at = to + 1;
     }
-    at = end + mark.length;
-    for (let i = 0; i < texts; i++) {
+    if (!output.startsWith(rest, at)) return false;
+    at += rest.length;
+    for (let i = fields; i < fields + texts; i++) {
       const to = output.indexOf(mark, at);
       if (to < 0) return false;
-      const before = values[fields + i] as string;
+      const before = values[i] as string;
       if (to - at !== before.length || !output.startsWith(before, at))
-        values[fields + i] = own(output.slice(at, to));
+        values[i] = (recent[i] as Recent).cut(at, to);
       at = to + mark.length;
     }
     if (at < output.length && output.charCodeAt(at) !== newline) return false;
@@ -91,6 +93,31 @@ export function eachRow(
   }
   return true;
 }
+
+/** What one column held not long ago: of a hundred thousand users, accounts and names a few thousand differ, and each is kept once. */
+class Recent {
+  readonly #output: string;
+  readonly #texts = new Array<string | undefined>(places).fill(undefined);
+
+  constructor(output: string) {
+    this.#output = output;
+  }
+
+  cut(from: number, to: number): string {
+    const output = this.#output;
+    let hash = to - from;
+    for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + output.charCodeAt(i)) | 0;
+    const place = hash & (places - 1);
+    const known = this.#texts[place];
+    if (known !== undefined && known.length === to - from && output.startsWith(known, from)) return known;
+    const text = own(output.slice(from, to));
+    this.#texts[place] = text;
+    return text;
+  }
+}
+
+/** A power of two. */
+const places = 4_096;
 
 /** A text of its own: V8 cuts a longer one out as a view of the whole output, which would live as long as whoever keeps one name of it. */
 function own(slice: string): string {

@@ -8,6 +8,7 @@ import {
   type SavedJob,
   type Usage,
 } from '../../src/domain/burst.ts';
+import type { ToldLeg as CarriedLeg, Told as Carrying } from '../../src/domain/carrying.ts';
 import type { Blob, BurstData, DataPath } from '../../src/domain/data.ts';
 import type { Basis, Decision, PassedOver, Receipt, RuleVerdict } from '../../src/domain/decision.ts';
 import { PortError } from '../../src/domain/fault.ts';
@@ -63,6 +64,9 @@ const exit = object<Exit>()({
   reason: text().optional(),
 });
 
+const carriedLeg = object<CarriedLeg>()({
+  ...{ bytes: number(), p50Ms: number(), p90Ms: number(), measured: number() },
+});
 const blob = object<Blob>()({ sha256: text(), size: number() });
 
 const burst: z.ZodType<Burst> = object<Burst>()({
@@ -165,9 +169,11 @@ const burst: z.ZodType<Burst> = object<Burst>()({
     since: instant().optional(),
     up: blob.optional(),
     there: instant().optional(),
+    inBytes: number().optional(),
     results: blob.optional(),
     resultBytes: number().optional(),
     home: z.boolean().optional(),
+    homeAt: instant().optional(),
     kept: text().optional(),
     told: z.array(text()).optional(),
     tries: number().optional(),
@@ -260,6 +266,17 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
       p90Ms: number(),
       measured: number(),
     }).optional(),
+    data: z
+      .union([
+        z.literal('unknown'),
+        object<Carrying>()({
+          from: text<Carrying['from']>(),
+          jobs: number(),
+          in: carriedLeg,
+          out: carriedLeg,
+        }),
+      ])
+      .optional(),
     offer: object<NonNullable<Basis['offer']>>()({
       group: text(),
       type: text(),

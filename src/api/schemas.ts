@@ -58,6 +58,11 @@ export const burstView = z.strictObject({
 });
 export type BurstView = z.output<typeof burstView>;
 
+/** `measured`: from so many of this site's own transfers; 0: by the configured bandwidths. */
+const carriedLeg = z.strictObject({
+  ...{ bytes: z.number(), p50Ms: z.number(), p90Ms: z.number(), measured: z.number() },
+});
+
 /** One receipt: a decision, "no" included, or what became of a burst. */
 export const decisionView = z.strictObject({
   id: z.string(),
@@ -94,6 +99,18 @@ export const decisionView = z.strictObject({
       /** When the node group would have had it running; `measured`: from so many of this site's own bursts. */
       ready: z
         .strictObject({ group: z.string(), p50Ms: z.number(), p90Ms: z.number(), measured: z.number() })
+        .optional(),
+      /** What carrying its data takes, within `ready` and the offer's cost; absent: nothing is carried. */
+      data: z
+        .union([
+          z.literal('unknown'),
+          z.strictObject({
+            from: z.enum(['script', 'earlier']),
+            jobs: z.number(),
+            in: carriedLeg,
+            out: carriedLeg,
+          }),
+        ])
         .optional(),
       /** What is bought where it bursts [domain/decision.ts, OfferTold]. */
       offer: z

@@ -1,5 +1,6 @@
 import { spentBy } from '../decide/price.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
+import type { StagingRates } from '../decide/staging.ts';
 import { type Burst, type BurstState, type Cause, mayGo, terminalStates } from '../domain/burst.ts';
 import type { Receipt, RuleVerdict, Verdict } from '../domain/decision.ts';
 import { PortError } from '../domain/fault.ts';
@@ -38,6 +39,8 @@ export interface PodSettings {
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
   /** Undefined: no data are carried through a store. */
   readonly staging?: StagingLimits | undefined;
+  /** What carrying is reckoned with until the site has transfers of its own; undefined: the usual. */
+  readonly stagingRates?: StagingRates | undefined;
   readonly keeperPort: number;
   /** Undefined: the cluster's default scheduler, and nothing to tell it. */
   readonly scheduling?: Scheduling | undefined;

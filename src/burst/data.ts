@@ -66,7 +66,7 @@ export async function bring(
   await change(
     ctx,
     burst,
-    { data: { ...data, there: ctx.clock.now() } },
+    { data: { ...data, there: ctx.clock.now(), inBytes: come.bytes } },
     `${inWords(come)} of its data are in the pod`,
   );
   return now;
@@ -180,7 +180,7 @@ async function land(ctx: BurstContext, burst: Burst, data: BurstData, manifest: 
   await change(
     ctx,
     burst,
-    { data: { ...data, home: true, againAt: undefined }, trouble: undefined },
+    { data: { ...data, home: true, homeAt: ctx.clock.now(), againAt: undefined }, trouble: undefined },
     `${inWords(come)} of its results are here`,
   );
   return now;

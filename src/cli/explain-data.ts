@@ -46,10 +46,10 @@ function linesOf({ seen, carried }: Staging, rates: StagingRates | undefined): s
 function costLine(carried: Staging['carried'], rates: StagingRates): string {
   const bytes = (of: 'in' | 'out'): number =>
     carried.reduce((sum, { way, reckonedBytes }) => sum + (way === of ? reckonedBytes : 0), 0);
-  const { upMs, inPodMs, backMs, egressMicroUsd } = costOfStaging(
+  const { upMs, downMs, fromPodMs, backMs, egressMicroUsd } = costOfStaging(
     { inBytes: bytes('in'), outBytes: bytes('out') },
     rates,
   );
   const minutes = (ms: number): string => `${Math.ceil(ms / 60_000)} min`;
-  return `at most ${minutes(upMs)} up (less for what an earlier job has left in the store), ${minutes(inPodMs)} in the pod and ${minutes(backMs)} back, all of which its time limit counts; ${dollars(egressMicroUsd)} for what leaves the cloud`;
+  return `at most ${minutes(upMs)} up (less for what an earlier job has left in the store), ${minutes(downMs + fromPodMs)} in the pod and ${minutes(backMs)} back, all of which its time limit counts; ${dollars(egressMicroUsd)} for what leaves the cloud`;
 }

@@ -16,6 +16,18 @@ const usualPollSeconds = 30;
 const form = z.looseObject({
   policy: schema.shape.policy,
   budgets: schema.shape.budgets,
+  nodeGroups: z
+    .array(
+      z.looseObject({
+        capacity: z
+          .looseObject({
+            spot: z.enum(['never', 'allowed']).default('never'),
+            spotPercent: z.number().min(1).max(100).default(100),
+          })
+          .prefault({}),
+      }),
+    )
+    .optional(),
   clusters: z
     .array(z.looseObject({ pollSeconds: z.int().min(1).max(3_600).default(usualPollSeconds) }))
     .default([]),
@@ -63,13 +75,27 @@ export function madeFor(
   bill: Bill,
 ): { readonly policy: Policy; readonly site: Site } {
   if (!('settings' in asked)) return { policy: makePolicy(asked, trace, site, bill), site };
-  const { policy, budgets, clusters } = asked.settings;
+  const { policy, budgets, clusters, nodeGroups } = asked.settings;
   const pollMs = 1_000 * (clusters[0]?.pollSeconds ?? usualPollSeconds);
   const { forecaster } = policy.forecast;
   return atGateway(
-    { policy: { ...policy, budgets, expressions: compile }, forecaster, pollMs },
+    {
+      policy: { ...policy, budgets, expressions: compile },
+      forecaster,
+      pollMs,
+      spotPercent: spotPercentIn(nodeGroups),
+    },
     trace,
     site,
     bill,
   );
+}
+
+/** No more than a policy says nothing of node groups: spot is bought as it comes. Of a whole configuration the most that any group pays. */
+function spotPercentIn(groups: GatewaysPolicy['settings']['nodeGroups']): number | undefined {
+  if (groups === undefined) return 100;
+  const allowed = groups.flatMap(({ capacity }) =>
+    capacity.spot === 'allowed' ? [capacity.spotPercent] : [],
+  );
+  return allowed.length === 0 ? undefined : Math.max(...allowed);
 }

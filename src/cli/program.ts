@@ -331,6 +331,11 @@ export function programOf(works: Works): Command {
     .option('--price <usd>', 'dollars a core-hour (default: 0.048)')
     .option('--boot <seconds>', "from a burst to the job's first second (default: 180)")
     .option('--cloud-procs <n>', 'processors that the cloud gives at once (default: any number)')
+    .option(
+      '--spot-price <usd>',
+      'dollars a core-hour of spot, or a file of lines TIME,USD (default: no spot is bought)',
+    )
+    .option('--spot-loss <n>', 'how often in an hour spot is taken back (default: 0.05)')
     .option('--json', 'as JSON')
     .option('--csv', 'as CSV')
     .option('--html <file>', 'write a page with plots as well')

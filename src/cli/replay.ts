@@ -11,6 +11,7 @@ import { CommandError } from './ask.ts';
 import { madeFor } from './gateways.ts';
 import { type Dropped, readLog } from './log.ts';
 import { policyOf } from './policy.ts';
+import { spotOf, usualLossesPerHour } from './spot.ts';
 
 export interface ReplayOrder {
   readonly traces: readonly string[];
@@ -27,6 +28,10 @@ export interface ReplayOrder {
   readonly boot?: string;
   /** Processors that the cloud gives at once. */
   readonly cloudProcs?: string;
+  /** Dollars a core-hour, or a file of them with dates; without it no spot is bought. */
+  readonly spotPrice?: string;
+  /** What is taken back of one machine in an hour. */
+  readonly spotLoss?: string;
 }
 
 interface Result {
@@ -53,7 +58,11 @@ export async function* replay(order: ReplayOrder): AsyncGenerator<string> {
     ...usualBill,
     microUsdPerCoreHour: microUsd(numberOf('--price', order.price, usualBill.microUsdPerCoreHour / 1e6, 0)),
   };
+  const spotLoss = numberOf('--spot-loss', order.spotLoss, usualLossesPerHour, 0, 60);
+  if (order.spotPrice === undefined && order.spotLoss !== undefined)
+    throw new CommandError('--spot-loss: nothing is bought as spot without --spot-price');
   const cloud = {
+    spot: order.spotPrice === undefined ? undefined : await spotOf(order.spotPrice, spotLoss),
     bootMs: 1_000 * numberOf('--boot', order.boot, usualCloud.bootMs / 1_000, 0),
     processors: numberOf('--cloud-procs', order.cloudProcs, usualCloud.processors, 0),
   };
@@ -80,7 +89,7 @@ export async function* replay(order: ReplayOrder): AsyncGenerator<string> {
   }
   if (order.json === true) yield JSON.stringify(results, undefined, 2);
   else if (order.csv === true) yield* csvOf(results);
-  else yield* tableOf(results);
+  else yield* tableOf(results, cloud.spot !== undefined);
   const { html } = order;
   if (html === undefined) return;
   await writeFile(html, page(shown)).catch((e: Error) => {
@@ -123,7 +132,7 @@ function numberOf(
 
 const hours = (ms: number): string => (ms / 3_600_000).toFixed(2);
 
-function tableOf(results: readonly Result[]): readonly string[] {
+function tableOf(results: readonly Result[], spot: boolean): readonly string[] {
   const lines: string[] = [];
   let last: string | undefined;
   for (const r of results) {
@@ -134,7 +143,8 @@ function tableOf(results: readonly Result[]): readonly string[] {
         `${r.trace} (${r.format}): ${r.figures.jobs} jobs on ${r.processors} processors; left out: ${unfinished} that never ran, ${zeroRun} of no run time, ${oversized} larger than the machine; ${r.capped} cut at their time limit`,
       );
       const rows = results.filter((o) => o.trace === r.trace);
-      lines.push(...aligned([head, ...rows.map(cellsOf)]));
+      const cells = (r: Result) => (spot ? [...cellsOf(r), ...spotCells(r)] : cellsOf(r));
+      lines.push(...aligned([spot ? [...head, ...spotHead] : head, ...rows.map(cells)]));
       last = r.trace;
     }
   }
@@ -157,6 +167,13 @@ const head = [
   'fairness',
 ];
 
+const spotHead = ['on spot', 'restarts'];
+
+const spotCells = ({ figures }: Result): readonly string[] => [
+  String(figures.spotBursts),
+  String(figures.restarts),
+];
+
 function cellsOf({ policy, figures: f }: Result): readonly string[] {
   return [
     policy,
@@ -176,7 +193,7 @@ function cellsOf({ policy, figures: f }: Result): readonly string[] {
 }
 
 function aligned(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = head.map((_, c) => Math.max(...rows.map((r) => (r[c] ?? '').length)));
+  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((r) => (r[c] ?? '').length)));
   return rows.map((r) =>
     r
       .map((cell, c) => (c === 0 ? cell.padEnd(widths[c] ?? 0) : cell.padStart(widths[c] ?? 0)))
@@ -200,6 +217,8 @@ function csvOf(results: readonly Result[]): readonly string[] {
     slowdown_p95: (r) => r.figures.slowdown.p95,
     cloud_share: (r) => r.figures.cloudShare,
     cost_micro_usd: (r) => r.figures.microUsd,
+    spot_bursts: (r) => r.figures.spotBursts,
+    restarts: (r) => r.figures.restarts,
     peak_cloud_cores: (r) => r.figures.peakCloudCores,
     peak_instances: (r) => r.figures.peakInstances,
     fairness: (r) => r.figures.fairness.index,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type StoryView, storyView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
+import { gib } from '../translate/staging.ts';
 import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
 import { answerOf, offerOf } from './quotes.ts';
 
@@ -68,6 +69,7 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
 function expected({
   forecast,
   ready,
+  data,
   offer,
   passedOver = [],
 }: NonNullable<StoryView['decision']>['basis'] & {}): readonly string[] {
@@ -84,10 +86,31 @@ function expected({
     lines.push(
       `  in ${ready.group}: runs in about ${minutes(ready.p50Ms)}, 9 times in 10 within ${minutes(ready.p90Ms)} (${ready.measured === 0 ? 'assumed' : `${ready.measured} bursts measured`})`,
     );
+  if (data !== undefined) lines.push(...carried(data));
   if (offer !== undefined) lines.push(...offered(offer));
   for (const { group, capacity, type, why } of passedOver)
     lines.push(`  not taken: ${group} ${capacity}${type === undefined ? '' : ` (${type})`}: ${why}`);
   return lines;
+}
+
+type Basis = NonNullable<NonNullable<StoryView['decision']>['basis']>;
+
+function carried(data: NonNullable<Basis['data']>): readonly string[] {
+  if (data === 'unknown')
+    return [
+      '  data: not known: its script is read once all else says burst, and no earlier job of its name carried any',
+    ];
+  const leg = (way: string, { bytes, p50Ms, p90Ms, measured }: typeof data.in): string[] =>
+    bytes === 0
+      ? []
+      : [
+          `${gib(bytes)} ${way} in about ${Math.ceil(p50Ms / 60_000)} min, 9 times in 10 within ${Math.ceil(p90Ms / 60_000)} (${measured === 0 ? 'by the configured bandwidths' : `${measured} transfers measured`})`,
+        ];
+  const from =
+    data.from === 'script'
+      ? 'as its script says'
+      : `as ${data.jobs === 1 ? 'an earlier job' : `${data.jobs} earlier jobs`} of that user and name had`;
+  return [`  data, ${from}: ${[...leg('to its pod', data.in), ...leg('home', data.out)].join('; ')}`];
 }
 
 type Offer = NonNullable<NonNullable<NonNullable<StoryView['decision']>['basis']>['offer']>;

@@ -5,12 +5,14 @@ import { type Job, partitionsOf, type Snapshot } from '../domain/job.ts';
 import type { Owner } from '../domain/money.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
-import { type Begun, decide, might, Sayings } from './decide.ts';
+import { type Begun, decide, Sayings } from './decide.ts';
 import type { ExpectedQueue, StartForecast } from './foresight.ts';
 import { type Candidate, fairOrder, slurmOrder } from './order.ts';
+import { judgeIn, placesOf } from './places.ts';
 import { worstCaseOf } from './price.ts';
 import { type BudgetLeft, Purse } from './purse.ts';
 import { Climb } from './ramp-day.ts';
+import type { Ready } from './ready.ts';
 import { type Returned, returnedFor } from './returned.ts';
 import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 import { groupFor } from './rules/size.ts';
@@ -39,7 +41,8 @@ export interface BacklogInput {
   readonly had: ReadonlyMap<string, number>;
   /** When it would start here. */
   forecast(job: Job): StartForecast | undefined;
-  readonly readyIn: RuleContext['readyIn'];
+  /** With the job's data there. */
+  readyIn(group: string, job: Job): Ready;
   /** What a full look at this job said not long ago, where that was a no: it takes no place from others. */
   examined(job: Job): Decision | undefined;
 }
@@ -75,22 +78,28 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const climb = input.ramp && new Climb(input.ramp);
   const costs = new Map<string, WorstCase>();
   // Many jobs ask for the same.
-  const worstCase: RuleContext['worstCase'] = (job) => {
+  const worstIn = (
+    place: readonly OfferedGroup[],
+    job: Parameters<RuleContext['worstCase']>[0],
+  ): WorstCase => {
     const { cpus, minNodes = 1, timeLimitMs, gres = '', features = '', licenses = '' } = job;
-    const key = `${cpus}/${minNodes}/${timeLimitMs}/${gres}/${features}/${licenses}`;
-    const cost = costs.get(key) ?? worstCaseOf(job, groups, input.beside, policy.limitMarginMs);
+    const key = `${place[0]?.group.name}/${cpus}/${minNodes}/${timeLimitMs}/${gres}/${features}/${licenses}`;
+    const cost = costs.get(key) ?? named(worstCaseOf(job, place, input.beside, policy.limitMarginMs), place);
     costs.set(key, cost);
     return cost;
   };
   const turn = { now, snapshot, setup, policy, groups, stop: input.stop, drained: input.drained };
   const sayings = new Sayings(turn);
+  const placesFor = placesOf(turn);
+  const named = (cost: WorstCase, [only]: readonly OfferedGroup[]): WorstCase =>
+    cost.kind === 'known' && groups.length > 1 ? { ...cost, group: only?.group.name } : cost;
   const budgetLeft = (job: Owner) => purse.left(job);
   const ages = new Map<string, number[]>();
   const begun: Begun[] = [];
   for (const job of pending) {
     const first = sayings.begin(job);
     begun.push(first);
-    if (!might(first) || input.examined(job) !== undefined) continue;
+    if (!first.might || input.examined(job) !== undefined) continue;
     for (const name of partitionsOf(job)) {
       const here = ages.get(name) ?? [];
       here.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
@@ -107,10 +116,10 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     const atLeast = Math.min(...asked);
     const may = new Set<JobRef>();
     for (const [i, job] of pending.entries())
-      if (might(begun[i] as Begun) && input.examined(job) === undefined) may.add(job.ref);
+      if ((begun[i] as Begun).might && input.examined(job) === undefined) may.add(job.ref);
     const readyMs = (job: Job): number | undefined => {
       const group = may.has(job.ref) ? groupFor(job, groups)?.group.name : undefined;
-      return group === undefined ? undefined : input.readyIn(group).p50;
+      return group === undefined ? undefined : input.readyIn(group, job).p50;
     };
     for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);
   }
@@ -125,8 +134,11 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
       forecast: undefined,
       worth: undefined,
     },
-    ...{ pendingFor, budgetLeft, worstCase, readyIn: input.readyIn, ramp: climb },
+    readyIn: (group) => input.readyIn(group, context.job),
+    worstCase: (job) => worstIn(context.groups, job),
+    ...{ pendingFor, budgetLeft, ramp: climb },
   };
+  const one = [groups];
   const judge = (i: number): Decision => {
     const job = pending[i] as Job;
     context.job = job;
@@ -135,7 +147,13 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     context.forecast = input.forecast(job);
     context.worth = worths.get(job.ref);
     context.arrayRoom = roomOf(job, running);
-    const first = decide(context, sayings, begun[i]);
+    const first = judgeIn(
+      (begun[i] as Begun).might ? placesFor(job) : one,
+      context,
+      policy,
+      () => decide(context, sayings, begun[i]),
+      () => heldOf(worstIn(context.groups, job)),
+    );
     return (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
   };
   const stay: Decided[] = [];
@@ -159,13 +177,19 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     }
     go.push({ job, decision });
     alive += Math.max(1, job.minNodes);
-    const cost = input.budgets.length === 0 ? undefined : worstCase(job);
-    if (cost?.kind === 'known') purse.take(job, cost.price.held);
-    climb?.take(worstCase(job));
+    const cost = worstIn(
+      groups.filter(({ group }) => group.name === decision.group),
+      job,
+    );
+    if (cost.kind === 'known') purse.take(job, cost.price.held);
+    climb?.take(cost);
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }
   return [...go, ...stay];
 }
+
+const heldOf = (cost: WorstCase): number =>
+  cost.kind === 'known' ? cost.price.held : Number.POSITIVE_INFINITY;
 
 /** What a job takes of the cloud at most, in CPU-milliseconds; one without a limit of its own counts for a day. */
 export const takesOf = (cpus: number, limit: Job['timeLimitMs']): number =>

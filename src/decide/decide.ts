@@ -1,6 +1,6 @@
 import type { Decision, RuleVerdict } from '../domain/decision.ts';
 import type { Job } from '../domain/job.ts';
-import type { Judged, Rule, RuleContext, TurnContext } from './rule.ts';
+import type { Judged, Rule, RuleContext, ShapeRule, TurnContext } from './rule.ts';
 import { array } from './rules/array.ts';
 import { backOff } from './rules/backoff.ts';
 import { batch } from './rules/batch.ts';
@@ -46,87 +46,140 @@ export const rules: readonly Rule[] = [
   cap,
 ];
 
-/** What was said in one turn, each different word once: a hundred thousand receipts say a few thousand things. */
+/** One rule's word, and its number among those of the turn. */
+interface Word {
+  readonly said: RuleVerdict;
+  readonly n: number;
+  /** A no for now only, whatever its rule says otherwise. */
+  readonly forNow: boolean;
+}
+
+/** What can be said of a job without the others of its turn; what is open yet is undefined, by the index of each rule. */
+export interface Begun {
+  readonly words: readonly (Word | undefined)[];
+  readonly hash: number;
+  /** Whether it could burst if only it were its turn: what is asked of it alone. */
+  readonly might: boolean;
+}
+
+/**
+ * What was said in one turn, each different word once, and each different list of words: a hundred thousand receipts say a few
+ * thousand things.
+ */
 export class Sayings {
   readonly #turn: TurnContext;
-  readonly #once: readonly (RuleVerdict | undefined)[];
+  readonly #once: readonly (Word | undefined)[];
   /** By rule, then by its key or, of those that are asked for each job, by what was measured. */
-  readonly #said: readonly Map<string | number, RuleVerdict>[] = rules.map(() => new Map());
-  readonly #newest: (RuleVerdict | undefined)[] = rules.map(() => undefined);
-  /** Words that are a no for now only, whatever their rule says otherwise. */
-  readonly #forNow = new WeakSet<RuleVerdict>();
+  readonly #said: readonly Map<string | number, Word>[] = rules.map(() => new Map());
+  readonly #newest: (Word | undefined)[] = rules.map(() => undefined);
+  /** By their hash; where two are alike in it the newer is known. */
+  readonly #begun = new Map<number, Begun>();
+  readonly #told = new Map<number, Decision>();
+  /** Copied only where a list is new. */
+  readonly #list: (Word | undefined)[];
+  #words = 0;
 
   constructor(turn: TurnContext) {
     this.#turn = turn;
     this.#once = rules.map((rule) =>
       rule.of === 'turn' ? this.#word(rule.name, rule.judge(turn)) : undefined,
     );
+    this.#list = [...this.#once];
   }
 
-  /** What the rule says of a job that fails it. */
-  otherwise(rule: Rule, said: RuleVerdict): Rule['otherwise'] {
-    return this.#forNow.has(said) ? 'wait' : rule.otherwise;
+  #word(rule: string, { pass, measured, limit, forNow }: Judged): Word {
+    return { said: { rule, pass, measured, limit }, n: this.#words++, forNow: forNow === true };
   }
 
-  #word(rule: string, { pass, measured, limit, forNow }: Judged): RuleVerdict {
-    const said = { rule, pass, measured, limit };
-    if (forNow === true) this.#forNow.add(said);
-    return said;
-  }
-
-  /** What can be said of the job without the others of its turn; the rest is left open. */
   begin(job: Job): Begun {
-    const because = new Array<RuleVerdict | undefined>(rules.length);
+    const list = this.#list;
+    let hash = 0;
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i] as Rule;
-      if (rule.of !== 'shape') {
-        because[i] = this.#once[i];
-        continue;
-      }
-      const known = this.#said[i] as Map<string | number, RuleVerdict>;
-      const key = rule.key(job, this.#turn);
-      let said = known.get(key);
-      if (said === undefined) {
-        said = this.#word(rule.name, rule.judge({ ...this.#turn, job }));
-        known.set(key, said);
-      }
-      because[i] = said;
+      if (rule.of === 'job') list[i] = undefined;
+      if (rule.of !== 'shape') continue;
+      const word = this.#ofShape(i, rule, job);
+      list[i] = word;
+      hash = mixed(hash, word);
     }
-    return because;
+    const known = this.#begun.get(hash);
+    if (known !== undefined && alike(known.words, list)) return known;
+    const might = rules.every((rule, i) => rule.of !== 'shape' || list[i]?.said.pass === true);
+    const begun = { words: [...list], hash, might };
+    this.#begun.set(hash, begun);
+    return begun;
   }
 
-  /** Says the rest. */
-  end(because: Begun, context: RuleContext): readonly RuleVerdict[] {
+  /** Says the rest. Jobs of which the same is said share one decision. */
+  end({ words, hash: first }: Begun, context: RuleContext): Decision {
+    const list = this.#list;
+    let hash = first;
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i] as Rule;
-      if (rule.of === 'job') because[i] = this.#own(i, rule.name, rule.judge(context));
+      if (rule.of !== 'job') list[i] = words[i];
+      else {
+        const word = this.#own(i, rule.name, rule.judge(context));
+        list[i] = word;
+        hash = mixed(hash, word);
+      }
     }
-    return because as RuleVerdict[];
+    const known = this.#told.get(hash);
+    if (known?.because.every((said, i) => said === list[i]?.said) === true) return known;
+    const decision = concluded(list as Word[]);
+    this.#told.set(hash, decision);
+    return decision;
   }
 
-  #own(at: number, rule: string, judged: Judged): RuleVerdict {
+  #ofShape(at: number, rule: ShapeRule, job: Job): Word {
+    const known = this.#said[at] as Map<string | number, Word>;
+    const key = rule.key(job, this.#turn);
+    let word = known.get(key);
+    if (word === undefined) {
+      word = this.#word(rule.name, rule.judge({ ...this.#turn, job }));
+      known.set(key, word);
+    }
+    return word;
+  }
+
+  #own(at: number, rule: string, judged: Judged): Word {
     const newest = this.#newest[at];
     if (newest !== undefined && same(newest, judged)) return newest;
-    const known = this.#said[at] as Map<string | number, RuleVerdict>;
-    let said = known.get(judged.measured);
-    if (said === undefined || !same(said, judged)) {
-      said = this.#word(rule, judged);
-      known.set(judged.measured, said);
+    const known = this.#said[at] as Map<string | number, Word>;
+    let word = known.get(judged.measured);
+    if (word === undefined || !same(word, judged)) {
+      word = this.#word(rule, judged);
+      known.set(judged.measured, word);
     }
-    this.#newest[at] = said;
-    return said;
+    this.#newest[at] = word;
+    return word;
   }
 }
 
-/** By the index of each rule; what is open yet is undefined. */
-export type Begun = (RuleVerdict | undefined)[];
+const mixed = (hash: number, { n }: Word): number => (Math.imul(hash, 31) + n) | 0;
 
-/** Whether it could burst if only it were its turn: what is asked of it alone. */
-export const might = (begun: Begun): boolean =>
-  rules.every((rule, i) => rule.of !== 'shape' || begun[i]?.pass === true);
+function alike(a: readonly (Word | undefined)[], b: readonly (Word | undefined)[]): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
-function same(a: Judged, b: Judged): boolean {
-  return a.measured === b.measured && a.pass === b.pass && a.limit === b.limit;
+function same({ said, forNow }: Word, b: Judged): boolean {
+  return (
+    said.measured === b.measured &&
+    said.pass === b.pass &&
+    said.limit === b.limit &&
+    forNow === (b.forNow === true)
+  );
+}
+
+/** Any number of `wait` is outweighed by one failing `never` rule. */
+function concluded(words: readonly Word[]): Decision {
+  let verdict: Decision['verdict'] = 'burst';
+  for (const [i, { said, forNow }] of words.entries()) {
+    if (said.pass) continue;
+    if ((rules[i] as Rule).otherwise === 'never' && !forNow) verdict = 'never';
+    else if (verdict === 'burst') verdict = 'wait';
+  }
+  return { verdict, because: words.map(({ said }) => said), group: undefined };
 }
 
 /**
@@ -138,16 +191,9 @@ export function decide(
   sayings = new Sayings(context),
   begun = sayings.begin(context.job),
 ): Decision {
-  const because = sayings.end(begun, context);
-  let verdict: Decision['verdict'] = 'burst';
-  for (let i = 0; i < rules.length; i++) {
-    const said = because[i] as RuleVerdict;
-    if (said.pass) continue;
-    if (sayings.otherwise(rules[i] as Rule, said) === 'never') verdict = 'never';
-    else if (verdict === 'burst') verdict = 'wait';
-  }
-  const group = verdict === 'burst' ? groupFor(context.job, context.groups)?.group.name : undefined;
-  return { verdict, because, group };
+  const decision = sayings.end(begun, context);
+  if (decision.verdict !== 'burst') return decision;
+  return { ...decision, group: groupFor(context.job, context.groups)?.group.name };
 }
 
 /** The decision in one sentence: what stood in the way, or what let it through. */

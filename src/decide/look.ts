@@ -3,27 +3,45 @@
  * they know by the same functions.
  */
 import type { JobRef } from '../domain/ids.ts';
+import type { Job } from '../domain/job.ts';
 import { type BacklogInput, type Decided, decideBacklog } from './backlog.ts';
+import { type Carried, type Carrying, carryingOf, readyWith, type Sizes, transfersOf } from './carry.ts';
 import type { Foresight } from './foresight.ts';
 import { assumed, type Ended, type Ready, readyByGroup } from './ready.ts';
+import type { StagingRates } from './staging.ts';
 
 export interface Look extends Omit<BacklogInput, 'forecast' | 'queues' | 'readyIn' | 'live'> {
   /** Jobs that have a live burst: decided already, and as good as gone for those behind. */
   readonly gone: ReadonlySet<JobRef>;
   /** Bursts that are over, newest first: how long the cloud takes is known from them. */
   readonly ended: Iterable<Ended>;
+  /** Undefined: the site carries no data. `ended`: as above; `sizes`: as the job's script says, where somebody has read it. */
+  readonly staging?:
+    | {
+        readonly rates: StagingRates;
+        readonly ended: Iterable<Carried>;
+        sizes(job: Job): Sizes | undefined;
+      }
+    | undefined;
 }
 
 export interface Looked {
   readonly decided: readonly Decided[];
-  readonly readyIn: (group: string) => Ready;
+  /** With the job's data there. */
+  readonly readyIn: (group: string, job: Job) => Ready;
+  /** Undefined: it carries nothing, or nobody knows of anything. */
+  readonly carrying: (job: Job) => Carrying | undefined;
 }
 
-export function decideOn(foresight: Foresight, { gone, ended, ...look }: Look): Looked {
+export function decideOn(foresight: Foresight, { gone, ended, staging, ...look }: Look): Looked {
   const { snapshot, setup } = look;
   foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
   const ready = readyByGroup(ended);
-  const readyIn = (group: string): Ready => ready.get(group) ?? assumed;
+  const transfers = staging && transfersOf(staging.ended, staging.rates);
+  const carrying = (job: Job): Carrying | undefined =>
+    transfers && carryingOf(job, staging?.sizes(job), transfers);
+  const readyIn = (group: string, job: Job): Ready =>
+    readyWith(ready.get(group) ?? assumed, transfers && carrying(job));
   const decided = decideBacklog({
     ...look,
     live: gone,
@@ -31,5 +49,5 @@ export function decideOn(foresight: Foresight, { gone, ended, ...look }: Look): 
     queues: foresight.queues(),
     readyIn,
   });
-  return { decided, readyIn };
+  return { decided, readyIn, carrying };
 }

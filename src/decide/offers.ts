@@ -25,7 +25,7 @@ export interface Offer {
   readonly expectedEndMs: number;
   /** 0 to 1. */
   readonly noCapacity: number;
-  /** 0 to 1: over the job's expected run time. */
+  /** 0 to 1: over the job's expected run time and what carrying its data takes. */
   readonly interrupted: number;
 }
 
@@ -54,6 +54,10 @@ export interface Wanted {
   readonly again: boolean;
   /** What it is delayed by where there is no capacity. */
   readonly noCapacityMs: number;
+  /** In the middle; its machine is held meanwhile. Before its start is in what `ready` says. */
+  readonly carrying?: { readonly inMs: number; readonly outMs: number } | undefined;
+  /** Of what leaves the cloud for it. */
+  readonly egressMicroUsd?: MicroUsd | undefined;
 }
 
 /** `spot`: they are bought so, at those prices. By the price of the whole machine, as EC2's lowest-price takes them; those without a price last, in the order of the configuration. */
@@ -65,8 +69,14 @@ export function offersOf(
   spot?: Extract<SpotStand, { kind: 'offered' }>,
 ): readonly Offer[] {
   const { group } = offered;
-  const { needs, nodes, timeLimitMs, expectedMs, marginMs, again, noCapacityMs } = wanted;
-  const worst = priceOf(needs, timeLimitMs, offered, marginMs, nodes);
+  const { needs, nodes, timeLimitMs, marginMs, again, noCapacityMs, egressMicroUsd = 0 } = wanted;
+  const { inMs, outMs } = wanted.carrying ?? { inMs: 0, outMs: 0 };
+  // Slurm counts carrying against the time limit, and cuts off what is beyond it.
+  const expectedMs = Math.min(
+    inMs + wanted.expectedMs + outMs,
+    timeLimitMs === 'unlimited' ? Number.POSITIVE_INFINITY : Math.max(timeLimitMs, wanted.expectedMs),
+  );
+  const worst = priceOf(needs, timeLimitMs, offered, marginMs, nodes, egressMicroUsd);
   // Any node that is lost loses the run.
   const each = { ...chances, lossesPerHour: nodes * chances.lossesPerHour };
   const interrupted = lostWithin(each, expectedMs);
@@ -74,7 +84,7 @@ export function offersOf(
   const known = (type: string) => (spot === undefined ? group.prices?.[type] : spot.prices[type]?.microUsd);
   const priceFor = (type: string): number => known(type) ?? Number.POSITIVE_INFINITY;
   const expectedStartMs = ready.p50 + chances.noCapacity * noCapacityMs;
-  const expectedEndMs = expectedStartMs + expectedRunMs(expectedMs, each, again, ready.p50);
+  const expectedEndMs = expectedStartMs - inMs + expectedRunMs(expectedMs, each, again, ready.p50);
   return fittingTypes(offered, needs)
     .filter(({ name }) => spot === undefined || spot.prices[name] !== undefined)
     .sort((a, b) => (priceFor(a.name) === priceFor(b.name) ? 0 : priceFor(a.name) - priceFor(b.name)))
@@ -90,7 +100,7 @@ export function offersOf(
             ? undefined
             : {
                 perHour,
-                expected: costOf(perHour, billedMs),
+                expected: costOf(perHour, billedMs) + egressMicroUsd,
                 worst: worst.kind === 'known' ? worst.price.held : undefined,
                 ...(cap === undefined
                   ? {}

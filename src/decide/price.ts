@@ -105,8 +105,9 @@ export function spentBy(
   if (burst.price === undefined || burst.startedAt === undefined) return 0;
   const { rates } = burst.price;
   const dearest = Math.max(0, ...Object.values(rates));
-  // Carrying what it needs took its machine too.
-  const ms = Math.max(0, (burst.endedAt ?? now) - (burst.data?.since ?? burst.startedAt));
+  // Carrying what it needs and what it made took its machine too.
+  const until = burst.data?.homeAt ?? burst.endedAt ?? now;
+  const ms = Math.max(0, until - (burst.data?.since ?? burst.startedAt));
   const machines = [burst.machine, ...(burst.others ?? []).map(({ machine }) => machine)];
   const rateFor = (machine: string | undefined): MicroUsd =>
     (machine === undefined ? undefined : rates[machine]) ?? dearest;

@@ -20,6 +20,7 @@ export interface RuleContext {
   readonly snapshot: Snapshot;
   readonly setup: ClusterSetup;
   readonly policy: Policy;
+  /** That by which it is judged, where several hold it. */
   readonly groups: readonly OfferedGroup[];
   /** Set while somebody has halted bursting. */
   readonly stop: Stop | undefined;
@@ -56,8 +57,8 @@ export interface JobWorth {
   readonly workMs: number;
 }
 
-/** `nothing`: no node group holds it, which another rule says. */
-export type WorstCase = Priced | { readonly kind: 'nothing' };
+/** `nothing`: no node group holds it, which another rule says; `group`: where, if there are several. */
+export type WorstCase = (Priced & { readonly group?: string | undefined }) | { readonly kind: 'nothing' };
 
 export interface OfferedGroup {
   readonly group: NodeGroup;

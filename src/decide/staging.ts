@@ -10,12 +10,19 @@ export interface StagingRates {
   readonly egressMicroUsdPerGiB: MicroUsd;
 }
 
+/** What may be expected where nothing is configured: as `staging.bandwidth` has it. */
+export const usualRates: StagingRates = {
+  hereBytesPerSecond: 100 * 2 ** 20,
+  cloudBytesPerSecond: 200 * 2 ** 20,
+  egressMicroUsdPerGiB: 0,
+};
+
 export interface StagingCost {
-  /** Before the job can begin: up from here, while nothing is bought yet. */
+  /** Before the job can begin: up from here, and down into its pod. Its machine is held from the first byte to the last. */
   readonly upMs: number;
-  /** In the pod, which is paid for meanwhile: down before the script and up after it. */
-  readonly inPodMs: number;
-  /** After the pod has ended: down to here. */
+  readonly downMs: number;
+  /** After its script: up from the pod, and down to here. */
+  readonly fromPodMs: number;
   readonly backMs: number;
   readonly egressMicroUsd: MicroUsd;
 }
@@ -30,7 +37,8 @@ export function costOfStaging(
   const ms = (bytes: number, perSecond: number): number => Math.ceil((bytes / perSecond) * 1000);
   return {
     upMs: ms(inBytes, hereBytesPerSecond),
-    inPodMs: ms(inBytes, cloudBytesPerSecond) + ms(outBytes, cloudBytesPerSecond),
+    downMs: ms(inBytes, cloudBytesPerSecond),
+    fromPodMs: ms(outBytes, cloudBytesPerSecond),
     backMs: ms(outBytes, hereBytesPerSecond),
     egressMicroUsd: Math.ceil((outBytes / gib) * egressMicroUsdPerGiB),
   };

@@ -24,14 +24,17 @@ export interface BurstData {
   readonly since?: Instant | undefined;
   /** All that its script needs is in the store. */
   readonly up?: Blob | undefined;
-  /** It lies in the pod, since then. */
+  /** It lies in the pod, since then, and so much of it. */
   readonly there?: Instant | undefined;
+  readonly inBytes?: number | undefined;
   /** All that its script made is in the store. */
   readonly results?: Blob | undefined;
   /** So much left the cloud for it. */
   readonly resultBytes?: number | undefined;
   /** It lies here, on the disk. */
   readonly home?: boolean | undefined;
+  /** Since then: its machine was held for it. */
+  readonly homeAt?: Instant | undefined;
   /** It does not, and this says why, and where it is: the last word on it. */
   readonly kept?: string | undefined;
   /** What the pod left out, for the owner. */

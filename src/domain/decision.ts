@@ -1,3 +1,4 @@
+import type { Told as Carrying } from './carrying.ts';
 import type { AttemptKey, BurstId, ClusterName, Instant, JobKey, JobRef, Uuid } from './ids.ts';
 import type { CapacityType } from './instance.ts';
 
@@ -35,6 +36,8 @@ export interface Basis {
   readonly ready?:
     | { readonly group: string; readonly p50Ms: number; readonly p90Ms: number; readonly measured: number }
     | undefined;
+  /** What carrying its data takes, which is in `ready` and in what the offer costs; left out: the site carries none, or the job none. */
+  readonly data?: Carrying | 'unknown' | undefined;
   /** What is bought where it bursts; older versions wrote none. */
   readonly offer?: OfferTold | undefined;
   /** What else would have held it, and why it was not taken; older versions wrote none. */

@@ -1,4 +1,5 @@
 /** What a decision was made from, for its receipt. */
+import type { Carrying, Leg } from '../decide/carry.ts';
 import type { Chances, Counted } from '../decide/chances.ts';
 import type { Choice } from '../decide/choose.ts';
 import type { Offer } from '../decide/offers.ts';
@@ -9,11 +10,15 @@ import type { StartRange } from '../domain/forecast.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import { byLine, type Choosing, chancesFor, chooseFor } from './choose.ts';
 import { policyHashNow } from './funds.ts';
+import { memoOf } from './memo.ts';
 
 /** What a turn sees besides the store. */
 export interface Sees {
   readonly snapshot: Snapshot;
-  readonly readyIn: (group: string) => Ready;
+  readonly readyIn: (group: string, job: Job) => Ready;
+  readonly carrying: (job: Job) => Carrying | undefined;
+  /** The node groups that somebody drained, in words. */
+  readonly drained: ReadonlyMap<string, string>;
   /** What became of this site's bursts, by offer [decide/chances.ts, countedAs]. */
   readonly counted: ReadonlyMap<string, Readonly<Counted>>;
 }
@@ -23,8 +28,8 @@ export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Se
   const forecast = engine.foresight.of(job.ref);
   const bursts = decision.verdict === 'burst';
   const chosen = choice ?? (bursts ? chooseFor(engine, job, byLine(job, decision.group), sees) : undefined);
-  const group = chosen?.offer.group ?? groupFor(job, engine.offered)?.group.name;
-  const ready = group === undefined ? undefined : sees.readyIn(group);
+  const group = chosen?.offer.group ?? decision.group ?? groupFor(job, engine.offered)?.group.name;
+  const ready = group === undefined ? undefined : sees.readyIn(group, job);
   const here = forecast && startsIn(forecast.range);
   return {
     policy: policyHashNow(engine.settings),
@@ -33,8 +38,20 @@ export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Se
       ready && group !== undefined
         ? { group, p50Ms: Math.round(ready.p50), p90Ms: Math.round(ready.p90), measured: ready.measured }
         : undefined,
+    ...(engine.settings.pods.staging === undefined ? {} : { data: dataTold(engine, job, sees) }),
     ...(bursts && chosen !== undefined ? offered(chosen, sees, here) : {}),
   };
+}
+
+/** Unknown: nobody has read its script yet, and no job of its name has carried anything. */
+function dataTold(engine: Choosing, job: Job, sees: Sees): Basis['data'] {
+  const carrying = sees.carrying(job);
+  if (carrying === undefined) return engine.carries.has(memoOf(job)) ? undefined : 'unknown';
+  const leg = ({ bytes, p50, p90, measured }: Leg) => ({
+    ...{ bytes: Math.round(bytes), p50Ms: Math.round(p50), p90Ms: Math.round(p90), measured },
+  });
+  const { from, jobs } = carrying;
+  return { from, jobs, in: leg(carrying.in), out: leg(carrying.out) };
 }
 
 type StartsIn = NonNullable<Basis['forecast']>['startsIn'];

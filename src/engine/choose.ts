@@ -1,4 +1,5 @@
 /** What is bought for a job: every node group that would hold it, on demand and as spot, of which one is taken. */
+import type { Carrying } from '../decide/carry.ts';
 import { type Chances, chancesOf, countedAs } from '../decide/chances.ts';
 import { type Candidate, type Choice, choose } from '../decide/choose.ts';
 import { fittingTypes } from '../decide/group.ts';
@@ -14,7 +15,20 @@ import { keeperNeeds } from '../translate/index.ts';
 import type { Sees } from './basis.ts';
 import type { Cluster } from './context.ts';
 
-export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports'>;
+export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports' | 'carries'>;
+
+/** What of it is asked here; a replay has no more. */
+export interface Buying {
+  readonly settings: Pick<Choosing['settings'], 'policy' | 'setup'> & {
+    readonly pods: Pick<Choosing['settings']['pods'], 'staging'>;
+  };
+  readonly offered: readonly OfferedGroup[];
+  readonly foresight: Pick<Choosing['foresight'], 'of' | 'expectedMs'>;
+  readonly spot: Pick<Choosing['spot'], 'seen' | 'avoided'>;
+  readonly ports: { readonly clock: Pick<Choosing['ports']['clock'], 'now'> };
+  /** What its pod needs besides the job; left out: as the gateway's pods do. */
+  readonly beside?: Resources | undefined;
+}
 
 /** After so many runs that were taken back it goes on demand. */
 export const reclaimsAtMost = 2;
@@ -47,7 +61,7 @@ export function byLine(job: Job, judged: string | undefined): Known {
 }
 
 /** Undefined: nothing holds it, or it has no time limit of its own, so that nobody knows what it would cost. */
-export function chooseFor(engine: Choosing, job: Job, known: Known, sees: Sees): Choice | undefined {
+export function chooseFor(engine: Buying, job: Job, known: Known, sees: Sees): Choice | undefined {
   const { timeLimitMs } = job;
   if (typeof timeLimitMs !== 'number') return undefined;
   const candidates = suitable(job, engine.offered).flatMap((offered) =>
@@ -62,7 +76,7 @@ export function chooseFor(engine: Choosing, job: Job, known: Known, sees: Sees):
 }
 
 function candidatesIn(
-  engine: Choosing,
+  engine: Buying,
   job: Job,
   timeLimitMs: number,
   offered: OfferedGroup,
@@ -73,18 +87,19 @@ function candidatesIn(
   const { group } = offered;
   const own = known.needs(offered);
   if (own === undefined) return [];
-  const unasked = unaskedOf(engine, group, known.judged, sees);
+  const unasked = sees.drained.get(group.name) ?? unaskedOf(engine, job, group, known.judged, sees);
   if (unasked !== undefined)
     return [{ offered, capacityType: group.capacityType, offers: [], barred: unasked }];
   // As spot too: held is the worst case on demand.
   const unfunded = known.unfunded?.(offered, own);
   if (unfunded !== undefined)
     return [{ offered, capacityType: group.capacityType, offers: [], barred: unfunded }];
-  const needs = plus(own, keeperNeeds);
+  const needs = plus(own, engine.beside ?? keeperNeeds);
   const expectedMs = foresight.expectedMs({ user: job.user, requestMs: timeLimitMs, processors: job.cpus });
   const wanted = {
     ...{ needs, nodes: Math.max(1, job.minNodes), timeLimitMs, expectedMs },
     marginMs: settings.policy.limitMarginMs,
+    ...carriedIn(sees.carrying(job), settings.pods.staging?.egressMicroUsdPerGiB),
   };
   const onDemand: Wanted = {
     ...wanted,
@@ -92,7 +107,7 @@ function candidatesIn(
       (settings.setup.onFailure?.nodeLost ?? settings.setup.onLost) === 'requeue' && known.requeue !== false,
     noCapacityMs: settings.policy.backOffMs,
   };
-  const ready = sees.readyIn(group.name);
+  const ready = sees.readyIn(group.name, job);
   const chances = chancesFor(sees, group.name, group.capacityType);
   const found: Candidate[] = [
     { offered, capacityType: group.capacityType, offers: offersOf(onDemand, offered, ready, chances) },
@@ -110,12 +125,24 @@ function candidatesIn(
   return [...found, { offered, capacityType: 'spot', offers }];
 }
 
+function carriedIn(
+  carrying: Carrying | undefined,
+  egressMicroUsdPerGiB = 0,
+): Pick<Wanted, 'carrying' | 'egressMicroUsd'> {
+  if (carrying === undefined) return {};
+  return {
+    carrying: { inMs: carrying.in.p50, outMs: carrying.out.p50 },
+    egressMicroUsd: Math.ceil((carrying.out.bytes / 2 ** 30) * egressMicroUsdPerGiB),
+  };
+}
+
 /**
- * The rules were asked of the first group that suits. What they said holds for another one only if that is as soon ready, and no expression looks at
+ * The rules were asked of one group [decide/places.ts]. What they said holds for another one only if that is as soon ready, and no expression looks at
  * what is offered. Undefined: it does.
  */
 function unaskedOf(
-  { settings }: Choosing,
+  { settings }: Buying,
+  job: Job,
   { name }: NodeGroup,
   judged: string | undefined,
   { readyIn }: Sees,
@@ -123,7 +150,7 @@ function unaskedOf(
   if (judged === undefined || name === judged) return undefined;
   if (offersNamed(settings.policy).size > 0)
     return `the policy's expressions look at the offer, and were asked of ${judged}`;
-  const [here, there] = [readyIn(judged), readyIn(name)];
+  const [here, there] = [readyIn(judged, job), readyIn(name, job)];
   if (there.p50 > here.p50 || there.p90 > here.p90)
     return `it takes longer to be ready than ${judged}, of which the rules were asked`;
   return undefined;
@@ -146,7 +173,7 @@ function offersNamed(policy: Policy): ReadonlySet<string> {
 
 /** Why this job does not go on spot, whatever it costs. */
 export function barredFrom(
-  { settings }: Pick<Cluster, 'settings'>,
+  { settings }: Pick<Buying, 'settings'>,
   { requeue, reclaims }: Pick<Known, 'requeue' | 'reclaims'>,
 ): string | undefined {
   if (offersNamed(settings.policy).has('offer.capacityType'))

@@ -2,6 +2,7 @@ import type { BurstContext } from '../burst/context.ts';
 import { forgetPod } from '../burst/pod.ts';
 import { spentOnSpot } from '../burst/spot.ts';
 import { steps } from '../burst/steps.ts';
+import type { Sizes } from '../decide/carry.ts';
 import { Foresight } from '../decide/foresight.ts';
 import { unfunded } from '../decide/funding.ts';
 import { podCapacity } from '../decide/group.ts';
@@ -75,6 +76,7 @@ export class ClusterEngine implements Cluster {
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
   readonly examined = new Map<string, { until: Instant; because: Decision }>();
+  readonly carries = new Map<string, { until: Instant; sizes: Sizes }>();
   readonly ports: Ports;
   generation: Uuid;
   readonly #settings: Settings;

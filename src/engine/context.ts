@@ -1,4 +1,5 @@
 import type { BurstContext, LogLine, PodSettings } from '../burst/context.ts';
+import type { Sizes } from '../decide/carry.ts';
 import type { Forecaster } from '../decide/forecast.ts';
 import type { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
@@ -91,6 +92,8 @@ export interface Cluster {
   held: ReadonlyMap<JobRef, Held>;
   /** Judged in full and found wanting, so not asked again each turn. */
   readonly examined: Map<string, { readonly until: Instant; readonly because: Decision }>;
+  /** What the scripts that were read say of their jobs' data. */
+  readonly carries: Map<string, { readonly until: Instant; readonly sizes: Sizes }>;
   /** Our pods as the watch has them; undefined until they were listed. */
   pods(): readonly PodView[] | undefined;
   burstContext(): BurstContext;

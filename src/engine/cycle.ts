@@ -17,6 +17,7 @@ import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import { standOf } from '../decide/spot.ts';
+import { usualRates } from '../decide/staging.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
@@ -36,8 +37,9 @@ import { haltedGroups } from './breakers.ts';
 import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
-import { carriedFor, imageFor } from './image.ts';
-import { burstOf, examine, needsFor, receiptOf, shapeOf } from './propose.ts';
+import { carriedFor, imageFor, sizesOf } from './image.ts';
+import { memoOf } from './memo.ts';
+import { burstOf, examine, type ImageSought, needsFor, receiptOf, shapeOf } from './propose.ts';
 import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
 
@@ -45,6 +47,8 @@ import { spentBudgets } from './spent.ts';
 const examinedMs = 5 * 60_000;
 /** The same for one whose worst case, known in full, no budget holds now. */
 const unaffordableMs = 60_000;
+/** What its script says of a job's data is read again after that, if it is still there. */
+const carriesMs = 3_600_000;
 /** Given-back jobs within the back-off, and how long it took until bursts ran, are read from the newest so many. */
 const recentBursts = 2_000;
 const receiptsAtOnce = 200;
@@ -73,7 +77,8 @@ export async function turn(engine: Cluster): Promise<void> {
   // The cloud has not told its types yet: nothing can be said of a job's chances.
   if (engine.offered.length === 0) return;
   const at = ports.clock.now();
-  for (const [memo, { until }] of engine.examined) if (until <= at) engine.examined.delete(memo);
+  for (const memos of [engine.examined, engine.carries])
+    for (const [memo, { until }] of memos) if (until <= at) memos.delete(memo);
   const budgets = await budgetsLeft(engine, live, at);
   const ramp = await rampToday(engine, at);
   const { setup } = settings;
@@ -85,7 +90,7 @@ export async function turn(engine: Cluster): Promise<void> {
     ...(await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)] as const),
   ]);
   const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
-  const { decided, readyIn } = decideOn(engine.foresight, {
+  const { decided, readyIn, carrying } = decideOn(engine.foresight, {
     snapshot,
     now: at,
     setup,
@@ -101,9 +106,14 @@ export async function turn(engine: Cluster): Promise<void> {
     had: tookOf(live, settings.groups),
     ramp,
     beside: keeperNeeds,
+    staging: settings.pods.staging && {
+      rates: settings.pods.stagingRates ?? usualRates,
+      ended,
+      sizes: (job) => (engine.carries.size === 0 ? undefined : engine.carries.get(memoOf(job))?.sizes),
+    },
     examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
   });
-  const sees: Sees = { snapshot, readyIn, counted };
+  const sees: Sees = { snapshot, readyIn, carrying, counted, drained };
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),
@@ -190,10 +200,6 @@ function receiptFor(
 const attemptOf = (engine: Cluster, job: Job): Receipt['attempt'] =>
   attemptKey(jobKey(engine.name, job.ref, job.submitAt), job.restarts);
 
-/** The line as it was judged: a change of what matters asks again. */
-const memoOf = (job: Job): string =>
-  `${job.ref}@${job.submitAt}/${job.cpus}/${job.minNodes}/${job.partition}`;
-
 /** Reads the job in full and begins its burst; answers the decision that stands instead if it may not. */
 async function begin(
   engine: Cluster,
@@ -220,6 +226,8 @@ async function begin(
   }
   const tenant = await ports.kubernetes.tenant(job.uid);
   const image = await imageFor(engine, job);
+  // Whoever was judged without what its script says of its data is judged with it at the next look.
+  if (learned(engine, line, image, sees)) return undefined;
   const reclaims = reclaimsOf(job, earlier);
   const policy = policyNow(settings, at);
   const most = (of: OfferedGroup, own: Burst['needs']) =>
@@ -231,8 +239,8 @@ async function begin(
       Math.max(1, job.minNodes),
       carriedFor(image, settings.pods.staging)?.egress?.held,
     );
-  const funded = (cost: ReturnType<typeof most>) => {
-    const worstCase = () => cost;
+  const funded = (cost: ReturnType<typeof most>, { group }: OfferedGroup) => {
+    const worstCase = () => (engine.offered.length > 1 ? { ...cost, group: group.name } : cost);
     return {
       said: affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase }),
       slow: onRamp({ job, ramp: climb, worstCase }),
@@ -246,7 +254,7 @@ async function begin(
       needs: (of) => needsFor(job, of, sees.snapshot, image),
       ...{ requeue: job.requeue, reclaims },
       unfunded: (of, own) => {
-        const { said, slow } = funded(most(of, own));
+        const { said, slow } = funded(most(of, own), of);
         return [said, slow].find(({ pass }) => !pass)?.measured;
       },
     },
@@ -269,7 +277,7 @@ async function begin(
     return full.decision;
   }
   const cost = most(offered, full.needs);
-  const { said, slow } = funded(cost);
+  const { said, slow } = funded(cost, offered);
   const because = full.decision.because.map((r) =>
     r.rule === budget.name ? { ...r, ...said } : r.rule === rampRule.name ? { ...r, ...slow } : r,
   );
@@ -322,6 +330,17 @@ async function begin(
     await ports.wake.wake(burst.id);
   }
   return undefined;
+}
+
+/** Notes how much the script says that is carried; whether that is not what the job was judged by. */
+function learned(engine: Cluster, line: Job, image: ImageSought, sees: Sees): boolean {
+  if (engine.settings.pods.staging === undefined || image.kind !== 'image') return false;
+  const memo = memoOf(line);
+  const before = engine.carries.get(memo)?.sizes;
+  const sizes = sizesOf(image);
+  engine.carries.set(memo, { until: instant(engine.ports.clock.now() + carriesMs), sizes });
+  if (before !== undefined) return before.inBytes !== sizes.inBytes || before.outBytes !== sizes.outBytes;
+  return sizes.inBytes + sizes.outBytes > 0 || sees.carrying(line) !== undefined;
 }
 
 /** How often the cloud took back what was to run this job, or ran it. Not of another job that had its id before. */

@@ -1,3 +1,4 @@
+import type { Sizes } from '../decide/carry.ts';
 import type { BurstData } from '../domain/data.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
@@ -45,15 +46,20 @@ export async function imageFor(
   return said.kind === 'none' || data === undefined ? said : { ...said, data };
 }
 
+/** What its script says that is carried, or the site assumes where that says no size. */
+export function sizesOf(image: ImageSought): Sizes {
+  const carried = image.kind === 'image' ? (image.data?.carried ?? []) : [];
+  const bytes = (of: 'in' | 'out') =>
+    carried.reduce((sum, { way, reckonedBytes }) => sum + (way === of ? reckonedBytes : 0), 0);
+  return { inBytes: bytes('in'), outBytes: bytes('out') };
+}
+
 /** What is to be carried for it, and what of that is paid for. */
 export function carriedFor(image: ImageSought, staging: StagingLimits | undefined): BurstData | undefined {
   const carried = image.kind === 'image' ? (image.data?.carried ?? []) : [];
   if (carried.length === 0) return undefined;
   const perGiB = staging?.egressMicroUsdPerGiB ?? 0;
-  const outBytes = carried.reduce(
-    (sum, { way, reckonedBytes }) => sum + (way === 'out' ? reckonedBytes : 0),
-    0,
-  );
+  const { outBytes } = sizesOf(image);
   const paths = carried.map(({ way, path }) => ({ way, path }));
   return { paths, egress: { perGiB, held: Math.ceil((outBytes / 2 ** 30) * perGiB) } };
 }

@@ -190,6 +190,7 @@ async function clusterOf(
       pin: pinOf(hands?.images),
       mounts: config.mounts,
       staging: config.staging?.limits,
+      stagingRates: config.staging?.rates,
       keeperPort,
       scheduling: hands?.kubernetes.scheduling,
     },

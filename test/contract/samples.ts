@@ -110,8 +110,14 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
     data: {
       paths: [{ way: 'in', path: '/data/ü' }],
       egress: { perGiB: 90_000, held: 900_000 },
-      ...{ since: instant(t0 + 5), up: { sha256: 'ab', size: 3 }, there: instant(t0 + 6) },
-      ...{ results: { sha256: 'cd', size: 2 ** 40 }, resultBytes: 2 ** 41, home: true, kept: 's3://b/k' },
+      ...{ since: instant(t0 + 5), up: { sha256: 'ab', size: 3 }, there: instant(t0 + 6), inBytes: 2 ** 42 },
+      ...{
+        results: { sha256: 'cd', size: 2 ** 40 },
+        resultBytes: 2 ** 41,
+        home: true,
+        homeAt: instant(t0 + 7),
+        kept: 's3://b/k',
+      },
       ...{ told: ['a socket'], tries: 2, againAt: instant(t0 + 7) },
     },
     claim: { deadline: instant(t0 + 5), answered: true, times: 2 },
@@ -211,6 +217,11 @@ export function aReceipt(of: Burst, over: Partial<Receipt> & { readonly verdict?
       policy: 'f00d',
       forecast: { by: 'backfill 500, draws 100', startsIn: { p10Ms: 1, p50Ms: 60_000, p90Ms: 3_600_000 } },
       ready: { group: 'cpu', p50Ms: 180_000, p90Ms: 300_000, measured: 12 },
+      data: {
+        ...{ from: 'earlier', jobs: 3 },
+        in: { bytes: 2 ** 40, p50Ms: 60_000, p90Ms: 90_000, measured: 12 },
+        out: { bytes: 0, p50Ms: 0, p90Ms: 0, measured: 0 },
+      },
       offer: {
         ...{ group: 'cpu', type: 'c7i.4xlarge', zones: ['a', 'b'], capacity: 'on-demand' },
         ...{ perHourMicroUsd: 400_000, expectedMicroUsd: 800_001, worstMicroUsd: 1_600_000 },

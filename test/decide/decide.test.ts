@@ -455,6 +455,90 @@ describe('decideBacklog', () => {
     expect(bursting(both)).toEqual(['1', '2', '3']);
   });
 
+  describe('where several node groups hold a job', () => {
+    const named = (name: string, big: number, more: Partial<NodeGroup> = {}) =>
+      ({
+        ...groups[0],
+        group: { ...groups[0]?.group, name, prices: { big }, ...more },
+      }) as (typeof groups)[0];
+    // For the job's share an hour and ten minutes: 1.40 and 0.70 dollars, two CPUs of sixteen.
+    const [dear, cheap] = [named('dear', 9_600_000), named('cheap', 4_800_000)];
+    const one = job({ id: 1, partition: 'cloud', reason: 'PartitionDown', timeLimitMs: 3_600_000 });
+    const judged = (left: number, more: Partial<Parameters<typeof decideBacklog>[0]> = {}) => {
+      const hard = { account: undefined, microUsd: left, per: 'month', hard: true } as const;
+      return decideBacklog(
+        input([one], {
+          groups: [dear, cheap],
+          budgets: [{ account: undefined, left }],
+          policy: { ...policy, ...more.policy, budgets: [hard] },
+          ...more,
+        }),
+      ).map(({ decision }) => ({
+        ...decision,
+        said: decision.because.find((r) => r.rule === 'budget')?.measured,
+      }))[0];
+    };
+
+    it('it goes to the first, whose worst case a budget holds', () => {
+      expect(judged(1_400_000)).toMatchObject({
+        ...{ verdict: 'burst', group: 'dear', said: expect.stringMatching(/^1\.40 USD at most in dear/) },
+      });
+    });
+
+    it('a dearer first one does not bar it from a cheaper one that the budget holds', () => {
+      expect(judged(1_399_999)).toMatchObject({
+        ...{
+          verdict: 'burst',
+          group: 'cheap',
+          said: expect.stringMatching(/^0\.70 USD at most in cheap/),
+        },
+      });
+    });
+
+    it('what is missing is what the cheapest of them lacks', () => {
+      expect(judged(500_000)).toMatchObject({
+        verdict: 'wait',
+        said: expect.stringMatching(/^0\.70 USD at most in cheap.*would fit with 0\.20 dollars more$/),
+      });
+      expect(judged(500_000, { groups: [cheap, dear] })?.said).toMatch(/0\.20 dollars more$/);
+    });
+
+    it('one that somebody drained is not gone to, however little it costs', () => {
+      const drained = new Map([['cheap', 'node group cheap is drained by alice']]);
+      expect(judged(1_000_000, { drained })).toMatchObject({
+        verdict: 'wait',
+        said: expect.stringMatching(/^1\.40 USD at most in dear.*0\.40 dollars more$/),
+      });
+    });
+
+    it('it goes where it wins the start race, if the first is too slow', () => {
+      const soon = { p10: 20 * 60_000, p50: 30 * 60_000, p90: 60 * 60_000 };
+      const race = { kind: 'race', startsAtLeastMs: 0, laterThan: 'cloud', confidence: 0.9 } as const;
+      const decided = decideBacklog(
+        input([{ ...one, partition: 'batch', reason: 'Priority' }], {
+          groups: [dear, cheap],
+          policy: { ...policy, burstWhen: [race] },
+          forecast: () => ({ range: soon, raw: soon, by: 'test' }),
+          readyIn: (group) => (group === 'dear' ? readyOf(Array(30).fill(40 * 60_000)) : assumed),
+        }),
+      )[0]?.decision;
+      expect(decided).toMatchObject({ verdict: 'burst', group: 'cheap' });
+    });
+
+    it('what it takes of a budget is what it costs where it went', () => {
+      const four = [1, 2, 3, 4].map((id) => ({ ...one, id, ref: jobRef(`${id}`) }));
+      const hard = { account: undefined, microUsd: 1, per: 'month', hard: true } as const;
+      const decided = decideBacklog(
+        input(four, {
+          groups: [dear, cheap],
+          budgets: [{ account: undefined, left: 3_500_000 }],
+          policy: { ...policy, budgets: [hard] },
+        }),
+      );
+      expect(decided.map(({ decision }) => decision.group)).toEqual(['dear', 'dear', 'cheap', undefined]);
+    });
+  });
+
   it('under a budget a job without a limit of its own, or a type without a price, is waited on', () => {
     const one = (over: Partial<Job>) => job({ id: 1, partition: 'cloud', reason: 'PartitionDown', ...over });
     const budgets = [{ account: undefined, left: 1_000_000_000 }];

@@ -48,6 +48,34 @@ describe('the offers of a group', () => {
     expect(offers[2]?.cost).toBeUndefined();
   });
 
+  it('pay for the machine while data are carried, and for what leaves the cloud', () => {
+    const carrying = { inMs: hour, outMs: hour / 2 };
+    const [bare] = offersOf(wanted, offered, assumed, never);
+    const [offer] = offersOf({ ...wanted, carrying, egressMicroUsd: 7 }, offered, assumed, never);
+    expect(offer?.cost?.expected).toBe((bare?.cost?.expected ?? 0) + 750_000 + 7);
+    // What is carried before its first line is in its ready time, which others tell.
+    expect(offer?.expectedStartMs).toBe(bare?.expectedStartMs);
+    expect(offer?.expectedEndMs).toBe((bare?.expectedEndMs ?? 0) + hour / 2);
+  });
+
+  it('expect of carrying no more than the time limit lets through, which counts it', () => {
+    const carrying = { inMs: 9 * hour, outMs: hour };
+    const [offer] = offersOf({ ...wanted, carrying }, offered, assumed, never);
+    expect(offer?.cost?.expected).toBe(500_000 * 4);
+  });
+
+  it('are more often lost the longer they carry', () => {
+    const often: Chances = { ...never, lossesPerHour: 0.5 };
+    const [offer] = offersOf({ ...wanted, carrying: { inMs: hour, outMs: 0 } }, offered, assumed, often);
+    expect(offer?.interrupted).toBeCloseTo(1 - Math.exp(-1.5));
+  });
+
+  it('hold what may leave the cloud', () => {
+    const priced = { ...offered, types: offered.types.filter((t) => t.name !== 'bare') };
+    const [offer] = offersOf({ ...wanted, egressMicroUsd: 5 }, priced, assumed, never);
+    expect(offer?.cost?.worst).toBe(3_000_005);
+  });
+
   it('tell the worst case that is held', () => {
     const priced = { ...offered, types: offered.types.filter((t) => t.name !== 'bare') };
     const worst = priceOf(wanted.needs, wanted.timeLimitMs, priced, 0);

@@ -25,7 +25,9 @@ const engine = (startsInMs: number | undefined) => {
       policyHash: 'h',
       policy: { limitMarginMs: 0, backOffMs: hour, burstWhen: [], never: [] },
       setup: { onLost: 'fail' },
+      pods: {},
     },
+    carries: new Map(),
     ports: { clock: { now: () => instant(0) } },
     spot: { seen: undefined, avoided: () => [] },
     offered: [{ group, types: [{ name: 'm', vcpus: 16, memoryBytes: 64 * GiB, gpus: 0 }] }],
@@ -38,6 +40,8 @@ const engine = (startsInMs: number | undefined) => {
 };
 const sees = {
   readyIn: () => assumed,
+  carrying: () => undefined,
+  drained: new Map(),
   counted: new Map(),
 } as unknown as Parameters<typeof basisOf>[3];
 
@@ -131,4 +135,27 @@ it('passes over what no budget holds, however cheap it is expected to be, and ta
     },
   );
   expect(chosen(() => 'nothing left')).toBeUndefined();
+});
+
+it('tells what carrying its data takes and who says so, or that nobody knows', () => {
+  const here = engine(5 * hour);
+  const site = {
+    ...here,
+    settings: { ...here.settings, pods: { staging: { egressMicroUsdPerGiB: 90_000 } } },
+  };
+  const told = (e: unknown, more: object = {}) =>
+    basisOf(e as typeof here, job, bursts, { ...sees, ...more });
+  expect(told(here)).not.toHaveProperty('data');
+  expect(told(site).data).toBe('unknown');
+  const leg = { bytes: 2 * GiB, samples: [hour], p50: hour, p90: hour, measured: 4 };
+  const carrying = () => ({ from: 'script', jobs: 0, in: leg, out: leg });
+  const { data, offer } = told(site, { carrying });
+  const said = { bytes: 2 * GiB, p50Ms: hour, p90Ms: hour, measured: 4 };
+  expect(data).toEqual({ from: 'script', jobs: 0, in: said, out: said });
+  // Two hours more of its machine, and two GiB that leave the cloud.
+  const bare = told(site).offer;
+  expect((offer?.expectedMicroUsd ?? 0) / (bare?.expectedMicroUsd ?? 1)).toBeGreaterThan(2.9);
+  expect((offer?.worstMicroUsd ?? 0) - (bare?.worstMicroUsd ?? 0)).toBe(180_000);
+  const read = { ...site, carries: { has: () => true } };
+  expect(told(read).data).toBeUndefined();
 });

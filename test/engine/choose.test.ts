@@ -44,7 +44,7 @@ it('the one that the budget holds, where it does not; the receipt says what was 
   const { burst, basis } = await bought({ budget: 100_000, groups: [fits, tempts] });
   expect(burst).toMatchObject({ state: 'settled', group: 'fits' });
   expect(basis?.passedOver).toMatchObject([
-    { group: 'tempts', why: expect.stringMatching(/at most, .* left for account physics/) },
+    { group: 'tempts', why: expect.stringMatching(/at most in tempts, .* left for account physics/) },
   ]);
 });
 

@@ -68,6 +68,27 @@ describe('a job whose data lie under no mount', () => {
     expect(left(run, 'out')).toEqual([]);
   });
 
+  it('is decided on with what its script says that it carries, and its receipt tells what that takes', async () => {
+    const { run, bursts } = await played({});
+    const receipts = await run.store.receipts(cluster, bursts[0]?.ref, 100);
+    const [decided, ...others] = receipts.filter(({ kind }) => kind === 'decision');
+    expect(others).toEqual([]);
+    // What a path is taken for whose owner says no size, by the usual bandwidths: 1 GB up and down again.
+    expect(decided?.basis?.data).toMatchObject({ from: 'script', in: { bytes: 1e9, measured: 0 } });
+    const carries = (1e9 / (100 * 2 ** 20) + 1e9 / (200 * 2 ** 20)) * 1_000;
+    const { data } = decided?.basis ?? {};
+    expect(typeof data === 'object' && Math.abs(data.in.p50Ms - carries) < 5).toBe(true);
+    expect(decided?.basis?.ready?.p50Ms).toBeGreaterThan(carries);
+  });
+
+  it('leaves what carrying took to the next that is decided on', async () => {
+    const { bursts } = await played({});
+    const { inBytes, resultBytes, since, there, homeAt } = bursts[0]?.data ?? {};
+    expect([inBytes, resultBytes]).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(there).toBeGreaterThanOrEqual(since ?? Number.POSITIVE_INFINITY);
+    expect(homeAt).toBeGreaterThanOrEqual(bursts[0]?.endedAt ?? Number.POSITIVE_INFINITY);
+  });
+
   it('is not granted its start before they are there', async () => {
     const { run, bursts } = await played({});
     expect(run.world.ran).toHaveLength(1);

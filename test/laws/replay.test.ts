@@ -102,6 +102,27 @@ describe('one trace through the gateway and through replay', () => {
     expect([...failed]).toEqual(expect.arrayContaining(['budget', 'cap']));
   });
 
+  it('is decided alike where spot is allowed, and what is bought is the same for each', async () => {
+    // Little less than on demand: too dear for who would run long and be taken back.
+    const spot = { spotMicroUsd: 375_000, setup: auto };
+    const site = siteOf(policyOf([{ kind: 'waited', forMs: 2 * hour }]), spot);
+    const { gateway, rows, played } = await both(trace(3, 60), site);
+    expect(parting(gateway, rows)).toBeUndefined();
+    const bought = [...gateway.values()].flat().flatMap(({ buys }) => buys ?? []);
+    expect(bought.filter((b) => b === 'spot').length).toBeGreaterThan(3);
+    expect(bought.filter((b) => b === 'on-demand').length).toBeGreaterThan(3);
+    expect(played.spotRuns.size).toBe(bought.filter((b) => b === 'spot').length);
+  });
+
+  it('is decided alike where spot is spent from a budget', async () => {
+    const budget = { account: undefined, microUsd: 600_000, per: 'day' as const, hard: true };
+    const policy = policyOf(conditions['a least worth'] ?? [], { budgets: [budget] });
+    const site = siteOf(policy, { spotMicroUsd: 120_000, setup: auto });
+    const { gateway, rows } = await both(trace(4, 50), site);
+    expect(parting(gateway, rows)).toBeUndefined();
+    expect([...gateway.values()].flat().map((r) => r.failed)).toContain('budget');
+  });
+
   it('is decided alike where the cloud takes its time, and some start here before they are claimed', async () => {
     const jobs = trace(6, 70).map((j) => ({ ...j, processors: 8 }));
     const boots = { ms: 10 * minute, cpus: 8 };
@@ -141,12 +162,13 @@ describe('where they part, the row is told', () => {
     ['another number of draws', { ...site, forecaster: { ...site.forecaster, draws: 6 } }],
     ['looks at another time', { ...site, startAt: instant(site.startAt + 20 * second) }],
     ['a machine with one processor more', { ...site, processors: 17 }],
+    ['a spot market', { ...site, spotMicroUsd: 100_000 }],
     ['one who may never go', { ...site, policy: { ...site.policy, never: [] } }],
   ])('%s', async (_, other) => {
     const gateway = await rowsOfGateway(await throughGateway(jobs, site));
     expect(parting(gateway, rowsOfReplay(jobs, site).rows)).toBeUndefined();
     expect(parting(gateway, rowsOfReplay(jobs, other).rows)).toMatch(
-      /^job \d+, row \d+: the gateway says (burst|wait|never) at 2026-01-.*; replay (says|has none)/,
+      /^job \d+, row \d+: the gateway says (burst|wait|never)( on \S+)? at 2026-01-.*; replay (says|has none)/,
     );
   });
 });

@@ -58,10 +58,13 @@ const large = {
   memoryMib: 327_680,
   price: { 'on-demand': 400_000, spot: 120_000 },
 };
-export const offered: OfferedGroup = {
-  group,
+/** As the gateway of this site has it. */
+export const groupAt = ({ spotMicroUsd }: Pick<Site, 'spotMicroUsd'>): NodeGroup =>
+  spotMicroUsd === undefined ? group : { ...group, spot: { capPercent: 100 } };
+export const offeredAt = (site: Pick<Site, 'spotMicroUsd'>): OfferedGroup => ({
+  group: groupAt(site),
   types: [{ name: large.name, vcpus: large.vcpus, memoryBytes: large.memoryMib * 1_048_576, gpus: 0 }],
-};
+});
 
 /** A cloud that takes its time, whose machines hold one job of `cpus` each and go as soon as it is over. */
 export interface Boots {
@@ -72,6 +75,8 @@ export interface Boots {
 export interface Site {
   /** Left out: nothing takes time, and a machine holds what comes. */
   readonly boots?: Boots;
+  /** What an hour of the machine costs as spot, all the time; left out: none is bought. */
+  readonly spotMicroUsd?: number;
   readonly processors: number;
   /** The gateway starts here, between two seconds: Slurm is done with all that happened in one before the gateway looks. */
   readonly startAt: Instant;
@@ -94,7 +99,8 @@ export interface Ran {
  */
 export async function throughGateway(jobs: readonly TraceJob[], site: Site): Promise<Ran> {
   const { startAt, setup: at, policy, forecaster, processors, boots } = site;
-  const type = boots === undefined ? large : { ...large, vcpus: boots.cpus + 1 };
+  const price = { ...large.price, spot: site.spotMicroUsd ?? large.price.spot };
+  const type = { ...large, price, ...(boots === undefined ? {} : { vcpus: boots.cpus + 1 }) };
   const bootMs = boots?.ms ?? 0;
   const begin = instant(Math.floor(startAt / second) * second);
   const time = new VirtualTime(begin, drain);
@@ -172,7 +178,7 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
         forecaster,
         policyHash: 'law',
         historyMs: 365 * 24 * hour,
-        groups: [boots === undefined ? group : { ...group, idleMs: 1 }],
+        groups: [boots === undefined ? groupAt(site) : { ...groupAt(site), idleMs: 1 }],
       },
       pods: {
         ...{

@@ -131,13 +131,11 @@ describe('carrying data', () => {
   it('takes time on three ways and money on one', () => {
     const rates = { hereBytesPerSecond: GiB / 10, cloudBytesPerSecond: GiB, egressMicroUsdPerGiB: 90_000 };
     expect(costOfStaging({ inBytes: 20 * GiB, outBytes: 5 * GiB }, rates)).toEqual({
-      upMs: 200_000,
-      inPodMs: 25_000,
-      backMs: 50_000,
+      ...{ upMs: 200_000, downMs: 20_000, fromPodMs: 5_000, backMs: 50_000 },
       egressMicroUsd: 450_000,
     });
     expect(costOfStaging({ inBytes: 0, outBytes: 0 }, rates)).toEqual({
-      ...{ upMs: 0, inPodMs: 0, backMs: 0, egressMicroUsd: 0 },
+      ...{ upMs: 0, downMs: 0, fromPodMs: 0, backMs: 0, egressMicroUsd: 0 },
     });
   });
 });

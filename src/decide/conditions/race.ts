@@ -27,6 +27,7 @@ export function race(
   if (group === undefined) return { pass: false, measured: `${here}; no node group holds it`, limit };
   const ready = context.readyIn(group);
   const later = Math.min(waits, chanceLater(forecast.range, ready.samples));
-  const there = `in ${group} in ${minutes(ready.p50)} (9 in 10: ${minutes(ready.p90)})`;
+  const data = ready.dataMs === undefined ? '' : `, ${minutes(ready.dataMs)} of it for its data`;
+  const there = `in ${group} in ${minutes(ready.p50)} (9 in 10: ${minutes(ready.p90)})${data}`;
   return { pass: later >= confidence, measured: `${here}, ${there}; ${percent(later)} sure`, limit };
 }

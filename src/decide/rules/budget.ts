@@ -3,7 +3,7 @@ import { budgetsFor, unfunded } from '../funding.ts';
 import type { JobRule, Judged, RuleContext } from '../rule.ts';
 
 /**
- * Whether the most that this job could cost fits what is left of the tightest hard budget that counts for it. The hold at the
+ * Whether the most that this job could cost in the node group by which it is judged fits what is left of the tightest hard budget that counts for it. The hold at the
  * commit has the last word.
  */
 export const budget: JobRule = { name: 'budget', of: 'job', otherwise: 'wait', judge: affordable };
@@ -21,7 +21,7 @@ export function affordable({ job, policy, budgetLeft, worstCase }: Asked): Judge
   if (cost.kind === 'nothing') return { pass: true, measured: 'nothing would be bought', limit };
   if (cost.kind === 'unknown')
     return { pass: false, measured: `what it could cost is not known: ${cost.why}`, limit };
-  const most = `${dollars(cost.price.held)} at most`;
+  const most = `${dollars(cost.price.held)} at most${cost.group === undefined ? '' : ` in ${cost.group}`}`;
   const tightest = budgetLeft(job);
   if (tightest === undefined) return { pass: true, measured: `${most}, no hard budget`, limit };
   const { left } = tightest;

@@ -3,6 +3,7 @@ import { quantile } from '../../decide/forecast.ts';
 import type { MicroUsd } from '../../domain/money.ts';
 import type { Played, Site } from './play.ts';
 import type { Columns } from './policy.ts';
+import { type CloudRun, coreCostOf } from './spot.ts';
 
 /** What the cloud is paid by; a processor is a core. */
 export interface Bill {
@@ -29,6 +30,9 @@ export interface Figures {
   readonly cloudShare: number;
   /** From each burst to the end of its job, boot included, by the cores that the job asked for. */
   readonly microUsd: MicroUsd;
+  /** Of the bursts those that went on spot, and how often something of them was taken back and run again. */
+  readonly spotBursts: number;
+  readonly restarts: number;
   readonly peakCloudCores: number;
   readonly peakInstances: number;
   /** Jain's index over the mean bounded slowdown of each: 1 is the same for all, 1/n all the slowness on one of n. */
@@ -40,7 +44,6 @@ export interface Figures {
 }
 
 const tauMs = 10_000;
-const hourMs = 3_600_000;
 
 export function slowdownOf(waitMs: number, runMs: number): number {
   return Math.max(1, (waitMs + runMs) / Math.max(runMs, tauMs));
@@ -49,7 +52,7 @@ export function slowdownOf(waitMs: number, runMs: number): number {
 export function figuresOf(trace: Columns, played: Played, site: Site, bill: Bill = usualBill): Figures {
   const count = trace.jobs.length;
   const slowdown = new Float64Array(count);
-  let [bursts, here, cloud, microUsd] = [0, 0, 0, 0];
+  let [bursts, here, cloud, microUsd, restarts] = [0, 0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
     const run = trace.runMs[i] as number;
     const cores = trace.processors[i] as number;
@@ -58,7 +61,13 @@ export function figuresOf(trace: Columns, played: Played, site: Site, bill: Bill
     else {
       bursts += 1;
       cloud += run * cores;
-      microUsd += Math.round(((run + site.cloud.bootMs) * cores * bill.microUsdPerCoreHour) / hourMs);
+      const runs = cloudRunsOf(i, trace, played, site);
+      restarts += runs.length - 1;
+      const perCore = runs.reduce(
+        (sum, one) => sum + coreCostOf(one, bill.microUsdPerCoreHour, site.cloud.spot),
+        0,
+      );
+      microUsd += Math.round(cores * perCore);
     }
   }
   return {
@@ -68,10 +77,20 @@ export function figuresOf(trace: Columns, played: Played, site: Site, bill: Bill
     slowdown: spreadOf(slowdown),
     cloudShare: here + cloud > 0 ? cloud / (here + cloud) : 0,
     microUsd,
+    ...{ spotBursts: played.spotRuns.size, restarts },
     peakCloudCores: peakOf(trace, played, site, (cores) => cores),
     peakInstances: peakOf(trace, played, site, (cores) => Math.ceil(cores / bill.instanceCores)),
     fairness: fairnessOf(trace, slowdown),
   };
+}
+
+/** On demand it is one. */
+function cloudRunsOf(job: number, trace: Columns, played: Played, site: Site): readonly CloudRun[] {
+  const spot = played.spotRuns.get(job);
+  if (spot !== undefined) return spot;
+  const bookedMs = played.burstMs[job] as number;
+  const fromMs = bookedMs + site.cloud.bootMs;
+  return [{ bookedMs, fromMs, toMs: fromMs + (trace.runMs[job] as number), spot: false, lost: false }];
 }
 
 export function spreadOf(values: Float64Array): Spread {
@@ -88,7 +107,8 @@ function peakOf(trace: Columns, played: Played, site: Site, size: (cores: number
     const from = played.burstMs[i] as number;
     if (Number.isNaN(from)) continue;
     const by = size(trace.processors[i] as number);
-    changes.push([from, by], [from + site.cloud.bootMs + (trace.runMs[i] as number), -by]);
+    const until = cloudRunsOf(i, trace, played, site).at(-1)?.toMs ?? from;
+    changes.push([from, by], [until, -by]);
   }
   // Who ends in the moment that another begins has given its room back.
   changes.sort((a, b) => a[0] - b[0] || a[1] - b[1]);

@@ -3,20 +3,25 @@
  * rule and condition, budgets and caps, who goes first. It takes an object for each job that waits, so it is for a site's months, not for its decade.
  */
 import { type Decided, takesOf } from '../../decide/backlog.ts';
+import { countByGroup } from '../../decide/chances.ts';
 import { type Forecaster, usualForecaster } from '../../decide/forecast.ts';
 import { Foresight } from '../../decide/foresight.ts';
-import { decideOn } from '../../decide/look.ts';
-import { type Price, spentBy, worstCaseOf } from '../../decide/price.ts';
+import { decideOn, type Looked } from '../../decide/look.ts';
+import { costOf, type Price, spentBy, worstCaseOf } from '../../decide/price.ts';
 import type { BudgetLeft } from '../../decide/purse.ts';
-import type { Ended } from '../../decide/ready.ts';
 import type { OfferedGroup } from '../../decide/rule.ts';
+import { stretchesOf } from '../../decide/spot.ts';
+import type { Burst } from '../../domain/burst.ts';
 import { burstId, type Instant, instant, type JobRef, jobRef } from '../../domain/ids.ts';
+import type { CapacityType, SpotPrice } from '../../domain/instance.ts';
 import type { Job, Partition, SlurmNode, Snapshot } from '../../domain/job.ts';
 import { type LedgerRow, moneyOf } from '../../domain/ledger.ts';
 import { periodStart } from '../../domain/money.ts';
 import type { ClusterSetup, Policy as GatewayPolicy } from '../../domain/policy.ts';
 import type { Resources } from '../../domain/resources.ts';
+import { byLine, chooseFor } from '../../engine/choose.ts';
 import type { Known, Policy, Sight } from './policy.ts';
+import type { CloudRun } from './spot.ts';
 
 export interface GatewayTerms {
   readonly setup: ClusterSetup;
@@ -27,8 +32,15 @@ export interface GatewayTerms {
   readonly beside: Resources;
   /** From a burst to the job's first second in the cloud, as this replay's cloud has it. */
   readonly bootMs: number;
-  /** Told of each look at which somebody waits. */
-  readonly told?: (at: Instant, decided: readonly Decided[], foresight: Foresight) => void;
+  /** Of the types of groups that may be bought so; left out: nothing is. */
+  readonly spotPrices?: readonly SpotPrice[];
+  /** Told of each look at which somebody waits; `buys`: what is taken for who goes. */
+  readonly told?: (
+    at: Instant,
+    decided: readonly Decided[],
+    foresight: Foresight,
+    buys: (job: Job) => CapacityType | undefined,
+  ) => void;
 }
 
 /** Where a log names none. */
@@ -44,7 +56,14 @@ interface Gone {
   readonly at: Instant;
   readonly group: string;
   readonly price: Price | undefined;
+  readonly capacityType: CapacityType;
 }
+
+/** One run that is over, as the store would have it. */
+type Over =
+  Parameters<typeof countByGroup>[0] extends Iterable<infer E>
+    ? E & Pick<Burst, 'createdAt' | 'data'>
+    : never;
 
 class AsGateway implements Policy {
   readonly claims = 'late';
@@ -52,7 +71,7 @@ class AsGateway implements Policy {
   readonly #terms: GatewayTerms;
   #foresight: Foresight | undefined;
   readonly #gone = new Map<number, Gone>();
-  readonly #ended: Ended[] = [];
+  readonly #ended: Over[] = [];
   readonly #ledger = new Map<number, LedgerRow>();
   readonly #lines: (Job | undefined)[];
   readonly #partitions: readonly string[];
@@ -69,28 +88,59 @@ class AsGateway implements Policy {
     this.#foresight ??= new Foresight(forecaster, sight.learned);
     const now = instant(sight.nowMs);
     this.#settle(sight);
-    const { decided } = decideOn(this.#foresight, {
-      ...{ snapshot: this.#snapshot(sight, now), now, setup, policy, groups, beside },
+    const snapshot = this.#snapshot(sight, now);
+    const looked = decideOn(this.#foresight, {
+      ...{ snapshot, now, setup, policy, groups, beside },
       ...{ stop: undefined, gone: this.#bound(sight), ended: this.#ended, returned: new Map() },
       liveBursts: sight.away.size,
       budgets: this.#budgetsLeft(now),
       had: this.#had(sight),
       examined: () => undefined,
     });
-    if (sight.machine.length > 0) this.#terms.told?.(now, decided, this.#foresight);
+    const { decided } = looked;
+    const bought = this.#bought(snapshot, looked);
+    if (sight.machine.length > 0)
+      this.#terms.told?.(now, decided, this.#foresight, (job) => bought.get(job.ref));
     if (setup.mode === 'observe') return [];
     return decided.flatMap(({ job, decision }) => {
       if (decision.verdict !== 'burst' || decision.group === undefined) return [];
-      const cost = worstCaseOf(job, groups, beside, policy.limitMarginMs);
+      const taken = groups.filter(({ group }) => group.name === decision.group);
+      const cost = worstCaseOf(job, taken, beside, policy.limitMarginMs);
       const price = cost.kind === 'known' ? cost.price : undefined;
-      this.#gone.set(job.id - 1, { at: now, group: decision.group, price });
+      const capacityType = bought.get(job.ref) ?? 'on-demand';
+      this.#gone.set(job.id - 1, { at: now, group: decision.group, price, capacityType });
       return [job.id - 1];
     });
   }
 
+  onSpot(job: number): boolean {
+    return this.#gone.get(job)?.capacityType === 'spot';
+  }
+
+  /** As the cycle buys: by what each offer is expected to cost. */
+  #bought(snapshot: Snapshot, { decided, readyIn, carrying }: Looked): ReadonlyMap<JobRef, CapacityType> {
+    const { setup, policy, groups, beside, spotPrices } = this.#terms;
+    const { at } = snapshot;
+    const buying = {
+      settings: { setup, policy, pods: {} },
+      offered: groups,
+      foresight: this.#foresight as Foresight,
+      spot: { seen: spotPrices && { at, ok: true as const, value: spotPrices }, avoided: () => [] },
+      ports: { clock: { now: () => at } },
+      beside,
+    };
+    const sees = { snapshot, readyIn, carrying, drained: new Map(), counted: countByGroup(this.#ended) };
+    return new Map(
+      decided.flatMap(({ job, decision: { verdict, group } }) => {
+        const choice = verdict === 'burst' ? chooseFor(buying, job, byLine(job, group), sees) : undefined;
+        return choice === undefined ? [] : [[job.ref, choice.taken.capacityType] as const];
+      }),
+    );
+  }
+
   /** Whose run in the cloud is over since the last look: money that is held becomes money that is spent. */
   #settle(sight: Sight): void {
-    for (const [job, { at, group, price }] of this.#gone) {
+    for (const [job, { at, group, price, capacityType }] of this.#gone) {
       // The cloud had no room, or it started here first.
       if (sight.burstMs[job] !== at) {
         this.#gone.delete(job);
@@ -99,16 +149,33 @@ class AsGateway implements Policy {
         if (price !== undefined && !this.#ledger.has(job))
           this.#ledger.set(job, this.#row(job, price.held, at));
       } else {
-        const startedAt = instant(at + this.#terms.bootMs);
+        const endedAt = instant(sight.endedMs[job] as number);
+        const runs = sight.spotRuns.get(job) ?? [
+          ...[{ bookedMs: at, fromMs: at + this.#terms.bootMs, toMs: endedAt, spot: false, lost: false }],
+        ];
         this.#gone.delete(job);
-        this.#ended.unshift({ origin: 'decision', group, createdAt: at, startedAt });
+        for (const [n, run] of runs.entries())
+          this.#ended.unshift(overOf(run, group, n === 0 ? 'decision' : 'requeue'));
         if (this.#ended.length > newestEnded) this.#ended.length = newestEnded;
         if (price === undefined) continue;
-        const endedAt = instant(sight.endedMs[job] as number);
-        const spent = spentBy({ price, startedAt, endedAt }, endedAt);
+        const spent = runs.reduce((sum, run) => sum + this.#spentBy(run, group, price, capacityType), 0);
         this.#ledger.set(job, { ...this.#row(job, spent, endedAt), state: 'settled' });
       }
     }
+  }
+
+  #spentBy(run: CloudRun, group: string, price: Price, capacityType: CapacityType): number {
+    const [startedAt, endedAt] = [instant(run.fromMs), instant(run.toMs)];
+    const onDemand = spentBy({ price, startedAt, endedAt }, endedAt);
+    const offered = this.#terms.groups.find((g) => g.group.name === group)?.group;
+    const { spotPrices = [] } = this.#terms;
+    const [type = ''] = Object.keys(price.rates);
+    const [whole, share] = [offered?.prices?.[type], price.rates[type]];
+    if (capacityType !== 'spot' || !run.spot || whole === undefined || share === undefined) return onDemand;
+    const pool = { type, zone: offered?.zones[0] ?? '' };
+    const stretches = stretchesOf(spotPrices, pool, startedAt, endedAt);
+    if (stretches === undefined) return onDemand;
+    return stretches.reduce((sum, { ms, microUsd }) => sum + costOf((share * microUsd) / whole, ms), 0);
   }
 
   /** Still in the queue. */
@@ -191,6 +258,20 @@ class AsGateway implements Policy {
       ...{ gres: '', restarts: 0, nodeList: '' },
     };
   }
+}
+
+function overOf(
+  { bookedMs, fromMs, toMs, spot, lost }: CloudRun,
+  group: string,
+  origin: Over['origin'],
+): Over {
+  const endedAt = instant(toMs);
+  return {
+    ...{ origin, group, cause: undefined, createdAt: instant(bookedMs), startedAt: instant(fromMs), endedAt },
+    ...{ exit: undefined, others: undefined, spotRefused: undefined },
+    capacityType: spot ? 'spot' : undefined,
+    reclaimedAt: lost ? endedAt : undefined,
+  };
 }
 
 const node: SlurmNode = {

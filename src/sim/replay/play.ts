@@ -6,12 +6,15 @@ import { Backfill } from '../../decide/backfill.ts';
 import { Ends } from '../../decide/backfill-ends.ts';
 import { Predictor } from '../../decide/predict.ts';
 import type { Columns, Policy, Sight } from './policy.ts';
+import { type CloudRun, type SpotTerms, spotRunsOf } from './spot.ts';
 
 export interface CloudTerms {
   /** From the burst to the job's first second. */
   readonly bootMs: number;
   /** At most so many at once; infinite where the cloud gives whatever is asked. */
   readonly processors: number;
+  /** Undefined: none is bought. */
+  readonly spot?: SpotTerms | undefined;
 }
 
 export interface Site {
@@ -39,10 +42,12 @@ export const usualTickMs = 60_000;
 
 /** One run, by the index of each job. */
 export interface Played {
-  /** From submission to the first second of the run, wherever that was. */
+  /** From submission to the first second of the run, wherever that was; what spot took back and what came after it count as waiting. */
   readonly waitMs: Float64Array;
   /** When it was sent to the cloud; NaN for who ran here. */
   readonly burstMs: Float64Array;
+  /** Of those that went on spot, by job. */
+  readonly spotRuns: ReadonlyMap<number, readonly CloudRun[]>;
   readonly ticks: number;
 }
 
@@ -66,6 +71,7 @@ class Run {
   #unread: { readonly job: number; readonly endMs: number }[] = [];
   readonly #waitMs: Float64Array;
   readonly #burstMs: Float64Array;
+  readonly #spotRuns = new Map<number, readonly CloudRun[]>();
   readonly #startedMs: Float64Array;
   readonly #endedMs: Float64Array;
   /** Out of patience while the cloud was full: they go as soon as there is room, in the order in which they ran out. */
@@ -137,7 +143,10 @@ class Run {
         if (this.#site.looks !== undefined) tickAt = this.#nextAsk(askedAt);
       } else if (this.#machine.length === 0 && this.#site.looks === undefined) tickAt = never;
     }
-    return { waitMs: this.#waitMs, burstMs: this.#burstMs, ticks: this.#ticks };
+    return {
+      ...{ waitMs: this.#waitMs, burstMs: this.#burstMs },
+      ...{ spotRuns: this.#spotRuns, ticks: this.#ticks },
+    };
   }
 
   /** Without a grid a question follows a change; without one the answer would be the same, and only time has passed. */
@@ -252,8 +261,19 @@ class Run {
   }
 
   #runThere(job: number, at: number): void {
-    this.#waitMs[job] = at - (this.#trace.submitMs[job] as number);
-    this.#cloudEnds.push(job, at + (this.#trace.runMs[job] as number));
+    const run = this.#trace.runMs[job] as number;
+    const endMs = this.#onSpot(job, at, run) ?? at + run;
+    this.#waitMs[job] = endMs - run - (this.#trace.submitMs[job] as number);
+    this.#cloudEnds.push(job, endMs);
+  }
+
+  /** When the last of its runs ends; undefined: it goes on demand. */
+  #onSpot(job: number, at: number, run: number): number | undefined {
+    const { spot, bootMs } = this.#site.cloud;
+    if (spot === undefined || this.#policy.onSpot?.(job) === false) return undefined;
+    const runs = spotRunsOf(job, at - bootMs, bootMs, run, spot);
+    this.#spotRuns.set(job, runs);
+    return runs.at(-1)?.toMs;
   }
 
   /** Whose capacity is ready and who still waits leaves the queue. */
@@ -288,6 +308,7 @@ class Run {
       machine: this.#machine,
       startedMs: this.#startedMs,
       burstMs: this.#burstMs,
+      spotRuns: this.#spotRuns,
       endedMs: this.#endedMs,
       away: this.#away,
       learned: this.#learned,

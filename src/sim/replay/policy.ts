@@ -2,6 +2,7 @@
 import type { Backfill } from '../../decide/backfill.ts';
 import type { Predictor } from '../../decide/predict.ts';
 import type { TraceJob } from '../trace/job.ts';
+import type { CloudRun } from './spot.ts';
 
 /** What a scheduler knows of the jobs of a trace when they come, as columns by index. */
 export interface Known {
@@ -26,6 +27,8 @@ export interface Sight {
   readonly startedMs: Float64Array;
   /** When each was sent to the cloud; undefined as NaN, also of one that started here before it was claimed. */
   readonly burstMs: Float64Array;
+  /** The runs of those that went on spot; of those that are away a policy must not look at what is still to come. */
+  readonly spotRuns: ReadonlyMap<number, readonly CloudRun[]>;
   /** When each was over, wherever it ran; undefined as NaN. */
   readonly endedMs: Float64Array;
   /** Those that are in the cloud, or on their way there, those that are not claimed yet included, in the order in which they went. */
@@ -42,6 +45,8 @@ export interface Policy {
   chosen?(sight: Sight): readonly number[];
   /** `late`: who goes stays in the queue until the cloud is ready, and stays for good if it starts here before; else it is gone at once. */
   readonly claims?: 'late' | undefined;
+  /** Whether one that goes is bought spot, where there is any; left out: it is. */
+  onSpot?(job: number): boolean;
   /** Its answer changes with the time alone: it is asked at each tick while somebody waits, also where nothing changed. */
   readonly byTime?: boolean;
 }
