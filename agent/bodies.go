@@ -89,6 +89,8 @@ type openBody struct {
 	Session string    `json:"session"`
 	// Stages: it knows section 12.
 	Stages bool `json:"stages,omitempty"`
+	// Ranks: for jobs of several nodes, too.
+	Ranks bool `json:"ranks,omitempty"`
 }
 
 type waitBody struct {
@@ -227,6 +229,7 @@ type readyBody struct {
 	Closed  inClosed   `json:"closed"`
 	Acked   *outHave   `json:"acked,omitempty"`
 	Stages  bool       `json:"stages,omitempty"`
+	Ranks   bool       `json:"ranks,omitempty"`
 }
 
 // newBody makes the empty body of a type; nil = this version does not know the type.

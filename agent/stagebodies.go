@@ -15,11 +15,19 @@ type blobBody struct {
 	Size   int64  `json:"size"`
 }
 
+// rankBlob is one node's.
+type rankBlob struct {
+	blobBody
+	Rank int64 `json:"rank"`
+}
+
 type stageBody struct {
 	ID       string    `json:"id"`
 	Way      string    `json:"way"`
 	Paths    []bytes64 `json:"paths"`
 	Manifest *blobBody `json:"manifest,omitempty"`
+	// Others are the lists of a job's other nodes, in order of rank; Manifest is that of rank 0.
+	Others []rankBlob `json:"others,omitempty"`
 	// Strict: a file that cannot be sent fails all of it; else it is told of, and left out.
 	Strict bool `json:"strict,omitempty"`
 	// Mark is in the names of what is made beside the user's files.
@@ -72,9 +80,9 @@ func stageBreach(v any) string {
 		why := first(
 			check(b.ID != "", "no id"), check(b.Way == wayIn || b.Way == wayOut || b.Way == wayNone, "way"),
 			check(isToken(b.Mark), "mark"), check(isOffset(b.JobID) && isOffset(b.SinceMs), "negative number"),
-			check(b.Way != wayOut || b.Manifest != nil, "no manifest"))
-		if b.Manifest != nil {
-			why = first(why, blobBreach(*b.Manifest))
+			check(b.Way != wayOut || len(b.lists()) > 0, "no manifest"))
+		for _, list := range b.lists() {
+			why = first(why, check(isOffset(list.Rank), "rank"), blobBreach(list.blobBody))
 		}
 		return why
 	case *blobsBody:
@@ -97,6 +105,14 @@ func stageBreach(v any) string {
 		return why
 	}
 	return ""
+}
+
+// lists are all that is to be fetched.
+func (b *stageBody) lists() []rankBlob {
+	if b.Manifest == nil {
+		return b.Others
+	}
+	return append([]rankBlob{{*b.Manifest, 0}}, b.Others...)
 }
 
 func blobBreach(b blobBody) string {

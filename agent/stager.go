@@ -26,7 +26,9 @@ type stager struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	asks   map[int64]*asked
-	asking int64
+	// brought is what the newest stage-in put here: as it was then it is no result.
+	brought *names
+	asking  int64
 }
 
 // asked is a question that nobody answered yet.
@@ -108,7 +110,7 @@ func (s *stager) carry(ctx context.Context, order *stageBody) *stagedBody {
 	switch order.Way {
 	case wayIn:
 		c.client = newClient(order.Roots)
-		job := &sending{order: order, carrier: c, told: told}
+		job := &sending{order: order, carrier: c, told: told, brought: s.brought}
 		var blob blobBody
 		if blob, err = job.run(ctx); err == nil {
 			answer.Manifest = &blob
@@ -117,6 +119,10 @@ func (s *stager) carry(ctx context.Context, order *stageBody) *stagedBody {
 	case wayOut:
 		c.client = newClient(order.Roots)
 		job := &fetching{order: order, carrier: c, told: told, sync: s.sync}
+		if order.Strict {
+			s.brought = newNames()
+			job.brought = s.brought
+		}
 		err = job.run(ctx)
 		answer.Files, answer.Bytes = job.files, job.bytes
 	}

@@ -33,6 +33,8 @@ type sending struct {
 	files    int64
 	bytes    int64
 	waiting  []*outgoingFile
+	// brought and as it was then is no result; nil where all counts.
+	brought *names
 }
 
 type outgoingFile struct {
@@ -189,6 +191,9 @@ func (s *sending) one(ctx context.Context, dir *folder, name string, e *entry, w
 			return s.leftOut(where, err)
 		}
 		e.Type, e.To = "l", bytes64(to)
+		if s.asBrought(where, e) {
+			return nil
+		}
 		return s.manifest.add(e)
 	case !mode.IsRegular():
 		// Not a content: nobody needs a socket of another machine. Told also where nothing may be missing.
@@ -207,11 +212,19 @@ func (s *sending) one(ctx context.Context, dir *folder, name string, e *entry, w
 		}
 		return s.leftOut(where, err)
 	}
+	if s.asBrought(where, e) {
+		return file.Close()
+	}
 	s.waiting = append(s.waiting, &outgoingFile{e, file, where})
 	if len(s.waiting) < batch {
 		return nil
 	}
 	return s.flush(ctx)
+}
+
+func (s *sending) asBrought(where string, e *entry) bool {
+	_, is := s.brought.number(filepath.Clean(where), e.content())
+	return is
 }
 
 var errChanging = errors.New("it changes while it is read")

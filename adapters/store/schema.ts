@@ -64,6 +64,12 @@ const exit = object<Exit>()({
 });
 
 const blob = object<Blob>()({ sha256: text(), size: number() });
+const gathered = {
+  results: blob.optional(),
+  lost: text().optional(),
+  tries: number().optional(),
+  againAt: instant().optional(),
+};
 
 const burst: z.ZodType<Burst> = object<Burst>()({
   id: text<Burst['id']>(),
@@ -163,13 +169,14 @@ const burst: z.ZodType<Burst> = object<Burst>()({
     since: instant().optional(),
     up: blob.optional(),
     there: instant().optional(),
-    results: blob.optional(),
+    ...gathered,
+    others: z
+      .array(object<NonNullable<BurstData['others']>[number]>()({ ...gathered, rank: number() }))
+      .optional(),
     resultBytes: number().optional(),
     home: z.boolean().optional(),
     kept: text().optional(),
     told: z.array(text()).optional(),
-    tries: number().optional(),
-    againAt: instant().optional(),
   }).optional(),
   machine: text().optional(),
   unknownSince: instant().optional(),

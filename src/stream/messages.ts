@@ -48,6 +48,7 @@ const stageFields = object({
   way: oneOf('send', 'fetch', 'end'),
   paths: list(base64),
   manifest: optional(blob),
+  others: optional(list(object({ rank: whole, sha256: hex(64), size: whole }))),
   strict: optional(flag),
   mark: token,
   jobId: whole,
@@ -57,7 +58,7 @@ const stageFields = object({
 });
 const stage: typeof stageFields = (v, at) => {
   const s = stageFields(v, at);
-  if (s.way === 'fetch' && s.manifest === undefined)
+  if (s.way === 'fetch' && s.manifest === undefined && (s.others ?? []).length === 0)
     throw new FrameError('malformed', `${at}: to fetch, without a manifest`);
   return s;
 };
@@ -107,6 +108,7 @@ const shapes = {
     have: outputs,
     session: hex(32),
     stages: optional(flag),
+    ranks: optional(flag),
   }),
   WAIT: object({ why: text }),
   REFUSE: object({ line: text, exit: whole }),
@@ -148,6 +150,7 @@ const shapes = {
     closed: object({ 3: flag, 4: flag }),
     acked: optional(outputs),
     stages: optional(flag),
+    ranks: optional(flag),
   }),
   STAGE: stage,
   BLOBS: object({

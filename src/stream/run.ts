@@ -85,6 +85,7 @@ export class Run {
       byeSent: this.#byeSent,
       carriedAt: this.stages.pod.carriedAt,
       stages: ready?.stages === true,
+      ranks: ready?.ranks === true,
     };
   }
 

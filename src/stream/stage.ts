@@ -14,8 +14,10 @@ export interface StageOrder {
   /** `send`: what lies under the paths goes to the store; `fetch`: the manifest's comes there; `end`: nothing more is asked. */
   readonly way: 'send' | 'fetch' | 'end';
   readonly paths: readonly string[];
-  /** What is to be fetched. */
+  /** What is to be fetched; of a job of several nodes, what the first of them has. */
   readonly manifest?: Blob | undefined;
+  /** What its other nodes have, in order of rank: nothing of theirs takes a name that one before has taken. */
+  readonly others?: readonly (Blob & { readonly rank: number })[] | undefined;
   /** A file that cannot be sent fails the whole; else it is told of and left out. */
   readonly strict: boolean;
   /** In front of each hash: `CLUSTER/UID/blob` and the like. */
@@ -133,11 +135,12 @@ export class Stager {
   up(): void {
     const order = this.#order;
     if (order === undefined || this.#staged !== undefined) return;
-    const { id, way, paths, manifest, strict, mark, jobId, since, say } = order;
+    const { id, way, paths, manifest, others, strict, mark, jobId, since, say } = order;
     const { roots } = this.#needs;
     this.#send({
       ...{ type: 'STAGE', id, way, paths: paths.map((path) => Buffer.from(path).toString('base64')) },
       ...(manifest === undefined ? {} : { manifest }),
+      ...(others === undefined ? {} : { others }),
       ...(strict ? { strict } : {}),
       ...{ mark, jobId, sinceMs: since, say },
       ...(roots === undefined || way === 'end' ? {} : { roots }),

@@ -112,7 +112,11 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
       egress: { perGiB: 90_000, held: 900_000 },
       ...{ since: instant(t0 + 5), up: { sha256: 'ab', size: 3 }, there: instant(t0 + 6) },
       ...{ results: { sha256: 'cd', size: 2 ** 40 }, resultBytes: 2 ** 41, home: true, kept: 's3://b/k' },
-      ...{ told: ['a socket'], tries: 2, againAt: instant(t0 + 7) },
+      ...{ told: ['a socket'], lost: 'its memory', tries: 2, againAt: instant(t0 + 7) },
+      others: [
+        { rank: 1, results: { sha256: 'ef', size: 0 } },
+        { rank: 2, lost: 'gone', tries: 1, againAt: instant(t0 + 8) },
+      ],
     },
     claim: { deadline: instant(t0 + 5), answered: true, times: 2 },
     grant: { burst: b.id, attempt: b.attempt, podUid: 'u-1', epoch: 7, generation: newId() },

@@ -52,6 +52,11 @@ async function played(
   return { run, bursts, job, said: run.said.get(Number(ref)) ?? '' };
 }
 
+const kills = (call: string, nths: readonly number[]): KillPlan[] =>
+  nths.flatMap((nth) =>
+    (['before', 'after'] as const).map((when) => ({ call, nth, when, downMs: 15_000, olderMs: undefined })),
+  );
+
 const made = 'made of what /data/set holds';
 const left = (run: Run, prefix: string): string[] =>
   run.objects?.list(`${cluster}/2001/${prefix}`).map(({ key }) => key) ?? [];
@@ -74,10 +79,6 @@ describe('a job whose data lie under no mount', () => {
     expect(run.world.ran[0]?.startedAt).toBeGreaterThan(bursts[0]?.data?.there ?? Number.POSITIVE_INFINITY);
   });
 
-  const kills = (call: string, nths: readonly number[]): KillPlan[] =>
-    nths.flatMap((nth) =>
-      (['before', 'after'] as const).map((when) => ({ call, nth, when, downMs: 15_000, olderMs: undefined })),
-    );
   it.each([
     ...kills('objects.head', [1, 2, 3]),
     ...kills('objects.signPut', [1, 2, 3, 4]),
@@ -321,5 +322,96 @@ describe('results that are on their way when something else happens', () => {
     ]);
     expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
     expect(run.world.files.read('/data/out/of')).toBe(made);
+  });
+});
+
+describe('a job of three nodes', () => {
+  const three: JobPlan = { ...carrying, nodes: 3, cpus: 3, exit: { code: 0 }, timeMin: 120 };
+  const clashing: JobPlan = { ...three, data: { needs: '/data/set', makes: '/data/out', clash: true } };
+  const onRank = (rank: number): string => `made on rank ${rank} of what /data/set holds`;
+  const home = (run: Run): (string | undefined)[] =>
+    ['of', 'of-1', 'of-2'].map((name) => run.world.files.read(`/data/out/${name}`));
+
+  it('has its data on each of them, and what each has made comes home', async () => {
+    const { run, bursts, job } = await played({ jobs: [three] });
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts).toMatchObject([
+      { state: 'settled', data: { home: true, others: [{ rank: 1 }, { rank: 2 }] } },
+    ]);
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    expect(left(run, 'out')).toEqual([]);
+    for (const ran of run.world.ran)
+      expect(ran.startedAt).toBeGreaterThan(bursts[0]?.data?.there ?? Number.POSITIVE_INFINITY);
+  });
+
+  it('that makes one file with three contents has all of them, and is told', async () => {
+    const { run, said } = await played({ jobs: [clashing] });
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    for (const rank of [1, 2])
+      expect(run.world.files.read(`/data/out/of.spill-1-rank${rank}`)).toBe(onRank(rank));
+    expect(said).toContain("/data/out/of was made by rank 0 and by rank 2: the latter's is");
+  });
+
+  it.each([
+    ...kills('objects.head', [4, 5, 6, 7]),
+    ...kills('objects.signPut', [5, 6, 7, 8]),
+    ...kills('objects.signGet', [5, 8, 11, 14]),
+    ...kills(
+      'store.commit',
+      Array.from({ length: 16 }, (_, i) => i + 28),
+    ),
+  ])('comes to the same end where the gateway dies at $call, the $nth. time, $when it', async (kill) => {
+    const { run, bursts, job } = await played({ jobs: [clashing], kills: [kill] });
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    expect(run.world.files.read('/data/out/of.spill-1-rank2')).toBe(onRank(2));
+    expect(left(run, 'out')).toEqual([]);
+  });
+
+  it('is run again where a machine goes before its results are in the store', async () => {
+    const { run, bursts, job } = await played({ jobs: [three] }, [
+      (b) => b.state === 'draining',
+      (r) => {
+        const machine = r.cloud.truth().at(-1);
+        r.objects?.down(true);
+        if (machine !== undefined) r.world.reclaim(cloudId(machine.id));
+        r.time.after(60 * second, () => r.objects?.down(false));
+      },
+    ]);
+    expect(bursts.map((b) => b.state)).toEqual(expect.arrayContaining(['requeued', 'settled']));
+    expect(job?.state).toBe('COMPLETED');
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+  });
+
+  it('whose one node used up its memory has the results of the others, is told, and does not end well', async () => {
+    const { run, bursts, job, said } = await played({ jobs: [three] }, [
+      (b) => b.state === 'running',
+      (r) => {
+        const main = r.kubernetes
+          .truth()
+          .running.filter((c) => c.container === 'main')
+          .at(-1);
+        if (main !== undefined) r.kubernetes.oomKill(main.pod);
+      },
+    ]);
+    expect(job?.state).not.toBe('COMPLETED');
+    expect(bursts[0]?.data?.kept).toContain('were lost');
+    expect(said).toContain('on rank');
+    expect(home(run).filter((text) => text !== undefined)).toHaveLength(2);
+  });
+
+  it('that is cancelled leaves what each of its nodes has made by then', async () => {
+    const { run, bursts, job } = await played({ jobs: [three] }, [
+      (b) => b.state === 'running',
+      (r) => r.slurm.cancel('alice', r.submitted[0]?.ref ?? ('' as never)),
+    ]);
+    expect(job?.state).toBe('CANCELLED');
+    const data = bursts[0]?.data;
+    if (data?.home === true) expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    else {
+      expect(data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+      expect(data?.others).toMatchObject([{ results: {} }, { results: {} }]);
+    }
   });
 });

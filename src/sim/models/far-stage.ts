@@ -61,6 +61,8 @@ export class FarStage {
   #timer: { cancel(): void } | undefined;
   #asks = 0;
   #over = false;
+  /** What came by an order and is as it was then is no result: its texts by path. */
+  readonly #brought = new Map<string, string>();
 
   constructor(needs: FarStageNeeds) {
     this.#needs = needs;
@@ -118,6 +120,7 @@ export class FarStage {
       }
       if (found.length === 0) told.push(`${path} was not carried: no such file or directory`);
       for (const [below, text] of found) {
+        if (this.#brought.get(below === '' ? path : `${path}/${below}`) === text) continue;
         entries.push({ root, path: below, ...blobOf(text) });
         texts.push(text);
       }
@@ -131,21 +134,55 @@ export class FarStage {
   }
 
   #fetchAll(order: Told<'STAGE'>): void {
-    const { manifest } = order;
-    if (manifest === undefined) return;
-    this.#get(manifest, (list) => {
-      const entries = JSON.parse(list) as Entry[];
-      this.#each(
-        entries,
-        (entry, next) =>
-          this.#get(entry, (text) => {
-            const root = decoded(order.paths[entry.root] ?? '');
-            this.#needs.files.write(entry.path === '' ? root : `${root}/${entry.path}`, text);
-            next();
-          }),
-        () => this.#done({ entries }),
-      );
-    });
+    const lists = [
+      ...(order.manifest === undefined ? [] : [{ rank: 0, ...order.manifest }]),
+      ...(order.others ?? []),
+    ];
+    const all: Entry[] = [];
+    const told: string[] = [];
+    /** Which node made what has a name by now. */
+    const made = new Map<string, number>();
+    this.#each(
+      lists,
+      (list, nextList) =>
+        this.#get(list, (text) => {
+          const entries = JSON.parse(text) as Entry[];
+          all.push(...entries);
+          this.#each(
+            entries,
+            (entry, next) =>
+              this.#get(entry, (content) => {
+                this.#place(order, entry, content, list.rank, made, told);
+                next();
+              }),
+            nextList,
+          );
+        }),
+      () => this.#done({ entries: all, told }),
+    );
+  }
+
+  #place(
+    order: Told<'STAGE'>,
+    entry: Entry,
+    text: string,
+    rank: number,
+    made: Map<string, number>,
+    told: string[],
+  ): void {
+    const { files } = this.#needs;
+    const root = decoded(order.paths[entry.root] ?? '');
+    const path = entry.path === '' ? root : `${root}/${entry.path}`;
+    const before = made.get(path);
+    if (before === undefined) {
+      files.write(path, text);
+      made.set(path, rank);
+      if (order.strict === true) this.#brought.set(path, text);
+    } else if (files.read(path) !== text) {
+      const beside = `${path}.spill-${order.jobId}-rank${rank}`;
+      files.write(beside, text);
+      told.push(`${path} was made by rank ${before} and by rank ${rank}: the latter's is ${beside}`);
+    }
   }
 
   #each<T>(all: readonly T[], work: (one: T, next: () => void) => void, then: () => void): void {
@@ -229,6 +266,7 @@ export class FarStage {
   #done({ fault, manifest, entries = [], told = [] }: Outcome): void {
     const order = this.#order;
     if (order === undefined) return;
+    for (const line of told) this.#needs.say?.(line);
     this.#answer = {
       ...{ type: 'STAGED', id: order.id },
       ...(fault === undefined ? {} : { fault }),

@@ -69,7 +69,16 @@ async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<vo
       !['COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT'].includes(job?.state ?? '')
     )
       continue;
-    const made = run.world.files.read(`${plan.data.makes}/of`);
+    const { needs, makes } = plan.data;
+    const made = run.world.files.read(`${makes}/of`);
+    for (let rank = 1; rank < (plan.nodes ?? 1) && made !== undefined; rank++) {
+      const there = run.world.files.read(`${makes}/of-${rank}`);
+      const bursts = await run.store.burstsOfJob(cluster, ref);
+      if (there === undefined && !bursts.some((b) => b.data?.kept !== undefined || b.exit?.lost === true))
+        say('truth', `job ${ref} ended and the results of its rank ${rank} are nowhere`);
+      if (there !== undefined && there !== `made on rank ${rank} of what ${needs} holds`)
+        say('truth', `rank ${rank} of job ${ref} ran without its data: ${there}`);
+    }
     const bursts = await run.store.burstsOfJob(cluster, ref);
     const told = bursts.some(
       (b) =>

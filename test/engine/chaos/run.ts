@@ -510,6 +510,7 @@ export class Run implements Fates {
       {
         ...{ ms: plan.runMs, exit, onTerm: plan.onTerm, output: { 1: 200 } },
         ...(data === undefined ? {} : { makes: { [`${data.makes}/of`]: `${data.needs}/part` } }),
+        ...(data === undefined || plan.nodes === undefined ? {} : { makesOn: madeOn(data, plan.nodes) }),
       },
       data === undefined ? '' : `#SPILLWAY stage-in=${data.needs} stage-out=${data.makes}\n`,
     );
@@ -616,6 +617,18 @@ export class Run implements Fates {
       void board.close();
     }
   }
+}
+
+/** On each node above the first one. */
+function madeOn({ needs, makes, clash }: NonNullable<JobPlan['data']>, nodes: number) {
+  const from = `${needs}/part`;
+  const ranks = Array.from({ length: nodes - 1 }, (_, i) => i + 1);
+  return Object.fromEntries(
+    ranks.map((rank) => [
+      rank,
+      { [`${makes}/of-${rank}`]: from, ...(clash === true ? { [`${makes}/of`]: from } : {}) },
+    ]),
+  );
 }
 
 const writes = new Set([
