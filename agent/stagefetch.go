@@ -68,7 +68,7 @@ func (f *fetching) run(ctx context.Context) error {
 	}
 	for _, list := range lists {
 		f.rank = list.Rank
-		if err := f.list(ctx, list.blobBody); err != nil {
+		if err := f.list(ctx, list.blob()); err != nil {
 			// What was made is its owner's to go into, and the next try's.
 			f.settle(0o700)
 			return err
@@ -79,10 +79,7 @@ func (f *fetching) run(ctx context.Context) error {
 
 // list brings what one manifest names.
 func (f *fetching) list(ctx context.Context, blob blobBody) error {
-	m, err := newManifest()
-	if err != nil {
-		return err
-	}
+	m := newManifest(!f.sync)
 	defer m.file.Close()
 	if blob.Size > maxManifest {
 		return errors.New("the manifest is longer than any that this version writes")
@@ -105,7 +102,7 @@ func (f *fetching) list(ctx context.Context, blob blobBody) error {
 		waiting = nil
 		return ctx.Err()
 	}
-	err = m.each(len(f.order.Paths), func(e *entry) error {
+	err := m.each(len(f.order.Paths), func(e *entry) error {
 		if err := f.root(e); err != nil {
 			return f.at(e, err)
 		}
