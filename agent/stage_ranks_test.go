@@ -15,7 +15,7 @@ func (s *stageStore) gathered(to string, since time.Time, nodes ...string) *stag
 	order := stageBody{ID: newNonce(), Way: wayOut, Paths: asBytes([]string{to}), JobID: 7, SinceMs: since.UnixMilli()}
 	for rank, from := range nodes {
 		sent := noFault(s.t, s.sendAll(false, from))
-		order.Others = append(order.Others, rankBlob{sent.Manifest.Sha256, sent.Manifest.Size, int64(rank)})
+		order.Others = append(order.Others, rankBlob{int64(rank), sent.Manifest.Sha256, sent.Manifest.Size})
 	}
 	first := order.Others[0].blob()
 	order.Manifest, order.Others = &first, order.Others[1:]
@@ -75,7 +75,7 @@ func TestTheResultsOfTheOthersComeWhereTheFirstNodesAreLost(t *testing.T) {
 	sent := noFault(t, s.sendAll(false, from))
 	noFault(t, s.do(stageBody{
 		ID: "1", Way: wayOut, Paths: asBytes([]string{to}), JobID: 7, SinceMs: time.Now().UnixMilli(),
-		Others: []rankBlob{{sent.Manifest.Sha256, sent.Manifest.Size, 1}},
+		Others: []rankBlob{{1, sent.Manifest.Sha256, sent.Manifest.Size}},
 	}))
 	if got := read(t, to+"/part-1"); got != "one" {
 		t.Error(got)

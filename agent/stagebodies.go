@@ -17,9 +17,9 @@ type blobBody struct {
 
 // rankBlob is one node's.
 type rankBlob struct {
+	Rank   int64  `json:"rank"`
 	Sha256 string `json:"sha256"`
 	Size   int64  `json:"size"`
-	Rank   int64  `json:"rank"`
 }
 
 func (b rankBlob) blob() blobBody { return blobBody{b.Sha256, b.Size} }
@@ -146,7 +146,7 @@ func (b *stageBody) lists() []rankBlob {
 	if b.Manifest == nil {
 		return b.Others
 	}
-	return append([]rankBlob{{b.Manifest.Sha256, b.Manifest.Size, 0}}, b.Others...)
+	return append([]rankBlob{{0, b.Manifest.Sha256, b.Manifest.Size}}, b.Others...)
 }
 
 func blobBreach(b blobBody) string {

@@ -40,6 +40,7 @@ export function orderFor(
     reuseSince:
       of.keys === undefined ? instant(ctx.clock.now() - Math.max(keepMs / 2, keepMs - dayMs)) : undefined,
     mostBytes: staging?.maxBytes ?? 0,
+    partBytes: staging?.partBytes,
     mark: burst.id,
     jobId: burst.jobId,
     // What changes here from the start of the job on is its owner's.

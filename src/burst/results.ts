@@ -4,7 +4,9 @@
  */
 import type { Burst, Exit } from '../domain/burst.ts';
 import { type BurstData, listsOf, lostOf, pathsOf } from '../domain/data.ts';
+import { ignoring } from '../domain/fault.ts';
 import { instant } from '../domain/ids.ts';
+import { listed } from '../domain/listing.ts';
 import { nodesOf, ranksOf } from '../domain/ranks.ts';
 import { ask, inWords, orderFor, pollMs, resultKeys } from './carry.ts';
 import { comment } from './comment.ts';
@@ -124,7 +126,10 @@ export async function clearResults(ctx: BurstContext, burst: Burst): Promise<voi
   const { objects } = ctx;
   if (burst.data?.home !== true || objects === undefined) return;
   try {
-    for (const { key } of await objects.list(`${resultKeys(burst)}/`)) await objects.remove(key);
+    const prefix = `${resultKeys(burst)}/`;
+    for await (const { key } of listed((from) => objects.list(prefix, from))) await objects.remove(key);
+    for await (const { key, upload } of listed((from) => objects.unfinished(prefix, from)))
+      await ignoring('not_found', objects.abortParts(key, upload));
   } catch (e) {
     // The sweep takes them.
     const text = `results that were fetched are still in the store: ${(e as Error).message}`;

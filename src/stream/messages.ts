@@ -40,6 +40,8 @@ const team = object({
   hosts: list(object({ name: nonEmpty, address: nonEmpty }), 1),
   port: within(1, 65_535),
 });
+/** One part of a content, from 1. */
+const part = object({ number: within(1, 10_000), sha256: hex(64), size: whole });
 /** A content, by what is in it. */
 const blob = object({ sha256: hex(64), size: whole });
 
@@ -50,6 +52,7 @@ const stageFields = object({
   manifest: optional(blob),
   others: optional(list(object({ rank: whole, sha256: hex(64), size: whole }))),
   strict: optional(flag),
+  partBytes: optional(whole),
   mark: token,
   jobId: whole,
   sinceMs: whole,
@@ -156,8 +159,15 @@ const shapes = {
   BLOBS: object({
     id: nonEmpty,
     n: whole,
-    method: oneOf('get', 'put'),
-    blobs: list(blob),
+    method: oneOf('get', 'put', 'join'),
+    blobs: list(
+      object({
+        sha256: hex(64),
+        size: whole,
+        parts: optional(within(0, 10_000)),
+        part: optional(part),
+      }),
+    ),
     list: optional(flag),
   }),
   SIGNED: object({
@@ -167,12 +177,14 @@ const shapes = {
       object({
         sha256: hex(64),
         there: optional(flag),
+        inParts: optional(flag),
         refused: optional(text),
         url: optional(text),
         headers: optional(table(text)),
       }),
     ),
   }),
+  CARRIED: object({ id: nonEmpty, bytes: whole }),
   STAGED: object({
     id: nonEmpty,
     fault: optional(text),
@@ -209,6 +221,7 @@ const numbers = {
   BLOBS: 23,
   SIGNED: 24,
   STAGED: 25,
+  CARRIED: 128,
 } as const satisfies Record<keyof typeof shapes, number>;
 type Spoken = keyof typeof shapes;
 const names = new Map<number, Spoken>(

@@ -136,6 +136,7 @@ export class Run {
         this.pump.fromKeeper(m);
         return;
       case 'BLOBS':
+      case 'CARRIED':
       case 'STAGED':
         this.stages.pod.hear(m);
         return;

@@ -88,7 +88,7 @@ export interface KeeperView {
   /** Bytes discarded by this process for want of a stand-in. */
   readonly dropped: number;
   readonly byeSent: boolean;
-  /** When it last asked for a content of the job's that it had not asked for before: what it carries goes on. */
+  /** When it last carried what it had not carried before, by its word and by what it asked for. */
   readonly carriedAt?: Instant | undefined;
   /** It knows how to carry data. */
   readonly stages?: boolean | undefined;

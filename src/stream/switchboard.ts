@@ -234,7 +234,7 @@ export class Switchboard implements Streams {
     } else if (m.type === 'SIGNAL') {
       if (standin.signalled(m)) this.#tellStandin(standin);
       this.#pumpOf(standin)?.fromStandin(m);
-    } else if (m.type === 'BLOBS' || m.type === 'STAGED') {
+    } else if (m.type === 'BLOBS' || m.type === 'CARRIED' || m.type === 'STAGED') {
       if (standin.coupled !== undefined) this.#runs.get(standin.coupled)?.stages.here.hear(m);
     } else if (m.type === 'ACK' || m.type === 'CLOSE') {
       this.#pumpOf(standin)?.fromStandin(m);

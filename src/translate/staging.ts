@@ -9,6 +9,8 @@ export interface StagingLimits {
   readonly maxBytes: number;
   /** What a path is taken for whose owner says no size. */
   readonly assumedBytes: number;
+  /** A file that is longer is sent in parts of that size. */
+  readonly partBytes?: number | undefined;
   /** So long what was staged in stays in the store, for reuse. */
   readonly keepMs?: number | undefined;
   /** What the cloud asks for each GiB that leaves it. */

@@ -415,3 +415,44 @@ describe('a job of three nodes', () => {
     }
   });
 });
+
+describe('files that are longer than one part', () => {
+  it.each([
+    undefined,
+    ...kills('objects.beginParts', [1, 2]),
+    ...kills('objects.signPart', [1, 2, 4]),
+    ...kills('objects.parts', [1, 2]),
+    ...kills('objects.completeParts', [1, 2]),
+  ])('come whole in parts, also where the gateway dies: %o', async (kill) => {
+    const { run, bursts } = await played({ partBytes: 10, kills: kill === undefined ? [] : [kill] });
+    expect(bursts[0]).toMatchObject({ state: 'settled', exit: { code: 3 }, data: { home: true } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+    expect(left(run, 'out')).toEqual([]);
+    expect(run.objects?.unfinished('')).toEqual([]);
+  });
+});
+
+describe('results that cannot come home', () => {
+  it('keep the job from ending well, and lie where it says', async () => {
+    const { run, bursts, job, said } = await played(
+      { jobs: [{ ...carrying, exit: { code: 0 }, timeMin: 120 }] },
+      [
+        (b) => b.state === 'draining',
+        (r) => {
+          // Its list is there, and nobody finds it again.
+          const look = (): void => {
+            const list = left(r, 'out').length === 2;
+            if (list) for (const key of left(r, 'out').map((one) => one)) r.objects?.remove(key);
+            else r.time.after(50, look);
+          };
+          look();
+        },
+      ],
+    );
+    expect(job?.state).toBe('FAILED');
+    expect(bursts[0]).toMatchObject({ exit: { code: 1 } });
+    expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+    expect(said).toContain('the results of the job are not here but in');
+    expect(run.world.files.read('/data/out/of')).toBeUndefined();
+  });
+});

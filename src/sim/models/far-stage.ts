@@ -192,6 +192,11 @@ export class FarStage {
   }
 
   #put(blob: Blob, text: string, then: () => void, list: boolean): void {
+    const partBytes = this.#order?.partBytes ?? blob.size;
+    if (!list && blob.size > partBytes) {
+      this.#putParts(blob, piecesOf(Buffer.from(text), partBytes), then);
+      return;
+    }
     const on = (signed: SignedBlob): void => {
       if (signed.there === true) then();
       else
@@ -204,6 +209,28 @@ export class FarStage {
         );
     };
     this.#ask('put', blob, on, list);
+  }
+
+  /** Whole already, or part by part, and whole once the gateway says so. */
+  #putParts(blob: Blob, pieces: readonly Uint8Array[], then: () => void): void {
+    const parts = pieces.length;
+    const again = (): void => this.#putParts(blob, pieces, then);
+    const one = (piece: Uint8Array, number: number, next: () => void): void => {
+      const part = { number, ...blobOf(piece) };
+      this.#ask('put', { ...blob, part }, (signed) => {
+        if (signed.there === true) next();
+        else this.#exchange('PUT', signed, piece, again, next, true);
+      });
+    };
+    this.#ask('put', { ...blob, parts }, (first) => {
+      if (first.there === true) then();
+      else
+        this.#each(
+          [...pieces.entries()],
+          ([i, piece], next) => one(piece, i + 1, next),
+          () => this.#ask('join', { ...blob, parts }, (last) => (last.there === true ? then() : again())),
+        );
+    });
   }
 
   #get(blob: Blob, then: (text: string) => void): void {
@@ -228,21 +255,22 @@ export class FarStage {
     body: Uint8Array | undefined,
     again: () => void,
     then: (bytes: Uint8Array) => void,
+    part = false,
   ): void {
     this.#later(carryMs, () => {
       const { status, body: bytes } = this.#needs.objects.send({ method, url, headers }, body);
       if (status === 200) then(bytes);
-      else if (status === 403 || status >= 500) this.#later(retryMs, again);
+      else if (status === 403 || status >= 500 || (part && status === 404)) this.#later(retryMs, again);
       else this.#done({ fault: `the store answered HTTP ${status}` });
     });
   }
 
-  #ask(method: 'get' | 'put', { sha256, size }: Blob, on: (blob: SignedBlob) => void, list = false): void {
+  #ask(method: Told<'BLOBS'>['method'], blob: Blob, on: (blob: SignedBlob) => void, list = false): void {
     const order = this.#order;
     if (order === undefined) return;
     this.#asks += 1;
     const message: Told<'BLOBS'> = {
-      ...{ type: 'BLOBS', id: order.id, n: this.#asks, method, blobs: [{ sha256, size }] },
+      ...{ type: 'BLOBS', id: order.id, n: this.#asks, method, blobs: [blob] },
       ...(list ? { list } : {}),
     };
     const then = (blob: SignedBlob): void => {
@@ -287,7 +315,13 @@ type SignedBlob = Told<'SIGNED'>['blobs'][number];
 type Blob = Told<'BLOBS'>['blobs'][number];
 
 const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
-const blobOf = (text: string): Blob => ({
-  sha256: createHash('sha256').update(text).digest('hex'),
-  size: Buffer.byteLength(text),
+const blobOf = (content: string | Uint8Array): Blob => ({
+  sha256: createHash('sha256').update(content).digest('hex'),
+  size: Buffer.byteLength(content),
 });
+
+function piecesOf(bytes: Uint8Array, each: number): readonly Uint8Array[] {
+  return Array.from({ length: Math.ceil(bytes.length / each) }, (_, i) =>
+    bytes.subarray(i * each, (i + 1) * each),
+  );
+}

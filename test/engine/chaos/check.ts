@@ -53,7 +53,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   await approved(run, jobs, say);
   await ramp(run, say);
   identity(run, say);
-  ends(run, jobs, say);
+  ends(run, jobs, await unfetched(run, jobs), say);
   await results(run, jobs, say);
   return found;
 }
@@ -389,7 +389,7 @@ function identity(run: Run, say: Say): void {
 }
 
 /** What Slurm tells is what happened: a script that ended by itself in a pod ends its job the same way. */
-function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
+function ends(run: Run, jobs: readonly TrueJob[], kept: ReadonlySet<string>, say: Say): void {
   const scripts = run.world.ran.filter((p) => p.rank === 0);
   for (const pod of scripts) {
     const { ref, restarts } = attemptOf(pod);
@@ -403,7 +403,11 @@ function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
       say('truth', `run ${restarts} of job ${ref} ran in a pod while Slurm had it in ${one.partition}`);
     if (one.state === 'COMPLETED' && (pod.exit === undefined || pod.exit.exitCode !== 0))
       say('truth', `job ${ref} is COMPLETED, its script in the pod ended ${JSON.stringify(pod.exit)}`);
-    check(one, pod, ref, brokenBefore(run, pod), say);
+    const unfetched = kept.has(`${ref}#${restarts}`);
+    if (one.state === 'COMPLETED' && unfetched)
+      say('truth', `job ${ref} is COMPLETED, and its results are not here`);
+    const own = one.exit.code === 1 && pod.exit?.exitCode === 0 && unfetched;
+    check(one, pod, ref, own || brokenBefore(run, pod), say);
   }
   for (const job of jobs)
     for (const one of job.runs) {
@@ -411,6 +415,15 @@ function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
       const ran = scripts.some((p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === one.restarts);
       if (!ran) say('truth', `job ${job.ref} is COMPLETED in burst, and nothing of it ran`);
     }
+}
+
+/** Runs of jobs whose results did not come home, by the gateway's word: such a run does not end well, whatever its script said. */
+async function unfetched(run: Run, jobs: readonly TrueJob[]): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const { ref } of jobs)
+    for (const { data, restarts } of await run.store.burstsOfJob(cluster, ref))
+      if (data?.kept !== undefined) found.add(`${ref}#${restarts}`);
+  return found;
 }
 
 /** Another node of the job that ended before its script did: the job ends as that did. */

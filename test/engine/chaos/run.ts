@@ -84,7 +84,7 @@ export class Run implements Fates {
     const entropy = (): Chance => this.chance.fork();
     // Made only where it is needed: a seed of before stays what it was.
     if (scenario.jobs.some(({ data }) => data !== undefined))
-      this.objects = new ObjectsModel({ clock: this.time, entropy: this.chance.fork() });
+      this.objects = new ObjectsModel({ clock: this.time, entropy: this.chance.fork(), leastPart: 1 });
     const { slurm, kubernetes, cloud, world } = openCentre(
       this.time,
       entropy,
@@ -288,6 +288,7 @@ export class Run implements Fates {
                 paths: ['/data'],
                 maxBytes: 1e12,
                 assumedBytes: 1e9,
+                partBytes: this.scenario.partBytes,
                 where: 's3://sim/',
                 egressMicroUsdPerGiB: 90_000,
               },

@@ -109,6 +109,7 @@ export interface Scenario {
   /** Chance that an outside call takes seconds. */
   readonly slowness: number;
   /** The object store does not answer the gateway. */
+  readonly partBytes?: number | undefined;
   readonly objectsAway?: { readonly atMs: number; readonly forMs: number } | undefined;
 }
 
