@@ -23,7 +23,7 @@ export function dataOf(
   nodes = 1,
 ): Data | undefined {
   const found = from === undefined ? undefined : stagingOf(staged, mounts, staging?.limits);
-  return found && { ...found, lines: linesOf(found, staging?.rates, nodes) };
+  return found && { ...found, lines: linesOf(found, staging, nodes) };
 }
 
 export function againstData(data: Data | undefined): readonly RuleVerdict[] {
@@ -32,7 +32,7 @@ export function againstData(data: Data | undefined): readonly RuleVerdict[] {
   return [{ rule: 'staging', pass: false, measured: data.against, limit }];
 }
 
-function linesOf({ seen, carried }: Staging, rates: StagingRates | undefined, nodes: number): string[] {
+function linesOf({ seen, carried }: Staging, site: SiteStaging | undefined, nodes: number): string[] {
   return [
     ...seen.map(({ way, path }) => `stage-${way} ${path}: under a mount, nothing is carried`),
     ...carried.map(
@@ -40,7 +40,9 @@ function linesOf({ seen, carried }: Staging, rates: StagingRates | undefined, no
         `stage-${way} ${path}: ${gib(reckonedBytes)}, ${bytes === undefined ? 'assumed, for no size is written' : 'as written; nobody has looked'}`,
     ),
     ...(nodes > 1 ? carriedToSeveral(carried, nodes) : []),
-    ...(carried.length === 0 || rates === undefined ? [] : [costLine(carried, rates)]),
+    ...(carried.length === 0 || site === undefined
+      ? []
+      : [costLine(carried, site.rates), ...rulesOf(carried, site)]),
   ];
 }
 
@@ -53,6 +55,21 @@ function carriedToSeveral(carried: Staging['carried'], nodes: number): string[] 
     ...(has('out')
       ? [
           `what each node has made comes back; a file that several made with different contents comes from each of them: the first node's under its name, the others' beside it as NAME.spill-JOBID-rankN, which the job's stderr tells`,
+        ]
+      : []),
+  ];
+}
+
+function rulesOf(carried: Staging['carried'], { limits: { partBytes } }: SiteStaging): string[] {
+  return [
+    ...(partBytes === undefined
+      ? []
+      : [
+          `a file longer than ${gib(partBytes)} goes in parts: where a connection breaks off, it goes on there`,
+        ]),
+    ...(carried.some(({ way }) => way === 'out')
+      ? [
+          'what is as it was staged in does not come back; where what it has made cannot come home, the job does not end with 0, and its stderr says where it is',
         ]
       : []),
   ];

@@ -11,7 +11,7 @@ const site: Site = {
   from: 'spillway.yaml',
   mounts: [{ path: '/home', claim: 'home' }],
   staging: {
-    limits: { paths: ['/data'], maxBytes: 100 * GiB, assumedBytes: 6 * GiB },
+    limits: { paths: ['/data'], maxBytes: 100 * GiB, assumedBytes: 6 * GiB, partBytes: 2 ** 28 },
     rates: { hereBytesPerSecond: GiB / 10, cloudBytesPerSecond: GiB / 5, egressMicroUsdPerGiB: 90_000 },
   },
 };
@@ -37,6 +37,8 @@ describe('a script that names data', () => {
       'stage-in /data/set: 12 GiB, as written; nobody has looked',
       'stage-out /data/results: 6 GiB, assumed, for no size is written',
       'at most 2 min up (less for what an earlier job has left in the store), 2 min in the pod and 1 min back, all of which its time limit counts; 0.54 USD for what leaves the cloud',
+      'a file longer than 256 MiB goes in parts: where a connection breaks off, it goes on there',
+      expect.stringContaining('cannot come home, the job does not end with 0'),
     ]);
   });
 
