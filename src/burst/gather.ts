@@ -83,7 +83,9 @@ async function gatherFrom(ctx: BurstContext, burst: Burst, data: BurstData, of: 
   const tooLate = `in ${resultsMs / 60_000} minutes nothing more of them came to the store`;
   if (sent === undefined) {
     if (keeper?.exit?.exit.lost === true) return lost(killed);
-    return late ? lost(tooLate) : wait(pollMs);
+    // What the tries before failed by is what its owner must know.
+    const before = tries === 0 || burst.trouble === undefined ? '' : ` (${burst.trouble.text})`;
+    return late ? lost(`${tooLate}${before}`) : wait(pollMs);
   }
   if (sent.fault?.startsWith(mainGone) === true) return lost(sent.fault);
   if (sent.fault !== undefined || sent.manifest === undefined)

@@ -455,4 +455,18 @@ describe('results that cannot come home', () => {
     expect(said).toContain('the results of the job are not here but in');
     expect(run.world.files.read('/data/out/of')).toBeUndefined();
   });
+
+  it('are given up after half an hour in which every try fails, with the last reason', async () => {
+    const { bursts, job } = await played({ jobs: [{ ...carrying, exit: { code: 0 }, timeMin: 120 }] }, [
+      (b) => b.state === 'draining',
+      (r) => {
+        if (r.objects !== undefined) r.objects.send = () => ({ status: 400, body: new Uint8Array() });
+      },
+    ]);
+    expect(job?.state).toBe('FAILED');
+    expect(bursts[0]).toMatchObject({ exit: { code: 1 } });
+    expect(bursts[0]?.data?.kept).toMatch(
+      /in 30 minutes nothing more of them came to the store.*the store answered HTTP 400/,
+    );
+  });
 });
