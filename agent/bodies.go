@@ -89,6 +89,8 @@ type openBody struct {
 	Session string    `json:"session"`
 	// Stages: it knows section 12.
 	Stages bool `json:"stages,omitempty"`
+	// Ranks: for jobs of several nodes, too.
+	Ranks bool `json:"ranks,omitempty"`
 }
 
 type waitBody struct {
@@ -227,6 +229,7 @@ type readyBody struct {
 	Closed  inClosed   `json:"closed"`
 	Acked   *outHave   `json:"acked,omitempty"`
 	Stages  bool       `json:"stages,omitempty"`
+	Ranks   bool       `json:"ranks,omitempty"`
 }
 
 // newBody makes the empty body of a type; nil = this version does not know the type.
@@ -255,6 +258,7 @@ var newBody = map[byte]func() any{
 	tBlobs:     func() any { return new(blobsBody) },
 	tSigned:    func() any { return new(signedBody) },
 	tStaged:    func() any { return new(stagedBody) },
+	tCarried:   func() any { return new(carriedBody) },
 }
 
 // decode gives a pointer to the type's body, a dataBody for DATA, nil for a type that is to be ignored.
@@ -262,10 +266,10 @@ func decode(typ byte, body []byte) (any, error) {
 	if typ == tData {
 		return parseData(body)
 	}
-	if typ >= 128 {
+	empty := newBody[typ]
+	if empty == nil && typ >= 128 {
 		return nil, nil
 	}
-	empty := newBody[typ]
 	if empty == nil {
 		return nil, &frameError{"unknown_type", ""}
 	}

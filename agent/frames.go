@@ -36,6 +36,7 @@ const (
 	tBlobs     = 23
 	tSigned    = 24
 	tStaged    = 25
+	tCarried   = 128 // an older gateway ignores it
 )
 
 const (

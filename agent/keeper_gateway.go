@@ -137,7 +137,7 @@ func (k *keeper) welcome(l *link, epoch int64) error {
 }
 
 func (k *keeper) ready() readyBody {
-	r := readyBody{Main: k.main, Fault: k.fault, Exited: k.exit != nil, Stages: true}
+	r := readyBody{Main: k.main, Fault: k.fault, Exited: k.exit != nil, Stages: true, Ranks: true}
 	r.Acked = &outHave{k.out[chOut].begins(), k.out[chErr].begins()}
 	r.Have.Script, r.Closed.Script = k.script.state()
 	r.Have.Env, r.Closed.Env = k.env.state()

@@ -67,6 +67,8 @@ func (k *keeper) hearMain(l *link, files *fileConn) {
 			k.answer(tBlobs, b)
 		case *stagedBody:
 			k.answer(tStaged, b)
+		case *carriedBody:
+			k.answer(tCarried, b)
 		}
 	}
 	k.mainEnded()

@@ -170,7 +170,7 @@ func (p *pod) serve() int {
 	} else {
 		exited = p.run(l, order)
 	}
-	if order.start.Stays && !order.start.isHelper() {
+	if order.start.Stays {
 		p.stay(l, exited)
 	} else {
 		l.send(tInnerExited, exited)

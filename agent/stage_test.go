@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,10 +35,13 @@ type stageStore struct {
 	n      int
 	serial int
 	refuse string
+	// parts of contents that are not whole yet, by name and number.
+	parts map[string]map[int64][]byte
+	joins int
 }
 
 func newStageStore(t *testing.T) *stageStore {
-	s := &stageStore{t: t, blobs: map[string][]byte{}, urls: map[string]bool{}}
+	s := &stageStore{t: t, blobs: map[string][]byte{}, urls: map[string]bool{}, parts: map[string]map[int64][]byte{}}
 	s.server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.server.Close)
 	return s
@@ -65,9 +69,17 @@ func (s *stageStore) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.mu.Lock()
-		s.blobs[key] = body
+		defer s.mu.Unlock()
 		s.puts++
-		s.mu.Unlock()
+		number, err := strconv.ParseInt(r.URL.Query().Get("part"), 10, 64)
+		if err != nil {
+			s.blobs[key] = body
+			return
+		}
+		if s.parts[key] == nil {
+			s.parts[key] = map[int64][]byte{}
+		}
+		s.parts[key][number] = body
 		return
 	}
 	if !there {
@@ -89,7 +101,7 @@ func (s *stageStore) serve(w http.ResponseWriter, r *http.Request) {
 	w.Write(content)
 }
 
-func (s *stageStore) sign(method string, b blobBody) signedBlob {
+func (s *stageStore) sign(method string, b askedBlob) signedBlob {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuse != "" {
@@ -98,16 +110,44 @@ func (s *stageStore) sign(method string, b blobBody) signedBlob {
 	if _, there := s.blobs[b.Sha256]; there && method == "put" {
 		return signedBlob{Sha256: b.Sha256, There: true}
 	}
+	sum, size := b.Sha256, b.Size
 	s.serial++
-	s.asked++
 	url := fmt.Sprintf("/b/%s?%d", b.Sha256, s.serial)
+	switch part := b.Part; {
+	case b.Parts > 0:
+		return s.join(method, b)
+	case part != nil:
+		have := s.parts[b.Sha256][part.Number]
+		if hashed := sha256.Sum256(have); have != nil && hex.EncodeToString(hashed[:]) == part.Sha256 {
+			return signedBlob{Sha256: b.Sha256, There: true}
+		}
+		sum, size = part.Sha256, part.Size
+		url = fmt.Sprintf("/b/%s?%d&part=%d", b.Sha256, s.serial, part.Number)
+	}
+	s.asked++
 	s.urls[url] = true
 	signed := signedBlob{Sha256: b.Sha256, URL: s.server.URL + url}
 	if method == "put" {
-		raw, _ := hex.DecodeString(b.Sha256)
-		signed.Headers = map[string]string{"content-length": fmt.Sprint(b.Size), "x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(raw)}
+		raw, _ := hex.DecodeString(sum)
+		signed.Headers = map[string]string{"content-length": fmt.Sprint(size), "x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(raw)}
 	}
 	return signed
+}
+
+// join makes one content of its parts, once they are all there.
+func (s *stageStore) join(method string, b askedBlob) signedBlob {
+	var whole []byte
+	for number := int64(1); number <= b.Parts; number++ {
+		whole = append(whole, s.parts[b.Sha256][number]...)
+	}
+	sum := sha256.Sum256(whole)
+	if method != "join" || hex.EncodeToString(sum[:]) != b.Sha256 {
+		return signedBlob{Sha256: b.Sha256, InParts: true}
+	}
+	s.joins++
+	s.blobs[b.Sha256] = whole
+	delete(s.parts, b.Sha256)
+	return signedBlob{Sha256: b.Sha256, There: true}
 }
 
 // stagerOn is a far end whose gateway answers at once, and where its reports go.
@@ -614,6 +654,90 @@ func TestALaterOrderEndsTheOneBefore(t *testing.T) {
 	<-ended
 	if len(said) != 1 || said[0] != "your data stay there" {
 		t.Errorf("%q", said)
+	}
+}
+
+// tiny is a file system of so much, with that much written into it.
+func tiny(t *testing.T, at string, size, used int) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root: a small file system is mounted")
+	}
+	if err := syscall.Mount("tmpfs", at, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Skip("no file system can be mounted here: ", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(at, 0) })
+	if err := os.WriteFile(at+"/used", make([]byte, used), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// crowded has so many files that their list needs more than memory holds at first.
+func crowded(t *testing.T) string {
+	t.Helper()
+	from := t.TempDir() + "/set"
+	for i := range 300 {
+		put(t, fmt.Sprintf("%s/%d/%s", from, i%10, strings.Repeat("n", 250-i%50)+fmt.Sprint(i)), "one content")
+	}
+	for i := range 60 {
+		os.Symlink(strings.Repeat("x/", 2000)+"y", fmt.Sprintf("%s/link-%d", from, i))
+		os.Symlink(strings.Repeat("z/", 2000)+"y", fmt.Sprintf("%s/other-%d", from, i))
+		os.Symlink(strings.Repeat("y/", 2000)+"y", fmt.Sprintf("%s/third-%d", from, i))
+	}
+	return from
+}
+
+func TestAFullTmpIsNamedAndLosesNothing(t *testing.T) {
+	tmp, from := t.TempDir(), crowded(t)
+	tiny(t, tmp, 1<<20, 1<<20-8<<10)
+	t.Setenv("TMPDIR", tmp)
+	s := newStageStore(t)
+	// In a pod the list is in the job's memory then: all comes.
+	sent := noFault(t, s.sendAll(false, from))
+	if sent.Manifest.Size <= memoryFirst {
+		t.Fatalf("a list of %d bytes shows nothing", sent.Manifest.Size)
+	}
+	noFault(t, s.fetchAll(sent.Manifest, time.Now(), t.TempDir()+"/in-a-pod"))
+	// On the burst host it is not, for that is everybody's: told, and nothing of it written.
+	far, reports := s.stagerOn()
+	far.sync = true
+	to := t.TempDir() + "/home"
+	order := stageBody{ID: "1", Way: wayOut, Paths: asBytes([]string{to}), Manifest: sent.Manifest, Mark: "m", SinceMs: time.Now().UnixMilli()}
+	far.take(&order)
+	if r := s.report(reports); !strings.Contains(r.Fault, "the list of its files finds no room in "+tmp+": no space left on device") {
+		t.Errorf("%+v", r)
+	}
+	// Once there is room, the same comes whole.
+	if err := syscall.Unmount(tmp, 0); err != nil {
+		t.Fatal(err)
+	}
+	again := order
+	again.ID = "2"
+	far.take(&again)
+	noFault(t, s.report(reports))
+	if a, b := tree(t, from), tree(t, to); !slices.Equal(a[1:], b[1:]) {
+		t.Error("it is not the same")
+	}
+}
+
+func TestAListKeepsItsBytesWhateverItIsKeptIn(t *testing.T) {
+	tmp := t.TempDir()
+	tiny(t, tmp, 3<<20, 0)
+	t.Setenv("TMPDIR", tmp)
+	s := &draft{stays: true}
+	defer s.Close()
+	line := []byte(strings.Repeat("0123456789abcde\n", 1000))
+	for i := range 400 { // memory, a file, and memory again
+		if _, err := s.WriteAt(line, int64(i*len(line))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.file != nil || !s.full {
+		t.Fatal("it was never full")
+	}
+	text, _ := io.ReadAll(io.NewSectionReader(s, 0, 1<<30))
+	if string(text) != strings.Repeat(string(line), 400) {
+		t.Error("other bytes")
 	}
 }
 

@@ -15,13 +15,26 @@ type blobBody struct {
 	Size   int64  `json:"size"`
 }
 
+// rankBlob is one node's.
+type rankBlob struct {
+	Rank   int64  `json:"rank"`
+	Sha256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+func (b rankBlob) blob() blobBody { return blobBody{b.Sha256, b.Size} }
+
 type stageBody struct {
 	ID       string    `json:"id"`
 	Way      string    `json:"way"`
 	Paths    []bytes64 `json:"paths"`
 	Manifest *blobBody `json:"manifest,omitempty"`
+	// Others are the lists of a job's other nodes, in order of rank; Manifest is that of rank 0.
+	Others []rankBlob `json:"others,omitempty"`
 	// Strict: a file that cannot be sent fails all of it; else it is told of, and left out.
 	Strict bool `json:"strict,omitempty"`
+	// PartBytes: what is longer is sent in parts of that size; 0: the gateway knows none.
+	PartBytes int64 `json:"partBytes,omitempty"`
 	// Mark is in the names of what is made beside the user's files.
 	Mark  string `json:"mark"`
 	JobID int64  `json:"jobId"`
@@ -31,20 +44,38 @@ type stageBody struct {
 	Roots   string   `json:"roots,omitempty"`
 }
 
+// askedBlob is a content, or one part of it.
+type askedBlob struct {
+	Sha256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Parts: it is to be sent in so many.
+	Parts int64     `json:"parts,omitempty"`
+	Part  *partBody `json:"part,omitempty"`
+}
+
+// partBody is one part, counted from 1.
+type partBody struct {
+	Number int64  `json:"number"`
+	Sha256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
 // blobsBody asks for URLs; asked again under the same number it is the same question.
 type blobsBody struct {
-	ID     string     `json:"id"`
-	N      int64      `json:"n"`
-	Method string     `json:"method"`
-	Blobs  []blobBody `json:"blobs"`
+	ID     string      `json:"id"`
+	N      int64       `json:"n"`
+	Method string      `json:"method"`
+	Blobs  []askedBlob `json:"blobs"`
 	// List: it is the order's manifest, which does not count among what the job carries.
 	List bool `json:"list,omitempty"`
 }
 
 // signedBlob is one answer: there already, refused with a reason, or a URL.
 type signedBlob struct {
-	Sha256  string            `json:"sha256"`
-	There   bool              `json:"there,omitempty"`
+	Sha256 string `json:"sha256"`
+	There  bool   `json:"there,omitempty"`
+	// InParts: it is not there whole; its parts are to be asked for.
+	InParts bool              `json:"inParts,omitempty"`
 	Refused string            `json:"refused,omitempty"`
 	URL     string            `json:"url,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
@@ -66,21 +97,30 @@ type stagedBody struct {
 	Told     []string  `json:"told"`
 }
 
+// carriedBody says how far an order came: bytes that were read or carried, whatever was begun anew.
+type carriedBody struct {
+	ID    string `json:"id"`
+	Bytes int64  `json:"bytes"`
+}
+
 func stageBreach(v any) string {
 	switch b := v.(type) {
 	case *stageBody:
 		why := first(
 			check(b.ID != "", "no id"), check(b.Way == wayIn || b.Way == wayOut || b.Way == wayNone, "way"),
-			check(isToken(b.Mark), "mark"), check(isOffset(b.JobID) && isOffset(b.SinceMs), "negative number"),
-			check(b.Way != wayOut || b.Manifest != nil, "no manifest"))
-		if b.Manifest != nil {
-			why = first(why, blobBreach(*b.Manifest))
+			check(isToken(b.Mark), "mark"), check(isOffset(b.JobID) && isOffset(b.SinceMs) && isOffset(b.PartBytes), "negative number"),
+			check(b.Way != wayOut || len(b.lists()) > 0, "no manifest"))
+		for _, list := range b.lists() {
+			why = first(why, check(isOffset(list.Rank), "rank"), blobBreach(list.blob()))
 		}
 		return why
 	case *blobsBody:
-		why := first(check(b.ID != "", "no id"), check(isOffset(b.N), "n"), check(b.Method == "get" || b.Method == "put", "method"))
+		why := first(check(b.ID != "", "no id"), check(isOffset(b.N), "n"), check(b.Method == "get" || b.Method == "put" || b.Method == "join", "method"))
 		for _, blob := range b.Blobs {
-			why = first(why, blobBreach(blob))
+			why = first(why, blobBreach(blobBody{blob.Sha256, blob.Size}), check(blob.Parts >= 0 && blob.Parts <= mostParts, "parts"))
+			if part := blob.Part; part != nil {
+				why = first(why, blobBreach(blobBody{part.Sha256, part.Size}), check(part.Number >= 1 && part.Number <= mostParts, "part"))
+			}
 		}
 		return why
 	case *signedBody:
@@ -89,6 +129,8 @@ func stageBreach(v any) string {
 			why = first(why, check(isHex(blob.Sha256, 64), "sha256"))
 		}
 		return why
+	case *carriedBody:
+		return first(check(b.ID != "", "no id"), check(isOffset(b.Bytes), "bytes"))
 	case *stagedBody:
 		why := first(check(b.ID != "", "no id"), check(isOffset(b.Files) && isOffset(b.Bytes), "negative number"))
 		if b.Manifest != nil {
@@ -97,6 +139,14 @@ func stageBreach(v any) string {
 		return why
 	}
 	return ""
+}
+
+// lists are all that is to be fetched.
+func (b *stageBody) lists() []rankBlob {
+	if b.Manifest == nil {
+		return b.Others
+	}
+	return append([]rankBlob{{0, b.Manifest.Sha256, b.Manifest.Size}}, b.Others...)
 }
 
 func blobBreach(b blobBody) string {

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 )
 
 // fetching brings what a manifest says to where it was.
@@ -25,6 +21,11 @@ type fetching struct {
 	// sync: what is acknowledged must be on the disk.
 	sync  bool
 	roots []*fetchRoot
+	// rank is whose list is being fetched, taken which of them made what has a name by now; nil for one list.
+	rank  int64
+	taken *names
+	// brought has what came here under its own name; nil where nobody asks.
+	brought *names
 }
 
 // fetchRoot is one of the paths: the directory, or the one that the file lies in.
@@ -59,19 +60,33 @@ func (r *fetchRoot) target(e *entry) (dir *folder, name string, err error) {
 }
 
 func (f *fetching) run(ctx context.Context) error {
-	m, err := newManifest()
-	if err != nil {
-		return err
-	}
-	defer m.file.Close()
-	if f.order.Manifest.Size > maxManifest {
-		return errors.New("the manifest is longer than any that this version writes")
-	}
-	if err := f.get(ctx, m.file, *f.order.Manifest); err != nil {
-		return fmt.Errorf("the manifest: %w", err)
-	}
 	f.roots = make([]*fetchRoot, len(f.order.Paths))
 	defer f.close()
+	lists := f.order.lists()
+	if len(lists) > 1 {
+		f.taken = newNames()
+	}
+	for _, list := range lists {
+		f.rank = list.Rank
+		if err := f.list(ctx, list.blob()); err != nil {
+			// What was made is its owner's to go into, and the next try's.
+			f.settle(0o700)
+			return err
+		}
+	}
+	return f.settle(0)
+}
+
+// list brings what one manifest names.
+func (f *fetching) list(ctx context.Context, blob blobBody) error {
+	m := newManifest(!f.sync)
+	defer m.file.Close()
+	if blob.Size > maxManifest {
+		return errors.New("the manifest is longer than any that this version writes")
+	}
+	if err := f.get(ctx, m.file, blob); err != nil {
+		return fmt.Errorf("the manifest: %w", err)
+	}
 	var waiting []*entry
 	flush := func() error {
 		faults := make([]error, len(waiting))
@@ -80,13 +95,14 @@ func (f *fetching) run(ctx context.Context) error {
 			if faults[i] != nil {
 				return f.at(e, faults[i])
 			}
+			f.done(e)
 			f.files++
 			f.bytes += e.Size
 		}
 		waiting = nil
 		return ctx.Err()
 	}
-	err = m.each(len(f.order.Paths), func(e *entry) error {
+	err := m.each(len(f.order.Paths), func(e *entry) error {
 		if err := f.root(e); err != nil {
 			return f.at(e, err)
 		}
@@ -94,7 +110,9 @@ func (f *fetching) run(ctx context.Context) error {
 		case "d":
 			return f.at(e, f.folder(e))
 		case "l":
-			return f.at(e, f.link(e))
+			err := f.link(e)
+			f.done(e)
+			return f.at(e, err)
 		case "f":
 			if waiting = append(waiting, e); len(waiting) >= batch {
 				return flush()
@@ -106,19 +124,19 @@ func (f *fetching) run(ctx context.Context) error {
 	if err == nil {
 		err = flush()
 	}
-	if err != nil {
-		// What was made is its owner's to go into, and the next try's.
-		f.settle(0o700)
-		return err
-	}
-	return f.settle(0)
+	return err
 }
+
+// done: its name is this node's now, or was another's already.
+func (f *fetching) done(e *entry) { f.taken.note(f.rank, f.where(e)) }
+
+func (f *fetching) where(e *entry) string { return e.join(string(f.order.Paths[e.Root])) }
 
 func (f *fetching) at(e *entry, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", shown(e.join(string(f.order.Paths[e.Root]))), plain(err))
+	return fmt.Errorf("%s: %w", shown(f.where(e)), plain(err))
 }
 
 // root opens a path at its first entry, which is the path itself; what leads to it is made as the user would.
@@ -240,6 +258,7 @@ func (f *fetching) link(e *entry) error {
 	}
 	defer dir.Close()
 	if to, err := os.Readlink(dir.at(name)); err == nil && to == string(e.To) {
+		f.brought.note(0, f.where(e), e.content())
 		return nil
 	}
 	temp, err := f.tempIn(r)
@@ -262,6 +281,7 @@ func (f *fetching) file(ctx context.Context, e *entry) error {
 	}
 	defer dir.Close()
 	if same(dir, name, e) {
+		f.brought.note(0, f.where(e), e.content())
 		return nil
 	}
 	temp, err := f.tempIn(r)
@@ -290,79 +310,6 @@ func (f *fetching) file(ctx context.Context, e *entry) error {
 	}
 	syscall.Unlinkat(int(temp.Fd()), made) // where it is not in place
 	return err
-}
-
-// same: what is there already and has that hash is left as it is.
-func same(dir *folder, name string, e *entry) bool {
-	file, err := dir.open(name, syscall.O_RDONLY|syscall.O_NONBLOCK)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() != e.Size {
-		return false
-	}
-	sum := sha256.New()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{file}, make([]byte, 128<<10)); err != nil {
-		return false
-	}
-	return hex.EncodeToString(sum.Sum(nil)) == e.Sum
-}
-
-// place moves what is whole to where it belongs. What somebody wrote there since the job began is not overwritten.
-func (f *fetching) place(temp *folder, made string, dir *folder, name string, e *entry) error {
-	info, err := os.Lstat(dir.at(name))
-	if errors.Is(err, os.ErrNotExist) {
-		// Not if somebody is writing it just now.
-		if err := temp.renameNew(made, dir, name); !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	} else if err == nil && !info.IsDir() && !f.newer(info) {
-		return temp.rename(made, dir, name)
-	} else if err != nil {
-		return err
-	}
-	where := shown(e.join(string(f.order.Paths[e.Root])))
-	for n := 1; n <= mostBeside; n++ {
-		beside := fmt.Sprintf("%s.spill-%d", name, f.order.JobID)
-		if n > 1 {
-			beside = fmt.Sprintf("%s-%d", beside, n)
-		}
-		if !brought(dir, beside, e) {
-			if err := temp.renameNew(made, dir, beside); errors.Is(err, os.ErrExist) {
-				continue
-			} else if err != nil {
-				return err
-			}
-		}
-		f.told.add("%s is newer than the job: what the job has made is in %s beside it", where, shown(beside))
-		return nil
-	}
-	return fmt.Errorf("it is newer than the job, and so are %d files beside it", mostBeside)
-}
-
-// brought by a try before.
-func brought(dir *folder, name string, e *entry) bool {
-	if e.Type == "f" {
-		return same(dir, name, e)
-	}
-	to, err := os.Readlink(dir.at(name))
-	return err == nil && to == string(e.To)
-}
-
-// mostBeside names are tried.
-const mostBeside = 100
-
-// newer: written since the job began, or brought here since then with the time of another place (cp -p, tar). In a pod that is what its image has,
-// and no word of the user's.
-func (f *fetching) newer(info os.FileInfo) bool {
-	since := time.UnixMilli(f.order.SinceMs)
-	if info.ModTime().After(since) {
-		return true
-	}
-	stat := info.Sys().(*syscall.Stat_t)
-	return !f.order.Strict && time.Unix(stat.Ctim.Unix()).After(since)
 }
 
 // settle gives the directories that were made their modes, with `also`, and times, the innermost first.

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 )
 
@@ -20,9 +19,21 @@ import (
 type carrier struct {
 	client *http.Client
 	// sign asks for one URL.
-	sign func(ctx context.Context, method string, blob blobBody) (signedBlob, error)
+	sign func(ctx context.Context, q question) (signedBlob, error)
+	// slots are for what is on its way at once.
+	slots    chan struct{}
+	progress *progress
 	// pause is between tries of what may pass, doubled up to 30 s; patience is how long nothing at all may come of it.
 	pause, patience, stall time.Duration
+}
+
+// question is what the gateway is asked about one content.
+type question struct {
+	method string // get, put, join
+	blob   blobBody
+	list   bool // it is the order's manifest
+	parts  int
+	part   *partBody
 }
 
 func newClient(roots string) *http.Client {
@@ -83,10 +94,16 @@ func (r *refusal) Error() string { return r.why }
 const mostRefusals = 5
 
 // again tries until it is done, or nothing came of it for as long as patience allows. Each try says whether it got further.
-func (c *carrier) again(ctx context.Context, try func(ctx context.Context, signed signedBlob) (further bool, err error), method string, blob blobBody) error {
+func (c *carrier) again(ctx context.Context, try func(ctx context.Context, signed signedBlob) (further bool, err error), q question) error {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	pause, since, refused := c.pause, time.Now(), 0
 	for {
-		signed, err := c.sign(ctx, method, blob)
+		signed, err := c.sign(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -140,64 +157,86 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// watched ends a request on which nothing moves.
+// watched ends a request on which nothing moves, and notes how far it came.
 type watched struct {
 	io.Reader
 	timer *time.Timer
 	stall time.Duration
+	mark  *mark
+	at    int64
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	w.timer.Reset(w.stall)
+	w.at += int64(n)
+	w.mark.reach(w.at)
 	return n, err
 }
 
-// putList is a put of the manifest.
-const putList = "put-list"
+// put sends a file's content, in parts if there are any. The store takes exactly the bytes whose hash was signed.
+func (c *carrier) put(ctx context.Context, file io.ReaderAt, blob blobBody, list bool, parts *partList) error {
+	if parts != nil {
+		return c.putParts(ctx, file, blob, parts)
+	}
+	return c.putPiece(ctx, io.NewSectionReader(file, 0, blob.Size), question{method: "put", blob: blob, list: list}, c.progress.mark())
+}
 
-// put sends a file's content. The store takes exactly the bytes whose hash was signed.
-func (c *carrier) put(ctx context.Context, file io.ReaderAt, method string, blob blobBody) error {
-	return c.again(ctx, func(ctx context.Context, signed signedBlob) (bool, error) {
+// putPiece sends what one request takes: all of a content, or one part.
+func (c *carrier) putPiece(ctx context.Context, piece *io.SectionReader, q question, m *mark) error {
+	err := c.again(ctx, func(ctx context.Context, signed signedBlob) (bool, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		// Between the last byte and the answer a store may hash all of it.
 		timer := time.AfterFunc(c.stall, cancel)
 		defer timer.Stop()
+		before := m.reached()
 		var body io.Reader = http.NoBody
-		if blob.Size > 0 {
-			body = &watched{io.NewSectionReader(file, 0, blob.Size), timer, c.stall}
+		if piece.Size() > 0 {
+			body = &watched{Reader: io.NewSectionReader(piece, 0, piece.Size()), timer: timer, stall: c.stall, mark: m}
 		}
 		request, err := http.NewRequestWithContext(ctx, http.MethodPut, signed.URL, body)
 		if err != nil {
 			return false, err
 		}
-		request.ContentLength = blob.Size
+		request.ContentLength = piece.Size()
 		setHeaders(request, signed.Headers)
 		answer, err := c.client.Do(request)
+		further := m.reached() > before
 		if err != nil {
-			return false, passing{bare(err)}
+			return further, passing{bare(err)}
 		}
 		io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
 		answer.Body.Close()
-		return false, statusOf(answer)
-	}, method, blob)
+		return further, statusOf(answer)
+	}, q)
+	if err == nil {
+		m.reach(piece.Size()) // it may have been there
+	}
+	return err
+}
+
+// landing is what is fetched into.
+type landing interface {
+	io.WriterAt
+	Truncate(size int64) error
 }
 
 // get writes a blob into a file, going on at the byte that was written, and compares the whole.
-func (c *carrier) get(ctx context.Context, file *os.File, blob blobBody) error {
+func (c *carrier) get(ctx context.Context, file landing, blob blobBody) error {
+	m := c.progress.mark()
 	for try := 0; ; try++ {
 		if err := file.Truncate(0); err != nil {
 			return err
 		}
-		err := c.getOnce(ctx, file, blob)
+		err := c.getOnce(ctx, file, blob, m)
 		if !errors.Is(err, errDigest) || try == 2 {
 			return err
 		}
 	}
 }
 
-func (c *carrier) getOnce(ctx context.Context, file *os.File, blob blobBody) error {
+func (c *carrier) getOnce(ctx context.Context, file landing, blob blobBody, m *mark) error {
 	sum, at := sha256.New(), int64(0)
 	finished := func() error {
 		if at != blob.Size || hex.EncodeToString(sum.Sum(nil)) != blob.Sha256 {
@@ -234,7 +273,7 @@ func (c *carrier) getOnce(ctx context.Context, file *os.File, blob blobBody) err
 			sum.Reset()
 			at = 0
 		}
-		body := &watched{io.LimitReader(answer.Body, blob.Size-at+1), timer, c.stall}
+		body := &watched{Reader: io.LimitReader(answer.Body, blob.Size-at+1), timer: timer, stall: c.stall, mark: m, at: at}
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := body.Read(buffer)
@@ -258,7 +297,7 @@ func (c *carrier) getOnce(ctx context.Context, file *os.File, blob blobBody) err
 				return further, passing{bare(err)}
 			}
 		}
-	}, "get", blob)
+	}, question{method: "get", blob: blob})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ type stager struct {
 	// sync: before a fetch is reported, all of it is on the disk.
 	sync                           bool
 	pause, patience, stall, repeat time.Duration
+	tell                           time.Duration // how far an order came
 
 	mu     sync.Mutex
 	order  *stageBody
@@ -26,7 +27,9 @@ type stager struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	asks   map[int64]*asked
-	asking int64
+	// brought is what the newest stage-in put here: as it was then it is no result.
+	brought *names
+	asking  int64
 }
 
 // asked is a question that nobody answered yet.
@@ -38,6 +41,7 @@ type asked struct {
 func newStager(send func(typ byte, body any)) *stager {
 	return &stager{
 		send: send, pause: time.Second, patience: 10 * time.Minute, stall: 2 * time.Minute, repeat: 15 * time.Second,
+		tell: 15 * time.Second,
 		asks: map[int64]*asked{},
 	}
 }
@@ -103,12 +107,18 @@ func (s *stager) work(ctx context.Context, order *stageBody, before, done chan s
 
 func (s *stager) carry(ctx context.Context, order *stageBody) *stagedBody {
 	answer, told := &stagedBody{ID: order.ID, Told: []string{}}, &lines{}
-	c := &carrier{sign: s.ask, pause: s.pause, patience: s.patience, stall: s.stall}
+	c := &carrier{
+		sign: s.ask, pause: s.pause, patience: s.patience, stall: s.stall,
+		slots: make(chan struct{}, parallel), progress: &progress{},
+	}
+	over := make(chan struct{})
+	defer close(over)
+	go c.progress.tell(s.tell, over, func(bytes int64) { s.send(tCarried, &carriedBody{order.ID, bytes}) })
 	var err error
 	switch order.Way {
 	case wayIn:
 		c.client = newClient(order.Roots)
-		job := &sending{order: order, carrier: c, told: told}
+		job := &sending{order: order, carrier: c, told: told, brought: s.brought, inMemory: !s.sync}
 		var blob blobBody
 		if blob, err = job.run(ctx); err == nil {
 			answer.Manifest = &blob
@@ -117,6 +127,10 @@ func (s *stager) carry(ctx context.Context, order *stageBody) *stagedBody {
 	case wayOut:
 		c.client = newClient(order.Roots)
 		job := &fetching{order: order, carrier: c, told: told, sync: s.sync}
+		if order.Strict {
+			s.brought = newNames()
+			job.brought = s.brought
+		}
 		err = job.run(ctx)
 		answer.Files, answer.Bytes = job.files, job.bytes
 	}
@@ -140,7 +154,7 @@ func cut(text string, most int) string {
 }
 
 // ask has one URL signed. A gateway that is away, or cannot say yet, is asked again.
-func (s *stager) ask(ctx context.Context, method string, blob blobBody) (signedBlob, error) {
+func (s *stager) ask(ctx context.Context, q question) (signedBlob, error) {
 	s.mu.Lock()
 	if ctx.Err() != nil || s.order == nil {
 		s.mu.Unlock()
@@ -148,11 +162,8 @@ func (s *stager) ask(ctx context.Context, method string, blob blobBody) (signedB
 	}
 	s.asking++
 	n := s.asking
-	list := method == putList
-	if list {
-		method = "put"
-	}
-	a := &asked{blobsBody{s.order.ID, n, method, []blobBody{blob}, list}, make(chan []signedBlob, 1)}
+	blob := askedBlob{q.blob.Sha256, q.blob.Size, int64(q.parts), q.part}
+	a := &asked{blobsBody{s.order.ID, n, q.method, []askedBlob{blob}, q.list}, make(chan []signedBlob, 1)}
 	s.asks[n] = a
 	s.send(tBlobs, a.body)
 	s.mu.Unlock()

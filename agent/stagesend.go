@@ -18,8 +18,8 @@ import (
 // parallel is how many contents are on their way at once, batch how many are asked for at once: each is an open file.
 const parallel, batch = 4, 32
 
-// maxPut is what a store takes in one piece.
-const maxPut = 5 << 30
+// maxPut is what a store takes in one piece, maxWhole what it makes of parts.
+const maxPut, maxWhole = 5 << 30, 5 << 40
 
 // changes is how often a file is read that changes meanwhile.
 const changes = 3
@@ -33,12 +33,18 @@ type sending struct {
 	files    int64
 	bytes    int64
 	waiting  []*outgoingFile
+	// brought and as it was then is no result; nil where all counts.
+	brought *names
+	// inMemory: where the list finds no room on a disk.
+	inMemory bool
 }
 
 type outgoingFile struct {
 	entry *entry
 	file  *os.File
 	where string
+	parts *partList
+	read  *mark
 }
 
 // leftOut: of a job's results what cannot be sent is told of; of what it needs, nothing may be missing.
@@ -61,10 +67,7 @@ func plain(err error) error {
 
 func (s *sending) run(ctx context.Context) (blobBody, error) {
 	var none blobBody
-	var err error
-	if s.manifest, err = newManifest(); err != nil {
-		return none, err
-	}
+	s.manifest = newManifest(s.inMemory)
 	defer s.manifest.file.Close()
 	defer s.drop()
 	if err := s.manifest.add(manifestHead{1, s.order.Paths}); err != nil {
@@ -85,7 +88,7 @@ func (s *sending) run(ctx context.Context) (blobBody, error) {
 	if blob.Size > maxManifest {
 		return none, errors.New("more files are named than one manifest holds")
 	}
-	return blob, s.put(ctx, s.manifest.file, putList, blob)
+	return blob, s.put(ctx, s.manifest.file, blob, true, nil)
 }
 
 func (s *sending) drop() {
@@ -189,6 +192,9 @@ func (s *sending) one(ctx context.Context, dir *folder, name string, e *entry, w
 			return s.leftOut(where, err)
 		}
 		e.Type, e.To = "l", bytes64(to)
+		if s.asBrought(where, e) {
+			return nil
+		}
 		return s.manifest.add(e)
 	case !mode.IsRegular():
 		// Not a content: nobody needs a socket of another machine. Told also where nothing may be missing.
@@ -200,65 +206,82 @@ func (s *sending) one(ctx context.Context, dir *folder, name string, e *entry, w
 	if err != nil {
 		return s.leftOut(where, err)
 	}
-	if err := fill(ctx, file, e); err != nil {
+	read := s.progress.mark()
+	parts, err := fill(ctx, file, e, s.order.PartBytes, read)
+	if err != nil {
 		file.Close()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return s.leftOut(where, err)
 	}
-	s.waiting = append(s.waiting, &outgoingFile{e, file, where})
+	if s.asBrought(where, e) {
+		return file.Close()
+	}
+	s.waiting = append(s.waiting, &outgoingFile{e, file, where, parts, read})
 	if len(s.waiting) < batch {
 		return nil
 	}
 	return s.flush(ctx)
 }
 
+func (s *sending) asBrought(where string, e *entry) bool {
+	_, is := s.brought.number(filepath.Clean(where), e.content())
+	return is
+}
+
 var errChanging = errors.New("it changes while it is read")
 
 // fill says what a file is now: one that changes while it is read is read again.
-func fill(ctx context.Context, file *os.File, e *entry) error {
+func fill(ctx context.Context, file *os.File, e *entry, partBytes int64, read *mark) (*partList, error) {
 	buffer := make([]byte, 128<<10)
+	most := int64(maxPut)
+	if partBytes > 0 {
+		most = maxWhole
+	}
 	for range changes {
 		before, err := file.Stat()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !before.Mode().IsRegular() {
-			return errors.New("it is no file any more")
+			return nil, errors.New("it is no file any more")
 		}
-		if before.Size() > maxPut {
-			return fmt.Errorf("its %d bytes are more than the 5 GiB that one file may have", before.Size())
+		if before.Size() > most {
+			return nil, fmt.Errorf("its %d bytes are more than the %d GiB that one file may have", before.Size(), most>>30)
 		}
-		sum, size := sha256.New(), int64(0)
+		sum, size, parts := sha256.New(), int64(0), newParts(before.Size(), partBytes)
 		for {
 			n, err := file.ReadAt(buffer, size)
 			sum.Write(buffer[:n])
+			parts.write(buffer[:n])
 			size += int64(n)
+			read.reach(size)
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return nil, ctx.Err()
 			}
-			if size > maxPut {
-				return errChanging
+			if size > before.Size() {
+				break // it grows
 			}
 		}
 		after, err := file.Stat()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if size == before.Size() && size == after.Size() && before.ModTime().Equal(after.ModTime()) {
 			e.Type, e.Mode, e.Time, e.Size = "f", uint32(before.Mode().Perm()), before.ModTime().UnixNano(), size
 			e.Sum = hex.EncodeToString(sum.Sum(nil))
-			return nil
+			parts.close()
+			return parts, nil
 		}
 	}
-	return errChanging
+	return nil, errChanging
 }
 
 // flush sends what waits, and writes it down once the store has it.
@@ -295,7 +318,7 @@ type undelivered struct{ error }
 func (s *sending) deliver(ctx context.Context, w *outgoingFile) error {
 	for range changes {
 		sum := w.entry.Sum
-		err := s.put(ctx, w.file, "put", blobBody{sum, w.entry.Size})
+		err := s.put(ctx, w.file, blobBody{sum, w.entry.Size}, false, w.parts)
 		if err == nil {
 			return nil
 		}
@@ -307,9 +330,11 @@ func (s *sending) deliver(ctx context.Context, w *outgoingFile) error {
 			return err
 		}
 		// Where the file is another one by now, that is why the store refused it.
-		if changed := fill(ctx, w.file, w.entry); changed != nil {
+		parts, changed := fill(ctx, w.file, w.entry, s.order.PartBytes, w.read)
+		if changed != nil {
 			return changed
 		}
+		w.parts = parts
 		if w.entry.Sum == sum {
 			return &undelivered{err}
 		}

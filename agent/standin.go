@@ -98,7 +98,7 @@ func newStandin(argv []string) (*standin, error) {
 }
 
 func makeStandin(open openBody, script, env *input, dial func() (net.Conn, error), t timing) *standin {
-	open.Stages = true
+	open.Stages, open.Ranks = true, true
 	s := &standin{
 		timing: t, dial: dial, open: open, script: script, env: env,
 		die: dieBy, parent: os.Getppid(), over: make(chan struct{}),

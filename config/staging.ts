@@ -41,8 +41,17 @@ export const staging = z
     ).refine((all) => !all.some((path) => path.split('/').some((part) => part === '.' || part === '..')), {
       error: 'has . or .. in a path; write it without them',
     }),
-    maxSize: size('Most of one job, each way.').prefault('100GiB'),
+    maxSize: size(
+      'Most of one job, each way; of a job of several nodes, the most that each of them sends back.',
+    ).prefault('100GiB'),
     assumeSize: size('What a path is taken for whose owner says no size.').prefault('10GiB'),
+    partSize: size(
+      'A file that is longer goes to the store in parts of this size, so that what breaks off goes on at the part where it was: from 5MiB to 5GiB. Of a file of more than 10,000 parts they are larger.',
+    )
+      .refine((bytes) => bytes >= 5 * 2 ** 20 && bytes <= 5 * 2 ** 30, {
+        error: 'is none that a store takes; write from 5MiB to 5GiB, such as 256MiB',
+      })
+      .prefault('256MiB'),
     keepDays: z
       .number({ error: 'not a number; write days, such as 30' })
       .int({ error: 'not a whole number; write days, such as 30' })
@@ -77,11 +86,11 @@ export const staging = z
         message: 'above maxSize, so that no job without a size could be carried; write less',
       });
   })
-  .transform(({ maxSize, assumeSize, keepDays, bandwidth, egressUsdPerGiB, pathStyle, ...s }) => ({
+  .transform(({ maxSize, assumeSize, partSize, keepDays, bandwidth, egressUsdPerGiB, pathStyle, ...s }) => ({
     ...s,
     pathStyle: pathStyle ?? s.endpoint !== undefined,
     limits: {
-      ...{ paths: s.paths, maxBytes: maxSize, assumedBytes: assumeSize },
+      ...{ paths: s.paths, maxBytes: maxSize, assumedBytes: assumeSize, partBytes: partSize },
       ...{ keepMs: keepDays * 86_400_000, where: `s3://${s.bucket}/${s.prefix}` },
       egressMicroUsdPerGiB: Math.round(egressUsdPerGiB * 1_000_000),
     },

@@ -33,6 +33,7 @@ import type {
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { BoundPod, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
+import type { Listing } from './domain/listing.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
 import type {
   AuditFilter,
@@ -337,6 +338,8 @@ export interface StoredPart {
   readonly size: number;
   /** As the store calls its content. */
   readonly tag: string;
+  /** 64 hex digits, by the store's own word; undefined: it keeps none. */
+  readonly sha256: string | undefined;
 }
 
 /** An upload in parts that was begun and neither completed nor given up. */
@@ -364,11 +367,14 @@ export interface ObjectsPort {
   ): Promise<SignedRequest>;
   /** Begins an upload in parts. Not idempotent: after `unknown` one may be left over, which `unfinished` tells of. */
   beginParts(key: string): Promise<string>;
-  /** One part, 5 MiB at least but for the last, 10,000 at most. Sent again it replaces the one before. */
+  /**
+   * One part, 5 MiB at least but for the last, 10,000 at most, of exactly these bytes: the store refuses any others. Sent again it replaces
+   * the one before.
+   */
   signPart(
     key: string,
     upload: string,
-    of: { readonly number: number; readonly size: number },
+    of: { readonly number: number; readonly size: number; readonly sha256: string },
     forMs: number,
   ): Promise<SignedRequest>;
   /** What has arrived whole, in order of number. `not_found`: the upload was completed, given up, or never was. */
@@ -380,9 +386,10 @@ export interface ObjectsPort {
   completeParts(key: string, upload: string, parts: readonly StoredPart[]): Promise<void>;
   /** Given up, its parts gone. `not_found` = already so. */
   abortParts(key: string, upload: string): Promise<void>;
-  /** All whose key begins so, in order of key. */
-  list(prefix: string): Promise<readonly StoredObject[]>;
-  unfinished(prefix: string): Promise<readonly Unfinished[]>;
+  /** A page of those whose key begins so, in order of key; `from`: the `next` of the page before. */
+  list(prefix: string, from?: string): Promise<Listing<StoredObject>>;
+  /** The same of uploads. Where one key has more of them than a page holds, the rest is listed once those before are gone. */
+  unfinished(prefix: string, from?: string): Promise<Listing<Unfinished>>;
   /** Resolves once it is gone, also where it never was. */
   remove(key: string): Promise<void>;
   /** For `doctor`: writes an object, reads it by a signed URL, takes it away. Faults name what is missing. */

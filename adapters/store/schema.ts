@@ -68,6 +68,12 @@ const carriedLeg = object<CarriedLeg>()({
   ...{ bytes: number(), p50Ms: number(), p90Ms: number(), measured: number() },
 });
 const blob = object<Blob>()({ sha256: text(), size: number() });
+const gathered = {
+  results: blob.optional(),
+  lost: text().optional(),
+  tries: number().optional(),
+  againAt: instant().optional(),
+};
 
 const burst: z.ZodType<Burst> = object<Burst>()({
   id: text<Burst['id']>(),
@@ -170,14 +176,15 @@ const burst: z.ZodType<Burst> = object<Burst>()({
     up: blob.optional(),
     there: instant().optional(),
     inBytes: number().optional(),
-    results: blob.optional(),
+    ...gathered,
+    others: z
+      .array(object<NonNullable<BurstData['others']>[number]>()({ ...gathered, rank: number() }))
+      .optional(),
     resultBytes: number().optional(),
     home: z.boolean().optional(),
     homeAt: instant().optional(),
     kept: text().optional(),
     told: z.array(text()).optional(),
-    tries: number().optional(),
-    againAt: instant().optional(),
   }).optional(),
   machine: text().optional(),
   unknownSince: instant().optional(),

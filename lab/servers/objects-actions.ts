@@ -76,8 +76,8 @@ const actions: Readonly<Record<string, Action>> = {
   },
   'POST uploads': (model, bucket, { key }) =>
     said('InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: model.begin(key) }),
-  'PUT upload': (model, _, { key, query, body }) =>
-    done(200, { etag: model.putPart(key, upload(query), Number(query.get('partNumber')), body) }),
+  'PUT upload': (model, _, { key, query, body, sha256 }) =>
+    done(200, { etag: model.putPart(key, upload(query), Number(query.get('partNumber')), body, sha256) }),
   'GET upload': (model, bucket, { key, query }) => {
     const after = Number(query.get('part-number-marker') ?? 0);
     const rest = model.parts(key, upload(query)).filter(({ number }) => number > after);
@@ -88,10 +88,11 @@ const actions: Readonly<Record<string, Action>> = {
       UploadId: upload(query),
       IsTruncated: more,
       NextPartNumberMarker: more ? page.at(-1)?.number : undefined,
-      Part: page.map(({ number, size, tag }) => ({
+      Part: page.map(({ number, size, tag, sha256 }) => ({
         PartNumber: number,
         ETag: tag,
         Size: size,
+        ChecksumSHA256: Buffer.from(sha256 ?? '', 'hex').toString('base64'),
         LastModified: time(0),
       })),
     });
@@ -106,7 +107,7 @@ const actions: Readonly<Record<string, Action>> = {
   },
   'GET bucket': (model, bucket, { query }) => {
     const prefix = query.get('prefix') ?? '';
-    const after = query.get('continuation-token') ?? '';
+    const after = query.get('continuation-token') ?? query.get('start-after') ?? '';
     const { page, more } = cut(
       model.list(prefix).filter(({ key }) => key > after),
       query.get('max-keys'),
@@ -125,7 +126,7 @@ const actions: Readonly<Record<string, Action>> = {
     const { page, more } = cut(
       model
         .unfinished(query.get('prefix') ?? '')
-        .filter((one) => one.key > key || (one.key === key && one.upload > id)),
+        .filter((one) => one.key > key || (id !== '' && one.key === key && one.upload > id)),
       query.get('max-uploads'),
     );
     const last = more ? page.at(-1) : undefined;

@@ -1,12 +1,13 @@
 import type { Burst } from '../domain/burst.ts';
 import type { KeeperView } from '../stream/streams.ts';
 import { after, type BurstContext, change, type Next, now } from './context.ts';
-import { resultsLeft, resultsMs, takeHome } from './data.ts';
 import { exitOf } from './ends.ts';
+import { inPods, resultsMs, scriptsKnown } from './gather.ts';
 import { othersOver } from './others.ts';
 import { endPod, lookAtAll, type PodSight, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { holdBack } from './requeue.ts';
+import { exitWith, resultsLeft, takeHome } from './results.ts';
 import { lostSight } from './run.ts';
 
 const SIGKILL = 9;
@@ -29,17 +30,18 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (here) ctx.streams.couple(burst.id, standin.key);
   else if (goneFor > reconnectMs) ctx.streams.discard(burst.id);
 
-  if (keeper?.exit !== undefined) await othersOver(ctx, burst);
+  if (keeper?.exit !== undefined && !inPods(burst)) await othersOver(ctx, burst);
   const due = burst.killBy ?? burst.enteredAt;
-  if (keeper?.exit !== undefined && (keeper.link === 'up' || burst.data?.results !== undefined)) {
+  if (keeper?.exit !== undefined && (keeper.link === 'up' || scriptsKnown(burst))) {
     const canWrite = (here || goneFor <= reconnectMs) && ctx.clock.now() < due;
-    const carried = await takeHome(ctx, burst, keeper, canWrite);
+    const carried = await takeHome(ctx, burst, canWrite);
     if (carried !== undefined) return carried;
   }
   const dead = !here || ctx.clock.now() >= due;
   if (keeper?.exit !== undefined && here && ctx.clock.now() < due) {
     // It ended by itself within KillWait: the stand-in ends the same way, as the script would have on-prem.
-    if (keeper.drained && !resultsLeft(burst)) ctx.streams.finish(burst.id, keeper.exit.exit);
+    if (keeper.drained && !resultsLeft(burst))
+      ctx.streams.finish(burst.id, exitWith(burst, keeper.exit.exit));
     if (!standin.bye) return after(Math.min(1_000, Math.max(100, due - ctx.clock.now())));
   }
   if (!dead) return after(Math.max(100, Math.min(1_000, due - ctx.clock.now())));
@@ -49,7 +51,8 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
     const since = Math.max(due, burst.enteredAt, keeper?.linkSince ?? 0);
     if (resultsLeft(burst) && keeper?.link === 'up' && ctx.clock.now() - since < killedMs)
       return after(1_000);
-  } else if (here && keeper.drained && !resultsLeft(burst)) ctx.streams.finish(burst.id, keeper.exit.exit);
+  } else if (here && keeper.drained && !resultsLeft(burst))
+    ctx.streams.finish(burst.id, exitWith(burst, keeper.exit.exit));
 
   let pod = await lookAtAll(ctx, burst);
   const ends = keeper?.exit === undefined || (burst.data !== undefined && pod.kind === 'alive');

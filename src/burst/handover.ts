@@ -331,7 +331,7 @@ async function startSpecs(
     endsAt: typeof limit === 'number' ? later(from, limit + facts.killWaitMs + 120_000) : undefined,
     killAfterMs: facts.killWaitMs,
     ...(rank === 0 && warn !== undefined ? { warn } : {}),
-    ...(rank === 0 && pathsOf(burst.data, 'out').length > 0 ? { stays: true } : {}),
+    ...(pathsOf(burst.data, 'out').length > 0 ? { stays: true } : {}),
   });
 }
 

@@ -1,4 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
+import { listsOf } from '../domain/data.ts';
+import { resultKeys } from './carry.ts';
 import { comment } from './comment.ts';
 import {
   after,
@@ -11,10 +13,10 @@ import {
   outcome,
   troubled,
 } from './context.ts';
-import { resultKeys, resultsLeft } from './data.ts';
 import { look } from './look.ts';
 import { endPod, fenceInstances, lookAtAll } from './pod.ts';
 import { holdBack, requeueOnce } from './requeue.ts';
+import { resultsLeft } from './results.ts';
 import { annotated, cleared } from './settle.ts';
 import { noteReclaim } from './spot.ts';
 
@@ -121,7 +123,8 @@ async function endStandin(ctx: BurstContext, burst: Burst): Promise<Next> {
 /** Its results may have been in the store by then. */
 function resultsIn(ctx: BurstContext, burst: Burst): string {
   if (burst.data?.home === true) return '';
-  if (burst.data?.results === undefined) return resultsLeft(burst) ? '; its results were lost with it' : '';
+  if (burst.data === undefined || listsOf(burst.data).length === 0)
+    return resultsLeft(burst) ? '; its results were lost with it' : '';
   return `; its results are in ${ctx.pods.staging?.where ?? 'the object store: '}${resultKeys(burst)}`;
 }
 

@@ -1,5 +1,6 @@
 /** Ranks 1 to n-1 of a job of several nodes: watched from before the script on, and ended after it. */
 import type { Burst, Exit } from '../domain/burst.ts';
+import { gatheredOf } from '../domain/data.ts';
 import type { Rank } from '../domain/ranks.ts';
 import type { BurstContext } from './context.ts';
 import { endRank, lookAtRank, type PodSight } from './pod.ts';
@@ -27,6 +28,20 @@ export async function othersAmiss(ctx: BurstContext, burst: Burst): Promise<Amis
     if (keeper?.link === 'up' && !ended) continue;
     const sight = await lookAtRank(ctx, of);
     if (sight.kind !== 'alive' || ended) return { of, sight };
+  }
+  return undefined;
+}
+
+/** The first that cannot be asked for what it has of the results: its pod is over, or out of sight. */
+export async function othersGone(ctx: BurstContext, burst: Burst): Promise<Amiss | undefined> {
+  for (const of of burst.others ?? []) {
+    const { results, lost } = burst.data === undefined ? {} : gatheredOf(burst.data, of.rank);
+    if (results !== undefined || lost !== undefined) continue;
+    const keeper = ctx.streams.keeper(burst.id, of.rank);
+    // One whose main is gone says so itself.
+    if (keeper?.link === 'up') continue;
+    const sight = await lookAtRank(ctx, of);
+    if (sight.kind === 'unknown' || (sight.kind === 'over' && sight.all)) return { of, sight };
   }
   return undefined;
 }

@@ -3,12 +3,13 @@ import type { PodView } from '../domain/kube.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
-import { resultsLeft, takeHome } from './data.ts';
 import { exitOf, lastWord, lostBy } from './ends.ts';
+import { inPods, scriptsKnown } from './gather.ts';
 import { look } from './look.ts';
-import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
+import { endScript, failingBy, othersAmiss, othersGone, othersOfFailed, othersOver } from './others.ts';
 import { lookAtPod, lookAtRank, unseen } from './pod.ts';
 import { connect } from './provision.ts';
+import { endMain, exitWith, resultsLeft, takeHome } from './results.ts';
 import { endSpent } from './spent.ts';
 import { watchReclaim } from './spot.ts';
 
@@ -63,7 +64,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   if (over !== undefined) return over;
   const keeper = ctx.streams.keeper(burst.id);
   if (standin?.bye === true) return report(ctx, burst, keeper);
-  const waits = await awaitOthers(ctx, burst);
+  // What the others have of its results is asked for before they are ended.
+  const waits = inPods(burst) ? await othersThere(ctx, burst) : await awaitOthers(ctx, burst);
   if (waits !== undefined) return waits;
   if (keeper?.link === 'up' && burst.unknownSince !== undefined) {
     // Results may take long: what was out of sight once is not out of sight since then.
@@ -71,8 +73,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
     return now;
   }
   // Without a keeper nothing can be gathered: what became of its pod is looked at below.
-  if (keeper?.link === 'up' || burst.data?.results !== undefined) {
-    const carried = await takeHome(ctx, burst, keeper, true);
+  if (keeper?.link === 'up' || scriptsKnown(burst)) {
+    const carried = await takeHome(ctx, burst, true);
     if (carried !== undefined) return carried;
   }
   // All output may be here and the results not yet in the store: then it is not over.
@@ -82,6 +84,11 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
     if (last === undefined) return after(300);
     if (last !== exit) {
       await change(ctx, burst, { exit: last }, `its kubelet says: ${last.reason}`);
+      return now;
+    }
+    const owed = exitWith(burst, exit);
+    if (owed !== exit) {
+      await change(ctx, burst, { exit: owed }, `it does not end well: ${owed.reason}`);
       return now;
     }
     ctx.streams.finish(burst.id, exit);
@@ -101,7 +108,22 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
   return after(3_000);
 }
 
+/** A rank above 0 that is gone with what it has of the results, or out of sight; the attempt is run again. */
+async function othersThere(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  const amiss = burst.broken === undefined ? await othersGone(ctx, burst) : undefined;
+  if (amiss === undefined) return undefined;
+  const { of, sight } = amiss;
+  const name = `rank ${of.rank}`;
+  if (sight.kind === 'unknown')
+    return (await unseen(ctx, burst, `${name}: ${sight.why}`))
+      ? lostSight(ctx, burst, `${name}: ${sight.why}`)
+      : after(3_000);
+  const how = sight.kind === 'over' ? sight.how : 'it ended';
+  return lostFor(ctx, burst, `${name} ended before its results were in the store (${how})`);
+}
+
 async function awaitOthers(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
+  endMain(ctx, burst);
   // What a rank that ended by itself makes of the job is known already.
   const failed = burst.exit?.code !== 0 && burst.broken === undefined;
   if (!failed) return (await othersOver(ctx, burst)) ? undefined : after(1_000);

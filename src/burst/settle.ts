@@ -13,10 +13,10 @@ import {
   outcome,
   troubled,
 } from './context.ts';
-import { clearResults, giveUp, resultsLeft } from './data.ts';
 import { outOfMemory } from './ends.ts';
 import { look } from './look.ts';
 import { endPod, forgotten } from './pod.ts';
+import { clearResults, giveUp, resultsLeft } from './results.ts';
 import { inWords } from './run.ts';
 
 /** How long slurmdbd may lag before a job's annotation is given up. */

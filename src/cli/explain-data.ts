@@ -22,8 +22,8 @@ export function dataOf(
   { from, mounts, staging }: Pick<Site, 'from' | 'mounts' | 'staging'>,
   nodes = 1,
 ): Data | undefined {
-  const found = from === undefined ? undefined : stagingOf(staged, mounts, staging?.limits, nodes);
-  return found && { ...found, lines: linesOf(found, staging?.rates) };
+  const found = from === undefined ? undefined : stagingOf(staged, mounts, staging?.limits);
+  return found && { ...found, lines: linesOf(found, staging, nodes) };
 }
 
 export function againstData(data: Data | undefined): readonly RuleVerdict[] {
@@ -32,14 +32,46 @@ export function againstData(data: Data | undefined): readonly RuleVerdict[] {
   return [{ rule: 'staging', pass: false, measured: data.against, limit }];
 }
 
-function linesOf({ seen, carried }: Staging, rates: StagingRates | undefined): string[] {
+function linesOf({ seen, carried }: Staging, site: SiteStaging | undefined, nodes: number): string[] {
   return [
     ...seen.map(({ way, path }) => `stage-${way} ${path}: under a mount, nothing is carried`),
     ...carried.map(
       ({ way, path, bytes, reckonedBytes }) =>
         `stage-${way} ${path}: ${gib(reckonedBytes)}, ${bytes === undefined ? 'assumed, for no size is written' : 'as written; nobody has looked'}`,
     ),
-    ...(carried.length === 0 || rates === undefined ? [] : [costLine(carried, rates)]),
+    ...(nodes > 1 ? carriedToSeveral(carried, nodes) : []),
+    ...(carried.length === 0 || site === undefined
+      ? []
+      : [costLine(carried, site.rates), ...rulesOf(carried, site)]),
+  ];
+}
+
+function carriedToSeveral(carried: Staging['carried'], nodes: number): string[] {
+  const has = (of: 'in' | 'out'): boolean => carried.some(({ way }) => way === of);
+  return [
+    ...(has('in')
+      ? [`each of its ${nodes} nodes gets all that is staged in, at the same time, before the script begins`]
+      : []),
+    ...(has('out')
+      ? [
+          `what each node has made comes back; a file that several made with different contents comes from each of them: the first node's under its name, the others' beside it as NAME.spill-JOBID-rankN, which the job's stderr tells`,
+        ]
+      : []),
+  ];
+}
+
+function rulesOf(carried: Staging['carried'], { limits: { partBytes } }: SiteStaging): string[] {
+  return [
+    ...(partBytes === undefined
+      ? []
+      : [
+          `a file longer than ${gib(partBytes)} goes in parts: where a connection breaks off, it goes on there`,
+        ]),
+    ...(carried.some(({ way }) => way === 'out')
+      ? [
+          'what is as it was staged in does not come back; where what it has made cannot come home, the job does not end with 0, and its stderr says where it is',
+        ]
+      : []),
   ];
 }
 

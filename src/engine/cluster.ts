@@ -356,19 +356,25 @@ export class ClusterEngine implements Cluster {
     await this.#forgetStrayPods();
   }
 
+  /** Where the sweep of the object store goes on. */
+  #sweptTo: string | undefined;
+
   async #sweepObjects(): Promise<void> {
     const { objects, pods } = this.settings;
     if (!this.acts || objects === undefined) return;
     const { store, clock } = this.ports;
-    const gone = await sweepObjects({
-      objects,
-      store,
-      cluster: this.name,
-      at: clock.now(),
-      keepMs: pods.staging?.keepMs,
+    const { gone, failed, from } = await sweepObjects({
+      ...{ objects, store, clock, cluster: this.name },
+      ...{ from: this.#sweptTo, keepMs: pods.staging?.keepMs },
     });
-    if (gone > 0)
-      this.ports.log({ level: 'info', text: `${gone} objects were taken away`, cluster: this.name });
+    this.#sweptTo = from;
+    const goesOn = from === undefined ? '' : '; the rest is for the next turn';
+    const left = failed === 0 ? '' : `, ${failed} could not be`;
+    if (gone + failed > 0)
+      this.ports.log({
+        ...{ level: failed > 0 ? 'warn' : 'info', cluster: this.name },
+        text: `${gone} objects were taken away${left}${goesOn}`,
+      });
   }
 
   replan(): void {

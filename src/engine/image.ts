@@ -41,7 +41,7 @@ export async function imageFor(
   const script = readScript(headOf(text));
   const { images, mounts, staging } = settings.pods;
   const chosen = chooseImage({ script, comment, account, partition, images });
-  const data = stagingOf(script.staged, mounts, staging, Math.max(1, job.minNodes));
+  const data = stagingOf(script.staged, mounts, staging);
   const said = { ...chosen, hugepages: hugepagesIn(script), signal: signalIn(script) };
   return said.kind === 'none' || data === undefined ? said : { ...said, data };
 }

@@ -9,7 +9,7 @@ import type { CloudModel } from './models/cloud.ts';
 import type { Machine } from './models/cloud-types.ts';
 import { Files } from './models/far-stage.ts';
 import { KeeperModel } from './models/keeper.ts';
-import type { Grant } from './models/keeper-work.ts';
+import type { Behaviour, Grant } from './models/keeper-work.ts';
 import type { KubernetesModel } from './models/kubernetes.ts';
 import type { PodHandle, Sandbox } from './models/kubernetes-runtime.ts';
 import type { ObjectsModel } from './models/objects.ts';
@@ -60,6 +60,7 @@ export class World {
   readonly launched: Machine[] = [];
   /** The cluster's own file system, which no pod sees. */
   readonly files = new Files();
+  readonly #steps = new Map<string, Behaviour>();
   readonly #standins = new Map<string, StandinModel>();
   readonly #pipes = new Set<Pipe>();
 
@@ -167,7 +168,7 @@ export class World {
           clock,
           scheduler,
           entropy,
-          ...(objects === undefined ? {} : { data: { files: new Files(), objects } }),
+          ...(objects === undefined ? {} : { data: { files: new Files(), objects }, steps: this.#steps }),
           onEnd: ended,
           ran: ({ grant, podUid, at, rank }) => {
             const run: PodRun = {

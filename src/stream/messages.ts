@@ -40,6 +40,8 @@ const team = object({
   hosts: list(object({ name: nonEmpty, address: nonEmpty }), 1),
   port: within(1, 65_535),
 });
+/** One part of a content, from 1. */
+const part = object({ number: within(1, 10_000), sha256: hex(64), size: whole });
 /** A content, by what is in it. */
 const blob = object({ sha256: hex(64), size: whole });
 
@@ -48,7 +50,9 @@ const stageFields = object({
   way: oneOf('send', 'fetch', 'end'),
   paths: list(base64),
   manifest: optional(blob),
+  others: optional(list(object({ rank: whole, sha256: hex(64), size: whole }))),
   strict: optional(flag),
+  partBytes: optional(whole),
   mark: token,
   jobId: whole,
   sinceMs: whole,
@@ -57,7 +61,7 @@ const stageFields = object({
 });
 const stage: typeof stageFields = (v, at) => {
   const s = stageFields(v, at);
-  if (s.way === 'fetch' && s.manifest === undefined)
+  if (s.way === 'fetch' && s.manifest === undefined && (s.others ?? []).length === 0)
     throw new FrameError('malformed', `${at}: to fetch, without a manifest`);
   return s;
 };
@@ -107,6 +111,7 @@ const shapes = {
     have: outputs,
     session: hex(32),
     stages: optional(flag),
+    ranks: optional(flag),
   }),
   WAIT: object({ why: text }),
   REFUSE: object({ line: text, exit: whole }),
@@ -148,13 +153,21 @@ const shapes = {
     closed: object({ 3: flag, 4: flag }),
     acked: optional(outputs),
     stages: optional(flag),
+    ranks: optional(flag),
   }),
   STAGE: stage,
   BLOBS: object({
     id: nonEmpty,
     n: whole,
-    method: oneOf('get', 'put'),
-    blobs: list(blob),
+    method: oneOf('get', 'put', 'join'),
+    blobs: list(
+      object({
+        sha256: hex(64),
+        size: whole,
+        parts: optional(within(0, 10_000)),
+        part: optional(part),
+      }),
+    ),
     list: optional(flag),
   }),
   SIGNED: object({
@@ -164,12 +177,14 @@ const shapes = {
       object({
         sha256: hex(64),
         there: optional(flag),
+        inParts: optional(flag),
         refused: optional(text),
         url: optional(text),
         headers: optional(table(text)),
       }),
     ),
   }),
+  CARRIED: object({ id: nonEmpty, bytes: whole }),
   STAGED: object({
     id: nonEmpty,
     fault: optional(text),
@@ -206,6 +221,7 @@ const numbers = {
   BLOBS: 23,
   SIGNED: 24,
   STAGED: 25,
+  CARRIED: 128,
 } as const satisfies Record<keyof typeof shapes, number>;
 type Spoken = keyof typeof shapes;
 const names = new Map<number, Spoken>(

@@ -85,6 +85,7 @@ export class Run {
       byeSent: this.#byeSent,
       carriedAt: this.stages.pod.carriedAt,
       stages: ready?.stages === true,
+      ranks: ready?.ranks === true,
     };
   }
 
@@ -135,6 +136,7 @@ export class Run {
         this.pump.fromKeeper(m);
         return;
       case 'BLOBS':
+      case 'CARRIED':
       case 'STAGED':
         this.stages.pod.hear(m);
         return;

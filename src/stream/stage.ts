@@ -7,6 +7,7 @@ import { type Instant, instant } from '../domain/ids.ts';
 import type { Clock, ObjectsPort, SignedRequest } from '../ports.ts';
 import { pressure } from './link.ts';
 import type { Message, Told } from './messages.ts';
+import { bytesOfPart, partsOf, Uploads } from './uploads.ts';
 
 export interface StageOrder {
   /** Never used twice for another order; the same again asks how far it came. */
@@ -14,8 +15,10 @@ export interface StageOrder {
   /** `send`: what lies under the paths goes to the store; `fetch`: the manifest's comes there; `end`: nothing more is asked. */
   readonly way: 'send' | 'fetch' | 'end';
   readonly paths: readonly string[];
-  /** What is to be fetched. */
+  /** What is to be fetched; of a job of several nodes, what the first of them has. */
   readonly manifest?: Blob | undefined;
+  /** What its other nodes have, in order of rank: nothing of theirs takes a name that one before has taken. */
+  readonly others?: readonly (Blob & { readonly rank: number })[] | undefined;
   /** A file that cannot be sent fails the whole; else it is told of and left out. */
   readonly strict: boolean;
   /** In front of each hash: `CLUSTER/UID/blob` and the like. */
@@ -24,6 +27,8 @@ export interface StageOrder {
   readonly reuseSince?: Instant | undefined;
   /** Of all that is sent. */
   readonly mostBytes: number;
+  /** What is longer is sent in parts of that size. Undefined: nothing is. */
+  readonly partBytes?: number | undefined;
   /** Stands in the names of what is not whole yet, and of what is put beside a file of the user's. */
   readonly mark: string;
   readonly jobId: number;
@@ -50,8 +55,9 @@ export const mainGone = 'main_gone';
 
 /** A URL is for an hour; one that has grown old is asked for again. */
 const urlMs = 3_600_000;
-/** What a store takes in one piece. */
+/** What a store takes in one piece, and what it makes of parts. [AWS: Amazon S3 multipart upload limits] */
 const mostInOne = 5 * 2 ** 30;
+const mostInParts = 5 * 2 ** 40;
 
 /** Of one far end at once; what is beyond is asked again. A far end has four. */
 const mostUnanswered = 8;
@@ -88,8 +94,9 @@ export class Stager {
   #manifest: string | undefined;
   /** What is being signed, by its number. */
   #unanswered = new Set<number>();
-  /** The most contents that any order here got to, and when. */
-  #furthest = 0;
+  #uploads: Uploads | undefined;
+  /** The most contents and bytes that any order of that way here got to, and when. */
+  #furthest = { way: 'end', contents: 0, bytes: 0 };
   #carriedAt: Instant | undefined;
 
   /**
@@ -125,6 +132,9 @@ export class Stager {
     this.#granted.clear();
     this.#grantedBytes = 0;
     this.#manifest = undefined;
+    const { objects } = this.#needs;
+    this.#uploads = objects && new Uploads(objects);
+    if (this.#furthest.way !== order.way) this.#furthest = { way: order.way, contents: 0, bytes: 0 };
     this.#unanswered = new Set();
     this.up();
   }
@@ -133,23 +143,29 @@ export class Stager {
   up(): void {
     const order = this.#order;
     if (order === undefined || this.#staged !== undefined) return;
-    const { id, way, paths, manifest, strict, mark, jobId, since, say } = order;
+    const { id, way, paths, manifest, others, strict, partBytes, mark, jobId, since, say } = order;
     const { roots } = this.#needs;
     this.#send({
       ...{ type: 'STAGE', id, way, paths: paths.map((path) => Buffer.from(path).toString('base64')) },
       ...(manifest === undefined ? {} : { manifest }),
+      ...(others === undefined ? {} : { others }),
       ...(strict ? { strict } : {}),
+      ...(partBytes === undefined || way !== 'send' ? {} : { partBytes }),
       ...{ mark, jobId, sinceMs: since, say },
       ...(roots === undefined || way === 'end' ? {} : { roots }),
     });
   }
 
-  /** BLOBS and STAGED; what belongs to another order is an older one's and is passed over. */
-  hear(m: Told<'BLOBS'> | Told<'STAGED'>): void {
+  /** What belongs to another order is an older one's and is passed over. */
+  hear(m: Told<'BLOBS'> | Told<'CARRIED'> | Told<'STAGED'>): void {
     const order = this.#order;
     if (order === undefined || m.id !== order.id) return;
     if (m.type === 'BLOBS') {
       void this.#sign(order, m);
+      return;
+    }
+    if (m.type === 'CARRIED') {
+      this.#further('bytes', m.bytes);
       return;
     }
     if (this.#staged !== undefined) return;
@@ -182,8 +198,8 @@ export class Stager {
 
   async #one(
     order: StageOrder,
-    method: 'get' | 'put',
-    { sha256, size }: Blob,
+    method: Told<'BLOBS'>['method'],
+    { sha256, size, parts, part }: AskedBlob,
     list: boolean,
   ): Promise<SignedBlob> {
     const { objects } = this.#needs;
@@ -193,12 +209,25 @@ export class Stager {
     const key = `${order.keys}/${of}`;
     if (method === 'get') return { sha256, ...sent(await objects.signGet(key, urlMs)) };
     if (order.way !== 'send') return refused('nothing was to be sent');
-    if (size > mostInOne)
-      return refused(`it has ${size} bytes, and 5 GiB are the most that one file may have`);
+    const several = parts !== undefined || part !== undefined;
+    if (size > (several ? mostInParts : mostInOne))
+      return refused(
+        `it has ${size} bytes, and ${several ? '5 TiB' : '5 GiB'} are the most that one file may have${several ? '' : ' that is sent in one piece: its spill is older than this gateway'}`,
+      );
     const why = list ? this.#mayList(of, size) : this.#mayAdd(order, of, size);
     if (why !== undefined) return refused(why);
+    const uploads = this.#uploads;
+    if (part !== undefined && uploads !== undefined)
+      return { sha256, ...(await this.#part(order, objects, uploads, key, size, part)) };
     const there = await objects.head(key);
     if (there?.size === size && there.at >= (order.reuseSince ?? instant(0))) return { sha256, there: true };
+    if (parts !== undefined && uploads !== undefined) {
+      if (parts !== partsOf(size, order.partBytes ?? mostInOne))
+        return refused('in other parts than were asked for');
+      uploads.forget(key);
+      const joined = method === 'join' && (await uploads.join(key, size, order.partBytes ?? mostInOne));
+      return { sha256, ...(joined ? { there: true } : { inParts: true }) };
+    }
     return { sha256, ...sent(await objects.signPut(key, { size, sha256: of }, urlMs)) };
   }
 
@@ -212,11 +241,32 @@ export class Stager {
       return `the job has more than the ${mostBlobs} different files that one may carry: pack them into fewer`;
     this.#granted.set(of, size);
     this.#grantedBytes = bytes;
-    if (this.#granted.size > this.#furthest) {
-      this.#furthest = this.#granted.size;
-      this.#carriedAt = this.#needs.clock.now();
-    }
+    this.#further('contents', this.#granted.size);
     return undefined;
+  }
+
+  /** What is done again in another try is not further. */
+  #further(what: 'contents' | 'bytes', come: number): void {
+    if (come <= this.#furthest[what]) return;
+    this.#furthest[what] = come;
+    this.#carriedAt = this.#needs.clock.now();
+  }
+
+  /** One part: what an earlier try has brought of the same bytes is not sent again. */
+  async #part(
+    order: StageOrder,
+    objects: ObjectsPort,
+    uploads: Uploads,
+    key: string,
+    whole: number,
+    { number, sha256, size }: NonNullable<AskedBlob['part']>,
+  ): Promise<Omit<SignedBlob, 'sha256'>> {
+    if (size !== bytesOfPart(whole, order.partBytes ?? mostInOne, number))
+      return { refused: 'it is no part of what was asked for' };
+    const { id, parts } = await uploads.find(key);
+    const have = parts.get(number);
+    if (have?.sha256 === sha256.toLowerCase() && have.size === size) return { there: true };
+    return sent(await objects.signPart(key, id, { number, size, sha256: sha256.toLowerCase() }, urlMs));
   }
 
   /** The manifest is ours, not the job's, so it is one, and bounded, and does not count: else what just fits would fail by it. */
@@ -228,6 +278,7 @@ export class Stager {
   }
 }
 
+type AskedBlob = Told<'BLOBS'>['blobs'][number];
 type SignedBlob = Told<'SIGNED'>['blobs'][number];
 
 const plain = (line: string): string => line.slice(0, mostLine).replace(/[\p{Cc}\u2028\u2029]/gu, '?');

@@ -41,6 +41,8 @@ export interface Open {
   readonly session: string;
   /** It knows how to carry data. */
   readonly stages?: boolean | undefined;
+  /** Also of jobs of several nodes. */
+  readonly ranks?: boolean | undefined;
 }
 
 export interface StandinView {
@@ -86,10 +88,12 @@ export interface KeeperView {
   /** Bytes discarded by this process for want of a stand-in. */
   readonly dropped: number;
   readonly byeSent: boolean;
-  /** When it last asked for a content of the job's that it had not asked for before: what it carries goes on. */
+  /** When it last carried what it had not carried before, by its word and by what it asked for. */
   readonly carriedAt?: Instant | undefined;
   /** It knows how to carry data. */
   readonly stages?: boolean | undefined;
+  /** Also as one of several nodes. */
+  readonly ranks?: boolean | undefined;
 }
 
 export interface StartSpec {
@@ -150,11 +154,11 @@ export interface Streams {
    */
   start(burst: BurstId, start: StartSpec): void;
   /** Repeated until SIGNALLED; the keeper applies an id once. */
-  signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all'): void;
-  /** Idempotent by the order's id; said again on each connection until it was answered. `here`: the coupled stand-in; `pod`: main of rank 0. */
-  stage(burst: BurstId, at: 'here' | 'pod', order: StageOrder): void;
+  signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all', rank?: number): void;
+  /** Idempotent by the order's id; said again on each connection until it was answered. `here`: the coupled stand-in; `pod`: main of that rank. */
+  stage(burst: BurstId, at: 'here' | 'pod', order: StageOrder, rank?: number): void;
   /** What came of the newest order there; undefined: nothing yet. */
-  staged(burst: BurstId, at: 'here' | 'pod'): Staged | undefined;
+  staged(burst: BurstId, at: 'here' | 'pod', rank?: number): Staged | undefined;
   /** EXIT to the coupled stand-in, also without a keeper; on each of its connections until BYE. */
   finish(burst: BurstId, exit: Exit): void;
   /** No stand-in will come any more: the rest is acknowledged and counted as dropped. Final. */

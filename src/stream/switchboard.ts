@@ -115,16 +115,16 @@ export class Switchboard implements Streams {
     this.#run(burst, start.team.rank)?.start(start);
   }
 
-  signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all'): void {
-    this.#run(burst)?.pump.signal({ type: 'SIGNAL', id, signo, scope });
+  signal(burst: BurstId, id: string, signo: number, scope: 'script' | 'all', rank = 0): void {
+    this.#run(burst, rank)?.pump.signal({ type: 'SIGNAL', id, signo, scope });
   }
 
-  stage(burst: BurstId, at: 'here' | 'pod', order: StageOrder): void {
-    this.#run(burst)?.stages[at].want(order);
+  stage(burst: BurstId, at: 'here' | 'pod', order: StageOrder, rank = 0): void {
+    this.#run(burst, rank)?.stages[at].want(order);
   }
 
-  staged(burst: BurstId, at: 'here' | 'pod'): Staged | undefined {
-    return this.#runs.get(burst)?.stages[at].staged;
+  staged(burst: BurstId, at: 'here' | 'pod', rank = 0): Staged | undefined {
+    return this.#runs.get(keyOf(burst, rank))?.stages[at].staged;
   }
 
   finish(burst: BurstId, exit: Exit): void {
@@ -234,7 +234,7 @@ export class Switchboard implements Streams {
     } else if (m.type === 'SIGNAL') {
       if (standin.signalled(m)) this.#tellStandin(standin);
       this.#pumpOf(standin)?.fromStandin(m);
-    } else if (m.type === 'BLOBS' || m.type === 'STAGED') {
+    } else if (m.type === 'BLOBS' || m.type === 'CARRIED' || m.type === 'STAGED') {
       if (standin.coupled !== undefined) this.#runs.get(standin.coupled)?.stages.here.hear(m);
     } else if (m.type === 'ACK' || m.type === 'CLOSE') {
       this.#pumpOf(standin)?.fromStandin(m);

@@ -5,10 +5,12 @@ import { type StagedPath, within } from './script/staged.ts';
 export interface StagingLimits {
   /** Only what lies below one of these. */
   readonly paths: readonly string[];
-  /** Of one job, each way. */
+  /** Of one job, each way; of one of several nodes, what each node may send back. */
   readonly maxBytes: number;
   /** What a path is taken for whose owner says no size. */
   readonly assumedBytes: number;
+  /** A file that is longer is sent in parts of that size. */
+  readonly partBytes?: number | undefined;
   /** So long what was staged in stays in the store, for reuse. */
   readonly keepMs?: number | undefined;
   /** What the cloud asks for each GiB that leaves it. */
@@ -38,7 +40,6 @@ export function stagingOf(
   staged: readonly StagedPath[],
   mounts: readonly { readonly path: string }[],
   limits: StagingLimits | undefined,
-  nodes = 1,
 ): Staging | undefined {
   if (staged.length === 0) return undefined;
   const bare = mounts.map(({ path }) => path.replace(/(.)\/$/, '$1'));
@@ -46,7 +47,7 @@ export function stagingOf(
   const carried = staged
     .filter((one) => !seen.includes(one))
     .map((one) => ({ ...one, reckonedBytes: one.bytes ?? limits?.assumedBytes ?? usualBytes }));
-  return { seen, carried, against: againstOf(carried, limits, bare, nodes) };
+  return { seen, carried, against: againstOf(carried, limits, bare) };
 }
 
 /** Never silently less: a job that runs without its data, or whose results stay in a pod that is gone, is worse than one that waits. */
@@ -54,7 +55,6 @@ function againstOf(
   carried: readonly Carried[],
   limits: StagingLimits | undefined,
   mounts: readonly string[],
-  nodes: number,
 ): string | undefined {
   const [first] = carried;
   if (first === undefined) return undefined;
@@ -70,8 +70,6 @@ function againstOf(
     if (bytes > limits.maxBytes)
       return `${gib(bytes)} ${way} are more than one job may carry, ${gib(limits.maxBytes)} (staging.maxSize)`;
   }
-  if (nodes > 1)
-    return `${named(first)} would have to be carried ${where}, and only to a job of one node: put it under a mount`;
   return undefined;
 }
 

@@ -11,7 +11,7 @@ const site: Site = {
   from: 'spillway.yaml',
   mounts: [{ path: '/home', claim: 'home' }],
   staging: {
-    limits: { paths: ['/data'], maxBytes: 100 * GiB, assumedBytes: 6 * GiB },
+    limits: { paths: ['/data'], maxBytes: 100 * GiB, assumedBytes: 6 * GiB, partBytes: 2 ** 28 },
     rates: { hereBytesPerSecond: GiB / 10, cloudBytesPerSecond: GiB / 5, egressMicroUsdPerGiB: 90_000 },
   },
 };
@@ -37,10 +37,20 @@ describe('a script that names data', () => {
       'stage-in /data/set: 12 GiB, as written; nobody has looked',
       'stage-out /data/results: 6 GiB, assumed, for no size is written',
       'at most 2 min up (less for what an earlier job has left in the store), 2 min in the pod and 1 min back, all of which its time limit counts; 0.54 USD for what leaves the cloud',
+      'a file longer than 256 MiB goes in parts: where a connection breaks off, it goes on there',
+      expect.stringContaining('cannot come home, the job does not end with 0'),
     ]);
-    expect(rules(site, '#SBATCH -N 2', '#SPILLWAY stage-in=/data/set')[0]).toContain(
-      'only to a job of one node',
-    );
+  });
+
+  it('of a job of several nodes comes to each of them, and is told what becomes of what several have made', () => {
+    const explained = of(site, '#SBATCH -N 3', '#SPILLWAY stage-in=/data/set stage-out=/data/results');
+    expect(explained.against).toEqual([]);
+    expect(explained.data?.lines.slice(2, 4)).toEqual([
+      'each of its 3 nodes gets all that is staged in, at the same time, before the script begins',
+      expect.stringContaining(
+        "the first node's under its name, the others' beside it as NAME.spill-JOBID-rankN",
+      ),
+    ]);
   });
 
   it('says what is wrong with it', () => {

@@ -17,7 +17,12 @@ describe('staging', () => {
       pathStyle: false,
       paths: ['/data'],
       limits: {
-        ...{ paths: ['/data'], maxBytes: 100 * 2 ** 30, assumedBytes: 10 * 2 ** 30 },
+        ...{
+          paths: ['/data'],
+          maxBytes: 100 * 2 ** 30,
+          partBytes: 256 * 2 ** 20,
+          assumedBytes: 10 * 2 ** 30,
+        },
         ...{ keepMs: 30 * 86_400_000, where: 's3://hpc1-spillway/spillway/' },
         egressMicroUsdPerGiB: 90_000,
       },
@@ -48,6 +53,7 @@ describe('staging', () => {
     ['paths.0: "/data/" will not do', { paths: ['/data/'] }],
     ['paths: has . or .. in a path', { paths: ['/data/../etc'] }],
     ['assumeSize: above maxSize', { maxSize: '1GiB' }],
+    ['partSize: is none that a store takes; write from 5MiB to 5GiB', { partSize: '1MiB' }],
     ['bandwidth.here: is none; write what may be expected', { bandwidth: { here: '0MiB' } }],
     ['egressUsdPerGiB: below 0', { egressUsdPerGiB: -1 }],
     ['egressUsdPerGiB: not a number', { egressUsdPerGiB: undefined }],

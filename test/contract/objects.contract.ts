@@ -1,6 +1,7 @@
 /** What every ObjectsPort must do, whatever stands behind it; the far ends' requests go as plain HTTP where there is a wire. */
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Listing, listed } from '../../src/domain/listing.ts';
 import type { ObjectsPort, SignedRequest, StoredPart } from '../../src/ports.ts';
 import { expectFault } from './cloud.cases.ts';
 
@@ -22,6 +23,18 @@ export interface ObjectsHarness {
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const blobOf = (bytes: Uint8Array): { size: number; sha256: string } => ({
+  size: bytes.length,
+  sha256: sha256(bytes),
+});
+async function whole<T>(
+  page: (prefix: string, from?: string) => Promise<Listing<T>>,
+  prefix: string,
+): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of listed((from) => page(prefix, from))) all.push(one);
+  return all;
+}
 const leastPart = 5 * 2 ** 20;
 const minute = 60_000;
 
@@ -45,7 +58,7 @@ export function objectsContract(name: string, make: () => Promise<ObjectsHarness
     }
 
     async function partSent(key: string, upload: string, number: number, bytes: Uint8Array): Promise<void> {
-      const request = await port.signPart(key, upload, { number, size: bytes.length }, minute);
+      const request = await port.signPart(key, upload, { number, ...blobOf(bytes) }, minute);
       expect((await store.send(request, bytes)).status).toBe(200);
     }
 
@@ -101,7 +114,7 @@ export function objectsContract(name: string, make: () => Promise<ObjectsHarness
       const first = new Uint8Array(leastPart).fill(1);
       const last = bytesOf('end');
       const upload = await port.beginParts(key);
-      expect(await port.unfinished(key)).toMatchObject([{ key, upload }]);
+      expect(await whole(port.unfinished, key)).toMatchObject([{ key, upload }]);
       await partSent(key, upload, 2, last);
       expect(await port.parts(key, upload)).toMatchObject([{ number: 2, size: 3 }]);
       await partSent(key, upload, 1, new Uint8Array(leastPart).fill(9));
@@ -117,7 +130,7 @@ export function objectsContract(name: string, make: () => Promise<ObjectsHarness
       await port.completeParts(key, upload, parts);
       const { body } = await store.send(await port.signGet(key, minute));
       expect(sha256(body)).toBe(sha256(Buffer.concat([first, last])));
-      expect(await port.unfinished(key)).toEqual([]);
+      expect(await whole(port.unfinished, key)).toEqual([]);
       await expectFault(port.parts(key, upload), 'not_found');
     });
 
@@ -140,23 +153,62 @@ export function objectsContract(name: string, make: () => Promise<ObjectsHarness
     test('a part of another size than was signed for is refused', async () => {
       const key = fresh();
       const upload = await port.beginParts(key);
-      const request = await port.signPart(key, upload, { number: 1, size: 3 }, minute);
+      const request = await port.signPart(key, upload, { number: 1, ...blobOf(bytesOf('end')) }, minute);
       expect((await store.send(request, bytesOf('much more'))).status).toBe(403);
       expect(await port.parts(key, upload)).toEqual([]);
       await port.abortParts(key, upload);
+    });
+
+    test('a part of other bytes than were signed for is refused, and what came is told by its hash', async () => {
+      const key = fresh();
+      const upload = await port.beginParts(key);
+      const right = bytesOf('right');
+      const request = await port.signPart(key, upload, { number: 1, ...blobOf(right) }, minute);
+      expect((await store.send(request, bytesOf('wrong'))).status).toBeGreaterThanOrEqual(400);
+      expect(await port.parts(key, upload)).toEqual([]);
+      const { 'x-amz-checksum-sha256': _, ...without } = request.headers;
+      expect((await store.send({ ...request, headers: without }, right)).status).toBe(403);
+      expect((await store.send(request, right)).status).toBe(200);
+      expect(await port.parts(key, upload)).toMatchObject([{ number: 1, ...blobOf(right) }]);
+      await port.completeParts(key, upload, await port.parts(key, upload));
+      expect(await port.head(key)).toMatchObject({ size: 5 });
+    });
+
+    test('a part that comes after its upload was completed or given up changes nothing', async () => {
+      const key = fresh();
+      const upload = await port.beginParts(key);
+      const late = await port.signPart(key, upload, { number: 1, ...blobOf(bytesOf('later')) }, minute);
+      await partSent(key, upload, 1, bytesOf('first'));
+      await port.completeParts(key, upload, await port.parts(key, upload));
+      expect((await store.send(late, bytesOf('later'))).status).toBe(404);
+      expect(textOf((await store.send(await port.signGet(key, minute))).body)).toBe('first');
+      const other = await port.beginParts(key);
+      const lost = await port.signPart(key, other, { number: 1, ...blobOf(bytesOf('later')) }, minute);
+      await port.abortParts(key, other);
+      expect((await store.send(lost, bytesOf('later'))).status).toBe(404);
+      expect(await whole(port.unfinished, key)).toEqual([]);
+    });
+
+    test('uploads under way are listed in pages too', async () => {
+      const prefix = fresh();
+      const begun: string[] = [];
+      for (const name of ['a', 'b', 'c', 'c', 'd']) begun.push(await port.beginParts(`${prefix}/${name}`));
+      const found = await whole(port.unfinished, `${prefix}/`);
+      expect(found.map(({ upload }) => upload).sort()).toEqual([...begun].sort());
+      for (const { key, upload } of found) await port.abortParts(key, upload);
     });
 
     test('lists what begins so, all pages of it in order, and takes away what is asked, once or twice', async () => {
       const prefix = fresh().replace(/blob$/, '');
       const names = ['c', 'a', 'e', 'b', 'd'];
       for (const name of names) await put(`${prefix}${name}`, name);
-      expect((await port.list(prefix)).map(({ key, size }) => [key, size])).toEqual(
+      expect((await whole(port.list, prefix)).map(({ key, size }) => [key, size])).toEqual(
         [...names].sort().map((name) => [`${prefix}${name}`, 1]),
       );
-      expect(await port.list(`${prefix}none`)).toEqual([]);
+      expect(await whole(port.list, `${prefix}none`)).toEqual([]);
       for (const name of names) await port.remove(`${prefix}${name}`);
       await port.remove(`${prefix}a`);
-      expect(await port.list(prefix)).toEqual([]);
+      expect(await whole(port.list, prefix)).toEqual([]);
     });
 
     test('a key that a path or a store could read in two ways is none', async () => {
@@ -180,8 +232,8 @@ export function objectsContract(name: string, make: () => Promise<ObjectsHarness
 
     test('the check leaves nothing behind', async () => {
       await port.check();
-      expect(await port.list('check/')).toEqual([]);
-      expect(await port.unfinished('check/')).toEqual([]);
+      expect(await whole(port.list, 'check/')).toEqual([]);
+      expect(await whole(port.unfinished, 'check/')).toEqual([]);
     });
   });
 }

@@ -52,7 +52,7 @@ describe('the S3 adapter', () => {
     const { model, port } = await start();
     model.put('elsewhere/blob', new Uint8Array(1));
     model.put('stage/blob', new Uint8Array(2));
-    expect(await port.list('')).toMatchObject([{ key: 'blob', size: 2 }]);
+    expect(await port.list('')).toMatchObject({ found: [{ key: 'blob', size: 2 }], next: undefined });
     await port.remove('blob');
     expect(model.list('').map(({ key }) => key)).toEqual(['elsewhere/blob']);
   });

@@ -118,7 +118,11 @@ export function aFullBurst(over: Partial<Burst> = {}): Burst {
         homeAt: instant(t0 + 7),
         kept: 's3://b/k',
       },
-      ...{ told: ['a socket'], tries: 2, againAt: instant(t0 + 7) },
+      ...{ told: ['a socket'], lost: 'its memory', tries: 2, againAt: instant(t0 + 7) },
+      others: [
+        { rank: 1, results: { sha256: 'ef', size: 0 } },
+        { rank: 2, lost: 'gone', tries: 1, againAt: instant(t0 + 8) },
+      ],
     },
     claim: { deadline: instant(t0 + 5), answered: true, times: 2 },
     grant: { burst: b.id, attempt: b.attempt, podUid: 'u-1', epoch: 7, generation: newId() },

@@ -89,7 +89,7 @@ beforeAll(async () => {
     trusts: join(dir, 'store.crt'),
     staging: {
       ...{ bucket, prefix: 'stage/', region, endpoint, keyFile: join(dir, 'keys') },
-      ...{ paths: [data], egressUsdPerGiB: 0 },
+      ...{ paths: [data], egressUsdPerGiB: 0, partSize: '5MiB' },
     },
   });
 }, 300_000);
@@ -187,6 +187,25 @@ describe('a job whose data no pod mounts', () => {
       `spillway: ${data}/out/mine is newer than the job: what the job has made is in mine.spill-${id} beside it`,
     );
     await gateway.reaches(id, ['settled']);
+  }, 300_000);
+
+  it('of several nodes has them on each; a file that two made with different contents is there twice', async () => {
+    const several = [
+      '#!/bin/bash',
+      `#SPILLWAY stage-in=${data}/set size=20MiB stage-out=${data}/ranks`,
+      `mkdir -p ${data}/ranks`,
+      `srun --ntasks-per-node=1 sh -c 'mkdir -p ${data}/ranks; r=$SLURM_NODEID; wc -c < ${data}/set/big > ${data}/ranks/size-$r; echo of $r > ${data}/ranks/both'`,
+    ].join('\n');
+    const id = await sbatch('alice', ['-p', 'cloud', '-N', '2', '-n', '2', '-t', '5'], several);
+    expect(await ended(id, 180_000)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
+    const made = (name: string): string => readFileSync(`${data}/ranks/${name}`, 'utf8').trim();
+    expect([made('size-0'), made('size-1')]).toEqual(['20000000', '20000000']);
+    expect([made('both'), made(`both.spill-${id}-rank1`)]).toEqual(['of 0', 'of 1']);
+    expect(outputOf('alice', id)).toContain(
+      `spillway: ${data}/ranks/both was made on rank 0 of the job and, with another content, on rank 1`,
+    );
+    await gateway.reaches(id, ['settled']);
+    expect([...stored(`${clusterName}/2001/out`)]).toEqual([]);
   }, 300_000);
 
   it('that cannot be read goes home, and says why', async () => {

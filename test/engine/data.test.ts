@@ -52,6 +52,11 @@ async function played(
   return { run, bursts, job, said: run.said.get(Number(ref)) ?? '' };
 }
 
+const kills = (call: string, nths: readonly number[]): KillPlan[] =>
+  nths.flatMap((nth) =>
+    (['before', 'after'] as const).map((when) => ({ call, nth, when, downMs: 15_000, olderMs: undefined })),
+  );
+
 const made = 'made of what /data/set holds';
 const left = (run: Run, prefix: string): string[] =>
   run.objects?.list(`${cluster}/2001/${prefix}`).map(({ key }) => key) ?? [];
@@ -95,10 +100,6 @@ describe('a job whose data lie under no mount', () => {
     expect(run.world.ran[0]?.startedAt).toBeGreaterThan(bursts[0]?.data?.there ?? Number.POSITIVE_INFINITY);
   });
 
-  const kills = (call: string, nths: readonly number[]): KillPlan[] =>
-    nths.flatMap((nth) =>
-      (['before', 'after'] as const).map((when) => ({ call, nth, when, downMs: 15_000, olderMs: undefined })),
-    );
   it.each([
     ...kills('objects.head', [1, 2, 3]),
     ...kills('objects.signPut', [1, 2, 3, 4]),
@@ -342,5 +343,151 @@ describe('results that are on their way when something else happens', () => {
     ]);
     expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
     expect(run.world.files.read('/data/out/of')).toBe(made);
+  });
+});
+
+describe('a job of three nodes', () => {
+  const three: JobPlan = { ...carrying, nodes: 3, cpus: 3, exit: { code: 0 }, timeMin: 120 };
+  const clashing: JobPlan = { ...three, data: { needs: '/data/set', makes: '/data/out', clash: true } };
+  const onRank = (rank: number): string => `made on rank ${rank} of what /data/set holds`;
+  const home = (run: Run): (string | undefined)[] =>
+    ['of', 'of-1', 'of-2'].map((name) => run.world.files.read(`/data/out/${name}`));
+
+  it('has its data on each of them, and what each has made comes home', async () => {
+    const { run, bursts, job } = await played({ jobs: [three] });
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts).toMatchObject([
+      { state: 'settled', data: { home: true, others: [{ rank: 1 }, { rank: 2 }] } },
+    ]);
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    expect(left(run, 'out')).toEqual([]);
+    for (const ran of run.world.ran)
+      expect(ran.startedAt).toBeGreaterThan(bursts[0]?.data?.there ?? Number.POSITIVE_INFINITY);
+  });
+
+  it('that makes one file with three contents has all of them, and is told', async () => {
+    const { run, said } = await played({ jobs: [clashing] });
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    for (const rank of [1, 2])
+      expect(run.world.files.read(`/data/out/of.spill-1-rank${rank}`)).toBe(onRank(rank));
+    expect(said).toContain("/data/out/of was made by rank 0 and by rank 2: the latter's is");
+  });
+
+  it.each([
+    ...kills('objects.head', [4, 5, 6, 7]),
+    ...kills('objects.signPut', [5, 6, 7, 8]),
+    ...kills('objects.signGet', [5, 8, 11, 14]),
+    ...kills(
+      'store.commit',
+      Array.from({ length: 16 }, (_, i) => i + 28),
+    ),
+  ])('comes to the same end where the gateway dies at $call, the $nth. time, $when it', async (kill) => {
+    const { run, bursts, job } = await played({ jobs: [clashing], kills: [kill] });
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    expect(run.world.files.read('/data/out/of.spill-1-rank2')).toBe(onRank(2));
+    expect(left(run, 'out')).toEqual([]);
+  });
+
+  it('is run again where a machine goes before its results are in the store', async () => {
+    const { run, bursts, job } = await played({ jobs: [three] }, [
+      (b) => b.state === 'draining',
+      (r) => {
+        const machine = r.cloud.truth().at(-1);
+        r.objects?.down(true);
+        if (machine !== undefined) r.world.reclaim(cloudId(machine.id));
+        r.time.after(60 * second, () => r.objects?.down(false));
+      },
+    ]);
+    expect(bursts.map((b) => b.state)).toEqual(expect.arrayContaining(['requeued', 'settled']));
+    expect(job?.state).toBe('COMPLETED');
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+  });
+
+  it('whose one node used up its memory has the results of the others, is told, and does not end well', async () => {
+    const { run, bursts, job, said } = await played({ jobs: [three] }, [
+      (b) => b.state === 'running',
+      (r) => {
+        const main = r.kubernetes
+          .truth()
+          .running.filter((c) => c.container === 'main')
+          .at(-1);
+        if (main !== undefined) r.kubernetes.oomKill(main.pod);
+      },
+    ]);
+    expect(job?.state).not.toBe('COMPLETED');
+    expect(bursts[0]?.data?.kept).toContain('were lost');
+    expect(said).toContain('on rank');
+    expect(home(run).filter((text) => text !== undefined)).toHaveLength(2);
+  });
+
+  it('that is cancelled leaves what each of its nodes has made by then', async () => {
+    const { run, bursts, job } = await played({ jobs: [three] }, [
+      (b) => b.state === 'running',
+      (r) => r.slurm.cancel('alice', r.submitted[0]?.ref ?? ('' as never)),
+    ]);
+    expect(job?.state).toBe('CANCELLED');
+    const data = bursts[0]?.data;
+    if (data?.home === true) expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+    else {
+      expect(data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+      expect(data?.others).toMatchObject([{ results: {} }, { results: {} }]);
+    }
+  });
+});
+
+describe('files that are longer than one part', () => {
+  it.each([
+    undefined,
+    ...kills('objects.beginParts', [1, 2]),
+    ...kills('objects.signPart', [1, 2, 4]),
+    ...kills('objects.parts', [1, 2]),
+    ...kills('objects.completeParts', [1, 2]),
+  ])('come whole in parts, also where the gateway dies: %o', async (kill) => {
+    const { run, bursts } = await played({ partBytes: 10, kills: kill === undefined ? [] : [kill] });
+    expect(bursts[0]).toMatchObject({ state: 'settled', exit: { code: 3 }, data: { home: true } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
+    expect(left(run, 'out')).toEqual([]);
+    expect(run.objects?.unfinished('')).toEqual([]);
+  });
+});
+
+describe('results that cannot come home', () => {
+  it('keep the job from ending well, and lie where it says', async () => {
+    const { run, bursts, job, said } = await played(
+      { jobs: [{ ...carrying, exit: { code: 0 }, timeMin: 120 }] },
+      [
+        (b) => b.state === 'draining',
+        (r) => {
+          // Its list is there, and nobody finds it again.
+          const look = (): void => {
+            const list = left(r, 'out').length === 2;
+            if (list) for (const key of left(r, 'out').map((one) => one)) r.objects?.remove(key);
+            else r.time.after(50, look);
+          };
+          look();
+        },
+      ],
+    );
+    expect(job?.state).toBe('FAILED');
+    expect(bursts[0]).toMatchObject({ exit: { code: 1 } });
+    expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
+    expect(said).toContain('the results of the job are not here but in');
+    expect(run.world.files.read('/data/out/of')).toBeUndefined();
+  });
+
+  it('are given up after half an hour in which every try fails, with the last reason', async () => {
+    const { bursts, job } = await played({ jobs: [{ ...carrying, exit: { code: 0 }, timeMin: 120 }] }, [
+      (b) => b.state === 'draining',
+      (r) => {
+        if (r.objects !== undefined) r.objects.send = () => ({ status: 400, body: new Uint8Array() });
+      },
+    ]);
+    expect(job?.state).toBe('FAILED');
+    expect(bursts[0]).toMatchObject({ exit: { code: 1 } });
+    expect(bursts[0]?.data?.kept).toMatch(
+      /in 30 minutes nothing more of them came to the store.*the store answered HTTP 400/,
+    );
   });
 });

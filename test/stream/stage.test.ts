@@ -1,5 +1,6 @@
 /** What the gateway signs for a far end, and what it does not. */
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Blob } from '../../src/domain/data.ts';
 import { instant } from '../../src/domain/ids.ts';
@@ -8,6 +9,7 @@ import { Chance } from '../../src/sim/chance.ts';
 import { ObjectsModel } from '../../src/sim/models/objects.ts';
 import type { Message, Told } from '../../src/stream/messages.ts';
 import { type StageOrder, Stager } from '../../src/stream/stage.ts';
+import { bytesOfPart, partsOf } from '../../src/stream/uploads.ts';
 
 const blobOf = (text: string): Blob => ({
   sha256: createHash('sha256').update(text).digest('hex'),
@@ -16,7 +18,7 @@ const blobOf = (text: string): Blob => ({
 
 class Scene {
   now = instant(1_000_000_000);
-  readonly model = new ObjectsModel({ clock: { now: () => this.now }, entropy: new Chance(1) });
+  readonly model = new ObjectsModel({ clock: { now: () => this.now }, entropy: new Chance(1), leastPart: 1 });
   readonly said: Message[] = [];
   changes = 0;
   queued = 0;
@@ -44,6 +46,15 @@ class Scene {
 
   async ask(method: 'get' | 'put', ...blobs: readonly Blob[]): Promise<Told<'SIGNED'>['blobs']> {
     return this.hear({ method, blobs });
+  }
+
+  /** A part, or the whole once its parts are there. */
+  askParts(
+    method: 'put' | 'join',
+    blob: Blob,
+    of: Pick<Told<'BLOBS'>['blobs'][number], 'parts' | 'part'>,
+  ): Promise<Told<'SIGNED'>['blobs']> {
+    return this.hear({ method, blobs: [{ ...blob, ...of }] });
   }
 
   async hear(of: Pick<Told<'BLOBS'>, 'method' | 'blobs' | 'list'>): Promise<Told<'SIGNED'>['blobs']> {
@@ -263,6 +274,130 @@ describe('how far it came', () => {
     await scene.ask('put', blobOf('a'));
     expect(scene.stager.carriedAt).toBe(first);
     await scene.ask('put', blobOf('b'));
+    expect(scene.stager.carriedAt).toBe(scene.now);
+  });
+});
+
+describe('a far end that sends a long file in parts', () => {
+  const text = 'the whole of it';
+  const [first, second] = [text.slice(0, 10), text.slice(10)];
+  const whole = blobOf(text);
+  const key = `hpc1/2001/blob/${whole.sha256}`;
+  const part = (number: number, of: string) => ({ part: { number, ...blobOf(of) } });
+  const inParts = (scene: Scene): void => scene.order({ mostBytes: 15, partBytes: 10 });
+  async function send(scene: Scene, number: number, of: string, bytes = of): Promise<number> {
+    const [one] = await scene.askParts('put', whole, part(number, of));
+    const { url = '', headers = {} } = one ?? {};
+    return scene.model.send({ method: 'PUT', url, headers }, Buffer.from(bytes)).status;
+  }
+
+  it('is told to, and has one object of them once all are there', async () => {
+    const scene = new Scene();
+    inParts(scene);
+    expect(scene.said[0]).toMatchObject({ type: 'STAGE', partBytes: 10 });
+    expect(await scene.askParts('put', whole, { parts: 2 })).toEqual([
+      { sha256: whole.sha256, inParts: true },
+    ]);
+    expect(await send(scene, 2, second)).toBe(200);
+    expect(await scene.askParts('join', whole, { parts: 2 })).toMatchObject([{ inParts: true }]);
+    expect(scene.model.head(key)).toBeUndefined();
+    expect(await send(scene, 1, first, 'other text')).not.toBe(200);
+    expect(await send(scene, 1, first)).toBe(200);
+    expect(await scene.askParts('join', whole, { parts: 2 })).toMatchObject([{ there: true }]);
+    expect(Buffer.from(scene.model.get(key)).toString()).toBe(text);
+    expect(await scene.askParts('put', whole, { parts: 2 })).toMatchObject([{ there: true }]);
+    expect(scene.model.unfinished('')).toEqual([]);
+  });
+
+  it('goes on with what an earlier try has brought, of the same bytes alone', async () => {
+    const before = new Scene();
+    inParts(before);
+    await send(before, 1, first);
+    const scene = new Scene(() => before.model.asPort());
+    inParts(scene);
+    expect(await scene.askParts('put', whole, part(1, first))).toMatchObject([{ there: true }]);
+    expect((await scene.askParts('put', whole, part(2, second)))[0]?.url).toBeDefined();
+    expect(before.model.unfinished('')).toHaveLength(1);
+    const [other] = await scene.askParts('put', whole, part(1, 'other text'));
+    expect(other?.url).toBeDefined();
+  });
+
+  it('begins anew where its upload was given up meanwhile', async () => {
+    const scene = new Scene();
+    inParts(scene);
+    expect(await send(scene, 1, first)).toBe(200);
+    const [one] = scene.model.unfinished('');
+    scene.model.abort(key, one?.upload ?? '');
+    expect(await send(scene, 2, second)).toBe(404);
+    expect(await scene.askParts('put', whole, { parts: 2 })).toMatchObject([{ inParts: true }]);
+    for (const [number, of] of [first, second].entries()) expect(await send(scene, number + 1, of)).toBe(200);
+    expect(await scene.askParts('join', whole, { parts: 2 })).toMatchObject([{ there: true }]);
+  });
+
+  it('may send nothing that is no part of it, and no more than the job may carry', async () => {
+    const scene = new Scene();
+    inParts(scene);
+    for (const wrong of [part(1, 'short'), part(3, second), part(2, first)])
+      expect((await scene.askParts('put', whole, wrong))[0]?.refused).toContain(
+        'no part of what was asked for',
+      );
+    expect((await scene.askParts('put', whole, { parts: 3 }))[0]?.refused).toContain('in other parts');
+    const other = new Scene();
+    other.order({ mostBytes: 14, partBytes: 10 });
+    expect((await other.askParts('put', whole, part(1, first)))[0]?.refused).toContain(
+      'more than the 14 bytes',
+    );
+    const huge = { ...whole, size: 5 * 2 ** 40 + 1 };
+    const large = new Scene();
+    large.order({ mostBytes: 1e15, partBytes: 2 ** 30 });
+    expect((await large.askParts('put', huge, { parts: 5_121 }))[0]?.refused).toContain('5 TiB are the most');
+  });
+});
+
+describe('parts of a file', () => {
+  it('are even, cover it, and are no more than a store takes', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 * 2 ** 40 }),
+        fc.integer({ min: 5 * 2 ** 20, max: 2 ** 30 }),
+        (size, wanted) => {
+          const parts = partsOf(size, wanted);
+          expect(parts).toBeLessThanOrEqual(10_000);
+          const [one = 0, last = 0] = [bytesOfPart(size, wanted, 1), bytesOfPart(size, wanted, parts)];
+          expect(one * (parts - 1) + last).toBe(size);
+          expect(last > 0 && last <= one).toBe(true);
+          expect(bytesOfPart(size, wanted, parts + 1)).toBeUndefined();
+          expect(bytesOfPart(size, wanted, 0)).toBeUndefined();
+        },
+      ),
+    );
+  });
+});
+
+describe('a slow transfer', () => {
+  it('of one large file goes on by its bytes, and by none that were carried before', () => {
+    const scene = new Scene();
+    scene.order();
+    const carried = (bytes: number, id = 'b/in-up'): void => {
+      scene.now = instant(scene.now + 1_000);
+      scene.stager.hear({ type: 'CARRIED', id, bytes });
+    };
+    carried(10);
+    const first = scene.now;
+    expect(scene.stager.carriedAt).toBe(first);
+    carried(10);
+    carried(9);
+    carried(99, 'b/other');
+    expect(scene.stager.carriedAt).toBe(first);
+    // Another try of the same reads from the beginning.
+    scene.order({ id: 'b/in-up-1' });
+    carried(5, 'b/in-up-1');
+    expect(scene.stager.carriedAt).toBe(first);
+    carried(11, 'b/in-up-1');
+    expect(scene.stager.carriedAt).toBe(scene.now);
+    // The other way is another transfer.
+    scene.order({ id: 'b/in-down', way: 'fetch', manifest: blobOf('list') });
+    carried(1, 'b/in-down');
     expect(scene.stager.carriedAt).toBe(scene.now);
   });
 });

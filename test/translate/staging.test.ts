@@ -111,14 +111,6 @@ describe('data that a job names', () => {
     expect(judged('stage-in=/data/a size=90GiB stage-out=/data/b size=90GiB')?.against).toBeUndefined();
   });
 
-  it('are carried to a job of one node alone', () => {
-    const { staged } = script('#SPILLWAY stage-in=/data/a stage-in=/home/x');
-    expect(stagingOf(staged, mounts, limits, 1)?.against).toBeUndefined();
-    expect(stagingOf(staged, mounts, limits, 2)?.against).toContain('only to a job of one node');
-    const { staged: under } = script('#SPILLWAY stage-in=/home/x');
-    expect(stagingOf(under, mounts, limits, 2)?.against).toBeUndefined();
-  });
-
   it('come to an empty directory in the pod, at the innermost of the allowed paths', () => {
     expect(stagedRoots(['/data/a', '/data/b/c', '/proj'], ['/data', '/data/b', '/proj'])).toEqual([
       ...['/data', '/data/b', '/proj'],

@@ -17,7 +17,15 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { faultOf, PortError } from '../../../src/domain/fault.ts';
 import { instant } from '../../../src/domain/ids.ts';
-import type { Clock, ObjectsPort, SignedRequest, StoredObject, StoredPart } from '../../../src/ports.ts';
+import type { Listing } from '../../../src/domain/listing.ts';
+import type {
+  Clock,
+  ObjectsPort,
+  SignedRequest,
+  StoredObject,
+  StoredPart,
+  Unfinished,
+} from '../../../src/ports.ts';
 import { s3Fault } from './faults.ts';
 import { objectOf, partOf, partsOfPage, unfinishedOf } from './schema.ts';
 
@@ -106,7 +114,11 @@ export function s3Objects(config: S3Config, { clock }: { readonly clock: Clock }
 
   async function completeParts(key: string, upload: string, of: readonly StoredPart[]): Promise<void> {
     const at = 'objects.completeParts';
-    const Parts = of.map(({ number, tag }) => ({ PartNumber: number, ETag: tag }));
+    const Parts = of.map(({ number, tag, sha256 }) => ({
+      PartNumber: number,
+      ETag: tag,
+      ...(sha256 === undefined ? {} : { ChecksumSHA256: base64(sha256) }),
+    }));
     const command = new CompleteMultipartUploadCommand({
       Bucket,
       Key: whole(key),
@@ -123,21 +135,34 @@ export function s3Objects(config: S3Config, { clock }: { readonly clock: Clock }
     }
   }
 
-  async function list(prefix: string): Promise<StoredObject[]> {
-    const found: StoredObject[] = [];
-    for (let next: string | undefined = ''; next !== undefined; ) {
-      const page: ListObjectsV2Command = new ListObjectsV2Command({
-        Bucket,
-        Prefix: config.prefix + prefix,
-        MaxKeys: config.pageSize,
-        ...(next === '' ? {} : { ContinuationToken: next }),
-      });
-      const answer = await reads('objects.list', () => client.send(page));
-      for (const one of answer.Contents ?? [])
-        found.push(objectOf({ ...one, Key: bare(one.Key ?? '') }, 'objects.list'));
-      next = answer.IsTruncated === true ? answer.NextContinuationToken : undefined;
-    }
-    return found;
+  async function list(prefix: string, from?: string): Promise<Listing<StoredObject>> {
+    const page = new ListObjectsV2Command({
+      Bucket,
+      Prefix: config.prefix + prefix,
+      MaxKeys: config.pageSize,
+      // By key and not by a token of the store's: one of those may die with what was taken away.
+      ...(from === undefined ? {} : { StartAfter: config.prefix + from }),
+    });
+    const answer = await reads('objects.list', () => client.send(page));
+    const found = (answer.Contents ?? []).map((one) =>
+      objectOf({ ...one, Key: bare(one.Key ?? '') }, 'objects.list'),
+    );
+    return { found, next: answer.IsTruncated === true ? found.at(-1)?.key : undefined };
+  }
+
+  async function unfinished(prefix: string, from?: string): Promise<Listing<Unfinished>> {
+    const page = new ListMultipartUploadsCommand({
+      ...{ Bucket, Prefix: config.prefix + prefix, MaxUploads: config.pageSize },
+      // By key alone: an upload's name as a marker is not taken by every store, not even the one that it gave.
+      ...(from === undefined ? {} : { KeyMarker: config.prefix + from }),
+    });
+    const answer = await reads('objects.unfinished', () => client.send(page));
+    const all = (answer.Uploads ?? []).map((one) => unfinishedOf({ ...one, Key: bare(one.Key ?? '') }));
+    const last = all.at(-1)?.key;
+    if (answer.IsTruncated !== true || last === undefined) return { found: all, next: undefined };
+    // The last key may have more, so it is for the next page; unless it has this one to itself.
+    const before = all.filter(({ key }) => key !== last);
+    return before.length === 0 ? { found: all, next: last } : { found: before, next: before.at(-1)?.key };
   }
 
   async function remove(key: string): Promise<void> {
@@ -162,11 +187,38 @@ export function s3Objects(config: S3Config, { clock }: { readonly clock: Clock }
           at,
           `what was written was not read back by a signed URL (HTTP ${answer.status}); is a proxy before the store that changes requests?`,
         );
-      const upload = await beginParts(key);
-      await abortParts(key, upload);
+      await checkParts(key, Body);
       await list('check/');
     } finally {
       await remove(key);
+    }
+  }
+
+  /** A large file goes in parts, of which each is held against its hash. */
+  async function checkParts(key: string, body: Uint8Array): Promise<void> {
+    const at = 'objects.check';
+    const upload = await beginParts(key);
+    try {
+      const sha256 = createHash('sha256').update(body).digest('hex');
+      const part = await signPart(key, upload, { number: 1, size: body.length, sha256 }, 60_000);
+      const { 'x-amz-checksum-sha256': checksum = '' } = part.headers;
+      const answer = await reads(at, () =>
+        fetch(part.url, {
+          ...{ method: 'PUT', body, headers: { 'x-amz-checksum-sha256': checksum } },
+          signal: AbortSignal.timeout(config.requestTimeoutMs ?? 30_000),
+        }),
+      );
+      const [came] = await parts(key, upload);
+      if (!answer.ok || came?.sha256 !== sha256)
+        throw new PortError(
+          'refused',
+          at,
+          `the store does not take an upload in parts with their SHA-256 (HTTP ${answer.status}); Spillway needs one that does`,
+        );
+      await completeParts(key, upload, [came]);
+    } catch (e) {
+      await abortParts(key, upload).catch(() => undefined);
+      throw e;
     }
   }
 
@@ -177,7 +229,8 @@ export function s3Objects(config: S3Config, { clock }: { readonly clock: Clock }
 
   async function beginParts(key: string): Promise<string> {
     const at = 'objects.beginParts';
-    const command = new CreateMultipartUploadCommand({ Bucket, Key: whole(key) });
+    const ChecksumAlgorithm = 'SHA256';
+    const command = new CreateMultipartUploadCommand({ Bucket, Key: whole(key), ChecksumAlgorithm });
     const { UploadId } = await changes(at, () => client.send(command));
     if (UploadId === undefined) throw new PortError('unknown', at, 'the store named no upload');
     return UploadId;
@@ -188,11 +241,30 @@ export function s3Objects(config: S3Config, { clock }: { readonly clock: Clock }
     await changes('objects.abortParts', () => client.send(command));
   }
 
+  async function signPart(
+    key: string,
+    upload: string,
+    { number, size, sha256 }: { readonly number: number; readonly size: number; readonly sha256: string },
+    forMs: number,
+  ): Promise<SignedRequest> {
+    const ChecksumSHA256 = base64(sha256);
+    const part = { UploadId: upload, PartNumber: number, ContentLength: size, ChecksumSHA256 };
+    const command = new UploadPartCommand({ Bucket, Key: whole(key), ...part });
+    const headers = { 'content-length': `${size}`, 'x-amz-checksum-sha256': ChecksumSHA256 };
+    return signed(
+      'objects.signPart',
+      'PUT',
+      (options) => getSignedUrl(client, command, options),
+      headers,
+      forMs,
+    );
+  }
+
   return {
     head,
     signGet,
     signPut: async (key, { size, sha256 }, forMs) => {
-      const ChecksumSHA256 = Buffer.from(sha256, 'hex').toString('base64');
+      const ChecksumSHA256 = base64(sha256);
       const headers = { 'content-length': `${size}`, 'x-amz-checksum-sha256': ChecksumSHA256 };
       const command = new PutObjectCommand({ Bucket, Key: whole(key), ContentLength: size, ChecksumSHA256 });
       return signed(
@@ -204,47 +276,19 @@ export function s3Objects(config: S3Config, { clock }: { readonly clock: Clock }
       );
     },
     beginParts,
-    signPart: async (key, upload, { number, size }, forMs) => {
-      const part = { UploadId: upload, PartNumber: number, ContentLength: size };
-      const command = new UploadPartCommand({ Bucket, Key: whole(key), ...part });
-      const headers = { 'content-length': `${size}` };
-      return signed(
-        'objects.signPart',
-        'PUT',
-        (options) => getSignedUrl(client, command, options),
-        headers,
-        forMs,
-      );
-    },
+    signPart,
     parts,
     completeParts,
     abortParts,
     list,
-    unfinished: async (prefix) => {
-      const Prefix = config.prefix + prefix;
-      const found = [];
-      for (let next: object | undefined = {}; next !== undefined; ) {
-        const page: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
-          Bucket,
-          Prefix,
-          MaxUploads: config.pageSize,
-          ...next,
-        });
-        const answer = await reads('objects.unfinished', () => client.send(page));
-        for (const one of answer.Uploads ?? [])
-          found.push(unfinishedOf({ ...one, Key: bare(one.Key ?? '') }));
-        next =
-          answer.IsTruncated === true
-            ? { KeyMarker: answer.NextKeyMarker, UploadIdMarker: answer.NextUploadIdMarker }
-            : undefined;
-      }
-      return found;
-    },
+    unfinished,
     remove,
     check,
     close: async () => client.destroy(),
   };
 }
+
+const base64 = (hex: string): string => Buffer.from(hex, 'hex').toString('base64');
 
 function connect(config: S3Config): S3Client {
   return new S3Client({

@@ -9,7 +9,12 @@ const object = z.object({
   Size: z.number().int().nonnegative(),
   LastModified: z.date(),
 });
-const part = z.object({ PartNumber: z.number().int(), Size: z.number().int(), ETag: z.string().min(1) });
+const part = z.object({
+  PartNumber: z.number().int(),
+  Size: z.number().int(),
+  ETag: z.string().min(1),
+  ChecksumSHA256: z.string().optional(),
+});
 const upload = z.object({ Key: z.string().min(1), UploadId: z.string().min(1), Initiated: z.date() });
 
 export function objectOf(answer: unknown, at: string): StoredObject {
@@ -18,8 +23,10 @@ export function objectOf(answer: unknown, at: string): StoredObject {
 }
 
 export function partOf(answer: unknown): StoredPart {
-  const { PartNumber, Size, ETag } = entered(part, answer, 'objects.parts');
-  return { number: PartNumber, size: Size, tag: ETag };
+  const { PartNumber, Size, ETag, ChecksumSHA256 } = entered(part, answer, 'objects.parts');
+  const sha256 =
+    ChecksumSHA256 === undefined ? undefined : Buffer.from(ChecksumSHA256, 'base64').toString('hex');
+  return { number: PartNumber, size: Size, tag: ETag, sha256 };
 }
 
 /** Where the next page begins. A store that calls a page cut off and does not say where would be asked for ever. */

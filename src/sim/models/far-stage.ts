@@ -61,6 +61,8 @@ export class FarStage {
   #timer: { cancel(): void } | undefined;
   #asks = 0;
   #over = false;
+  /** What came by an order and is as it was then is no result: its texts by path. */
+  readonly #brought = new Map<string, string>();
 
   constructor(needs: FarStageNeeds) {
     this.#needs = needs;
@@ -118,6 +120,7 @@ export class FarStage {
       }
       if (found.length === 0) told.push(`${path} was not carried: no such file or directory`);
       for (const [below, text] of found) {
+        if (this.#brought.get(below === '' ? path : `${path}/${below}`) === text) continue;
         entries.push({ root, path: below, ...blobOf(text) });
         texts.push(text);
       }
@@ -131,21 +134,55 @@ export class FarStage {
   }
 
   #fetchAll(order: Told<'STAGE'>): void {
-    const { manifest } = order;
-    if (manifest === undefined) return;
-    this.#get(manifest, (list) => {
-      const entries = JSON.parse(list) as Entry[];
-      this.#each(
-        entries,
-        (entry, next) =>
-          this.#get(entry, (text) => {
-            const root = decoded(order.paths[entry.root] ?? '');
-            this.#needs.files.write(entry.path === '' ? root : `${root}/${entry.path}`, text);
-            next();
-          }),
-        () => this.#done({ entries }),
-      );
-    });
+    const lists = [
+      ...(order.manifest === undefined ? [] : [{ rank: 0, ...order.manifest }]),
+      ...(order.others ?? []),
+    ];
+    const all: Entry[] = [];
+    const told: string[] = [];
+    /** Which node made what has a name by now. */
+    const made = new Map<string, number>();
+    this.#each(
+      lists,
+      (list, nextList) =>
+        this.#get(list, (text) => {
+          const entries = JSON.parse(text) as Entry[];
+          all.push(...entries);
+          this.#each(
+            entries,
+            (entry, next) =>
+              this.#get(entry, (content) => {
+                this.#place(order, entry, content, list.rank, made, told);
+                next();
+              }),
+            nextList,
+          );
+        }),
+      () => this.#done({ entries: all, told }),
+    );
+  }
+
+  #place(
+    order: Told<'STAGE'>,
+    entry: Entry,
+    text: string,
+    rank: number,
+    made: Map<string, number>,
+    told: string[],
+  ): void {
+    const { files } = this.#needs;
+    const root = decoded(order.paths[entry.root] ?? '');
+    const path = entry.path === '' ? root : `${root}/${entry.path}`;
+    const before = made.get(path);
+    if (before === undefined) {
+      files.write(path, text);
+      made.set(path, rank);
+      if (order.strict === true) this.#brought.set(path, text);
+    } else if (files.read(path) !== text) {
+      const beside = `${path}.spill-${order.jobId}-rank${rank}`;
+      files.write(beside, text);
+      told.push(`${path} was made by rank ${before} and by rank ${rank}: the latter's is ${beside}`);
+    }
   }
 
   #each<T>(all: readonly T[], work: (one: T, next: () => void) => void, then: () => void): void {
@@ -155,6 +192,11 @@ export class FarStage {
   }
 
   #put(blob: Blob, text: string, then: () => void, list: boolean): void {
+    const partBytes = this.#order?.partBytes ?? blob.size;
+    if (!list && blob.size > partBytes) {
+      this.#putParts(blob, piecesOf(Buffer.from(text), partBytes), then);
+      return;
+    }
     const on = (signed: SignedBlob): void => {
       if (signed.there === true) then();
       else
@@ -167,6 +209,28 @@ export class FarStage {
         );
     };
     this.#ask('put', blob, on, list);
+  }
+
+  /** Whole already, or part by part, and whole once the gateway says so. */
+  #putParts(blob: Blob, pieces: readonly Uint8Array[], then: () => void): void {
+    const parts = pieces.length;
+    const again = (): void => this.#putParts(blob, pieces, then);
+    const one = (piece: Uint8Array, number: number, next: () => void): void => {
+      const part = { number, ...blobOf(piece) };
+      this.#ask('put', { ...blob, part }, (signed) => {
+        if (signed.there === true) next();
+        else this.#exchange('PUT', signed, piece, again, next, true);
+      });
+    };
+    this.#ask('put', { ...blob, parts }, (first) => {
+      if (first.there === true) then();
+      else
+        this.#each(
+          [...pieces.entries()],
+          ([i, piece], next) => one(piece, i + 1, next),
+          () => this.#ask('join', { ...blob, parts }, (last) => (last.there === true ? then() : again())),
+        );
+    });
   }
 
   #get(blob: Blob, then: (text: string) => void): void {
@@ -191,21 +255,22 @@ export class FarStage {
     body: Uint8Array | undefined,
     again: () => void,
     then: (bytes: Uint8Array) => void,
+    part = false,
   ): void {
     this.#later(carryMs, () => {
       const { status, body: bytes } = this.#needs.objects.send({ method, url, headers }, body);
       if (status === 200) then(bytes);
-      else if (status === 403 || status >= 500) this.#later(retryMs, again);
+      else if (status === 403 || status >= 500 || (part && status === 404)) this.#later(retryMs, again);
       else this.#done({ fault: `the store answered HTTP ${status}` });
     });
   }
 
-  #ask(method: 'get' | 'put', { sha256, size }: Blob, on: (blob: SignedBlob) => void, list = false): void {
+  #ask(method: Told<'BLOBS'>['method'], blob: Blob, on: (blob: SignedBlob) => void, list = false): void {
     const order = this.#order;
     if (order === undefined) return;
     this.#asks += 1;
     const message: Told<'BLOBS'> = {
-      ...{ type: 'BLOBS', id: order.id, n: this.#asks, method, blobs: [{ sha256, size }] },
+      ...{ type: 'BLOBS', id: order.id, n: this.#asks, method, blobs: [blob] },
       ...(list ? { list } : {}),
     };
     const then = (blob: SignedBlob): void => {
@@ -229,6 +294,7 @@ export class FarStage {
   #done({ fault, manifest, entries = [], told = [] }: Outcome): void {
     const order = this.#order;
     if (order === undefined) return;
+    for (const line of told) this.#needs.say?.(line);
     this.#answer = {
       ...{ type: 'STAGED', id: order.id },
       ...(fault === undefined ? {} : { fault }),
@@ -249,7 +315,13 @@ type SignedBlob = Told<'SIGNED'>['blobs'][number];
 type Blob = Told<'BLOBS'>['blobs'][number];
 
 const decoded = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
-const blobOf = (text: string): Blob => ({
-  sha256: createHash('sha256').update(text).digest('hex'),
-  size: Buffer.byteLength(text),
+const blobOf = (content: string | Uint8Array): Blob => ({
+  sha256: createHash('sha256').update(content).digest('hex'),
+  size: Buffer.byteLength(content),
 });
+
+function piecesOf(bytes: Uint8Array, each: number): readonly Uint8Array[] {
+  return Array.from({ length: Math.ceil(bytes.length / each) }, (_, i) =>
+    bytes.subarray(i * each, (i + 1) * each),
+  );
+}

@@ -79,7 +79,8 @@ export class MainModel {
   }
 
   /** A node of the job above rank 0: it runs what the job's other pods ask for, and nothing of its own. */
-  serve(meant: Meant): void {
+  serve(meant: Meant, stays: boolean): void {
+    this.#stays = stays;
     this.#startSoon(false, meant, () => new WaitingScript((report) => this.#reports(report)));
   }
 

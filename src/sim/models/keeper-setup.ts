@@ -4,7 +4,7 @@ import type { Clock, Entropy, Scheduler } from '../../ports.ts';
 import type { Timing } from './far-link.ts';
 import type { Files } from './far-stage.ts';
 import type { ContainerEnd } from './keeper-main.ts';
-import type { Grant, Work } from './keeper-work.ts';
+import type { Behaviour, Grant, Work } from './keeper-work.ts';
 import type { ObjectsModel } from './objects.ts';
 
 export type Container = 'main' | 'keeper';
@@ -29,6 +29,8 @@ export interface KeeperSetup {
   readonly startMs?: number;
   /** Its pod's own files, and the store that data come from; without them it carries none. */
   readonly data?: { readonly files: Files; readonly objects: ObjectsModel };
+  /** What each running script's steps do on the job's other nodes, by its attempt; shared by all pods. */
+  readonly steps?: Map<string, Behaviour>;
   /** Each container once. */
   onEnd?(container: Container, end: ContainerEnd): void;
   /** Each time that a script really began; with a rank above 0: that main began to wait for the job's other pods. */

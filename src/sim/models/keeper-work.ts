@@ -29,6 +29,8 @@ export interface Behaviour {
   readonly usage?: Usage;
   /** Files that it makes when it ends, each from one that it finds in its pod; what it does not find, it says in the file. */
   readonly makes?: Readonly<Record<string, string>>;
+  /** The same by its steps on the job's other nodes, by rank. */
+  readonly makesOn?: Readonly<Record<number, Readonly<Record<string, string>>>>;
 }
 
 /** What the keeper handed to main. */

@@ -189,16 +189,22 @@ export class KeeperModel {
       have: this.#in.have,
       closed: this.#in.closed,
       acked: this.acked,
-      ...(this.#stage === undefined ? {} : { stages: true }),
+      ...(this.#stage === undefined ? {} : { stages: true, ranks: true }),
     });
   }
 
   /** What its script leaves in the pod. */
   #make(): void {
     const { files } = this.setup.data ?? {};
-    const { makes = {} } = files === undefined ? {} : behaviourIn({ script: this.#in.bytes(3) });
-    for (const [to, from] of Object.entries(makes))
-      files?.write(to, `made of ${files.read(from) ?? `no ${from}`}`);
+    const rank = this.#start?.team?.rank ?? 0;
+    const does =
+      rank === 0
+        ? behaviourIn({ script: this.#in.bytes(3) })
+        : this.setup.steps?.get(this.#start?.grant.attempt ?? '');
+    const makes = rank === 0 ? does?.makes : does?.makesOn?.[rank];
+    const by = rank === 0 ? 'made' : `made on rank ${rank}`;
+    for (const [to, from] of Object.entries(makes ?? {}))
+      files?.write(to, `${by} of ${files.read(from) ?? `no ${from}`}`);
   }
 
   /** To the gateway of now; one that is away asks again when it is back. */
@@ -283,7 +289,7 @@ export class KeeperModel {
     this.#handed = true;
     const { uid, gid } = start.user;
     const meant = { uid, gid, groups: start.groups };
-    if (isOther(start)) this.#main.serve(meant);
+    if (isOther(start)) this.#main.serve(meant, start.stays === true);
     else this.#main.start(orderOf(start, this.#in.bytes(3), this.#in.bytes(4)), meant);
   }
 
@@ -292,6 +298,7 @@ export class KeeperModel {
     if (grant === undefined) return;
     const at = this.setup.clock.now();
     const rank = this.#start?.team?.rank ?? 0;
+    if (rank === 0) this.setup.steps?.set(grant.attempt, behaviourIn({ script: this.#in.bytes(3) }));
     this.setup.ran?.({ grant, podUid: this.setup.podUid, at, rank });
     if (this.#ended) return;
     this.#started = { type: 'STARTED', grant, at, pid: pidInPod };

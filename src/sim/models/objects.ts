@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type Fault, PortError } from '../../domain/fault.ts';
 import { type Instant, instant } from '../../domain/ids.ts';
+import type { Listing } from '../../domain/listing.ts';
 import type {
   Clock,
   Entropy,
@@ -53,7 +54,7 @@ export interface Exchange {
 
 const mostParts = 10_000;
 /** [AWS: Amazon S3 multipart upload limits] */
-const leastPart = 5 * 2 ** 20;
+const usualLeastPart = 5 * 2 ** 20;
 
 export class ObjectsModel {
   readonly #clock: Clock;
@@ -63,10 +64,25 @@ export class ObjectsModel {
   /** What a URL of the port in process lets through. */
   readonly #signed = new Map<string, { readonly request: SignedRequest; readonly run: Allowed }>();
   #down = false;
+  readonly #leastPart: number;
+  readonly #pageSize: number;
 
-  constructor({ clock, entropy }: { readonly clock: Clock; readonly entropy: Entropy }) {
+  constructor({
+    clock,
+    entropy,
+    leastPart = usualLeastPart,
+    pageSize = 1_000,
+  }: {
+    readonly clock: Clock;
+    readonly entropy: Entropy;
+    /** Of all parts of an upload but the last, in bytes. */
+    readonly leastPart?: number;
+    readonly pageSize?: number;
+  }) {
     this.#clock = clock;
     this.#entropy = entropy;
+    this.#leastPart = leastPart;
+    this.#pageSize = pageSize;
   }
 
   /** Nothing of it answers, and nothing of it is done. */
@@ -114,8 +130,9 @@ export class ObjectsModel {
     return id;
   }
 
-  putPart(key: string, id: string, number: number, bytes: Uint8Array): string {
+  putPart(key: string, id: string, number: number, bytes: Uint8Array, sha256?: string): string {
     const upload = this.#upload(key, id);
+    if (sha256 !== undefined && sha256 !== hashOf(bytes)) throw new ObjectsError('BadDigest', 400, 'refused');
     if (!(number >= 1 && number <= mostParts)) throw new ObjectsError('InvalidArgument', 400, 'refused');
     const part = this.#stored(bytes);
     upload.parts.set(number, part);
@@ -125,7 +142,7 @@ export class ObjectsModel {
   parts(key: string, id: string): StoredPart[] {
     return [...this.#upload(key, id).parts]
       .sort(([a], [b]) => a - b)
-      .map(([number, { bytes, tag }]) => ({ number, size: bytes.length, tag }));
+      .map(([number, { bytes, tag }]) => ({ number, size: bytes.length, tag, sha256: hashOf(bytes) }));
   }
 
   complete(key: string, id: string, of: readonly Pick<StoredPart, 'number' | 'tag'>[]): void {
@@ -134,7 +151,7 @@ export class ObjectsModel {
       const part = parts.get(number);
       if (part === undefined || part.tag !== tag) throw new ObjectsError('InvalidPart', 400, 'conflict');
       if (number <= (of[i - 1]?.number ?? 0)) throw new ObjectsError('InvalidPartOrder', 400, 'conflict');
-      if (i < of.length - 1 && part.bytes.length < leastPart)
+      if (i < of.length - 1 && part.bytes.length < this.#leastPart)
         throw new ObjectsError('EntityTooSmall', 400, 'conflict');
       return part.bytes;
     });
@@ -189,18 +206,14 @@ export class ObjectsModel {
       signGet: async (key, forMs) =>
         this.#sign('GET', keyed(key), {}, forMs, (_, range) => this.get(key, range)),
       signPut: async (key, { size, sha256 }, forMs) => {
-        const headers = {
-          'content-length': `${size}`,
-          'x-amz-checksum-sha256': Buffer.from(sha256, 'hex').toString('base64'),
-        };
-        return this.#sign('PUT', keyed(key), headers, forMs, (body) => {
+        return this.#sign('PUT', keyed(key), headersOf(size, sha256), forMs, (body) => {
           this.put(key, body, sha256);
           return new Uint8Array();
         });
       },
-      signPart: async (key, id, { number, size }, forMs) =>
-        this.#sign('PUT', keyed(key), { 'content-length': `${size}` }, forMs, (body) => {
-          this.putPart(key, id, number, body);
+      signPart: async (key, id, { number, size, sha256 }, forMs) =>
+        this.#sign('PUT', keyed(key), headersOf(size, sha256), forMs, (body) => {
+          this.putPart(key, id, number, body, sha256);
           return new Uint8Array();
         }),
       beginParts: (key) => run('objects.beginParts', () => this.begin(keyed(key))),
@@ -212,12 +225,24 @@ export class ObjectsModel {
           this.complete(keyed(key), id, of);
         }),
       abortParts: (key, id) => run('objects.abortParts', () => this.abort(keyed(key), id)),
-      list: (prefix) => run('objects.list', () => this.list(prefix)),
-      unfinished: (prefix) => run('objects.unfinished', () => this.unfinished(prefix)),
+      list: (prefix, from) =>
+        run('objects.list', () => this.#page(this.list(prefix), ({ key }) => key, from)),
+      unfinished: (prefix, from) =>
+        run('objects.unfinished', () =>
+          this.#page(this.unfinished(prefix), ({ key, upload }) => `${key}\0${upload}`, from),
+        ),
       remove: (key) => run('objects.remove', () => this.remove(keyed(key))),
       check: () => run('objects.check', () => undefined),
       close: async () => undefined,
     };
+  }
+
+  #page<T>(all: readonly T[], nameOf: (one: T) => string, from: string | undefined): Listing<T> {
+    const rest = from === undefined ? all : all.filter((one) => nameOf(one) > from);
+    const found = rest.slice(0, this.#pageSize);
+    const last = found.at(-1);
+    const more = last !== undefined && found.length < rest.length;
+    return { found, next: more ? nameOf(last) : undefined };
   }
 
   #sign(
@@ -247,6 +272,10 @@ export class ObjectsModel {
 
 type Allowed = (body: Uint8Array, range: Range | undefined) => Uint8Array;
 
+const headersOf = (size: number, sha256: string): Readonly<Record<string, string>> => ({
+  'content-length': `${size}`,
+  'x-amz-checksum-sha256': Buffer.from(sha256, 'hex').toString('base64'),
+});
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 function keyed(key: string): string {

@@ -249,7 +249,7 @@ export class StandinModel {
         join,
         have: this.written,
         session: this.session,
-        ...(this.#stage === undefined ? {} : { stages: true }),
+        ...(this.#stage === undefined ? {} : { stages: true, ranks: true }),
       });
       return true;
     }

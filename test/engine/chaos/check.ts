@@ -53,7 +53,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
   await approved(run, jobs, say);
   await ramp(run, say);
   identity(run, say);
-  ends(run, jobs, say);
+  ends(run, jobs, await unfetched(run, jobs), say);
   await results(run, jobs, say);
   return found;
 }
@@ -69,7 +69,16 @@ async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<vo
       !['COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT'].includes(job?.state ?? '')
     )
       continue;
-    const made = run.world.files.read(`${plan.data.makes}/of`);
+    const { needs, makes } = plan.data;
+    const made = run.world.files.read(`${makes}/of`);
+    for (let rank = 1; rank < (plan.nodes ?? 1) && made !== undefined; rank++) {
+      const there = run.world.files.read(`${makes}/of-${rank}`);
+      const bursts = await run.store.burstsOfJob(cluster, ref);
+      if (there === undefined && !bursts.some((b) => b.data?.kept !== undefined || b.exit?.lost === true))
+        say('truth', `job ${ref} ended and the results of its rank ${rank} are nowhere`);
+      if (there !== undefined && there !== `made on rank ${rank} of what ${needs} holds`)
+        say('truth', `rank ${rank} of job ${ref} ran without its data: ${there}`);
+    }
     const bursts = await run.store.burstsOfJob(cluster, ref);
     const told = bursts.some(
       (b) =>
@@ -381,7 +390,7 @@ function identity(run: Run, say: Say): void {
 }
 
 /** What Slurm tells is what happened: a script that ended by itself in a pod ends its job the same way. */
-function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
+function ends(run: Run, jobs: readonly TrueJob[], kept: ReadonlySet<string>, say: Say): void {
   const scripts = run.world.ran.filter((p) => p.rank === 0);
   for (const pod of scripts) {
     const { ref, restarts } = attemptOf(pod);
@@ -395,7 +404,11 @@ function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
       say('truth', `run ${restarts} of job ${ref} ran in a pod while Slurm had it in ${one.partition}`);
     if (one.state === 'COMPLETED' && (pod.exit === undefined || pod.exit.exitCode !== 0))
       say('truth', `job ${ref} is COMPLETED, its script in the pod ended ${JSON.stringify(pod.exit)}`);
-    check(one, pod, ref, brokenBefore(run, pod), say);
+    const unfetched = kept.has(`${ref}#${restarts}`);
+    if (one.state === 'COMPLETED' && unfetched)
+      say('truth', `job ${ref} is COMPLETED, and its results are not here`);
+    const own = one.exit.code === 1 && pod.exit?.exitCode === 0 && unfetched;
+    check(one, pod, ref, own || brokenBefore(run, pod), say);
   }
   for (const job of jobs)
     for (const one of job.runs) {
@@ -403,6 +416,15 @@ function ends(run: Run, jobs: readonly TrueJob[], say: Say): void {
       const ran = scripts.some((p) => attemptOf(p).ref === job.ref && attemptOf(p).restarts === one.restarts);
       if (!ran) say('truth', `job ${job.ref} is COMPLETED in burst, and nothing of it ran`);
     }
+}
+
+/** Runs of jobs whose results did not come home, by the gateway's word: such a run does not end well, whatever its script said. */
+async function unfetched(run: Run, jobs: readonly TrueJob[]): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const { ref } of jobs)
+    for (const { data, restarts } of await run.store.burstsOfJob(cluster, ref))
+      if (data?.kept !== undefined) found.add(`${ref}#${restarts}`);
+  return found;
 }
 
 /** Another node of the job that ended before its script did: the job ends as that did. */

@@ -84,7 +84,7 @@ export class Run implements Fates {
     const entropy = (): Chance => this.chance.fork();
     // Made only where it is needed: a seed of before stays what it was.
     if (scenario.jobs.some(({ data }) => data !== undefined))
-      this.objects = new ObjectsModel({ clock: this.time, entropy: this.chance.fork() });
+      this.objects = new ObjectsModel({ clock: this.time, entropy: this.chance.fork(), leastPart: 1 });
     const { slurm, kubernetes, cloud, world } = openCentre(
       this.time,
       entropy,
@@ -288,6 +288,7 @@ export class Run implements Fates {
                 paths: ['/data'],
                 maxBytes: 1e12,
                 assumedBytes: 1e9,
+                partBytes: this.scenario.partBytes,
                 where: 's3://sim/',
                 egressMicroUsdPerGiB: 90_000,
               },
@@ -510,6 +511,7 @@ export class Run implements Fates {
       {
         ...{ ms: plan.runMs, exit, onTerm: plan.onTerm, output: { 1: 200 } },
         ...(data === undefined ? {} : { makes: { [`${data.makes}/of`]: `${data.needs}/part` } }),
+        ...(data === undefined || plan.nodes === undefined ? {} : { makesOn: madeOn(data, plan.nodes) }),
       },
       data === undefined ? '' : `#SPILLWAY stage-in=${data.needs} stage-out=${data.makes}\n`,
     );
@@ -616,6 +618,18 @@ export class Run implements Fates {
       void board.close();
     }
   }
+}
+
+/** On each node above the first one. */
+function madeOn({ needs, makes, clash }: NonNullable<JobPlan['data']>, nodes: number) {
+  const from = `${needs}/part`;
+  const ranks = Array.from({ length: nodes - 1 }, (_, i) => i + 1);
+  return Object.fromEntries(
+    ranks.map((rank) => [
+      rank,
+      { [`${makes}/of-${rank}`]: from, ...(clash === true ? { [`${makes}/of`]: from } : {}) },
+    ]),
+  );
 }
 
 const writes = new Set([

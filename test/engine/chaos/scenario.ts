@@ -16,8 +16,8 @@ export interface JobPlan {
   readonly timeMin: number;
   readonly requeue: boolean;
   readonly array: string | undefined;
-  /** Paths under no mount: what it needs, and what it makes of that. */
-  readonly data?: { readonly needs: string; readonly makes: string } | undefined;
+  /** Paths under no mount: what it needs, and what it makes of that; `clash`: on each of its nodes under one name, too. */
+  readonly data?: { readonly needs: string; readonly makes: string; readonly clash?: boolean } | undefined;
 }
 
 export type PersonDoes = 'cancel' | 'hold' | 'release' | 'away' | 'back' | 'requeue' | 'shorten';
@@ -109,6 +109,7 @@ export interface Scenario {
   /** Chance that an outside call takes seconds. */
   readonly slowness: number;
   /** The object store does not answer the gateway. */
+  readonly partBytes?: number | undefined;
   readonly objectsAway?: { readonly atMs: number; readonly forMs: number } | undefined;
 }
 
@@ -213,7 +214,7 @@ function spotTroubles(seed: number): readonly WorldPlan[] {
 }
 
 /**
- * Every seventh seed: its jobs of one node have data under no mount, and the store is away for a while or the gateway dies as it signs. Not
+ * Every seventh seed: its jobs have data under no mount, and the store is away for a while or the gateway dies as it signs. Not
  * drawn, so that the other seeds stay as they are.
  */
 function withData(of: Scenario): Scenario {
@@ -221,7 +222,7 @@ function withData(of: Scenario): Scenario {
   if (seed % 7 !== 3) return of;
   const turn = Math.floor(seed / 7);
   const jobs = of.jobs.map((job, nth) =>
-    job.nodes === undefined && job.array === undefined
+    job.array === undefined && (job.nodes === undefined || turn % 2 === 1)
       ? { ...job, data: { needs: `/data/set-${nth}`, makes: `/data/out-${nth}` } }
       : job,
   );
