@@ -155,7 +155,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
   image: object<Have<'image'>>()({
     ...{ name: text(), from: text(), id: text().optional() },
-    ...{ pinned: text().optional(), unpinned: text().optional() },
+    ...{ pinned: text().optional(), unpinned: text().optional(), signedBy: text().optional() },
   }).optional(),
   data: object<BurstData>()({
     paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),

@@ -147,7 +147,7 @@ async function close(ctx: BurstContext, burst: Burst, state: BurstState): Promis
   ctx.streams.release(burst.id);
   if (!(await forgotten(ctx, burst))) return after(1_500);
   const text = burst.cause?.text ?? 'no reason on record';
-  if (state === 'returned' && burst.cause?.kind === 'pod_failed')
+  if (state === 'returned' && (burst.cause?.kind === 'pod_failed' || burst.cause?.kind === 'image_unsigned'))
     await comment(ctx, burst, `not run in the cloud: ${text}`);
   const words = {
     returned: `given back: ${text}`,

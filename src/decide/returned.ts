@@ -9,23 +9,24 @@ export interface Returned {
   readonly restarts: number | undefined;
   /** The last time. */
   readonly at: Instant;
-  /** How often since the job last ran, its quotes that nobody approved left out: those cost nothing. */
+  /** How often since the job last ran, its quotes that nobody approved and registries that were away left out: those cost nothing. */
   readonly times: number;
 }
 
 /** Given back only because bursting was stopped, a job may burst once it is resumed. */
 const uncounted: ReadonlySet<Cause['kind']> = new Set(['stopped']);
-const unapproved: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired']);
+/** Left alone for a while, and not counted: nothing was bought, and nothing is held against the job. */
+const costless: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired', 'registry_silent']);
 /** Slurm had started it, nothing of it had run, and it was no fault of the job's: it came back by a requeue. */
 const unbegun: ReadonlySet<Cause['kind']> = new Set<Cause['kind']>([
-  ...(['data_failed', 'pod_failed', 'no_capacity', 'quota', 'no_standin'] as const),
+  ...(['data_failed', 'pod_failed', 'image_unsigned', 'no_capacity', 'quota', 'no_standin'] as const),
 ]);
 
-type Kind = 'back' | 'turned down' | 'no word' | 'other';
+type Kind = 'back' | 'costless' | 'no word' | 'other';
 
 function kindOf({ state, cause, grant, origin, claim }: Burst): Kind {
   if (cause !== undefined && uncounted.has(cause.kind)) return 'no word';
-  if (cause !== undefined && unapproved.has(cause.kind)) return 'turned down';
+  if (cause !== undefined && costless.has(cause.kind)) return 'costless';
   if (state === 'returned') return 'back';
   if (state === 'requeued' && grant === undefined && cause !== undefined && unbegun.has(cause.kind))
     return 'back';

@@ -109,6 +109,10 @@ export type Cause =
   | { readonly kind: 'no_budget'; readonly text: string }
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
+  /** It must be signed, and is not by a key that counts. */
+  | { readonly kind: 'image_unsigned'; readonly text: string }
+  /** Its image's registry did not answer: nothing is known against the image. */
+  | { readonly kind: 'registry_silent'; readonly text: string }
   /** What its script needs could not be brought to its pod. */
   | { readonly kind: 'data_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
@@ -155,6 +159,8 @@ export interface ChosenImage {
   readonly pinned?: string | undefined;
   /** Why its registry told none; its pods run what the tag stands for when they pull it. */
   readonly unpinned?: string | undefined;
+  /** The names of the site's keys that have signed that digest, where its job must have a signed image. */
+  readonly signedBy?: string | undefined;
   /** With its digest, as the kubelet says that it runs; undefined until it does. */
   readonly id?: string | undefined;
 }

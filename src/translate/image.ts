@@ -13,6 +13,18 @@ export interface Images {
   readonly allow: readonly { readonly image: string; readonly account?: string | undefined }[];
   /** In the user's namespace. */
   readonly pullSecrets: readonly string[];
+  /** An image meets each of them that fits its job. */
+  readonly signatures?: readonly SignaturePolicy[] | undefined;
+}
+
+export interface SignaturePolicy {
+  readonly account?: string | undefined;
+  readonly partition?: string | undefined;
+  /** A pattern as of `allow`; all, if left out. */
+  readonly image?: string | undefined;
+  /** Files of public keys, of which one will do. */
+  readonly keys: readonly string[];
+  readonly repository: 'same' | 'any';
 }
 
 export interface ImageInput {
@@ -54,6 +66,25 @@ export function chooseImage(input: ImageInput): ImageChoice {
     kind: 'none',
     why: `${image} (${from}) is not allowed for ${account === '' ? 'a job without an account' : `account ${account}`}: no pattern of images.allow matches`,
   };
+}
+
+/** What an image must be signed by for a job: more than one where several fit. `partition` may be a list, of which each counts. */
+export function signaturesFor(
+  images: Pick<Images, 'signatures'>,
+  {
+    account,
+    partition,
+    image,
+  }: { readonly account: string; readonly partition: string; readonly image: string },
+): readonly SignaturePolicy[] {
+  const whole = wholeName(image);
+  return (images.signatures ?? []).filter(
+    (s) =>
+      (s.account === undefined || s.account === account) &&
+      (s.partition === undefined || partition.split(',').includes(s.partition)) &&
+      // What is no image's name is asked for a signature, and will have none.
+      (s.image === undefined || whole === undefined || matches(s.image, whole)),
+  );
 }
 
 interface Named {

@@ -2,7 +2,14 @@
 export { type Asks, asksOf } from './asks.ts';
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
 export { compressHosts, expandHosts } from './hostlist.ts';
-export { chooseImage, type ImageChoice, type Images, imageName } from './image.ts';
+export {
+  chooseImage,
+  type ImageChoice,
+  type Images,
+  imageName,
+  type SignaturePolicy,
+  signaturesFor,
+} from './image.ts';
 export { failing, inWords as markInWords, type Marked, marksOf } from './marks.ts';
 export {
   groupNameFor,
