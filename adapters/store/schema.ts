@@ -135,6 +135,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   startedAt: maybe(instant()),
   endedAt: maybe(instant()),
   exit: maybe(exit),
+  stays: text().optional(),
   lostBy: z.enum(['nodeLost', 'podEvicted', 'podLost']).optional(),
   broken: object<Have<'broken'>>()({ at: instant(), exit }).optional(),
   usage: maybe(object<Usage>()({ userMs: number(), systemMs: number(), maxRssBytes: number() })),

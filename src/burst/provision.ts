@@ -140,7 +140,7 @@ async function awaitKeepers(
   const failed = pods
     .map((p) => cannotBegin(p, at - p.createdAt > podMs, imageOf))
     .find((why) => why !== undefined);
-  if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed });
+  if (failed !== undefined) return leave(ctx, burst, failed);
   const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
   if (keepers.includes(undefined)) {
     if (pods.some((p) => p.containers.keeper?.state !== 'running')) return after(5_000);

@@ -6,6 +6,7 @@ import { after, type BurstContext, change, later, type Next, now, troubled } fro
 import { resultsLeft, takeHome } from './data.ts';
 import { exitOf, lastWord, lostBy } from './ends.ts';
 import { look } from './look.ts';
+import { returnForMemory } from './memory.ts';
 import { endScript, failingBy, othersAmiss, othersOfFailed, othersOver } from './others.ts';
 import { lookAtPod, lookAtRank, unseen } from './pod.ts';
 import { connect } from './provision.ts';
@@ -84,6 +85,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
       await change(ctx, burst, { exit: last }, `its kubelet says: ${last.reason}`);
       return now;
     }
+    const back = await returnForMemory(ctx, burst, exit);
+    if (back !== undefined) return back;
     ctx.streams.finish(burst.id, exit);
     return after(1_000);
   }
@@ -238,7 +241,8 @@ async function slurmEnds(
   }
 }
 
-function requeuedBecause({ cause, reclaimedAt }: Burst): string {
+function requeuedBecause({ cause, reclaimedAt, stays }: Burst): string {
+  if (stays !== undefined) return stays;
   if (reclaimedAt !== undefined) return 'Slurm requeued the job: the cloud takes its spot instance back';
   return cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
 }

@@ -9,6 +9,8 @@ export interface Returned {
   readonly restarts: number | undefined;
   /** The last time. */
   readonly at: Instant;
+  /** Why it came home then. */
+  readonly because: Cause | undefined;
   /** How often since the job last ran, its quotes that nobody approved and registries that were away left out: those cost nothing. */
   readonly times: number;
 }
@@ -19,7 +21,15 @@ const uncounted: ReadonlySet<Cause['kind']> = new Set(['stopped']);
 const costless: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired', 'registry_silent']);
 /** Slurm had started it, nothing of it had run, and it was no fault of the job's: it came back by a requeue. */
 const unbegun: ReadonlySet<Cause['kind']> = new Set<Cause['kind']>([
-  ...(['data_failed', 'pod_failed', 'image_unsigned', 'no_capacity', 'quota', 'no_standin'] as const),
+  ...([
+    'data_failed',
+    'pod_failed',
+    'image_failed',
+    'image_unsigned',
+    'no_capacity',
+    'quota',
+    'no_standin',
+  ] as const),
 ]);
 
 type Kind = 'back' | 'costless' | 'no word' | 'other';
@@ -62,7 +72,7 @@ export function returnedOf(ended: Iterable<Burst>): Map<JobRef, Returned> {
     chains.set(ref, burst);
     if (kind === 'no word') continue;
     const before = found.get(ref) ?? {
-      ...{ submitAt, at: enteredAt, times: 0 },
+      ...{ submitAt, at: enteredAt, times: 0, because: burst.cause },
       restarts: burst.state === 'requeued' ? restarts + 1 : undefined,
     };
     found.set(ref, { ...before, times: before.times + (kind === 'back' ? 1 : 0) });
