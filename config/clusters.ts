@@ -87,7 +87,10 @@ export const cluster = z
     onFailure: z
       .strictObject({
         nodeLost: oneOf('Its node was lost, or out of sight for lostAfter.', ['fail', 'requeue']).optional(),
-        podEvicted: oneOf('Its kubelet evicted it.', ['fail', 'requeue']).optional(),
+        podEvicted: oneOf(
+          'Its kubelet evicted it, or somebody by the eviction API, or a pod that comes first.',
+          ['fail', 'requeue'],
+        ).optional(),
         podLost: oneOf('Somebody deleted or killed it.', ['fail', 'requeue']).optional(),
         outOfMemory: oneOf(
           'It used more memory than it asked for: fail = it ends as FAILED by signal 9; return = where its --requeue allows it is requeued and runs on-prem, where a node may have more than --mem says; a second time it ends, as one does that asked for the cloud itself (explicit).',

@@ -7,7 +7,7 @@ export const outOfMemory =
 
 /** Of a pod whose main has terminated, as its kubelet told. */
 export function endedHow(pod: PodView, main: Extract<ContainerView, { state: 'terminated' }>): string {
-  if (pod.reason === 'Evicted') return `evicted by node ${pod.node}: ${pod.message}`;
+  if (evicted(pod)) return takenDown(pod) ?? 'evicted';
   if (main.reason === 'OOMKilled') return outOfMemory;
   return `terminated: ${main.reason} (${main.exitCode})`;
 }
@@ -20,9 +20,22 @@ export function lostBy(
     readonly machineGone?: true;
   }[],
 ): LostBy {
-  if (ranks.some(({ pod }) => pod?.reason === 'Evicted')) return 'podEvicted';
+  if (ranks.some(({ pod }) => pod !== undefined && evicted(pod))) return 'podEvicted';
   if (ranks.some(({ kind, machineGone }) => kind === 'unknown' || machineGone === true)) return 'nodeLost';
   return 'podLost';
+}
+
+/** The reasons of a pod's DisruptionTarget, of which none speaks of its node. [kubernetes: pod disruption conditions] */
+const evictions = new Set(['TerminationByKubelet', 'EvictionByEvictionAPI', 'PreemptionByScheduler']);
+
+const evicted = ({ reason, disruption }: PodView): boolean =>
+  reason === 'Evicted' || (disruption !== undefined && evictions.has(disruption.reason));
+
+/** How somebody who is not us ends or ended this pod, while its burst has no end; undefined: nobody does. */
+export function takenDown(pod: PodView): string | undefined {
+  if (pod.reason === 'Evicted') return `evicted by node ${pod.node}: ${pod.message}`;
+  if (evicted(pod)) return `evicted (${pod.disruption?.reason}): ${pod.disruption?.message}`;
+  return pod.deletingSince === undefined ? undefined : 'its pod was deleted by somebody else';
 }
 
 /** From containerStatuses, when process 1 of main could not report itself. 128 + n is the runtime's way to write signal n. */

@@ -4,6 +4,7 @@ import { ranksOf } from '../domain/ranks.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
 import { resultsLeft, takeHome } from './data.ts';
+import { lostWithPod } from './disrupted.ts';
 import { exitOf, lastWord, lostBy } from './ends.ts';
 import { look } from './look.ts';
 import { returnForMemory } from './memory.ts';
@@ -85,6 +86,8 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
       await change(ctx, burst, { exit: last }, `its kubelet says: ${last.reason}`);
       return now;
     }
+    const taken = await lostWithPod(ctx, burst, exit, standin);
+    if (taken !== undefined) return taken === 'waits' ? after(500) : lostNow(ctx, burst, taken.how);
     const back = await returnForMemory(ctx, burst, exit);
     if (back !== undefined) return back;
     ctx.streams.finish(burst.id, exit);

@@ -106,5 +106,10 @@ describe('by what an attempt was lost', () => {
     expect(lostBy([alive, gone])).toBe('nodeLost');
     expect(lostBy([unseen, over])).toBe('nodeLost');
     expect(lostBy([over, alive])).toBe('podLost');
+    const by = (reason: string) =>
+      lostBy([{ ...over, pod: { ...seen, disruption: { reason, message: '' } } }]);
+    expect(by('EvictionByEvictionAPI')).toBe('podEvicted');
+    // Of a node that is silent: that is what is lost.
+    expect(by('DeletionByTaintManager')).toBe('podLost');
   });
 });

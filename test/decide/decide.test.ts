@@ -251,7 +251,7 @@ describe('decide', () => {
     const stays = (kind: 'out_of_memory' | 'image_failed' | 'no_capacity', image?: 'again' | 'stay') => {
       const because = { kind, text: 'why' } as const;
       const returned = { submitAt: now, at: instant(now - 600_000), times: 1, because, restarts: undefined };
-      const { setup } = context();
+      const { setup } = context({});
       return failing(context({}, { returned, setup: { ...setup, onFailure: { image } } }));
     };
     expect(stays('no_capacity', 'stay')).toEqual([]);
