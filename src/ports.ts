@@ -85,6 +85,11 @@ export interface SlurmPort {
    * `refused`: not an Operator.
    */
   script(id: number): Promise<string | undefined>;
+  /**
+   * How sbatch was called for that number, by slurmdbd (from 21.08): words with spaces between them, quotes lost. Undefined: not known (no slurmdbd,
+   * an older one, or it lags).
+   */
+  submitLine(id: number): Promise<string | undefined>;
   /** From slurmdbd, every run of the job, oldest first; lags behind slurmctld, so empty is not "never was". */
   accounting(ref: JobRef): Promise<readonly AccountedJob[]>;
   /**

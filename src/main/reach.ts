@@ -191,7 +191,9 @@ async function clusterOf(
       scheduling: hands?.kubernetes.scheduling,
     },
     slurm: watched(
-      retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),
+      retried(slurm, ['snapshot', 'job', 'script', 'submitLine', 'accounting', 'history', 'facts'], {
+        retries: 1,
+      }),
       'slurm',
       `slurm/${name}`,
     ),

@@ -1,5 +1,5 @@
 /** Which image a job runs in: the first of the places below that names one. What is named and not allowed is never passed over. */
-import { type Script, written } from './script/script.ts';
+import type { Script } from './script/script.ts';
 
 export interface Images {
   /** Undefined: a job that names none stays. */
@@ -93,8 +93,12 @@ interface Named {
 }
 
 function nameOf({ script, comment, account, partition, images }: ImageInput): Named | undefined {
-  const option = written(script, 'container-image');
-  if (option !== undefined) return { image: fromPyxis(option), from: '--container-image in the script' };
+  const option = script.options.findLast(({ name }) => name === 'container-image');
+  if (option !== undefined)
+    return {
+      image: fromPyxis(option.value),
+      from: `--container-image ${option.line === 0 ? "on sbatch's command line" : 'in the script'}`,
+    };
   const line = script.ours.findLast(({ key }) => key === 'image');
   if (line !== undefined) return { image: line.value, from: `#SPILLWAY in line ${line.line}` };
   const [, told] = /(?:^|[\s;,])spillway\s+image=([^\s;,]+)/.exec(comment) ?? [];

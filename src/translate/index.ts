@@ -27,5 +27,6 @@ export { podGroupFor, type Scheduling } from './scheduling.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';
 export { signalIn, stepsWarning } from './script/signal.ts';
+export { withCommandLine } from './script/submitted.ts';
 export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';
 export { teamOf, teamPort } from './team.ts';

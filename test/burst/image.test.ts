@@ -29,7 +29,10 @@ describe('the image of a pending job', () => {
   const sought = (script: () => Promise<string | undefined>, comment = '') =>
     imageFor(
       {
-        settings: { slurm: { script }, pods: { images, mounts: [{ path: '/home', claim: 'home' }] } },
+        settings: {
+          slurm: { script, submitLine: async () => undefined },
+          pods: { images, mounts: [{ path: '/home', claim: 'home' }] },
+        },
       } as unknown as Parameters<typeof imageFor>[0],
       detail({ comment }),
     );
