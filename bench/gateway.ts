@@ -53,6 +53,7 @@ const slurm: SlurmPort = {
   }),
   job: async (ref) => jobFor(numberOf(Number(ref))),
   script: async () => '#!/bin/sh\n',
+  submitLine: async () => undefined,
   accounting: async () => [],
   history: async () => ({ runs: [], partial: [] }),
   move: unused('move'),

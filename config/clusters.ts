@@ -87,11 +87,24 @@ export const cluster = z
     onFailure: z
       .strictObject({
         nodeLost: oneOf('Its node was lost, or out of sight for lostAfter.', ['fail', 'requeue']).optional(),
-        podEvicted: oneOf('Its kubelet evicted it.', ['fail', 'requeue']).optional(),
+        podEvicted: oneOf(
+          'Its kubelet evicted it, or somebody by the eviction API, or a pod that comes first.',
+          ['fail', 'requeue'],
+        ).optional(),
         podLost: oneOf('Somebody deleted or killed it.', ['fail', 'requeue']).optional(),
+        outOfMemory: oneOf(
+          'It used more memory than it asked for: fail = it ends as FAILED by signal 9; return = where its --requeue allows it is requeued and runs on-prem, where a node may have more than --mem says; a second time it ends, as one does that asked for the cloud itself (explicit).',
+          ['fail', 'return'],
+        ).default('fail'),
+        image: oneOf(
+          'Its image cannot be pulled, or is not signed as it must be: it goes back as it was; again = and may burst again after policy.backOff, policy.returns times; stay = and stays, unless a person says otherwise (spillway again).',
+          ['again', 'stay'],
+        ).default('again'),
       })
       .prefault({})
-      .describe('The same by how it was lost; onLost where one is left out.'),
+      .describe(
+        'The same by how it was lost, onLost where one is left out; and what becomes of a job that cannot begin or had too little memory.',
+      ),
     submit: oneOf(
       'Whether users submit and cancel through the API: sudo = as themselves, by a rule that lets clusters[].slurm.user run sbatch and scancel as them (docs/admin.md); never = they do not.',
       ['never', 'sudo'],

@@ -71,6 +71,29 @@ export const images = z
       0,
       '[{ host: registry.example.org }]',
     ).default([]),
+    signatures: list(
+      "Whose signature an image must carry, as cosign makes them and as images' own registries hold them. An image meets each entry that fits its job: one for everyone and one for an account ask for both. It is then pinned, whatever pin says.",
+      z.strictObject({
+        account: text('Only for jobs of this Slurm account.', 'write an account').optional(),
+        partition: text(
+          'Only for jobs of this partition; of a list, each counts.',
+          'write a partition',
+        ).optional(),
+        image: image('Only for images of this pattern, as in allow.').optional(),
+        keys: list(
+          'Files of public keys, of which one must have signed it: ECDSA P-256, Ed25519 or RSA.',
+          text('A file.', 'write a path, such as /etc/spillway/cosign.pub'),
+          1,
+          '[/etc/spillway/cosign.pub]',
+        ),
+        repository: oneOf(
+          'same: a signature that names a repository counts in that one alone; any: also where the image was copied to.',
+          ['same', 'any'],
+        ).default('same'),
+      }),
+      0,
+      '[{ keys: [/etc/spillway/cosign.pub] }]',
+    ).default([]),
   })
   .superRefine((given, ctx) => {
     for (const [index, { username, passwordFile, url }] of given.registries.entries()) {
@@ -90,6 +113,12 @@ export const images = z
         code: 'custom',
         path: ['registries'],
         message: `nothing to ask, and pin: ${given.pin} asks; write registries: [{ host: registry.example.org }]`,
+      });
+    if (given.signatures.length > 0 && given.registries.length === 0)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['registries'],
+        message: 'nothing to ask for signatures; write registries: [{ host: registry.example.org }]',
       });
     const some =
       given.default !== undefined ||

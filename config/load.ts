@@ -141,7 +141,8 @@ function imagesAt(images: ImagesConfig, at: (path: string) => string): ImagesCon
     ...r,
     passwordFile: r.passwordFile && at(r.passwordFile),
   }));
-  return { ...images, registries };
+  const signatures = images.signatures.map((s) => ({ ...s, keys: s.keys.map(at) }));
+  return { ...images, registries, signatures };
 }
 
 function absolute(config: Config, from: string): Config {

@@ -87,6 +87,11 @@ export interface SlurmPort {
    * `refused`: not an Operator.
    */
   script(id: number): Promise<string | undefined>;
+  /**
+   * How sbatch was called for that number, by slurmdbd (from 21.08): words with spaces between them, quotes lost. Undefined: not known (no slurmdbd,
+   * an older one, or it lags).
+   */
+  submitLine(id: number): Promise<string | undefined>;
   /** From slurmdbd, every run of the job, oldest first; lags behind slurmctld, so empty is not "never was". */
   accounting(ref: JobRef): Promise<readonly AccountedJob[]>;
   /**
@@ -413,7 +418,24 @@ export interface RegistryPort {
    * `unreachable`, `invalid` (it answers nonsense).
    */
   digest(image: ImageName): Promise<string>;
+  /**
+   * Whether what has this digest carries a cosign signature in its repository that meets the demand. `unsigned` is the registry's word that
+   * there is none such; a registry that could not be asked throws, with the faults of `digest`.
+   */
+  signed(image: Pick<ImageName, 'host' | 'path'>, digest: string, demand: SignatureDemand): Promise<Signed>;
 }
+
+/** By one of these keys. */
+export interface SignatureDemand {
+  /** In PEM; by `name` answers call them. */
+  readonly keys: readonly { readonly name: string; readonly pem: string }[];
+  /** `same`: where the signature names a repository, it is the one that the image is pulled from. */
+  readonly repository: 'same' | 'any';
+}
+
+export type Signed =
+  | { readonly kind: 'signed'; readonly by: string }
+  | { readonly kind: 'unsigned'; readonly why: string };
 
 /** Budgets that stand elsewhere than in the configuration: a file, or an accounting system. */
 export interface BudgetsPort {

@@ -39,7 +39,14 @@ export function podView(object: unknown): PodView | undefined {
         ]),
     ),
     scheduled,
+    ...disruptionOf(status),
   };
+}
+
+function disruptionOf(status: Json): Pick<PodView, 'disruption'> {
+  const told = condition(status, 'DisruptionTarget');
+  if (told.status !== 'True') return {};
+  return { disruption: { reason: text(told.reason), message: text(told.message) } };
 }
 
 function containerView(state: Json, image: string): ContainerView {

@@ -123,6 +123,16 @@ class SshSlurm implements SlurmPort {
     }
   }
 
+  async submitLine(id: number): Promise<string | undefined> {
+    const name = 'slurm.submitLine';
+    const argv = ['sacct', '-X', '-P', '-n', '-j', refOf(jobRef(`${id}`), name), '-o', 'SubmitLine'];
+    const line = this.#shell.read(argv, this.#farSeconds);
+    const answer = await this.#transport.run({ at: name, line, timeoutMs: this.#timeoutMs, effect: false });
+    // Older ones do not know the field; of an array all lines are alike.
+    const [first = ''] = answer.code === 0 ? answer.stdout.split('\n') : [];
+    return first.trim() || undefined;
+  }
+
   async accounting(ref: JobRef): Promise<readonly AccountedJob[]> {
     const name = 'slurm.accounting';
     const mark = makeMark();

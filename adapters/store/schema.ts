@@ -147,6 +147,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   startedAt: maybe(instant()),
   endedAt: maybe(instant()),
   exit: maybe(exit),
+  stays: text().optional(),
   lostBy: z.enum(['nodeLost', 'podEvicted', 'podLost']).optional(),
   broken: object<Have<'broken'>>()({ at: instant(), exit }).optional(),
   usage: maybe(object<Usage>()({ userMs: number(), systemMs: number(), maxRssBytes: number() })),
@@ -167,7 +168,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
   image: object<Have<'image'>>()({
     ...{ name: text(), from: text(), id: text().optional() },
-    ...{ pinned: text().optional(), unpinned: text().optional() },
+    ...{ pinned: text().optional(), unpinned: text().optional(), signedBy: text().optional() },
   }).optional(),
   data: object<BurstData>()({
     paths: z.array(object<DataPath>()({ way: z.enum(['in', 'out']), path: text() })),

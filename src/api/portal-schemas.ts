@@ -155,6 +155,7 @@ export const burstFactsView = z.strictObject({
       from: z.string(),
       pinned: z.string().optional(),
       unpinned: z.string().optional(),
+      signedBy: z.string().optional(),
       id: z.string().optional(),
     })
     .optional(),

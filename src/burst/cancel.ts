@@ -73,7 +73,8 @@ export async function cancel(ctx: BurstContext, burst: Burst): Promise<Next> {
     return after(5_000);
   }
   if (burst.cause?.kind === 'requeued' && !(await holdBack(ctx, burst))) return after(1_000);
-  const exit = keeper?.exit?.exit ?? (pod.pod === undefined ? undefined : exitOf(pod.pod)) ?? burst.exit;
+  // What it was committed to have ended by comes before what the keeper alone could see.
+  const exit = burst.exit ?? keeper?.exit?.exit ?? (pod.pod === undefined ? undefined : exitOf(pod.pod));
   const over = {
     exit,
     usage: keeper?.exit?.usage ?? burst.usage,

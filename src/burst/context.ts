@@ -19,6 +19,7 @@ import type {
   KubernetesPort,
   ObjectsPort,
   RegistryPort,
+  SignatureDemand,
   SlurmPort,
   StorePort,
   WakeId,
@@ -36,6 +37,8 @@ export interface PodSettings {
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   /** Undefined: no registry is asked what a tag stands for. `required`: what cannot be pinned goes home. */
   readonly pin?: { readonly registry: RegistryPort; readonly required: boolean } | undefined;
+  /** Undefined: nothing is asked for signatures. */
+  readonly signatures?: SignatureSettings | undefined;
   readonly mounts: readonly { readonly path: string; readonly claim: string }[];
   /** Undefined: no data are carried through a store. */
   readonly staging?: StagingLimits | undefined;
@@ -44,6 +47,12 @@ export interface PodSettings {
   readonly keeperPort: number;
   /** Undefined: the cluster's default scheduler, and nothing to tell it. */
   readonly scheduling?: Scheduling | undefined;
+}
+
+export interface SignatureSettings {
+  readonly registry: RegistryPort;
+  /** By the path that `images.signatures` names each by. */
+  readonly keys: ReadonlyMap<string, SignatureDemand['keys'][number]>;
 }
 
 export interface LogLine {
@@ -241,7 +250,7 @@ export function outcome(ctx: BurstContext, burst: Burst, verdict: Verdict, text:
 
 function imageRule(image: Burst['image']): RuleVerdict[] {
   if (image === undefined) return [];
-  const { name, from, id, pinned, unpinned } = image;
+  const { name, from, id, pinned, unpinned, signedBy } = image;
   const measured = id ?? pinned;
   if (measured === undefined) return [];
   const pin =
@@ -250,7 +259,8 @@ function imageRule(image: Burst['image']): RuleVerdict[] {
       : unpinned !== undefined
         ? `, not pinned: ${unpinned}`
         : '';
-  return [{ rule: 'image', pass: true, measured, limit: `${name}, by ${from}${pin}` }];
+  const signed = signedBy === undefined ? '' : `, signed by ${signedBy}`;
+  return [{ rule: 'image', pass: true, measured, limit: `${name}, by ${from}${pin}${signed}` }];
 }
 
 export const later = (at: Instant, ms: number): Instant => instant(at + ms);

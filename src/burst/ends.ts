@@ -1,5 +1,5 @@
 /** What became of a pod, in words that its owner and an operator can do something with. Each kind has its own, and what follows differs. */
-import type { Exit, LostBy } from '../domain/burst.ts';
+import type { Cause, Exit, LostBy } from '../domain/burst.ts';
 import type { ContainerView, PodView } from '../domain/kube.ts';
 
 export const outOfMemory =
@@ -7,7 +7,7 @@ export const outOfMemory =
 
 /** Of a pod whose main has terminated, as its kubelet told. */
 export function endedHow(pod: PodView, main: Extract<ContainerView, { state: 'terminated' }>): string {
-  if (pod.reason === 'Evicted') return `evicted by node ${pod.node}: ${pod.message}`;
+  if (evicted(pod)) return takenDown(pod) ?? 'evicted';
   if (main.reason === 'OOMKilled') return outOfMemory;
   return `terminated: ${main.reason} (${main.exitCode})`;
 }
@@ -20,9 +20,22 @@ export function lostBy(
     readonly machineGone?: true;
   }[],
 ): LostBy {
-  if (ranks.some(({ pod }) => pod?.reason === 'Evicted')) return 'podEvicted';
+  if (ranks.some(({ pod }) => pod !== undefined && evicted(pod))) return 'podEvicted';
   if (ranks.some(({ kind, machineGone }) => kind === 'unknown' || machineGone === true)) return 'nodeLost';
   return 'podLost';
+}
+
+/** The reasons of a pod's DisruptionTarget, of which none speaks of its node. [kubernetes: pod disruption conditions] */
+const evictions = new Set(['TerminationByKubelet', 'EvictionByEvictionAPI', 'PreemptionByScheduler']);
+
+const evicted = ({ reason, disruption }: PodView): boolean =>
+  reason === 'Evicted' || (disruption !== undefined && evictions.has(disruption.reason));
+
+/** How somebody who is not us ends or ended this pod, while its burst has no end; undefined: nobody does. */
+export function takenDown(pod: PodView): string | undefined {
+  if (pod.reason === 'Evicted') return `evicted by node ${pod.node}: ${pod.message}`;
+  if (evicted(pod)) return `evicted (${pod.disruption?.reason}): ${pod.disruption?.message}`;
+  return pod.deletingSince === undefined ? undefined : 'its pod was deleted by somebody else';
 }
 
 /** From containerStatuses, when process 1 of main could not report itself. 128 + n is the runtime's way to write signal n. */
@@ -57,24 +70,29 @@ const imageReasons = new Set([
 ]);
 const hopeless = new Set(['InvalidImageName', 'ErrImageNeverPull', 'CreateContainerConfigError']);
 
+type Unbegun = Extract<Cause, { kind: 'pod_failed' | 'image_failed' }>;
+
 /** Why a pod that has not begun never will; `late`: it has had its time. Undefined: it may still. */
 export function cannotBegin(
   pod: PodView,
   late: boolean,
   images: (container: string) => string,
-): string | undefined {
+): Unbegun | undefined {
   const { name } = pod.ref;
-  if (pod.deletingSince !== undefined) return `pod ${name} is being deleted by somebody else`;
-  if (pod.reason === 'Evicted') return `pod ${name} was evicted by node ${pod.node}: ${pod.message}`;
-  if (pod.phase === 'Failed') return `pod ${name} failed: ${pod.reason} ${pod.message}`.trim();
+  const failed = (text: string): Unbegun => ({ kind: 'pod_failed', text });
+  if (pod.deletingSince !== undefined) return failed(`pod ${name} is being deleted by somebody else`);
+  if (pod.reason === 'Evicted') return failed(`pod ${name} was evicted by node ${pod.node}: ${pod.message}`);
+  if (pod.phase === 'Failed') return failed(`pod ${name} failed: ${pod.reason} ${pod.message}`.trim());
   for (const [container, c] of Object.entries(pod.containers)) {
     if (c.state === 'terminated' && container !== 'agent')
-      return `container ${container} ended before it was used: ${c.reason} (${c.exitCode})`;
+      return failed(`container ${container} ended before it was used: ${c.reason} (${c.exitCode})`);
     if (c.state !== 'waiting' || !(hopeless.has(c.reason) || late)) continue;
     const words = `${c.reason} ${c.message}`.trim();
-    if (imageReasons.has(c.reason)) return `image ${images(container)} cannot be pulled: ${words}`;
-    return `container ${container} does not start: ${words}`;
+    if (!imageReasons.has(c.reason)) return failed(`container ${container} does not start: ${words}`);
+    const text = `image ${images(container)} cannot be pulled: ${words}`;
+    // The agent's is the site's own: nothing is held against the job.
+    return container === 'main' ? { kind: 'image_failed', text } : failed(text);
   }
-  if (late && !pod.scheduled) return `pod ${name} is not scheduled: ${pod.message}`;
+  if (late && !pod.scheduled) return failed(`pod ${name} is not scheduled: ${pod.message}`);
   return undefined;
 }

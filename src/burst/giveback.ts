@@ -1,4 +1,4 @@
-import type { Burst, BurstState } from '../domain/burst.ts';
+import type { Burst, BurstState, Cause } from '../domain/burst.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { JobDetail } from '../domain/job.ts';
 import { withRanks } from '../domain/ranks.ts';
@@ -143,11 +143,14 @@ async function runningInBurst(ctx: BurstContext, burst: Burst, job: JobDetail): 
   return after(2_000);
 }
 
+/** What its owner can do something about. */
+const told: ReadonlySet<Cause['kind']> = new Set(['pod_failed', 'image_failed', 'image_unsigned']);
+
 async function close(ctx: BurstContext, burst: Burst, state: BurstState): Promise<Next> {
   ctx.streams.release(burst.id);
   if (!(await forgotten(ctx, burst))) return after(1_500);
   const text = burst.cause?.text ?? 'no reason on record';
-  if (state === 'returned' && burst.cause?.kind === 'pod_failed')
+  if (state === 'returned' && burst.cause !== undefined && told.has(burst.cause.kind))
     await comment(ctx, burst, `not run in the cloud: ${text}`);
   const words = {
     returned: `given back: ${text}`,

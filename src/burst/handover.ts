@@ -1,11 +1,10 @@
 import type { Burst, Grant } from '../domain/burst.ts';
 import { pathsOf } from '../domain/data.ts';
-import { faultOf } from '../domain/fault.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { JobDetail } from '../domain/job.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
-import { readScript, startFor, stepsWarning, teamOf } from '../translate/index.ts';
+import { startFor, stepsWarning, teamOf } from '../translate/index.ts';
 import {
   after,
   type BurstContext,
@@ -26,6 +25,7 @@ import { lookAtEach, lookAtPod, unseen } from './pod.ts';
 import { connect } from './provision.ts';
 import { lostFor, lostNow, lostSight } from './run.ts';
 import { leaveReclaimed, reclaimedOf } from './spot.ts';
+import { submittedScript } from './submitted.ts';
 
 /** The stand-in's call wakes the step; Slurm is asked only for what ends the wait otherwise. */
 const pollMs = 10_000;
@@ -343,13 +343,8 @@ async function warningOf(
 ): Promise<StartSpec['warn'] | undefined> {
   const limit = job?.timeLimitMs;
   if (job === undefined || typeof limit !== 'number') return undefined;
-  let text: string | undefined;
-  try {
-    text = await ctx.slurm.script(job.id);
-  } catch (e) {
-    if (faultOf(e) !== 'refused') throw e;
-  }
-  const warning = text === undefined ? undefined : stepsWarning(readScript(text));
+  const script = await submittedScript(ctx.slurm, job.id);
+  const warning = script === undefined ? undefined : stepsWarning(script);
   if (warning === undefined) return undefined;
   return { signo: warning.signo, atMs: later(from, Math.max(0, limit - warning.beforeMs)) };
 }

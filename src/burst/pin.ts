@@ -3,22 +3,23 @@ import { PortError } from '../domain/fault.ts';
 import type { RegistryPort } from '../ports.ts';
 import { imageName } from '../translate/index.ts';
 import { after, type BurstContext, change, leave, type Next, now } from './context.ts';
+import { demandsOf, registryMs, silent } from './registry.ts';
 
-/** A registry that does not answer is asked again for so long; then the image is not pinned. */
-const pinMs = 2 * 60_000;
 const againMs = 10_000;
 
 /**
  * What the image's tag stands for, asked of its registry before anything of the job's is made, so that the receipt says what was meant to
- * run, all its pods run the same, and a tag that is moved meanwhile moves nothing. Undefined: there is nothing to ask any more.
+ * run, all its pods run the same, and a tag that is moved meanwhile moves nothing. Undefined: there is nothing to ask any more. What must be
+ * signed is always pinned: a signature is of a digest.
  */
 export async function pin(ctx: BurstContext, burst: Burst): Promise<Next | undefined> {
   const { image } = burst;
-  if (ctx.pods.pin === undefined || image === undefined) return undefined;
-  if (image.pinned !== undefined || image.unpinned !== undefined) return undefined;
-  const { registry, required } = ctx.pods.pin;
+  const demanded = demandsOf(ctx, burst).length > 0;
+  const registry = ctx.pods.pin?.registry ?? (demanded ? ctx.pods.signatures?.registry : undefined);
+  if (registry === undefined || image === undefined || image.pinned !== undefined) return undefined;
+  if (image.unpinned !== undefined && !demanded) return undefined;
   const told = await ask(registry, image.name);
-  if (told.kind === 'silent' && ctx.clock.now() - burst.enteredAt < pinMs) return after(againMs);
+  if (told.kind === 'silent' && ctx.clock.now() - burst.enteredAt < registryMs) return after(againMs);
   if (told.kind === 'digest') {
     const pinned = `${image.name.replace(/@.*$/, '')}@${told.digest}`;
     await change(
@@ -30,7 +31,11 @@ export async function pin(ctx: BurstContext, burst: Burst): Promise<Next | undef
     return now;
   }
   const words = `image ${image.name} cannot be pinned: ${told.why}`;
-  if (required) return leave(ctx, burst, { kind: 'pod_failed', text: `${words}; images.pin is required` });
+  if (demanded || ctx.pods.pin?.required === true) {
+    const why = demanded ? 'it must be signed (images.signatures)' : 'images.pin is required';
+    const kind = told.kind === 'silent' ? 'registry_silent' : demanded ? 'image_unsigned' : 'pod_failed';
+    return leave(ctx, burst, { kind, text: `${words}; ${why}` });
+  }
   await change(ctx, burst, { image: { ...image, unpinned: told.why } }, words);
   return now;
 }
@@ -46,7 +51,6 @@ async function ask(registry: RegistryPort, image: string): Promise<Told> {
     return { kind: 'digest', digest: await registry.digest(name) };
   } catch (e) {
     if (!(e instanceof PortError)) throw e;
-    const silent = e.fault === 'unreachable' || e.fault === 'throttled' || e.fault === 'transient';
-    return { kind: silent ? 'silent' : 'none', why: e.message };
+    return { kind: silent(e) ? 'silent' : 'none', why: e.message };
   }
 }

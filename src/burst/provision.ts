@@ -19,6 +19,8 @@ import { cannotBegin } from './ends.ts';
 import { look } from './look.ts';
 import { pin } from './pin.ts';
 import { keyName, secretOf } from './pod.ts';
+import { demandsOf } from './registry.ts';
+import { checkSignature } from './signed.ts';
 import { leaveReclaimed } from './spot.ts';
 
 /** From the first wish for capacity to a keeper that answers: boot, join, image pull. */
@@ -32,7 +34,8 @@ const podMs = 10 * 60_000;
 
 /** reserved → provisioning, once a plan has bound the burst to an instance for each of its nodes. */
 export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Next> {
-  const gone = (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst));
+  const gone =
+    (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst)) ?? (await checkSignature(ctx, burst));
   if (gone !== undefined) return gone;
   if (burst.instance === undefined) {
     if (ctx.clock.now() - waitsSince(burst) > roomMs) {
@@ -142,7 +145,7 @@ async function awaitKeepers(
   const failed = pods
     .map((p) => cannotBegin(p, at - p.createdAt > podMs, imageOf))
     .find((why) => why !== undefined);
-  if (failed !== undefined) return leave(ctx, burst, { kind: 'pod_failed', text: failed }, { futile: true });
+  if (failed !== undefined) return leave(ctx, burst, failed, { futile: true });
   const keepers = ranksOf(burst).map(({ rank }) => ctx.streams.keeper(burst.id, rank));
   if (keepers.includes(undefined)) {
     if (pods.some((p) => p.containers.keeper?.state !== 'running')) return after(5_000);
@@ -331,6 +334,9 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
   // One of an older gateway names none.
   const image = burst.image?.pinned ?? burst.image?.name ?? ctx.pods.images.default;
   if (image === undefined) return left('no image was chosen for it, and images.default is not set');
+  // Of before the site asked for one.
+  if (burst.image?.signedBy === undefined && demandsOf(ctx, burst).length > 0)
+    return left(`image ${image} must be signed now (images.signatures), and this burst began before`);
   if (tenant === undefined) return left(`no tenant namespace for uid ${burst.uid}`);
   if (group === undefined) return left(`node group ${burst.group} is gone`);
   const intent = intend(ctx, burst, 'kubernetes.createPod', { ...ref });

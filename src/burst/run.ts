@@ -3,9 +3,11 @@ import type { PodView } from '../domain/kube.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { KeeperView, StandinView } from '../stream/streams.ts';
 import { after, type BurstContext, change, later, type Next, now, troubled } from './context.ts';
+import { lostWithPod } from './disrupted.ts';
 import { exitOf, lastWord, lostBy } from './ends.ts';
 import { inPods, scriptsKnown } from './gather.ts';
 import { look } from './look.ts';
+import { returnForMemory } from './memory.ts';
 import { endScript, failingBy, othersAmiss, othersGone, othersOfFailed, othersOver } from './others.ts';
 import { lookAtPod, lookAtRank, unseen } from './pod.ts';
 import { connect } from './provision.ts';
@@ -86,6 +88,10 @@ export async function drain(ctx: BurstContext, burst: Burst): Promise<Next> {
       await change(ctx, burst, { exit: last }, `its kubelet says: ${last.reason}`);
       return now;
     }
+    const taken = await lostWithPod(ctx, burst, exit, standin);
+    if (taken !== undefined) return taken === 'waits' ? after(500) : lostNow(ctx, burst, taken.how);
+    const back = await returnForMemory(ctx, burst, exit);
+    if (back !== undefined) return back;
     const owed = exitWith(burst, exit);
     if (owed !== exit) {
       await change(ctx, burst, { exit: owed }, `it does not end well: ${owed.reason}`);
@@ -260,7 +266,8 @@ async function slurmEnds(
   }
 }
 
-function requeuedBecause({ cause, reclaimedAt }: Burst): string {
+function requeuedBecause({ cause, reclaimedAt, stays }: Burst): string {
+  if (stays !== undefined) return stays;
   if (reclaimedAt !== undefined) return 'Slurm requeued the job: the cloud takes its spot instance back';
   return cause?.kind === 'no_budget' ? cause.text : 'Slurm requeued the job';
 }

@@ -1,8 +1,9 @@
 /** `spillway explain job.sh`: what would become of a script, without a cluster: marks, image, cost, objects, and what to change. */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { stringify } from 'yaml';
 import type { RuleVerdict } from '../domain/decision.ts';
-import { chooseImage, type ImageChoice } from '../translate/image.ts';
+import { chooseImage, type ImageChoice, signaturesFor } from '../translate/image.ts';
 import { failing, inWords } from '../translate/marks.ts';
 import type { OutputName } from '../translate/output/index.ts';
 import { type Asked, askedOf } from '../translate/script/asked.ts';
@@ -30,6 +31,8 @@ export interface Explanation {
   readonly verdict: 'burst' | 'never';
   readonly marks: readonly MarkedLine[];
   readonly image: ImageChoice;
+  /** Whose signature the image must carry, of each the names of keys of which one will do. Whether it does, is asked when it bursts. */
+  readonly signatures: readonly (readonly string[])[];
   readonly cost: readonly Cost[];
   /** Of its data; undefined: it says nothing of them, or nothing is known of the site. */
   readonly data: Data | undefined;
@@ -100,10 +103,14 @@ export function explanationOf(
     ...againstData(data),
     ...rulesOf(script, asked, who, site),
   ];
+  const { account = '', partition = '' } = who;
+  const signatures =
+    image.kind === 'image' ? signaturesFor(site.images, { account, partition, image: image.image }) : [];
   return {
     verdict: against.length === 0 ? 'burst' : 'never',
     marks,
     image,
+    signatures: signatures.map(({ keys }) => keys.map((file) => basename(file))),
     cost: site.groups.map((group) => costOf(asked, group, site.policy.limitMarginMs)),
     data,
     against,
@@ -201,6 +208,10 @@ function inPlainWords(file: string, e: Explanation, site: Site): string[] {
         ? "Image: the site's own"
         : `Image: ${e.image.image}, by ${e.image.from}`,
   );
+  for (const keys of e.signatures)
+    lines.push(
+      `  it must be signed by ${keys.join(' or ')}: its registry is asked when the job bursts, and without the job stays`,
+    );
   if (e.cost.length > 0) lines.push('', 'Cost:', ...e.cost.map((c) => `  node group ${c.group}: ${c.text}`));
   if (e.data !== undefined) lines.push('', 'Data:', ...e.data.lines.map((line) => `  ${line}`));
   if (e.objects.length > 0)

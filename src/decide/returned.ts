@@ -9,7 +9,9 @@ export interface Returned {
   readonly restarts: number | undefined;
   /** The last time. */
   readonly at: Instant;
-  /** How often since the job last ran, its quotes that nobody approved left out: those cost nothing. */
+  /** Why it came home then. */
+  readonly because: Cause | undefined;
+  /** How often since the job last ran, its quotes that nobody approved and registries that were away left out: those cost nothing. */
   readonly times: number;
   /** Of these, after a machine was launched for it and its pod never ran. */
   readonly futile?: number | undefined;
@@ -17,17 +19,26 @@ export interface Returned {
 
 /** Given back only because bursting was stopped, a job may burst once it is resumed. */
 const uncounted: ReadonlySet<Cause['kind']> = new Set(['stopped']);
-const unapproved: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired']);
+/** Left alone for a while, and not counted: nothing was bought, and nothing is held against the job. */
+const costless: ReadonlySet<Cause['kind']> = new Set(['declined', 'expired', 'registry_silent']);
 /** Slurm had started it, nothing of it had run, and it was no fault of the job's: it came back by a requeue. */
 const unbegun: ReadonlySet<Cause['kind']> = new Set<Cause['kind']>([
-  ...(['data_failed', 'pod_failed', 'no_capacity', 'quota', 'no_standin'] as const),
+  ...([
+    'data_failed',
+    'pod_failed',
+    'image_failed',
+    'image_unsigned',
+    'no_capacity',
+    'quota',
+    'no_standin',
+  ] as const),
 ]);
 
-type Kind = 'back' | 'turned down' | 'no word' | 'other';
+type Kind = 'back' | 'costless' | 'no word' | 'other';
 
 function kindOf({ state, cause, grant, origin, claim }: Burst): Kind {
   if (cause !== undefined && uncounted.has(cause.kind)) return 'no word';
-  if (cause !== undefined && unapproved.has(cause.kind)) return 'turned down';
+  if (cause !== undefined && costless.has(cause.kind)) return 'costless';
   if (state === 'returned') return 'back';
   if (state === 'requeued' && grant === undefined && cause !== undefined && unbegun.has(cause.kind))
     return 'back';
@@ -63,7 +74,7 @@ export function returnedOf(ended: Iterable<Burst>): Map<JobRef, Returned> {
     chains.set(ref, burst);
     if (kind === 'no word') continue;
     const before: Returned = found.get(ref) ?? {
-      ...{ submitAt, at: enteredAt, times: 0 },
+      ...{ submitAt, at: enteredAt, times: 0, because: burst.cause },
       restarts: burst.state === 'requeued' ? restarts + 1 : undefined,
     };
     const futile = (before.futile ?? 0) + (kind === 'back' && burst.futile === true ? 1 : 0);

@@ -109,6 +109,13 @@ export type Cause =
   | { readonly kind: 'no_budget'; readonly text: string }
   | { readonly kind: 'no_standin'; readonly text: string }
   | { readonly kind: 'pod_failed'; readonly text: string }
+  | { readonly kind: 'image_failed'; readonly text: string }
+  /** A run of it was killed for its memory, and the site has such jobs run at home. */
+  | { readonly kind: 'out_of_memory'; readonly text: string }
+  /** It must be signed, and is not by a key that counts. */
+  | { readonly kind: 'image_unsigned'; readonly text: string }
+  /** Its image's registry did not answer: nothing is known against the image. */
+  | { readonly kind: 'registry_silent'; readonly text: string }
   /** What its script needs could not be brought to its pod. */
   | { readonly kind: 'data_failed'; readonly text: string }
   | { readonly kind: 'requeued'; readonly text: string }
@@ -155,6 +162,8 @@ export interface ChosenImage {
   readonly pinned?: string | undefined;
   /** Why its registry told none; its pods run what the tag stands for when they pull it. */
   readonly unpinned?: string | undefined;
+  /** The names of the site's keys that have signed that digest, where its job must have a signed image. */
+  readonly signedBy?: string | undefined;
   /** With its digest, as the kubelet says that it runs; undefined until it does. */
   readonly id?: string | undefined;
 }
@@ -230,6 +239,8 @@ export interface Burst {
   readonly exit: Exit | undefined;
   /** A rank above 0 ended by itself while the script ran: how, as its kubelet says. The script was told to end, and the job ends so. */
   readonly broken?: { readonly at: Instant; readonly exit: Exit } | undefined;
+  /** Why the run after this one is not to burst. */
+  readonly stays?: string | undefined;
   /** Of an attempt that was lost. */
   readonly lostBy?: LostBy | undefined;
   readonly usage: Usage | undefined;

@@ -43,6 +43,8 @@ export interface PodView {
   readonly containers: Readonly<Record<string, ContainerView>>;
   /** False with a reason while kube-scheduler cannot place it. */
   readonly scheduled: boolean;
+  /** Its condition DisruptionTarget, where it holds: who ends it, and why. */
+  readonly disruption?: { readonly reason: string; readonly message: string } | undefined;
 }
 
 export interface NodeView {

@@ -129,9 +129,16 @@ export interface ClusterSetup {
   /** What becomes of a job whose pod was lost, once its instance is known to be terminated. */
   readonly onLost: 'fail' | 'requeue';
   /** The same, by how it was lost; onLost where it says nothing. */
-  readonly onFailure?: { readonly [by in LostBy]?: 'fail' | 'requeue' | undefined } | undefined;
+  readonly onFailure?: OnFailure | undefined;
   readonly pollMs: number;
 }
+
+type OnFailure = { readonly [by in LostBy]?: 'fail' | 'requeue' | undefined } & {
+  /** return: a job that was killed for its memory is requeued and runs at home. */
+  readonly outOfMemory?: 'fail' | 'return' | undefined;
+  /** stay: a job whose image cannot be pulled, or is not signed as it must be, goes back and does not burst again. */
+  readonly image?: 'again' | 'stay' | undefined;
+};
 
 /** A line of a list of prices with dates: what an hour of a type costs from that day on. */
 export interface ListedPrice {

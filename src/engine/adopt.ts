@@ -1,4 +1,5 @@
 import { returnedFor, returnedOf } from '../decide/returned.ts';
+import { staysFor } from '../decide/rules/backoff.ts';
 import type { Burst } from '../domain/burst.ts';
 import { grantedStates } from '../domain/burst.ts';
 import type { Job, JobDetail } from '../domain/job.ts';
@@ -63,6 +64,12 @@ export function strays(
   );
 }
 
+/** What sends the run after this one home wherever it lies, also where Slurm has started it here again before it was moved. */
+export function homeward({ cause, stays }: Burst): Burst['cause'] {
+  if (stays !== undefined) return { kind: 'out_of_memory', text: stays };
+  return cause?.kind === 'data_failed' || cause?.kind === 'out_of_memory' ? cause : undefined;
+}
+
 /** What a person has said of bursting at all: nobody's word on one job. */
 export interface Standing {
   readonly stopped: boolean;
@@ -71,24 +78,26 @@ export interface Standing {
 }
 
 /**
- * Why a job is not taken on again: its data could not be brought, or it came back so often that a person has to say so; or where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
+ * Why a job is not taken on again: its data could not be brought, its memory was too little, or it came back so often that a person has to say so; or where its earlier burst was decided or offered and never claimed: whoever moved it to our partition since is
  * its owner, and an owner's move is no yes, lifts no ramp and takes back no stop. Undefined: it is taken on. What we have claimed once is, whatever
  * stands: its stand-in may be a late answer's.
  */
 export function heldUp(
-  { mode }: Pick<ClusterSetup, 'mode'>,
+  setup: Pick<ClusterSetup, 'mode' | 'onFailure'>,
   { decided, times }: Pick<Ours, 'decided' | 'times'>,
   { stopped, onRamp }: Standing,
   { returns }: Pick<Policy, 'returns'>,
 ): string | undefined {
   // Nor is it tried over and over with data that cannot be brought: it goes home, and may burst from there as any other.
   if (decided.cause?.kind === 'data_failed') return decided.cause.text;
+  if (decided.stays !== undefined) return decided.stays;
+  if (decided.cause !== undefined && staysFor(decided.cause, setup)) return decided.cause.text;
   // Each may have bought a machine, and whatever ends them before they run is not mended by the next.
   if (times >= returns)
     return `it came back ${times} times before anything of it ran: ${decided.cause?.text ?? 'no reason on record'}`;
   // A move home is written as a claim is, and counted as none.
   if (claimed(decided) || decided.origin !== 'decision' || decided.answer?.yes === true) return undefined;
-  if (mode === 'approve') return 'nobody approved that this job bursts';
+  if (setup.mode === 'approve') return 'nobody approved that this job bursts';
   if (stopped) return 'bursting is stopped';
   return onRamp ? 'this site bursts only what its ramp lets in' : undefined;
 }

@@ -33,7 +33,7 @@ import { instanceSteps } from '../instance/steps.ts';
 import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { readRecord } from '../translate/index.ts';
-import { explain, heldUp } from './adopt.ts';
+import { explain, heldUp, homeward } from './adopt.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { policyNow } from './funds.ts';
@@ -427,8 +427,8 @@ export class ClusterEngine implements Cluster {
     this.#busy.add(run);
   }
 
-  adopt(job: JobDetail, before: Burst): Promise<void> {
-    return adopt(this, job, before);
+  adopt(job: JobDetail, before: Burst, held?: string): Promise<void> {
+    return adopt(this, job, before, held);
   }
 
   async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined> {
@@ -436,7 +436,9 @@ export class ClusterEngine implements Cluster {
     if (orphan.kind !== 'next_attempt' && orphan.kind !== 'same_attempt') return undefined;
     const held = heldUp(this.settings.setup, orphan, await standing(this), this.settings.policy);
     // What Slurm has not started yet can go home.
-    if (held !== undefined && job.state !== 'PENDING') return held;
+    const goes =
+      job.state === 'PENDING' || (job.state === 'RUNNING' && homeward(orphan.before) !== undefined);
+    if (held !== undefined && !goes) return held;
     await adopt(this, job, orphan.before, held);
     return undefined;
   }

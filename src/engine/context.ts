@@ -98,7 +98,7 @@ export interface Cluster {
   pods(): readonly PodView[] | undefined;
   burstContext(): BurstContext;
   /** Takes a job on again that is in our partitions already. */
-  adopt(job: JobDetail, before: Burst): Promise<void>;
+  adopt(job: JobDetail, before: Burst, held?: string): Promise<void>;
   /** Undefined, or why it is not taken on though Slurm runs it. */
   adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined>;
 }

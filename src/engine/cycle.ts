@@ -31,7 +31,7 @@ import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
-import { strays } from './adopt.ts';
+import { homeward, strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
 import { haltedGroups } from './breakers.ts';
 import { barredFrom, chooseFor } from './choose.ts';
@@ -217,7 +217,7 @@ async function begin(
   // All of its history: of a busy site the newest bursts are not all. What was found so takes no place from others meanwhile.
   const earlier = await ports.store.burstsOfJob(engine.name, job.ref);
   const returned = returnedFor(job, returnedOf(earlier));
-  const alone = leftAlone({ returned, now: at, policy: settings.policy });
+  const alone = leftAlone({ returned, now: at, policy: settings.policy, setup: settings.setup });
   if (!alone.pass) {
     const because = decision.because.map((r) => (r.rule === backOff.name ? { ...r, ...alone } : r));
     const waits: Decision = { verdict: 'wait', because, group: undefined };
@@ -470,18 +470,18 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
     capacityType: requeued && spotAgain(engine, job, before, reclaims) ? 'spot' : undefined,
     reclaims,
   });
-  const home = !requeued && job.state === 'PENDING';
-  // That was the way home of what Slurm had started.
-  const unfed = before.cause?.kind === 'data_failed' ? before.cause : undefined;
+  // Of what Slurm has started the way home is a requeue.
+  const back = requeued ? undefined : homeward(before);
+  const home = !requeued && (job.state === 'PENDING' || back !== undefined);
   const why = requeued
     ? `run ${job.restarts}, after Slurm requeued the job`
-    : unfed !== undefined
-      ? `goes home: ${unfed.text}`
+    : back !== undefined
+      ? `goes home: ${back.text}`
       : home
         ? `it was moved to ${job.partition} by somebody else${held === undefined ? '' : `, and ${held}`}`
         : 'Slurm started it in the burst partition';
   const burst: Burst = home
-    ? { ...fresh, state: 'returning', cause: unfed ?? { kind: 'owner_changed', text: why } }
+    ? { ...fresh, state: 'returning', cause: back ?? { kind: 'owner_changed', text: why } }
     : fresh;
   const written = await ports.store.commit(ports.entropy.uuid(), engine.name, engine.epoch, [
     { kind: 'burst', burst, why },

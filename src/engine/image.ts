@@ -9,6 +9,7 @@ import {
   type StagingLimits,
   signalIn,
   stagingOf,
+  withCommandLine,
 } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
 import type { ImageSought } from './propose.ts';
@@ -38,7 +39,7 @@ export async function imageFor(
   }
   if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
   const { comment, account, partition } = job;
-  const script = readScript(headOf(text));
+  const script = withCommandLine(readScript(headOf(text)), await settings.slurm.submitLine(job.id));
   const { images, mounts, staging } = settings.pods;
   const chosen = chooseImage({ script, comment, account, partition, images });
   const data = stagingOf(script.staged, mounts, staging);

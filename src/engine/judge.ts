@@ -1,6 +1,6 @@
 import { jobRef } from '../domain/ids.ts';
 import type { StandinView } from '../stream/streams.ts';
-import { explain, heldUp } from './adopt.ts';
+import { explain, heldUp, homeward } from './adopt.ts';
 import type { Cluster } from './context.ts';
 import { standing } from './ramp.ts';
 
@@ -52,6 +52,11 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
     case 'next_attempt':
     case 'same_attempt': {
       const why = heldUp(engine.settings.setup, orphan, await standing(engine), engine.settings.policy);
+      if (why !== undefined && job.state === 'RUNNING' && homeward(orphan.before) !== undefined) {
+        streams.wait(view.key, `the job goes home: ${why}`);
+        await engine.adopt(job, orphan.before, why);
+        return;
+      }
       if (why !== undefined) {
         const text = `${why}: requeue it and move it back to its partition, or cancel it`;
         engine.ports.log({ level: 'warn', text, job: job.ref, cluster: engine.name });

@@ -16,10 +16,12 @@ import {
   type Finding,
   probe,
 } from '../engine/doctor.ts';
+import { examineImages } from '../engine/doctor-images.ts';
 import { examineBreakers, examineMachines } from '../engine/doctor-nodes.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
 import { objectsOf, reach } from './reach.ts';
+import { keyIn, keysOf } from './registries.ts';
 import { exportOf, groupsOf } from './settings.ts';
 import { askTenants } from './tenants.ts';
 import { hooksOf } from './webhooks.ts';
@@ -35,6 +37,8 @@ export async function doctor(path: string): Promise<number> {
     if (f.todo !== undefined) console.log(`     → ${f.todo}`);
   };
   for (const [field, file] of filesOf(config)) say(await readableFile(field, file));
+  for (const [field, file] of keysOf(config.images))
+    say(await probe(field, () => keyIn(file).then(() => file), 'write the path of a public key of cosign'));
   say(
     await probe(
       'audit.exportDir',
@@ -67,6 +71,8 @@ export async function doctor(path: string): Promise<number> {
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
     for await (const finding of examineMachines(reached.clusters)) say(finding);
+    const [first] = reached.clusters;
+    if (first !== undefined) for await (const finding of examineImages(first.pods)) say(finding);
     const wanted = config.kubernetes?.tenants;
     if (wanted !== undefined) say(await askTenants(config, wanted));
     await reached.close();

@@ -8,13 +8,11 @@ import { Health } from '../../adapters/health.ts';
 import { kubernetes } from '../../adapters/kubernetes/index.ts';
 import { s3Objects } from '../../adapters/objects/s3/index.ts';
 import { readKeys } from '../../adapters/objects/s3/keys.ts';
-import { distributionRegistry } from '../../adapters/registry/index.ts';
-import { shared } from '../../adapters/registry/shared.ts';
 import { sshSlurm } from '../../adapters/slurm/index.ts';
 import { withoutCloud, withoutKubernetes } from '../../adapters/without.ts';
 import { type Call, type Log, measured, retried } from '../../adapters/wrap.ts';
 import { type Hands, handsOf } from '../../config/load.ts';
-import type { ClusterConfig, Config, ImagesConfig, StagingConfig } from '../../config/schema.ts';
+import type { ClusterConfig, Config, StagingConfig } from '../../config/schema.ts';
 import type { LogLine } from '../burst/context.ts';
 import { clusterName } from '../domain/ids.ts';
 import type { ClusterSettings } from '../engine/context.ts';
@@ -24,6 +22,7 @@ import type { KubernetesPort, ObjectsPort } from '../ports.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { cloudOf } from './cloud.ts';
 import { clock, entropy, scheduler, sha256 } from './ground.ts';
+import { type AskedOfRegistries, askedOfRegistries } from './registries.ts';
 import { groupsOf, noImages, policyHashOf, policyOf, setupOf, shapesOf } from './settings.ts';
 
 /** Where budgets stand besides the configuration. */
@@ -74,10 +73,11 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
   const funds =
     sources.length === 0 ? undefined : new Funds(sources, { clock, scheduler, log: write, sha256 });
   const stores = await storesOf(config.staging, watched);
+  const asked = await askedOfRegistries(hands?.images);
   const clusters: ClusterSettings[] = [];
   for (const c of config.clusters)
     clusters.push({
-      ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway, stores)),
+      ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway, stores, asked)),
       funds,
     });
   return {
@@ -139,15 +139,6 @@ function noting(health: Health): (call: Call) => void {
   };
 }
 
-/** Asked for each burst once, so nothing of it is kept; that a registry is away is told by the bursts that wait for it. */
-function pinOf(images: ImagesConfig | undefined): ClusterSettings['pods']['pin'] {
-  if (images === undefined || images.pin === 'no') return undefined;
-  return {
-    registry: shared(distributionRegistry(images.registries), clock),
-    required: images.pin === 'required',
-  };
-}
-
 type Watched = <T extends object>(port: T, name: string, label?: string) => T;
 
 async function clusterOf(
@@ -159,6 +150,7 @@ async function clusterOf(
   watched: Watched,
   gateway: () => Gateway | undefined,
   stores: Stores,
+  asked: AskedOfRegistries,
 ): Promise<ClusterSettings> {
   const name = clusterName(c.name);
   const slurm = sshSlurm({
@@ -187,7 +179,7 @@ async function clusterOf(
       images: hands?.images ?? noImages,
       agentImage: hands?.kubernetes.agentImage ?? '',
       imagePullPolicy: hands?.kubernetes.imagePullPolicy ?? 'IfNotPresent',
-      pin: pinOf(hands?.images),
+      ...asked,
       mounts: config.mounts,
       staging: config.staging?.limits,
       stagingRates: config.staging?.rates,
@@ -195,7 +187,9 @@ async function clusterOf(
       scheduling: hands?.kubernetes.scheduling,
     },
     slurm: watched(
-      retried(slurm, ['snapshot', 'job', 'script', 'accounting', 'history', 'facts'], { retries: 1 }),
+      retried(slurm, ['snapshot', 'job', 'script', 'submitLine', 'accounting', 'history', 'facts'], {
+        retries: 1,
+      }),
       'slurm',
       `slurm/${name}`,
     ),

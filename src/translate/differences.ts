@@ -31,7 +31,7 @@ export const differences: readonly ExpectedDifference[] = [
     of: '*',
     always: false,
     what: '`scancel --signal=SIG` without `--batch` or `--full`',
-    why: 'on-prem the steps get the signal, here nobody does: slurmctld knows of no step. `--full` reaches everything, `--batch` the script',
+    why: 'on-prem the steps get the signal and the script does not; here nobody does, as slurmd signals the steps that it runs itself, and those of a pod are none. A job without steps hears nothing on either side. `--full` reaches everything, `--batch` the script',
   },
   {
     name: 'signal-steps',
@@ -85,6 +85,14 @@ export const differences: readonly ExpectedDifference[] = [
     always: false,
     what: 'the mode of /tmp',
     why: "0777, without the sticky bit: it is the pod's own, in which there is no other user",
+  },
+  {
+    name: 'killed-by-itself',
+    place: 'time',
+    of: 'Elapsed',
+    always: false,
+    what: 'when a job ends whose script dies of TERM or KILL that Slurm did not send',
+    why: 'up to ten seconds later: its kubelet is asked first whether it was evicted',
   },
   {
     name: 'sbatch-in-the-job',

@@ -1,5 +1,5 @@
 /** Which image a job runs in: the first of the places below that names one. What is named and not allowed is never passed over. */
-import { type Script, written } from './script/script.ts';
+import type { Script } from './script/script.ts';
 
 export interface Images {
   /** Undefined: a job that names none stays. */
@@ -13,6 +13,18 @@ export interface Images {
   readonly allow: readonly { readonly image: string; readonly account?: string | undefined }[];
   /** In the user's namespace. */
   readonly pullSecrets: readonly string[];
+  /** An image meets each of them that fits its job. */
+  readonly signatures?: readonly SignaturePolicy[] | undefined;
+}
+
+export interface SignaturePolicy {
+  readonly account?: string | undefined;
+  readonly partition?: string | undefined;
+  /** A pattern as of `allow`; all, if left out. */
+  readonly image?: string | undefined;
+  /** Files of public keys, of which one will do. */
+  readonly keys: readonly string[];
+  readonly repository: 'same' | 'any';
 }
 
 export interface ImageInput {
@@ -56,14 +68,37 @@ export function chooseImage(input: ImageInput): ImageChoice {
   };
 }
 
+/** What an image must be signed by for a job: more than one where several fit. `partition` may be a list, of which each counts. */
+export function signaturesFor(
+  images: Pick<Images, 'signatures'>,
+  {
+    account,
+    partition,
+    image,
+  }: { readonly account: string; readonly partition: string; readonly image: string },
+): readonly SignaturePolicy[] {
+  const whole = wholeName(image);
+  return (images.signatures ?? []).filter(
+    (s) =>
+      (s.account === undefined || s.account === account) &&
+      (s.partition === undefined || partition.split(',').includes(s.partition)) &&
+      // What is no image's name is asked for a signature, and will have none.
+      (s.image === undefined || whole === undefined || matches(s.image, whole)),
+  );
+}
+
 interface Named {
   readonly image: string;
   readonly from: string;
 }
 
 function nameOf({ script, comment, account, partition, images }: ImageInput): Named | undefined {
-  const option = written(script, 'container-image');
-  if (option !== undefined) return { image: fromPyxis(option), from: '--container-image in the script' };
+  const option = script.options.findLast(({ name }) => name === 'container-image');
+  if (option !== undefined)
+    return {
+      image: fromPyxis(option.value),
+      from: `--container-image ${option.line === 0 ? "on sbatch's command line" : 'in the script'}`,
+    };
   const line = script.ours.findLast(({ key }) => key === 'image');
   if (line !== undefined) return { image: line.value, from: `#SPILLWAY in line ${line.line}` };
   const [, told] = /(?:^|[\s;,])spillway\s+image=([^\s;,]+)/.exec(comment) ?? [];

@@ -2,7 +2,14 @@
 export { type Asks, asksOf } from './asks.ts';
 export { type EnvironmentEdit, type StartInput, startFor } from './environment.ts';
 export { compressHosts, expandHosts } from './hostlist.ts';
-export { chooseImage, type ImageChoice, type Images, imageName } from './image.ts';
+export {
+  chooseImage,
+  type ImageChoice,
+  type Images,
+  imageName,
+  type SignaturePolicy,
+  signaturesFor,
+} from './image.ts';
 export { failing, inWords as markInWords, type Marked, marksOf } from './marks.ts';
 export {
   groupNameFor,
@@ -20,5 +27,6 @@ export { podGroupFor, type Scheduling } from './scheduling.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script } from './script/script.ts';
 export { signalIn, stepsWarning } from './script/signal.ts';
+export { withCommandLine } from './script/submitted.ts';
 export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';
 export { teamOf, teamPort } from './team.ts';

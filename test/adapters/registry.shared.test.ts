@@ -14,11 +14,17 @@ function scene(fault?: Fault) {
       if (fault !== undefined && host === image.host) throw new PortError(fault, 'registry.digest', 'no');
       return `sha256:${asked.length}`;
     },
+    signed: async ({ host, path }: Pick<typeof image, 'host' | 'path'>) => {
+      asked.push(`${host}/${path} signed`);
+      return { kind: 'signed', by: `${asked.length}` } as const;
+    },
   };
   const port = shared(registry, { now: () => instant(now) });
   return {
     asked,
     digest: (over: Partial<typeof image> = {}) => port.digest({ ...image, ...over }),
+    signed: (digest: string, pem: string) =>
+      port.signed(image, digest, { keys: [{ name: 'k', pem }], repository: 'same' }),
     pass: (ms: number) => {
       now += ms;
     },
@@ -52,4 +58,14 @@ it('an image that is not there says nothing of the host, and is asked for again'
   const s = scene('not_found');
   for (let i = 0; i < 2; i++) await expect(s.digest()).rejects.toMatchObject({ fault: 'not_found' });
   expect(s.asked).toHaveLength(2);
+});
+
+it('so it is with signatures, of one digest and by the same keys', async () => {
+  const s = scene();
+  expect(await Promise.all([s.signed('a', 'k'), s.signed('a', 'k')])).toEqual([
+    { kind: 'signed', by: '1' },
+    { kind: 'signed', by: '1' },
+  ]);
+  expect(await s.signed('b', 'k')).toMatchObject({ by: '2' });
+  expect(await s.signed('a', 'l')).toMatchObject({ by: '3' });
 });

@@ -44,7 +44,7 @@ describe('the last word on an exit', () => {
 });
 
 describe('a pod that cannot begin', () => {
-  const why = (view: PodView, late = false) => cannotBegin(view, late, image);
+  const why = (view: PodView, late = false) => cannotBegin(view, late, image)?.text;
 
   it.each<[string, PodView, boolean, string | undefined]>([
     ['an image that is being pulled', waiting('ContainerCreating'), false, undefined],
@@ -84,6 +84,16 @@ describe('a pod that cannot begin', () => {
   });
 });
 
+it('an image of the job keeps it at home where the site has it so; the agent’s is the site’s own', () => {
+  const pulling = { state: 'waiting', reason: 'InvalidImageName', message: '' } as const;
+  const view = pod({ state: 'running', startedAt: at });
+  const kind = (containers: PodView['containers']) =>
+    cannotBegin({ ...view, containers }, true, String)?.kind;
+  expect(kind({ main: pulling })).toBe('image_failed');
+  expect(kind({ keeper: pulling })).toBe('pod_failed');
+  expect(kind({ main: { ...pulling, reason: 'CreateContainerConfigError' } })).toBe('pod_failed');
+});
+
 describe('by what an attempt was lost', () => {
   const seen = pod({ state: 'running', startedAt: at });
   const over = { kind: 'over', pod: seen } as const;
@@ -96,5 +106,10 @@ describe('by what an attempt was lost', () => {
     expect(lostBy([alive, gone])).toBe('nodeLost');
     expect(lostBy([unseen, over])).toBe('nodeLost');
     expect(lostBy([over, alive])).toBe('podLost');
+    const by = (reason: string) =>
+      lostBy([{ ...over, pod: { ...seen, disruption: { reason, message: '' } } }]);
+    expect(by('EvictionByEvictionAPI')).toBe('podEvicted');
+    // Of a node that is silent: that is what is lost.
+    expect(by('DeletionByTaintManager')).toBe('podLost');
   });
 });

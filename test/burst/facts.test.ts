@@ -114,6 +114,14 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
     expect(why(free, { ...offered, claim }, 3)).toMatch(/^it came back 3 times before anything of it ran/);
     expect(holds({ ...offered, claim }, 'auto', { stopped: true, onRamp: true })).toBe(false);
   });
+  it('whose run before had too little memory, or whose image keeps it at home, goes home', () => {
+    const free = { stopped: false, onRamp: false };
+    const why = (decided: Burst, image?: 'stay') =>
+      heldUp({ mode: 'auto', onFailure: { image } }, { decided, times: 0 }, free, { returns: 3 });
+    expect(why(burst({ state: 'requeued', stays: 'too little' }))).toBe('too little');
+    const unpulled = burst({ state: 'requeued', cause: { kind: 'image_failed', text: 'not pulled' } });
+    expect([why(unpulled), why(unpulled, 'stay')]).toEqual([undefined, 'not pulled']);
+  });
   it('a run that was granted once is never run again', () => {
     expect(explain(detail(), [burst({ state: 'failed', grant: granted })]).kind).toBe('ran_already');
   });

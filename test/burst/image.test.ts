@@ -10,7 +10,7 @@ import type { PodView } from '../../src/domain/kube.ts';
 import { nothing } from '../../src/domain/resources.ts';
 import { imageFor } from '../../src/engine/image.ts';
 import { burstOf } from '../../src/engine/propose.ts';
-import type { PodManifest, RegistryPort } from '../../src/ports.ts';
+import type { PodManifest, RegistryPort, Signed } from '../../src/ports.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
 import type { KeeperView } from '../../src/stream/streams.ts';
 import type { Images } from '../../src/translate/index.ts';
@@ -29,7 +29,10 @@ describe('the image of a pending job', () => {
   const sought = (script: () => Promise<string | undefined>, comment = '') =>
     imageFor(
       {
-        settings: { slurm: { script }, pods: { images, mounts: [{ path: '/home', claim: 'home' }] } },
+        settings: {
+          slurm: { script, submitLine: async () => undefined },
+          pods: { images, mounts: [{ path: '/home', claim: 'home' }] },
+        },
       } as unknown as Parameters<typeof imageFor>[0],
       detail({ comment }),
     );
@@ -157,6 +160,9 @@ describe('pinning', () => {
         if (typeof answer !== 'string') throw answer;
         return answer;
       },
+      signed: async () => {
+        throw new Error('no signature is asked for');
+      },
     };
     const plain = contextOf(store, {});
     const ctx = { ...plain, pods: { ...plain.pods, pin: { registry, required } } };
@@ -209,6 +215,153 @@ describe('pinning', () => {
     expect((await turns(true, [away, away, digest])).held.image?.pinned).toContain(digest);
     expect((await turns(false, [away], 3 * 60_000)).held.image?.unpinned).toBe('ghcr.io: ECONNREFUSED');
     expect((await turns(true, [away], 3 * 60_000)).held.state).toBe('returning');
+  });
+});
+
+describe('an image that must be signed', () => {
+  const chosen = { name: 'ghcr.io/physics/md:3', from: '#SPILLWAY in line 2' };
+  const digest = `sha256:${'c'.repeat(64)}`;
+  const pinned = `${chosen.name}@${digest}`;
+  const keys = new Map([['/k/site.pub', { name: 'site.pub', pem: 'PEM' }]]);
+  const every = { keys: ['/k/site.pub'], repository: 'same' } as const;
+
+  async function turns(
+    answer: Signed | PortError,
+    over: {
+      policies?: readonly object[];
+      waited?: number;
+      image?: Burst['image'];
+      resolves?: PortError;
+    } = {},
+  ) {
+    const asked: unknown[] = [];
+    const store = new MemStore({
+      clock: { now: () => at },
+      entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },
+    });
+    const registry: RegistryPort = {
+      digest: async () => {
+        if (over.resolves !== undefined) throw over.resolves;
+        return digest;
+      },
+      signed: async (name, of, demand) => {
+        asked.push([`${name.host}/${name.path}`, of, demand]);
+        if (answer instanceof PortError) throw answer;
+        return answer;
+      },
+    };
+    const plain = contextOf(store, {});
+    const own = { ...images, signatures: (over.policies ?? [every]) as Images['signatures'] };
+    const ctx = { ...plain, pods: { ...plain.pods, images: own, signatures: { registry, keys } } };
+    const enteredAt = instant(at - (over.waited ?? 0));
+    const image = over.image ?? chosen;
+    await store.commit(uuid(`g${++ids}`), burst().cluster, 0, [
+      {
+        kind: 'burst',
+        burst: burst({ ...{ state: 'reserved', image, rev: 0, enteredAt }, pod: undefined }),
+        why: 'test',
+      },
+    ]);
+    const held = async (): Promise<Burst> => (await store.burst(burst().id)) ?? burst();
+    for (let i = 0; i < 3 && (await held()).state === 'reserved'; i++) await awaitInstance(ctx, await held());
+    return { ctx, asked, held: await held(), audit: await store.audit(burst().id) };
+  }
+
+  it('is pinned though pin is no, held against that digest once, and the receipt says who signed it', async () => {
+    const { ctx, asked, held, audit } = await turns({ kind: 'signed', by: 'site.pub' });
+    const demand = { keys: [{ name: 'site.pub', pem: 'PEM' }], repository: 'same' };
+    expect(asked).toEqual([['ghcr.io/physics/md', digest, demand]]);
+    expect(held).toMatchObject({ state: 'reserved', image: { ...chosen, pinned, signedBy: 'site.pub' } });
+    expect(audit.at(-1)?.why).toBe(`image ${pinned} is signed by site.pub`);
+    expect(outcome(ctx, held, 'burst', 'done').decision.because).toContainEqual(
+      expect.objectContaining({ rule: 'image', limit: expect.stringContaining(', signed by site.pub') }),
+    );
+  });
+
+  it('and is not: the job goes home before anything is made, and is told why', async () => {
+    const { held } = await turns({ kind: 'unsigned', why: 'it carries no signature' });
+    expect(held).toMatchObject({
+      state: 'returning',
+      instance: undefined,
+      cause: {
+        kind: 'image_unsigned',
+        text: `image ${pinned} is not signed as this job's must be (images.signatures): it carries no signature`,
+      },
+    });
+  });
+
+  it('and whose registry does not answer is waited for, and then not held against the job', async () => {
+    const away = new PortError('unreachable', 'registry.signed', 'ghcr.io: ECONNREFUSED');
+    expect((await turns(away)).held).toMatchObject({ state: 'reserved', cause: undefined });
+    const waited = 3 * 60_000;
+    expect((await turns(away, { waited })).held).toMatchObject({
+      ...{
+        state: 'returning',
+        cause: { kind: 'registry_silent', text: expect.stringContaining('ECONNREFUSED') },
+      },
+    });
+    const signed = { kind: 'signed', by: 'site.pub' } as const;
+    expect((await turns(signed, { waited, resolves: away })).held.cause?.kind).toBe('registry_silent');
+    const refused = new PortError('refused', 'registry.signed', 'ghcr.io answers 403');
+    expect((await turns(refused)).held.cause?.kind).toBe('image_unsigned');
+  });
+
+  it('that nobody could pin, or that is no name of an image, has no digest to be signed', async () => {
+    const none = new PortError('not_found', 'registry.digest', 'ghcr.io answers 404');
+    const signed = { kind: 'signed', by: 'site.pub' } as const;
+    const { held, asked } = await turns(signed, { resolves: none });
+    expect(held.cause).toMatchObject({ kind: 'image_unsigned', text: expect.stringContaining('404') });
+    expect(asked).toEqual([]);
+    const before = { ...chosen, unpinned: 'nobody asked then' };
+    expect((await turns(signed, { image: before })).held.image).toMatchObject({
+      pinned,
+      signedBy: 'site.pub',
+    });
+    const file = { name: '/home/a/x.sqsh', from: 'a test' };
+    expect((await turns(signed, { image: file })).held.cause?.kind).toBe('image_unsigned');
+  });
+
+  it('by policies of account, partition and pattern: each that fits the job must be met, no other is asked', async () => {
+    const signed = { kind: 'signed', by: 'site.pub' } as const;
+    const of = async (...policies: readonly object[]) =>
+      (await turns(signed, { policies: policies.map((p) => ({ ...every, ...p })) })).asked.length;
+    expect(await of({ account: 'chemistry' }, { partition: 'gpu' }, { image: 'docker.io/**' })).toBe(0);
+    expect(await of({ account: 'physics' }, { partition: 'batch' }, { image: 'ghcr.io/**' })).toBe(3);
+    expect(
+      await of({ account: 'physics', partition: 'gpu' }, { account: 'physics', partition: 'batch' }),
+    ).toBe(1);
+  });
+
+  it('of a burst that had its pods to come when the site began to ask for signatures is not run', async () => {
+    const store = new MemStore({
+      clock: { now: () => at },
+      entropy: { uuid: () => uuid(`s${++ids}`), bytes: (n) => new Uint8Array(n), random: () => 0 },
+    });
+    const plain = contextOf(store, {
+      pod: async () => undefined,
+      tenant: async () => ({ namespace: 'n', uid: 2001, gids: [2001], claims: [] }),
+      createPod: async () => {
+        throw new Error('made');
+      },
+    });
+    const signatures = { registry: {} as RegistryPort, keys };
+    const pods = { ...plain.pods, images: { ...images, signatures: [every] }, signatures };
+    const instance = ready();
+    await store.commit(uuid('h1'), burst().cluster, 0, [
+      { kind: 'instance', instance, why: 'test' },
+      {
+        kind: 'burst',
+        burst: burst({
+          ...{ state: 'provisioning', image: { ...chosen, pinned }, instance: instance.id, rev: 0 },
+          pod: { ref: { namespace: 'n', name: 'p' }, uid: undefined },
+        }),
+        why: 'test',
+      },
+    ]);
+    await provision({ ...plain, pods }, (await store.burst(burst().id)) ?? burst());
+    expect(await store.burst(burst().id)).toMatchObject({
+      ...{ state: 'returning', cause: { text: expect.stringContaining('must be signed now') } },
+    });
   });
 });
 

@@ -125,6 +125,28 @@ describe('a script that may burst', () => {
     expect(of(whole, {}, gangs).objects).toHaveLength(2);
   });
 
+  it('tells whose signature its image must carry, by its account', async () => {
+    const own = { repository: 'same', keys: ['/etc/keys/lab.pub', '/etc/keys/old.pub'] } as const;
+    const signatures = [
+      { repository: 'same', keys: ['/etc/keys/site.pub'] } as const,
+      { account: 'physics', ...own },
+      { account: 'chemistry', ...own },
+    ];
+    const signing = { ...site, images: { ...site.images, signatures } };
+    expect(of(whole, { account: 'physics' }, signing).signatures).toEqual([
+      ['site.pub'],
+      ['lab.pub', 'old.pub'],
+    ]);
+    expect(of(whole, { account: 'biology' }, signing).signatures).toEqual([['site.pub']]);
+    expect(of(whole).signatures).toEqual([]);
+    const dir = await mkdtemp(join(tmpdir(), 'spillway-explain-'));
+    const file = join(dir, 'job.sh');
+    await writeFile(file, whole);
+    const { lines } = await explain(file, { account: 'physics' }, signing, []);
+    await rm(dir, { recursive: true });
+    expect(lines.join('\n')).toContain('  it must be signed by lab.pub or old.pub: its registry is asked');
+  });
+
   it('costs at most the dearest type of each group for its limit and the margin', () => {
     expect(of(whole).cost).toEqual([
       {

@@ -319,7 +319,7 @@ describe('a configuration that holds', () => {
       partitions: { long: 'r.example.org/long:1' },
       allow: [{ image: 'r.example.org/users/**' }, { account: 'chemistry', image: 'ghcr.io/chem/*' }],
       pullSecrets: ['registry'],
-      ...{ pin: 'no', registries: [] },
+      ...{ pin: 'no', registries: [], signatures: [] },
     });
     const refused = (given: string) => () =>
       parseConfig(base.replace('images: { default: base:1 }', `images: ${given}`), 'c.yaml');
@@ -335,6 +335,10 @@ describe('a configuration that holds', () => {
     const own =
       '{ default: a, pin: tried, registries: [{ host: r.org, username: u, passwordFile: /etc/p }] }';
     expect(refused(own)).not.toThrow();
+    const asks = (more: string) => `{ default: a, signatures: [{ keys: [k.pub] }]${more} }`;
+    expect(refused(asks(''))).toThrow('images.registries: nothing to ask for signatures');
+    expect(refused(asks(', registries: [{ host: r.org }]'))).not.toThrow();
+    expect(refused('{ default: a, signatures: [{ account: a }] }')).toThrow('images.signatures[0].keys');
   });
 
   it('has a JSON Schema of what may be written', () => {

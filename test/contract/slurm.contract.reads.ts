@@ -55,6 +55,16 @@ export function readCases(of: () => SlurmHarness): void {
       expect(await faultIn(port.script(0))).toBe('invalid');
     });
 
+    test('how a job was submitted is what sbatch was called with, or is not known; of no job it is not', async () => {
+      const { port, submit } = of();
+      const ref = await submit({});
+      expect(await port.submitLine(Number(ref))).toSatisfy(
+        (line: string | undefined) => line === undefined || /^(\S*\/)?sbatch( |$)/.test(line),
+      );
+      expect(await port.submitLine(Number(neverWas))).toBeUndefined();
+      expect(await faultIn(port.submitLine(0))).toBe('invalid');
+    });
+
     test('the same job in full says the same and more', async () => {
       const { submit } = of();
       const ref = await submit({

@@ -234,8 +234,30 @@ describe('decide', () => {
   it('a job given back is left alone until the back-off is over', () => {
     const came = (times: number, ago: number) =>
       failing(
-        context({}, { returned: { submitAt: now, at: instant(now - ago), times, restarts: undefined } }),
+        context(
+          {},
+          {
+            returned: {
+              submitAt: now,
+              at: instant(now - ago),
+              times,
+              because: undefined,
+              restarts: undefined,
+            },
+          },
+        ),
       );
+    // What came home for its memory stays, and so does what has no image where the site has it so.
+    const stays = (kind: 'out_of_memory' | 'image_failed' | 'no_capacity', image?: 'again' | 'stay') => {
+      const because = { kind, text: 'why' } as const;
+      const returned = { submitAt: now, at: instant(now - 600_000), times: 1, because, restarts: undefined };
+      const { setup } = context({});
+      return failing(context({}, { returned, setup: { ...setup, onFailure: { image } } }));
+    };
+    expect(stays('no_capacity', 'stay')).toEqual([]);
+    expect(stays('out_of_memory')).toEqual(['back-off']);
+    expect([stays('image_failed'), stays('image_failed', 'again')]).toEqual([[], []]);
+    expect(stays('image_failed', 'stay')).toEqual(['back-off']);
     // Turned down only: that cost nothing, and does not count.
     for (const times of [0, 1]) {
       expect(came(times, 59_999)).toEqual(['back-off']);

@@ -61,6 +61,14 @@ describe('jobs that came back', () => {
     },
   );
 
+  it('one whose registry was away is left alone as long, and is not counted', () => {
+    const away = ended({ kind: 'registry_silent', at: 30 });
+    expect(returnedFor(seven, returnedOf([away, ended({ at: 20 })]))).toMatchObject({ at: 30, times: 1 });
+    expect(returnedFor(seven, returnedOf([away, away, away]))).toMatchObject({ at: 30, times: 0 });
+    const unsigned = ended({ kind: 'image_unsigned', at: 30 });
+    expect(returnedFor(seven, returnedOf([unsigned]))).toMatchObject({ times: 1 });
+  });
+
   it('a run in between begins anew, as does a new job with an old id', () => {
     const ran = ended({ state: 'settled', kind: 'job_ended', at: 25 });
     const found = returnedOf([ended({ at: 30 }), ran, ended({ at: 20 }), ended({ at: 10 })]);

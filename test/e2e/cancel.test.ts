@@ -111,11 +111,12 @@ describe('limits and signals', () => {
       'while :; do sleep 0.2; done',
     ].join('\n');
     const full = await sbatch('alice', ['-p', 'cloud', '-t', '10'], script);
-    const warned = await sbatch(
-      'alice',
-      ['-p', 'cloud', '-t', '2'],
-      script.replace('\n', '\n#SBATCH --signal=USR1@75\n'),
-    );
+    const line = ['-p', 'cloud', '-t', '2'];
+    const warned = [
+      await sbatch('alice', line, script.replace('\n', '\n#SBATCH --signal=USR1@75\n')),
+      // In no record of slurmctld, and in none of the script's lines.
+      await sbatch('alice', [...line, '--signal=USR1@75'], script),
+    ];
     const said = (id: string, line: string): boolean => outputOf('alice', id).split('\n').includes(line);
     const up = (id: string) => async (): Promise<boolean> => said(id, 'child up') && said(id, 'task up');
     await until('all to be up', up(full), 90_000);
@@ -129,10 +130,12 @@ describe('limits and signals', () => {
       20_000,
     );
     await as('alice', ['scancel', full]);
-    await until('the task to be warned', async () => said(warned, 'task heard'), 120_000);
-    expect(outputOf('alice', warned)).not.toMatch(/script heard|child heard/);
-    await as('alice', ['scancel', warned]);
-    for (const id of [full, warned]) expect((await ended(id)).state).toMatch(/^CANCELLED/);
+    for (const id of warned) {
+      await until('the task to be warned', async () => said(id, 'task heard'), 120_000);
+      expect(outputOf('alice', id)).not.toMatch(/script heard|child heard/);
+      await as('alice', ['scancel', id]);
+    }
+    for (const id of [full, ...warned]) expect((await ended(id)).state).toMatch(/^CANCELLED/);
   });
 
   it('d: the time limit ends it as TIMEOUT, with its containers gone within KillWait; signals reach the script', async () => {

@@ -1,4 +1,5 @@
-import type { Policy } from '../../domain/policy.ts';
+import type { Cause } from '../../domain/burst.ts';
+import type { ClusterSetup, Policy } from '../../domain/policy.ts';
 import type { JobRule, Judged, RuleContext } from '../rule.ts';
 import { onceFor } from '../words.ts';
 
@@ -11,6 +12,12 @@ export const backOff: JobRule = { name: 'back-off', of: 'job', otherwise: 'wait'
 
 /** So often a machine is bought for a job whose pod then does not run. */
 const futileAtMost = 2;
+
+/** Whether what sent it home keeps it there, until a person says otherwise. */
+export function staysFor({ kind }: Cause, { onFailure }: Pick<ClusterSetup, 'onFailure'>): boolean {
+  if (kind === 'out_of_memory') return true;
+  return (kind === 'image_failed' || kind === 'image_unsigned') && onFailure?.image === 'stay';
+}
 
 const limitOf = (forMs: number, returns: number): string =>
   `not given back or turned down within ${Math.round(forMs / 60_000)} min, nor given back ${returns} times`;
@@ -27,12 +34,18 @@ export function leftAlone({
   returned,
   now,
   policy,
-}: Pick<RuleContext, 'returned' | 'now' | 'policy'>): Judged {
+  setup,
+}: Pick<RuleContext, 'returned' | 'now' | 'policy' | 'setup'>): Judged {
   if (returned === undefined) return never(policy);
   const { backOffMs, returns } = policy;
   const { times, futile = 0 } = returned;
   const forMs = backOffMs * 2 ** Math.max(0, times - 1);
   const limit = limitOf(forMs, returns);
+  if (returned.because !== undefined && staysFor(returned.because, setup))
+    return {
+      ...{ pass: false, measured: `given back, and stays: ${returned.because.text}` },
+      limit: 'none that came home for its memory, or for its image where onFailure.image is stay',
+    };
   const ago = now - returned.at;
   if (futile >= futileAtMost)
     return {

@@ -53,7 +53,7 @@ export function statusOf(before: PodStatus, seen: Seen, now: Instant): PodStatus
     ...before,
     phase,
     ...(evicted === undefined || !final ? {} : evicted),
-    conditions: conditionsOf(before.conditions, seen, phase, now),
+    conditions: disrupted(conditionsOf(before.conditions, seen, phase, now), seen, now),
     hostIP: seen.hostIp,
     ...(ip === undefined ? {} : { podIP: ip }),
     startTime: timestamp(seen.since),
@@ -151,6 +151,18 @@ function conditionsOf(
     type: 'ContainersReady',
     ...ready,
   });
+}
+
+/** Written with the last status only, as the reason is. */
+function disrupted(
+  before: readonly Condition[],
+  { evicted, final }: Seen,
+  now: Instant,
+): readonly Condition[] {
+  if (evicted === undefined || !final) return before;
+  const { message } = evicted;
+  const told = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message } as const;
+  return withCondition(before, told, now);
 }
 
 export const succeeded = (state: State): boolean => state.is === 'over' && state.exitCode === 0;

@@ -2,6 +2,7 @@
 import { burstId, instant } from '../../domain/ids.ts';
 import type { BoundPod, ContainerView, NodeView, PodView, Tenant } from '../../domain/kube.ts';
 import {
+  type Condition,
   type ContainerState,
   conditionOf,
   fromTimestamp,
@@ -40,7 +41,13 @@ export function podView({ metadata, spec, status }: Pod): PodView {
       ),
     ),
     scheduled,
+    ...disruptionOf(conditionOf(status.conditions, 'DisruptionTarget')),
   };
+}
+
+function disruptionOf(told: Condition | undefined): Pick<PodView, 'disruption'> {
+  if (told?.status !== 'True') return {};
+  return { disruption: { reason: told.reason ?? '', message: told.message ?? '' } };
 }
 
 function containerView(state: ContainerState, imageId: string | undefined): ContainerView {

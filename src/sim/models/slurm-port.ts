@@ -91,6 +91,11 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
       wellFormed(jobRef(`${id}`), at);
       return read(at, () => changes.script(user, id));
     },
+    // A job of the model is submitted by a call of its own, not by a command.
+    async submitLine(id) {
+      wellFormed(jobRef(`${id}`), 'slurm.submitLine');
+      return undefined;
+    },
     async accounting(ref) {
       const at = 'slurm.accounting';
       wellFormed(ref, at);

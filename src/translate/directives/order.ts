@@ -39,7 +39,7 @@ export const order: readonly Directive[] = [
   exact('--no-requeue', 'a run that is lost ends the job', 'src/burst/lose.ts'),
   emulated(
     '--signal=[{R|B}:]<sig>[@time]',
-    "the steps that srun started get it, of the pod, if a line of the script says so (an option of sbatch's command line is not seen), and by the time limit that the job had when it began",
+    "the steps that srun started get it, of the pod, by the time limit that the job had when it began; said on sbatch's command line it is known by slurmdbd's SubmitLine (from 21.08), by the variable SBATCH_SIGNAL not at all",
     'test/e2e/cancel.test.ts',
     {
       cases: [

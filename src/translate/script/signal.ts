@@ -27,8 +27,7 @@ function asked(script: Script): Asked | undefined {
 }
 
 /**
- * `#SBATCH --signal=B:USR1@120`: 10. Undefined: none, or one without `B:`, which reaches steps alone [decision 0012]. On sbatch's own command
- * line Slurm shows it to nobody.
+ * `#SBATCH --signal=B:USR1@120`: 10. Undefined: none, or one without `B:`, which reaches steps alone [decision 0012].
  */
 export function signalIn(script: Script): number | undefined {
   const signal = asked(script);

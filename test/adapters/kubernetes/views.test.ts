@@ -10,6 +10,22 @@ const meta = {
 };
 
 describe('a pod', () => {
+  it('says who ends it, while that holds', () => {
+    const told = (status: string) => ({
+      ...{
+        type: 'DisruptionTarget',
+        status,
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+      },
+    });
+    const of = (status: string) => podView({ metadata: meta, status: { conditions: [told(status)] } });
+    expect(of('True')?.disruption).toEqual({
+      ...{ reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' },
+    });
+    expect(of('False')).not.toHaveProperty('disruption');
+  });
+
   it('is read with its containers, init containers among them', () => {
     const view = podView({
       metadata: {

@@ -360,6 +360,16 @@ describe('the script that Slurm keeps', () => {
     expect(await faultIn(port.script(-1))).toBe('invalid');
   });
 
+  test('and how sbatch was called is asked of slurmdbd; where that does not know, nobody does', async () => {
+    const { port, lines } = told(out('sbatch -p batch --signal=B:USR1@60 job.sh\n'.repeat(2)));
+    expect(await port.submitLine(4711)).toBe('sbatch -p batch --signal=B:USR1@60 job.sh');
+    expect(lines.at(-1)).toMatch(/ sacct -X -P -n -j 4711 -o SubmitLine$/);
+    expect(await faultIn(port.submitLine(-1))).toBe('invalid');
+    const older = { ...out(''), code: 1, stderr: 'sacct: fatal: Invalid field requested: "SubmitLine"\n' };
+    expect(await told(older).port.submitLine(1)).toBeUndefined();
+    expect(await told(out('\n')).port.submitLine(1)).toBeUndefined();
+  });
+
   test('is none, or refused, though scontrol ends by 0', async () => {
     const words = (why: string) => ({ ...out(''), stderr: `job script retrieval failed: ${why}\n` });
     expect(await told(words('Invalid job id specified')).port.script(1)).toBeUndefined();

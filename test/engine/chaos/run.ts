@@ -255,6 +255,7 @@ export class Run implements Fates {
             ? undefined
             : { jobsPerDay: this.scenario.ramp, microUsdPerDay: 1_000_000_000 },
         onLost: this.scenario.onLost,
+        onFailure: this.scenario.onFailure,
         pollMs: 10 * second,
       },
       policyHash: 'chaos',

@@ -1,5 +1,5 @@
 /** What one seed does: plain data, so that a failing one can be made smaller piece by piece and written down. */
-import type { NodeGroup } from '../../../src/domain/policy.ts';
+import type { ClusterSetup, NodeGroup } from '../../../src/domain/policy.ts';
 import type { Chance } from '../../../src/sim/chance.ts';
 
 export interface JobPlan {
@@ -86,6 +86,7 @@ export interface Scenario {
   readonly lowered: 'finish' | 'requeue' | 'cancel' | undefined;
   /** Bursts a day, until somebody lifts it. */
   readonly ramp: number | undefined;
+  readonly onFailure?: ClusterSetup['onFailure'];
   /** Instead of the centre's one. */
   readonly groups?: readonly NodeGroup[];
   /** So many nodes that are always there, and no cloud. */

@@ -1,4 +1,5 @@
 #!/bin/bash
+#PARITY differs killed-by-itself
 #SBATCH --propagate=CORE
 ulimit -c 0
 echo "ending by TERM"
