@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { get, Problem } from './ask.ts';
+import { behindOf } from './behind.ts';
 import { useData } from './data.ts';
 
 /** A list as far as it was loaded: its first page stays fresh, those behind it were loaded when they were scrolled to. */
@@ -22,19 +23,6 @@ interface Behind<T> {
 }
 
 export const pageRows = 500;
-
-/** Of what was loaded before, the rows behind the newest page: what left that page's stretch has left the list. */
-export function behindOf<T>(
-  newest: readonly T[],
-  loaded: readonly T[],
-  keyOf: (row: T) => string,
-): readonly T[] {
-  const last = newest.at(-1);
-  const at = last === undefined ? -1 : loaded.findIndex((row) => keyOf(row) === keyOf(last));
-  if (at >= 0) return loaded.slice(at + 1);
-  const known = new Set(newest.map(keyOf));
-  return loaded.filter((row) => !known.has(keyOf(row)));
-}
 
 /** `path` has a question mark or none; limit and cursor are added. `keyOf` tells rows apart: one that moved up is not shown twice. */
 export function useList<K extends string, T, A extends Answer<K, T> = Answer<K, T>>(

@@ -12,6 +12,7 @@ import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
 import { group } from '../engine/chaos/centre.ts';
 
 const minute = 60_000;
+const firstId = 1000;
 const names = ['lattice-qcd', 'md-run', 'qm-mm', 'variants', 'phylogeny', 'climate-ens', 'cfd-wing'];
 const users = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'];
 const accounts = ['physics', 'chemistry', 'biology'];
@@ -23,7 +24,7 @@ export function queueOf(jobs: number, now: number): readonly Job[] {
     const running = i % 3 === 0;
     const at = instant(now - (jobs - i) * 1_000 - 5 * minute);
     return detail({
-      ...{ ref: jobRef(String(1000 + i)), id: 1000 + i, name: `${pick(names, i)}-${i % 97}` },
+      ...{ ref: jobRef(String(firstId + i)), id: firstId + i, name: `${pick(names, i)}-${i % 97}` },
       ...{ user: pick(users, i), account: pick(accounts, i), partition: i % 5 === 0 ? 'gpu' : 'batch' },
       ...{ state: running ? 'RUNNING' : 'PENDING', reason: running ? 'None' : 'Priority' },
       ...{ submitAt: at, eligibleAt: at, startAt: running ? instant(now - minute) : undefined },
@@ -43,6 +44,11 @@ const budget = (account: string, usd: number, spent: number, held: number): Budg
   },
   ...{ spent: spent * 1e6, held: held * 1e6 },
 });
+
+function offer(id: number, user: string, name: string, why: string): Burst {
+  const burst = offered(id, user);
+  return { ...burst, name, ...(burst.quote === undefined ? {} : { quote: { ...burst.quote, why } }) };
+}
 
 /** From a burst's beginning to its end. */
 export const wayToSettled: readonly (readonly [BurstState, string])[] = [
@@ -79,12 +85,7 @@ export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life>
     page: fileURLToPath(new URL('../../dist/web', import.meta.url)),
     ...(open ? { doorman: undefined } : {}),
     groups: [{ ...group, max: 12 }],
-    snapshot: {
-      jobs: queueOf(jobs, now),
-      get at() {
-        return instant(Date.now() - 2_000);
-      },
-    },
+    snapshot: { jobs: queueOf(jobs, now), at: instant(now) },
     served: {
       budgets: async () => budgets,
       capacities: async () => [
@@ -101,8 +102,11 @@ export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life>
     }
     return b;
   };
-  const quoted = [offered(1003, 'alice'), offered(1004, 'bob')];
-  await fill(bed, through, now, quoted);
+  const quoted = [
+    offer(1003, 'alice', 'lattice-qcd', 'starts here in 2 h 10 min to 5 h, in the cloud in 4 min'),
+    offer(1004, 'bob', 'md-run', '41 jobs in batch pending for 60 min or more'),
+  ];
+  await fill(bed, through, now, jobs, quoted);
   return Object.assign(bed, { through, quoted });
 }
 
@@ -110,6 +114,7 @@ async function fill(
   bed: Bed,
   through: Life['through'],
   now: number,
+  jobs: number,
   quoted: readonly Burst[],
 ): Promise<void> {
   await bed.write(...quoted.map((b) => putBurst(b, 'offered: 40 jobs wait in batch')));
@@ -161,7 +166,7 @@ async function fill(
     await bed.write(decisionOn(burst, { at: createdAt, verdict: 'burst', text: 'bursts to node group cpu' }));
   }
   for (let i = 0; i < 40; i++) {
-    const job = burstOfJob(1001 + i * 3, pick(users, i), { account: pick(accounts, i) });
+    const job = burstOfJob(firstId + jobs - 1 - 2 * (40 - i), pick(users, i), { account: pick(accounts, i) });
     const never = i % 7 === 0;
     const rule = never ? 'nodes' : i % 2 === 0 ? 'backlog' : 'budget';
     const because = [

@@ -50,7 +50,6 @@ export function JobPage({ id }: { readonly id: string }) {
       {!none && facts.value === undefined && facts.problem?.status !== 404 && <Waiting answer={facts} />}
       <div className="columns">
         <div className="column wide">
-          {jobs.flatMap((j) => j.bursts.map((b) => <Timeline key={b.id} burst={b} at={facts.at} />))}
           {undecided && (
             <Panel title={texts.job.words}>
               <p className="muted pad">{texts.job.noDecision}</p>
@@ -71,6 +70,7 @@ export function JobPage({ id }: { readonly id: string }) {
               )}
             </Panel>
           ))}
+          {jobs.flatMap((j) => j.bursts.map((b) => <Timeline key={b.id} burst={b} at={facts.at} />))}
         </div>
         <div className="column">
           {jobs.map((j) => (

@@ -11,7 +11,8 @@ import { ChoiceFilter, ClearFilters, TextFilter } from '../parts/filters.tsx';
 import { Plot } from '../parts/plot.tsx';
 import { type Column, VirtualTable } from '../parts/table.tsx';
 import { useNow, useSettings, useTexts } from '../settings.tsx';
-import { type CostKey, costBy, spentOverTime, useLedger } from './money/ledger.ts';
+import { useLedger } from './money/ledger.ts';
+import { type CostKey, costBy, spentOverTime } from './money/sums.ts';
 
 const spans = ['1', '7', '30', '90'] as const;
 const keys = ['account', 'user', 'cluster'] as const;

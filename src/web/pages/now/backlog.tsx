@@ -96,11 +96,13 @@ export function BacklogTable({
           </tbody>
         </table>
       </Scroll>
-      {forecast.value.clusters.map(({ cluster, at, accuracy }) => (
-        <p key={cluster} className="muted small pad">
-          {at === undefined ? now.noLook(cluster) : now.accuracy(accuracy.within, accuracy.known)}
-        </p>
-      ))}
+      {forecast.value.clusters.map(({ cluster, at, accuracy }) =>
+        at !== undefined && accuracy.known === 0 ? null : (
+          <p key={cluster} className="muted small pad">
+            {at === undefined ? now.noLook(cluster) : now.accuracy(accuracy.within, accuracy.known)}
+          </p>
+        ),
+      )}
     </Panel>
   );
 }
