@@ -19,6 +19,7 @@ const touched: Readonly<Record<EventView['kind'], RegExp>> = {
   instance: /^(instances|groups|capacity|audit|\/readyz)/,
   stop: /^(stop|audit|\/readyz|quotes)/,
   ramp: /^(ramp|audit)/,
+  drain: /^(capacity|groups|audit)/,
   token: /^audit/,
 };
 
