@@ -17,7 +17,7 @@ export function Receipt({ of, again }: { readonly of: DecisionView; readonly aga
         <Badge tone={toneOf(of.verdict)}>{texts.decisions.verdict[of.verdict]}</Badge> {of.text}
       </p>
       <p className="muted small pad">
-        {again ?? moment(of.at, nowMs, language)} <Origin at={Date.parse(of.at)} source="measured" />
+        {again ?? moment(of.at, nowMs, language)} <Origin at={undefined} source="measured" />
       </p>
       {of.kind === 'decision' && <Yes of={of} />}
       <Basis of={of} />
