@@ -62,6 +62,8 @@ describe('a quote', () => {
     await page.getByRole('button', { name: 'Approve: 1004' }).click();
     const [, second] = life.quoted;
     await life.ask(operator, `bursts/${second?.id}/decline`, { body: { reason: 'too dear' } });
+    // The page has heard of it, and the dialog stands.
+    await page.getByText('quote waits for an answer').waitFor({ state: 'detached' });
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: 'Approve' }).click();
     await dialog.getByRole('alert').waitFor();

@@ -18,18 +18,24 @@ export function Approvals({
   const { now } = useTexts();
   const [asked, setAsked] = useState<{ readonly burst: BurstView; readonly yes: boolean }>();
   const open = quotes.value?.quotes ?? [];
-  // Who is being asked is not cut off because somebody else was faster: he is told.
-  const say = asked && <Say {...asked} onClose={() => setAsked(undefined)} />;
-  if (open.length === 0) return say ?? null;
   return (
-    <Panel title={now.approvals} origin={<Origin at={quotes.at} source="forecast" />} className="approvals">
-      <ul className="rows">
-        {open.map((burst) => (
-          <Row key={burst.id} burst={burst} onAsk={(yes) => setAsked({ burst, yes })} />
-        ))}
-      </ul>
-      {say}
-    </Panel>
+    <>
+      {open.length > 0 && (
+        <Panel
+          title={now.approvals}
+          origin={<Origin at={quotes.at} source="forecast" />}
+          className="approvals"
+        >
+          <ul className="rows">
+            {open.map((burst) => (
+              <Row key={burst.id} burst={burst} onAsk={(yes) => setAsked({ burst, yes })} />
+            ))}
+          </ul>
+        </Panel>
+      )}
+      {/* Beside the list: who is being asked is told that somebody was faster, though the list is gone. */}
+      {asked !== undefined && <Say {...asked} onClose={() => setAsked(undefined)} />}
+    </>
   );
 }
 
