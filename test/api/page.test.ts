@@ -83,8 +83,10 @@ describe('the page', () => {
 
 describe('a page of another site', () => {
   it.each(['cross-site', 'same-site'])('may ask nothing here: %s', async (site) => {
-    const response = await fetch(`${base}/api/v1/stop`, { headers: { 'sec-fetch-site': site } });
-    expect(response.status).toBe(403);
+    for (const path of ['/api/v1/stop', '/firecrest/v2/status/systems']) {
+      const response = await fetch(`${base}${path}`, { headers: { 'sec-fetch-site': site } });
+      expect(response.status, path).toBe(403);
+    }
   });
 
   it('is told from our own, and from a person who types the address', async () => {
