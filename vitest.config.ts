@@ -5,6 +5,8 @@ import { UnsteadyReporter } from './test/unsteady.ts';
 const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
 /** Needs real job logs, where SPILLWAY_TRACES says. */
 const traces = ['test/**/*.traces.test.ts'];
+/** Needs a browser and the built page; test/run.ts sees to both. */
+const web = ['test/**/*.web.test.ts'];
 const model = ['test/contract/**/*.test.ts', 'test/engine/**/*.test.ts', 'test/api/**/*.store.test.ts'];
 
 /** Where test/run.ts wants to know what became of a lane. */
@@ -20,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...real, ...model, ...traces, 'node_modules/**'],
+          exclude: [...real, ...model, ...traces, ...web, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -32,6 +34,16 @@ export default defineConfig({
           exclude: [...real, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'web',
+          include: web,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // Each starts a browser, a database and a gateway.
+          fileParallelism: false,
         },
       },
       {

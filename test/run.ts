@@ -8,10 +8,11 @@ import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ensurePackages } from '../lab/real/apt.ts';
+import { findBrowser } from './browser.ts';
 import { ensureMpiWheels } from './mpi.ts';
 import type { Unsteady } from './unsteady.ts';
 
-const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'real', 'parity'] as const;
+const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'web', 'real', 'parity'] as const;
 type Lane = (typeof lanes)[number];
 const plain: readonly Lane[] = ['unit', 'model', 'chaos'];
 
@@ -181,6 +182,19 @@ async function goTests(): Promise<void> {
   }
 }
 
+/** The operator's page, built as it is shipped, in a real browser. */
+async function onPage(): Promise<void> {
+  if (findBrowser() === undefined && root && existsSync('/usr/bin/apt-get'))
+    await ensurePackages(['chromium'], (line) => console.log(`\n== web: ${line}`)).catch((e: unknown) => {
+      broken.push(`web: ${e instanceof Error ? e.message : String(e)}`);
+    });
+  if (findBrowser() === undefined) {
+    broken.push('lane web needs Chromium; apt-get install chromium');
+    return;
+  }
+  if (run('the page', 'npm', ['run', '-s', 'build:web'])) vitest('web');
+}
+
 /** Those that only reckon: where the lab runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
 const reckoning: readonly Lane[] = ['chaos', 'traces', 'node24'];
 const onLab = wanted.includes('real') || wanted.includes('parity');
@@ -211,12 +225,14 @@ async function awaitBeside(child: ChildProcess): Promise<void> {
 if (wanted.includes('unit')) {
   if (files.length === 0) {
     run('types', 'npx', ['--no-install', 'tsc', '--noEmit']);
+    run('types of the page', 'npx', ['--no-install', 'tsc', '--noEmit', '-p', 'src/web']);
     run('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
     await goTests();
   }
   vitest('unit');
 }
 if (wanted.includes('model')) vitest('model');
+if (wanted.includes('web')) await onPage();
 if (alone('chaos') && files.length === 0) {
   const chaos = ['--no-install', 'tsx', 'test/engine/chaos/main.ts'];
   run('lane chaos: 5,000 seeds', 'npx', [...chaos, '--seeds', '5000']);

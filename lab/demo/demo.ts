@@ -97,6 +97,7 @@ export class Demo {
     const ssh = `ssh -i ${key} -p ${centre.sshPort} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null`;
     this.#say(`
 The centre stays open until Ctrl-C, and new jobs keep coming. To look around, from another terminal:
+  the page       ${gateway.http}
   the API        curl ${gateway.http}/api/v1/bursts?live=true
                  also decisions, instances, budgets; and ${gateway.http}/readyz
   Slurm          ${ssh} alice@127.0.0.1 squeue

@@ -11,6 +11,7 @@ import { firecrest } from './firecrest/index.ts';
 import type { Keeper } from './once.ts';
 import { openapi } from './openapi.ts';
 import type { Operation } from './operation.ts';
+import { page, sameSite } from './page.ts';
 import { type ProblemCode, problem, Refusal, refuse } from './problem.ts';
 import { Buckets, type Rate } from './rate.ts';
 import { requestIds, securityHeaders } from './request.ts';
@@ -71,6 +72,8 @@ export interface Grounds {
   readonly rate: Rate;
   /** Event streams of one caller. */
   readonly streams: number;
+  /** Where the operator's page lies, built; undefined: none is served. */
+  readonly page: string | undefined;
   readonly clock: { now(): number };
   readonly scheduler: { after(ms: number, work: () => void): { cancel(): void } };
   readonly newId: () => string;
@@ -120,7 +123,7 @@ export function app(grounds: Grounds): Express {
   const v1 = express.Router();
   // One caller has one rate, by whichever door.
   const limits = doorman === undefined ? [] : [limited(grounds.rate, now)];
-  v1.use(authenticated, ...limits);
+  v1.use(sameSite, authenticated, ...limits);
   events(v1, {
     feed: grounds.feed,
     generation: () => portal.generation(),
@@ -129,7 +132,8 @@ export function app(grounds: Grounds): Express {
   });
   serve(v1, operations, portal);
   server.use('/api/v1', v1);
-  server.use('/firecrest/v2', authenticated, ...limits, firecrest(grounds.front, now));
+  server.use('/firecrest/v2', sameSite, authenticated, ...limits, firecrest(grounds.front, now));
+  if (grounds.page !== undefined) server.use(page(grounds.page));
   server.use((req) => {
     throw new Refusal('not_found', 'Not found', { detail: req.path });
   });

@@ -80,11 +80,18 @@ export const instancesQuery = z.strictObject({ limit });
 
 const seenStates = [...jobStates, ...jobFlags, 'UNKNOWN'] as const;
 
-export const jobsQuery = z.strictObject({
-  ...page,
+const ofQueue = {
   ...whose,
   partition: name.optional(),
   state: z.enum(seenStates).optional(),
+  q: name.optional().describe('Text that stands in its number, name, user or account, whatever the case.'),
+};
+
+export const jobsQuery = z.strictObject({ ...page, ...ofQueue });
+
+export const countsQuery = z.strictObject({
+  ...ofQueue,
+  by: z.enum(['account', 'partition', 'state', 'user']),
 });
 
 export const jobPath = z.strictObject({
@@ -129,12 +136,27 @@ export const queueJobView = z.strictObject({
 });
 export type QueueJobView = z.output<typeof queueJobView>;
 
+/** Jobs of the last look that have something in common. */
+export const jobCountView = z.strictObject({
+  cluster: z.string(),
+  /** The account, partition, state or user. */
+  key: z.string(),
+  jobs: z.number(),
+  pending: z.number(),
+  running: z.number(),
+  cpus: z.number(),
+  /** The one that could have run for longest and waits still. */
+  oldest: z.strictObject({ job: z.string(), user: z.string(), since: time }).optional(),
+});
+export type JobCountView = z.output<typeof jobCountView>;
+
 /** How old what is told of a cluster is. Without `at` this gateway has not looked at its queue. */
 export const sightView = z.strictObject({
   cluster: z.string(),
   at: time.optional(),
   partial: z.array(z.string()),
 });
+export type SightView = z.output<typeof sightView>;
 
 export const stepView = z.strictObject({
   at: time,
@@ -144,6 +166,7 @@ export const stepView = z.strictObject({
   /** In that state until the next step; absent: it is there still. */
   forMs: z.number().optional(),
 });
+export type StepView = z.output<typeof stepView>;
 
 export const burstFactsView = z.strictObject({
   ...burstView.shape,
@@ -190,6 +213,7 @@ export const ledgerView = z.strictObject({
   state: z.enum(['held', 'settled']),
   at: time,
 });
+export type LedgerView = z.output<typeof ledgerView>;
 
 export const groupView = z.strictObject({
   name: z.string(),
@@ -203,6 +227,7 @@ export const groupView = z.strictObject({
   /** Micro-dollars an hour by type; a type without one is not bought under a budget. */
   microUsdPerHour: z.record(z.string(), z.number()),
 });
+export type GroupView = z.output<typeof groupView>;
 
 export const forecastView = z.strictObject({
   ...sightView.shape,
@@ -224,6 +249,7 @@ export const forecastView = z.strictObject({
     medianErrorMs: z.number().optional(),
   }),
 });
+export type ForecastView = z.output<typeof forecastView>;
 
 export const eventView = z.strictObject({
   at: time,
@@ -278,6 +304,7 @@ export const auditView = z.strictObject({
   prev: z.string(),
   hash: z.string(),
 });
+export type AuditView = z.output<typeof auditView>;
 
 export const meView = z.strictObject({
   name: z.string(),
@@ -286,6 +313,7 @@ export const meView = z.strictObject({
   by: z.enum(['open', 'token', 'oidc']),
   token: z.string().optional(),
 });
+export type MeView = z.output<typeof meView>;
 
 /** RFC 9457. */
 export const problemView = z.strictObject({

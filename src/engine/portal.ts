@@ -13,7 +13,17 @@ import type {
 } from '../domain/page.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { AuditRow, DeskPort, StorePort } from '../ports.ts';
-import { type Backlog, backlogOf, type JobFilter, jobsOf, type QueueJob, type Sight } from './queue-view.ts';
+import {
+  type Backlog,
+  backlogOf,
+  type CountBy,
+  countsOf,
+  type JobCount,
+  type JobFilter,
+  jobsOf,
+  type QueueJob,
+  type Sight,
+} from './queue-view.ts';
 
 export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
 
@@ -102,6 +112,18 @@ export class Portal {
     const next: Mark | undefined =
       found.length > limit && last !== undefined ? [last.cluster, last.job.id, last.job.ref] : undefined;
     return { rows, next };
+  }
+
+  /** What the last look saw, counted cluster by cluster. */
+  counts(
+    filter: JobFilter,
+    by: CountBy,
+  ): readonly { readonly cluster: ClusterName; readonly counts: readonly JobCount[] }[] {
+    return this.#clusters.flatMap(({ name, snapshot }) =>
+      snapshot === undefined || (filter.cluster ?? name) !== name
+        ? []
+        : [{ cluster: name, counts: countsOf(snapshot, filter, by) }],
+    );
   }
 
   /** By `12` or `12_3`, in every cluster that knows it. */

@@ -9,6 +9,8 @@ export interface JobFilter {
   readonly account?: string | undefined;
   readonly partition?: string | undefined;
   readonly state?: string | undefined;
+  /** In its number, name, user or account, whatever the case. */
+  readonly q?: string | undefined;
 }
 
 /** One job as the last look at the queue saw it, and what of it is in the cloud. */
@@ -58,16 +60,22 @@ export function jobsOf(
 ): readonly Job[] {
   const { all, byUser } = sortedJobs(snapshot);
   const found: Job[] = [];
+  const sought = filter.q?.toLowerCase();
   for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
     if (after !== undefined && (job.id > after[0] || (job.id === after[0] && job.ref <= after[1]))) continue;
-    if (!fits(job, filter)) continue;
+    if (!fits(job, filter, sought)) continue;
     found.push(job);
     if (found.length >= limit) break;
   }
   return found;
 }
 
-function fits(job: Job, { account, partition, state }: JobFilter): boolean {
+function fits(job: Job, { account, partition, state }: JobFilter, sought: string | undefined): boolean {
+  if (
+    sought !== undefined &&
+    !`${job.ref} ${job.name} ${job.user} ${job.account}`.toLowerCase().includes(sought)
+  )
+    return false;
   if (account !== undefined && job.account !== account) return false;
   if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
   return state === undefined || job.state === state;
@@ -99,4 +107,41 @@ export function backlogOf(snapshot: Snapshot): readonly Backlog[] {
         b.oldest = since;
     }
   return [...found.values()].sort((a, b) => b.pending - a.pending || (a.partition < b.partition ? -1 : 1));
+}
+
+/** By what jobs are counted. */
+export type CountBy = 'account' | 'partition' | 'state' | 'user';
+
+/** Jobs that have something in common. */
+export interface JobCount {
+  readonly key: string;
+  readonly jobs: number;
+  readonly pending: number;
+  readonly running: number;
+  readonly cpus: number;
+  /** The one that could have run for longest and waits still. */
+  readonly oldest: { readonly job: Job; readonly since: Instant } | undefined;
+}
+
+/** Those of a cluster that are asked for, counted; by partition a job that would take one of several counts for each of them. */
+export function countsOf(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly JobCount[] {
+  const { all, byUser } = sortedJobs(snapshot);
+  const sought = filter.q?.toLowerCase();
+  const found = new Map<string, { -readonly [K in keyof JobCount]: JobCount[K] }>();
+  for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
+    if (!fits(job, filter, sought)) continue;
+    for (const key of by === 'partition' ? job.partition.split(',') : [job[by]]) {
+      const c = found.get(key) ?? { key, jobs: 0, pending: 0, running: 0, cpus: 0, oldest: undefined };
+      found.set(key, c);
+      c.jobs += 1;
+      c.cpus += job.cpus;
+      if (job.state === 'RUNNING') c.running += 1;
+      if (job.state !== 'PENDING') continue;
+      c.pending += 1;
+      const since = job.eligibleAt;
+      if (since !== undefined && since <= snapshot.at && (c.oldest === undefined || since < c.oldest.since))
+        c.oldest = { job, since };
+    }
+  }
+  return [...found.values()].sort((a, b) => b.jobs - a.jobs || (a.key < b.key ? -1 : 1));
 }

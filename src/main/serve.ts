@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { keepHeapSmall } from '../../adapters/heap.ts';
 import { oidcIdentity } from '../../adapters/identity/oidc.ts';
@@ -214,10 +216,19 @@ function groundsOf(
     proxies: listen.trustedProxy,
     rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },
     streams: api?.streams ?? 100,
+    page: pageDir(),
     newId: entropy.uuid,
     log: (error, request) => told.warn({ error: String(error), request }, 'a request failed'),
     ...{ clock, scheduler },
   };
+}
+
+/** Beside the compiled code, or where the build puts it when this runs from the source. */
+function pageDir(): string {
+  const compiled = fileURLToPath(new URL('../../web', import.meta.url));
+  return compiled.endsWith(join('dist', 'web'))
+    ? compiled
+    : fileURLToPath(new URL('../../dist/web', import.meta.url));
 }
 
 async function listenHttp({ http, tls }: Config['listen'], grounds: Grounds): Promise<Server> {

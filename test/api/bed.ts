@@ -9,6 +9,7 @@ import type { Burst } from '../../src/domain/burst.ts';
 import type { Role } from '../../src/domain/caller.ts';
 import { clusterName, instant, jobRef } from '../../src/domain/ids.ts';
 import type { Job, Snapshot } from '../../src/domain/job.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
 import { type ApiToken, tokenText } from '../../src/domain/token.ts';
 import { Desk, type Served } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
@@ -37,6 +38,8 @@ export interface Bed {
   /** A second gateway on the same store. */
   another(over?: Partial<Grounds>): Promise<{ readonly base: string; close(): Promise<void> }>;
   write(...writes: readonly Write[]): Promise<void>;
+  /** Ends every connection, as a network does; who comes again is answered. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -70,10 +73,16 @@ export const queue: readonly Job[] = [
   }),
 ];
 
-export async function makeBed(
-  over: Partial<Grounds> & { readonly identity?: IdentityPort } = {},
-): Promise<Bed> {
-  const { identity, ...more } = over;
+/** What stands in the place of an engine; all but the identity has something simple unless it is given. */
+export interface Instead {
+  readonly identity?: IdentityPort;
+  readonly served?: Partial<Served>;
+  readonly snapshot?: Partial<Snapshot>;
+  readonly groups?: readonly NodeGroup[];
+}
+
+export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
+  const { identity, served = {}, snapshot: seen = {}, groups = [], ...more } = over;
   const server = await testServer();
   const database = await server.database();
   const onError = (): void => undefined;
@@ -83,8 +92,9 @@ export async function makeBed(
   const entropy: Entropy = { uuid: newId, bytes: (n) => randomBytes(n), random: Math.random };
   const snapshot: Snapshot = {
     ...{ cluster, at: instant(Date.now()), tookMs: 1, jobs: queue, partitions: [], nodes: [], partial: [] },
+    ...seen,
   };
-  const settings = { groups: [] };
+  const settings = { groups };
   const engine = {
     clusters: [{ name: cluster, snapshot }],
     readiness: async () => ({
@@ -97,6 +107,7 @@ export async function makeBed(
     budgets: async () => [],
     instances: (limit: number) => store.instances(limit),
     reports: async () => [],
+    ...served,
   } as Partial<Served> as Served;
   const opened = async (changed: Partial<Grounds>) => {
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
@@ -117,11 +128,11 @@ export async function makeBed(
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
     };
-    return { base, close };
+    return { base, close, cut: () => http.closeAllConnections() };
   };
-  const { base, close } = await opened(more);
+  const { base, close, cut } = await opened(more);
   return {
-    ...{ base, store, desk, database, complaints },
+    ...{ base, store, desk, database, complaints, cut },
     query: server.query,
     token: (user, role, changed = {}) => makeToken(desk, user, role, changed),
     ask: (token, path, order = {}) => ask(base, token, path, order),

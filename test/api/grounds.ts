@@ -31,6 +31,7 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
     proxies: undefined,
     rate: { perSecond: 1_000, atOnce: 10_000 },
     streams: 4,
+    page: undefined,
     clock: { now: () => Date.now() },
     scheduler: timers,
     newId: () => randomUUID(),

@@ -6,6 +6,7 @@ import {
   burstFactsView,
   forecastView,
   groupView,
+  jobCountView,
   jobFactsView,
   ledgerView,
   queueJobView,
@@ -73,6 +74,39 @@ async function all(token: string, list: string, key: string): Promise<Record<str
   }
 }
 
+describe('counts of the queue', () => {
+  const counted = async (token: string, query: string) => {
+    const { status, body } = await bed.ask(token, `jobs/counts?${query}`);
+    expect([query, status]).toEqual([query, 200]);
+    const counts = body.counts as z.output<typeof jobCountView>[];
+    for (const c of counts) expect(jobCountView.parse(c)).toEqual(c);
+    return counts.map(({ key, jobs, pending }) => [key, jobs, pending]);
+  };
+
+  it('add up, by what was asked, the most in front', async () => {
+    expect(await counted(operator, 'by=account')).toEqual([
+      ['physics', 5, 5],
+      ['chemistry', 4, 4],
+    ]);
+    expect(await counted(operator, 'by=partition&account=chemistry')).toEqual([
+      ['gpu', 3, 3],
+      ['batch', 1, 1],
+    ]);
+    expect(await counted(operator, 'by=state&q=A10')).toEqual([['PENDING', 5, 5]]);
+    expect(await counted(operator, 'by=user&cluster=none')).toEqual([]);
+  });
+
+  it('are of his own jobs to a user', async () => {
+    expect(await counted(alice, 'by=account')).toEqual([['physics', 5, 5]]);
+    expect((await bed.ask(alice, 'jobs/counts?by=account&user=bob')).status).toBe(403);
+  });
+
+  it('have to be asked by something', async () => {
+    const { status, body } = await bed.ask(operator, 'jobs/counts');
+    expect([status, body.code, body.field]).toEqual([400, 'bad_query', 'by']);
+  });
+});
+
 describe('lists', () => {
   it.each<[string, string, z.ZodType, number]>([
     ['jobs', 'jobs', queueJobView, 9],
@@ -83,6 +117,10 @@ describe('lists', () => {
     ['jobs?state=PENDING&partition=gpu', 'jobs', queueJobView, 3],
     ['jobs?state=RUNNING', 'jobs', queueJobView, 0],
     ['jobs?user=bob', 'jobs', queueJobView, 4],
+    ['jobs?q=A10', 'jobs', queueJobView, 5],
+    ['jobs?q=300_7', 'jobs', queueJobView, 1],
+    ['jobs?q=chem&partition=gpu', 'jobs', queueJobView, 3],
+    ['jobs?q=nobody', 'jobs', queueJobView, 0],
     ['bursts?state=settled&live=false', 'bursts', burstView, 1],
     ['bursts?account=chemistry', 'bursts', burstView, 1],
     ['decisions?verdict=never', 'decisions', decisionView, 1],

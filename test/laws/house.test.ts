@@ -19,6 +19,7 @@ describe('the laws of the house', () => {
     ['src/burst/x.ts', "import { launch } from '../instance/launch.ts';"],
     ['src/engine/x.ts', "import { sshSlurm } from '../../adapters/slurm/ssh.ts';"],
     ['src/engine/x.ts', "const a = await import('../api/app.ts');"],
+    ['src/web/x.tsx', "import { Portal } from '../engine/portal.ts';"],
     ['src/api/x.ts', "import { claim } from '../burst/claim.ts';"],
     ['adapters/slurm/x.ts', "import { steps } from '../../src/burst/steps.ts';"],
     ['config/x.ts', "type A = import('../src/ports.ts').StorePort;"],
@@ -41,7 +42,9 @@ describe('the laws of the house', () => {
     'const t = performance.now();',
   ])('clock, chance and environment are found outside their rooms: %s', (text) => {
     expect(plant('src/engine/x.ts', text).map((b) => b.law)).toEqual(['ambient']);
+    expect(plant('src/web/pages/x.tsx', text).map((b) => b.law)).toEqual(['ambient']);
     expect(plant('adapters/x.ts', text)).toEqual([]);
+    expect(plant('src/web/browser.ts', text)).toEqual([]);
     expect(plant('src/engine/x.ts', `// ${text}\nexport {};`)).toEqual([]);
   });
 

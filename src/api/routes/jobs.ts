@@ -2,11 +2,14 @@ import { z } from 'zod';
 import { type Caller, sees } from '../../domain/caller.ts';
 import type { Page, Paged } from '../../domain/page.ts';
 import { endOf, type JobFacts } from '../../engine/portal.ts';
-import type { JobFilter, QueueJob, Sight } from '../../engine/queue-view.ts';
+import type { CountBy, JobCount, JobFilter, QueueJob, Sight } from '../../engine/queue-view.ts';
 import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
 import {
+  countsQuery,
+  type JobCountView,
   type JobFactsView,
+  jobCountView,
   jobFactsView,
   jobPath,
   jobsQuery,
@@ -58,6 +61,10 @@ export function jobView(id: string, { cluster, line, bursts }: JobFacts): JobFac
 export interface JobsFacade {
   jobs(filter: JobFilter, page: Page): Promise<Paged<QueueJob>>;
   job(id: string): Promise<readonly JobFacts[]>;
+  counts(
+    filter: JobFilter,
+    by: CountBy,
+  ): readonly { readonly cluster: string; readonly counts: readonly JobCount[] }[];
   sights(): readonly Sight[];
 }
 
@@ -68,14 +75,29 @@ export function jobs(portal: JobsFacade): readonly Operation[] {
       ...{ id: 'listJobs', method: 'get', path: '/jobs', role: 'user', query: jobsQuery },
       says: 'Jobs of the last look at the queue, the newest first; `clusters` has its age.',
       answer: paged('jobs', queueJobView).extend({ clusters: z.array(sightView) }),
-      act: async ({ query: { partition, state, ...query }, caller }) => {
+      act: async ({ query: { partition, state, q, ...query }, caller }) => {
         const { filter, page, question } = listOf('jobs', query, caller);
-        const more = { partition, state };
+        const more = { partition, state, q };
         const { rows, next } = await portal.jobs({ ...filter, ...more }, page(more));
         return {
           jobs: rows.map(lineView),
           clusters: portal.sights().map(sightOf),
           ...nextOf(question(more), next),
+        };
+      },
+    }),
+    operation({
+      ...{ id: 'countJobs', method: 'get', path: '/jobs/counts', role: 'user', query: countsQuery },
+      says: 'Jobs of the last look at the queue, counted by account, partition, state or user: the most in front, a thousand at most of each cluster.',
+      answer: z.strictObject({ counts: z.array(jobCountView), clusters: z.array(sightView) }),
+      act: async ({ query: { by, partition, state, q, ...query }, caller }) => {
+        const { filter } = listOf('counts', { ...query, limit: countsAtMost }, caller);
+        const counted = portal.counts({ ...filter, partition, state, q }, by);
+        return {
+          counts: counted.flatMap(({ cluster, counts }) =>
+            counts.slice(0, countsAtMost).map((c) => countView(cluster, c)),
+          ),
+          clusters: portal.sights().map(sightOf),
         };
       },
     }),
@@ -94,6 +116,13 @@ export function jobs(portal: JobsFacade): readonly Operation[] {
       },
     }),
   ];
+}
+
+const countsAtMost = 1_000;
+
+function countView(cluster: string, { oldest, ...count }: JobCount): JobCountView {
+  const first = oldest && { job: oldest.job.ref, user: oldest.job.user, since: iso(oldest.since) };
+  return { cluster, ...count, ...(first === undefined ? {} : { oldest: first }) };
 }
 
 /** Ids come again: an old burst of this number may have been somebody else's. */

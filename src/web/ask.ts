@@ -1,0 +1,68 @@
+import { newKey, session } from './browser.ts';
+
+/** The API said no, or could not be asked (`status` 0). */
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, detail: string) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** No cookie: what nobody else's page can send along needs no guard against it. Gone with the tab. */
+export const token = {
+  read: () => session.read('token'),
+  write: (text: string | undefined) => session.write('token', text),
+};
+
+export function headers(): Record<string, string> {
+  const bearer = token.read();
+  return bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, { ...init, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+  } catch (e) {
+    if (init.signal?.aborted === true) throw e;
+    throw new Problem(0, 'unreachable', 'the gateway does not answer');
+  }
+}
+
+/** Throws what a response that is none of 2xx says. */
+export async function orProblem(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const said = (await response.json().catch(() => ({}))) as {
+    code?: string;
+    title?: string;
+    detail?: string;
+  };
+  throw new Problem(
+    response.status,
+    said.code ?? 'failed',
+    said.detail ?? said.title ?? `${response.status} ${response.statusText}`,
+  );
+}
+
+/** Below /api/v1, except what begins with a slash. */
+const addressOf = (path: string): string => (path.startsWith('/') ? path : `/api/v1/${path}`);
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await send(addressOf(path), { headers: headers(), ...(signal && { signal }) });
+  // Not ready is an answer, too.
+  if (path === '/readyz' && response.status === 503) return (await response.json()) as T;
+  return (await (await orProblem(response)).json()) as T;
+}
+
+/** One order with a key of its own: pressed twice, it is done once. */
+export async function order<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {
+  const response = await send(addressOf(path), {
+    method,
+    headers: { ...headers(), 'content-type': 'application/json', 'idempotency-key': newKey() },
+    body: JSON.stringify(body),
+  });
+  return (await (await orProblem(response)).json()) as T;
+}

@@ -1,0 +1,147 @@
+import type { DecisionView } from '../../api/schemas.ts';
+import { useAddress, withQuery } from '../address.ts';
+import { moment } from '../format.ts';
+import { useList } from '../paged.ts';
+import { Badge, State, toneOf } from '../parts/badge.tsx';
+import { Origin, Panel, useWriters } from '../parts/figure.tsx';
+import { ChoiceFilter, ClearFilters, questionOf, TextFilter } from '../parts/filters.tsx';
+import { JobLink, Link } from '../parts/link.tsx';
+import { Receipt } from '../parts/receipt.tsx';
+import { type Column, VirtualTable } from '../parts/table.tsx';
+import { useNow, useSettings, useTexts } from '../settings.tsx';
+
+const filters = ['verdict', 'kind', 'rule', 'account', 'user', 'job', 'from', 'to', 'cluster'] as const;
+
+/** Receipts, "no" included: grouped by the rules that did not hold, and one of them in full. */
+export function DecisionsPage() {
+  const { texts, language } = useSettings();
+  const { decisions, jobs, loading } = texts;
+  const { n } = useWriters();
+  const nowMs = useNow();
+  const address = useAddress();
+  const { query } = address;
+  const question = questionOf(query, filters);
+  const list = useList<'decisions', DecisionView>(
+    'decisions',
+    question === '' ? 'decisions' : `decisions?${question}`,
+    (d) => d.id,
+  );
+  const chosen = list.rows.find((d) => d.id === query.get('receipt'));
+  const columns: readonly Column<DecisionView>[] = [
+    { key: 'job', title: decisions.job, width: '84px', narrow: true, cell: (d) => d.job },
+    {
+      ...{ key: 'verdict', title: decisions.verdictLabel, width: '70px', narrow: true },
+      cell: (d) => <Badge tone={toneOf(d.verdict)}>{decisions.verdict[d.verdict]}</Badge>,
+    },
+    {
+      ...{ key: 'text', title: decisions.text, width: 'minmax(0, 3fr)', narrow: true },
+      cell: (d) => <span title={d.text}>{d.text}</span>,
+    },
+    {
+      ...{ key: 'rule', title: decisions.rule, width: 'minmax(0, 1fr)' },
+      cell: (d) => failedOf(d).join(', '),
+    },
+    { key: 'user', title: jobs.user, width: 'minmax(0, 0.6fr)', cell: (d) => d.user },
+    { key: 'when', title: decisions.when, width: '104px', cell: (d) => moment(d.at, nowMs, language) },
+  ];
+  return (
+    <div className="page">
+      <h1>{decisions.title}</h1>
+      <search className="filters">
+        <ChoiceFilter
+          name="verdict"
+          label={decisions.verdictLabel}
+          any={jobs.all}
+          options={(['burst', 'wait', 'never'] as const).map((v) => [v, decisions.verdict[v]])}
+        />
+        <ChoiceFilter
+          name="kind"
+          label={decisions.kindLabel}
+          any={jobs.all}
+          options={(['decision', 'outcome'] as const).map((k) => [k, decisions.kind[k]])}
+        />
+        <TextFilter name="rule" label={decisions.rule} />
+        <TextFilter name="account" label={jobs.account} />
+        <TextFilter name="user" label={jobs.user} />
+        <TextFilter name="job" label={decisions.job} />
+        <ClearFilters names={[...filters]} />
+      </search>
+      <Rules rows={list.rows} />
+      <div className="columns">
+        <section className="panel column-fit" aria-label={decisions.title}>
+          <VirtualTable
+            label={decisions.title}
+            columns={columns}
+            rows={list.rows}
+            keyOf={(d) => d.id}
+            hrefOf={(d) => withQuery(address, { receipt: d.id })}
+            selected={chosen?.id}
+            onNearEnd={list.loadMore}
+            empty={list.first === undefined ? loading : decisions.empty}
+          />
+          <footer className="grid-foot">
+            <span role="status">
+              {list.problem === undefined
+                ? `${n(list.rows.length)}${list.more ? '+' : ''}`
+                : list.problem.message}
+            </span>
+            <Origin at={list.at} source="measured" />
+          </footer>
+        </section>
+        {chosen === undefined ? <p className="muted">{decisions.select}</p> : <Chosen of={chosen} />}
+      </div>
+    </div>
+  );
+}
+
+const failedOf = (d: DecisionView): readonly string[] => [
+  ...new Set(d.because.filter((r) => !r.pass).map((r) => r.rule)),
+];
+
+/** How often each rule kept a job at home, among what is loaded; one that is chosen becomes a filter. */
+function Rules({ rows }: { readonly rows: readonly DecisionView[] }) {
+  const { decisions } = useTexts();
+  const { n } = useWriters();
+  const address = useAddress();
+  const counts = new Map<string, number>();
+  for (const d of rows) for (const rule of failedOf(d)) counts.set(rule, (counts.get(rule) ?? 0) + 1);
+  const chosen = address.query.get('rule');
+  if (counts.size === 0) return null;
+  return (
+    <Panel
+      title={decisions.byRule}
+      origin={<span className="muted small">{decisions.byRuleSays(n(rows.length))}</span>}
+    >
+      <div className="chips">
+        {[...counts]
+          .sort((a, b) => b[1] - a[1])
+          .map(([rule, k]) => (
+            <Link
+              key={rule}
+              className="chip"
+              href={withQuery(address, { rule: rule === chosen ? undefined : rule, receipt: undefined })}
+              aria-current={rule === chosen ? 'true' : undefined}
+            >
+              {rule} <b>{n(k)}</b>
+            </Link>
+          ))}
+      </div>
+    </Panel>
+  );
+}
+
+function Chosen({ of }: { readonly of: DecisionView }) {
+  const { jobs } = useTexts();
+  return (
+    <section className="panel" aria-live="polite" aria-label={`${jobs.job} ${of.job}`}>
+      <header className="panel-head">
+        <h2>
+          {jobs.job} <JobLink job={of.job} />
+        </h2>
+        <span className="muted">{[of.user, of.account, of.cluster].filter(Boolean).join(' · ')}</span>
+        <State of={of.kind} />
+      </header>
+      <Receipt of={of} />
+    </section>
+  );
+}

@@ -1,0 +1,119 @@
+import type { AuditView, ForecastView, GroupView } from '../../api/portal-schemas.ts';
+import type { BudgetView, BurstView, InstanceView } from '../../api/schemas.ts';
+import { useData } from '../data.ts';
+import { useMe } from '../me.tsx';
+import { Budgets } from '../parts/budgets.tsx';
+import { Figure, Origin, oldestOf, Panel, useWriters, Waiting } from '../parts/figure.tsx';
+import { useTexts } from '../settings.tsx';
+import { startedStates, upStates } from '../states.ts';
+import { Approvals } from './now/approvals.tsx';
+import { BacklogTable } from './now/backlog.tsx';
+import { Events } from './now/events.tsx';
+import { Groups } from './now/groups.tsx';
+import { Needs } from './now/needs.tsx';
+import { Notable } from './now/notable.tsx';
+
+/** One look: what waits, what burst, what it costs, what needs somebody. */
+export function NowPage() {
+  const texts = useTexts();
+  const { operator } = useMe();
+  const may = (path: string): string | undefined => (operator ? path : undefined);
+  const forecast = useData<{ readonly clusters: readonly ForecastView[] }>('forecast', 5_000);
+  const bursts = useData<{ readonly bursts: readonly BurstView[] }>('bursts?live=true&limit=1000');
+  const quotes = useData<{ readonly quotes: readonly BurstView[] }>('quotes');
+  const budgets = useData<{ readonly budgets: readonly BudgetView[] }>('budgets');
+  const groups = useData<{ readonly groups: readonly GroupView[] }>(may('groups'));
+  const instances = useData<{ readonly instances: readonly InstanceView[] }>(may('instances?limit=1000'));
+  const events = useData<{ readonly audit: readonly AuditView[] }>(may('audit?limit=14'));
+  return (
+    <div className="page now">
+      <h1>{texts.now.title}</h1>
+      <Needs
+        clusters={forecast.value?.clusters}
+        bursts={bursts.value?.bursts}
+        budgets={budgets.value?.budgets}
+      />
+      <Figures {...{ forecast, bursts, groups, instances }} />
+      <div className="columns">
+        <div className="column wide">
+          <Approvals quotes={quotes} />
+          <BacklogTable forecast={forecast} />
+          {operator && (
+            <Panel title={texts.now.capacity} origin={<Origin at={groups.at} source="measured" />}>
+              {groups.value === undefined ? (
+                <Waiting answer={groups} />
+              ) : (
+                <Groups groups={groups.value.groups} />
+              )}
+            </Panel>
+          )}
+          {operator && <Events answer={events} />}
+        </div>
+        <div className="column">
+          <Panel title={texts.now.budgets} origin={<Origin at={budgets.at} source="list" />}>
+            {budgets.value === undefined ? (
+              <Waiting answer={budgets} />
+            ) : (
+              <Budgets budgets={budgets.value.budgets} />
+            )}
+          </Panel>
+          <Notable bursts={bursts} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+type Asked<K extends string, T> = ReturnType<typeof useData<{ readonly [P in K]: readonly T[] }>>;
+
+function Figures({
+  forecast,
+  bursts,
+  groups,
+  instances,
+}: {
+  readonly forecast: Asked<'clusters', ForecastView>;
+  readonly bursts: Asked<'bursts', BurstView>;
+  readonly groups: Asked<'groups', GroupView>;
+  readonly instances: Asked<'instances', InstanceView>;
+}) {
+  const { now } = useTexts();
+  const { n, money } = useWriters();
+  const backlog = forecast.value?.clusters.flatMap((c) => c.backlog) ?? [];
+  const seen = seenAt(forecast.value?.clusters);
+  const sum = (of: (b: (typeof backlog)[number]) => number): number =>
+    backlog.reduce((all, b) => all + of(b), 0);
+  const live = bursts.value?.bursts ?? [];
+  const started = live.filter((b) => startedStates.has(b.state)).length;
+  const up = (instances.value?.instances ?? []).filter((i) => upStates.has(i.state));
+  const prices = new Map(groups.value?.groups.map((g) => [`${g.cluster}/${g.name}`, g.microUsdPerHour]));
+  const rate = up.reduce((all, i) => all + (prices.get(`${i.cluster}/${i.group}`)?.[i.type ?? ''] ?? 0), 0);
+  return (
+    <dl className="figures">
+      <Figure
+        {...{ label: now.waiting, value: n(sum((b) => b.pending)), at: seen, source: 'measured' }}
+        more={now.cpus(n(sum((b) => b.pendingCpus)))}
+      />
+      <Figure {...{ label: now.running, value: n(sum((b) => b.running)), at: seen, source: 'measured' }} />
+      <Figure
+        {...{ label: now.inCloud, value: n(started), at: bursts.at, source: 'measured' }}
+        more={now.onTheirWay(n(live.length - started))}
+      />
+      {instances.value !== undefined && groups.value !== undefined && (
+        <>
+          <Figure {...{ label: now.instances, value: n(up.length), at: instances.at, source: 'measured' }} />
+          <Figure
+            {...{ label: now.rate, value: now.perHour(money(rate)), source: 'list' }}
+            at={oldestOf(instances, groups)}
+          />
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** Of the oldest look; a cluster that another gateway leads has none here. */
+function seenAt(clusters: readonly ForecastView[] | undefined): number | undefined {
+  const looks = (clusters ?? []).flatMap(({ at }) => (at === undefined ? [] : [Date.parse(at)]));
+  return looks.length === 0 ? undefined : Math.min(...looks);
+}

@@ -1,0 +1,228 @@
+/** A gateway's API with life in it, on a real Postgres, serving the built page; and a browser to look at it. */
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Burst, BurstState } from '../../src/domain/burst.ts';
+import { cloudId, type InstanceId, instant, jobRef } from '../../src/domain/ids.ts';
+import type { Job } from '../../src/domain/job.ts';
+import type { BudgetState } from '../../src/engine/gateway.ts';
+import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from '../api/bed.ts';
+import { findBrowser } from '../browser.ts';
+import { detail } from '../burst/fixtures.ts';
+import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
+import { group } from '../engine/chaos/centre.ts';
+
+const minute = 60_000;
+const firstId = 1000;
+const names = ['lattice-qcd', 'md-run', 'qm-mm', 'variants', 'phylogeny', 'climate-ens', 'cfd-wing'];
+const users = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'];
+const accounts = ['physics', 'chemistry', 'biology'];
+const pick = <T>(all: readonly T[], i: number): T => all[i % all.length] as T;
+
+/** So many jobs, two of three waiting, submitted a second apart up to now. */
+export function queueOf(jobs: number, now: number): readonly Job[] {
+  return Array.from({ length: jobs }, (_, i) => {
+    const running = i % 3 === 0;
+    const at = instant(now - (jobs - i) * 1_000 - 5 * minute);
+    return detail({
+      ...{ ref: jobRef(String(firstId + i)), id: firstId + i, name: `${pick(names, i)}-${i % 97}` },
+      ...{ user: pick(users, i), account: pick(accounts, i), partition: i % 5 === 0 ? 'gpu' : 'batch' },
+      ...{ state: running ? 'RUNNING' : 'PENDING', reason: running ? 'None' : 'Priority' },
+      ...{ submitAt: at, eligibleAt: at, startAt: running ? instant(now - minute) : undefined },
+      ...{ cpus: 1 + (i % 64), timeLimitMs: 4 * 60 * minute },
+    });
+  });
+}
+
+const budget = (account: string, usd: number, spent: number, held: number): BudgetState => ({
+  ...{
+    cluster,
+    account,
+    microUsd: usd * 1e6,
+    per: 'month',
+    hard: true,
+    since: instant(Date.UTC(2026, 0, 1)),
+  },
+  ...{ spent: spent * 1e6, held: held * 1e6 },
+});
+
+function offer(id: number, user: string, name: string, why: string): Burst {
+  const burst = offered(id, user);
+  return { ...burst, name, ...(burst.quote === undefined ? {} : { quote: { ...burst.quote, why } }) };
+}
+
+/** From a burst's beginning to its end. */
+export const wayToSettled: readonly (readonly [BurstState, string])[] = [
+  ['approved', 'by policy'],
+  ['reserved', 'held 5.00 USD'],
+  ['provisioning', 'waits for an instance'],
+  ['ready', 'its pod waits'],
+  ['moving', 'claims the job'],
+  ['placed', 'Slurm started it'],
+  ['attached', 'its stand-in has called'],
+  ['granted', 'start granted'],
+  ['running', 'the script began'],
+  ['draining', 'the script ended: exit 0'],
+  ['reported', 'the stand-in has it all and ends'],
+  ['final', 'Slurm: COMPLETED 0:0'],
+  ['settled', 'ran in the cloud'],
+];
+
+export interface Life extends Bed {
+  /** Takes a burst through these states, each a write of its own. */
+  through(burst: Burst, to: BurstState, over?: Partial<Burst>): Promise<Burst>;
+  readonly quoted: readonly Burst[];
+}
+
+/** With a queue of so many jobs; without `open` each request needs a token. */
+export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life> {
+  const now = Date.now();
+  const budgets = [
+    budget('physics', 5_000, 2_310.4, 640),
+    budget('chemistry', 800, 702.15, 61.5),
+    budget('biology', 2_000, 212, 0),
+  ];
+  const bed = await makeBed({
+    page: fileURLToPath(new URL('../../dist/web', import.meta.url)),
+    ...(open ? { doorman: undefined } : {}),
+    groups: [{ ...group, max: 12 }],
+    snapshot: { jobs: queueOf(jobs, now), at: instant(now) },
+    served: {
+      budgets: async () => budgets,
+      capacities: async () => [
+        { cluster, group: 'cpu', max: 12, instances: { ready: 3, launched: 1 }, old: 0, drain: undefined },
+      ],
+    },
+  });
+  const through: Life['through'] = async (burst, to, over = {}) => {
+    let b = burst;
+    for (const [state, why] of wayToSettled) {
+      b = next(b, state, { ...over, enteredAt: instant(Date.now()) });
+      await bed.write({ kind: 'burst', burst: b, why });
+      if (state === to) break;
+    }
+    return b;
+  };
+  const quoted = [
+    offer(1003, 'alice', 'lattice-qcd', 'starts here in 2 h 10 min to 5 h, in the cloud in 4 min'),
+    offer(1004, 'bob', 'md-run', '41 jobs in batch pending for 60 min or more'),
+  ];
+  await fill(bed, through, now, jobs, quoted);
+  return Object.assign(bed, { through, quoted });
+}
+
+async function fill(
+  bed: Bed,
+  through: Life['through'],
+  now: number,
+  jobs: number,
+  quoted: readonly Burst[],
+): Promise<void> {
+  await bed.write(...quoted.map((b) => putBurst(b, 'offered: 40 jobs wait in batch')));
+  const instances: InstanceId[] = [];
+  for (let i = 0; i < 5; i++) {
+    const created = instant(now - (50 - i * 8) * minute);
+    const wish = anInstance({ cluster, createdAt: created, enteredAt: created });
+    await bed.write(putInstance(wish, 'wanted'));
+    const up = nextInstance(wish, 'launched', {
+      ...{
+        cloudId: cloudId(`i-0a${i}f7c${i}91d${i}e2`),
+        type: 'm.large',
+        zone: pick(['eu-sim-1a', 'eu-sim-1b'], i),
+      },
+      launchedAt: instant(created + 5_000),
+    });
+    await bed.write(putInstance(up, 'CreateFleet'));
+    instances.push(wish.id);
+    if (i === 4) continue;
+    const readyAt = instant(created + 2 * minute);
+    const joined = nextInstance(up, 'joined');
+    await bed.write(putInstance(joined, 'its node is there'));
+    await bed.write(putInstance(nextInstance(joined, 'ready', { readyAt }), 'ready'));
+  }
+  const failed = anInstance({ cluster, createdAt: instant(now - 30 * minute) });
+  await bed.write(putInstance(failed, 'wanted'));
+  const none = { endedAt: instant(now - 29 * minute), why: 'no capacity: m.large eu-sim-1a' };
+  await bed.write(putInstance(nextInstance(failed, 'gone', none), none.why));
+  for (let i = 0; i < 8; i++) {
+    const id = 1005 + i * 3;
+    const user = pick(users, i);
+    const account = pick(accounts, i);
+    const createdAt = instant(now - (45 - 4 * i) * minute);
+    const price = { held: (i + 2) * 1_250_000, rates: {} };
+    const burst = burstOfJob(id, user, { account, createdAt, name: pick(names, i), price });
+    const hold = { burst: burst.id, cluster, account, user, microUsd: price.held, at: createdAt, limits: [] };
+    await bed.write(putBurst(burst, 'bursts to node group cpu'), { kind: 'hold', hold });
+    const over = i < 5;
+    const startedAt = instant(createdAt + 3 * minute);
+    await through(burst, over ? 'settled' : 'running', {
+      ...{ startedAt, instance: instances[i % 4], machine: 'm.large' },
+      ...(over ? { endedAt: instant(startedAt + 9 * minute), exit: { code: 0 } } : {}),
+    });
+    if (over)
+      await bed.write({
+        ...{ kind: 'settle', settles: burst.id, microUsd: (i + 1) * 410_000 },
+        at: instant(startedAt + 10 * minute),
+      });
+    await bed.write(decisionOn(burst, { at: createdAt, verdict: 'burst', text: 'bursts to node group cpu' }));
+  }
+  for (let i = 0; i < 40; i++) {
+    const job = burstOfJob(firstId + jobs - 1 - 2 * (40 - i), pick(users, i), { account: pick(accounts, i) });
+    const never = i % 7 === 0;
+    const rule = never ? 'nodes' : i % 2 === 0 ? 'backlog' : 'budget';
+    const because = [
+      {
+        rule,
+        pass: false,
+        measured: pick(['4 jobs', '12.00 USD at most'], i),
+        limit: pick(['10 jobs', '3.10 USD'], i),
+      },
+      { rule: 'partition', pass: true, measured: 'batch', limit: 'batch or gpu' },
+    ];
+    const decision = { verdict: never ? ('never' as const) : ('wait' as const), because, group: undefined };
+    await bed.write(
+      decisionOn(job, {
+        at: instant(now - (40 - i) * 9_000),
+        decision,
+        text: `${decision.verdict}: ${rule}`,
+      }),
+    );
+  }
+}
+
+export interface Look {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** What the page said on its console, and what it threw. */
+  readonly complaints: string[];
+}
+
+export const openBrowser = (): Promise<Browser> => {
+  const executablePath = findBrowser();
+  if (executablePath === undefined) throw new Error('no Chromium; apt-get install chromium');
+  return chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+  });
+};
+
+/** A new visitor; with a token he is signed in. */
+export async function look(
+  browser: Browser,
+  base: string,
+  { token, ...options }: Parameters<Browser['newContext']>[0] & { readonly token?: string } = {},
+): Promise<Look> {
+  const context = await browser.newContext({
+    ...{ viewport: { width: 1440, height: 900 }, locale: 'en-GB', baseURL: base },
+    ...options,
+  });
+  if (token !== undefined)
+    await context.addInitScript(`sessionStorage.setItem('spillway.token', ${JSON.stringify(token)})`);
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  return { context, page, complaints };
+}

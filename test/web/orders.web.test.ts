@@ -1,0 +1,132 @@
+/** What an operator does on the page, and how soon he sees what happens: orders reach the store, steps of the store reach the page. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { burstOfJob, putBurst } from '../api/bed.ts';
+import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+
+/** The issue's: from the step in the store until it can be read. */
+const liveMs = 2_000;
+
+let life: Life;
+let browser: Browser;
+let operator: string;
+let seen: Look | undefined;
+beforeAll(async () => {
+  [life, browser] = await Promise.all([makeLife({ jobs: 60 }), openBrowser()]);
+  operator = await life.token('olga', 'operator');
+});
+afterAll(async () => {
+  await browser?.close();
+  await life?.close();
+});
+afterEach(async () => {
+  const complaints = seen?.complaints ?? [];
+  await seen?.context.close();
+  seen = undefined;
+  expect(complaints).toEqual([]);
+});
+
+async function visit(path: string): Promise<Page> {
+  seen = await look(browser, life.base, { token: operator });
+  await seen.page.goto(path);
+  await seen.page.getByText('Live', { exact: true }).waitFor();
+  return seen.page;
+}
+
+const burstOf = async (id: string) =>
+  (await life.ask(operator, `bursts/${id}`)).body.burst as {
+    answer?: { approved: boolean; by: string; reason?: string };
+  };
+
+describe('a quote', () => {
+  it('is approved with a reason, after its cost and what follows were read', async () => {
+    const page = await visit('/');
+    await page.getByText('2 quotes wait for an answer').waitFor();
+    await page.getByRole('button', { name: 'Approve: 1003' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Let job 1003 run in the cloud?' });
+    await dialog.getByText('$2.50 at most').waitFor();
+    await dialog.getByLabel('Reason').fill('paper deadline');
+    await dialog.getByRole('button', { name: 'Approve' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByText('1 quote waits for an answer').waitFor();
+    const [first] = life.quoted;
+    expect((await burstOf(String(first?.id))).answer).toMatchObject({
+      approved: true,
+      by: expect.stringContaining('olga'),
+      reason: 'paper deadline',
+    });
+  });
+
+  it('that somebody else answered meanwhile is refused with the reason, and the page says so', async () => {
+    const page = await visit('/');
+    await page.getByRole('button', { name: 'Approve: 1004' }).click();
+    const [, second] = life.quoted;
+    await life.ask(operator, `bursts/${second?.id}/decline`, { body: { reason: 'too dear' } });
+    // The page has heard of it, and the dialog stands.
+    await page.getByText('quote waits for an answer').waitFor({ state: 'detached' });
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Approve' }).click();
+    await dialog.getByRole('alert').waitFor();
+    expect(await dialog.getByRole('alert').textContent()).toMatch(/It was not done:.*declined/);
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    // The browser notes the 409 on its console; the page told it.
+    seen?.complaints.splice(0);
+  });
+});
+
+describe('the stop switch', () => {
+  it('says what it does, stops only when that is confirmed, and is taken back the same way', async () => {
+    const page = await visit('/');
+    const stops = async () => (await life.ask(operator, 'stop')).body.clusters;
+    await page.getByRole('button', { name: 'Stop bursting' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Stop bursting in all clusters?' });
+    await dialog.getByText('3 jobs that run in the cloud go on to their end.').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    expect(await stops()).toMatchObject([{ stopped: false }]);
+    await page.getByRole('button', { name: 'Stop bursting' }).click();
+    await dialog.getByLabel('Reason').fill('budget talk');
+    await dialog.getByRole('button', { name: 'Stop bursting' }).click();
+    await page.getByText('Bursting is stopped in hpc1').waitFor();
+    expect(await stops()).toMatchObject([
+      { stopped: true, by: expect.stringContaining('olga'), reason: 'budget talk' },
+    ]);
+    await page.getByRole('button', { name: 'Resume bursting' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume bursting' }).click();
+    await page.getByRole('button', { name: 'Stop bursting' }).waitFor();
+    expect(await stops()).toMatchObject([{ stopped: false }]);
+  });
+});
+
+describe('what happens', () => {
+  it('is on the page within two seconds', async () => {
+    const page = await visit('/');
+    await page.getByText('What happens').waitFor();
+    const burst = burstOfJob(4711, 'erin');
+    await life.write(putBurst(burst, 'bursts: the backlog is long'));
+    const began = Date.now();
+    await page.getByText('bursts: the backlog is long').waitFor({ timeout: liveMs });
+    expect(Date.now() - began).toBeLessThanOrEqual(liveMs);
+    await page.goto('/jobs/4711');
+    await page.getByText('bursts: the backlog is long').waitFor();
+    const running = life.through(burst, 'running', { startedAt: burst.createdAt });
+    const script = page.getByRole('list', { name: 'Timeline' }).getByText('the script began');
+    await running;
+    await script.waitFor({ timeout: liveMs });
+  });
+
+  it('while the line was cut is caught up with, from where it was cut', async () => {
+    const page = await visit('/');
+    await page.getByText('What happens').waitFor();
+    const resumed = page.waitForRequest(
+      (r) => r.url().endsWith('/events') && r.headers()['last-event-id'] !== undefined,
+    );
+    life.cut();
+    await page.getByText('Reconnecting').waitFor();
+    await life.write(putBurst(burstOfJob(4712, 'frank'), 'bursts while nobody heard it'));
+    await resumed;
+    await page.getByText('bursts while nobody heard it').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    seen?.complaints.splice(0);
+  });
+});

@@ -1,0 +1,162 @@
+/** Every page of the operator's page in a real browser, as it is built and served. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let life: Life;
+let browser: Browser;
+let operator: string;
+let open: Look[] = [];
+beforeAll(async () => {
+  [life, browser] = await Promise.all([makeLife(), openBrowser()]);
+  operator = await life.token('olga', 'operator');
+});
+afterAll(async () => {
+  await browser?.close();
+  await life?.close();
+});
+afterEach(async () => {
+  const seen = open;
+  open = [];
+  for (const { context } of seen) await context.close();
+  expect(seen.flatMap((l) => l.complaints)).toEqual([]);
+});
+
+async function visit(path: string, options: Parameters<typeof look>[2] = {}): Promise<Page> {
+  const seen = await look(browser, life.base, { token: operator, ...options });
+  open.push(seen);
+  await seen.page.goto(path);
+  return seen.page;
+}
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/** What axe finds by the rules of WCAG 2.2 AA. */
+async function findings(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  const found = (await page.evaluate(
+    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((r) => r.violations)`,
+  )) as readonly Finding[];
+  return found
+    .filter((f) => f.impact === 'serious' || f.impact === 'critical')
+    .map((f) => `${f.id}: ${f.nodes.map((n) => `${n.html} ${n.failureSummary}`).join('\n')}`);
+}
+
+/** Each page, and what stands on it once its data are there. */
+const pages = [
+  ['/', 'Now', 'Cloud capacity'],
+  ['/jobs?by=account', 'Jobs', 'lattice-qcd'],
+  ['/jobs?view=bursts', 'Jobs', 'settled'],
+  ['/jobs/1005', 'Job 1005', 'the script began'],
+  ['/decisions', 'Decisions', 'wait: backlog'],
+  ['/money', 'Money', 'Cost by account'],
+  ['/capacity', 'Capacity', 'i-0a0f7c091d0e2'],
+] as const;
+
+describe('every page', () => {
+  it.each(pages)(
+    '%s shows its data, in light and in dark, with nothing serious for axe',
+    async (path, title, words) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const page = await visit(path, { colorScheme });
+        await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
+        await page.getByText(words).locator('visible=true').first().waitFor();
+        expect(await findings(page), `${path} ${colorScheme}`).toEqual([]);
+      }
+    },
+  );
+
+  it.each(pages)('%s fits a phone: nothing is wider than it', async (path, _title, words) => {
+    const page = await visit(path, { viewport: { width: 375, height: 740 }, hasTouch: true });
+    await page.getByText(words).locator('visible=true').first().waitFor();
+    const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    expect(wide).toBeLessThanOrEqual(0);
+    expect(await findings(page)).toEqual([]);
+  });
+
+  it('that there is not says so', async () => {
+    const page = await visit('/');
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.evaluate(
+      `history.pushState(null, '', '/nothing'); dispatchEvent(new PopStateEvent('popstate'))`,
+    );
+    await page.getByText('There is no such page.').waitFor();
+  });
+});
+
+describe('who looks', () => {
+  it('signs in with a token, which stands in no cookie and is gone with the tab', async () => {
+    const page = await visit('/jobs', { token: undefined as never });
+    await page.getByLabel('API token').fill('spillway_wrong');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('does not take this token').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.getByLabel('API token').fill(operator);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('lattice-qcd').first().waitFor();
+    expect(await page.context().cookies()).toEqual([]);
+    expect(await page.evaluate('Object.values(localStorage).join()')).not.toContain(operator);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('API token').waitFor();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+    // The browser notes each 401 on its console; the page did nothing wrong.
+    const own = open.at(-1);
+    own?.complaints.splice(0, own.complaints.length, ...own.complaints.filter((c) => !c.includes('401')));
+  });
+
+  it('is shown what is his own, and no switch that he may not turn', async () => {
+    const page = await visit('/', { token: await life.token('alice', 'user') });
+    await page.getByText('alice, user').waitFor();
+    await page.getByText('Waiting for your word').waitFor();
+    await page.getByRole('link', { name: '1003' }).first().waitFor();
+    expect(await page.getByRole('button', { name: /Stop|Approve/ }).count()).toBe(0);
+    expect(await page.getByText('bob').count()).toBe(0);
+  });
+});
+
+describe('the page by keyboard, and in another language', () => {
+  it('goes from page to page, searches, walks down the rows and opens one', async () => {
+    const page = await visit('/');
+    await page.getByText('Cloud capacity').waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('j');
+    await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+    await page.getByText('lattice-qcd').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('qcd-0');
+    await page.waitForURL(/q=qcd-0/);
+    await page.keyboard.press('Tab');
+    await page.locator('h1').click();
+    await page.getByText('lattice-qcd-0').first().waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/jobs\/\d+$/);
+    await page.goBack();
+    await page.waitForURL(/q=qcd-0/);
+    await page.locator('h1').click();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
+  it('speaks German to a German browser, and keeps what was chosen', async () => {
+    const page = await visit('/', { locale: 'de-DE' });
+    await page.getByRole('heading', { level: 1, name: 'Jetzt' }).waitFor();
+    expect(await page.getAttribute('html', 'lang')).toBe('de');
+    await page.getByLabel('Sprache').selectOption('en');
+    await page.getByRole('heading', { level: 1, name: 'Now' }).waitFor();
+    await page.getByLabel('Theme').selectOption('dark');
+    await page.reload();
+    await page.getByRole('heading', { level: 1, name: 'Now' }).waitFor();
+    expect(await page.getAttribute('html', 'data-theme')).toBe('dark');
+  });
+});

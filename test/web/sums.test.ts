@@ -1,0 +1,149 @@
+/** What the page reckons by itself: sums, shares of time, what stands behind a list's newest page, and how numbers are written. */
+import { describe, expect, it } from 'vitest';
+import type { LedgerView } from '../../src/api/portal-schemas.ts';
+import type { BurstView, InstanceView } from '../../src/api/schemas.ts';
+import { behindOf } from '../../src/web/behind.ts';
+import { csv, share, span, usd } from '../../src/web/format.ts';
+import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
+import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
+import { languages } from '../../src/web/texts.ts';
+
+const at = (minute: number): string => new Date(Date.UTC(2026, 0, 5, 8, minute)).toISOString();
+const instant = (minute: number): number => Date.parse(at(minute));
+
+describe('numbers and times', () => {
+  it.each<[number, string]>([
+    [0, '0 s'],
+    [900, '1 s'],
+    [61_000, '1 min 1 s'],
+    [3_600_000, '1 h'],
+    [90 * 60_000 + 59_000, '1 h 30 min'],
+    [26 * 3_600_000, '1 d 2 h'],
+    [-5, '0 s'],
+  ])('%s ms are %s', (ms, words) => {
+    expect(span(ms)).toBe(words);
+  });
+
+  it('money has cents, and more where it would read as nothing', () => {
+    expect(usd(2_500_000, 'en')).toBe('$2.50');
+    expect(usd(1_234_567_890, 'en')).toBe('$1,235');
+    expect(usd(4_200, 'en')).toBe('$0.0042');
+    expect(usd(0, 'en')).toBe('$0.00');
+  });
+
+  it('a share is never above all of it, nor a number that is none', () => {
+    expect([share(1, 4), share(9, 4), share(-1, 4), share(1, 0)]).toEqual([0.25, 1, 0, 0]);
+  });
+
+  it('CSV keeps commas and quotes in their cell, and runs no formula', () => {
+    expect(csv([['a,b', 'say "x"', '=1+1', 3]])).toBe(`"a,b","say ""x""",'=1+1,3\r\n`);
+  });
+});
+
+describe('a list', () => {
+  const keyOf = (n: number): string => String(n);
+  it('goes on behind its newest page where that was cut, whatever came on top of it', () => {
+    expect(behindOf([9, 8, 7], [8, 7, 6, 5], keyOf)).toEqual([6, 5]);
+  });
+  it('does not show again what left the newest page', () => {
+    expect(behindOf([9, 7], [9, 8, 7, 6], keyOf)).toEqual([6]);
+  });
+  it('that moved on by more than a page shows nothing twice', () => {
+    expect(behindOf([9, 8], [5, 4], keyOf)).toEqual([5, 4]);
+  });
+});
+
+describe('money', () => {
+  const row = (
+    account: string,
+    microUsd: number,
+    minute: number,
+    state: LedgerView['state'] = 'settled',
+  ): LedgerView => ({
+    ...{ burst: `b-${minute}`, cluster: 'hpc1', account, user: 'alice', microUsd, state, at: at(minute) },
+  });
+  const rows = [
+    row('physics', 2e6, 3),
+    row('biology', 5e6, 2),
+    row('physics', 1e6, 1),
+    row('physics', 9e6, 4, 'held'),
+  ];
+
+  it('that is held is not spent', () => {
+    expect(costBy(rows, 'account')).toEqual([
+      { key: 'biology', microUsd: 5e6, bursts: 1 },
+      { key: 'physics', microUsd: 3e6, bursts: 2 },
+    ]);
+  });
+
+  it('adds up over time, whatever order its rows come in', () => {
+    expect(spentOverTime(rows, 'account')).toEqual({
+      times: [instant(1), instant(2), instant(3)],
+      series: [
+        { label: 'biology', values: [0, 5, 5] },
+        { label: 'physics', values: [1, 1, 3] },
+      ],
+      total: 8e6,
+    });
+  });
+});
+
+describe('capacity', () => {
+  const instance = (id: string, over: Partial<InstanceView>): InstanceView => ({
+    ...{ id, cluster: 'hpc1', group: 'cpu', state: 'ready', since: at(2), created: at(0), capacity: 'spot' },
+    ...over,
+  });
+  const job = (on: string, started: number, ended?: number) =>
+    ({
+      instance: on,
+      started: at(started),
+      ...(ended === undefined ? {} : { ended: at(ended) }),
+    }) as unknown as BurstView;
+  const window = { from: instant(0), to: instant(20) };
+
+  it('is busy while one job or several are on it, and ready time before the window counts not', () => {
+    const lives = livesOf(
+      [instance('i-1', { ready: at(0) })],
+      [job('i-1', 5, 10), job('i-1', 8, 12), job('i-1', 18)],
+      window,
+    );
+    expect(utilisation(lives, window)).toBeCloseTo(9 / 20);
+    expect(utilisation(lives, { from: instant(10), to: instant(20) })).toBeCloseTo(4 / 10);
+    expect(utilisation([], window)).toBeUndefined();
+  });
+
+  it('is counted at each moment at which it changed', () => {
+    const lives = livesOf(
+      [instance('i-1', { ready: at(2) }), instance('i-2', { state: 'gone', created: at(5), ended: at(15) })],
+      [],
+      window,
+    );
+    const { times, values } = upOverTime(lives, window);
+    expect(times).toEqual([instant(0), instant(5), instant(15), instant(20)]);
+    expect(values).toEqual([1, 2, 1, 1]);
+  });
+
+  it('that never came is told by where it was asked for', () => {
+    const gone = { state: 'gone', ended: at(3), type: 'm.large', zone: 'a', why: 'no capacity' } as const;
+    const lives = livesOf(
+      [instance('i-1', gone), instance('i-2', gone), instance('i-3', { ...gone, ready: at(1) })],
+      [],
+      window,
+    );
+    expect(failuresOf(lives)).toEqual([{ where: 'cpu · m.large · a · spot', times: 2, why: 'no capacity' }]);
+  });
+});
+
+describe('the texts', () => {
+  it('are there in each language, none of them empty, and German says it in its own words', () => {
+    const flat = (node: unknown, path: string): [string, string][] =>
+      typeof node === 'object' && node !== null
+        ? Object.entries(node).flatMap(([key, value]) => flat(value, `${path}.${key}`))
+        : [[path, typeof node === 'function' ? String(node(1, 1, 1)) : String(node)]];
+    const [en, de] = [flat(languages.en, ''), flat(languages.de, '')];
+    expect(de.map(([path]) => path)).toEqual(en.map(([path]) => path));
+    expect([...en, ...de].filter(([, words]) => words.trim() === '')).toEqual([]);
+    const same = en.filter(([, words], i) => de[i]?.[1] === words).length;
+    expect(same / en.length).toBeLessThan(0.25);
+  });
+});
