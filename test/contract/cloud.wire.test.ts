@@ -196,12 +196,14 @@ describe('the EC2 server', () => {
       const unsigned = await fetch(server.endpoint, { method: 'POST', body: 'Action=DescribeInstances' });
       expect(unsigned.status).toBe(403);
       expect(await unsigned.text()).toContain('<Code>MissingAuthenticationToken</Code>');
-      const door = (name: string, on: unknown) =>
-        fetch(`${server.endpoint}/_lab/fault`, { method: 'POST', body: JSON.stringify({ name, on }) });
+      const door = (name: string, on: unknown, times?: number) =>
+        fetch(`${server.endpoint}/_lab/fault`, { method: 'POST', body: JSON.stringify({ name, on, times }) });
       expect(await (await door('throttle', true)).json()).toEqual({ faults: ['throttle'] });
       expect(await (await door('throttle', false)).json()).toEqual({ faults: [] });
       expect((await door('no-such', true)).status).toBe(400);
       expect((await door('throttle', 'yes')).status).toBe(400);
+      expect((await door('throttle', true, 1)).status).toBe(400);
+      expect(await (await door('fails-boot', true, 1)).json()).toEqual({ faults: ['fails-boot'] });
     } finally {
       await server.close();
     }
