@@ -33,6 +33,7 @@ import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snap
 import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
+import type { OverheadId } from './domain/overhead.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -424,10 +425,15 @@ export type Write =
     }
   | { readonly kind: 'instance'; readonly instance: Instance; readonly why: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
-  /** Money for a burst, held in the same transaction as its state. A burst's second hold is a bug. */
+  /** Money for a burst or an instance, held in the same transaction as its state. A second hold of the same name is a bug. */
   | { readonly kind: 'hold'; readonly hold: Hold }
   /** What it cost in the end; the rest of the hold is free again. Without a hold, or again: nothing. */
-  | { readonly kind: 'settle'; readonly settles: BurstId; readonly microUsd: MicroUsd; readonly at: Instant }
+  | {
+      readonly kind: 'settle';
+      readonly settles: BurstId | OverheadId;
+      readonly microUsd: MicroUsd;
+      readonly at: Instant;
+    }
   | { readonly kind: 'intent'; readonly intent: Intent }
   | { readonly kind: 'answered'; readonly intent: Uuid; readonly answer: string; readonly at: Instant };
 
@@ -561,9 +567,9 @@ export interface AuditEvent extends AuditRow {
   readonly mark: Mark;
 }
 
-/** What was held for a burst, or what it cost in the end. */
+/** What was held for a burst, or an instance, and what it cost in the end. */
 export interface LedgerRow {
-  readonly burst: BurstId;
+  readonly burst: BurstId | OverheadId;
   readonly cluster: ClusterName;
   readonly account: string;
   readonly user: string | undefined;

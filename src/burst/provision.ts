@@ -1,4 +1,4 @@
-import { type Burst, terminalStates } from '../domain/burst.ts';
+import { type Burst, type Cause, terminalStates } from '../domain/burst.ts';
 import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
@@ -72,7 +72,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   const taken = await leaveReclaimed(ctx, burst, 'its pod waited');
   if (taken !== undefined) return taken;
   const lost = places.map(({ instance }) => capacityLost(instance)).find((why) => why !== undefined);
-  if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost });
+  if (lost !== undefined) return leave(ctx, burst, lost);
   if (ctx.clock.now() - burst.enteredAt > provisionMs)
     return leave(ctx, burst, {
       kind: 'no_capacity',
@@ -250,7 +250,10 @@ async function stillWanted(ctx: BurstContext, burst: Burst): Promise<Next | unde
   }
 }
 
-function capacityLost(instance: Instance): string | undefined {
+/** As with a stop, a person's word is no failure of the job's. */
+const withheldAs = { drain: 'stopped', budget: 'no_budget' } as const;
+
+function capacityLost(instance: Instance): Cause | undefined {
   switch (instance.state) {
     case 'intended':
     case 'launched':
@@ -258,7 +261,10 @@ function capacityLost(instance: Instance): string | undefined {
     case 'ready':
       return undefined;
     default:
-      return instance.why ?? `instance ${instance.cloudId ?? instance.id} is ${instance.state}`;
+      return {
+        kind: instance.withheld === undefined ? 'no_capacity' : withheldAs[instance.withheld],
+        text: instance.why ?? `instance ${instance.cloudId ?? instance.id} is ${instance.state}`,
+      };
   }
 }
 

@@ -4,6 +4,7 @@ import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
 import type { CapacityType } from './instance.ts';
 import type { Budget, MicroUsd } from './money.ts';
+import type { Overhead } from './overhead.ts';
 import type { Ramp } from './ramp.ts';
 import type { Resources } from './resources.ts';
 
@@ -53,7 +54,10 @@ export interface Policy {
   readonly returns: number;
   /** How long a quote may be approved; an hour if undefined. */
   readonly quoteMs?: number | undefined;
+  /** That of `overhead` among them, where there is one. */
   readonly budgets: readonly Budget[];
+  /** What the site pays of its machines itself is held, of the budget of `overheadAccount`; undefined: it is not. */
+  readonly overhead?: Overhead | undefined;
   /** What of a job must mean in the cloud what it means on-prem [translate/directives]; emulated if undefined. */
   readonly translation?: Translation | undefined;
   /** What its expressions mean; without it none can be told. */

@@ -33,7 +33,7 @@ import { readRecord } from '../translate/index.ts';
 import { explain, heldUp } from './adopt.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
-import { policyNow } from './funds.ts';
+import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
@@ -510,6 +510,7 @@ export class ClusterEngine implements Cluster {
       epoch: () => this.#epoch,
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
+      overhead: () => overheadOf(policyNow(settings, ports.clock.now())),
       spot: this.spot,
       nodes: () => this.#nodes(),
       replan: () => this.replan(),

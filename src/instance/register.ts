@@ -4,7 +4,8 @@ import type { NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
-import { change, type InstanceContext, wakeBursts } from './context.ts';
+import { change, type InstanceContext, nodeOf, wakeBursts } from './context.ts';
+import { renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 
 /** Under this prefix NodeRestriction keeps a kubelet from labelling itself, so the label proves that the gateway matched it. */
@@ -35,6 +36,8 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   if (node === undefined) return inTime(ctx, instance, 'its node went away');
   if (node.labels[groupLabel] !== instance.group)
     await ctx.kubernetes.labelNode(node.name, { [groupLabel]: instance.group });
+  // Devices may take longer than its switch waits for a first word.
+  await renewLease(ctx, instance);
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
   const wanting = wantingOn(node, instance, ctx.group(instance.group));
   if (wanting !== undefined) return inTime(ctx, instance, wanting);
@@ -85,11 +88,6 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
   await change(ctx, instance, { state: 'never_joined', why }, why);
   await wakeBursts(ctx, instance);
   return now;
-}
-
-export async function nodeOf(ctx: InstanceContext, instance: Instance): Promise<NodeView | undefined> {
-  if (instance.cloudId === undefined) return undefined;
-  return (await ctx.nodes()).find((n) => n.providerId.endsWith(`/${instance.cloudId}`));
 }
 
 /** The cloud itself says that it is terminated: the only word that ends an instance. Absence in one list says nothing. */

@@ -1,10 +1,11 @@
 import { faultOf, ignoring } from '../domain/fault.ts';
 import { type Instance, isOld } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import { burstsOn, change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { burstsOn, change, drainOf, type InstanceContext, intend, nodeOf, wakeBursts } from './context.ts';
 import { leaseEveryMs, renewLease } from './lease.ts';
+import { topUp } from './overhead.ts';
 import { takenBack } from './reclaim.ts';
-import { cloudSaysGone, nodeOf } from './register.ts';
+import { cloudSaysGone } from './register.ts';
 
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
 const absentMs = 10 * 60_000;
@@ -17,6 +18,7 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   if (over !== undefined) return over;
   const group = ctx.group(instance.group);
   await renewLease(ctx, instance);
+  if (await topUp(ctx, instance)) return now;
   const soon = leaseEveryMs(group);
   const busy = (await burstsOn(ctx, instance)).length > 0;
   if (busy) {
