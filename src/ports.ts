@@ -30,7 +30,7 @@ import type {
   SpotPrice,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
-import type { NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
+import type { DaemonSetView, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
 import type { OverheadId } from './domain/overhead.ts';
@@ -234,6 +234,8 @@ export interface KubernetesPort {
   tenant(uid: number): Promise<Tenant | undefined>;
   /** A byte stream to a port on the pod's loopback, with back-pressure both ways. Its end or error means nothing but "reconnect". */
   dial(ref: PodRef, port: number): Promise<Duplex>;
+  /** For `doctor`: what the cluster runs on every node. `refused`: no right to look, as in clusters that were set up earlier. */
+  daemonSets(): Promise<readonly DaemonSetView[]>;
   /** For `doctor`: the rights it lacks, as `verb resource`. */
   missingRights(): Promise<readonly string[]>;
   version(): Promise<string>;

@@ -15,6 +15,7 @@ import {
   type Finding,
   probe,
 } from '../engine/doctor.ts';
+import { examineDaemons } from '../engine/doctor-daemons.ts';
 import { examineMachines } from '../engine/doctor-nodes.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
@@ -63,6 +64,7 @@ export async function doctor(path: string): Promise<number> {
       for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
+    for await (const finding of examineDaemons(reached.kubernetes, reached.clusters)) say(finding);
     for await (const finding of examineMachines(reached.clusters)) say(finding);
     const wanted = config.kubernetes?.tenants;
     if (wanted !== undefined) say(await askTenants(config, wanted));
