@@ -62,6 +62,11 @@ export const nodeGroup = z
         lease: duration(
           'An instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
         ).prefault('30m'),
+        spares: whole(
+          'At most so many instances are kept warm for what the last two hours let expect; 0 = none. Only in mode auto, and of types with a price.',
+          0,
+          1_000,
+        ).default(0),
         maxAge: duration(
           'An instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),

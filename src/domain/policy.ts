@@ -98,6 +98,8 @@ export interface NodeGroup extends GroupOffers {
   readonly leaseMs?: number | undefined;
   /** Past it an instance gets no new burst, and is given up once it is empty; undefined: none does for its age. */
   readonly maxAgeMs?: number | undefined;
+  /** At most so many are kept warm by forecast; none if undefined. */
+  readonly spares?: number | undefined;
   /** Micro-dollars an hour by instance type; a type without one is bought only where no budget counts. */
   readonly prices?: Readonly<Record<string, MicroUsd>> | undefined;
   /** Since when those prices hold that come from a list with dates, by type. */

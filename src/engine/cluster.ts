@@ -41,6 +41,7 @@ import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
+import { Spares } from './spares.ts';
 import { Spot } from './spot.ts';
 
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
@@ -65,6 +66,7 @@ export class ClusterEngine implements Cluster {
   readonly foresight: Foresight;
   readonly notebook: Notebook;
   readonly spot: Spot;
+  readonly spares: Spares;
   /** The gateway's watch, once it is open. */
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
@@ -93,6 +95,7 @@ export class ClusterEngine implements Cluster {
     this.generation = generation;
     this.notebook = new Notebook(ports.store, settings.setup.name);
     this.spot = new Spot(settings.groups, settings.cloud, ports.clock);
+    this.spares = new Spares(ports);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -329,7 +332,14 @@ export class ClusterEngine implements Cluster {
     for (const s of this.settings.streams.standins())
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
+    await this.#stockSpares();
     await this.#forgetStrayPods();
+  }
+
+  async #stockSpares(): Promise<void> {
+    const { settings, offered, generation } = this;
+    const policy = policyNow(settings, this.ports.clock.now());
+    await this.spares.stock({ setup: settings.setup, policy, offered, generation, epoch: this.#epoch });
   }
 
   async #sweepObjects(): Promise<void> {
@@ -512,6 +522,7 @@ export class ClusterEngine implements Cluster {
       listed: () => this.cloudSeen,
       overhead: () => overheadOf(policyNow(settings, ports.clock.now())),
       spot: this.spot,
+      spare: (instance) => this.spares.keeps(instance),
       nodes: () => this.#nodes(),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),

@@ -1,23 +1,17 @@
 import { plan, podCapacity, usedBy } from '../decide/plan.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import { capsOf } from '../decide/spot.ts';
 import { type Burst, type Cause, holdsInstance } from '../domain/burst.ts';
 import { drainInWords } from '../domain/drain.ts';
 import { faultOf } from '../domain/fault.ts';
-import { type BurstId, type InstanceId, instanceId, launchToken, type Uuid } from '../domain/ids.ts';
-import {
-  type CapacityType,
-  type Instance,
-  isOld,
-  type LaunchSpec,
-  type SpotPool,
-} from '../domain/instance.ts';
+import type { BurstId, InstanceId, Uuid } from '../domain/ids.ts';
+import { type Instance, isOld, type SpotPool } from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
-import { fits, plus, type Resources } from '../domain/resources.ts';
+import { fits, plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Ports } from './context.ts';
+import { intended } from './intended.ts';
 
 export interface PlannerInput {
   readonly ports: Ports;
@@ -76,18 +70,11 @@ export async function planAll({
   const launches = made.launch.flatMap((l) => {
     const offer = offered.find((o) => o.group.name === l.group);
     if (offer === undefined) return [];
-    const instance = intended(
-      {
-        cluster: setup.name,
-        offer,
-        capacity: l.capacity,
-        capacityType: l.capacityType,
-        generation,
-        without: spotWithout,
-      },
-      entropy,
-      clock,
-    );
+    // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
+    const able = offer.types.filter((t) => fits(l.capacity, podCapacity(t, offer.group)));
+    const launch = { ...l, types: able.map((t) => t.name) };
+    const row = { cluster: setup.name, offer, launch, generation, lacking: spotWithout };
+    const instance = intended(row, entropy, clock);
     return [{ instance, bursts: l.bursts, fresh: true }];
   });
   const homes = [...groupBy(made.assign, (a) => a.instance)].flatMap(([id, group]) => {
@@ -173,68 +160,6 @@ function bind(burst: Burst | undefined, on: readonly InstanceId[]): Write[] {
   const places = withRanks(burst, ({ rank }) => ({ instance: on[rank] }));
   const why = `planned on ${on.length === 1 ? 'instance' : 'instances'} ${on.join(', ')}`;
   return [{ kind: 'burst', burst: { ...burst, ...places }, why }];
-}
-
-/** A row for a machine that is to be launched, with the token that names the launch. */
-function intended(
-  {
-    cluster,
-    offer: { group, types: all },
-    capacity,
-    capacityType,
-    generation,
-    without,
-  }: {
-    readonly cluster: ClusterSetup['name'];
-    readonly offer: OfferedGroup;
-    readonly capacity: Resources;
-    readonly capacityType: CapacityType;
-    readonly generation: Uuid;
-    readonly without: readonly SpotPool[];
-  },
-  entropy: Ports['entropy'],
-  clock: Ports['clock'],
-): Instance {
-  // Only types that hold what was planned: the cheapest of the others would be bought for nothing.
-  const able = all.filter((t) => fits(capacity, podCapacity(t, group))).map((t) => t.name);
-  const caps = capacityType === 'spot' ? capsOf(group) : {};
-  // A type whose price on demand is gone has no cap, and spot without one is not bought.
-  const capped = able.filter((type) => caps[type] !== undefined);
-  const spot = capped.length > 0;
-  const types = spot ? capped : able;
-  const id = instanceId(entropy.uuid());
-  const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
-  const spec: LaunchSpec = {
-    group: group.name,
-    launchTemplate: group.launchTemplate,
-    types,
-    zones: group.zones,
-    capacityType: spot ? 'spot' : 'on-demand',
-    ...(spot ? { maxPrices: Object.fromEntries(types.flatMap((t) => asPair(t, caps[t]))) } : {}),
-    ...(spot ? poolsWithout(types, group.zones, without) : {}),
-    tags: {
-      'spillway.dev/cluster': cluster,
-      'spillway.dev/group': group.name,
-      'spillway.dev/instance': id,
-      'spillway.dev/generation': generation,
-    },
-  };
-  const at = clock.now();
-  return {
-    ...{ id, cluster, group: group.name, state: 'intended', rev: 0, token, spec },
-    ...{ cloudId: undefined, type: undefined, zone: undefined, node: undefined, capacity },
-    ...{ createdAt: at, enteredAt: at, launchedAt: undefined, readyAt: undefined },
-    ...{ idleSince: undefined, endedAt: undefined, why: undefined, trouble: undefined },
-  };
-}
-
-const asPair = <T>(key: string, value: T | undefined): (readonly [string, T])[] =>
-  value === undefined ? [] : [[key, value]];
-
-/** Where nothing would be left, all is asked for: the cloud has the last word. */
-function poolsWithout(types: readonly string[], zones: readonly string[], avoided: readonly SpotPool[]) {
-  const without = avoided.filter((p) => types.includes(p.type) && zones.includes(p.zone));
-  return without.length === 0 || without.length === types.length * zones.length ? {} : { without };
 }
 
 function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {

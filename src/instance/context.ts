@@ -38,6 +38,8 @@ export interface InstanceContext {
   listed(): Seen<readonly CloudInstance[]> | undefined;
   /** What the site pays of its machines itself, and which budgets hold that; undefined: nothing is held for it. */
   overhead?(): OverheadTerms | undefined;
+  /** Whether an idle instance is kept warm for what is to come. */
+  spare?(instance: Instance): boolean;
   /** What is known of spot; undefined: nothing is bought so. */
   readonly spot?: SpotWord | undefined;
   replan(): void;

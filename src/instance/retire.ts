@@ -41,6 +41,7 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   }
   const idle = ctx.clock.now() - instance.idleSince;
   const limit = group?.idleMs ?? 0;
+  if (ctx.spare?.(instance) === true) return after(Math.min(30_000, soon));
   if (idle < limit) return after(Math.min(limit - idle + 50, 30_000, soon));
   // The plan binds bursts with this row's rev, so one that was bound in this moment makes the write below a conflict.
   const why = `idle for ${Math.round(idle / 1000)} s`;

@@ -40,6 +40,7 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     idleMs: g.capacity.idleMs,
     leaseMs: g.capacity.leaseMs,
     maxAgeMs: g.capacity.maxAgeMs,
+    spares: g.capacity.spares,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,

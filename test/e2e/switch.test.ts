@@ -120,6 +120,7 @@ it('one whose pods wait for a gateway that died before it started them goes as a
   await until('it to be gone', async () => (await instances()).length === 0, 4 * leaseSeconds * 1_000);
   expect((await fateOf(waits.id)).reason).toBe('Client.InstanceInitiatedShutdown');
   // Nothing of the job was lost: it waited at home, and runs on another machine.
-  gateway = await startGateway({ ...wishes, backOff: '5s', dataDir: gateway.dataDir });
+  const soon = { capacity: { ...short.capacity, idle: '1s' } };
+  gateway = await startGateway({ ...wishes, ...soon, backOff: '5s', dataDir: gateway.dataDir });
   expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
 });
