@@ -293,6 +293,11 @@ export interface CloudPort {
   interruptions(): Promise<readonly CloudId[]>;
   /** For `doctor`: that template and rights hold. Faults name what is missing. */
   check(spec: LaunchSpec): Promise<void>;
+  /**
+   * For `doctor`, where a cloud can tell without launching: whether its own rights would let this gateway launch under the tag of another cluster.
+   * Left out: it cannot be asked.
+   */
+  launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -61,6 +61,8 @@ export interface CloudConfig {
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
+  /** As deploy/aws/gateway-policy.json has it: nothing is launched under the tag of another cluster; undefined: there is no such policy. */
+  readonly launchesOnlyFor?: string;
 }
 
 /** Figures of facts/cloud.md. */

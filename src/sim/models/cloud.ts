@@ -87,7 +87,15 @@ export class CloudModel {
     return answer;
   }
 
+  /** What the account's policy says of it, which also a dry run asks. */
+  authorize({ instanceTags }: Pick<FleetRequest, 'instanceTags'>): void {
+    const only = this.config.launchesOnlyFor;
+    if (only !== undefined && instanceTags['spillway.dev/cluster'] !== only)
+      throw new Ec2Error('UnauthorizedOperation', 'You are not authorized to perform this operation.', 403);
+  }
+
   createFleet(request: FleetRequest): FleetAnswer {
+    this.authorize(request);
     checkFleet(request);
     const asked = canonical(request);
     const used = this.#tokens.get(request.clientToken);
