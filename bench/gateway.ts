@@ -77,6 +77,7 @@ const kubernetes: KubernetesPort = {
   pod: async (ref) => pods[numberIn(ref.name)],
   createPod: unused('createPod'),
   createPodGroup: unused('createPodGroup'),
+  daemonSets: unused('daemonSets'),
   deletePod: unused('deletePod'),
   releasePod: unused('releasePod'),
   createSecret: unused('createSecret'),

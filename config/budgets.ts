@@ -58,6 +58,26 @@ export const budget = z
     onExhausted: endOf(b, ctx),
   }));
 
+export const overhead = z
+  .strictObject({
+    usd: z
+      .number({ error: 'missing or not a number; write US dollars, such as 500' })
+      .min(0.01, { error: 'below one cent, of which nothing is bought; write US dollars, such as 500' })
+      .max(1_000_000_000, { error: 'above a thousand million dollars; write US dollars' }),
+    per,
+    besides: z
+      .number({ error: 'not a number; write US dollars an hour, such as 0.015' })
+      .min(0, { error: 'below 0; write US dollars an hour, such as 0.015' })
+      .max(1_000, { error: 'above a thousand dollars an hour for disk and address of one machine' })
+      .default(0)
+      .describe('What disk and address of one instance cost, in US dollars an hour.'),
+  })
+  .transform(({ usd, besides, ...o }) => ({
+    ...o,
+    microUsd: Math.round(usd * 1_000_000),
+    besidesMicroUsd: Math.round(besides * 1_000_000),
+  }));
+
 const source = {
   every: duration('How often it is looked at.').refine((ms) => ms >= 1_000, {
     error: 'less than a second; write 30s',

@@ -105,6 +105,11 @@ export const nodeGroup = z
         bootRetry: duration(
           'So long nothing is launched then, unless somebody says `spillway capacity resume`; after it, the next one that fails ends it again.',
         ).prefault('30m'),
+        spares: whole(
+          'At most so many instances are kept warm for what the last two hours let expect; 0 = none. Only in mode auto, and of types with a price.',
+          0,
+          1_000,
+        ).default(0),
         maxAge: duration(
           'ec2, asg: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),

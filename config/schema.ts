@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { api, proxy, tls } from './api.ts';
-import { budget, budgetsFrom, pricesFrom } from './budgets.ts';
+import { budget, budgetsFrom, overhead, pricesFrom } from './budgets.ts';
 import { cluster, type slurm } from './clusters.ts';
 import { nodeGroup } from './groups.ts';
 import { images } from './images.ts';
@@ -181,6 +181,11 @@ export const schema = z
       0,
       '[{ name: portal, url: https://…, secretFile: … }]',
     ).default([]),
+    overhead: overhead
+      .optional()
+      .describe(
+        'What may be spent on instances beside what jobs hold: boot, idle time, what no job requests, disk and address. Held before each launch; nothing is launched without. Left out, nothing is held for it.',
+      ),
     pricesFrom: pricesFrom.optional(),
     budgetsFrom: budgetsFrom.optional(),
   })

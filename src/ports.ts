@@ -31,10 +31,11 @@ import type {
   SpotPrice,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
-import type { BoundPod, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
+import type { BoundPod, DaemonSetView, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Listing } from './domain/listing.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
+import type { OverheadId } from './domain/overhead.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -250,6 +251,8 @@ export interface KubernetesPort {
   tenant(uid: number): Promise<Tenant | undefined>;
   /** A byte stream to a port on the pod's loopback, with back-pressure both ways. Its end or error means nothing but "reconnect". */
   dial(ref: PodRef, port: number): Promise<Duplex>;
+  /** For `doctor`: what the cluster runs on every node. `refused`: no right to look, as in clusters that were set up earlier. */
+  daemonSets(): Promise<readonly DaemonSetView[]>;
   /** For `doctor`: the rights it lacks, as `verb resource`. */
   missingRights(): Promise<readonly string[]>;
   version(): Promise<string>;
@@ -317,6 +320,11 @@ export interface CloudPort {
   console(id: CloudId): Promise<string | undefined>;
   /** For `doctor`: that template and rights hold. Faults name what is missing. */
   check(spec: LaunchSpec): Promise<void>;
+  /**
+   * For `doctor`, where a cloud can tell without launching: whether its own rights would let this gateway launch under the tag of another cluster.
+   * Left out: it cannot be asked.
+   */
+  launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -474,10 +482,15 @@ export type Write =
     }
   | { readonly kind: 'instance'; readonly instance: Instance; readonly why: string }
   | { readonly kind: 'receipt'; readonly receipt: Receipt }
-  /** Money for a burst, held in the same transaction as its state. A burst's second hold is a bug. */
+  /** Money for a burst or an instance, held in the same transaction as its state. A second hold of the same name is a bug. */
   | { readonly kind: 'hold'; readonly hold: Hold }
   /** What it cost in the end; the rest of the hold is free again. Without a hold, or again: nothing. */
-  | { readonly kind: 'settle'; readonly settles: BurstId; readonly microUsd: MicroUsd; readonly at: Instant }
+  | {
+      readonly kind: 'settle';
+      readonly settles: BurstId | OverheadId;
+      readonly microUsd: MicroUsd;
+      readonly at: Instant;
+    }
   | { readonly kind: 'intent'; readonly intent: Intent }
   | { readonly kind: 'answered'; readonly intent: Uuid; readonly answer: string; readonly at: Instant };
 
@@ -616,9 +629,9 @@ export interface AuditEvent extends AuditRow {
   readonly mark: Mark;
 }
 
-/** What was held for a burst, or what it cost in the end. */
+/** What was held for a burst, or an instance, and what it cost in the end. */
 export interface LedgerRow {
-  readonly burst: BurstId;
+  readonly burst: BurstId | OverheadId;
   readonly cluster: ClusterName;
   readonly account: string;
   readonly user: string | undefined;

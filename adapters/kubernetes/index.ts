@@ -6,6 +6,7 @@ import type { NodeView, PodRef, PodView } from '../../src/domain/kube.ts';
 import type { Clock, KubernetesPort, Watch } from '../../src/ports.ts';
 import { access } from './access.ts';
 import { boundPod } from './bound.ts';
+import { daemonSetView } from './daemonsets.ts';
 import { statusOf } from './faults.ts';
 import { type Call, type Http, http1 } from './http.ts';
 import { at, text, textRecord, texts } from './json.ts';
@@ -112,6 +113,12 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       const where = 'kubernetes.nodes';
       const items = await listAll(http, where, '/api/v1/nodes');
       return items.map((item): NodeView => seen(nodeView(item), where, 'transient'));
+    },
+
+    async daemonSets() {
+      const where = 'kubernetes.daemonSets';
+      const items = await listAll(http, where, '/apis/apps/v1/daemonsets');
+      return items.map((item) => seen(daemonSetView(item), where, 'transient'));
     },
 
     labelNode: (name, labels) => patchNode(http, name, 'kubernetes.labelNode', { metadata: { labels } }),

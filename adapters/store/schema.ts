@@ -20,6 +20,7 @@ import {
   type SpotPool,
 } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
+import type { InstanceHold } from '../../src/domain/overhead.ts';
 import type { Answer, Quote } from '../../src/domain/quote.ts';
 import type { PodOnRecord, Rank } from '../../src/domain/ranks.ts';
 import type { Resources } from '../../src/domain/resources.ts';
@@ -220,6 +221,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   capacity: resources,
   createdAt: instant(),
   enteredAt: instant(),
+  askedAt: instant().optional(),
   launchedAt: maybe(instant()),
   price: object<MachinePrice>()({
     microUsd: number(),
@@ -237,6 +239,16 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   fenced: text().optional(),
   reclaimedAt: instant().optional(),
   why: maybe(text()),
+  withheld: text<NonNullable<Instance['withheld']>>().optional(),
+  hold: object<InstanceHold>()({
+    perHour: number(),
+    from: instant(),
+    held: number(),
+    rows: number(),
+    on: z.array(text<InstanceHold['on'][number]>()),
+    relieved: number(),
+    short: instant().optional(),
+  }).optional(),
   trouble: maybe(trouble),
 });
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { MiB } from '../../src/domain/resources.ts';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
-import { type Machine, type Machines, stateOf } from '../../src/sim/models/cloud-types.ts';
+import { bootFault, type Machine, type Machines, stateOf } from '../../src/sim/models/cloud-types.ts';
 import { bootNode, listNodes, type NodeSpec, terminateNode } from './node.ts';
 import { parseNodeOptions } from './node-options.ts';
 
@@ -87,6 +87,11 @@ export class RealMachines implements Machines {
     await this.#turn();
     try {
       if (!wanted()) return;
+      if (machine.failsBoot === true) {
+        this.#say(`${id}: is taken down before it runs`);
+        await this.#end(id, dnsName, bootFault);
+        return;
+      }
       const began = performance.now();
       if (machine.neverJoins) await sleep(500);
       else await bootNode(nodeOf(machine, this.#model));
@@ -97,7 +102,7 @@ export class RealMachines implements Machines {
       );
     } catch (error) {
       this.#say(`${id}: does not boot: ${error instanceof Error ? error.stack : error}`);
-      await this.#end(id, dnsName, 'Server.InternalError');
+      await this.#end(id, dnsName, bootFault);
     } finally {
       this.#booting--;
       this.#waiting.shift()?.();

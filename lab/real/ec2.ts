@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { cloudFaults } from '../../src/sim/models/cloud-types.ts';
+import { type CloudFault, cloudFaults, machineFaults } from '../../src/sim/models/cloud-types.ts';
 import { kubectl } from './control-plane.ts';
 import { isInstance } from './ec2-machines.ts';
 import { ec2Daemon, forget, launchTemplate, region } from './ec2-model.ts';
@@ -70,14 +70,31 @@ export async function forgetNodes(which: (id: string) => boolean): Promise<void>
 
 type Fault = (on: boolean, ctx: Ctx, target?: string) => Promise<void>;
 
-const switched = (name: string): Fault => {
+const switched = (name: CloudFault): Fault => {
   return async (on) => {
     await ask('POST', 'fault', { name, on });
   };
 };
 
+/** TARGET: how many of the next machines it strikes; all of them until it is off, if left out. */
+const struck = (name: CloudFault): Fault => {
+  return async (on, _ctx, target) => {
+    const times = target === undefined ? undefined : Number(target);
+    if (times !== undefined && !(Number.isInteger(times) && times > 0))
+      throw new LabError(`fault ec2 ${name} ${target}: how many machines it strikes, such as 1`);
+    await ask('POST', 'fault', { name, on, ...(on && times !== undefined ? { times } : {}) });
+  };
+};
+
 export const faults: Readonly<Record<string, Fault>> = {
   ...Object.fromEntries(cloudFaults.map((name) => [name, switched(name)])),
+  ...Object.fromEntries(machineFaults.map((name) => [name, struck(name)])),
+  /** TARGET, a spot instance, gets its notice, and its end after it. */
+  reclaim: async (on, _ctx, target) => {
+    if (!on) throw new LabError('what was taken back stays so');
+    if (target === undefined) throw new LabError('fault ec2 reclaim INSTANCE on');
+    await ask('POST', 'reclaim', { id: target });
+  },
   /** Spot costs more than anybody pays: all of it gets its notice. */
   'spot-dear': async (on) => {
     await ask('POST', 'price', { microUsd: on ? 1_000_000 : 30_000 });

@@ -19,6 +19,7 @@ export interface GatewayWishes {
   readonly ramp?: 'off' | { readonly jobsPerDay: number; readonly usdPerDay: number };
   readonly charge?: 'cloud' | 'allocation' | 'both';
   readonly budgets?: readonly Readonly<Record<string, unknown>>[];
+  readonly overhead?: Readonly<Record<string, unknown>>;
   /** Dollars an hour of the lab's one instance type. */
   readonly price?: number;
   /** Besides the default. */
@@ -87,6 +88,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
     policy: { backOff: wishes.backOff ?? '1m', maxBursts: 60, ...wishes.policy },
     ...(wishes.staging === undefined ? {} : { staging: wishes.staging }),
     ...(wishes.budgets === undefined ? {} : { budgets: wishes.budgets }),
+    ...(wishes.overhead === undefined ? {} : { overhead: wishes.overhead }),
   });
 }
 

@@ -20,6 +20,7 @@ type Action = (form: Form, model: CloudModel) => { readonly [element: string]: X
 export const actions: Readonly<Record<string, Action>> = {
   CreateFleet: (form, model) => {
     const request = fleetRequest(form, model);
+    model.authorize(request);
     dryRun(form);
     const { fleetId, instances, errors } = model.createFleet(request);
     return {

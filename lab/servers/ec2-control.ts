@@ -1,9 +1,19 @@
 /** The EC2 server's control door: what is true, and what is to go wrong. Never a fault's victim itself. */
 import { z } from 'zod';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
-import { cloudFaults, type OfferRule } from '../../src/sim/models/cloud-types.ts';
+import {
+  cloudFaults,
+  isMachineFault,
+  machineFaults,
+  type OfferRule,
+} from '../../src/sim/models/cloud-types.ts';
 
-const fault = z.strictObject({ name: z.enum(cloudFaults), on: z.boolean() });
+/** `times`: of the next so many machines. */
+const fault = z
+  .strictObject({ name: z.enum(cloudFaults), on: z.boolean(), times: z.int().min(1).optional() })
+  .refine(({ name, times }) => times === undefined || isMachineFault(name), {
+    error: `only ${machineFaults.join(' and ')} strike single machines`,
+  });
 /** Without `atMost` and `code` the rule of this match is taken away. */
 const limit = z.strictObject({
   type: z.string().optional(),
@@ -35,8 +45,8 @@ const doors: Readonly<Record<string, Door>> = {
     templates: model.templates([]),
   }),
   'POST /_lab/fault': (model, body) => {
-    const { name, on } = fault.parse(body);
-    model.switch(name, on);
+    const { name, on, times } = fault.parse(body);
+    model.switch(name, on, times);
     return { faults: model.faults() };
   },
   'POST /_lab/limit': (model, body) => {

@@ -110,6 +110,9 @@ function plain({ config }: KubernetesModel, path: string): Answer | undefined {
       return { code: 200, body: { kind: 'APIGroupList', apiVersion: 'v1', groups: [] } };
     case '/api/v1':
       return { code: 200, body: { kind: 'APIResourceList', groupVersion: 'v1', resources: discovered() } };
+    // Nothing here needs any.
+    case '/apis/apps/v1/daemonsets':
+      return { code: 200, body: { kind: 'DaemonSetList', apiVersion: 'apps/v1', metadata: {}, items: [] } };
     default:
       return undefined;
   }

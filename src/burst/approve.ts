@@ -3,6 +3,7 @@ import { priceOf } from '../decide/price.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { Hold, Limit } from '../domain/ledger.ts';
 import { accountName, type Budget, dollars, periodStart, sourceOf, whose } from '../domain/money.ts';
+import { overheadAccount } from '../domain/overhead.ts';
 import { inWords } from '../domain/quote.ts';
 import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
@@ -59,10 +60,11 @@ export async function reserve(ctx: BurstContext, burst: Burst): Promise<Next> {
   );
   const hard = budgets.filter((b) => b.hard);
   if (priced.kind === 'unknown') {
-    if (hard.length > 0)
+    const overhead = ctx.budgets.some((b) => b.account === overheadAccount);
+    if (hard.length > 0 || overhead)
       return leave(ctx, burst, {
         kind: 'no_budget',
-        text: `a hard budget counts for account ${burst.account}, and what this job could cost is not known: ${priced.why}`,
+        text: `${hard.length > 0 ? `a hard budget counts for account ${burst.account}` : 'there is an overhead budget'}, and what this job could cost is not known: ${priced.why}`,
       });
     await change(ctx, burst, { state: 'reserved' }, 'holds one of the places for bursts; no price is known');
     ctx.replan();

@@ -238,6 +238,8 @@ export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): str
   if (job.requiredNodes) return `its owner asks for node ${job.requiredNodes} now`;
   if (job.reservation) return `its owner asks for reservation ${job.reservation} now`;
   if (job.dependency) return `it depends on other jobs now (${job.dependency})`;
+  const longer = longerNow(burst, job);
+  if (longer !== undefined) return longer;
   const { memory } = burst.saved;
   if (
     job.partition !== ctx.setup.waitPartition &&
@@ -250,6 +252,15 @@ export function ownersWord(ctx: BurstContext, burst: Burst, job: JobDetail): str
   if (below.length > 0)
     return `it asks for what does not translate now: ${below.map((m) => `${markInWords(m)} (${m.why})`).join(', ')}`;
   return undefined;
+}
+
+/** What it holds was reckoned by the limit that it had then. */
+function longerNow({ price, saved }: Burst, { timeLimitMs }: JobDetail): string | undefined {
+  if (price === undefined || timeLimitMs === 'partition' || saved.timeLimitMs === 'unlimited')
+    return undefined;
+  if (timeLimitMs !== 'unlimited' && timeLimitMs <= saved.timeLimitMs) return undefined;
+  const now = timeLimitMs === 'unlimited' ? 'none' : `${timeLimitMs / 60_000} min`;
+  return `its time limit is ${now} now, and money is held for ${saved.timeLimitMs / 60_000} min`;
 }
 
 /** The pod that waits has what was asked for when it was made. */

@@ -1,4 +1,4 @@
-import { type Burst, terminalStates, waitsSince } from '../domain/burst.ts';
+import { type Burst, type Cause, terminalStates, waitsSince } from '../domain/burst.ts';
 import { faultOf, ignoring } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { PodView } from '../domain/kube.ts';
@@ -77,7 +77,7 @@ export async function provision(ctx: BurstContext, burst: Burst): Promise<Next> 
   // A machine was bought for it, perhaps with others, and came to nothing.
   const futile = places.some(({ instance }) => instance.cloudId !== undefined) ? { futile: true } : {};
   const lost = places.map(({ instance }) => capacityLost(instance)).find((why) => why !== undefined);
-  if (lost !== undefined) return leave(ctx, burst, { kind: 'no_capacity', text: lost }, futile);
+  if (lost !== undefined) return leave(ctx, burst, lost, futile);
   if (ctx.clock.now() - burst.enteredAt > provisionMs)
     return leave(
       ctx,
@@ -277,7 +277,10 @@ async function stillWanted(ctx: BurstContext, burst: Burst): Promise<Next | unde
   }
 }
 
-function capacityLost(instance: Instance): string | undefined {
+/** As with a stop, a person's word is no failure of the job's. */
+const withheldAs = { drain: 'stopped', budget: 'no_budget' } as const;
+
+function capacityLost(instance: Instance): Cause | undefined {
   switch (instance.state) {
     case 'intended':
     case 'launched':
@@ -285,7 +288,10 @@ function capacityLost(instance: Instance): string | undefined {
     case 'ready':
       return undefined;
     default:
-      return instance.why ?? `instance ${instance.cloudId ?? instance.id} is ${instance.state}`;
+      return {
+        kind: instance.withheld === undefined ? 'no_capacity' : withheldAs[instance.withheld],
+        text: instance.why ?? `instance ${instance.cloudId ?? instance.id} is ${instance.state}`,
+      };
   }
 }
 

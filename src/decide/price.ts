@@ -18,7 +18,7 @@ export interface Price {
 }
 
 /** Beyond the time limit, unless the site says otherwise: Slurm looks at limits every 30 s, KillWait, and the pod's way out. */
-const usualMarginMs = 10 * 60_000;
+export const usualMarginMs = 10 * 60_000;
 
 /** `unknown`: a type that may come has no price, none holds it, or the job has no end. Nothing is bought whose price nobody knows. */
 export type Priced =

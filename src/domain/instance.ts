@@ -1,5 +1,6 @@
 import type { CloudId, ClusterName, InstanceId, Instant, LaunchToken } from './ids.ts';
 import type { MicroUsd } from './money.ts';
+import type { InstanceHold } from './overhead.ts';
 import type { Resources } from './resources.ts';
 
 export const instanceStates = [
@@ -99,6 +100,8 @@ export interface Instance {
   readonly capacity: Resources;
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
+  /** When the cloud was first asked for it: from then on it may be there. */
+  readonly askedAt?: Instant | undefined;
   readonly launchedAt: Instant | undefined;
   /** As it was at the launch; undefined: none was known, or the row is older than there were any. */
   readonly price?: MachinePrice | undefined;
@@ -121,6 +124,10 @@ export interface Instance {
         readonly line?: string | undefined;
       }
     | undefined;
+  /** It was not asked for, and no want of capacity is why: somebody drained its group, or no money was to be had for it. */
+  readonly withheld?: 'drain' | 'budget' | undefined;
+  /** Of the overhead budget; undefined: there was none at its launch. */
+  readonly hold?: InstanceHold | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
 }
 

@@ -108,3 +108,36 @@ export interface Tenant {
   readonly gids: readonly number[];
   readonly claims: readonly string[];
 }
+
+/** What a node must have before a pod of ours can run there. */
+export type NodePart = 'network' | 'storage' | 'devices';
+
+export interface Toleration {
+  /** Of every taint if undefined. */
+  readonly key: string | undefined;
+  readonly anyValue: boolean;
+  readonly value: string;
+  /** Of every effect if undefined. */
+  readonly effect: string | undefined;
+}
+
+export interface DaemonSetView {
+  readonly namespace: string;
+  readonly name: string;
+  /** What it brings to a node; of one that only collects logs, nothing. */
+  readonly brings: readonly NodePart[];
+  readonly tolerations: readonly Toleration[];
+}
+
+/** As kube-scheduler has it; a taint that only prefers keeps nothing away. */
+export function tolerates(
+  tolerations: readonly Toleration[],
+  taint: { readonly key: string; readonly value: string; readonly effect: string },
+): boolean {
+  if (taint.effect === 'PreferNoSchedule') return true;
+  return tolerations.some(
+    ({ key, anyValue, value, effect }) =>
+      (effect === undefined || effect === taint.effect) &&
+      (key === undefined ? anyValue : key === taint.key && (anyValue || value === taint.value)),
+  );
+}

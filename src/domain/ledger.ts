@@ -1,9 +1,11 @@
 import type { BurstId, ClusterName, Instant } from './ids.ts';
 import { countsFor, type MicroUsd, type Whose } from './money.ts';
+import type { OverheadId } from './overhead.ts';
 
-/** A burst's money: held before anything is bought, then what it cost. One a burst, for ever. */
+/** A burst's or an instance's money: held before anything is bought, then what it cost. One a burst, for ever. */
 export interface LedgerRow {
-  readonly burst: BurstId;
+  /** Or an instance, for what of it is no job's. */
+  readonly burst: BurstId | OverheadId;
   readonly cluster: ClusterName;
   readonly account: string;
   readonly user: string;
@@ -20,7 +22,8 @@ export interface Limit extends Whose {
 }
 
 export interface Hold {
-  readonly burst: BurstId;
+  /** Or an instance, for what of it is no job's. */
+  readonly burst: BurstId | OverheadId;
   readonly cluster: ClusterName;
   readonly account: string;
   readonly user: string;

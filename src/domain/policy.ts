@@ -4,6 +4,7 @@ import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
 import type { CapacityType } from './instance.ts';
 import type { Budget, MicroUsd } from './money.ts';
+import type { Overhead } from './overhead.ts';
 import type { Ramp } from './ramp.ts';
 import type { Resources } from './resources.ts';
 import type { Taint } from './taint.ts';
@@ -54,7 +55,10 @@ export interface Policy {
   readonly returns: number;
   /** How long a quote may be approved; an hour if undefined. */
   readonly quoteMs?: number | undefined;
+  /** That of `overhead` among them, where there is one. */
   readonly budgets: readonly Budget[];
+  /** What the site pays of its machines itself is held, of the budget of `overheadAccount`; undefined: it is not. */
+  readonly overhead?: Overhead | undefined;
   /** What of a job must mean in the cloud what it means on-prem [translate/directives]; emulated if undefined. */
   readonly translation?: Translation | undefined;
   /** What its expressions mean; without it none can be told. */
@@ -93,6 +97,8 @@ export interface NodeGroup extends GroupOffers {
   readonly leaseMs?: number | undefined;
   /** Past it an instance gets no new burst, and is given up once it is empty; undefined: none does for its age. */
   readonly maxAgeMs?: number | undefined;
+  /** At most so many are kept warm by forecast; none if undefined. */
+  readonly spares?: number | undefined;
   /** Micro-dollars an hour by instance type; a type without one is bought only where no budget counts. */
   readonly prices?: Readonly<Record<string, MicroUsd>> | undefined;
   /** Since when those prices hold that come from a list with dates, by type. */

@@ -36,7 +36,7 @@ import { readRecord } from '../translate/index.ts';
 import { explain, heldUp, homeward } from './adopt.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
-import { policyNow } from './funds.ts';
+import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
@@ -45,6 +45,7 @@ import { planAll } from './planner.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
 import { Shortage } from './shortage.ts';
+import { Spares } from './spares.ts';
 import { Spot } from './spot.ts';
 
 /** At most so many steps of one burst in a row: a step that says `now` for ever is a bug, and must not hold the queue. */
@@ -72,6 +73,7 @@ export class ClusterEngine implements Cluster {
   readonly notebook: Notebook;
   readonly spot: Spot;
   readonly shortage: Shortage;
+  readonly spares: Spares;
   /** The gateway's watch, once it is open. */
   watch: Watch | undefined;
   /** Judged in full and found wanting, so not asked again each turn: by job and submit time. */
@@ -103,6 +105,7 @@ export class ClusterEngine implements Cluster {
     this.notebook = new Notebook(ports.store, settings.setup.name);
     this.spot = new Spot(settings.groups, settings.cloud, ports.clock);
     this.shortage = new Shortage(ports.clock);
+    this.spares = new Spares(ports);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -353,7 +356,14 @@ export class ClusterEngine implements Cluster {
     for (const s of this.settings.streams.standins())
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
+    await this.#stockSpares();
     await this.#forgetStrayPods();
+  }
+
+  async #stockSpares(): Promise<void> {
+    const { settings, offered, generation } = this;
+    const policy = policyNow(settings, this.ports.clock.now());
+    await this.spares.stock({ setup: settings.setup, policy, offered, generation, epoch: this.#epoch });
   }
 
   /** Where the sweep of the object store goes on. */
@@ -549,7 +559,9 @@ export class ClusterEngine implements Cluster {
       listed: () => this.cloudSeen,
       capacityOf: (name, type) => this.#capacityOf(name, type),
       missed: (capacityType, missed) => this.shortage.note(capacityType, missed),
+      overhead: () => overheadOf(policyNow(settings, ports.clock.now())),
       spot: this.spot,
+      spare: (instance) => this.spares.keeps(instance),
       nodes: () => this.#nodes(),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),

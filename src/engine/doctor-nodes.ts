@@ -1,6 +1,6 @@
 /** What `doctor` asks of the machines that a gateway launches, and of what runs on them. */
 import { breakerInWords } from '../domain/boot.ts';
-import type { ClusterName } from '../domain/ids.ts';
+import { type ClusterName, clusterName } from '../domain/ids.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { CloudPort, StorePort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
@@ -10,11 +10,15 @@ export async function* examineMachines(clusters: readonly ClusterSettings[]): As
   for (const { hands, cloud, groups } of clusters)
     if (hands !== false)
       for (const group of groups.filter((g) => g.fixed === undefined)) yield await switchIn(cloud, group);
+  for (const { hands, cloud, groups, setup } of clusters)
+    if (hands !== false)
+      for (const group of groups.filter((g) => g.fixed === undefined))
+        yield* lockOn(cloud, group, setup.name);
   if (clusters.some((c) => c.hands !== false))
     yield {
       what: 'locks outside the gateway',
       ok: true,
-      text: 'cannot be asked from here: the IAM policy, the budget action and the QOS of deploy/aws/README.md',
+      text: 'cannot be asked from here: the budget action and the QOS of deploy/aws/README.md',
     };
 }
 
@@ -30,6 +34,23 @@ export async function* examineBreakers(
       text: breakerInWords(breaker),
       todo: `mend image, user data or network, then: spillway capacity resume ${breaker.group}`,
     };
+}
+
+/** Whether the cloud itself would keep a gateway that was taken over to its own tag. A site may do without, so it is told, not mended. */
+async function* lockOn(cloud: CloudPort, group: NodeGroup, own: ClusterName): AsyncGenerator<Finding> {
+  const what = `node group ${group.name}: lock on its launches`;
+  const { name, launchTemplate, types, zones, capacityType } = group;
+  const spec = { group: name, launchTemplate, types, zones, capacityType, tags: {} };
+  try {
+    const open = await cloud.launchesFor?.(clusterName(`${own}-doctor`), spec);
+    if (open === undefined) return;
+    const text = open
+      ? 'does not hold: a launch under another cluster’s tag would be let through; deploy/aws/gateway-policy.json is one'
+      : 'holds: a launch under another cluster’s tag is refused';
+    yield { what, ok: true, text };
+  } catch (e) {
+    yield { what, ok: true, text: `could not be asked: ${e instanceof Error ? e.message : String(e)}` };
+  }
 }
 
 /** Whether what is launched ends by itself when no gateway stands for it any more. */

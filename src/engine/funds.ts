@@ -3,7 +3,9 @@ import { canonical, type Sha256 } from '../domain/chain.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { Budget } from '../domain/money.ts';
+import { overheadAccount } from '../domain/overhead.ts';
 import type { Policy } from '../domain/policy.ts';
+import type { OverheadTerms } from '../instance/context.ts';
 import type { BudgetsPort, Clock, Scheduler } from '../ports.ts';
 import type { ClusterSettings, Ports } from './context.ts';
 
@@ -179,4 +181,14 @@ export function policyNow({ policy, funds }: Settings, at: Instant): Policy {
 /** Names the policy with those budgets [domain/decision.ts, Basis]. */
 export function policyHashNow({ policyHash, funds }: Pick<ClusterSettings, 'policyHash' | 'funds'>): string {
   return funds === undefined ? policyHash : funds.hashWith(policyHash);
+}
+
+/** What is held for machines themselves, and of which budgets; undefined: nothing is. */
+export function overheadOf({ overhead, budgets, limitMarginMs }: Policy): OverheadTerms | undefined {
+  if (overhead === undefined) return undefined;
+  const own = budgets.filter(
+    ({ hard, account, user }) =>
+      hard && user === undefined && (account === undefined || account === overheadAccount),
+  );
+  return { ...overhead, budgets: own, marginMs: limitMarginMs };
 }

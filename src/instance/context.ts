@@ -1,11 +1,13 @@
 import type { SpotSeen } from '../decide/spot.ts';
-import { holdsInstance } from '../domain/burst.ts';
+import { type Burst, holdsInstance } from '../domain/burst.ts';
 import { drainInWords } from '../domain/drain.ts';
 import { PortError } from '../domain/fault.ts';
 import type { BurstId, CloudId, Instant, Uuid } from '../domain/ids.ts';
 import type { CapacityType, CloudInstance, Missed, SpotPool } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
 import type { NodeView } from '../domain/kube.ts';
+import type { Budget } from '../domain/money.ts';
+import type { Overhead } from '../domain/overhead.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { Resources } from '../domain/resources.ts';
@@ -20,6 +22,7 @@ import type {
   WakeId,
   Write,
 } from '../ports.ts';
+import { settles } from './settled.ts';
 
 export interface InstanceContext {
   readonly cloud: CloudPort;
@@ -38,6 +41,10 @@ export interface InstanceContext {
   capacityOf?(group: string, type: string): Resources | undefined;
   /** Told what a launch did not get, for the next ones. */
   missed?(capacityType: CapacityType, missed: readonly Missed[]): void;
+  /** What the site pays of its machines itself, and which budgets hold that; undefined: nothing is held for it. */
+  overhead?(): OverheadTerms | undefined;
+  /** Whether an idle instance is kept warm for what is to come. */
+  spare?(instance: Instance): boolean;
   /** What is known of spot; undefined: nothing is bought so. */
   readonly spot?: SpotWord | undefined;
   replan(): void;
@@ -49,6 +56,13 @@ export interface InstanceContext {
     readonly text: string;
     readonly [field: string]: unknown;
   }): void;
+}
+
+export interface OverheadTerms extends Overhead {
+  /** The overhead budget, and the hard ones of all accounts together. */
+  readonly budgets: readonly Budget[];
+  /** For so long beyond its time limit a burst holds money. */
+  readonly marginMs: number | undefined;
 }
 
 export interface SpotWord {
@@ -69,6 +83,18 @@ export async function change(
   why: string,
   extra: readonly Write[] = [],
 ): Promise<Instance | undefined> {
+  const answer = await changeWithin(ctx, instance, patch, why, extra);
+  return typeof answer === 'string' ? undefined : answer;
+}
+
+/** The same with money that is to be held: what a budget does not hold is not done. */
+export async function changeWithin(
+  ctx: InstanceContext,
+  instance: Instance,
+  patch: InstancePatch,
+  why: string,
+  extra: readonly Write[],
+): Promise<Instance | 'conflict' | 'over_budget'> {
   const to: InstanceState = patch.state ?? instance.state;
   if (to !== instance.state && !instanceMayGo(instance.state, to))
     throw new PortError(
@@ -84,13 +110,14 @@ export async function change(
   };
   const answer = await ctx.store.commit(ctx.entropy.uuid(), instance.cluster, ctx.epoch(), [
     { kind: 'instance', instance: next, why },
+    ...(to === 'gone' ? await settles(ctx.store, next, ctx.overhead?.()?.besides ?? 0, at) : []),
     ...extra,
   ]);
   const written = answer === 'ok' ? { ...next, rev: instance.rev + 1 } : undefined;
   ctx.wrote?.(written);
   if (written !== undefined && to !== instance.state)
     ctx.log({ level: 'info', text: why, instance: instance.id, from: instance.state, to });
-  return written;
+  return answer === 'ok' && written !== undefined ? written : answer === 'ok' ? 'conflict' : answer;
 }
 
 /** Somebody's word that nothing new goes to the instance's node group; undefined: there is none. */
@@ -118,12 +145,19 @@ export function intend(
   };
 }
 
+export async function nodeOf(ctx: InstanceContext, instance: Instance): Promise<NodeView | undefined> {
+  if (instance.cloudId === undefined) return undefined;
+  return (await ctx.nodes()).find((n) => n.providerId.endsWith(`/${instance.cloudId}`));
+}
+
 /** The live bursts bound to an instance. */
 export async function burstsOn(ctx: InstanceContext, instance: Instance): Promise<readonly BurstId[]> {
+  return (await guestsOn(ctx, instance)).map((b) => b.id);
+}
+
+export async function guestsOn(ctx: InstanceContext, instance: Instance): Promise<readonly Burst[]> {
   const live = await ctx.store.liveBursts(instance.cluster);
-  return live
-    .filter((b) => holdsInstance(b) && ranksOf(b).some((of) => of.instance === instance.id))
-    .map((b) => b.id);
+  return live.filter((b) => holdsInstance(b) && ranksOf(b).some((of) => of.instance === instance.id));
 }
 
 export async function wakeBursts(ctx: InstanceContext, instance: Instance): Promise<void> {

@@ -11,7 +11,8 @@ import type {
 import { after, type Next, never, now } from '../domain/next.ts';
 import type { Resources } from '../domain/resources.ts';
 import { least } from '../domain/room.ts';
-import { change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { change, changeWithin, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { forLaunch, notHeld } from './overhead.ts';
 
 /** What an instance's `why` begins with when it was not launched for want of leave to ask: its bursts are planned again. */
 export const throttled = 'throttled';
@@ -19,21 +20,25 @@ export const throttled = 'throttled';
 /** intended → launched. The token was committed with the row, so a repeat after a crash or a lost answer finds the same instance. */
 export async function launch(ctx: InstanceContext, instance: Instance): Promise<Next> {
   // One that was asked for before is asked for again: it may be there, and only its answer lost.
-  const why = instance.rev > 1 ? undefined : await drainOf(ctx, instance);
-  if (why !== undefined) {
-    await change(ctx, instance, { state: 'gone', endedAt: ctx.clock.now(), why }, why);
-    await wakeBursts(ctx, instance);
-    return never;
-  }
+  const asked = instance.askedAt !== undefined || instance.trouble !== undefined;
+  const why = asked ? undefined : await drainOf(ctx, instance);
+  if (why !== undefined) return withhold(ctx, instance, 'drain', why);
+  const money = await forLaunch(ctx, instance);
+  if (money.kind === 'none') return withhold(ctx, instance, 'budget', money.why);
   const intent = intend(ctx, instance, 'cloud.launch', { ...instance.spec, token: instance.token });
-  const held = await change(
+  const held = await changeWithin(
     ctx,
     instance,
-    {},
+    {
+      askedAt: instance.askedAt ?? ctx.clock.now(),
+      ...(money.kind === 'held' ? { hold: money.hold } : {}),
+    },
     `asks the cloud for one of ${instance.spec.types.join(', ')}`,
-    [{ kind: 'intent', intent }],
+    [{ kind: 'intent', intent }, ...(money.kind === 'held' ? [money.write] : [])],
   );
-  if (held === undefined) return now;
+  if (held === 'over_budget' && money.kind === 'held')
+    return withhold(ctx, instance, 'budget', notHeld(money.hold));
+  if (typeof held === 'string') return now;
   const answered = (answer: string) => ({
     kind: 'answered' as const,
     intent: intent.id,
@@ -87,6 +92,18 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
     );
     return after(3_000);
   }
+}
+
+/** It is not asked for; whoever waits for it hears why. */
+async function withhold(
+  ctx: InstanceContext,
+  instance: Instance,
+  withheld: NonNullable<Instance['withheld']>,
+  why: string,
+): Promise<Next> {
+  await change(ctx, instance, { state: 'gone', endedAt: ctx.clock.now(), why, withheld }, why);
+  await wakeBursts(ctx, instance);
+  return never;
 }
 
 /** On a machine that others use too is room for what they leave, and for no more than its group promises. */

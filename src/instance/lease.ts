@@ -1,8 +1,7 @@
 import { faultOf } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import type { InstanceContext } from './context.ts';
-import { nodeOf } from './register.ts';
+import { type InstanceContext, nodeOf } from './context.ts';
 
 /** As the user data have it where nothing is said. */
 const leaseMs = 30 * 60_000;

@@ -1,11 +1,12 @@
 import { claimOf } from '../domain/devices.ts';
 import type { Instance } from '../domain/instance.ts';
-import { isInstance, type NodeView } from '../domain/kube.ts';
+import type { NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { bootFailed } from './boots.ts';
-import { change, type InstanceContext, type InstancePatch, wakeBursts } from './context.ts';
+import { change, type InstanceContext, type InstancePatch, nodeOf, wakeBursts } from './context.ts';
+import { renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 
 /** Under this prefix NodeRestriction keeps a kubelet from labelling itself, so the label proves that the gateway matched it. */
@@ -36,6 +37,8 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   if (node === undefined) return inTime(ctx, instance, 'its node went away');
   if (node.labels[groupLabel] !== instance.group)
     await ctx.kubernetes.labelNode(node.name, { [groupLabel]: instance.group });
+  // Devices may take longer than its switch waits for a first word; a machine that stays has no switch.
+  if (instance.spec.fixed === undefined) await renewLease(ctx, instance);
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
   const wanting = wantingOn(node, instance, ctx.group(instance.group));
   if (wanting !== undefined) return inTime(ctx, instance, wanting);
@@ -86,12 +89,6 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
   await bootFailed(ctx, instance, { state: 'never_joined' }, why);
   await wakeBursts(ctx, instance);
   return now;
-}
-
-export async function nodeOf(ctx: InstanceContext, instance: Instance): Promise<NodeView | undefined> {
-  if (instance.cloudId === undefined) return undefined;
-  const { cloudId } = instance;
-  return (await ctx.nodes()).find((n) => isInstance(n, cloudId));
 }
 
 /** The cloud itself says that it is terminated: the only word that ends an instance. Absence in one list says nothing. */

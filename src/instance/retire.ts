@@ -2,10 +2,11 @@ import { faultOf, ignoring } from '../domain/fault.ts';
 import { type Instance, isOld } from '../domain/instance.ts';
 import { saysOff } from '../domain/kube.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import { burstsOn, change, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
+import { burstsOn, change, drainOf, type InstanceContext, intend, nodeOf, wakeBursts } from './context.ts';
 import { leaseEveryMs, renewLease } from './lease.ts';
+import { topUp } from './overhead.ts';
 import { takenBack } from './reclaim.ts';
-import { cloudSaysGone, nodeOf } from './register.ts';
+import { cloudSaysGone } from './register.ts';
 
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
 const absentMs = 10 * 60_000;
@@ -19,6 +20,7 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   const group = ctx.group(instance.group);
   // A machine that stays has no switch that would wait for one.
   if (instance.spec.fixed === undefined) await renewLease(ctx, instance);
+  if (await topUp(ctx, instance)) return now;
   const soon = leaseEveryMs(group);
   const busy = (await burstsOn(ctx, instance)).length > 0;
   if (busy) {
@@ -41,6 +43,7 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   }
   const idle = ctx.clock.now() - instance.idleSince;
   const limit = group?.idleMs ?? 0;
+  if (ctx.spare?.(instance) === true) return after(Math.min(30_000, soon));
   if (idle < limit) return after(Math.min(limit - idle + 50, 30_000, soon));
   // The plan binds bursts with this row's rev, so one that was bound in this moment makes the write below a conflict.
   const why = `idle for ${Math.round(idle / 1000)} s`;

@@ -16,6 +16,7 @@ import {
   type Finding,
   probe,
 } from '../engine/doctor.ts';
+import { examineDaemons } from '../engine/doctor-daemons.ts';
 import { examineImages } from '../engine/doctor-images.ts';
 import { examineBreakers, examineMachines } from '../engine/doctor-nodes.ts';
 import { openDatabase } from './database.ts';
@@ -70,6 +71,7 @@ export async function doctor(path: string): Promise<number> {
       for (const finding of examinePrices(groupsOf(config), pricesFrom, clock.now())) say(finding);
     for (const source of reached.sources) for await (const finding of examineFunds(source)) say(finding);
     for await (const finding of examineSite(reached.kubernetes, reached.clusters)) say(finding);
+    for await (const finding of examineDaemons(reached.kubernetes, reached.clusters)) say(finding);
     for await (const finding of examineMachines(reached.clusters)) say(finding);
     const [first] = reached.clusters;
     if (first !== undefined) for await (const finding of examineImages(first.pods)) say(finding);

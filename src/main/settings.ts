@@ -7,6 +7,8 @@ import { listedGroup } from '../decide/price-list.ts';
 import { canonical } from '../domain/chain.ts';
 import { clusterName } from '../domain/ids.ts';
 import type { InstanceType } from '../domain/instance.ts';
+import type { Budget } from '../domain/money.ts';
+import { overheadAccount } from '../domain/overhead.ts';
 import type { ClusterSetup, ListedPrice, NodeGroup, Policy } from '../domain/policy.ts';
 import type { Images } from '../translate/index.ts';
 import type { Database } from './database.ts';
@@ -45,6 +47,7 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     ...(g.provider === 'static'
       ? { fixed: true as const }
       : { leaseMs: g.capacity.leaseMs, maxAgeMs: g.capacity.maxAgeMs }),
+    spares: g.capacity.spares,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,
     lostAfterMs: g.lostAfterMs,
@@ -65,11 +68,19 @@ export function policyOf(config: Config): Policy {
     backOffMs: config.policy.backOffMs,
     returns: config.policy.returns,
     quoteMs: config.policy.quoteMs,
-    budgets: config.budgets,
+    ...fundsOf(config),
     translation: config.policy.translation,
     spot: config.policy.spot,
     expressions: compile,
   };
+}
+
+/** The overhead budget is one of them: it is shown with the others, and counts for no job. */
+function fundsOf({ budgets, overhead }: Config): Pick<Policy, 'budgets' | 'overhead'> {
+  if (overhead === undefined) return { budgets };
+  const { microUsd, per, besidesMicroUsd } = overhead;
+  const own: Budget = { account: overheadAccount, microUsd, per, hard: true, source: 'overhead' };
+  return { budgets: [...budgets, own], overhead: { besides: besidesMicroUsd } };
 }
 
 /** The same for the same rules, money and prices, whatever else is configured. */

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { CloudId, Instant } from '../domain/ids.ts';
 import type { Clock, Entropy, Scheduler } from '../ports.ts';
 import type { CloudModel } from './models/cloud.ts';
-import type { Machine } from './models/cloud-types.ts';
+import { bootFault, type Machine } from './models/cloud-types.ts';
 import { Files } from './models/far-stage.ts';
 import { KeeperModel } from './models/keeper.ts';
 import type { Behaviour, Grant } from './models/keeper-work.ts';
@@ -94,6 +94,7 @@ export class World {
     const { cloud, kubernetes, scheduler, entropy, joinMs, taint } = this.options;
     const [least, most] = cloud.config.bootMs;
     scheduler.after(least + (most - least) * entropy.random(), () => {
+      if (machine.failsBoot === true) return cloud.ended(machine.id, bootFault);
       cloud.running(machine.id);
       if (machine.neverJoins || !this.#isRunning(machine.id)) return;
       scheduler.after(joinMs[0] + (joinMs[1] - joinMs[0]) * entropy.random(), () => {

@@ -198,11 +198,11 @@ const waitingKeeper = (): KeeperView => ({
   ...{ acked: { 1: 0, 2: 0 }, drained: false, dropped: 0, byeSent: false },
 });
 /** A burst whose pod waits on a Ready node, as it must before its job is claimed. */
-async function putReady(): Promise<void> {
+async function putReady(over: Partial<Burst> = {}): Promise<void> {
   podSeen = pod({ state: 'running', startedAt: at });
   nodes = [readyNode];
   keeper = waitingKeeper();
-  await put({ state: 'ready', pod: { ref: podSeen.ref, uid: podSeen.uid } });
+  await put({ state: 'ready', pod: { ref: podSeen.ref, uid: podSeen.uid }, ...over });
 }
 
 async function put(over: Partial<Burst>): Promise<void> {
@@ -305,6 +305,23 @@ describe('the claim', () => {
     }
     expect((await now()).state).toBe('returned');
     expect(moves).toHaveLength(8);
+  });
+
+  it('is not made of a job that may run for longer than was held for: it needs a new hold', async () => {
+    const price = { held: 1_000, rates: { x: 1 } };
+    for (const [timeLimitMs, left] of [
+      [600_000, false],
+      [660_000, true],
+      ['unlimited', true],
+    ] as const) {
+      moves = [];
+      store = new MemStore({ clock: { now: () => time }, entropy: context().entropy });
+      job = detail({ partition: 'cloud', timeLimitMs });
+      await putReady({ price, saved: { ...burst().saved, timeLimitMs: 600_000 } });
+      await step();
+      expect(moves).toHaveLength(left ? 0 : 1);
+      if (left) expect((await now()).cause?.text).toMatch(/now, and money is held for 10 min/);
+    }
   });
 
   it('keeps what the owner changed, and leaves a job that its owner holds', async () => {

@@ -500,6 +500,16 @@ describe('a configuration that does not hold', () => {
       'budgets[0].onExhausted: a budget that is not hard stops nothing; leave it out, or write hard: true',
     ],
     [
+      'an overhead budget without its sum',
+      (c) => Object.assign(c, { overhead: { besides: 0.015 } }),
+      'overhead.usd: missing or not a number; write US dollars, such as 500',
+    ],
+    [
+      'a disk that pays for itself',
+      (c) => Object.assign(c, { overhead: { usd: 5, besides: -1 } }),
+      'overhead.besides: below 0; write US dollars an hour, such as 0.015',
+    ],
+    [
       'a forecast that holds up everything else',
       (c) => Object.assign(c, { policy: { forecast: { draws: 1000, exact: 501 } } }),
       'policy.forecast: draws × exact is 501000, above 500000',

@@ -140,6 +140,22 @@ describe('the EC2 model', () => {
     );
   });
 
+  test('takes down the next so many before they run, and is well again by itself', async () => {
+    const { time, cloud, port } = start();
+    cloud.switch('fails-boot', true, 2);
+    cloud.switch('never-joins', true, 1);
+    for (const t of ['a', 'b', 'c']) await port.launch(spec, launchToken(t));
+    expect(cloud.faults()).toEqual([]);
+    time.advance(minute);
+    const ends = cloud.truth().map((m) => [stateOf(m), m.reason, m.neverJoins]);
+    expect(ends).toEqual([
+      ['terminated', 'Server.InternalError', true],
+      ['terminated', 'Server.InternalError', false],
+      ['running', '', false],
+    ]);
+    expect(cloud.truth()[0]?.history.map((h) => h.state)).toEqual(['pending', 'terminated']);
+  });
+
   test('is the same after it was saved and restored, tokens and faults included', async () => {
     const { cloud, port } = start();
     const made = await port.launch(spec, launchToken('a'));

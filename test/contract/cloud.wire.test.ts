@@ -6,7 +6,7 @@ import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { serveEc2 } from '../../lab/servers/ec2.ts';
 import { cloudId, launchToken } from '../../src/domain/ids.ts';
 import type { CloudPort } from '../../src/ports.ts';
-import { Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
+import { type CloudConfig, Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
 import { expectFault } from './cloud.cases.ts';
 import { cloudContract } from './cloud.contract.ts';
 import { model, others, own, realTime, spec, types } from './cloud.harness.ts';
@@ -84,8 +84,8 @@ describe('the EC2 adapter', () => {
     for (const one of open.splice(0)) await one.close();
   });
 
-  async function start(more: Partial<Ec2Config> = {}) {
-    const cloud = model(realTime, { ...quick, consistencyMs: 0 });
+  async function start(more: Partial<Ec2Config> = {}, setup: Partial<CloudConfig> = {}) {
+    const cloud = model(realTime, { ...quick, consistencyMs: 0, ...setup });
     const lines: string[] = [];
     const server = await serveEc2(cloud, { port: 0, log: (line) => lines.push(line) });
     const port: CloudPort = ec2Cloud({ ...config(server.endpoint), ...more }, { clock: realTime });
@@ -152,6 +152,17 @@ describe('the EC2 adapter', () => {
     await expectFault(port.launch(spec, launchToken('a')), 'unknown');
   });
 
+  test('sees whether a policy keeps it to its own tag, and launches nothing to see it', async () => {
+    const open = await start();
+    expect(await open.port.launchesFor?.(others, spec)).toBe(true);
+    const locked = await start({}, { launchesOnlyFor: own });
+    expect(await locked.port.launchesFor?.(others, spec)).toBe(false);
+    await locked.port.launch(spec, launchToken('a'));
+    expect([open.cloud.truth().length, locked.cloud.truth().length]).toEqual([0, 1]);
+    locked.cloud.switch('throttle', true);
+    await expectFault(locked.port.launchesFor?.(others, spec) ?? Promise.resolve(), 'throttled');
+  });
+
   test('asks by subnet where the zones have one, and knows the zone again', async () => {
     const subnets = { 'eu-sim-1a': 'subnet-eu-sim-1a', 'eu-sim-1b': 'subnet-eu-sim-1b' };
     const { cloud, port } = await start({ subnets });
@@ -196,12 +207,14 @@ describe('the EC2 server', () => {
       const unsigned = await fetch(server.endpoint, { method: 'POST', body: 'Action=DescribeInstances' });
       expect(unsigned.status).toBe(403);
       expect(await unsigned.text()).toContain('<Code>MissingAuthenticationToken</Code>');
-      const door = (name: string, on: unknown) =>
-        fetch(`${server.endpoint}/_lab/fault`, { method: 'POST', body: JSON.stringify({ name, on }) });
+      const door = (name: string, on: unknown, times?: number) =>
+        fetch(`${server.endpoint}/_lab/fault`, { method: 'POST', body: JSON.stringify({ name, on, times }) });
       expect(await (await door('throttle', true)).json()).toEqual({ faults: ['throttle'] });
       expect(await (await door('throttle', false)).json()).toEqual({ faults: [] });
       expect((await door('no-such', true)).status).toBe(400);
       expect((await door('throttle', 'yes')).status).toBe(400);
+      expect((await door('throttle', true, 1)).status).toBe(400);
+      expect(await (await door('fails-boot', true, 1)).json()).toEqual({ faults: ['fails-boot'] });
     } finally {
       await server.close();
     }

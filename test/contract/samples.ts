@@ -191,7 +191,13 @@ export function aFullInstance(over: Partial<Instance> = {}): Instance {
     idleSince: instant(t0 + 3),
     price: { microUsd: 178_500, from: instant(t0 - 6), spot: 'history', capMicroUsd: 200_000 },
     reclaimedAt: instant(t0 + 3),
+    askedAt: instant(t0 + 1),
     releasedAt: instant(t0 + 4),
+    withheld: 'drain',
+    hold: {
+      ...{ perHour: 200_000, from: instant(t0 + 1), held: 150_000, rows: 2 },
+      ...{ on: [burstId('b-1')], relieved: 1_000, short: instant(t0 + 3) },
+    },
     endedAt: instant(t0 + 4),
     why: 'idle',
     trouble: { since: instant(t0 + 5), text: 'does not answer' },

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instant } from '../../src/domain/ids.ts';
 import type { Hold, Limit } from '../../src/domain/ledger.ts';
+import { overheadAccount, overheadId } from '../../src/domain/overhead.ts';
 import type { StorePort, Write } from '../../src/ports.ts';
-import { aBurst, aCluster, newId, putBurst } from './samples.ts';
+import { aBurst, aCluster, anInstance, newId, putBurst, putInstance } from './samples.ts';
 import { faulting } from './store.under-test.ts';
 
 const at = instant(Date.UTC(2026, 0, 10));
@@ -109,6 +110,29 @@ export function ledgerContract(store: () => StorePort): void {
       await commit(a, holding(a, 1, []));
       await expect(commit(a, holding(a, 1, []))).rejects.toEqual(faulting('invalid'));
       expect(await money(a)).toEqual({ held: 1, spent: 0 });
+    });
+
+    it('of a machine has rows of its own: it counts for all together and for nobody’s account', async () => {
+      const cluster = aCluster();
+      const [job, machine] = [aBurst({ cluster }), anInstance({ cluster })];
+      const whose = { cluster, account: overheadAccount, user: overheadAccount };
+      const row = (nth: number, microUsd: number, limits: readonly Limit[]): Write => ({
+        kind: 'hold',
+        hold: { burst: overheadId(machine.id, nth), ...whose, microUsd, at, limits },
+      });
+      const settled = (nth: number, microUsd: number): Write => ({
+        ...{ kind: 'settle', settles: overheadId(machine.id, nth), microUsd, at },
+      });
+      const overhead = limit(100, overheadAccount);
+      await commit(job, holding(job, 50, []));
+      expect(await commit(job, putInstance(machine), row(0, 70, [overhead, limit(120)]))).toBe('ok');
+      expect(await commit(job, row(1, 31, [overhead]))).toBe('over_budget');
+      expect(await commit(job, row(1, 1, [overhead, limit(120)]))).toBe('over_budget');
+      expect(await commit(job, row(1, 30, [overhead]))).toBe('ok');
+      expect(await money(job, 'physics')).toEqual({ held: 50, spent: 0 });
+      expect(await commit(job, settled(0, 40), settled(1, 0))).toBe('ok');
+      expect(await money(job, overheadAccount)).toEqual({ held: 0, spent: 40 });
+      expect(await money(job)).toEqual({ held: 50, spent: 40 });
     });
 
     it('of 64 who ask at once goes to as many as the budget holds', async () => {

@@ -86,3 +86,31 @@ it('a node group whose machines did not boot is told, with what to do', async ()
     },
   ]);
 });
+
+it.each([
+  [true, /does not hold: .*gateway-policy\.json/],
+  [false, /^holds: /],
+  [undefined, undefined],
+] as const)('whether the cloud keeps launches to its own tag is told: %s', async (open, words) => {
+  const asked: string[] = [];
+  const launchesFor = async (other: string) => {
+    asked.push(other);
+    return open;
+  };
+  const cluster = {
+    setup: { name: 'hpc1' },
+    groups: [
+      { name: 'cpu', launchTemplate: 'lt', joinTimeoutMs: 15 * minute, maxAgeMs: 7 * 24 * 60 * minute },
+    ],
+    cloud: {
+      template: async () => ({ shutdown: 'terminate', userData: shipped }),
+      ...(open === undefined ? {} : { launchesFor }),
+    },
+  } as unknown as ClusterSettings;
+  const found = [];
+  for await (const finding of examineMachines([cluster])) found.push(finding);
+  const lock = found.find(({ what }) => what.endsWith('lock on its launches'));
+  if (words === undefined) expect(lock).toBeUndefined();
+  else expect(lock).toMatchObject({ ok: true, text: expect.stringMatching(words) });
+  expect(asked).toEqual(open === undefined ? [] : ['hpc1-doctor']);
+});

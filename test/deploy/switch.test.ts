@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { userData } from '../../docs/user-data.ts';
+import { paths } from '../../src/translate/volumes.ts';
 
 const exec = promisify(execFile);
 const own = (path: string): string => new URL(`../../deploy/node/${path}`, import.meta.url).pathname;
@@ -40,6 +41,21 @@ async function machine(wishes: { readonly lease?: string; readonly down?: boolea
     mkdirSync(`${dir}/state`, { recursive: true });
     writeFileSync(`${dir}/state/${file}`, `${uptime() - seconds}\n`);
   };
+  /** A container's first process, of a pod of this name; without a name of its own the pod's sandbox. */
+  const container = (pod: string, name: string | undefined, alive: boolean): void => {
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    after.push(() => child.kill('SIGKILL'));
+    const task = `${dir}/tasks/${pod}-${name ?? 'sandbox'}`;
+    mkdirSync(task);
+    const annotations = {
+      'io.kubernetes.cri.container-type': name === undefined ? 'sandbox' : 'container',
+      ...(name === undefined ? {} : { 'io.kubernetes.cri.container-name': name }),
+      'io.kubernetes.cri.sandbox-id': `id-of-${pod}`,
+      'io.kubernetes.cri.sandbox-name': pod,
+    };
+    writeFileSync(`${task}/config.json`, JSON.stringify({ ociVersion: '1.2.0', annotations }));
+    writeFileSync(`${task}/init.pid`, `${alive ? child.pid : 2 ** 22 + 1}`);
+  };
   return {
     dir,
     asked,
@@ -49,19 +65,9 @@ async function machine(wishes: { readonly lease?: string; readonly down?: boolea
     /** Of the state that it kept: so many seconds ago. */
     silentFor: (seconds: number) => since('renewed', seconds),
     runsFor: (seconds: number) => since('began', seconds),
-    /** A container's first process, of a pod of this name. */
-    container: (pod: string, alive = true): void => {
-      const child = spawn('sleep', ['60'], { stdio: 'ignore' });
-      after.push(() => child.kill('SIGKILL'));
-      const task = `${dir}/tasks/${pod}`;
-      mkdirSync(task);
-      const annotations = {
-        'io.kubernetes.cri.container-type': 'sandbox',
-        'io.kubernetes.cri.sandbox-name': pod,
-      };
-      writeFileSync(`${task}/config.json`, JSON.stringify({ ociVersion: '1.2.0', annotations }));
-      writeFileSync(`${task}/init.pid`, `${alive ? child.pid : 2 ** 22 + 1}`);
-    },
+    /** Of a burst, or of a DaemonSet. */
+    container: (pod: string, name = 'main', alive = true): void => container(pod, name, alive),
+    sandbox: (pod: string): void => container(pod, undefined, true),
     /** One look; whether it powered off, and what it said. */
     look: async (env: Readonly<Record<string, string>> = {}) => {
       const { stdout } = await exec('sh', [own('spillway-switch')], {
@@ -118,8 +124,34 @@ describe('the dead man’s switch', () => {
     const others = await machine();
     others.silentFor(5_000);
     others.container('aws-node-x2x7p');
-    others.container('spill-lab-13-0-0-abcdef', false);
+    others.container('spill-lab-13-0-0-abcdef', 'main', false);
     expect((await others.look()).off).toBe(true);
+  });
+
+  it('looks for a start where keepers keep it', () => {
+    expect(readFileSync(own('spillway-switch'), 'utf8')).toContain(`"\${SPOOL:=${paths.spool}}"`);
+  });
+
+  it('goes though pods wait there that no gateway ever started; a start that was granted keeps it', async () => {
+    const m = await machine();
+    m.silentFor(5_000);
+    const waits = 'spill-lab-14-0-0-abcdef';
+    const spool = `${m.dir}/spool`;
+    mkdirSync(spool);
+    for (const name of ['main', 'keeper']) m.container(waits, name);
+    m.sandbox(waits);
+    // Of an image that does not come there is nothing but this.
+    m.sandbox('spill-lab-15-0-0-abcdef');
+    // Where its keeper keeps nothing that can be looked at, it is taken for use.
+    expect((await m.look({ SPOOL: `${m.dir}/elsewhere` })).off).toBe(false);
+    writeFileSync(`${spool}/grant.json`, '{}');
+    expect((await m.look({ SPOOL: spool })).off).toBe(false);
+    rmSync(`${spool}/grant.json`);
+    // Another pod's main, whose keeper is dead: its script may run.
+    m.container('spill-lab-16-0-0-abcdef', 'main');
+    expect((await m.look({ SPOOL: spool })).off).toBe(false);
+    rmSync(`${m.dir}/tasks/spill-lab-16-0-0-abcdef-main`, { recursive: true });
+    expect((await m.look({ SPOOL: spool })).off).toBe(true);
   });
 
   it('takes what it cannot see for use', async () => {

@@ -2,10 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kubernetes } from '../../adapters/kubernetes/index.ts';
 import { kubectl } from '../../lab/real/control-plane.ts';
 import { env } from '../../lab/real/kubernetes.ts';
 import { type Outcome, run, until } from '../../lab/real/proc.ts';
 import { gatewayKubeconfig, gatewayNamespace } from '../../lab/real/tenants.ts';
+import { instant } from '../../src/domain/ids.ts';
+import type { ClusterSettings } from '../../src/engine/context.ts';
+import { examineDaemons } from '../../src/engine/doctor-daemons.ts';
 import { breaches, goodPod, type Pod, variants } from '../contract/pod-breaches.ts';
 
 const ns = 'spillway-alice';
@@ -43,6 +47,42 @@ describe('the gateway’s rights', { retry: 0 }, () => {
   ])('do not hold %s', async (_what, [verb = '', resource = '', ...rest]) => {
     const answer = await asGateway(['auth', 'can-i', verb, resource, ...rest]);
     expect(answer.stdout.trim()).toBe('no');
+  });
+
+  it('let doctor see which DaemonSets do not get onto burst nodes', async () => {
+    const name = `network-${suffix}`;
+    const labels = { app: name };
+    const pod = {
+      // On no node at all: it is only looked at.
+      nodeSelector: { 'spillway.dev/no-such': 'node' },
+      containers: [{ name: 'c', image: 'none' }],
+      volumes: [{ name: 'cni', hostPath: { path: '/opt/cni/bin' } }],
+    };
+    const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: pod } };
+    const daemon = {
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { name, namespace: 'kube-system' },
+      spec,
+    };
+    await kubectl(['create', '-f', '-'], { input: JSON.stringify(daemon) });
+    const port = kubernetes({
+      kubeconfig: gatewayKubeconfig,
+      clock: { now: () => instant(Date.now()) },
+      random: Math.random,
+      log: { info: () => undefined, warn: () => undefined },
+    });
+    try {
+      const taint = { key: 'spillway.dev/burst', value: 'true', effect: 'NoSchedule' };
+      const cluster = { groups: [{ name: 'cpu', taint }] } as unknown as ClusterSettings;
+      const found = [];
+      for await (const finding of examineDaemons(port, [cluster])) found.push(finding);
+      expect(found).toMatchObject([{ ok: false }]);
+      expect(found[0]?.text).toContain(`kube-system/${name} (network): not on its nodes`);
+    } finally {
+      await port.close();
+      await kubectl(['delete', 'daemonset', name, '-n', 'kube-system', '--wait=false']);
+    }
   });
 
   it('hold its own Secrets and no other', async () => {

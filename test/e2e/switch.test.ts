@@ -8,6 +8,7 @@ import {
   killGateways,
   labEnv,
   outputOf,
+  pods,
   type RunningGateway,
   sbatch,
   startGateway,
@@ -106,4 +107,20 @@ it('one with a job on it outlives the lease, to its maximum age', async () => {
   expect((await fateOf(busy.id)).reason).toBe('Client.InstanceInitiatedShutdown');
   gateway = await startGateway({ ...wishes, dataDir: gateway.dataDir });
   await ended(id);
+});
+
+it('one whose pods wait for a gateway that died before it started them goes as an idle one does', async () => {
+  const wishes = { ...short, groups: [{ launchTemplate: shortLease }] };
+  gateway = await startGateway({ ...wishes, dieAt: 'slurm.move:before' });
+  const id = await sbatch('alice', ['-p', 'cloud', '-t', '5', '--wrap', 'echo ran']);
+  await gateway.died();
+  const [waits] = await instances();
+  if (waits === undefined) throw new Error('no instance');
+  expect((await pods()).map((p) => p.phase)).toEqual(['Running']);
+  await until('it to be gone', async () => (await instances()).length === 0, 4 * leaseSeconds * 1_000);
+  expect((await fateOf(waits.id)).reason).toBe('Client.InstanceInitiatedShutdown');
+  // Nothing of the job was lost: it waited at home, and runs on another machine.
+  const soon = { capacity: { ...short.capacity, idle: '1s' } };
+  gateway = await startGateway({ ...wishes, ...soon, backOff: '5s', dataDir: gateway.dataDir });
+  expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
 });

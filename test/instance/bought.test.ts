@@ -54,6 +54,29 @@ async function scene(instance: Instance, group: Partial<NodeGroup>) {
 
 const onDemand = { ...anInstance().spec, capacityType: 'on-demand' as const };
 
+describe('an instance whose group was drained after it was planned', () => {
+  const drained = async (over: Partial<Instance> = {}) => {
+    const s = await scene(anInstance({ spec: onDemand, ...over }), {});
+    await s.ctx.store.drainGroup(anInstance().cluster, onDemand.group, 'alice', 'a driver');
+    return s;
+  };
+
+  it('is not asked for, also where a second plan was bound to it since; its bursts hear that a person stopped it', async () => {
+    const s = await drained();
+    const bound = await s.row();
+    await s.ctx.store.commit(newId(), bound.cluster, 1, [putInstance(bound)]);
+    await launch(s.ctx, await s.row());
+    expect(await s.row()).toMatchObject({ state: 'gone', withheld: 'drain', launchedAt: undefined });
+    expect((await s.row()).why).toContain('drained by alice');
+  });
+
+  it('is asked for again where it was asked for before: it may be there', async () => {
+    const s = await drained({ askedAt: instant(500) });
+    await launch(s.ctx, await s.row());
+    expect(await s.row()).toMatchObject({ state: 'launched', askedAt: 500 });
+  });
+});
+
 describe('an instance that is bought', () => {
   it('keeps the price of its launch, and of what day it was', async () => {
     const prices = { 'm7i.large': 101_000, 'c7i.large': 90_000 };

@@ -16,6 +16,7 @@ let time = at;
 let node: NodeView;
 let store: MemStore;
 let ids = 0;
+let leases = 0;
 
 const group: NodeGroup = {
   ...{ name: 'gpu', launchTemplate: 't', types: ['g'], zones: ['a'], vcpuPerCpu: 1, max: 1, idleMs: 1 },
@@ -29,7 +30,7 @@ const entropy = { uuid: () => uuid(`u${++ids}`), bytes: (n: number) => new Uint8
 const context = (): InstanceContext =>
   ({
     ...{ store, entropy, epoch: () => 0, clock: { now: () => time } },
-    kubernetes: { labelNode: async () => undefined },
+    kubernetes: { labelNode: async () => undefined, renewLease: async () => void leases++ },
     cloud: { console: async () => undefined },
     ...{ group: () => group, nodes: async () => [node], listed: () => undefined },
     ...{ wake: () => undefined, replan: () => undefined, log: () => undefined },
@@ -67,7 +68,10 @@ const show = (extended: Record<string, number>, labels: Record<string, string> =
 
 describe('an instance whose group promises devices', () => {
   it('is ready once its node shows them and what proves its features, and has as many as it shows', async () => {
+    leases = 0;
     expect((await look()).state).toBe('joined');
+    // A gateway stands for it from then on, however long a device takes.
+    expect(leases).toBe(1);
     show({ 'nvidia.com/gpu': 0 });
     expect((await look()).state).toBe('joined');
     show({ 'nvidia.com/gpu': 3 });

@@ -89,7 +89,15 @@ export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life>
     served: {
       budgets: async () => budgets,
       capacities: async () => [
-        { cluster, group: 'cpu', max: 12, instances: { ready: 3, launched: 1 }, old: 0, drain: undefined },
+        {
+          cluster,
+          group: 'cpu',
+          max: 12,
+          instances: { ready: 3, launched: 1 },
+          old: 0,
+          drain: undefined,
+          breaker: undefined,
+        },
       ],
     },
   });

@@ -15,6 +15,7 @@ import {
 import { PortError } from '../../../src/domain/fault.ts';
 import {
   type CloudId,
+  type ClusterName,
   cloudId,
   type Instant,
   type LaunchToken,
@@ -175,6 +176,30 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     return found;
   }
 
+  /** Rights alone: EC2 answers DryRunOperation where it would have gone on. */
+  async function tryFleet(at: string, as: Ec2Config, spec: LaunchSpec): Promise<void> {
+    const input = { ...fleetOf(as, spec, launchToken('spillway-check')), DryRun: true };
+    await calling(at, 'reads', async () => {
+      try {
+        await client.send(new CreateFleetCommand(input));
+      } catch (error) {
+        if (codeOf(error) !== 'DryRunOperation') throw error;
+      }
+    });
+  }
+
+  async function launchesFor(other: ClusterName, spec: LaunchSpec): Promise<boolean> {
+    try {
+      const tags = { ...spec.tags, [tag.cluster]: other };
+      await tryFleet('cloud.launchesFor', { ...config, cluster: other }, { ...spec, tags });
+      return true;
+    } catch (error) {
+      if (error instanceof PortError && codeOf(error.cause)?.startsWith('Unauthorized') === true)
+        return false;
+      throw error;
+    }
+  }
+
   async function check(spec: LaunchSpec): Promise<void> {
     const at = 'cloud.check';
     const { LaunchTemplateName } = templateOf(spec);
@@ -195,15 +220,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     if (spec.zones.some((zone) => AvailabilityZones.every(({ ZoneName }) => ZoneName !== zone)))
       throw new PortError('refused', at, missing);
     await typesOf(spec.types, at);
-    // Rights alone: EC2 answers DryRunOperation where it would have gone on.
-    const input = { ...fleetOf(config, spec, launchToken('spillway-check')), DryRun: true };
-    await calling(at, 'reads', async () => {
-      try {
-        await client.send(new CreateFleetCommand(input));
-      } catch (error) {
-        if (codeOf(error) !== 'DryRunOperation') throw error;
-      }
-    });
+    await tryFleet(at, config, spec);
     await calling(at, 'reads', () => client.send(new DescribeInstancesCommand({ MaxResults: 5 })));
     if (spec.capacityType !== 'spot') return;
     await spotPrices(spec.types, spec.zones, clock.now());
@@ -235,6 +252,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     interruptions,
     console,
     check,
+    launchesFor,
     close: async () => client.destroy(),
   };
 }

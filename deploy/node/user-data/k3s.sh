@@ -7,7 +7,7 @@ install -D -m 0755 /dev/stdin /usr/local/sbin/spillway-switch <<'SPILLWAY'
 #!/bin/sh
 # Spillway's dead man's switch. Run once a minute on every instance that the gateway launches (spillway-switch.timer), it
 # powers the machine off when nobody stands for it any more:
-#   - no gateway renewed its lease for LEASE_SECONDS, and no process of a burst's pod runs; or
+#   - no gateway renewed its lease for LEASE_SECONDS, and no pod of a burst that was started runs; or
 #   - it is older than MAX_AGE_SECONDS, whatever runs.
 # The launch template says InstanceInitiatedShutdownBehavior=terminate, so that off is gone.
 #
@@ -19,6 +19,8 @@ set -u
 # A directory for each container of Kubernetes, with its first process (init.pid) and what it was made of (config.json).
 : "${TASKS:=/run/containerd/io.containerd.runtime.v2.task/k8s.io}"
 : "${POWER_OFF:=systemctl poweroff}"
+# Where a pod's keeper keeps the start that it was granted (grant.json), as the keeper sees it.
+: "${SPOOL:=/spill-spool}"
 # The API server, and as whom it is asked: CERT_FILE and KEY_FILE, or what TOKEN_COMMAND prints.
 : "${API_SERVER:=}" "${CA_FILE:=}" "${CERT_FILE:=}" "${KEY_FILE:=}" "${TOKEN_COMMAND:=}" "${NODE_NAME:=}"
 
@@ -53,7 +55,31 @@ ask() {
 # Empty: there is none, or it could not be read.
 lease() { ask | tr -d '\n' | sed -n 's/.*"spillway\.dev\/lease": *"\([^"]*\)".*/\1/p'; }
 
-# Whether a process of a burst's pod (spill-…) runs. Those of DaemonSets are no use that keeps a machine.
+# Of the container whose directory is $1.
+of_pod() { sed -n 's/.*"io\.kubernetes\.cri\.'"$2"'": *"\([^"]*\)".*/\1/p' "$1/config.json" 2>/dev/null | head -n 1; }
+
+# Its first process, where that lives and the container is of a burst's pod (spill-…).
+burst_pid() {
+  pid=$(cat "$1/init.pid" 2>/dev/null) || return 1
+  kill -0 "$pid" 2>/dev/null || return 1
+  case $(of_pod "$1" sandbox-name) in
+  spill-*) echo "$pid" ;;
+  *) return 1 ;;
+  esac
+}
+
+# Pods whose keeper was granted no start: without a gateway none ever comes, and nothing of a user's runs there or is kept.
+never_started() {
+  for task in "$TASKS"/*/; do
+    pid=$(burst_pid "$task") || continue
+    [ "$(of_pod "$task" container-name)" = keeper ] || continue
+    if [ -d "/proc/$pid/root$SPOOL" ] && [ ! -e "/proc/$pid/root$SPOOL/grant.json" ]; then
+      of_pod "$task" sandbox-id
+    fi
+  done
+}
+
+# Whether a process of a burst that was started runs. Those of DaemonSets are no use that keeps a machine, nor is a pod's own sandbox.
 used() {
   if [ ! -d "$TASKS" ]; then
     # Another runtime, or another place of it: what cannot be seen is taken for use.
@@ -63,12 +89,13 @@ used() {
     fi
     return 1
   fi
+  idle=$(never_started)
   for task in "$TASKS"/*/; do
-    pid=$(cat "$task/init.pid" 2>/dev/null) || continue
-    kill -0 "$pid" 2>/dev/null || continue
-    if grep -Eq '"io\.kubernetes\.cri\.sandbox-name": *"spill-' "$task/config.json" 2>/dev/null; then
-      return 0
-    fi
+    burst_pid "$task" >/dev/null || continue
+    [ "$(of_pod "$task" container-type)" != sandbox ] || continue
+    pod=$(of_pod "$task" sandbox-id)
+    # Whose pod it is cannot be told: taken for use.
+    [ -n "$pod" ] && echo "$idle" | grep -qxF "$pod" || return 0
   done
   return 1
 }

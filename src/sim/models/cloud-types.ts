@@ -61,6 +61,8 @@ export interface CloudConfig {
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
+  /** As deploy/aws/gateway-policy.json has it: nothing is launched under the tag of another cluster; undefined: there is no such policy. */
+  readonly launchesOnlyFor?: string;
 }
 
 /** Figures of facts/cloud.md. */
@@ -89,12 +91,21 @@ export const cloudFaults = [
   'throttle-launches', // the fleet answers, every override with RequestLimitExceeded
   'no-capacity', // of anything
   'never-joins', // machines run, but no node comes of them
+  'fails-boot', // machines are taken down by the cloud before they run
   'slow-consistency',
   'unauthorized',
   'lost-answer', // the effect is done, no answer comes
   'lost-request', // nothing is done, no answer comes
 ] as const;
 export type CloudFault = (typeof cloudFaults)[number];
+
+/** What EC2 says of a machine that it took down before it ran. */
+export const bootFault = 'Server.InternalError';
+
+/** Faults of single machines: they may be on for the next so many alone. */
+export const machineFaults = ['never-joins', 'fails-boot'] as const satisfies readonly CloudFault[];
+
+export const isMachineFault = (fault: CloudFault): boolean => machineFaults.some((one) => one === fault);
 
 export function isCloudFault(name: string): name is CloudFault {
   return cloudFaults.some((fault) => fault === name);
@@ -195,6 +206,8 @@ export interface Machine extends Offer {
   readonly reason: string;
   readonly tags: Tags;
   readonly neverJoins: boolean;
+  /** It is `pending`, then `terminated`, and never runs; undefined in a state from before there were such. */
+  readonly failsBoot?: boolean;
   /** No call knows of it before. */
   readonly inSightAfterMs: number;
   readonly spotNoticeAt: Instant | undefined;
@@ -227,6 +240,8 @@ export interface CloudState {
   readonly faults: readonly CloudFault[];
   readonly rules: readonly OfferRule[];
   readonly prices?: readonly SpotChange[];
+  /** How many more machines a fault strikes. */
+  readonly times?: readonly (readonly [CloudFault, number])[];
 }
 
 export interface TokenUse {

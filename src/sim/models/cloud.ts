@@ -57,6 +57,8 @@ export class CloudModel {
   readonly #market: SpotMarket;
   #rules: OfferRule[] = [];
   readonly #faults = new Set<CloudFault>();
+  /** How many more machines a fault strikes; one that is not here, all of them. */
+  readonly #times = new Map<CloudFault, number>();
   #known = new Map<string, Machine>();
   #templates = new Map<string, Template>();
   #tokens = new Map<string, TokenUse>();
@@ -92,7 +94,15 @@ export class CloudModel {
     return answer;
   }
 
+  /** What the account's policy says of it, which also a dry run asks. */
+  authorize({ instanceTags }: Pick<FleetRequest, 'instanceTags'>): void {
+    const only = this.config.launchesOnlyFor;
+    if (only !== undefined && instanceTags['spillway.dev/cluster'] !== only)
+      throw new Ec2Error('UnauthorizedOperation', 'You are not authorized to perform this operation.', 403);
+  }
+
   createFleet(request: FleetRequest): FleetAnswer {
+    this.authorize(request);
     checkFleet(request);
     const asked = canonical(request);
     const used = this.#tokens.get(request.clientToken);
@@ -215,9 +225,12 @@ export class CloudModel {
     return [...this.#faults];
   }
 
-  switch(fault: CloudFault, on: boolean): void {
+  /** `times`: of a fault of machines, the next so many that are launched; then it is off by itself. */
+  switch(fault: CloudFault, on: boolean, times?: number): void {
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
+    if (on && times !== undefined) this.#times.set(fault, times);
+    else this.#times.delete(fault);
     this.onChange();
   }
 
@@ -238,6 +251,7 @@ export class CloudModel {
   /** Ends every fault and every limit, and spot costs what it did at first. */
   heal(): void {
     this.#faults.clear();
+    this.#times.clear();
     this.#rules = [];
     this.#market.restore([]);
     this.onChange();
@@ -332,6 +346,7 @@ export class CloudModel {
       faults: this.faults(),
       rules: this.limits(),
       prices: this.#market.save(),
+      times: [...this.#times],
     };
   }
 
@@ -343,6 +358,8 @@ export class CloudModel {
     this.#rules = [...state.rules];
     this.#faults.clear();
     for (const fault of state.faults) this.#faults.add(fault);
+    this.#times.clear();
+    for (const [fault, times] of state.times ?? []) this.#times.set(fault, times);
     this.#market.restore(state.prices ?? []);
     for (const machine of this.#known.values())
       if (machine.spotNoticeAt !== undefined) this.#endAfterNotice(machine.id);
@@ -373,13 +390,22 @@ export class CloudModel {
       history: [{ at: this.#now(), state: 'pending' }],
       reason: '',
       tags,
-      neverJoins: this.on('never-joins'),
+      neverJoins: this.#strikes('never-joins'),
+      failsBoot: this.#strikes('fails-boot'),
       inSightAfterMs: this.config.consistencyMs * this.#deps.entropy.random(),
       spotNoticeAt: undefined,
       ...(maxPrice === undefined ? {} : { maxPrice }),
     };
     this.#put(machine);
     return machine;
+  }
+
+  #strikes(fault: CloudFault): boolean {
+    if (!this.on(fault)) return false;
+    const left = this.#times.get(fault);
+    if (left !== undefined && left <= 1) this.switch(fault, false);
+    else if (left !== undefined) this.#times.set(fault, left - 1);
+    return true;
   }
 
   #remembers({ at, answer }: TokenUse): boolean {

@@ -137,6 +137,12 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
         return [...store.all('nodes')].map(nodeView).sort((a, b) => (a.name < b.name ? -1 : 1));
       }),
 
+    daemonSets: () =>
+      ask('daemonSets', 'read', () => {
+        server.rights.check('gateway', 'list', 'daemonsets', undefined);
+        return [];
+      }),
+
     async labelNode(name, labels) {
       const patch = { metadata: { labels } };
       await ask('labelNode', 'change', () => server.patch('gateway', nodeAt(name), 'merge', patch));

@@ -15,6 +15,8 @@ export const tenantLabel = 'spillway.dev/tenant';
 const clusterRules: readonly Rule[] = [
   { resource: 'nodes', verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
   { resource: 'namespaces', verbs: ['get', 'list'] },
+  // For doctor alone: nothing else lacks it.
+  { resource: 'daemonsets', verbs: ['list'] },
 ];
 
 /** In each tenant namespace, by its RoleBinding. */
@@ -28,7 +30,7 @@ const tenantRules: readonly Rule[] = [
 
 /** What the adapter's `missingRights` asks for. */
 export const needs = {
-  cluster: clusterRules,
+  cluster: clusterRules.filter(({ resource }) => resource !== 'daemonsets'),
   tenant: tenantRules.filter(({ resource }) => resource !== 'events' && resource !== 'pods/exec'),
 } as const;
 

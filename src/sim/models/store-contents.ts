@@ -32,7 +32,7 @@ export interface Contents {
   readonly receiptIds: Set<Uuid>;
   readonly seen: Map<Uuid, { readonly times: number; readonly last: Instant }>;
   readonly intents: Map<Uuid, HeldIntent>;
-  readonly ledger: Map<BurstId, LedgerRow>;
+  readonly ledger: Map<LedgerRow['burst'], LedgerRow>;
   readonly errors: Map<ClusterName, readonly ForecastError[]>;
   readonly switches: Switches;
   readonly leases: Map<ClusterName, HeldLease>;

@@ -162,7 +162,7 @@ export class MemStore implements StorePort {
 
   /** The ledger's changed rows. Settlements come first: what they free may be held at once. */
   private ledgerAfter(cluster: ClusterName, writes: readonly Write[]): readonly LedgerRow[] | 'over_budget' {
-    const changed = new Map<BurstId, LedgerRow>();
+    const changed = new Map<LedgerRow['burst'], LedgerRow>();
     for (const w of writes) {
       if (w.kind !== 'settle') continue;
       const row = this.held.ledger.get(w.settles);

@@ -232,8 +232,9 @@ function requeues(run: Run, say: Say): void {
   }
 }
 
-/** 4: nothing is bought that no burst was to run on. */
+/** 4: nothing is bought that no burst was to run on, but spares where a group has them. */
 async function unbound(run: Run, say: Say): Promise<void> {
+  if (run.scenario.groups?.some((g) => (g.spares ?? 0) > 0) === true) return;
   if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
   const bursts = await run.store.bursts({ cluster, limit: 10_000 });
   let bound: ReadonlySet<string> | undefined;

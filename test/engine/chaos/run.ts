@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
 import type { Budget } from '../../../src/domain/money.ts';
+import { overheadAccount } from '../../../src/domain/overhead.ts';
 import type { ClusterSettings } from '../../../src/engine/context.ts';
 import { Desk } from '../../../src/engine/desk.ts';
 import { type Check, Gateway } from '../../../src/engine/gateway.ts';
@@ -269,7 +270,11 @@ export class Run implements Fates {
         backOffMs: 3 * minute,
         returns: 3,
         quoteMs: 4 * minute,
-        budgets: ['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
+        budgets: [
+          ...['physics', 'chemistry'].map((account) => this.#budgetOf(account)),
+          ...overheadOf(this.scenario),
+        ],
+        ...(this.scenario.overhead === undefined ? {} : { overhead: { besides: 0 } }),
       },
       groups: (this.scenario.groups ?? [this.fixed === undefined ? group : fixedGroup]).map((of) => ({
         ...of,
@@ -668,3 +673,6 @@ function brief(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 160 ? `${text.slice(0, 160)}…` : text;
 }
+
+const overheadOf = ({ overhead }: Scenario): readonly Budget[] =>
+  overhead === undefined ? [] : [{ account: overheadAccount, microUsd: overhead, per: 'total', hard: true }];

@@ -97,6 +97,8 @@ export interface Scenario {
   readonly idleMs: number;
   /** Of each account, in micro-dollars: plenty, or enough for a few bursts. */
   readonly budget: number;
+  /** For machines besides their jobs, in micro-dollars; nothing is held for them if undefined. */
+  readonly overhead?: number;
   readonly jobs: readonly JobPlan[];
   /** On-prem is full for so long at first. */
   readonly fullMs: number;

@@ -1,0 +1,68 @@
+/** Warm spares by the real engine on the models: kept while work comes, given up when it stops, and never past anybody's no. */
+import { describe, expect, it } from 'vitest';
+import { instant } from '../../src/domain/ids.ts';
+import { scriptOf } from '../../src/sim/models/keeper-work.ts';
+import { cluster, group, minute } from './chaos/centre.ts';
+import { breaches } from './chaos/check.ts';
+import { Run } from './chaos/run.ts';
+import type { Scenario } from './chaos/scenario.ts';
+
+const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const scenario: Scenario = {
+  ...{ seed: 5, onLost: 'requeue', mode: 'auto', lowered: undefined, ramp: undefined, idleMs: minute },
+  ...{ budget: 50_000_000, fullMs: 0, people: [], world: [], faults: [], kills: [] },
+  ...{ pauses: [], secondAtMs: undefined, slowness: 0, jobs: [] },
+};
+
+/** A job of an eighth of a machine each minute, for so many minutes. */
+async function stream(spares: number, minutes: number, over: Partial<Scenario> = {}) {
+  const run = new Run({ ...scenario, groups: [{ ...group, spares }], ...over }, drain, true);
+  const begun = run.time.now();
+  const at = (after: number) => run.time.run(instant(begun + after * minute));
+  run.startGateway();
+  await at(1);
+  for (let i = 1; i <= minutes; i++) {
+    run.slurm.submit(i % 2 === 0 ? 'alice' : 'bob', {
+      ...{ partition: 'cloud', cpusPerTask: 1, timeMs: 10 * minute, work: { ms: minute / 2, exit: 0 } },
+      script: scriptOf({ ms: minute / 2, exit: { code: 0 } }),
+    });
+    await at(1 + i);
+  }
+  const alive = async () =>
+    (await run.store.liveInstances(cluster)).filter((i) => i.state !== 'gone' && i.state !== 'terminating');
+  return { run, at, alive, end: 1 + minutes };
+}
+
+describe('warm spares', () => {
+  it('are kept beyond the idle time while work comes, and given up once two hours have brought none', async () => {
+    const s = await stream(1, 110);
+    await s.at(s.end + 8);
+    // Its group lets an instance idle for a minute.
+    expect(await s.alive()).toMatchObject([{ state: 'ready' }]);
+    await s.at(s.end + 150);
+    expect(await s.alive()).toEqual([]);
+    s.run.stop();
+    expect(await breaches(s.run)).toEqual([]);
+  });
+
+  it('are none unless the group says so', async () => {
+    const s = await stream(0, 110);
+    await s.at(s.end + 8);
+    expect(await s.alive()).toEqual([]);
+    s.run.stop();
+  });
+
+  it.each(['stop', 'drain', 'budget'] as const)('end with a %s', async (how) => {
+    const s = await stream(1, 110, how === 'budget' ? { overhead: 150_000 } : {});
+    if (how === 'stop') await s.run.store.stop(cluster, 'alice', 'a word');
+    if (how === 'drain') await s.run.store.drainGroup(cluster, 'cpu', 'alice', 'a driver');
+    await s.at(s.end + 12);
+    expect(await s.alive()).toEqual([]);
+    const launched = s.run.cloud.truth().length;
+    await s.at(s.end + 20);
+    expect(s.run.cloud.truth().length).toBeLessThanOrEqual(launched);
+    s.run.stop();
+    expect(await breaches(s.run)).toEqual([]);
+  });
+});
