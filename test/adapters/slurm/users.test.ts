@@ -122,3 +122,82 @@ it('carries variables as sbatch reads them, or says which it cannot', () => {
     expect(() => exported({ A: value })).toThrow('value of A');
   for (const name of ['', '1A', 'A-B', 'A,B']) expect(() => exported({ [name]: '1' })).toThrow('cannot name');
 });
+
+it.each([
+  // A job_submit plugin's own words, a login's profile, `#SBATCH --wait` of a job that failed, an end by force behind it.
+  [{ code: 0, stdout: '4711\n', stderr: 'sbatch: error: your project ends soon' }],
+  [{ code: 7, stdout: '4711\n', stderr: '' }],
+  [{ code: 137, stdout: '4711\n', stderr: '' }],
+])('a job that has a number is submitted, whatever else is said: %j', async (answer) => {
+  expect(await over(() => answer).port.submit('alice', order, key, deadline)).toBe(4711);
+});
+
+it.each([
+  [
+    `sudo: unable to resolve host n1: Name or service not known
+sbatch: error: Batch job submission failed: Socket timed out on send/recv operation`,
+    1,
+  ],
+  ['sudo: unable to resolve host n1: Name or service not known', 137],
+  // sudo's own time limit.
+  ['', 129],
+  ['', 143],
+])('an order that may have been carried out is not said to be refused: %j %j', async (stderr, code) => {
+  const { port } = over(() => bad(stderr, code));
+  await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({ fault: 'unknown' });
+});
+
+it('what sudo says and goes on hides no refusal of Slurm’s', async () => {
+  const chatter = 'sudo: unable to resolve host n1: Name or service not known\n';
+  const { port } = over(() => bad(`${chatter}sbatch: error: invalid partition specified: nowhere`));
+  await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({
+    fault: 'refused',
+    message: expect.not.stringMatching(/sudo/),
+  });
+});
+
+it('a command line that would end everybody’s connection is not sent', async () => {
+  const { port, asked } = over(() => out('1\n'));
+  for (const long of [{ env: { A: 'x'.repeat(300_000) } }, { workDir: `/${"'".repeat(20_000)}` }])
+    await expect(port.submit('alice', { ...order, ...long }, key, deadline)).rejects.toMatchObject({
+      fault: 'refused',
+      message: expect.stringMatching(/too long/),
+    });
+  expect(asked).toEqual([]);
+});
+
+it('a job is found again where Slurm’s clock is behind the gateway’s', async () => {
+  const { port } = over(() => out('13 1699999990\n'), { 13: withKey('#!/bin/sh\n:', key) });
+  expect(await port.submitted('alice', key, instant(1_700_000_000_500))).toBe(13);
+});
+
+const row = (mark: string, ref: string, submit: string) =>
+  [
+    ...[ref, ref, 'a\nb|c', '/home\n4711', 'alice', 'physics', 'CANCELLED by 0', 'batch', submit],
+    ...['1700000001', '1700000002', '00:01:00', '0:15', '1', 'n1'],
+  ].join(mark);
+const markIn = (line: string): string => /--delimiter=([^\w-]m[\w-]+)/.exec(line)?.[1] ?? '';
+
+it('a record that cannot be read keeps nobody from the others, and is a fault of Slurm’s where it is asked for alone', async () => {
+  const { port } = over(({ line }) =>
+    out(`${row(markIn(line), '1', 'Unknown')}\n${row(markIn(line), '2', '1700000000')}\n`),
+  );
+  expect(await port.records('alice', { since: instant(0) })).toMatchObject([
+    { ref: '2', name: 'a\nb|c', workDir: '/home\n4711', state: 'CANCELLED' },
+  ]);
+  await expect(port.records('alice', jobRef('1'))).rejects.toMatchObject({ fault: 'transient' });
+});
+
+it('a group that has no name keeps nobody from being told who he is', async () => {
+  const { port } = over(({ line }) => {
+    if (line.includes('getent')) return { code: 2, stdout: 'physics:x:3001:\n', stderr: '' };
+    if (line.includes('sacctmgr')) return out('physics|physics\n');
+    return out(line.includes('-G') ? '2001 3001\n' : '2001\n');
+  });
+  expect(await port.info('alice')).toMatchObject({
+    groups: [
+      { gid: 2001, name: '2001' },
+      { gid: 3001, name: 'physics' },
+    ],
+  });
+});
