@@ -23,6 +23,8 @@ const lookedAt = 50;
 const clocksApartMs = 60_000;
 /** One argument of a command on Linux is 128 KiB at most, and sshd ends the connection, everybody's, over 256 KiB. [execve(2), MAX_ARG_STRLEN] */
 const longestLine = 120_000;
+/** Some 200,000 records; of more, a week of everybody's, a client asks in shorter windows. */
+const recordsAtMost = 64 * 2 ** 20;
 /** What sudo says and goes on. */
 const sudoChatter = /^sudo: (unable to resolve host|setrlimit|error initializing audit plugin).*\n?/gm;
 /** Such as a name in a container's or another host's database; of root and of options nothing is ever run. [useradd(8)] */
@@ -88,7 +90,7 @@ class SshUsers implements UsersPort {
     const mark = makeMark();
     const what = typeof of === 'string' ? jobRef(refOf(of, at)) : of;
     const argv = recordArgs(user === undefined ? undefined : nameOf(user, at), what, mark);
-    const output = await this.#read(at, argv);
+    const output = await this.#read(at, argv, recordsAtMost);
     return readable(at, () => readRecords(output, mark, typeof of !== 'string'));
   }
 
@@ -168,12 +170,13 @@ class SshUsers implements UsersPort {
     return answer;
   }
 
-  async #read(at: string, argv: readonly string[]): Promise<string> {
-    return readAnswer(await this.#run(at, this.#shell.read(argv, this.#farSeconds), false), at).stdout;
+  async #read(at: string, argv: readonly string[], atMost?: number): Promise<string> {
+    const line = this.#shell.read(argv, this.#farSeconds);
+    return readAnswer(await this.#run(at, line, false, undefined, atMost), at).stdout;
   }
 
-  #run(at: string, line: string, effect: boolean, stdin?: string): Promise<Answer> {
-    return this.#transport.run({ at, line, timeoutMs: this.#timeoutMs, effect, stdin });
+  #run(at: string, line: string, effect: boolean, stdin?: string, atMost?: number): Promise<Answer> {
+    return this.#transport.run({ at, line, timeoutMs: this.#timeoutMs, effect, stdin, atMost });
   }
 
   get #farSeconds(): number {
