@@ -73,6 +73,33 @@ export class Front {
     return record && { kind: 'over', record };
   }
 
+  /**
+   * The same for what is shown: of an array's own id all of its tasks, in the queue and after it, since one of them that has ended says nothing of
+   * the others. Empty where it is not this user's, too.
+   */
+  async runs(
+    cluster: FrontCluster,
+    user: string | undefined,
+    ref: JobRef,
+  ): Promise<readonly (Known | { readonly kind: 'listed'; readonly job: Job })[]> {
+    const known = await this.job(cluster, user, ref);
+    if (known === undefined) return [];
+    const found = known.kind === 'live' ? known.job : known.record;
+    // The array's last task has the array's id as its own number; as `4711_3`, or by a number of its own, it is itself alone.
+    const array = known.kind === 'live' ? known.job.arrayJobId !== undefined : found.ref.includes('_');
+    if (!array || ref.includes('_') || found.ref.split('_')[0] !== ref) return [known];
+    const listed = (this.live(cluster, found.user) ?? []).filter((j) => `${j.arrayJobId}` === ref);
+    const there = new Set<string>(listed.map((j) => j.ref));
+    const over = (await this.records(cluster, found.user, ref)).filter(
+      (r) => r.endAt !== undefined && !there.has(r.ref),
+    );
+    const all = [
+      ...listed.map((job) => ({ kind: 'listed' as const, job })),
+      ...over.map((record) => ({ kind: 'over' as const, record })),
+    ];
+    return all.length === 0 ? [known] : all;
+  }
+
   script = (cluster: FrontCluster, id: number): Promise<string | undefined> => cluster.slurm.script(id);
 
   /** `not_found`: there is no such user. */
