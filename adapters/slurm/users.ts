@@ -1,7 +1,14 @@
 /** What users ask of Slurm through the gateway, over SSH: as themselves where something changes, by a rule of sudo. */
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instant, type JobRef, jobRef, type Uuid } from '../../src/domain/ids.ts';
-import { hasKey, type JobRecord, type SubmitOrder, type UserInfo, withKey } from '../../src/domain/submit.ts';
+import {
+  hasKey,
+  type JobRecord,
+  type SubmitOrder,
+  takesKey,
+  type UserInfo,
+  withKey,
+} from '../../src/domain/submit.ts';
 import type { UsersPort } from '../../src/ports.ts';
 import { readAnswer, readable, wordsOf, writeAnswer } from './answers.ts';
 import { readRecords, recordArgs } from './records.ts';
@@ -49,7 +56,9 @@ class SshUsers implements UsersPort {
 
   async submit(user: string, order: SubmitOrder, key: Uuid, deadline: Instant): Promise<number> {
     const at = 'users.submit';
-    const stdin = 'text' in order.script ? withKey(order.script.text, key) : undefined;
+    const { script } = order;
+    const plain = 'text' in script ? script.text : undefined;
+    const stdin = takesKey(script) ? withKey(script.text, key) : plain;
     const answer = await this.#as(user, ['sbatch', ...sbatchArgs(order, at)], deadline, at, stdin);
     // `--parsable`: the number, and behind a semicolon the cluster's name. Whatever else was said, and whatever the exit code (with `--wait` it is
     // the job's own): who has a number has a job, and would submit it twice if told otherwise.

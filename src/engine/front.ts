@@ -2,7 +2,7 @@
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type ClusterName, type Instant, instant, type JobRef } from '../domain/ids.ts';
 import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
-import type { JobRecord, SubmitOrder, UserInfo } from '../domain/submit.ts';
+import { type JobRecord, type SubmitOrder, takesKey, type UserInfo } from '../domain/submit.ts';
 import type { Clock, Entropy, SlurmPort, UsersPort } from '../ports.ts';
 import { sortedJobs } from './queue-view.ts';
 
@@ -120,7 +120,7 @@ export class Front {
       log({ level: 'info', text: `job ${id} is submitted on ${cluster.name} for ${user}` });
       return id;
     } catch (e) {
-      if (faultOf(e) !== 'unknown' || 'path' in order.script) throw e;
+      if (faultOf(e) !== 'unknown' || !takesKey(order.script)) throw e;
       for (const ms of findAfterMs) {
         await pause(ms);
         const found = await users.submitted(user, key, began).catch(() => undefined);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Answer, Command } from '../../../adapters/slurm/ssh.ts';
 import { exported, usersOver } from '../../../adapters/slurm/users.ts';
 import { instant, jobRef, uuid } from '../../../src/domain/ids.ts';
-import { hasKey, type SubmitOrder, withKey } from '../../../src/domain/submit.ts';
+import { hasKey, type SubmitOrder, takesKey, withKey } from '../../../src/domain/submit.ts';
 
 const out = (stdout: string): Answer => ({ code: 0, stdout, stderr: '' });
 const bad = (stderr: string, code = 1): Answer => ({ code, stdout: '', stderr });
@@ -113,6 +113,23 @@ it('finds a job again by its key, among those of the user since then', async () 
 it('a key that a user writes into the midst of a script is none', () => {
   expect(hasKey(`#!/bin/sh\n#SPILLWAY key=${key}\n:\n`, key)).toBe(false);
   expect(hasKey(withKey(`#!/bin/sh\n#SPILLWAY key=${key}`, uuid('x')), key)).toBe(false);
+});
+
+it.each([
+  ['#!/bin/bash -l', true],
+  ['#! /bin/sh', true],
+  ['#!/usr/bin/env python3.11', true],
+  ['#!/usr/bin/env -S LANG=C bash -e', true],
+  ['#!/opt/conda/bin/python', true],
+  ['#!/usr/bin/env node', false],
+  ['#!/usr/bin/lua', false],
+  ['#!/opt/mine', false],
+])('a script that begins with %s has a key: %j', async (first, has) => {
+  const text = `${first}\n1\n`;
+  expect(takesKey({ text })).toBe(has);
+  const { port, asked } = over(() => out('1\n'));
+  await port.submit('alice', { ...order, script: { text } }, key, deadline);
+  expect(asked[0]?.stdin).toBe(has ? withKey(text, key) : text);
 });
 
 it('carries variables as sbatch reads them, or says which it cannot', () => {
