@@ -65,6 +65,8 @@ class SshUsers implements UsersPort {
     const [, id] = /^(\d+)(;\S*)?\s*$/.exec(answer.stdout) ?? [];
     if (id !== undefined) return Number(id);
     writeAnswer(answer, at);
+    if (/^sbatch: Job \d+ to start at/m.test(answer.stderr))
+      throw new PortError('refused', at, `only tested, and not submitted (--test-only): ${wordsOf(answer)}`);
     throw new PortError('unknown', at, `sbatch's answer cannot be read: ${wordsOf(answer)}`);
   }
 
@@ -163,12 +165,14 @@ class SshUsers implements UsersPort {
       );
     const given = await this.#run(at, line, true, stdin);
     const answer = { ...given, stderr: given.stderr.replace(sudoChatter, '') };
-    // Ended by force, by sudo's own time limit too (docs/admin.md): what was done until then, nobody has said.
-    if (answer.code !== undefined && answer.code > 128) return { ...answer, code: killedCode };
+    const spoke = /^(sbatch|scancel): /m.test(answer.stderr);
+    // Ended by force, by sudo's own time limit too (docs/admin.md): what was done until then, nobody has said. Slurm's commands end with such
+    // numbers of their own, and then say why.
+    if (!spoke && answer.code !== undefined && answer.code > 128) return { ...answer, code: killedCode };
     // sudo itself, before anything of the user's ran.
     if (
       answer.code !== 0 &&
-      !/^(sbatch|scancel): /m.test(answer.stderr) &&
+      !spoke &&
       /^sudo: |is not allowed to (execute|run)|may not run sudo/m.test(answer.stderr)
     )
       throw new PortError(

@@ -164,6 +164,18 @@ sbatch: error: Batch job submission failed: Socket timed out on send/recv operat
   await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({ fault: 'unknown' });
 });
 
+it('a number of Slurm’s own is no end by force, and a test is no order', async () => {
+  const denied = bad('scancel: error: Kill job error on job id 7: Access/permission denied', 210);
+  await expect(over(() => denied).port.cancel('alice', jobRef('7'), deadline)).rejects.toMatchObject({
+    fault: 'refused',
+  });
+  const tested = { code: 0, stdout: '', stderr: 'sbatch: Job 7 to start at 1700000000 using 1 processors' };
+  await expect(over(() => tested).port.submit('alice', order, key, deadline)).rejects.toMatchObject({
+    fault: 'refused',
+    message: expect.stringMatching(/not submitted/),
+  });
+});
+
 it('what sudo says and goes on hides no refusal of Slurm’s', async () => {
   const chatter = 'sudo: unable to resolve host n1: Name or service not known\n';
   const { port } = over(() => bad(`${chatter}sbatch: error: invalid partition specified: nowhere`));
