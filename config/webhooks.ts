@@ -42,6 +42,12 @@ export const webhook = z
     ).prefault('1d'),
   })
   .superRefine((w, ctx) => {
+    if (!URL.canParse(w.url))
+      ctx.addIssue({
+        code: 'custom',
+        path: ['url'],
+        message: `"${w.url}" is no URL; write such as https://portal.example.org/spillway`,
+      });
     if (w.url.startsWith('http:') && !w.allowPrivate)
       ctx.addIssue({
         code: 'custom',

@@ -2,6 +2,7 @@
 import { type Fault, PortError } from '../../src/domain/fault.ts';
 import { expiredCode, killedCode } from './shell.ts';
 import type { Answer } from './ssh.ts';
+import { Unreadable } from './time.ts';
 
 type Kind = 'read' | 'write';
 
@@ -94,4 +95,16 @@ export function writeAnswer(answer: Answer, at: string): void {
   if (answer.code === 127)
     throw new PortError('unreachable', at, `${words}; Slurm's commands must be on the login's PATH`);
   throw new PortError(meaningOf(words, 'write') ?? 'refused', at, words || `exit code ${answer.code}`);
+}
+
+/** An answer that cannot be read is a fault of Slurm's, not a bug of ours. */
+export function readable<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    throw new PortError('transient', name, `Slurm's answer cannot be read: ${error.message}`, {
+      cause: error,
+    });
+  }
 }

@@ -13,7 +13,7 @@ import {
 } from '../../src/domain/job.ts';
 import type { Clock, MoveSpec, SlurmPort } from '../../src/ports.ts';
 import type { Log } from '../wrap.ts';
-import { readAnswer, writeAnswer } from './answers.ts';
+import { readAnswer, readable, writeAnswer } from './answers.ts';
 import { partlyMoved, updateKeys } from './move.ts';
 import { notThatRun, requeueRefusal } from './requeue.ts';
 import { historyArgs, readEnded, readRuns, sacctArgs } from './sacct.ts';
@@ -24,7 +24,6 @@ import { nodeFormat, readNodes } from './sinfo.ts';
 import { format, fullShape, listShape, liveStates, readJobs, readValues, type Values } from './squeue.ts';
 import { type SshOptions, ssh, type Transport } from './ssh.ts';
 import { excerpt, makeMark } from './table.ts';
-import { Unreadable } from './time.ts';
 
 export interface SlurmOptions {
   readonly cluster: ClusterName;
@@ -48,7 +47,7 @@ export function sshSlurm(options: SlurmOptions): SlurmPort {
 
 type Own = Pick<SlurmOptions, 'cluster' | 'user' | 'env' | 'clock' | 'timeoutMs'>;
 
-/** For tests: the same port over any transport. */
+/** The same port over any transport, one that is shared too. */
 export function slurmOver(transport: Transport, options: Own): SlurmPort {
   return new SshSlurm(transport, options);
 }
@@ -348,15 +347,4 @@ function pick(jobs: readonly Values[], ref: JobRef): Values | undefined {
   const [id = '', task] = ref.split('_');
   if (task !== undefined) return jobs.find((v) => v.ArrayJobID === id && v.ArrayTaskID === task);
   return jobs.find((v) => v.JobID === id);
-}
-
-function readable<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    throw new PortError('transient', name, `Slurm's answer cannot be read: ${error.message}`, {
-      cause: error,
-    });
-  }
 }

@@ -37,10 +37,17 @@ export function recordArgs(
   ];
 }
 
-/** Newest first. Throws Unreadable. */
-export const readRecords = (output: string, mark: string): readonly JobRecord[] =>
+/** Newest first. A row that cannot be read is left out of a list, so that it keeps nobody from the others; of one job it throws Unreadable. */
+export const readRecords = (output: string, mark: string, list: boolean): readonly JobRecord[] =>
   rowsOf(output, mark, fields.length)
-    .map(recordOf)
+    .flatMap((row) => {
+      try {
+        return [recordOf(row)];
+      } catch (error) {
+        if (list && error instanceof Unreadable) return [];
+        throw error;
+      }
+    })
     .sort((a, b) => b.submitAt - a.submitAt || b.id - a.id);
 
 function recordOf(row: readonly string[]): JobRecord {

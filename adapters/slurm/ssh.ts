@@ -34,6 +34,8 @@ export interface Command {
   readonly effect: boolean;
   /** What the command reads; nothing if left out. */
   readonly stdin?: string | undefined;
+  /** Bytes of an answer that are read; 256 MiB if left out. Of a larger one nothing is: fault `refused`. */
+  readonly atMost?: number | undefined;
 }
 
 /** Runs a command line in the far login shell. Throws only for what kept an answer away; the answer itself may be bad. */
@@ -44,6 +46,8 @@ export interface Transport {
 
 /** sshd's MaxSessions is 10. */
 const maxChannels = 8;
+/** No string is longer than 512 MiB, and none of these should be near it. */
+const answerAtMost = 256 * 2 ** 20;
 const connectMs = 15_000;
 const backoffMs = { first: 500, most: 30_000 };
 
@@ -231,7 +235,7 @@ type NotSent = 'gone' | 'full';
 
 /** From here on the command may have been received, so for a write any loss is `unknown`. */
 function execute(client: Client, command: Command, timer: Timer, where: string): Promise<Answer | NotSent> {
-  const { at, line, effect, timeoutMs, stdin } = command;
+  const { at, line, effect, timeoutMs, stdin, atMost = answerAtMost } = command;
   const lost = (text: string, cause?: unknown) =>
     new PortError(effect ? 'unknown' : 'unreachable', at, text, { cause });
   const answer = new Promise<Answer | NotSent>((resolve, reject) => {
@@ -246,9 +250,17 @@ function execute(client: Client, command: Command, timer: Timer, where: string):
         else reject(notOpened(error, command, where));
         return;
       }
-      collect(channel, stdin, (end) => {
+      collect(channel, stdin, atMost, (end) => {
         done();
-        if (end === undefined) reject(lost(`${where} closed the channel without an answer`));
+        if (end === 'large')
+          reject(
+            new PortError(
+              effect ? 'unknown' : 'refused',
+              at,
+              `the answer is larger than ${atMost} bytes: ask for less`,
+            ),
+          );
+        else if (end === undefined) reject(lost(`${where} closed the channel without an answer`));
         else resolve(end);
       });
       timer.onExpiry(() => channel.close());
@@ -270,13 +282,23 @@ function execute(client: Client, command: Command, timer: Timer, where: string):
 function collect(
   channel: ClientChannel,
   stdin: string | undefined,
-  over: (answer: Answer | undefined) => void,
+  atMost: number,
+  over: (answer: Answer | 'large' | undefined) => void,
 ): void {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   let ended: { readonly code: number | undefined } | undefined;
-  channel.on('data', (chunk: Buffer) => stdout.push(chunk));
-  channel.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  let bytes = 0;
+  const take = (into: Buffer[]) => (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= atMost) return void into.push(chunk);
+    // What comes until the far side has heard of it is thrown away.
+    for (const all of [stdout, stderr]) all.length = 0;
+    channel.close();
+    over('large');
+  };
+  channel.on('data', take(stdout));
+  channel.stderr.on('data', take(stderr));
   channel.on('exit', (code: number | null) => {
     ended = { code: code ?? undefined };
   });

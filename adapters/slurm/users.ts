@@ -1,11 +1,18 @@
 /** What users ask of Slurm through the gateway, over SSH: as themselves where something changes, by a rule of sudo. */
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instant, type JobRef, jobRef, type Uuid } from '../../src/domain/ids.ts';
-import { hasKey, type JobRecord, type SubmitOrder, type UserInfo, withKey } from '../../src/domain/submit.ts';
+import {
+  hasKey,
+  type JobRecord,
+  type SubmitOrder,
+  takesKey,
+  type UserInfo,
+  withKey,
+} from '../../src/domain/submit.ts';
 import type { UsersPort } from '../../src/ports.ts';
-import { readAnswer, wordsOf, writeAnswer } from './answers.ts';
+import { readAnswer, readable, wordsOf, writeAnswer } from './answers.ts';
 import { readRecords, recordArgs } from './records.ts';
-import { refOf, Shell } from './shell.ts';
+import { killedCode, refOf, Shell } from './shell.ts';
 import type { Answer, Transport } from './ssh.ts';
 import { makeMark } from './table.ts';
 import { epochRequired, integer } from './time.ts';
@@ -19,6 +26,14 @@ export interface UsersOptions {
 
 /** Of the user's newest jobs, so many are looked at for a key. */
 const lookedAt = 50;
+/** Slurm's clock is not the gateway's, and counts seconds. */
+const clocksApartMs = 60_000;
+/** One argument of a command on Linux is 128 KiB at most, and sshd ends the connection, everybody's, over 256 KiB. [execve(2), MAX_ARG_STRLEN] */
+const longestLine = 120_000;
+/** Some 200,000 records; of more, a week of everybody's, a client asks in shorter windows. */
+const recordsAtMost = 64 * 2 ** 20;
+/** What sudo says and goes on. */
+const sudoChatter = /^sudo: (unable to resolve host|setrlimit|error initializing audit plugin).*\n?/gm;
 /** Such as a name in a container's or another host's database; of root and of options nothing is ever run. [useradd(8)] */
 const ordinary = /^[a-z_][a-z0-9_.-]{0,63}$/;
 
@@ -41,26 +56,30 @@ class SshUsers implements UsersPort {
 
   async submit(user: string, order: SubmitOrder, key: Uuid, deadline: Instant): Promise<number> {
     const at = 'users.submit';
-    const stdin = 'text' in order.script ? withKey(order.script.text, key) : undefined;
+    const { script } = order;
+    const plain = 'text' in script ? script.text : undefined;
+    const stdin = takesKey(script) ? withKey(script.text, key) : plain;
     const answer = await this.#as(user, ['sbatch', ...sbatchArgs(order, at)], deadline, at, stdin);
-    writeAnswer(answer, at);
-    // `--parsable`: the number, and behind a semicolon the cluster's name.
+    // `--parsable`: the number, and behind a semicolon the cluster's name. Whatever else was said, and whatever the exit code (with `--wait` it is
+    // the job's own): who has a number has a job, and would submit it twice if told otherwise.
     const [, id] = /^(\d+)(;\S*)?\s*$/.exec(answer.stdout) ?? [];
-    if (id === undefined)
-      throw new PortError('unknown', at, `sbatch's answer cannot be read: ${wordsOf(answer)}`);
-    return Number(id);
+    if (id !== undefined) return Number(id);
+    writeAnswer(answer, at);
+    if (/^sbatch: Job \d+ to start at/m.test(answer.stderr))
+      throw new PortError('refused', at, `only tested, and not submitted (--test-only): ${wordsOf(answer)}`);
+    throw new PortError('unknown', at, `sbatch's answer cannot be read: ${wordsOf(answer)}`);
   }
 
   async submitted(user: string, key: Uuid, since: Instant): Promise<number | undefined> {
     const at = 'users.submitted';
     const shown = await this.#read(at, [
-      ...['squeue', '-h', '-a', '-r', '-t', 'all', '-u', nameOf(user, at), '-o', '%F %V'],
+      ...['squeue', '-h', '-a', '-t', 'all', '-u', nameOf(user, at), '-o', '%F %V'],
     ]);
     const ids = new Set<number>();
     for (const line of shown.split('\n')) {
       const [id = '', time = ''] = line.trim().split(' ');
-      // Slurm counts seconds.
-      if (id !== '' && epochRequired(time, 'SubmitTime') >= since - 1_000) ids.add(integer(id, 'JobID'));
+      if (id !== '' && epochRequired(time, 'SubmitTime') >= since - clocksApartMs)
+        ids.add(integer(id, 'JobID'));
     }
     for (const id of [...ids].sort((a, b) => b - a).slice(0, lookedAt)) {
       const script = await this.#options.script(id);
@@ -82,7 +101,8 @@ class SshUsers implements UsersPort {
     const mark = makeMark();
     const what = typeof of === 'string' ? jobRef(refOf(of, at)) : of;
     const argv = recordArgs(user === undefined ? undefined : nameOf(user, at), what, mark);
-    return readRecords(await this.#read(at, argv), mark);
+    const output = await this.#read(at, argv, recordsAtMost);
+    return readable(at, () => readRecords(output, mark, typeof of !== 'string'));
   }
 
   async info(user: string): Promise<UserInfo> {
@@ -95,7 +115,7 @@ class SshUsers implements UsersPort {
     const [uid, own, named, shown] = await Promise.all([
       this.#read(at, ['id', '-u', '--', name]),
       this.#read(at, ['id', '-g', '--', name]),
-      this.#read(at, ['getent', 'group', ...gids]),
+      this.#groups(at, gids),
       this.#read(at, [
         ...['sacctmgr', '-nP', 'show', 'user', 'withassoc', `user=${name}`],
         'format=account,defaultaccount',
@@ -110,12 +130,19 @@ class SshUsers implements UsersPort {
         .map((line) => line.split('|'))
         .flatMap(([account = '', usual = '']) => (account === '' ? [] : [[account, account === usual]])),
     );
-    return {
+    return readable(at, () => ({
       uid: integer(uid.trim(), 'uid'),
       gid: integer(own.trim(), 'gid'),
       groups: gids.map((gid) => ({ gid: integer(gid, 'gid'), name: names.get(gid) ?? gid })),
       accounts: [...accounts].map(([account, isDefault]) => ({ name: account, isDefault })),
-    };
+    }));
+  }
+
+  /** One line each of those that have a name; 2 says that some have none. [getent(1)] */
+  async #groups(at: string, gids: readonly string[]): Promise<string> {
+    const line = this.#shell.read(['getent', 'group', ...gids], this.#farSeconds);
+    const answer = await this.#run(at, line, false);
+    return readAnswer(answer.code === 2 ? { ...answer, code: 0 } : answer, at).stdout;
   }
 
   close(): Promise<void> {
@@ -130,9 +157,24 @@ class SshUsers implements UsersPort {
     stdin?: string,
   ): Promise<Answer> {
     const line = this.#shell.write(['sudo', '-n', '-H', '-u', nameOf(user, at), '--', ...argv], deadline);
-    const answer = await this.#run(at, line, true, stdin);
+    if (Buffer.byteLength(line) > longestLine)
+      throw new PortError(
+        'refused',
+        at,
+        'what stands beside the script is too long; set variables in the script',
+      );
+    const given = await this.#run(at, line, true, stdin);
+    const answer = { ...given, stderr: given.stderr.replace(sudoChatter, '') };
+    const spoke = /^(sbatch|scancel): /m.test(answer.stderr);
+    // Ended by force, by sudo's own time limit too (docs/admin.md): what was done until then, nobody has said. Slurm's commands end with such
+    // numbers of their own, and then say why.
+    if (!spoke && answer.code !== undefined && answer.code > 128) return { ...answer, code: killedCode };
     // sudo itself, before anything of the user's ran.
-    if (answer.code !== 0 && /^sudo: |is not allowed to (execute|run)|may not run sudo/m.test(answer.stderr))
+    if (
+      answer.code !== 0 &&
+      !spoke &&
+      /^sudo: |is not allowed to (execute|run)|may not run sudo/m.test(answer.stderr)
+    )
       throw new PortError(
         'refused',
         at,
@@ -141,12 +183,13 @@ class SshUsers implements UsersPort {
     return answer;
   }
 
-  async #read(at: string, argv: readonly string[]): Promise<string> {
-    return readAnswer(await this.#run(at, this.#shell.read(argv, this.#farSeconds), false), at).stdout;
+  async #read(at: string, argv: readonly string[], atMost?: number): Promise<string> {
+    const line = this.#shell.read(argv, this.#farSeconds);
+    return readAnswer(await this.#run(at, line, false, undefined, atMost), at).stdout;
   }
 
-  #run(at: string, line: string, effect: boolean, stdin?: string): Promise<Answer> {
-    return this.#transport.run({ at, line, timeoutMs: this.#timeoutMs, effect, stdin });
+  #run(at: string, line: string, effect: boolean, stdin?: string, atMost?: number): Promise<Answer> {
+    return this.#transport.run({ at, line, timeoutMs: this.#timeoutMs, effect, stdin, atMost });
   }
 
   get #farSeconds(): number {

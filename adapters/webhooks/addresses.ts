@@ -23,6 +23,8 @@ for (const [net, bits] of [
   ['240.0.0.0', 4],
 ] as const)
   apart.addSubnet(net, bits, 'ipv4');
+// Of the internet by its number, and answered by the host of an Azure machine with what is that machine's alone.
+apart.addAddress('168.63.129.16', 'ipv4');
 
 /** Of IPv6 only what is given to somebody: all else, and all forms that carry an IPv4 address (mapped, NAT64, 6to4, Teredo), is apart. */
 const given = new BlockList();

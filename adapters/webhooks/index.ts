@@ -110,6 +110,10 @@ function post(
       const why = signal.aborted ? 'no answer in time' : e.message;
       reject(new PortError(sent ? 'unknown' : 'unreachable', 'webhook.send', why, { cause: e }));
     });
+    // Such as one who answers 101 to a request that asked for no other protocol: Node closes the connection, and tells of no error.
+    request.once('close', () =>
+      reject(new PortError('unknown', 'webhook.send', 'it closed the connection without an answer')),
+    );
     request.end(body);
   });
 }

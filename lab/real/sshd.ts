@@ -54,7 +54,7 @@ export async function hostKeyFingerprint(): Promise<string> {
 
 /** As docs/admin.md has it: for whom users submit and cancel through the gateway, and nothing else. */
 const sudoRule = (): string => `Defaults:${gatewayUser} env_keep += "SLURM_CONF"
-${gatewayUser} ALL=(${people.map(({ name }) => name).join(',')}) NOPASSWD: /usr/bin/sbatch, /usr/bin/scancel
+${gatewayUser} ALL=(${people.map(({ name }) => name).join(',')}) TIMEOUT=8s NOPASSWD: /usr/bin/sbatch, /usr/bin/scancel
 `;
 
 function sshdConfig(): string {

@@ -21,6 +21,20 @@ export interface SubmitOrder {
 
 const keyLine = '#SPILLWAY key=';
 
+/** Interpreters to which what is behind # is nothing; to another, such as node, a line of ours would be an error. */
+const hashed =
+  /^(sh|bash|dash|ash|ksh|mksh|zsh|csh|tcsh|fish|python|pypy|perl|ruby|Rscript|julia|octave|tclsh|expect|awk|gawk|make|gnuplot)[\d.]*$/;
+
+/** Whether a key can stand in it: only in a text that is sent from here, in a language that knows such a comment. */
+export function takesKey(script: SubmitOrder['script']): script is { readonly text: string } {
+  if (!('text' in script)) return false;
+  const [first = ''] = script.text.split('\n', 1);
+  const words = first.replace(/^#!/, '').trim().split(/\s+/);
+  const of = (word: string): string => word.split('/').at(-1) ?? '';
+  const [name = ''] = words.map(of).filter((word) => word !== 'env' && !/^-|=/.test(word));
+  return hashed.test(name);
+}
+
 /** A comment behind the script's last line: by it the job is found again when sbatch's answer was lost. */
 export const withKey = (text: string, key: Uuid): string =>
   `${text}${text.endsWith('\n') ? '' : '\n'}${keyLine}${key}\n`;

@@ -2,7 +2,7 @@
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type ClusterName, type Instant, instant, type JobRef } from '../domain/ids.ts';
 import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
-import type { JobRecord, SubmitOrder, UserInfo } from '../domain/submit.ts';
+import { type JobRecord, type SubmitOrder, takesKey, type UserInfo } from '../domain/submit.ts';
 import type { Clock, Entropy, SlurmPort, UsersPort } from '../ports.ts';
 import { sortedJobs } from './queue-view.ts';
 
@@ -73,6 +73,33 @@ export class Front {
     return record && { kind: 'over', record };
   }
 
+  /**
+   * The same for what is shown: of an array's own id all of its tasks, in the queue and after it, since one of them that has ended says nothing of
+   * the others. Empty where it is not this user's, too.
+   */
+  async runs(
+    cluster: FrontCluster,
+    user: string | undefined,
+    ref: JobRef,
+  ): Promise<readonly (Known | { readonly kind: 'listed'; readonly job: Job })[]> {
+    const known = await this.job(cluster, user, ref);
+    if (known === undefined) return [];
+    const found = known.kind === 'live' ? known.job : known.record;
+    // The array's last task has the array's id as its own number; as `4711_3`, or by a number of its own, it is itself alone.
+    const array = known.kind === 'live' ? known.job.arrayJobId !== undefined : found.ref.includes('_');
+    if (!array || ref.includes('_') || found.ref.split('_')[0] !== ref) return [known];
+    const listed = (this.live(cluster, found.user) ?? []).filter((j) => `${j.arrayJobId}` === ref);
+    const there = new Set<string>(listed.map((j) => j.ref));
+    const over = (await this.records(cluster, found.user, ref)).filter(
+      (r) => r.endAt !== undefined && !there.has(r.ref),
+    );
+    const all = [
+      ...listed.map((job) => ({ kind: 'listed' as const, job })),
+      ...over.map((record) => ({ kind: 'over' as const, record })),
+    ];
+    return all.length === 0 ? [known] : all;
+  }
+
   script = (cluster: FrontCluster, id: number): Promise<string | undefined> => cluster.slurm.script(id);
 
   /** `not_found`: there is no such user. */
@@ -93,7 +120,7 @@ export class Front {
       log({ level: 'info', text: `job ${id} is submitted on ${cluster.name} for ${user}` });
       return id;
     } catch (e) {
-      if (faultOf(e) !== 'unknown' || 'path' in order.script) throw e;
+      if (faultOf(e) !== 'unknown' || !takesKey(order.script)) throw e;
       for (const ms of findAfterMs) {
         await pause(ms);
         const found = await users.submitted(user, key, began).catch(() => undefined);

@@ -51,6 +51,8 @@ const everyMs = 1_000;
 const atOnce = 500;
 /** Of one hook at a time: a receiver that is back after a night is not overrun. */
 const sentAtOnce = 4;
+/** What is under way then is sent again by whoever claims it next. */
+const stopWithinMs = 5_000;
 /** Beyond it nothing is put in: what happens meanwhile stays where it is, in the audit. */
 const mostWaiting = 10_000;
 
@@ -59,8 +61,11 @@ export class Outbox {
   readonly #given: OutboxGiven;
   readonly #timers = new Map<string, { cancel(): void }>();
   readonly #busy = new Set<Promise<void>>();
-  /** Told once, until one is taken again. */
+  /** Each is told once, until one is taken again. */
   readonly #failing = new Set<string>();
+  readonly #givenUp = new Set<string>();
+  /** Told once, until a round comes to its end: a store may be away for hours. */
+  readonly #troubled = new Set<string>();
   #stopped = false;
 
   constructor(given: OutboxGiven) {
@@ -71,11 +76,16 @@ export class Outbox {
     for (const hook of this.#given.hooks) this.#soon(hook, 0);
   }
 
-  /** Waits for what is under way. */
+  /** Waits for what is under way, and not for a receiver that takes its time: leases are given back behind this. */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
-    await Promise.allSettled(this.#busy);
+    let late: { cancel(): void } | undefined;
+    const over = new Promise<void>((resolve) => {
+      late = this.#given.scheduler.after(stopWithinMs, resolve);
+    });
+    await Promise.race([Promise.allSettled(this.#busy), over]);
+    late?.cancel();
   }
 
   async states(): Promise<readonly HookState[]> {
@@ -118,7 +128,9 @@ export class Outbox {
   async #send(hook: Hook): Promise<boolean> {
     // Ours until each of them has had its time; a gateway that dies leaves them to the others.
     const claimed = await this.#given.outbox.claim(hook.name, sentAtOnce, hook.timeoutMs + 30_000);
-    await Promise.all(claimed.map((delivery) => this.#one(hook, delivery)));
+    const ends = await Promise.allSettled(claimed.map((delivery) => this.#one(hook, delivery)));
+    // Only now: the others are still this round's, which a stop waits for.
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return claimed.length === sentAtOnce;
   }
 
@@ -130,18 +142,26 @@ export class Outbox {
       return { kind: 'refused' as const, why: (e as Error).message, retryAfterMs: undefined };
     });
     if (said.kind === 'taken') {
+      this.#givenUp.delete(hook.name);
       if (this.#failing.delete(hook.name))
         log({ level: 'info', text: `webhook ${hook.name}: takes events again` });
       return outbox.delivered(id);
     }
+    const why = inOneLine(said.why);
     if (!this.#failing.has(hook.name)) {
       this.#failing.add(hook.name);
-      log({ level: 'warn', text: `webhook ${hook.name}: ${said.why}; it is tried again` });
+      log({ level: 'warn', text: `webhook ${hook.name}: ${why}; it is tried again` });
     }
     const againMs = retryMs(tries + 1, said.retryAfterMs);
     const over = at + againMs - firstAt > hook.giveUpMs;
-    if (over) log({ level: 'error', text: `webhook ${hook.name}: event ${event} is given up: ${said.why}` });
-    return outbox.failed(id, said.why, over ? undefined : againMs);
+    if (over && !this.#givenUp.has(hook.name)) {
+      this.#givenUp.add(hook.name);
+      log({
+        level: 'error',
+        text: `webhook ${hook.name}: event ${event} is given up, as others may be (GET /api/v1/webhooks/dead): ${why}`,
+      });
+    }
+    return outbox.failed(id, why, over ? undefined : againMs);
   }
 
   #soon(hook: Hook, ms: number): void {
@@ -157,13 +177,16 @@ export class Outbox {
     const run = this.round(hook)
       .then((found) => {
         more = found;
+        this.#troubled.delete(hook.name);
       })
-      .catch((e: unknown) =>
+      .catch((e: unknown) => {
+        if (this.#stopped || this.#troubled.has(hook.name)) return;
+        this.#troubled.add(hook.name);
         this.#given.log({
           level: 'warn',
           text: `webhook ${hook.name}: ${e instanceof Error ? e.message : String(e)}`,
-        }),
-      )
+        });
+      })
       .finally(() => {
         this.#busy.delete(run);
         this.#soon(hook, more ? 0 : everyMs);
@@ -171,3 +194,6 @@ export class Outbox {
     this.#busy.add(run);
   }
 }
+
+/** A certificate's words, for one, are the receiver's: no NUL for the store, no line of its own for the log. */
+const inOneLine = (why: string): string => why.replace(/\p{Cc}+/gu, ' ').slice(0, 500);

@@ -93,8 +93,8 @@ function signedBy(hook: WebhookConfig): Promise<Finding> {
   return probe(
     `webhook ${hook.name}`,
     async () => {
-      await hooksOf([hook]);
-      return `signed with ${hook.secretFile}; whether ${hook.url} takes it is seen with the first event (GET /api/v1/webhooks)`;
+      const [{ url } = { url: '' }] = await hooksOf([hook]);
+      return `signed with ${hook.secretFile}; whether ${url} takes it is seen with the first event (GET /api/v1/webhooks)`;
     },
     'write the path of a file that this account can read',
   );

@@ -1,14 +1,16 @@
 /** What portals ask of the clusters themselves. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { slurmOver } from '../../adapters/slurm/index.ts';
 import { ssh } from '../../adapters/slurm/ssh.ts';
 import { usersOver } from '../../adapters/slurm/users.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import type { ClusterConfig, Config } from '../../config/schema.ts';
 import type { LogLine } from '../burst/context.ts';
+import type { ClusterName } from '../domain/ids.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { UsersPort } from '../ports.ts';
+import type { SlurmPort, UsersPort } from '../ports.ts';
 import { clock, entropy } from './ground.ts';
 
 /** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
@@ -23,8 +25,7 @@ export async function openFront(
     config.clusters.map(async (c) => {
       const engine = gateway.clusters.find(({ name }) => name === c.name);
       if (engine === undefined) throw new Error(`no cluster ${c.name}`);
-      const { slurm } = engine.settings;
-      const users = await usersOf(c, told, (id) => slurm.script(id));
+      const { slurm, users } = await doorOf(c, engine.name, told);
       ports.push(users);
       return {
         ...{ name: engine.name, slurm, users, submits: c.submit === 'sudo' },
@@ -43,11 +44,13 @@ export async function openFront(
   };
 }
 
-async function usersOf(
+async function doorOf(
   { slurm: { host, port, user, hostKey, keyFile, env } }: ClusterConfig,
+  cluster: ClusterName,
   log: Log,
-  script: (id: number) => Promise<string | undefined>,
-): Promise<UsersPort> {
+): Promise<{ readonly slurm: SlurmPort; readonly users: UsersPort }> {
   const privateKey = await readFile(keyFile);
-  return usersOver(ssh({ host, port, user, hostKey, privateKey, clock, log }), { env, script });
+  const transport = ssh({ host, port, user, hostKey, privateKey, clock, log });
+  const slurm = slurmOver(transport, { cluster, user, env, clock });
+  return { slurm, users: usersOver(transport, { env, script: (id) => slurm.script(id) }) };
 }

@@ -39,6 +39,8 @@ let asked: Uuid[];
 let server: Server;
 let base: string;
 let snapshot: Snapshot | undefined;
+let byId: Readonly<Record<string, JobDetail>>;
+let ended: JobRecord[];
 
 const users: UsersPort = {
   submit: async (user, order, key) => {
@@ -50,9 +52,9 @@ const users: UsersPort = {
   submitted: async (_user, key) => (key === asked.at(-1) ? found : undefined),
   cancel: async (user, ref) => void cancelled.push([user, ref]),
   records: async (user, of) =>
-    [record(50, 'alice'), record(60, 'bob')]
+    [record(50, 'alice'), record(60, 'bob'), ...ended]
       .filter((r) => user === undefined || r.user === user)
-      .filter((r) => typeof of !== 'string' || r.ref === of),
+      .filter((r) => typeof of !== 'string' || r.ref === of || r.ref.startsWith(`${of}_`)),
   info: async () => ({
     ...{
       uid: 2001,
@@ -73,6 +75,7 @@ const doorman = {
 } as unknown as Doorman;
 
 beforeEach(async () => {
+  [byId, ended] = [{}, []];
   [submitted, cancelled, asked, fault, found] = [[], [], [], undefined, undefined];
   const name = clusterName('hpc1');
   snapshot = {
@@ -91,7 +94,7 @@ beforeEach(async () => {
       return snapshot;
     },
     slurm: {
-      job: async (ref) => queue.find((j) => j.ref === ref),
+      job: async (ref) => byId[ref] ?? queue.find((j) => j.ref === ref),
       script: async () => '#!/bin/sh\n',
     },
     facts: async () => ({
@@ -188,6 +191,27 @@ it('somebody else’s job is not there: not to be read, nor its script, nor to b
   expect(cancelled).toEqual([]);
   expect((await ask('alice', '/compute/hpc1/jobs/x', 'GET')).status).toBe(400);
   expect((await ask('alice', '/compute/hpc3/jobs')).status).toBe(404);
+});
+
+it('of an array’s id all tasks are told: one that has ended says nothing of the others', async () => {
+  const task = (id: number, index: string) =>
+    job(id, { ref: jobRef(`300_${index}`), user: 'alice', arrayJobId: 300, arrayTask: index });
+  // The last task has the array's number; the first ended and is slurmdbd's.
+  const [running, last] = [task(301, '1'), task(300, '2')];
+  const shown = snapshot;
+  snapshot = shown && { ...shown, jobs: [...queue, running, last] };
+  byId = { '300': last, '300_1': running };
+  ended = [{ ...record(302, 'alice'), ref: jobRef('300_0') }];
+  const told = async (who: string, id: string) => ids((await ask(who, `/compute/hpc1/jobs/${id}`)).body);
+  expect(await told('alice', '300')).toEqual(['300_1', '300_2', '300_0']);
+  expect(await told('olga', '300')).toEqual(['300_1', '300_2', '300_0']);
+  expect(await told('alice', '300_1')).toEqual(['300_1']);
+  expect((await ask('bob', '/compute/hpc1/jobs/300')).status).toBe(404);
+  // The last has ended, and slurmctld has forgotten it.
+  snapshot = shown && { ...shown, jobs: [...queue, running] };
+  byId = { '300_1': running };
+  ended.push({ ...record(300, 'alice'), ref: jobRef('300_2') });
+  expect(await told('alice', '300')).toEqual(['300_1', '300_0', '300_2']);
 });
 
 it('submits as who asks, whoever that is', async () => {

@@ -27,6 +27,7 @@ it.each<[string, RegExp]>([
     /url: .* for all to read; write https/,
   ],
   ['webhooks: [{ name: p, url: "https://a:b@p.example.org/", secretFile: f }]', /url: .* without a password/],
+  ['webhooks: [{ name: p, url: "https://p:99999/", secretFile: f }]', /webhooks\[0\]\.url: .* is no URL/],
   ['webhooks: [{ name: p, url: "https://p/", secretFile: f, timeout: 5m }]', /timeout: write from 1s to 1m/],
   ['webhooks: [{ name: p, url: "https://p/" }]', /webhooks\[0\]\.secretFile: missing/],
   [

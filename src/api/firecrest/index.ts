@@ -81,17 +81,20 @@ export function firecrest(front: Front, now: () => number): Router {
     const cluster = at(req);
     const ref = jobRef(asked(jobId, req.params.id, 'bad_path'));
     const known = await told(front.job(cluster, whose(callerOf(res), true), ref));
-    if (known === undefined)
-      throw new Refusal('not_found', 'Not found', { detail: `no job ${ref} of yours is known` });
+    if (known === undefined) throw unknownJob(ref);
     return { cluster, ref, known };
   };
   router.get('/compute/:system/jobs/:id', async (req, res) => {
-    const { cluster, known } = await one(req, res);
-    const view =
-      known.kind === 'live'
-        ? liveView(cluster.name, known.job, now(), known.job)
-        : recordView(cluster.name, known.record, now());
-    res.json({ jobs: [view] });
+    const cluster = at(req);
+    const ref = jobRef(asked(jobId, req.params.id, 'bad_path'));
+    const runs = await told(front.runs(cluster, whose(callerOf(res), true), ref));
+    if (runs.length === 0) throw unknownJob(ref);
+    res.json({
+      jobs: runs.map((run) => {
+        if (run.kind === 'over') return recordView(cluster.name, run.record, now());
+        return liveView(cluster.name, run.job, now(), run.kind === 'live' ? run.job : undefined);
+      }),
+    });
   });
   router.get('/compute/:system/jobs/:id/metadata', async (req, res) => {
     const { cluster, ref, known } = await one(req, res);
@@ -131,6 +134,9 @@ export function firecrest(front: Front, now: () => number): Router {
   });
   return router;
 }
+
+const unknownJob = (ref: string): Refusal =>
+  new Refusal('not_found', 'Not found', { detail: `no job ${ref} of yours is known` });
 
 function seen({ name, snapshot }: FrontCluster) {
   if (snapshot !== undefined) return snapshot;

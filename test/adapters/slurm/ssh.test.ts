@@ -48,6 +48,16 @@ describe('SSH', () => {
     expect((await run('squeue')).stdout).toHaveLength(8_000_000);
   });
 
+  test('of an answer that is too large nothing is kept, and the next command is answered', async () => {
+    far.shell = answering('x'.repeat(300_000));
+    const asked = { at: 'slurm.test', line: 'sacct', timeoutMs: 5_000, atMost: 100_000 };
+    expect(await faultIn(transport.run({ ...asked, effect: false }))).toBe('refused');
+    expect(await faultIn(transport.run({ ...asked, effect: true }))).toBe('unknown');
+    far.shell = answering('x');
+    expect((await run('squeue')).stdout).toBe('x');
+    expect(far.lines).toHaveLength(3);
+  });
+
   test('all commands share one connection, and never more than eight run at once', async () => {
     let open = 0;
     let most = 0;

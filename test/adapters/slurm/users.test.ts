@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Answer, Command } from '../../../adapters/slurm/ssh.ts';
 import { exported, usersOver } from '../../../adapters/slurm/users.ts';
 import { instant, jobRef, uuid } from '../../../src/domain/ids.ts';
-import { hasKey, type SubmitOrder, withKey } from '../../../src/domain/submit.ts';
+import { hasKey, type SubmitOrder, takesKey, withKey } from '../../../src/domain/submit.ts';
 
 const out = (stdout: string): Answer => ({ code: 0, stdout, stderr: '' });
 const bad = (stderr: string, code = 1): Answer => ({ code, stdout: '', stderr });
@@ -115,10 +115,118 @@ it('a key that a user writes into the midst of a script is none', () => {
   expect(hasKey(withKey(`#!/bin/sh\n#SPILLWAY key=${key}`, uuid('x')), key)).toBe(false);
 });
 
+it.each([
+  ['#!/bin/bash -l', true],
+  ['#! /bin/sh', true],
+  ['#!/usr/bin/env python3.11', true],
+  ['#!/usr/bin/env -S LANG=C bash -e', true],
+  ['#!/opt/conda/bin/python', true],
+  ['#!/usr/bin/env node', false],
+  ['#!/usr/bin/lua', false],
+  ['#!/opt/mine', false],
+])('a script that begins with %s has a key: %j', async (first, has) => {
+  const text = `${first}\n1\n`;
+  expect(takesKey({ text })).toBe(has);
+  const { port, asked } = over(() => out('1\n'));
+  await port.submit('alice', { ...order, script: { text } }, key, deadline);
+  expect(asked[0]?.stdin).toBe(has ? withKey(text, key) : text);
+});
+
 it('carries variables as sbatch reads them, or says which it cannot', () => {
   expect(exported({})).toBe('NONE');
   expect(exported({ A: '1', B: 'x y,z', C_2: '/a:b' })).toBe("A=1,'B=x y,z',C_2=/a:b");
   for (const value of ["it's", '"', 'a\nb', 'a\\b'])
     expect(() => exported({ A: value })).toThrow('value of A');
   for (const name of ['', '1A', 'A-B', 'A,B']) expect(() => exported({ [name]: '1' })).toThrow('cannot name');
+});
+
+it.each([
+  // A job_submit plugin's own words, a login's profile, `#SBATCH --wait` of a job that failed, an end by force behind it.
+  [{ code: 0, stdout: '4711\n', stderr: 'sbatch: error: your project ends soon' }],
+  [{ code: 7, stdout: '4711\n', stderr: '' }],
+  [{ code: 137, stdout: '4711\n', stderr: '' }],
+])('a job that has a number is submitted, whatever else is said: %j', async (answer) => {
+  expect(await over(() => answer).port.submit('alice', order, key, deadline)).toBe(4711);
+});
+
+it.each([
+  [
+    `sudo: unable to resolve host n1: Name or service not known
+sbatch: error: Batch job submission failed: Socket timed out on send/recv operation`,
+    1,
+  ],
+  ['sudo: unable to resolve host n1: Name or service not known', 137],
+  // sudo's own time limit.
+  ['', 129],
+  ['', 143],
+])('an order that may have been carried out is not said to be refused: %j %j', async (stderr, code) => {
+  const { port } = over(() => bad(stderr, code));
+  await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({ fault: 'unknown' });
+});
+
+it('a number of Slurm’s own is no end by force, and a test is no order', async () => {
+  const denied = bad('scancel: error: Kill job error on job id 7: Access/permission denied', 210);
+  await expect(over(() => denied).port.cancel('alice', jobRef('7'), deadline)).rejects.toMatchObject({
+    fault: 'refused',
+  });
+  const tested = { code: 0, stdout: '', stderr: 'sbatch: Job 7 to start at 1700000000 using 1 processors' };
+  await expect(over(() => tested).port.submit('alice', order, key, deadline)).rejects.toMatchObject({
+    fault: 'refused',
+    message: expect.stringMatching(/not submitted/),
+  });
+});
+
+it('what sudo says and goes on hides no refusal of Slurm’s', async () => {
+  const chatter = 'sudo: unable to resolve host n1: Name or service not known\n';
+  const { port } = over(() => bad(`${chatter}sbatch: error: invalid partition specified: nowhere`));
+  await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({
+    fault: 'refused',
+    message: expect.not.stringMatching(/sudo/),
+  });
+});
+
+it('a command line that would end everybody’s connection is not sent', async () => {
+  const { port, asked } = over(() => out('1\n'));
+  for (const long of [{ env: { A: 'x'.repeat(300_000) } }, { workDir: `/${"'".repeat(20_000)}` }])
+    await expect(port.submit('alice', { ...order, ...long }, key, deadline)).rejects.toMatchObject({
+      fault: 'refused',
+      message: expect.stringMatching(/too long/),
+    });
+  expect(asked).toEqual([]);
+});
+
+it('a job is found again where Slurm’s clock is behind the gateway’s', async () => {
+  const { port } = over(() => out('13 1699999990\n'), { 13: withKey('#!/bin/sh\n:', key) });
+  expect(await port.submitted('alice', key, instant(1_700_000_000_500))).toBe(13);
+});
+
+const row = (mark: string, ref: string, submit: string) =>
+  [
+    ...[ref, ref, 'a\nb|c', '/home\n4711', 'alice', 'physics', 'CANCELLED by 0', 'batch', submit],
+    ...['1700000001', '1700000002', '00:01:00', '0:15', '1', 'n1'],
+  ].join(mark);
+const markIn = (line: string): string => /--delimiter=([^\w-]m[\w-]+)/.exec(line)?.[1] ?? '';
+
+it('a record that cannot be read keeps nobody from the others, and is a fault of Slurm’s where it is asked for alone', async () => {
+  const { port } = over(({ line }) =>
+    out(`${row(markIn(line), '1', 'Unknown')}\n${row(markIn(line), '2', '1700000000')}\n`),
+  );
+  expect(await port.records('alice', { since: instant(0) })).toMatchObject([
+    { ref: '2', name: 'a\nb|c', workDir: '/home\n4711', state: 'CANCELLED' },
+  ]);
+  await expect(port.records('alice', jobRef('1'))).rejects.toMatchObject({ fault: 'transient' });
+});
+
+it('a group that has no name keeps nobody from being told who he is', async () => {
+  const { port } = over(({ line }) => {
+    if (line.includes('getent')) return { code: 2, stdout: 'physics:x:3001:\n', stderr: '' };
+    if (line.includes('sacctmgr')) return out('physics|physics\n');
+    return out(line.includes('-G') ? '2001 3001\n' : '2001\n');
+  });
+  expect(await port.info('alice')).toMatchObject({
+    groups: [
+      { gid: 2001, name: '2001' },
+      { gid: 3001, name: 'physics' },
+    ],
+  });
 });

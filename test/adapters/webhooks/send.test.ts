@@ -67,6 +67,20 @@ it.each([
   });
 });
 
+it('an answer that changes the protocol is none, and keeps nobody waiting', async () => {
+  const server = createServer().on('connection', (socket) =>
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+    ),
+  );
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await expect(hook(`http://127.0.0.1:${port}/`).send('e', '{}', at)).rejects.toMatchObject({
+    fault: 'unknown',
+  });
+});
+
 it('follows no redirect', async () => {
   const inner = await receiver((res) => res.end('secret'));
   const { port } = await receiver((res) =>
