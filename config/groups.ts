@@ -105,6 +105,12 @@ export const nodeGroup = z
         bootRetry: duration(
           'So long nothing is launched then, unless somebody says `spillway capacity resume`; after it, the next one that fails ends it again.',
         ).prefault('30m'),
+        waitForRoom: duration(
+          'A job that gets no instance for so long (the group is full, or the cloud has none) goes back to its partition with the reason.',
+        ).prefault('10m'),
+        soldOutFor: duration(
+          'What the cloud had none of, by type, zone and whether it is spot, is not asked for again for so long; nor is a zone whose subnet is full.',
+        ).prefault('3m'),
         spares: whole(
           'At most so many instances are kept warm for what the last two hours let expect; 0 = none. Only in mode auto, and of types with a price.',
           0,
@@ -114,12 +120,14 @@ export const nodeGroup = z
           'ec2, asg: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),
       })
-      .transform(({ bootRetry, idle, lease, maxAge, spot, spotPercent, ...c }) => ({
+      .transform(({ bootRetry, idle, lease, maxAge, soldOutFor, spot, spotPercent, waitForRoom, ...c }) => ({
         ...c,
         bootRetryMs: bootRetry,
         idleMs: idle,
         leaseMs: lease,
         maxAgeMs: maxAge,
+        soldOutMs: soldOutFor,
+        roomMs: waitForRoom,
         ...(spot === 'allowed' ? { spot: { capPercent: spotPercent } } : {}),
       })),
     prices: z

@@ -178,7 +178,8 @@ function configText({ sshPort, hostKey, endpoint }: Places): string {
         types: site.types.map(({ name }) => name),
         zones: site.zones,
         vcpuPerCpu: 1,
-        capacity: { max: site.mostMachines, idle: '2s' },
+        // Four minutes there, and twelve.
+        capacity: { max: site.mostMachines, idle: '2s', soldOutFor: '1s', waitForRoom: '3s' },
         prices: Object.fromEntries(site.types.map((t) => [t.name, site.usdPerRealHour(t)])),
         joinTimeout: '30s',
         lostAfter: '10s',

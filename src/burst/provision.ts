@@ -28,7 +28,7 @@ const provisionMs = 25 * 60_000;
 /** Between two launches that the cloud throttled. */
 const throttleMs = 5_000;
 /** A group at its maximum may get room again when a burst ends, and a cloud that had none may have some again. */
-const roomMs = 10 * 60_000;
+const usualRoomMs = 10 * 60_000;
 /** A pod on a Ready node whose image does not come or whose containers do not start. */
 const podMs = 10 * 60_000;
 
@@ -38,9 +38,10 @@ export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Ne
     (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst)) ?? (await checkSignature(ctx, burst));
   if (gone !== undefined) return gone;
   if (burst.instance === undefined) {
+    const roomMs = ctx.group(burst.group)?.roomMs ?? usualRoomMs;
     if (ctx.clock.now() - waitsSince(burst) > roomMs) {
       const why = burst.trouble?.text ?? burst.seeking?.why ?? 'no plan was made';
-      const text = `no place in node group ${burst.group} for ${roomMs / 60_000} minutes: ${why}`;
+      const text = `no place in node group ${burst.group} for ${Math.round(roomMs / 6_000) / 10} minutes: ${why}`;
       return leave(ctx, burst, { kind: 'no_capacity', text });
     }
     ctx.replan();

@@ -108,6 +108,10 @@ export interface NodeGroup extends GroupOffers {
   readonly bootFailures?: number | undefined;
   /** For so long, or until a person says so; half an hour if undefined. */
   readonly bootRetryMs?: number | undefined;
+  /** What the cloud had none of is left alone for so long; three minutes if undefined. */
+  readonly soldOutMs?: number | undefined;
+  /** A job waits for so long for an instance of it; ten minutes if undefined. */
+  readonly roomMs?: number | undefined;
   /** A pod whose end cannot be known for so long counts as lost: its instance is terminated, and only then goes on what follows. */
   readonly lostAfterMs: number;
   readonly taint: Taint;

@@ -558,7 +558,8 @@ export class ClusterEngine implements Cluster {
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
       capacityOf: (name, type) => this.#capacityOf(name, type),
-      missed: (capacityType, missed) => this.shortage.note(capacityType, missed),
+      missed: (group, capacityType, missed) =>
+        this.shortage.note(capacityType, missed, settings.groups.find((g) => g.name === group)?.soldOutMs),
       overhead: () => overheadOf(policyNow(settings, ports.clock.now())),
       spot: this.spot,
       spare: (instance) => this.spares.keeps(instance),

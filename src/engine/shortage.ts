@@ -16,8 +16,8 @@ export class Shortage {
   }
 
   /** What was throttled says nothing about capacity, and what was refused will be refused again: neither is remembered. */
-  note(capacityType: CapacityType, missed: readonly Missed[]): void {
-    const until = this.#clock.now() + refusedMs;
+  note(capacityType: CapacityType, missed: readonly Missed[], forMs = refusedMs): void {
+    const until = this.#clock.now() + forMs;
     for (const { type, zone, why } of missed) {
       if (why === 'full') this.#full.set(zone, until);
       if (why === 'none')

@@ -40,7 +40,7 @@ export interface InstanceContext {
   /** What pods may request on a type of a group; undefined: nobody knows yet. */
   capacityOf?(group: string, type: string): Resources | undefined;
   /** Told what a launch did not get, for the next ones. */
-  missed?(capacityType: CapacityType, missed: readonly Missed[]): void;
+  missed?(group: string, capacityType: CapacityType, missed: readonly Missed[]): void;
   /** What the site pays of its machines itself, and which budgets hold that; undefined: nothing is held for it. */
   overhead?(): OverheadTerms | undefined;
   /** Whether an idle instance is kept warm for what is to come. */

@@ -47,7 +47,7 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
   });
   try {
     const made = await ctx.cloud.launch(instance.spec, instance.token);
-    ctx.missed?.(instance.spec.capacityType, made.missed ?? []);
+    ctx.missed?.(instance.group, instance.spec.capacityType, made.missed ?? []);
     await change(
       ctx,
       held,
@@ -120,7 +120,7 @@ function noteMissed(ctx: InstanceContext, spec: LaunchSpec, fault: Fault, missed
     missed.length > 0 || fault !== 'no_capacity'
       ? missed
       : all.map((pool) => ({ ...pool, why: 'none' as const }));
-  ctx.missed?.(spec.capacityType, told);
+  ctx.missed?.(spec.group, spec.capacityType, told);
   if (fault === 'no_capacity' && spec.capacityType === 'spot') ctx.spot?.avoid(all, 'refused');
 }
 

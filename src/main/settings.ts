@@ -42,6 +42,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     max: g.capacity.max,
     bootFailures: g.capacity.bootFailures,
     bootRetryMs: g.capacity.bootRetryMs,
+    soldOutMs: g.capacity.soldOutMs,
+    roomMs: g.capacity.roomMs,
     idleMs: g.capacity.idleMs,
     // A machine that stays neither ends by itself nor grows too old.
     ...(g.provider === 'static'
