@@ -40,7 +40,8 @@ export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Ne
   if (burst.instance === undefined) {
     const roomMs = ctx.group(burst.group)?.roomMs ?? usualRoomMs;
     if (ctx.clock.now() - waitsSince(burst) > roomMs) {
-      const why = burst.trouble?.text ?? burst.seeking?.why ?? 'no plan was made';
+      const said = [burst.trouble?.text, burst.seeking?.why].filter((w) => w !== undefined);
+      const why = said.length === 0 ? 'no plan was made' : said.join('; the cloud said: ');
       const text = `no place in node group ${burst.group} for ${Math.round(roomMs / 6_000) / 10} minutes: ${why}`;
       return leave(ctx, burst, { kind: 'no_capacity', text });
     }

@@ -5,7 +5,7 @@ import { PortError } from '../domain/fault.ts';
 import type { BurstId, CloudId, Instant, Uuid } from '../domain/ids.ts';
 import type { CapacityType, CloudInstance, Missed, SpotPool } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
-import type { NodeView } from '../domain/kube.ts';
+import { isInstance, type NodeView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Overhead } from '../domain/overhead.ts';
 import type { NodeGroup } from '../domain/policy.ts';
@@ -147,7 +147,8 @@ export function intend(
 
 export async function nodeOf(ctx: InstanceContext, instance: Instance): Promise<NodeView | undefined> {
   if (instance.cloudId === undefined) return undefined;
-  return (await ctx.nodes()).find((n) => n.providerId.endsWith(`/${instance.cloudId}`));
+  const { cloudId } = instance;
+  return (await ctx.nodes()).find((n) => isInstance(n, cloudId));
 }
 
 /** The live bursts bound to an instance. */

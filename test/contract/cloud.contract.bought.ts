@@ -1,5 +1,6 @@
 /** What a CloudPort does whose instances are bought: offers, launch templates, spot, and a list that may be late. */
 import { describe, expect, test } from 'vitest';
+import { cloudId } from '../../src/domain/ids.ts';
 import { type CloudCase, expectFault } from './cloud.cases.ts';
 
 const noCapacityCodes = [
@@ -15,6 +16,22 @@ const noCapacityCodes = [
 ];
 
 export function boughtCases(c: CloudCase): void {
+  describe('console', () => {
+    test('tells what a machine wrote once it runs, and nothing before', async () => {
+      const t = c.token();
+      const { id } = await c.port.launch(c.spec, t);
+      await c.seen(t);
+      await c.cloud.eventually(async () => (await c.port.console(id)) !== undefined);
+      expect((await c.port.console(id))?.length).toBeGreaterThan(0);
+      // What is listed may be a moment old.
+      await c.cloud.eventually(async () => (await c.find(id))?.state === 'running');
+    });
+
+    test('of an instance that nobody knows is not_found', async () => {
+      await expectFault(c.port.console(cloudId('i-0123456789abcdef0')), 'not_found');
+    });
+  });
+
   describe('launch of what is bought', () => {
     test('answers with an id of EC2 and a zone that was asked for, while it boots', async () => {
       const made = await c.port.launch(c.spec, c.token());

@@ -4,22 +4,6 @@ import { cloudId, launchToken } from '../../src/domain/ids.ts';
 import { type CloudCase, expectFault, tolerant } from './cloud.cases.ts';
 
 export function callCases(c: CloudCase): void {
-  describe('console', () => {
-    test('tells what a machine wrote once it runs, and nothing before', async () => {
-      const t = c.token();
-      const { id } = await c.port.launch(c.spec, t);
-      await c.seen(t);
-      await c.cloud.eventually(async () => (await c.port.console(id)) !== undefined);
-      expect((await c.port.console(id))?.length).toBeGreaterThan(0);
-      // What is listed may be a moment old.
-      await c.cloud.eventually(async () => (await c.find(id))?.state === 'running');
-    });
-
-    test('of an instance that nobody knows is not_found', async () => {
-      await expectFault(c.port.console(cloudId('i-0123456789abcdef0')), 'not_found');
-    });
-  });
-
   describe('launch', () => {
     test('answers with one instance of an offer that was asked for', async () => {
       const t = c.token();

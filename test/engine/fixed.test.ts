@@ -132,7 +132,8 @@ describe('fixed nodes', () => {
     await run.time.run(instant(run.time.now() + minute));
     run.startGateway();
     const ref = run.slurm.submit('alice', { partition: 'cloud', cpusPerTask: 3, timeMs: 10 * minute });
-    await run.time.run(instant(run.time.now() + 5 * minute));
+    // It waits for ten minutes, in which others may end.
+    await run.time.run(instant(run.time.now() + 12 * minute));
     run.stop();
     const [burst] = await run.store.burstsOfJob(cluster, ref);
     expect(burst).toMatchObject({ state: 'returned', cause: { kind: 'no_capacity' } });

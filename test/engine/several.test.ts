@@ -34,7 +34,7 @@ async function played(over: Partial<Scenario>, whileItRuns?: (run: Run) => void)
   if (whileItRuns !== undefined) {
     const nodes = over.jobs?.[0]?.nodes ?? wide.nodes ?? 1;
     const look = (): void => {
-      if (run.world.ran.filter((p) => p.endedAt === undefined).length < nodes) run.time.after(second, look);
+      if (run.world.ran.filter((p) => p.endedAt === undefined).length < nodes) run.time.after(10, look);
       else run.time.after(20 * second, () => whileItRuns(run));
     };
     look();
@@ -147,7 +147,7 @@ describe('a job of three nodes', () => {
   it('whose script fails as one of its machines is gone was lost, whatever the script says of it', async () => {
     // What a launcher does: it hears that its peer is gone, and fails, before anybody else has heard.
     const fails = { ...wide, exit: { code: 5 } };
-    const { bursts, job } = await played({ jobs: [{ ...fails, runMs: 20 * second + 10 }] }, (r) =>
+    const { bursts, job } = await played({ jobs: [{ ...fails, runMs: 20 * second + 200 }] }, (r) =>
       r.world.reclaim(machineOf(r, 2) as never),
     );
     expect(job?.restarts).toBe(1);
