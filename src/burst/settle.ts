@@ -57,7 +57,9 @@ export async function settle(ctx: BurstContext, burst: Burst): Promise<Next> {
   const sight = await look(ctx, burst);
   if (sight.kind !== 'ended' && sight.kind !== 'absent' && sight.kind !== 'requeued') return after(1_000);
   // Whatever way it came here: results that are not home are spoken of.
-  if (sight.kind !== 'requeued' && resultsLeft(burst))
+  // A stand-in ends well only where they are: that is no news to anybody but an older store.
+  const home = sight.kind === 'ended' && sight.state === 'COMPLETED';
+  if (sight.kind !== 'requeued' && !home && resultsLeft(burst))
     return giveUp(ctx, burst, 'its pod was over before they were here');
   const held = await cleared(ctx, burst);
   if (held === undefined) return after(1_500);

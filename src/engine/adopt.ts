@@ -13,6 +13,8 @@ export type Orphan =
   | ({ readonly kind: 'next_attempt' } & Ours)
   | ({ readonly kind: 'same_attempt' } & Ours)
   | ({ readonly kind: 'ran_already' } & Ours)
+  /** A run of that number is on record under another time of submission, and nobody knows what became of it. */
+  | ({ readonly kind: 'unsure' } & Ours)
   | { readonly kind: 'never_ours' };
 
 interface Ours {
@@ -38,7 +40,12 @@ export function explain(job: JobDetail, earlier: readonly Burst[]): Orphan {
     if (job.restarts > before.restarts && job.submitAt >= before.submitAt)
       return { kind: 'next_attempt', ...ours(job, before, earlier) };
   }
-  return { kind: 'never_ours' };
+  // Slurm counts a requeue at once, and changes the time of submission only when the processes are gone: a pod that was made in between bears
+  // the old one. An older store may know that pod alone. (A reused id has run for the first time.)
+  const between = earlier.find(
+    (b) => b.uid === job.uid && b.restarts > 0 && b.restarts === job.restarts && b.submitAt < job.submitAt,
+  );
+  return between === undefined ? { kind: 'never_ours' } : { kind: 'unsure', ...ours(job, between, earlier) };
 }
 
 function ours(job: JobDetail, before: Burst, earlier: readonly Burst[]): Ours {

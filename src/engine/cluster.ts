@@ -7,7 +7,7 @@ import { Foresight } from '../decide/foresight.ts';
 import { unfunded } from '../decide/funding.ts';
 import { podCapacity } from '../decide/group.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import { type Burst, terminalStates } from '../domain/burst.ts';
+import { type Burst, type Cause, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
 import {
@@ -437,8 +437,8 @@ export class ClusterEngine implements Cluster {
     this.#busy.add(run);
   }
 
-  adopt(job: JobDetail, before: Burst, held?: string): Promise<void> {
-    return adopt(this, job, before, held);
+  adopt(job: JobDetail, before: Burst, held?: string, goesHome?: Cause): Promise<void> {
+    return adopt(this, job, before, held, goesHome);
   }
 
   async adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined> {

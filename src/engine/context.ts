@@ -3,7 +3,7 @@ import type { Sizes } from '../decide/carry.ts';
 import type { Forecaster } from '../decide/forecast.ts';
 import type { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import type { Burst } from '../domain/burst.ts';
+import type { Burst, Cause } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { BurstId, ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { JobDetail, Snapshot } from '../domain/job.ts';
@@ -98,7 +98,7 @@ export interface Cluster {
   pods(): readonly PodView[] | undefined;
   burstContext(): BurstContext;
   /** Takes a job on again that is in our partitions already. */
-  adopt(job: JobDetail, before: Burst, held?: string): Promise<void>;
+  adopt(job: JobDetail, before: Burst, held?: string, goesHome?: Cause): Promise<void>;
   /** Undefined, or why it is not taken on though Slurm runs it. */
   adoptIfOurs(job: JobDetail, earlier: readonly Burst[]): Promise<string | undefined>;
 }

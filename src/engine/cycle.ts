@@ -18,7 +18,7 @@ import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import { standOf } from '../decide/spot.ts';
 import { usualRates } from '../decide/staging.ts';
-import type { Burst } from '../domain/burst.ts';
+import type { Burst, Cause } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
 import { drainInWords } from '../domain/drain.ts';
@@ -452,7 +452,13 @@ async function budgetsLeft(
  * came back without a requeue goes home if it still can: nobody decided that it bursts; if Slurm has started it, it is carried. `held`: why it
  * may not burst [adopt.ts, heldUp], requeued or not.
  */
-export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held?: string): Promise<void> {
+export async function adopt(
+  engine: Cluster,
+  job: JobDetail,
+  before: Burst,
+  held?: string,
+  goesHome?: Cause,
+): Promise<void> {
   const { ports, settings } = engine;
   if (settings.setup.mode === 'observe') throw new PortError('refused', 'engine.adopt', 'mode is observe');
   const requeued = job.restarts > before.restarts && held === undefined;
@@ -471,7 +477,7 @@ export async function adopt(engine: Cluster, job: JobDetail, before: Burst, held
     reclaims,
   });
   // Of what Slurm has started the way home is a requeue.
-  const back = requeued ? undefined : homeward(before);
+  const back = requeued ? undefined : (goesHome ?? homeward(before));
   const home = !requeued && (job.state === 'PENDING' || back !== undefined);
   const why = requeued
     ? `run ${job.restarts}, after Slurm requeued the job`

@@ -75,6 +75,13 @@ export async function judge(engine: Cluster, view: StandinView): Promise<void> {
         1,
       );
       return;
+    case 'unsure': {
+      // Not run under this number, lest it run twice under it; the next one is nobody's yet.
+      const text = `what became of run ${job.restarts} is not known any more`;
+      streams.wait(view.key, `the job is requeued: ${text}`);
+      await engine.adopt(job, orphan.before, undefined, { kind: 'stopped', text });
+      return;
+    }
     case 'never_ours': {
       await insist(engine);
       const how =

@@ -130,6 +130,16 @@ describe('explain: a job in our partitions that no live burst stands for', () =>
     expect(explain(detail({ uid: 2002 }), [burst()]).kind).toBe('never_ours');
     expect(explain(detail({ submitAt: instant(at + 1_000) }), [burst()]).kind).toBe('never_ours');
   });
+
+  it('of a run whose pod was made before Slurm changed the time of submission nobody is sure, once the store knows that pod alone', () => {
+    const early = burst({ state: 'settled', restarts: 1 });
+    const now = detail({ restarts: 1, submitAt: instant(early.submitAt + 15_000) });
+    expect(explain(now, [early]).kind).toBe('unsure');
+    // The run before explains it, where it is known; a reused id is another job's first run.
+    expect(explain(now, [early, burst({ state: 'requeued', restarts: 0 })]).kind).toBe('next_attempt');
+    const other = detail({ restarts: 0, submitAt: instant(early.submitAt + 15_000) });
+    expect(explain(other, [burst({ state: 'settled', restarts: 0 })]).kind).toBe('never_ours');
+  });
   it('strays are found by ref and by bare id, in our partitions only', () => {
     const jobs = [
       detail({ partition: 'burst' }),
