@@ -80,14 +80,10 @@ async function results(run: Run, jobs: readonly TrueJob[], say: Say): Promise<vo
         say('truth', `rank ${rank} of job ${ref} ran without its data: ${there}`);
     }
     const bursts = await run.store.burstsOfJob(cluster, ref);
-    const told = bursts.some(
-      (b) =>
-        b.data?.kept !== undefined ||
-        b.exit?.lost === true ||
-        b.state === 'failed' ||
-        // By a gateway whose store was set back since: the words on the job are what its owner has, and sacct keeps them.
-        run.slurm.state.books.rows(ref).some(({ comment }) => comment.includes(`/out/${b.id} `)),
-    );
+    const told =
+      bursts.some((b) => b.data?.kept !== undefined || b.exit?.lost === true || b.state === 'failed') ||
+      // By a gateway whose store was set back since, perhaps to before the burst: the words on the job are what its owner has, and sacct keeps them.
+      run.slurm.state.books.rows(ref).some(({ comment }) => /\/out\/[0-9a-f-]{36} /.test(comment));
     const ran = run.world.ran.some((p) => attemptOf(p).ref === ref);
     if (made !== undefined && made !== `made of what ${plan.data.needs} holds`)
       say('truth', `job ${ref} ran without its data: ${made}`);
