@@ -107,13 +107,18 @@ describe('the stop switch', { retry: 0 }, () => {
     expect(await said(by, 'why', id)).toContain('the new image is not ready');
     expect(await jobFields(id)).toMatchObject({ JobState: 'PENDING', Partition: 'cloud' });
 
-    // One that is seen before Slurm starts it is taken home again: its owner moves it until Slurm was faster.
-    await until('Slurm to run it in burst', async () => {
-      const { JobState, Partition } = (await jobFields(id)) ?? {};
-      if (Partition === 'cloud') await as('alice', ['scontrol', 'update', `jobid=${id}`, 'partition=burst']);
-      return JobState === 'RUNNING';
-    });
-    await until('its stand-in to be heard', async () => by.log().includes('bursting is stopped: requeue it'));
+    // One that is seen before Slurm starts it is taken home again, by a requeue where Slurm was faster than that: its owner moves it until it runs unseen.
+    await until(
+      'its stand-in to be heard',
+      async () => {
+        const { Partition } = (await jobFields(id)) ?? {};
+        if (Partition === 'cloud')
+          await as('alice', ['scontrol', 'update', `jobid=${id}`, 'partition=burst']);
+        return by.log().includes('bursting is stopped: requeue it');
+        // Slurm lets a requeued job wait for two minutes.
+      },
+      170_000,
+    );
     await until('it to be among the troubles', async () =>
       (await by.readyz()).body.troubles.some((t) => t.job === id && t.text.includes('nothing behind it')),
     );
@@ -127,7 +132,7 @@ describe('the stop switch', { retry: 0 }, () => {
     await said(by, 'resume');
     expect(await ended(id)).toMatchObject({ state: 'COMPLETED', exit: '0:0' });
     expect(outputOf('alice', id)).toContain('it ran');
-  });
+  }, 400_000);
 });
 
 describe('a hard budget that was lowered', () => {
