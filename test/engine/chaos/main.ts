@@ -154,7 +154,10 @@ async function main(): Promise<number> {
           number('workers'),
           true,
         );
-        const first = [...failures].sort((a, b) => a.seed - b.seed)[0];
+        // A bug that does not even run shows nothing: its text is of yesterday's code.
+        const breaks = ({ breaches }: (typeof failures)[number]): boolean =>
+          breaches.some(({ text }) => text.includes('ReferenceError'));
+        const first = [...failures].sort((a, b) => a.seed - b.seed).find((f) => !breaks(f));
         if (first === undefined) missed += 1;
         console.log(
           first === undefined

@@ -200,7 +200,7 @@ export const plants: readonly Plant[] = [
         file: 'src/engine/planner.ts',
         find: '      if (faultOf(e) === undefined) throw e;\n',
         instead:
-          "      if (faultOf(e) === undefined) throw e;\n      if (faultOf(e) === 'unknown') return (await store.commit(entropy.uuid(), setup.name, epoch, writes.map((w) => (w.kind === 'instance' ? { ...w, instance: { ...w.instance, id: instanceId(entropy.uuid()), rev: 0 } } : w)).filter((w) => w.kind !== 'burst'))) === 'ok';\n",
+          "      if (faultOf(e) === undefined) throw e;\n      if (faultOf(e) === 'unknown') return (await store.commit(entropy.uuid(), setup.name, epoch, writes.map((w) => (w.kind === 'instance' ? { ...w, instance: { ...w.instance, id: entropy.uuid(), rev: 0 } } : w)).filter((w) => w.kind !== 'burst'))) === 'ok';\n",
       },
     ],
   },
