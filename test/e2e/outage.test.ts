@@ -17,7 +17,10 @@ import {
 
 let gateway: RunningGateway;
 beforeAll(async () => {
-  gateway = await startGateway({ idle: '5s', backOff: '1h' });
+  gateway = await startGateway({
+    ...{ idle: '5s', backOff: '1h' },
+    capacity: { waitForRoom: '15s', soldOutFor: '5s' },
+  });
 });
 afterAll(async () => {
   for (const [part, fault] of outages) await lab('fault', part, fault, 'off').catch(() => undefined);
