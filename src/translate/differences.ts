@@ -87,14 +87,6 @@ export const differences: readonly ExpectedDifference[] = [
     why: "0777, without the sticky bit: it is the pod's own, in which there is no other user",
   },
   {
-    name: 'killed-by-itself',
-    place: 'time',
-    of: 'Elapsed',
-    always: false,
-    what: 'when a job ends whose script dies of TERM or KILL that Slurm did not send',
-    why: 'up to ten seconds later: its kubelet is asked first whether it was evicted',
-  },
-  {
     name: 'sbatch-in-the-job',
     place: 'output',
     of: '*',

@@ -1,5 +1,4 @@
 #!/bin/bash
-#PARITY differs killed-by-itself
 #SBATCH --propagate=CORE
 ulimit -c 0
 echo "ending by TERM"
