@@ -140,6 +140,13 @@ describe('an auto scaling group', () => {
     expect(desired()).toBe(4);
   });
 
+  test('under a used token answers with what that made, whatever else is asked, and makes nothing', async () => {
+    const { port, live } = await start();
+    const { id } = await port.launch(asked, launchToken('a'));
+    expect((await port.launch({ ...asked, tags: { other: 'yes' } }, launchToken('a'))).id).toBe(id);
+    expect(live()).toHaveLength(1);
+  });
+
   test('whose zones take turns, by the token', async () => {
     const { port } = await start();
     const zones = new Set<string>();

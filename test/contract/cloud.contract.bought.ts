@@ -44,6 +44,17 @@ export function boughtCases(c: CloudCase): void {
       expect((await c.port.launch(c.spec, c.token())).type).toBe(c.spec.types[0]);
     });
 
+    test('with a used token and the types in another order is invalid and makes nothing', async () => {
+      const t = c.token();
+      await c.port.launch(c.spec, t);
+      await expectFault(c.port.launch({ ...c.spec, types: [...c.spec.types].reverse() }, t), 'invalid');
+      await c.seen(t);
+    });
+
+    test('says of itself that it missed nothing where the first offer served', async () => {
+      expect((await c.port.launch(c.spec, c.token())).missed).toEqual([]);
+    });
+
     test('from a template that is not there is refused', async () => {
       await expectFault(c.port.launch({ ...c.spec, launchTemplate: 'no-such' }, c.token()), 'refused');
     });
