@@ -81,6 +81,23 @@ describe('where the cloud has none', () => {
     await s.ends();
   });
 
+  it('is asked again, and waited for, for as long as the group says', async () => {
+    const s = scene({ groups: [{ ...group, soldOutMs: 20_000, roomMs: 2 * minute }] });
+    s.run.cloud.switch('no-capacity', true);
+    s.run.startGateway();
+    const ref = s.submit();
+    await s.at(1.9);
+    // Three minutes, as where a group says nothing, would have been one.
+    expect((await s.bought()).length).toBeGreaterThan(3);
+    await s.at(3);
+    const [first] = await s.bursts(ref);
+    expect(first).toMatchObject({
+      state: 'returned',
+      cause: { text: expect.stringMatching(/for 2 minutes: .*; the cloud said: no capacity/) },
+    });
+    await s.ends();
+  });
+
   it('for longer than ten minutes, the job goes back to its partition and is told why', async () => {
     const s = scene();
     s.run.cloud.switch('no-capacity', true);

@@ -34,3 +34,16 @@ it('a full subnet is its whole zone, for every type and as spot too', () => {
   time.advance(refusedMs);
   expect(shortage.lacks(groups)).toEqual([]);
 });
+
+it('for as long as the group says whose launch it was', () => {
+  const time = new VirtualTime();
+  const shortage = new Shortage(time);
+  shortage.note('spot', [{ type: 's', zone: 'a', why: 'none' }], 5_000);
+  shortage.note('spot', [{ type: 'l', zone: 'b', why: 'full' }], 10_000);
+  time.advance(4_999);
+  expect(shortage.lacks(groups)).toHaveLength(5);
+  time.advance(1);
+  expect(shortage.lacks(groups)).toHaveLength(4);
+  time.advance(5_000);
+  expect(shortage.lacks(groups)).toEqual([]);
+});
