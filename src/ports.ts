@@ -322,9 +322,9 @@ export interface CloudPort {
   check(spec: LaunchSpec): Promise<void>;
   /**
    * For `doctor`, where a cloud can tell without launching: whether its own rights would let this gateway launch under the tag of another cluster.
-   * Left out: it cannot be asked.
+   * Undefined, or left out: of this node group it cannot be asked.
    */
-  launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean>;
+  launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean | undefined>;
   close(): Promise<void>;
 }
 
