@@ -23,7 +23,8 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
   const asked = instance.askedAt !== undefined || instance.trouble !== undefined;
   const why = asked ? undefined : await drainOf(ctx, instance);
   if (why !== undefined) return withhold(ctx, instance, 'drain', why);
-  const money = await forLaunch(ctx, instance);
+  // What is held for it was held with the first asking.
+  const money = asked ? ({ kind: 'free' } as const) : await forLaunch(ctx, instance);
   if (money.kind === 'none') return withhold(ctx, instance, 'budget', money.why);
   const intent = intend(ctx, instance, 'cloud.launch', { ...instance.spec, token: instance.token });
   const held = await changeWithin(
