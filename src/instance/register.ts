@@ -37,8 +37,8 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   if (node === undefined) return inTime(ctx, instance, 'its node went away');
   if (node.labels[groupLabel] !== instance.group)
     await ctx.kubernetes.labelNode(node.name, { [groupLabel]: instance.group });
-  // Devices may take longer than its switch waits for a first word; a machine that stays has no switch.
-  if (instance.spec.fixed === undefined) await renewLease(ctx, instance);
+  // Devices may take longer than its switch waits for a first word.
+  await renewLease(ctx, instance);
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
   const wanting = wantingOn(node, instance, ctx.group(instance.group));
   if (wanting !== undefined) return inTime(ctx, instance, wanting);
