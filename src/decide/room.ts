@@ -1,8 +1,7 @@
 /** What is up or booting, what is on it until when, and what of it is promised. Pure. */
 import type { BurstId, InstanceId, Instant } from '../domain/ids.ts';
 import type { CapacityType, Instance } from '../domain/instance.ts';
-import { minus, plus, type Resources } from '../domain/resources.ts';
-import { holds } from './pack.ts';
+import { fits, minus, plus, type Resources } from '../domain/resources.ts';
 
 /** One node's share of a burst that is bound to an instance. */
 export interface Bound {
@@ -137,23 +136,23 @@ export class Room {
       instance.group === seeker.group &&
       instance.spec.capacityType === seeker.capacityType &&
       (!devices || seeker.onDevices) &&
-      holds(seeker.needs, instance.capacity)
+      fits(seeker.needs, instance.capacity)
     );
   }
 
   #takes(node: Node, seeker: Seeker): boolean {
-    if (!holds(seeker.needs, node.free) || !this.#suits(node, seeker)) return false;
+    if (!fits(seeker.needs, node.free) || !this.#suits(node, seeker)) return false;
     const held = this.#held.get(seeker.group);
     const promised = held?.on.get(node.instance.id);
     if (held === undefined || promised === undefined || seeker.endsAt <= held.at) return true;
-    return holds(plus(seeker.needs, promised), freeAt(node, held.at));
+    return fits(plus(seeker.needs, promised), freeAt(node, held.at));
   }
 
   /** From when on it holds that; infinity: nobody knows. */
   #holdsAt(node: Node, needs: Resources): number {
-    if (holds(needs, node.free)) return this.#now;
+    if (fits(needs, node.free)) return this.#now;
     const ends = node.on.map(({ endsAt }) => endsAt).sort((a, b) => a - b);
-    return ends.find((at) => holds(needs, freeAt(node, at))) ?? Number.POSITIVE_INFINITY;
+    return ends.find((at) => fits(needs, freeAt(node, at))) ?? Number.POSITIVE_INFINITY;
   }
 }
 
