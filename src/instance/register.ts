@@ -101,7 +101,7 @@ export async function cloudSaysGone(ctx: InstanceContext, instance: Instance): P
   // Nobody was told ahead.
   const sudden = reclaimed && instance.reclaimedAt === undefined;
   if (sudden && instance.type !== undefined && instance.zone !== undefined)
-    ctx.spot?.avoid([{ type: instance.type, zone: instance.zone }], 'reclaimed');
+    ctx.spot?.avoid({ type: instance.type, zone: instance.zone });
   const why = instance.why ?? `instance ${instance.cloudId} was ${reclaimed ? 'taken back' : 'terminated'}`;
   const at = ctx.clock.now();
   const over: InstancePatch = {
