@@ -145,6 +145,16 @@ describe('an auto scaling group', () => {
     expect(met).toBeGreaterThan(0);
   });
 
+  test('is not asked in a zone that is to be left alone', async () => {
+    const { port, lines } = await start();
+    const [a = ''] = spec.zones;
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const made = await port.launch({ ...asked, without: [{ type: small, zone: a }] }, launchToken(name));
+      expect(made.zone).toBe(spec.zones[1]);
+    }
+    expect(lines.filter((line) => line.startsWith('LaunchInstances'))).toHaveLength(4);
+  });
+
   test('whose zones take turns, by the token', async () => {
     const { port } = await start();
     const zones = new Set<string>();

@@ -17,7 +17,7 @@ import type { CloudInstance, LaunchSpec } from '../../../src/domain/instance.ts'
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { connect } from '../ec2/connect.ts';
 import { codeOf, emptyFleet, missedOf } from '../ec2/faults.ts';
-import { tagsOf } from '../ec2/fleet.ts';
+import { isAsked, tagsOf } from '../ec2/fleet.ts';
 import type { Ec2Config } from '../ec2/schema.ts';
 import { whyNot } from './check.ts';
 import { type Launched, parseGroups, parseLaunched, type ScalingGroupShown } from './schema.ts';
@@ -55,7 +55,9 @@ export function withScalingGroups(
       const said = errors.map(inFleetsWords);
       return { said, missed: missedOf(said, () => undefined) };
     };
-    for (const zone of inTurn(spec.zones, token)) {
+    // The group chooses among its types, so a zone is left out where none of them is to be asked for.
+    const zones = spec.zones.filter((zone) => spec.types.some((type) => isAsked(spec, type, zone)));
+    for (const zone of inTurn(zones, token)) {
       const command = new LaunchInstancesCommand({
         AutoScalingGroupName: group.scalingGroup,
         RequestedCapacity: 1,
