@@ -779,10 +779,10 @@ export interface HookPort {
    * `event` tells a repeat. Answers what the receiver said: taken (2xx), or not, with how long it asks to be left alone. Faults: `refused` (its
    * address is not one that may be called), `unreachable`, `unknown` (no answer came in time: it may have it).
    */
-  send(event: string, body: string, at: Instant): Promise<Told>;
+  send(event: string, body: string, at: Instant): Promise<HookAnswer>;
 }
 
-export type Told =
+export type HookAnswer =
   | { readonly kind: 'taken' }
   | { readonly kind: 'refused'; readonly why: string; readonly retryAfterMs: number | undefined };
 
