@@ -322,9 +322,9 @@ export interface CloudPort {
   check(spec: LaunchSpec): Promise<void>;
   /**
    * For `doctor`, where a cloud can tell without launching: whether its own rights would let this gateway launch under the tag of another cluster.
-   * Left out: it cannot be asked.
+   * Undefined, or left out: of this node group it cannot be asked.
    */
-  launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean>;
+  launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean | undefined>;
   close(): Promise<void>;
 }
 
@@ -779,10 +779,10 @@ export interface HookPort {
    * `event` tells a repeat. Answers what the receiver said: taken (2xx), or not, with how long it asks to be left alone. Faults: `refused` (its
    * address is not one that may be called), `unreachable`, `unknown` (no answer came in time: it may have it).
    */
-  send(event: string, body: string, at: Instant): Promise<Told>;
+  send(event: string, body: string, at: Instant): Promise<HookAnswer>;
 }
 
-export type Told =
+export type HookAnswer =
   | { readonly kind: 'taken' }
   | { readonly kind: 'refused'; readonly why: string; readonly retryAfterMs: number | undefined };
 

@@ -50,6 +50,7 @@ export function grouped(members: readonly Member[]): CloudPort {
       }),
     interruptions: () => all((port) => port.interruptions()),
     check: async (spec) => of('cloud.check', spec.group).check(spec),
+    launchesFor: async (other, spec) => of('cloud.launchesFor', spec.group).launchesFor?.(other, spec),
     close: async () => {
       await Promise.all(members.map(({ port }) => port.close()));
     },

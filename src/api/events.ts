@@ -48,7 +48,8 @@ export function eventView(e: AuditEvent): EventView {
 function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
   const [first, more] = subject.split('/');
   if (more !== undefined)
-    if (first === 'stop' || first === 'ramp' || first === 'token' || first === 'drain') return first;
+    if (first === 'stop' || first === 'ramp' || first === 'token' || first === 'drain' || first === 'breaker')
+      return first;
   return job === undefined ? 'instance' : 'burst';
 }
 

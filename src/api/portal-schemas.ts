@@ -253,7 +253,7 @@ export type ForecastView = z.output<typeof forecastView>;
 
 export const eventView = z.strictObject({
   at: time,
-  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain']),
+  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain', 'breaker']),
   subject: z.string(),
   cluster: z.string().optional(),
   job: z.string().optional(),

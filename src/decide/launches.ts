@@ -2,9 +2,9 @@
 import type { BurstId } from '../domain/ids.ts';
 import type { CapacityType } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import { minus, plus, type Resources } from '../domain/resources.ts';
+import { fits, minus, plus, type Resources } from '../domain/resources.ts';
 import { hasDevices, type PlanGroup, podCapacity, shapesOf } from './group.ts';
-import { type Bin, holds, type Item, packCheapest, type Shape, smallest } from './pack.ts';
+import { type Bin, type Item, packCheapest, type Shape, smallest } from './pack.ts';
 
 export interface Launch {
   readonly group: string;
@@ -74,7 +74,7 @@ export class Launches {
     const item: Item<BurstId> = { id, needs, ms, apart: nodes > 1 };
     if (this.#most !== Number.POSITIVE_INFINITY) {
       const homes = this.#open
-        .filter((o) => o.kind === name && holds(needs, o.free) && !o.items.some((i) => i.id === id))
+        .filter((o) => o.kind === name && fits(needs, o.free) && !o.items.some((i) => i.id === id))
         .slice(0, fresh);
       const opened = fresh - homes.length;
       if (opened > this.left - kept) return this.#full(opened, nodes, kept);
@@ -123,7 +123,7 @@ export class Launches {
   #launchOf({ shape, items }: Bin<BurstId>, shapes: readonly Shape[], capacityType: CapacityType): Launch {
     const load = items.map((i) => i.needs).reduce(plus);
     const others = shapes
-      .filter((s) => s !== shape && s.perHour <= dearerAtMost * shape.perHour && holds(load, s.capacity))
+      .filter((s) => s !== shape && s.perHour <= dearerAtMost * shape.perHour && fits(load, s.capacity))
       .sort((a, b) => a.perHour - b.perHour);
     const chosen = [shape, ...others].slice(0, typesAtMost);
     return {

@@ -13,7 +13,7 @@ export type Guest = Pick<
 >;
 
 /** As in user data where nothing is said [deploy/node/user-data]. */
-const usualLeaseMs = 30 * 60_000;
+export const usualLeaseMs = 30 * 60_000;
 /** EC2 bills a minute at least. */
 const leastMs = 60_000;
 

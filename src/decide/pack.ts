@@ -1,5 +1,5 @@
 /** Which machines to buy for what waits: vector bin packing by price. Pure, and the same items give the same machines. */
-import type { Resources } from '../domain/resources.ts';
+import { fits, type Resources } from '../domain/resources.ts';
 
 /** One node's share of a burst. */
 export interface Item<Id extends string = string> {
@@ -56,15 +56,8 @@ export function packCheapest<Id extends string>(
 export function smallest(load: Resources, shapes: readonly Shape[]): Shape | undefined {
   let found: Shape | undefined;
   for (const shape of shapes)
-    if (holds(load, shape.capacity) && (found === undefined || shape.perHour < found.perHour)) found = shape;
+    if (fits(load, shape.capacity) && (found === undefined || shape.perHour < found.perHour)) found = shape;
   return found;
-}
-
-/** As `fits`, and quick where CPU or memory say no. */
-export function holds(need: Resources, free: Resources): boolean {
-  if (need.cpuMillis > free.cpuMillis || need.memoryBytes > free.memoryBytes) return false;
-  for (const name in need.extended) if ((need.extended[name] ?? 0) > (free.extended[name] ?? 0)) return false;
-  return true;
 }
 
 interface Open {

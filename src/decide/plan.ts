@@ -146,13 +146,13 @@ function walk(
       continue;
     }
     const seeker: Seeker = {
-      ...{ group: group.name, needs, capacityType, onDevices },
+      ...{ needs, capacityType, onDevices },
       ...{ endsAt: now + limitMs, expectedAt: now + expectedMs },
       own: how === 'thrifty' ? ownCost(shapes, expectedMs + launchTailMs(group)) : undefined,
     };
     const homes = room.homes(seeker, nodes);
     const fresh = nodes - homes.length;
-    const held = room.heldIn(group.name)?.launches ?? 0;
+    const held = room.held?.launches ?? 0;
     const asked = { id, needs, capacityType, nodes, fresh, ms: expectedMs };
     const why =
       fresh === 0
@@ -170,9 +170,8 @@ function walk(
     }
     noRoom.push({ burst: id, why, forGood: false });
     const until = (burst.since ?? now) + holdMs;
-    if (room.heldIn(group.name) === undefined && now < until)
+    if (room.held === undefined && now < until)
       room.hold(
-        id,
         seeker,
         nodes,
         shapes.length === 0 || offered.halted !== undefined ? 0 : launches.left,

@@ -1,8 +1,7 @@
-/** What is up or booting, what is on it until when, and what of it is promised. Pure. */
-import type { BurstId, InstanceId, Instant } from '../domain/ids.ts';
+/** What of one node group is up or booting, what is on it until when, and what of it is promised. Pure. */
+import type { InstanceId, Instant } from '../domain/ids.ts';
 import type { CapacityType, Instance } from '../domain/instance.ts';
-import { minus, plus, type Resources } from '../domain/resources.ts';
-import { holds } from './pack.ts';
+import { fits, minus, plus, type Resources } from '../domain/resources.ts';
 
 /** One node's share of a burst that is bound to an instance. */
 export interface Bound {
@@ -16,7 +15,6 @@ export interface Bound {
 
 /** What looks for a place. */
 export interface Seeker {
-  readonly group: string;
   readonly needs: Resources;
   readonly capacityType: CapacityType;
   /** By its time limit, were it to begin now. */
@@ -41,7 +39,6 @@ interface Node {
 
 /** What the oldest burst that found no room waits for. */
 export interface Reservation {
-  readonly burst: BurstId;
   /** By the time limits of what runs it can begin then. */
   readonly at: number;
   readonly on: ReadonlyMap<InstanceId, Resources>;
@@ -60,7 +57,7 @@ export interface Kinds {
 export class Room {
   readonly #nodes: readonly Node[];
   readonly #byId: ReadonlyMap<InstanceId, Node>;
-  readonly #held = new Map<string, Reservation>();
+  #held: Reservation | undefined;
   readonly #now: Instant;
 
   /** `open`: those that may get something new. */
@@ -105,16 +102,16 @@ export class Room {
     if (node !== undefined) put(node, needs, endsAt, expectedAt);
   }
 
-  /** The reservation of a group; undefined: nobody has one. */
-  heldIn(group: string): Reservation | undefined {
-    return this.#held.get(group);
+  /** Undefined: nobody has one. */
+  get held(): Reservation | undefined {
+    return this.#held;
   }
 
   /**
    * Keeps for a burst that found no room what it could have soonest: what holds it now, then `launches` that are not launched yet, then what will.
    * Whoever comes after it gets none of that, unless he is gone by then.
    */
-  hold(burst: BurstId, seeker: Seeker, nodes: number, launches: number, until: number): void {
+  hold(seeker: Seeker, nodes: number, launches: number, until: number): void {
     const soonest = this.#nodes
       .filter((n) => this.#suits(n, seeker))
       .map((node) => ({ id: node.instance.id, at: this.#holdsAt(node, seeker.needs) }))
@@ -124,36 +121,34 @@ export class Room {
     const fresh = Math.min(launches, Math.max(0, nodes - atOnce));
     const chosen = soonest.slice(0, nodes - fresh);
     const whole = chosen.length + fresh >= nodes;
-    this.#held.set(seeker.group, {
-      burst,
+    this.#held = {
       at: whole ? Math.max(this.#now, ...chosen.map(({ at }) => at)) : until,
       on: new Map(chosen.map(({ id }) => [id, seeker.needs])),
       launches: fresh,
-    });
+    };
   }
 
   #suits({ instance, devices }: Node, seeker: Seeker): boolean {
     return (
-      instance.group === seeker.group &&
       instance.spec.capacityType === seeker.capacityType &&
       (!devices || seeker.onDevices) &&
-      holds(seeker.needs, instance.capacity)
+      fits(seeker.needs, instance.capacity)
     );
   }
 
   #takes(node: Node, seeker: Seeker): boolean {
-    if (!holds(seeker.needs, node.free) || !this.#suits(node, seeker)) return false;
-    const held = this.#held.get(seeker.group);
+    if (!fits(seeker.needs, node.free) || !this.#suits(node, seeker)) return false;
+    const held = this.#held;
     const promised = held?.on.get(node.instance.id);
     if (held === undefined || promised === undefined || seeker.endsAt <= held.at) return true;
-    return holds(plus(seeker.needs, promised), freeAt(node, held.at));
+    return fits(plus(seeker.needs, promised), freeAt(node, held.at));
   }
 
   /** From when on it holds that; infinity: nobody knows. */
   #holdsAt(node: Node, needs: Resources): number {
-    if (holds(needs, node.free)) return this.#now;
+    if (fits(needs, node.free)) return this.#now;
     const ends = node.on.map(({ endsAt }) => endsAt).sort((a, b) => a - b);
-    return ends.find((at) => holds(needs, freeAt(node, at))) ?? Number.POSITIVE_INFINITY;
+    return ends.find((at) => fits(needs, freeAt(node, at))) ?? Number.POSITIVE_INFINITY;
   }
 }
 

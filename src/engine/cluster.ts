@@ -103,8 +103,8 @@ export class ClusterEngine implements Cluster {
     this.#settings = process;
     this.generation = generation;
     this.notebook = new Notebook(ports.store, settings.setup.name);
-    this.spot = new Spot(settings.groups, settings.cloud, ports.clock);
     this.shortage = new Shortage(ports.clock);
+    this.spot = new Spot(settings.groups, settings.cloud, ports.clock, this.shortage);
     this.spares = new Spares(ports);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
@@ -403,10 +403,7 @@ export class ClusterEngine implements Cluster {
           epoch: this.#epoch,
           foresight: this.foresight,
           spotSeen: this.spot.seen,
-          lacking: [
-            ...this.shortage.lacks(this.settings.groups),
-            ...this.spot.avoided().map((pool) => ({ ...pool, capacityType: 'spot' as const })),
-          ],
+          lacking: this.shortage.lacks(this.settings.groups),
         }),
       )
       .catch((e: unknown) => this.#complain(`plan: ${message(e)}`, e))

@@ -21,7 +21,6 @@ import { usualRates } from '../decide/staging.ts';
 import type { Burst, Cause } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
-import { drainInWords } from '../domain/drain.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
@@ -33,7 +32,7 @@ import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { homeward, strays } from './adopt.ts';
 import { basisOf, type Sees } from './basis.ts';
-import { haltedGroups } from './breakers.ts';
+import { shutGroups } from './breakers.ts';
 import { barredFrom, chooseFor } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
@@ -85,10 +84,7 @@ export async function turn(engine: Cluster): Promise<void> {
   const gone = new Set(live.map((b) => b.ref));
   const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
   const counted = countByGroup(ended);
-  const drained = new Map([
-    ...(await haltedGroups(ports.store, engine.name, settings.groups, at)),
-    ...(await ports.store.drains(engine.name)).map((d) => [d.group, drainInWords(d)] as const),
-  ]);
+  const drained = await shutGroups(ports.store, engine.name, settings.groups, at);
   const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
   const { decided, readyIn, carrying } = decideOn(engine.foresight, {
     snapshot,

@@ -24,7 +24,7 @@ export interface Hook extends HookFilter {
 }
 
 /** An event as it is sent. */
-export interface Told {
+export interface HookEvent {
   readonly event: string;
   readonly kind: HookKind;
   readonly to: string;
@@ -42,8 +42,8 @@ export interface OutboxGiven {
   readonly desk: Pick<DeskPort, 'events' | 'generation' | 'now'>;
   readonly scheduler: Scheduler;
   /** In the words of the API; `generation` is part of the event's id. */
-  readonly told: (event: AuditEvent, generation: Uuid) => Told;
-  readonly reset: (generation: Uuid, at: Instant) => Told;
+  readonly told: (event: AuditEvent, generation: Uuid) => HookEvent;
+  readonly reset: (generation: Uuid, at: Instant) => HookEvent;
   readonly log: (line: { readonly level: 'info' | 'warn' | 'error'; readonly text: string }) => void;
 }
 

@@ -65,8 +65,9 @@ export async function planAll({
   );
   const groupsOf = offered.map((o) => o.group);
   const halted = await haltedGroups(store, setup.name, groupsOf, at);
-  const bound = bursts.filter(holdsInstance).flatMap((b) => boundOf(b, at));
-  const wanted = waiting.map((b) => wantedOf(b, groupOf(b.group), foresight));
+  const expectedMs = (b: Burst) => expectedMsOf(b, groupOf(b.group), foresight);
+  const bound = bursts.filter(holdsInstance).flatMap((b) => boundOf(b, at, expectedMs(b)));
+  const wanted = waiting.map((b) => wantedOf(b, expectedMs(b)));
   const groups: readonly PlanGroup[] = offered.map((o) => ({
     ...o,
     spotPrices: spotPricesOf(o.group, spotSeen, at),
@@ -191,33 +192,37 @@ function bind(burst: Burst | undefined, on: readonly InstanceId[]): Write[] {
 }
 
 /** On the instances of its nodes, until its time limit at the latest. */
-function boundOf(burst: Burst, at: Instant): readonly Bound[] {
-  const limit = burst.saved.timeLimitMs;
-  const endsAt = limit === 'unlimited' ? undefined : (burst.startedAt ?? at) + limit;
-  return ranksOf(burst).map(({ instance }) => ({ instance, needs: plus(burst.needs, keeperNeeds), endsAt }));
+function boundOf(burst: Burst, at: Instant, expectedMs: number | undefined): readonly Bound[] {
+  const from = burst.startedAt ?? at;
+  const limitMs = limitMsOf(burst);
+  const until = {
+    endsAt: limitMs === undefined ? undefined : from + limitMs,
+    expectedAt: expectedMs === undefined ? undefined : from + expectedMs,
+  };
+  const needs = plus(burst.needs, keeperNeeds);
+  return ranksOf(burst).map(({ instance }) => ({ instance, needs, ...until }));
 }
 
-function wantedOf(
+const wantedOf = (burst: Burst, expectedMs: number | undefined): PlanBurst => ({
+  ...{ id: burst.id, group: burst.group, capacityType: burst.capacityType, nodes: nodesOf(burst) },
+  needs: plus(burst.needs, keeperNeeds),
+  ...{ limitMs: limitMsOf(burst), expectedMs, since: waitsSince(burst) },
+});
+
+function limitMsOf({ saved: { timeLimitMs } }: Burst): number | undefined {
+  return timeLimitMs === 'unlimited' ? undefined : timeLimitMs;
+}
+
+/** As far as is known it holds its machines for so long; undefined: nobody knows. */
+function expectedMsOf(
   burst: Burst,
   group: NodeGroup | undefined,
   foresight: PlannerInput['foresight'],
-): PlanBurst {
-  const limit = burst.saved.timeLimitMs;
-  const limitMs = limit === 'unlimited' ? undefined : limit;
-  const nodes = nodesOf(burst);
-  const processors = Math.max(
-    1,
-    Math.round((nodes * burst.needs.cpuMillis) / 1000 / (group?.vcpuPerCpu ?? 1)),
-  );
-  return {
-    ...{ id: burst.id, group: burst.group, capacityType: burst.capacityType, nodes, limitMs },
-    needs: plus(burst.needs, keeperNeeds),
-    expectedMs:
-      limitMs === undefined
-        ? undefined
-        : foresight?.expectedMs({ user: burst.user, requestMs: limitMs, processors }),
-    since: waitsSince(burst),
-  };
+): number | undefined {
+  const requestMs = limitMsOf(burst);
+  if (requestMs === undefined) return undefined;
+  const cpus = (nodesOf(burst) * burst.needs.cpuMillis) / 1000 / (group?.vcpuPerCpu ?? 1);
+  return foresight?.expectedMs({ user: burst.user, requestMs, processors: Math.max(1, Math.round(cpus)) });
 }
 
 /** Of each type the dearest zone, as nobody knows which one an instance comes from. */

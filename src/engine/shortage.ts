@@ -1,6 +1,6 @@
-/** What the cloud had none of a moment ago, as all launches of one cluster know it. */
-import { refusedMs } from '../decide/spot.ts';
-import type { CapacityType, Lack, Missed } from '../domain/instance.ts';
+/** What the cloud had none of a moment ago, or took back, as all launches of one cluster know it. */
+import { reclaimedMs, refusedMs } from '../decide/spot.ts';
+import type { CapacityType, Lack, Missed, SpotPool } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Clock } from '../ports.ts';
 
@@ -20,25 +20,35 @@ export class Shortage {
     const until = this.#clock.now() + forMs;
     for (const { type, zone, why } of missed) {
       if (why === 'full') this.#full.set(zone, until);
-      if (why === 'none')
-        this.#none.set(`${capacityType} ${type} ${zone}`, { lack: { type, zone, capacityType }, until });
+      if (why === 'none') this.#lacks({ type, zone, capacityType }, until);
     }
   }
 
-  /** Of these groups' offers. */
+  /** A pool that took something back is left alone for longer. */
+  reclaimed({ type, zone }: SpotPool): void {
+    this.#lacks({ type, zone, capacityType: 'spot' }, this.#clock.now() + reclaimedMs);
+  }
+
+  /** Of these groups' offers, each once. */
   lacks(groups: readonly Pick<NodeGroup, 'types' | 'zones'>[]): readonly Lack[] {
     const at = this.#clock.now();
     for (const [key, { until }] of this.#none) if (until <= at) this.#none.delete(key);
     for (const [zone, until] of this.#full) if (until <= at) this.#full.delete(zone);
-    const full = groups.flatMap(({ types, zones }) =>
-      zones
-        .filter((zone) => this.#full.has(zone))
-        .flatMap((zone) =>
-          types.flatMap((type) =>
-            (['on-demand', 'spot'] as const).map((capacityType) => ({ type, zone, capacityType })),
-          ),
-        ),
-    );
-    return [...[...this.#none.values()].map(({ lack }) => lack), ...full];
+    const found = new Map([...this.#none].map(([key, { lack }]) => [key, lack]));
+    for (const { types, zones } of groups)
+      for (const zone of zones.filter((z) => this.#full.has(z)))
+        for (const type of types)
+          for (const capacityType of ['on-demand', 'spot'] as const) {
+            const lack = { type, zone, capacityType };
+            found.set(keyOf(lack), lack);
+          }
+    return [...found.values()];
+  }
+
+  #lacks(lack: Lack, until: number): void {
+    const known = this.#none.get(keyOf(lack));
+    this.#none.set(keyOf(lack), { lack, until: Math.max(until, known?.until ?? 0) });
   }
 }
+
+const keyOf = ({ type, zone, capacityType }: Lack): string => `${capacityType} ${type} ${zone}`;

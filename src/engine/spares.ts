@@ -13,7 +13,7 @@ import type { ClusterSetup, Policy } from '../domain/policy.ts';
 import { nodesOf, ranksOf } from '../domain/ranks.ts';
 import { nothing, plus } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
-import { haltedGroups } from './breakers.ts';
+import { shutGroups } from './breakers.ts';
 import type { Ports } from './context.ts';
 import { intended } from './intended.ts';
 
@@ -59,19 +59,13 @@ export class Spares {
     const at = clock.now();
     const ids = new Set<InstanceId>();
     if (groups.length > 0 && (await this.#allowed(input, at))) {
-      const drained = new Set((await store.drains(setup.name)).map((d) => d.group));
-      const halted = await haltedGroups(
-        store,
-        setup.name,
-        groups.map((g) => g.group),
-        at,
-      );
+      const all = offered.map(({ group }) => group);
+      const shut = await shutGroups(store, setup.name, all, at);
       const since = instant(at - lookbackMs);
       const past = await store.bursts({ cluster: setup.name, since, limit: mostBursts });
       const [live, busy] = await Promise.all([store.liveInstances(setup.name), this.#busy(setup)]);
       for (const of of groups)
-        if (!drained.has(of.group.name) && !halted.has(of.group.name))
-          await this.#stockGroup(input, of, { past, live, busy, ids, at });
+        if (!shut.has(of.group.name)) await this.#stockGroup(input, of, { past, live, busy, ids, at });
     }
     this.#kept = { at, ids };
   }

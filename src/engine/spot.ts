@@ -1,10 +1,11 @@
 /** What one cluster's gateway knows of spot: prices as they were read last, pools that are left alone for a while, instances that are taken back. */
-import { reclaimedMs, refusedMs, type SpotSeen } from '../decide/spot.ts';
+import type { SpotSeen } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { CloudId, Instant } from '../domain/ids.ts';
 import type { SpotPool, SpotPrice } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Clock, CloudPort } from '../ports.ts';
+import type { Shortage } from './shortage.ts';
 
 const everyMs = 5 * 60_000;
 /** After a reading that failed. */
@@ -14,15 +15,16 @@ export class Spot {
   readonly #groups: readonly NodeGroup[];
   readonly #cloud: CloudPort;
   readonly #clock: Clock;
-  readonly #avoided = new Map<string, { readonly pool: SpotPool; until: number }>();
+  readonly #shortage: Shortage;
   #seen: SpotSeen;
   #triedAt: Instant | undefined;
   #interrupted = new Map<CloudId, Instant>();
 
-  constructor(groups: readonly NodeGroup[], cloud: CloudPort, clock: Clock) {
+  constructor(groups: readonly NodeGroup[], cloud: CloudPort, clock: Clock, shortage: Shortage) {
     this.#groups = groups.filter((g) => g.spot !== undefined);
     this.#cloud = cloud;
     this.#clock = clock;
+    this.#shortage = shortage;
   }
 
   /** Whether anything is bought as spot. */
@@ -71,19 +73,14 @@ export class Spot {
     return this.#interrupted.get(id);
   }
 
-  /** It had nothing, or took something back. */
-  avoid(pools: readonly SpotPool[], why: 'refused' | 'reclaimed'): void {
-    const until = this.#clock.now() + (why === 'refused' ? refusedMs : reclaimedMs);
-    for (const pool of pools) {
-      const key = `${pool.type} ${pool.zone}`;
-      const known = this.#avoided.get(key);
-      this.#avoided.set(key, { pool, until: Math.max(until, known?.until ?? 0) });
-    }
+  /** It took something back. */
+  avoid(pool: SpotPool): void {
+    this.#shortage.reclaimed(pool);
   }
 
+  /** Had nothing a moment ago, or took something back. */
   avoided(): readonly SpotPool[] {
-    const at = this.#clock.now();
-    for (const [key, { until }] of this.#avoided) if (until <= at) this.#avoided.delete(key);
-    return [...this.#avoided.values()].map(({ pool }) => pool);
+    const lacks = this.#shortage.lacks(this.#groups).filter(({ capacityType }) => capacityType === 'spot');
+    return lacks.map(({ type, zone }) => ({ type, zone }));
   }
 }

@@ -54,7 +54,7 @@ async function judge(ctx: InstanceContext, { cluster, group: name }: Instance): 
   );
   const failed = failedInARow(newest);
   const onTrial =
-    closed?.why.startsWith(`by ${byItself}`) === true && newest.every((i) => i.readyAt === undefined);
+    closed?.why.startsWith(`by ${byItself}:`) === true && newest.every((i) => i.readyAt === undefined);
   if (failed.length < (onTrial ? 1 : (group.bootFailures ?? usualBootFailures))) return;
   const why = failuresInWords(failed);
   await ctx.store.tripBreaker(cluster, name, byItself, why);

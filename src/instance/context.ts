@@ -70,7 +70,8 @@ export interface SpotWord {
   readonly seen: SpotSeen;
   /** Since when the cloud is known to take it back. */
   interrupted(id: CloudId): Instant | undefined;
-  avoid(pools: readonly SpotPool[], why: 'refused' | 'reclaimed'): void;
+  /** A pool that took something back. */
+  avoid(pool: SpotPool): void;
 }
 
 export type InstancePatch = Partial<Omit<Instance, 'id' | 'cluster' | 'rev' | 'token' | 'spec'>>;

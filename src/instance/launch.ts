@@ -23,7 +23,8 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
   const asked = instance.askedAt !== undefined || instance.trouble !== undefined;
   const why = asked ? undefined : await drainOf(ctx, instance);
   if (why !== undefined) return withhold(ctx, instance, 'drain', why);
-  const money = await forLaunch(ctx, instance);
+  // What is held for it was held with the first asking.
+  const money = asked ? ({ kind: 'free' } as const) : await forLaunch(ctx, instance);
   if (money.kind === 'none') return withhold(ctx, instance, 'budget', money.why);
   const intent = intend(ctx, instance, 'cloud.launch', { ...instance.spec, token: instance.token });
   const held = await changeWithin(
@@ -115,13 +116,11 @@ function roomOf(ctx: InstanceContext, { group, spec, capacity }: Instance, made:
 
 /** Where the cloud did not say which, none of what was asked for is to be had. */
 function noteMissed(ctx: InstanceContext, spec: LaunchSpec, fault: Fault, missed: readonly Missed[]): void {
-  const all = poolsOf(spec);
   const told =
     missed.length > 0 || fault !== 'no_capacity'
       ? missed
-      : all.map((pool) => ({ ...pool, why: 'none' as const }));
+      : poolsOf(spec).map((pool) => ({ ...pool, why: 'none' as const }));
   ctx.missed?.(spec.group, spec.capacityType, told);
-  if (fault === 'no_capacity' && spec.capacityType === 'spot') ctx.spot?.avoid(all, 'refused');
 }
 
 /** As it stands at the launch: what it costs later is reckoned by it, whatever the list says by then. */

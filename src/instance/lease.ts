@@ -1,20 +1,19 @@
+import { usualLeaseMs } from '../decide/overhead.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { type InstanceContext, nodeOf } from './context.ts';
 
-/** As the user data have it where nothing is said. */
-const leaseMs = 30 * 60_000;
-
 /** Five may be missed in a row; and no longer than with the usual lease, whatever a machine's user data say. */
 export const leaseEveryMs = (group: Pick<NodeGroup, 'leaseMs'> | undefined): number =>
-  Math.min(group?.leaseMs ?? leaseMs, leaseMs) / 6;
+  Math.min(group?.leaseMs ?? usualLeaseMs, usualLeaseMs) / 6;
 
 /**
  * Says on its node that a gateway stands for it. Its dead man's switch powers the machine off when that has not changed for the whole
- * lease and no burst runs there, so a gateway that is dead for good leaves nothing behind.
+ * lease and no burst runs there, so a gateway that is dead for good leaves nothing behind. A machine that stays has no such switch.
  */
 export async function renewLease(ctx: InstanceContext, instance: Instance): Promise<void> {
+  if (instance.spec.fixed !== undefined) return;
   const node = await nodeOf(ctx, instance);
   const at = ctx.clock.now();
   const every = leaseEveryMs(ctx.group(instance.group));

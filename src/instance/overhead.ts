@@ -25,7 +25,7 @@ export type LaunchMoney =
 /** From boot to the longest end of what is planned on it, and what comes after: less what those bursts hold themselves. */
 export async function forLaunch(ctx: InstanceContext, instance: Instance): Promise<LaunchMoney> {
   const terms = ctx.overhead?.();
-  if (terms === undefined || instance.hold !== undefined) return { kind: 'free' };
+  if (terms === undefined) return { kind: 'free' };
   const none = (why: string): LaunchMoney => ({
     kind: 'none',
     why: `the overhead budget holds nothing: ${why}`,

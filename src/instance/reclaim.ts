@@ -10,7 +10,7 @@ export async function takenBack(ctx: InstanceContext, instance: Instance): Promi
   const { cloudId, type, zone } = instance;
   const at = cloudId === undefined ? undefined : ctx.spot?.interrupted(cloudId);
   if (at === undefined) return undefined;
-  if (type !== undefined && zone !== undefined) ctx.spot?.avoid([{ type, zone }], 'reclaimed');
+  if (type !== undefined && zone !== undefined) ctx.spot?.avoid({ type, zone });
   const why = `the cloud takes ${cloudId} back`;
   const written = await change(ctx, instance, { state: 'draining', reclaimedAt: at, why }, why);
   if (written !== undefined) {

@@ -37,8 +37,8 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   if (node === undefined) return inTime(ctx, instance, 'its node went away');
   if (node.labels[groupLabel] !== instance.group)
     await ctx.kubernetes.labelNode(node.name, { [groupLabel]: instance.group });
-  // Devices may take longer than its switch waits for a first word; a machine that stays has no switch.
-  if (instance.spec.fixed === undefined) await renewLease(ctx, instance);
+  // Devices may take longer than its switch waits for a first word.
+  await renewLease(ctx, instance);
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
   const wanting = wantingOn(node, instance, ctx.group(instance.group));
   if (wanting !== undefined) return inTime(ctx, instance, wanting);
@@ -101,7 +101,7 @@ export async function cloudSaysGone(ctx: InstanceContext, instance: Instance): P
   // Nobody was told ahead.
   const sudden = reclaimed && instance.reclaimedAt === undefined;
   if (sudden && instance.type !== undefined && instance.zone !== undefined)
-    ctx.spot?.avoid([{ type: instance.type, zone: instance.zone }], 'reclaimed');
+    ctx.spot?.avoid({ type: instance.type, zone: instance.zone });
   const why = instance.why ?? `instance ${instance.cloudId} was ${reclaimed ? 'taken back' : 'terminated'}`;
   const at = ctx.clock.now();
   const over: InstancePatch = {

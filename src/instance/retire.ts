@@ -18,8 +18,7 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
   const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
   const group = ctx.group(instance.group);
-  // A machine that stays has no switch that would wait for one.
-  if (instance.spec.fixed === undefined) await renewLease(ctx, instance);
+  await renewLease(ctx, instance);
   if (await topUp(ctx, instance)) return now;
   const soon = leaseEveryMs(group);
   const busy = (await burstsOn(ctx, instance)).length > 0;

@@ -1,7 +1,8 @@
 /** What a hook does to the gateway when its receiver, or the store, is not well. What it sends is shown in test/api/webhooks.store.test.ts. */
 import { expect, it } from 'vitest';
+import { toldOf } from '../../src/api/webhook.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { instant, uuid } from '../../src/domain/ids.ts';
+import { clusterName, instant, uuid } from '../../src/domain/ids.ts';
 import type { Delivery } from '../../src/domain/webhook.ts';
 import { type Hook, Outbox, type OutboxGiven } from '../../src/engine/outbox.ts';
 import type { OutboxPort } from '../../src/ports.ts';
@@ -138,4 +139,20 @@ it('one delivery that cannot be written down keeps the round until the others ha
   });
   await expect(outbox.round(hook)).rejects.toThrow('a bug');
   expect(ended).toBe(true);
+});
+
+it('each switch is a kind of its own, and no instance', () => {
+  for (const kind of ['stop', 'ramp', 'drain', 'breaker'] as const) {
+    const of = { subject: `${kind}/hpc1/cpu`, cluster: clusterName('hpc1'), job: undefined, user: undefined };
+    const row = {
+      seq: 1,
+      at: instant(0),
+      from: undefined,
+      to: 'turned',
+      why: 'by alice',
+      prev: '',
+      hash: '',
+    };
+    expect(toldOf({ ...of, ...row, mark: [1, 1] }, generation).kind).toBe(kind);
+  }
 });

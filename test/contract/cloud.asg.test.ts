@@ -132,12 +132,27 @@ describe('an auto scaling group', () => {
   test('that has nothing in one zone is asked in the next, and the repeat finds what came of it', async () => {
     const { cloud, port, desired } = await start();
     cloud.limit({ zone: spec.zones[0] ?? '' }, { atMost: 0 });
+    let met = 0;
     for (const name of ['a', 'b', 'c', 'd']) {
       const made = await port.launch(asked, launchToken(name));
       expect(made.zone).toBe(spec.zones[1]);
+      for (const { zone, why } of made.missed ?? []) expect([zone, why]).toEqual([spec.zones[0], 'none']);
+      met += made.missed?.length ?? 0;
       expect((await port.launch(asked, launchToken(name))).id).toBe(made.id);
     }
     expect(desired()).toBe(4);
+    // Where the first zone was asked first, the next launch is to know.
+    expect(met).toBeGreaterThan(0);
+  });
+
+  test('is not asked in a zone that is to be left alone', async () => {
+    const { port, lines } = await start();
+    const [a = ''] = spec.zones;
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const made = await port.launch({ ...asked, without: [{ type: small, zone: a }] }, launchToken(name));
+      expect(made.zone).toBe(spec.zones[1]);
+    }
+    expect(lines.filter((line) => line.startsWith('LaunchInstances'))).toHaveLength(4);
   });
 
   test('under a used token answers with what that made, whatever else is asked, and makes nothing', async () => {
@@ -167,6 +182,26 @@ describe('an auto scaling group', () => {
     await expectFault(port.launch(asked, launchToken('a')), 'unknown');
     const made = await port.launch(asked, launchToken('a'));
     expect(live().map(({ id, tags }) => [id, tags['spillway.dev/token']])).toEqual([[made.id, 'a']]);
+  });
+
+  test('that launched without an answer, and then will not take the repeat, is unknown', async () => {
+    const { cloud, groups, port, live } = await start();
+    const launch = groups.launch.bind(groups);
+    let calls = 0;
+    groups.launch = (of) => {
+      calls += 1;
+      if (calls > 1) throw new Ec2Error('ValidationError', 'AutoScalingGroup name not found');
+      launch(of);
+      throw new NoAnswer();
+    };
+    await expectFault(port.launch(asked, launchToken('a')), 'unknown');
+    expect([calls, live().length, cloud.truth().length]).toEqual([2, 1, 1]);
+  });
+
+  test('says nothing of what a policy lets through: a dry run of a fleet is another call', async () => {
+    const { port } = await start();
+    expect(await port.launchesFor?.(others, asked)).toBeUndefined();
+    expect(await port.launchesFor?.(others, { ...spec, group: 'other' })).toBe(true);
   });
 
   test('throttled in one zone while the others have nothing is throttled', async () => {

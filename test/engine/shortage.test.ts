@@ -1,8 +1,11 @@
 /** What the cloud had none of, as all launches of one cluster know it. */
 import { expect, it } from 'vitest';
-import { refusedMs } from '../../src/decide/spot.ts';
+import { reclaimedMs, refusedMs } from '../../src/decide/spot.ts';
+import { clusterName } from '../../src/domain/ids.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
 import { Shortage } from '../../src/engine/shortage.ts';
-import { VirtualTime } from '../contract/cloud.harness.ts';
+import { Spot } from '../../src/engine/spot.ts';
+import { model, VirtualTime } from '../contract/cloud.harness.ts';
 
 const groups = [{ types: ['s', 'l'], zones: ['a', 'b'] }];
 
@@ -46,4 +49,26 @@ it('for as long as the group says whose launch it was', () => {
   expect(shortage.lacks(groups)).toHaveLength(4);
   time.advance(5_000);
   expect(shortage.lacks(groups)).toEqual([]);
+});
+
+it('is one memory: what is not sold as spot rests for as long as its node group says, and what took something back for ten minutes', () => {
+  const time = new VirtualTime();
+  const shortage = new Shortage(time);
+  const [of, cloud] = [{ ...groups[0], spot: { capPercent: 100 } }, model(time).asPort(clusterName('hpc1'))];
+  const spot = new Spot([of as unknown as NodeGroup], cloud, time, shortage);
+  shortage.note('spot', [{ type: 's', zone: 'a', why: 'none' }], 20 * 60_000);
+  spot.avoid({ type: 's', zone: 'a' });
+  spot.avoid({ type: 'l', zone: 'a' });
+  expect(spot.avoided()).toHaveLength(2);
+  time.advance(reclaimedMs);
+  expect(spot.avoided()).toEqual([{ type: 's', zone: 'a' }]);
+  expect(shortage.lacks(groups)).toEqual([{ type: 's', zone: 'a', capacityType: 'spot' }]);
+});
+
+it('tells each offer once, however many groups share it and however often it was missed', () => {
+  const time = new VirtualTime();
+  const shortage = new Shortage(time);
+  shortage.note('spot', [{ type: 's', zone: 'b', why: 'none' }]);
+  shortage.note('spot', [{ type: 's', zone: 'b', why: 'full' }]);
+  expect(shortage.lacks([...groups, ...groups])).toHaveLength(4);
 });

@@ -1,7 +1,11 @@
 /** Warm spares by the real engine on the models: kept while work comes, given up when it stops, and never past anybody's no. */
 import { describe, expect, it } from 'vitest';
 import { instant } from '../../src/domain/ids.ts';
+import type { Ports } from '../../src/engine/context.ts';
+import { Spares, type SparesInput } from '../../src/engine/spares.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
+import { MemStore } from '../../src/sim/models/store.ts';
+import { newId } from '../contract/samples.ts';
 import { cluster, group, minute } from './chaos/centre.ts';
 import { breaches } from './chaos/check.ts';
 import { Run } from './chaos/run.ts';
@@ -65,4 +69,25 @@ describe('warm spares', () => {
     s.run.stop();
     expect(await breaches(s.run)).toEqual([]);
   });
+});
+
+it('a breaker of a group without spares is closed when that group’s own time is over', async () => {
+  let at = instant(1_800_000_000_000);
+  const clock = { now: () => at };
+  const entropy = { uuid: () => newId(), bytes: (n: number) => new Uint8Array(n), random: () => 0.5 };
+  const store = new MemStore({ clock, entropy });
+  const spares = new Spares({ store, clock, entropy, log: () => undefined } as unknown as Ports);
+  const patient = { ...group, name: 'patient', bootRetryMs: 120 * minute };
+  await store.tripBreaker(cluster, patient.name, 'spillway', 'ten in a row');
+  const stock = () =>
+    spares.stock({
+      ...{ setup: { name: cluster, mode: 'auto' }, policy: { budgets: [] }, generation: newId(), epoch: 1 },
+      offered: [{ ...group, spares: 1 }, patient].map((of) => ({ group: of, types: [] })),
+    } as unknown as SparesInput);
+  at = instant(at + 40 * minute);
+  await stock();
+  expect(await store.breakers(cluster)).toMatchObject([{ group: 'patient' }]);
+  at = instant(at + 81 * minute);
+  await stock();
+  expect(await store.breakers(cluster)).toEqual([]);
 });

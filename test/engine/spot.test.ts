@@ -4,6 +4,7 @@ import { reclaimedMs, refusedMs, standOf } from '../../src/decide/spot.ts';
 import { clusterName, instant, launchToken } from '../../src/domain/ids.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
+import { Shortage } from '../../src/engine/shortage.ts';
 import { Spot } from '../../src/engine/spot.ts';
 import { model, spec, VirtualTime } from '../contract/cloud.harness.ts';
 import { cluster } from './chaos/centre.ts';
@@ -31,9 +32,10 @@ const scene = (of: NodeGroup = group) => {
       return port.spotPrices(...args);
     },
   };
-  const spot = new Spot([of], counted, time);
+  const shortage = new Shortage(time);
+  const spot = new Spot([of], counted, time, shortage);
   const stand = () => standOf(of, types, spot.seen, spot.avoided(), time.now());
-  return { time, cloud, port, spot, stand, asked: () => asked };
+  return { time, cloud, port, spot, shortage, stand, asked: () => asked };
 };
 
 it('prices are read every five minutes, and not at all where nothing is bought so', async () => {
@@ -93,8 +95,11 @@ it('a pool rests for a while: longer where it took something back', () => {
   const s = scene();
   const [a, b] = group.zones.map((zone) => ({ type: 'sim.small', zone }));
   if (a === undefined || b === undefined) throw new Error('two zones');
-  s.spot.avoid([a], 'reclaimed');
-  s.spot.avoid([a, b], 'refused');
+  s.spot.avoid(a);
+  s.shortage.note(
+    'spot',
+    [a, b].map((pool) => ({ ...pool, why: 'none' })),
+  );
   expect(s.spot.avoided()).toEqual([a, b]);
   s.time.advance(refusedMs);
   expect(s.spot.avoided()).toEqual([a]);

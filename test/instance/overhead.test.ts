@@ -110,6 +110,20 @@ const limited = (ms: number, over: Partial<Burst> = {}): Partial<Burst> => ({
   ...over,
 });
 
+it('one that was asked for without an answer is asked for again, though an overhead budget that holds nothing came meanwhile', async () => {
+  const s = await scene({ usd: 0 });
+  const lost = new PortError('unknown', 'cloud.launch', 'no answer');
+  const { cloud } = s.ctx;
+  const before = {
+    ...s.ctx,
+    overhead: () => undefined,
+    cloud: { ...cloud, launch: () => Promise.reject(lost) },
+  };
+  await launch(before, await s.row());
+  await s.launch();
+  expect(await s.row()).toMatchObject({ state: 'launched', cloudId: made.id });
+});
+
 it('a launch holds boot, the longest planned end, idle time and the dead man’s half hour, with disk and address', async () => {
   const s = await scene();
   await s.bind(limited(hour, { state: 'provisioning' }));

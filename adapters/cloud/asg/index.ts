@@ -10,14 +10,14 @@ import {
   LaunchInstancesCommand,
   TerminateInstanceInAutoScalingGroupCommand,
 } from '@aws-sdk/client-auto-scaling';
-import { CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { type CreateFleetError, CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { PortError } from '../../../src/domain/fault.ts';
 import { type CloudId, cloudId, type LaunchToken } from '../../../src/domain/ids.ts';
 import type { CloudInstance, LaunchSpec } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { connect } from '../ec2/connect.ts';
 import { codeOf, emptyFleet, missedOf } from '../ec2/faults.ts';
-import { tagsOf } from '../ec2/fleet.ts';
+import { isAsked, tagsOf } from '../ec2/fleet.ts';
 import type { Ec2Config } from '../ec2/schema.ts';
 import { whyNot } from './check.ts';
 import { type Launched, parseGroups, parseLaunched, type ScalingGroupShown } from './schema.ts';
@@ -51,7 +51,13 @@ export function withScalingGroups(
     if (!/^[\x21-\x7e]{1,64}$/.test(token))
       throw new PortError('invalid', at, `a launch token is 1 to 64 ASCII characters: ${token}`);
     const errors: Launched['Errors'] = [];
-    for (const zone of inTurn(spec.zones, token)) {
+    const none = () => {
+      const said = errors.map(inFleetsWords);
+      return { said, missed: missedOf(said, () => undefined) };
+    };
+    // The group chooses among its types, so a zone is left out where none of them is to be asked for.
+    const zones = spec.zones.filter((zone) => spec.types.some((type) => isAsked(spec, type, zone)));
+    for (const zone of inTurn(zones, token)) {
       const command = new LaunchInstancesCommand({
         AutoScalingGroupName: group.scalingGroup,
         RequestedCapacity: 1,
@@ -74,22 +80,11 @@ export function withScalingGroups(
       return {
         ...{ id: cloudId(id), type: one.InstanceType, zone: one.AvailabilityZone ?? zone, state: 'pending' },
         capacityType: one.MarketType.toLowerCase() === 'spot' ? 'spot' : 'on-demand',
-        ...{ privateDnsName: '', launchedAt: clock.now(), token, tags },
+        ...{ privateDnsName: '', launchedAt: clock.now(), missed: none().missed, token, tags },
       };
     }
-    const inWords = errors.map(({ ErrorCode, ErrorMessage, InstanceType, AvailabilityZone }) => ({
-      ...{ ErrorCode, ErrorMessage },
-      LaunchTemplateAndOverrides: {
-        Overrides: {
-          ...(InstanceType === undefined ? {} : { InstanceType: InstanceType as never }),
-          ...(AvailabilityZone === undefined ? {} : { AvailabilityZone }),
-        },
-      },
-    }));
-    throw emptyFleet(
-      inWords,
-      missedOf(inWords, () => undefined),
-    );
+    const { said, missed } = none();
+    throw emptyFleet(said, missed);
   }
 
   /**
@@ -160,6 +155,9 @@ export function withScalingGroups(
       const group = find(spec.group);
       return group === undefined ? ec2.check(spec) : check(spec, group);
     },
+    // A dry run of CreateFleet says nothing of LaunchInstances, which has none.
+    launchesFor: async (other, spec) =>
+      find(spec.group) === undefined ? ec2.launchesFor?.(other, spec) : undefined,
     /** Of a group by its own name: the one that it launches from. */
     template: async (name) => {
       if (!config.groups.some((g) => g.scalingGroup === name)) return ec2.template(name);
@@ -183,9 +181,29 @@ function inTurn(zones: readonly string[], token: LaunchToken): readonly string[]
   return [...zones.slice(from), ...zones.slice(0, from)];
 }
 
-/** Auto Scaling has one code for whatever it will not take, a group that is not there among it. */
+function inFleetsWords({
+  ErrorCode,
+  ErrorMessage,
+  InstanceType,
+  AvailabilityZone,
+}: Launched['Errors'][number]): CreateFleetError {
+  return {
+    ...{ ErrorCode, ErrorMessage },
+    LaunchTemplateAndOverrides: {
+      Overrides: {
+        ...(InstanceType === undefined ? {} : { InstanceType: InstanceType as never }),
+        ...(AvailabilityZone === undefined ? {} : { AvailabilityZone }),
+      },
+    },
+  };
+}
+
+/**
+ * Auto Scaling has one code for whatever it will not take, a group that is not there among it. Where an attempt before it got no answer it stays
+ * unknown: that one may have launched.
+ */
 function refusedWhereInvalid(e: unknown): never {
-  if (e instanceof PortError && codeOf(e.cause) === 'ValidationError')
+  if (e instanceof PortError && e.fault === 'invalid' && codeOf(e.cause) === 'ValidationError')
     throw new PortError('refused', e.at, e.message, { cause: e.cause });
   throw e;
 }

@@ -41,7 +41,7 @@ export function fleetOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken)
 }
 
 /** Left out are pools that the launch is to avoid. */
-const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string): boolean =>
+export const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string): boolean =>
   !without.some((pool) => pool.type === type && pool.zone === zone);
 
 function override(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { grouped, type Member } from '../../../adapters/cloud/grouped.ts';
 import { PortError } from '../../../src/domain/fault.ts';
-import { cloudId, instant, launchToken } from '../../../src/domain/ids.ts';
+import { cloudId, clusterName, instant, launchToken } from '../../../src/domain/ids.ts';
 import type { LaunchSpec } from '../../../src/domain/instance.ts';
 import type { CloudPort } from '../../../src/ports.ts';
 import { expectFault } from '../../contract/cloud.cases.ts';
@@ -54,6 +54,13 @@ describe('several providers as one', () => {
     ]);
     expect(a.asked).toEqual(['check a', 'template lt-a', 'spot a.large']);
     expect(b.asked).toEqual(['launch b', 'terminate b-1']);
+  });
+
+  it('whether the cloud keeps launches to one tag is asked of whom can tell', async () => {
+    const tells = Object.assign(provider('d').member.port, { launchesFor: async () => false });
+    const both = grouped([a.member, { ...provider('d').member, port: tells }]);
+    expect(await both.launchesFor?.(clusterName('x'), { ...spec, group: 'd' })).toBe(false);
+    expect(await both.launchesFor?.(clusterName('x'), { ...spec, group: 'a' })).toBeUndefined();
   });
 
   it('what is nobody’s is refused by name', async () => {
