@@ -23,8 +23,8 @@ function scene(fault?: Fault) {
   return {
     asked,
     digest: (over: Partial<typeof image> = {}) => port.digest({ ...image, ...over }),
-    signed: (digest: string, pem: string) =>
-      port.signed(image, digest, { keys: [{ name: 'k', pem }], repository: 'same' }),
+    signed: (digest: string, pem: string, repository: 'same' | 'any' = 'same') =>
+      port.signed(image, digest, { keys: [{ name: 'k', pem }], repository }),
     pass: (ms: number) => {
       now += ms;
     },
@@ -60,7 +60,7 @@ it('an image that is not there says nothing of the host, and is asked for again'
   expect(s.asked).toHaveLength(2);
 });
 
-it('so it is with signatures, of one digest and by the same keys', async () => {
+it('so it is with signatures, of one digest, by the same keys and for the same repositories', async () => {
   const s = scene();
   expect(await Promise.all([s.signed('a', 'k'), s.signed('a', 'k')])).toEqual([
     { kind: 'signed', by: '1' },
@@ -68,4 +68,5 @@ it('so it is with signatures, of one digest and by the same keys', async () => {
   ]);
   expect(await s.signed('b', 'k')).toMatchObject({ by: '2' });
   expect(await s.signed('a', 'l')).toMatchObject({ by: '3' });
+  expect(await s.signed('a', 'k', 'any')).toMatchObject({ by: '4' });
 });

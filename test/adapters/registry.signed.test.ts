@@ -59,7 +59,7 @@ function scene() {
   const manifests = new Map<string, Buffer>();
   const referrers: object[] = [];
   const log: string[] = [];
-  const how = { knowsReferrers: true, status: 0, blobsElsewhere: '' };
+  const how = { knowsReferrers: true, unknownAs: 404, status: 0, blobsElsewhere: '', storeSends: false };
   const blob = (bytes: Buffer): string => {
     const name = `sha256:${sha256(bytes)}`;
     blobs.set(name, bytes);
@@ -89,7 +89,7 @@ function scene() {
       referrers.push({ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: name, artifactType });
     },
     ...{ blob, layer },
-    async asks(demand: Partial<SignatureDemand> = {}) {
+    async asks(demand: Partial<SignatureDemand> = {}, host = image.host) {
       const server = createServer((request, response) => {
         const path = new URL(request.url ?? '', 'http://x').pathname;
         log.push(`${path}${request.headers.authorization === undefined ? '' : ' signed in'}`);
@@ -97,10 +97,12 @@ function scene() {
           if (bytes === undefined) response.writeHead(404).end();
           else response.end(bytes);
         };
-        const [, away = ''] = /^\/store\/(.+)$/.exec(path) ?? [];
+        const [, which = '', away = ''] = /^\/(store2?)\/(.+)$/.exec(path) ?? [];
         const [, kind = '', reference = ''] =
           /^\/v2\/hpc\/base\/(manifests|blobs|referrers)\/(.+)$/.exec(path) ?? [];
         if (how.status !== 0) response.writeHead(how.status).end();
+        else if (which === 'store' && how.storeSends)
+          response.writeHead(307, { location: `/store2/${away}` }).end();
         else if (away !== '') found(blobs.get(away));
         else if (request.headers.authorization === undefined)
           response.writeHead(401, { 'www-authenticate': `Basic realm="x"` }).end();
@@ -110,13 +112,17 @@ function scene() {
         else if (kind === 'blobs') found(blobs.get(reference));
         else if (kind === 'referrers' && how.knowsReferrers && reference === digest)
           response.end(JSON.stringify({ schemaVersion: 2, manifests: referrers }));
-        else response.writeHead(404).end();
+        else response.writeHead(kind === 'referrers' ? how.unknownAs : 404).end();
       });
       servers.push(server);
       await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      const registry = distributionRegistry([{ host: image.host, url, username: 'u', passwordFile }]);
-      return registry.signed(image, digest, { keys: [ecdsa, other], repository: 'same', ...demand });
+      const registry = distributionRegistry([{ host, url, username: 'u', passwordFile }]);
+      return registry.signed({ ...image, host }, digest, {
+        keys: [ecdsa, other],
+        repository: 'same',
+        ...demand,
+      });
     },
   };
 }
@@ -154,7 +160,10 @@ describe('an image that is signed', () => {
     // A registry that does not know the question has the list under the digest's tag.
     s.how.knowsReferrers = false;
     s.manifests.set(tag.replace(/\.sig$/, ''), Buffer.from(JSON.stringify({ manifests: s.referrers })));
-    expect(await s.asks()).toEqual({ kind: 'signed', by: 'site.pub' });
+    for (const unknownAs of [404, 400, 405, 501]) {
+      s.how.unknownAs = unknownAs;
+      expect(await s.asks()).toEqual({ kind: 'signed', by: 'site.pub' });
+    }
   });
 
   it('where the registry keeps blobs elsewhere: asked there without the password', async () => {
@@ -177,6 +186,10 @@ describe('an image that is signed', () => {
     const named = payload({ repository: 'registry.example.org/hpc/base:1.2@sha256:abc' });
     s.hang(named, signature(ecdsa, named));
     expect(await s.asks()).toEqual({ kind: 'signed', by: 'site.pub' });
+    const hub = scene();
+    const old = payload({ repository: 'index.docker.io/hpc/base' });
+    hub.hang(old, signature(ecdsa, old));
+    expect(await hub.asks({}, 'docker.io')).toEqual({ kind: 'signed', by: 'site.pub' });
   });
 });
 
@@ -321,6 +334,13 @@ describe('a registry that does not tell', () => {
     t.hang(payload(), signature(ecdsa, payload()));
     t.how.blobsElsewhere = 'ftp://elsewhere/DIGEST';
     expect(await failing(t.asks())).toMatch(/^refused: .*sends elsewhere/);
+    // Once, and not round and round.
+    Object.assign(t.how, { blobsElsewhere: '/store/DIGEST', storeSends: true });
+    expect(await failing(t.asks())).toMatch(/^unreachable: /);
+    const long = Buffer.alloc((1 << 20) + 1);
+    const v = scene();
+    v.hang(long, signature(ecdsa, long));
+    expect(await failing(v.asks())).toMatch(/^invalid: .*more than 1048576 bytes/);
     const u = scene();
     u.refer('application/vnd.dev.cosign.artifact.sig.v1+json', [s.layer(payload(), 'x')]);
     for (const name of u.manifests.keys()) u.manifests.set(name, Buffer.from('{}'));
@@ -336,4 +356,5 @@ it('a key is a public one of a kind that cosign makes', () => {
   expect(() => publicKey(pem(generateKeyPairSync('x25519')))).toThrow('x25519');
   const own = ecdsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   expect(() => publicKey(own)).toThrow('cosign.pub');
+  expect(() => publicKey(ecdsa.pem + own)).toThrow('cosign.pub');
 });

@@ -108,7 +108,8 @@ describe('by what an attempt was lost', () => {
     expect(lostBy([over, alive])).toBe('podLost');
     const by = (reason: string) =>
       lostBy([{ ...over, pod: { ...seen, disruption: { reason, message: '' } } }]);
-    expect(by('EvictionByEvictionAPI')).toBe('podEvicted');
+    for (const reason of ['TerminationByKubelet', 'EvictionByEvictionAPI', 'PreemptionByScheduler'])
+      expect(by(reason)).toBe('podEvicted');
     // Of a node that is silent: that is what is lost.
     expect(by('DeletionByTaintManager')).toBe('podLost');
   });

@@ -34,6 +34,7 @@ let onMove: () => { made: boolean; fault?: PortError };
 let podSeen: PodView | undefined;
 let nodes: NodeView[];
 let deletions: number[];
+let comments: string[];
 let standin: StandinView | undefined;
 let keeper: KeeperView | undefined;
 let mode: 'auto' | 'observe';
@@ -54,7 +55,7 @@ const slurm = only<SlurmPort>({
     if (fault !== undefined) throw fault;
   },
   annotate: async () => undefined,
-  appendComment: async () => undefined,
+  appendComment: async (_ref, text) => void comments.push(text),
   move: async (_ref, to) => {
     const { made, fault } = onMove();
     moves.push(to);
@@ -155,6 +156,7 @@ beforeEach(() => {
   podSeen = undefined;
   nodes = [];
   deletions = [];
+  comments = [];
   standin = undefined;
   keeper = undefined;
   mode = 'auto';
@@ -386,6 +388,20 @@ describe('the give-back', () => {
       expect.objectContaining({ partition: saved.partition, minNodes: 1, maxNodes: 1, memory: saved.memory }),
     ]);
     expect((await now()).state).toBe('returned');
+  });
+
+  it.each([
+    ['pod_failed', true],
+    ['image_failed', true],
+    ['image_unsigned', true],
+    ['registry_silent', false],
+    ['no_capacity', false],
+  ] as const)('for %s: whether its owner is told on the job: %s', async (kind, told) => {
+    job = detail();
+    await put({ state: 'returning', cause: { kind, text: 'the reason' } });
+    await step();
+    expect((await now()).state).toBe('returned');
+    expect(comments).toEqual(told ? ['spillway: not run in the cloud: the reason'] : []);
   });
 
   it('takes a job up again that Slurm started in the last moment, if its pod still waits', async () => {

@@ -390,11 +390,19 @@ describe('a job of three nodes', () => {
     expect(left(run, 'out')).toEqual([]);
   });
 
+  it('has its results home though what runs beside its script does not end by TERM', async () => {
+    const { run, bursts, job } = await played({ jobs: [{ ...three, onTerm: 'ignore' }] });
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts[0]).toMatchObject({ state: 'settled', data: { home: true } });
+    expect(home(run)).toEqual([made, onRank(1), onRank(2)]);
+  });
+
   it('is run again where a machine goes before its results are in the store', async () => {
     const { run, bursts, job } = await played({ jobs: [three] }, [
       (b) => b.state === 'draining',
       (r) => {
-        const machine = r.cloud.truth().at(-1);
+        const { node } = r.world.ran.find(({ rank }) => rank === 2) ?? {};
+        const machine = r.cloud.truth().find(({ dnsName }) => dnsName === node);
         r.objects?.down(true);
         if (machine !== undefined) r.world.reclaim(cloudId(machine.id));
         r.time.after(60 * second, () => r.objects?.down(false));
@@ -420,6 +428,19 @@ describe('a job of three nodes', () => {
     expect(bursts[0]?.data?.kept).toContain('were lost');
     expect(said).toContain('on rank');
     expect(home(run).filter((text) => text !== undefined)).toHaveLength(2);
+  });
+
+  it('that is cancelled while the store is away keeps its nodes until what they made is there', async () => {
+    const { bursts, job } = await played({ jobs: [three] }, [
+      (b) => b.state === 'running',
+      (r) => {
+        r.objects?.down(true);
+        r.slurm.cancel('alice', r.submitted[0]?.ref ?? ('' as never));
+        r.time.after(minute, () => r.objects?.down(false));
+      },
+    ]);
+    expect(job?.state).toBe('CANCELLED');
+    expect(bursts[0]?.data).toMatchObject({ results: {}, others: [{ results: {} }, { results: {} }] });
   });
 
   it('that is cancelled leaves what each of its nodes has made by then', async () => {
@@ -475,6 +496,27 @@ describe('results that cannot come home', () => {
     expect(bursts[0]?.data?.kept).toContain(`s3://sim/${cluster}/2001/out/${bursts[0]?.id} `);
     expect(said).toContain('the results of the job are not here but in');
     expect(run.world.files.read('/data/out/of')).toBeUndefined();
+  });
+
+  it('are fetched again where a try fails', async () => {
+    let refused = 0;
+    const { run, bursts, job } = await played({ jobs: [{ ...carrying, exit: { code: 0 }, timeMin: 120 }] }, [
+      (b) => b.state === 'draining',
+      (r) => {
+        const { objects } = r;
+        const send = objects?.send.bind(objects);
+        if (objects === undefined || send === undefined) return;
+        objects.send = (request, ...of) => {
+          if (request.method !== 'GET' || refused === 3) return send(request, ...of);
+          refused += 1;
+          return { status: 400, body: new Uint8Array() };
+        };
+      },
+    ]);
+    expect(refused).toBe(3);
+    expect(job?.state).toBe('COMPLETED');
+    expect(bursts[0]).toMatchObject({ state: 'settled', exit: { code: 0 }, data: { home: true, tries: 3 } });
+    expect(run.world.files.read('/data/out/of')).toBe(made);
   });
 
   it('are given up after half an hour in which every try fails, with the last reason', async () => {

@@ -119,6 +119,14 @@ describe('a script that dies of the TERM of its eviction at once', () => {
   );
 });
 
+it('so was one that writes, as a shell does, by what it was killed', async () => {
+  // It ends within its grace, before the word of what happened.
+  const wrote = { onTerm: 'ignore', exit: { code: 143 }, runMs: 20.5 * second, requeue: false } as const;
+  const { bursts, run } = await played(evict, {}, wrote);
+  expect(run.world.ran[0]?.exit).toMatchObject({ exitCode: 143 });
+  expect(bursts.map((b) => [b.state, b.lostBy])).toEqual([['failed', 'podEvicted']]);
+});
+
 it('a pod that somebody deletes is lost by that, though its script dies at once', async () => {
   const { bursts, job } = await played((run, pod, uid) =>
     run.kubernetes.asPort().deletePod(pod, uid as never, 5),

@@ -66,6 +66,8 @@ describe('a job that is killed for its memory', () => {
     expect(job).toMatchObject({ state: 'COMPLETED', partition: 'batch', restarts: 1 });
     expect(pods).toBe(1);
     expect(run.history.join('\n')).toMatch(/slurm.appendComment\(\d+, spillway: out of.* ok/);
+    const told = (await run.store.receipts(cluster, job?.ref, 100)).filter((r) => r.burst === bursts[0]?.id);
+    expect(told.map(({ text }) => text)).toContain(bursts[0]?.stays);
   });
 
   it.each([
@@ -74,6 +76,8 @@ describe('a job that is killed for its memory', () => {
   ] as const)('%s ends so all the same', async (_, over) => {
     const { bursts, job, pods } = await played({ outOfMemory: 'return' }, over);
     expect(bursts.at(-1)).toMatchObject({ state: 'settled', exit: { reason: outOfMemory } });
+    // Nobody is told that Slurm was asked.
+    expect(bursts.at(-1)?.stays).toBeUndefined();
     expect(job).toMatchObject({ state: 'FAILED' });
     expect(pods).toBe(1);
   });

@@ -322,6 +322,25 @@ describe('a far end that sends a long file in parts', () => {
     expect(other?.url).toBeDefined();
   });
 
+  it('has one object of them where the site made parts larger since it was begun', async () => {
+    const before = new Scene();
+    before.order({ mostBytes: 15, partBytes: 5 });
+    for (const number of [1, 2, 3])
+      expect(await send(before, number, text.slice(5 * (number - 1), 5 * number))).toBe(200);
+    const { model } = before;
+    const scene = new Scene(() => model.asPort());
+    inParts(scene);
+    for (const [i, of] of [first, second].entries()) {
+      const [one] = await scene.askParts('put', whole, part(i + 1, of));
+      // The second is what the third was, under another number.
+      const { url = '', headers = {} } = one ?? {};
+      expect(model.send({ method: 'PUT', url, headers }, Buffer.from(of)).status).toBe(200);
+    }
+    expect(await scene.askParts('join', whole, { parts: 2 })).toMatchObject([{ there: true }]);
+    expect(Buffer.from(model.get(key)).toString()).toBe(text);
+    expect(model.unfinished('')).toEqual([]);
+  });
+
   it('begins anew where its upload was given up meanwhile', async () => {
     const scene = new Scene();
     inParts(scene);

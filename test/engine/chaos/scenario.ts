@@ -111,8 +111,8 @@ export interface Scenario {
   readonly secondAtMs: number | undefined;
   /** Chance that an outside call takes seconds. */
   readonly slowness: number;
-  /** The object store does not answer the gateway. */
   readonly partBytes?: number | undefined;
+  /** The object store does not answer the gateway. */
   readonly objectsAway?: { readonly atMs: number; readonly forMs: number } | undefined;
 }
 
