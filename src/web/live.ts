@@ -20,6 +20,7 @@ const touched: Readonly<Record<EventView['kind'], RegExp>> = {
   stop: /^(stop|audit|\/readyz|quotes)/,
   ramp: /^(ramp|audit)/,
   drain: /^(capacity|groups|audit)/,
+  breaker: /^(capacity|groups|audit|\/readyz)/,
   token: /^audit/,
 };
 
