@@ -13,4 +13,12 @@ function newest(dir: string): number {
 }
 
 const built = statSync(join(root, 'dist', 'web', 'index.html'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-if (built < newest(source)) execFileSync('npm', ['run', '-s', 'build:web'], { cwd: root, stdio: 'inherit' });
+if (built < newest(source))
+  try {
+    execFileSync('npm', ['run', '-s', 'build:web'], { cwd: root, stdio: 'pipe' });
+  } catch (error) {
+    // What the builder has to say where it succeeds, of its own slowness for one, is no part of a demo.
+    const { stdout, stderr } = error as { readonly stdout?: Buffer; readonly stderr?: Buffer };
+    process.stderr.write(`${stdout ?? ''}${stderr ?? error}\n`);
+    process.exitCode = 1;
+  }

@@ -8,13 +8,12 @@ import { another, askOf, type JobPlan, jobsIn } from './morning.ts';
 import { refusalsOf } from './refusals.ts';
 import type { Show, View } from './show.ts';
 import * as site from './site.ts';
-import { msAt, pause, timeOfDay } from './told.ts';
+import { msAt, pause } from './told.ts';
 
-/** Sold out from the first to the second; tried again later, for a shorter while. */
-const soldOut = [
-  [msAt(8, 0), msAt(8, 32)],
-  [msAt(10, 0), msAt(10, 12)],
-] as const;
+/** Sold out from the start, until a job that waited for room was given back, which on a busy machine comes later: else nobody saw it. */
+const soldOut = { atLeastUntil: msAt(8, 32), atMostUntil: msAt(9, 52) };
+/** And tried again, for a shorter while. */
+const soldOutAgain = { from: msAt(10, 0), to: msAt(10, 12) };
 const reclaimFrom = msAt(9, 28);
 /** One of the jobs that lose their machine must have so much still to do: else little would be lost. */
 const leastLeftMs = 1_500;
@@ -39,6 +38,8 @@ export class Story {
   readonly highest = new Map<string, number>();
   readonly #decisions = new Map<string, SeenDecision>();
   readonly #told = new Set<string>();
+  /** Whether the cloud ever sold anything. */
+  #sold = false;
 
   constructor(centre: Centre, gateway: Gateway, show: Show, stop: AbortSignal) {
     this.#centre = centre;
@@ -53,28 +54,37 @@ export class Story {
 
   /** To its end; what is not at rest then, if anything. */
   async play(plans: readonly JobPlan[]): Promise<string | undefined> {
-    const { time, cloud } = this.#centre;
+    const { time } = this.#centre;
     this.tell(
       `the centre opens: ${site.homeNodes} nodes, ${site.homeCpus} CPUs; ${jobsIn(plans)} jobs will come`,
     );
     for (const plan of plans) time.after(plan.atMs, () => this.submit(plan));
-    for (const [from, to] of soldOut) {
-      time.after(from, () => cloud.switch('no-capacity', true));
-      time.after(from, () => this.tell(`the cloud is sold out, until ${timeOfDay(to)}`));
-      time.after(to, () => cloud.switch('no-capacity', false));
-      time.after(to, () => this.tell('the cloud sells machines again'));
-    }
+    this.#sells(false);
+    time.after(soldOutAgain.from, () => this.#sells(false));
+    time.after(soldOutAgain.to, () => this.#sells(true));
     const lastAt = Math.max(0, ...plans.map(({ atMs }) => atMs));
     let unrest: string | undefined = 'stopped before its end';
     while (!this.#stop.aborted) {
       const { sight } = await this.look();
       for (const one of sight.decisions) this.#decisions.set(one.id, one);
+      if (!this.#sold && this.#noCapacityWasSeen(sight)) this.#sells(true);
       if (this.reclaims.length === 0 && this.atMs > reclaimFrom) this.#reclaim();
       unrest = this.atMs < lastAt ? 'jobs are still to come' : this.#unrest(sight);
       if (unrest === undefined || this.atMs > longestMs) break;
       await pause(lookMs, this.#stop);
     }
     return unrest;
+  }
+
+  #sells(does: boolean): void {
+    this.#sold ||= does;
+    this.#centre.cloud.switch('no-capacity', !does);
+    this.tell(does ? 'the cloud sells machines again' : 'the cloud is sold out');
+  }
+
+  #noCapacityWasSeen({ bursts }: Sight): boolean {
+    const back = bursts.some(({ state, cause }) => state === 'returned' && cause?.kind === 'no_capacity');
+    return this.atMs >= (back ? soldOut.atLeastUntil : soldOut.atMostUntil);
   }
 
   /** After the morning, for as long as somebody wishes: jobs keep coming, somewhat more than the nodes can run. */

@@ -42,7 +42,8 @@ export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Ne
     if (ctx.clock.now() - waitsSince(burst) > roomMs) {
       const said = [burst.trouble?.text, burst.seeking?.why].filter((w) => w !== undefined);
       const why = said.length === 0 ? 'no plan was made' : said.join('; the cloud said: ');
-      const text = `no place in node group ${burst.group} for ${Math.round(roomMs / 6_000) / 10} minutes: ${why}`;
+      const long = roomMs < 60_000 ? `${roomMs / 1_000} s` : `${Math.round(roomMs / 6_000) / 10} minutes`;
+      const text = `no place in node group ${burst.group} for ${long}: ${why}`;
       return leave(ctx, burst, { kind: 'no_capacity', text });
     }
     ctx.replan();

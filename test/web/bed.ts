@@ -200,8 +200,10 @@ async function fill(
 export interface Look {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** What the page said on its console, and what it threw. */
+  /** What the page said on its console, and what it threw, but for what was excused. */
   readonly complaints: string[];
+  /** The browser notes each refusal and each cut line on its console, maybe late: that is expected of what comes. */
+  excuse(what: RegExp): void;
 }
 
 export const openBrowser = (): Promise<Browser> => {
@@ -228,9 +230,12 @@ export async function look(
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const complaints: string[] = [];
+  const excused: RegExp[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    const text = message.text();
+    if (message.type() !== 'error' && message.type() !== 'warning') return;
+    if (!excused.some((what) => what.test(text))) complaints.push(`${text} ${message.location().url}`);
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
-  return { context, page, complaints };
+  return { context, page, complaints, excuse: (what) => void excused.push(what) };
 }

@@ -23,7 +23,7 @@ afterEach(async () => {
   const complaints = seen?.complaints ?? [];
   await seen?.context.close();
   seen = undefined;
-  expect(complaints).toEqual([]);
+  expect(complaints.join('\n')).toBe('');
 });
 
 async function visit(path: string): Promise<Page> {
