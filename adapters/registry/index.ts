@@ -1,17 +1,9 @@
 import { createHash } from 'node:crypto';
 import { PortError } from '../../src/domain/fault.ts';
 import type { ImageName, RegistryPort } from '../../src/ports.ts';
+import type { RegistryConfig } from './config.ts';
 import { Repository } from './repository.ts';
 import { lookForSignature } from './signed.ts';
-
-export interface RegistryConfig {
-  /** As it stands in images' names: `registry.example.org`, `docker.io`. */
-  readonly host: string;
-  /** Where its API is, if not at https://HOST. */
-  readonly url?: string | undefined;
-  readonly username?: string | undefined;
-  readonly passwordFile?: string | undefined;
-}
 
 const digestForm = /^sha256:[a-f0-9]{64}$/;
 /** For all that is asked for one image's signatures: it holds one of the few workers. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { PortError } from '../../src/domain/fault.ts';
-import type { RegistryConfig } from './index.ts';
+import type { RegistryConfig } from './config.ts';
 
 const patienceMs = 10_000;
 const token = z.object({ token: z.string().optional(), access_token: z.string().optional() });

@@ -1,8 +1,8 @@
 import { type Anchor, follows, type Head, isSetBack, noHeads, withHead } from '../../src/domain/anchor.ts';
 import { isWhole, readAnchor } from './anchors.ts';
 import { sha256 } from './commit.ts';
+import type { Finding } from './finding.ts';
 import type { Moment } from './pages.ts';
-import type { Finding } from './verify.ts';
 import { type ExportEnd, exported } from './witness.ts';
 
 type Say = (finding: Finding) => void;

@@ -2,16 +2,10 @@ import type { Anchor } from '../../src/domain/anchor.ts';
 import { auditHash, receiptHash } from '../../src/domain/chain.ts';
 import { faultsOf, type Link, type Standing, type Witnessed } from '../../src/domain/verify.ts';
 import { dataHash, sha256 } from './commit.ts';
+import type { Finding } from './finding.ts';
 import { atOneMoment, grouped, type Moment, sideBySide } from './pages.ts';
 import { compareAnchors, lastOwn } from './verify-anchors.ts';
 import { endOfExport } from './witness.ts';
-
-export interface Finding {
-  /** A note is no fault: what was lost by a restore that everybody can see, what no anchor has yet. */
-  readonly kind: 'fault' | 'note';
-  readonly where: string;
-  readonly text: string;
-}
 
 export interface Verified {
   /** The last anchor that was exported: up to it the export vouches for the store. */

@@ -3,13 +3,8 @@ import { costOfStaging, type StagingRates } from '../decide/staging.ts';
 import type { RuleVerdict } from '../domain/decision.ts';
 import { dollars } from '../domain/money.ts';
 import type { StagedPath } from '../translate/script/staged.ts';
-import { gib, type Staging, type StagingLimits, stagingOf } from '../translate/staging.ts';
-import type { Site } from './explain-site.ts';
-
-export interface SiteStaging {
-  readonly limits: StagingLimits;
-  readonly rates: StagingRates;
-}
+import { gib, type Staging, stagingOf } from '../translate/staging.ts';
+import type { Site, SiteStaging } from './explain-site.ts';
 
 export interface Data extends Staging {
   /** For people. */

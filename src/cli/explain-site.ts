@@ -1,9 +1,15 @@
 /** What a site's configuration says of bursts; of one that was not read, nothing is known and everything is allowed. */
+import type { StagingRates } from '../decide/staging.ts';
 import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { Images } from '../translate/image.ts';
 import type { Scheduling } from '../translate/index.ts';
 import type { Printed } from '../translate/output/template.ts';
-import type { SiteStaging } from './explain-data.ts';
+import type { StagingLimits } from '../translate/staging.ts';
+
+export interface SiteStaging {
+  readonly limits: StagingLimits;
+  readonly rates: StagingRates;
+}
 
 export interface Site {
   /** The configuration's path; undefined: none was read. */

@@ -1,6 +1,6 @@
 import { expandArray } from '../domain/array.ts';
 import type { Decision } from '../domain/decision.ts';
-import { type Instant, type JobRef, jobRef } from '../domain/ids.ts';
+import type { Instant, JobRef } from '../domain/ids.ts';
 import { type Job, partitionsOf, type Snapshot } from '../domain/job.ts';
 import type { Owner } from '../domain/money.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
@@ -16,6 +16,7 @@ import type { Ready } from './ready.ts';
 import { type Returned, returnedFor } from './returned.ts';
 import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 import { groupFor } from './rules/size.ts';
+import { tasksOf } from './tasks.ts';
 import { worthsOf } from './worth.ts';
 
 export interface BacklogInput {
@@ -53,9 +54,6 @@ export interface Decided {
   readonly job: Job;
   readonly decision: Decision;
 }
-
-/** At most so many tasks of one array are looked at in a turn; the rest come in the next. */
-const tasksAtOnce = 200;
 
 /**
  * One look over the whole queue. Who may burst goes in the order of order.ts, and of equals as Slurm orders them: priority, then submit time.
@@ -210,14 +208,6 @@ function worthsIn(
 
 const isIn = (partition: string, names: ReadonlySet<string>): boolean =>
   names.has(partition) || (partition.includes(',') && partition.split(',').some((p) => names.has(p)));
-
-/** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
-export function tasksOf(job: Job): readonly Job[] {
-  if (job.arrayJobId === undefined || job.arrayTask === undefined || /^\d+$/.test(job.arrayTask))
-    return [job];
-  const { indices } = expandArray(job.arrayTask, tasksAtOnce);
-  return indices.map((i) => ({ ...job, ref: jobRef(`${job.arrayJobId}_${i}`) }));
-}
 
 /** Tasks of each array that run or that we hold claims on: both count against its throttle. */
 function runningTasks(snapshot: Snapshot, live: ReadonlySet<JobRef>): Map<number, number> {

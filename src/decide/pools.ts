@@ -1,9 +1,9 @@
 /** The queue as a forecast sees it: partitions that share nodes are served by one machine, and are one queue. */
 import type { Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Partition, SlurmNode, Snapshot } from '../domain/job.ts';
-import { tasksOf } from './backlog.ts';
 import type { QueuedJob, QueueView, RunningJob } from './forecast.ts';
 import { helpFor } from './rules/reason.ts';
+import { tasksOf } from './tasks.ts';
 
 export interface Pool {
   readonly partitions: readonly string[];

@@ -6,24 +6,13 @@ import type { MicroUsd } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import { fittingTypes } from './group.ts';
+import type { Priced } from './priced.ts';
 import type { OfferedGroup, WorstCase } from './rule.ts';
 import { cpusOfNode, groupFor } from './rules/size.ts';
 import { type Asking, leastGres } from './suits.ts';
 
-/** What a burst holds: the most that it can cost, all its nodes together, and what an hour of one node's share of each type costs. */
-export interface Price {
-  readonly held: MicroUsd;
-  /** Micro-dollars an hour of one node, by instance type. */
-  readonly rates: Readonly<Record<string, MicroUsd>>;
-}
-
 /** Beyond the time limit, unless the site says otherwise: Slurm looks at limits every 30 s, KillWait, and the pod's way out. */
 export const usualMarginMs = 10 * 60_000;
-
-/** `unknown`: a type that may come has no price, none holds it, or the job has no end. Nothing is bought whose price nobody knows. */
-export type Priced =
-  | { readonly kind: 'known'; readonly price: Price }
-  | { readonly kind: 'unknown'; readonly why: string };
 
 /** Worst case: the dearest type that may come, for each of `nodes` and the whole time limit, and what leaves the cloud. `needs`: of one node. */
 export function priceOf(

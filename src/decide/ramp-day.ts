@@ -3,7 +3,8 @@ import { terminalStates } from '../domain/burst.ts';
 import type { Instant } from '../domain/ids.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { Ramp, RampDay } from '../domain/ramp.ts';
-import { type Priced, spentBy } from './price.ts';
+import { spentBy } from './price.ts';
+import type { Priced } from './priced.ts';
 
 /**
  * What the bursts that were decided today count against the ramp. One that gave its job back before anything ran counts no more;

@@ -7,7 +7,7 @@ import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
 import type { RampDay } from '../domain/ramp.ts';
 import type { Stop } from '../domain/stop.ts';
 import type { StartForecast } from './foresight.ts';
-import type { Priced } from './price.ts';
+import type { Priced } from './priced.ts';
 import type { BudgetLeft } from './purse.ts';
 import type { Ready } from './ready.ts';
 import type { Returned } from './returned.ts';

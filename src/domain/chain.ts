@@ -58,3 +58,17 @@ export function auditHash(body: Readonly<Record<string, unknown>>, sha256: Sha25
 export function receiptHash(receipt: unknown, seq: number, prev: string, sha256: Sha256): string {
   return sha256(canonical({ receipt: sha256(canonical(receipt)), seq, prev }));
 }
+
+export interface AuditLink {
+  readonly subject: string;
+  /** From 1; the subject's rev after the write. */
+  readonly seq: number;
+  readonly at: number;
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly why: string;
+  /** Hash of the subject's canonical text after the write. */
+  readonly data: string;
+  readonly prev: string;
+  readonly hash: string;
+}

@@ -1,5 +1,5 @@
 import { type Burst, type BurstState, mayGo, terminalStates } from './burst.ts';
-import { auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
+import { type AuditLink, auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
 import { type Instance, type InstanceState, instanceMayGo } from './instance.ts';
 
 /** What a commit does to bursts and instances, worked out once for every store. */
@@ -95,20 +95,6 @@ function legal(change: Change, from: string): boolean {
       change.adopted === true || from === change.burst.state || mayGo(from as BurstState, change.burst.state)
     );
   return from === change.instance.state || instanceMayGo(from as InstanceState, change.instance.state);
-}
-
-export interface AuditLink {
-  readonly subject: string;
-  /** From 1; the subject's rev after the write. */
-  readonly seq: number;
-  readonly at: number;
-  readonly from: string | undefined;
-  readonly to: string;
-  readonly why: string;
-  /** Hash of the subject's canonical text after the write. */
-  readonly data: string;
-  readonly prev: string;
-  readonly hash: string;
 }
 
 /** The audit row of one change; `prev` is the hash of the subject's last one, undefined for its first. */

@@ -1,4 +1,3 @@
-import type { Burst } from './burst.ts';
 import type { Instant } from './ids.ts';
 import { dollars, type MicroUsd } from './money.ts';
 
@@ -23,34 +22,6 @@ export interface Answer {
   readonly why: string;
 }
 
-export type Answering =
-  | { readonly kind: 'write'; readonly burst: Burst; readonly why: string }
-  /** It was answered so already. */
-  | { readonly kind: 'stands' }
-  | { readonly kind: 'refused'; readonly why: string };
-
-/** A burst with a person's answer to its quote, or why that answer comes too late or to nothing. */
-export function answered(burst: Burst, answer: Answer): Answering {
-  const { quote, answer: before } = burst;
-  if (quote === undefined)
-    return {
-      kind: 'refused',
-      why: `burst ${burst.id} of job ${burst.ref} was not offered for approval: the policy decided it`,
-    };
-  if (before !== undefined)
-    return before.yes === answer.yes
-      ? { kind: 'stands' }
-      : { kind: 'refused', why: `${inWords(before)}; ${before.yes ? 'it is under way' : 'it is over'}` };
-  if (burst.state !== 'proposed')
-    return {
-      kind: 'refused',
-      why: `burst ${burst.id} of job ${burst.ref} is ${burst.state}${burst.cause === undefined ? '' : `: ${burst.cause.text}`}`,
-    };
-  if (answer.at >= quote.until)
-    return { kind: 'refused', why: `the quote ended at ${new Date(quote.until).toISOString()}` };
-  return { kind: 'write', burst: { ...burst, answer }, why: inWords(answer) };
-}
-
 export function inWords({ yes, by, at, why }: Answer): string {
   const what = `${yes ? 'approved' : 'declined'} by ${by} at ${new Date(at).toISOString()}`;
   return why === '' ? what : `${what}: ${why}`;
@@ -58,10 +29,3 @@ export function inWords({ yes, by, at, why }: Answer): string {
 
 export const priceInWords = ({ microUsd }: Pick<Quote, 'microUsd'>): string =>
   microUsd === undefined ? 'at a price that is not known' : `for ${dollars(microUsd)} at most`;
-
-/** Still to be answered, by its own clock or a person's. */
-export const isOpen = (burst: Pick<Burst, 'state' | 'quote' | 'answer'>, at: Instant): boolean =>
-  burst.state === 'proposed' &&
-  burst.answer === undefined &&
-  burst.quote !== undefined &&
-  at < burst.quote.until;

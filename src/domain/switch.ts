@@ -1,5 +1,4 @@
-import { auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
-import type { AuditLink } from './change.ts';
+import { type AuditLink, auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
 import type { ClusterName, Instant } from './ids.ts';
 
 /** Who turned a switch, when and why. */

@@ -1,6 +1,5 @@
 import type { Role } from './caller.ts';
-import { auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
-import type { AuditLink } from './change.ts';
+import { type AuditLink, auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
 import type { Instant } from './ids.ts';
 
 /** An API token as the store keeps it: what would let somebody in is not in it. */

@@ -1,27 +1,15 @@
 /** What a decision was made from, for its receipt. */
-import type { Carrying, Leg } from '../decide/carry.ts';
-import type { Chances, Counted } from '../decide/chances.ts';
+import type { Leg } from '../decide/carry.ts';
+import type { Chances } from '../decide/chances.ts';
 import type { Choice } from '../decide/choose.ts';
 import type { Offer } from '../decide/offers.ts';
-import type { Ready } from '../decide/ready.ts';
 import { groupFor } from '../decide/rules/size.ts';
 import type { Basis, Decision, OfferTold } from '../domain/decision.ts';
 import type { StartRange } from '../domain/forecast.ts';
-import type { Job, Snapshot } from '../domain/job.ts';
-import { byLine, type Choosing, chancesFor, chooseFor } from './choose.ts';
+import type { Job } from '../domain/job.ts';
+import { byLine, type Choosing, chancesFor, chooseFor, type Sees } from './choose.ts';
 import { policyHashNow } from './funds.ts';
 import { memoOf } from './memo.ts';
-
-/** What a turn sees besides the store. */
-export interface Sees {
-  readonly snapshot: Snapshot;
-  readonly readyIn: (group: string, job: Job) => Ready;
-  readonly carrying: (job: Job) => Carrying | undefined;
-  /** The node groups that somebody drained, in words. */
-  readonly drained: ReadonlyMap<string, string>;
-  /** What became of this site's bursts, by offer [decide/chances.ts, countedAs]. */
-  readonly counted: ReadonlyMap<string, Readonly<Counted>>;
-}
 
 /** `choice`: what was chosen for the job in full; undefined: by its line, which tells no memory, so what is reckoned from it is the least that it can be. */
 export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Sees, choice?: Choice): Basis {

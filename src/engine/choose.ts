@@ -1,19 +1,30 @@
 /** What is bought for a job: every node group that would hold it, on demand and as spot, of which one is taken. */
 import type { Carrying } from '../decide/carry.ts';
-import { type Chances, chancesOf, countedAs } from '../decide/chances.ts';
+import { type Chances, type Counted, chancesOf, countedAs } from '../decide/chances.ts';
 import { type Candidate, type Choice, choose } from '../decide/choose.ts';
 import { fittingTypes } from '../decide/group.ts';
 import { offersOf, type Wanted } from '../decide/offers.ts';
+import type { Ready } from '../decide/ready.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { cpusOfNode, suitable } from '../decide/rules/size.ts';
 import { standOf } from '../decide/spot.ts';
 import type { CapacityType } from '../domain/instance.ts';
-import type { Job } from '../domain/job.ts';
+import type { Job, Snapshot } from '../domain/job.ts';
 import type { NodeGroup, Policy } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
-import type { Sees } from './basis.ts';
 import type { Cluster } from './context.ts';
+
+/** What a turn sees besides the store. */
+export interface Sees {
+  readonly snapshot: Snapshot;
+  readonly readyIn: (group: string, job: Job) => Ready;
+  readonly carrying: (job: Job) => Carrying | undefined;
+  /** The node groups that somebody drained, in words. */
+  readonly drained: ReadonlyMap<string, string>;
+  /** What became of this site's bursts, by offer [decide/chances.ts, countedAs]. */
+  readonly counted: ReadonlyMap<string, Readonly<Counted>>;
+}
 
 export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports' | 'carries'>;
 

@@ -1,10 +1,10 @@
-import { tasksOf } from '../decide/backlog.ts';
+import { tasksOf } from '../decide/tasks.ts';
+import { answered, isOpen } from '../domain/answer.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
-import { answered, isOpen } from '../domain/quote.ts';
 import { inWords, type Stop } from '../domain/stop.ts';
 import type { AuditRow, Entropy, SeenAgain, StorePort } from '../ports.ts';
 import type { DrainOrder } from './capacity.ts';

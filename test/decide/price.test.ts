@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Price, priceOf, spentBy } from '../../src/decide/price.ts';
+import { priceOf, spentBy } from '../../src/decide/price.ts';
+import type { Price } from '../../src/decide/priced.ts';
 import type { OfferedGroup } from '../../src/decide/rule.ts';
 import { instant } from '../../src/domain/ids.ts';
 import { periodStart } from '../../src/domain/money.ts';

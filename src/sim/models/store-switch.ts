@@ -1,6 +1,5 @@
 import { breakerSwitch } from '../../domain/boot.ts';
-import { type Sha256, unstorable } from '../../domain/chain.ts';
-import type { AuditLink } from '../../domain/change.ts';
+import { type AuditLink, type Sha256, unstorable } from '../../domain/chain.ts';
 import { drainSwitch } from '../../domain/drain.ts';
 import { PortError } from '../../domain/fault.ts';
 import type { ClusterName, Uuid } from '../../domain/ids.ts';

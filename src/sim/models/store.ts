@@ -1,16 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Breaker, breakerSwitch } from '../../domain/boot.ts';
 import type { Burst } from '../../domain/burst.ts';
-import { unstorable } from '../../domain/chain.ts';
-import {
-  type AuditLink,
-  auditLink,
-  burstIsLive,
-  foreign,
-  instanceIsLive,
-  type Staged,
-  stage,
-} from '../../domain/change.ts';
+import { type AuditLink, unstorable } from '../../domain/chain.ts';
+import { auditLink, burstIsLive, foreign, instanceIsLive, type Staged, stage } from '../../domain/change.ts';
 import type { Receipt } from '../../domain/decision.ts';
 import { type Drain, drainSwitch } from '../../domain/drain.ts';
 import { epochFloor } from '../../domain/epoch.ts';
