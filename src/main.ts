@@ -7,6 +7,7 @@ import { PortError } from './domain/fault.ts';
 import { cost, exportFocus } from './main/costs.ts';
 import { doctor } from './main/doctor.ts';
 import { backup, bringBack, verifyAudit } from './main/keeping.ts';
+import { exportOodBalances } from './main/ood.ts';
 import { serve } from './main/serve.ts';
 import { siteFor } from './main/site.ts';
 import { gatewayOf, turn, turnTheCapacity, turnTheRamp, whoAsks } from './main/switches.ts';
@@ -24,6 +25,7 @@ const program = programOf({
   bringBack,
   cost,
   exportFocus,
+  exportOodBalances,
   tenants,
   siteFor,
   whoAsks,

@@ -16,7 +16,7 @@ export interface PeopleWanted {
   readonly minUid: number;
 }
 
-interface Association {
+export interface Association {
   readonly account: string;
   readonly user: string;
   /** Empty: of all partitions. */
@@ -38,27 +38,14 @@ export function slurmPeople(
   env: Readonly<Record<string, string>>,
   wanted: PeopleWanted,
 ): PeoplePort {
-  const shell = new Shell(env);
-  const read = async (argv: readonly string[]): Promise<string> => {
-    const line = shell.read(argv, seconds);
-    return readAnswer(await transport.run({ at: where, line, timeoutMs, effect: false }), where).stdout;
-  };
+  const read = readerOf(transport, env);
   return {
     async roster() {
-      const cluster = clusterIn(await read(['scontrol', 'show', 'config']));
-      const show = [
-        'sacctmgr',
-        '-nP',
-        'show',
-        'assoc',
-        `cluster=${cluster}`,
-        'format=account,user,partition',
-      ];
-      const [shown, partitions] = [
-        await read(show),
+      const [associations, partitions] = [
+        await associationsBy(read),
         wanted.partitions.length === 0 ? '' : await read(['scontrol', '-a', '-o', 'show', 'partition']),
       ];
-      const names = chosen(associationsIn(shown), wanted, partitions);
+      const names = chosen(associations, wanted, partitions);
       const lines: string[] = [];
       for (let at = 0; at < names.length; at += atOnce)
         lines.push(await read(['sh', '-c', script, 'spillway', ...names.slice(at, at + atOnce)]));
@@ -67,6 +54,28 @@ export function slurmPeople(
     close: () => transport.close(),
   };
 }
+
+type Read = (argv: readonly string[]) => Promise<string>;
+
+function readerOf(transport: Transport, env: Readonly<Record<string, string>>): Read {
+  const shell = new Shell(env);
+  return async (argv) => {
+    const line = shell.read(argv, seconds);
+    return readAnswer(await transport.run({ at: where, line, timeoutMs, effect: false }), where).stdout;
+  };
+}
+
+async function associationsBy(read: Read): Promise<readonly Association[]> {
+  const cluster = clusterIn(await read(['scontrol', 'show', 'config']));
+  const columns = 'format=account,user,partition';
+  return associationsIn(await read(['sacctmgr', '-nP', 'show', 'assoc', `cluster=${cluster}`, columns]));
+}
+
+/** Who may charge which account of this Slurm. */
+export const slurmAssociations = (
+  transport: Transport,
+  env: Readonly<Record<string, string>>,
+): Promise<readonly Association[]> => associationsBy(readerOf(transport, env));
 
 function clusterIn(config: string): string {
   const name = /^ClusterName\s*=\s*(\S+)/m.exec(config)?.[1];

@@ -19,8 +19,12 @@ const files: readonly (readonly [string, string])[] = [
 
 const variables: readonly (readonly [string, string])[] = [
   ['SPILLWAY_CONFIG', 'The configuration, where --config names none.'],
-  ['SPILLWAY_URL', 'Where the gateway is reached, where not at the configuration’s listen.http.'],
-  ['SPILLWAY_TOKEN', 'An API token, as spillway token make gives one.'],
+  [
+    'SPILLWAY_URL',
+    'Where the gateway is reached, where not at the configuration’s listen.http; what only asks the gateway then needs no configuration.',
+  ],
+  ['SPILLWAY_TOKEN', 'An API token, as spillway token create gives one.'],
+  ['SPILLWAY_TOKEN_FILE', 'A file with that token alone, where SPILLWAY_TOKEN is not set.'],
   ['LOG_LEVEL', 'Of serve: trace, debug, info (default), warn, error.'],
 ];
 

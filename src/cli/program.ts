@@ -35,6 +35,7 @@ export interface Works {
   backup(path: string, dir: string): Promise<void>;
   cost(path: string, order: CostOrder): Promise<void>;
   exportFocus(path: string, order: ExportOrder): Promise<void>;
+  exportOodBalances(path: string, to: string): Promise<void>;
   bringBack(path: string, dir: string, force: boolean): Promise<void>;
   /** With the tenants' identity; the exit code. */
   tenants(path: string, order: TenantsOrder): Promise<number>;
@@ -371,15 +372,21 @@ export function programOf(works: Works): Command {
     .option('--format <format>', 'table, json or csv', 'table')
     .option('--billed <files...>', "hold it against the cloud's bill: FOCUS 1.2 or CUR 2.0, CSV or CSV.gz")
     .action((options: CostOptions) => works.cost(chosen(), costOrderOf(options)));
-  program
-    .command('export')
-    .description('what the store knows, for other tools')
+  const exported = program.command('export').description('what the store knows, for other tools');
+  exported
     .command('focus')
     .description('costs as FOCUS 1.2 (CSV): a row for each job and day, boot and idle rows of their own')
     .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
     .option('--to <file>', 'where the rows go; a file that is there is replaced')
     .option('--billed <files...>', "mark rows that the cloud's bill contradicts, as for cost")
     .action((options: ExportOptions) => works.exportFocus(chosen(), exportOrderOf(options)));
+  exported
+    .command('ood-balances')
+    .description(
+      "what is left of the budgets, as Open OnDemand's balance file: a row for each user and account",
+    )
+    .argument('<file>', 'where it goes; a file that is there is replaced in one step')
+    .action((file: string) => works.exportOodBalances(chosen(), file));
   program
     .command('backup')
     .description('write the store, as of one moment, into an empty directory; the gateway may go on')

@@ -1,12 +1,10 @@
 /** `spillway cost` and `export focus`. */
-import { rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { billFiles } from '../../adapters/billing/index.ts';
 import { postgresCosts } from '../../adapters/store/costs.ts';
 import { requireCurrent } from '../../adapters/store/migrate.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
-import { CommandError } from '../cli/ask.ts';
 import { type CostOrder, costInWords } from '../cli/cost.ts';
 import { type ExportOrder, exportedInWords } from '../cli/export.ts';
 import type { CostPiece, Reconciled } from '../domain/cost.ts';
@@ -17,6 +15,7 @@ import { csvOf, focusOf } from '../ledger/focus.ts';
 import { reconciled } from '../ledger/reconcile.ts';
 import { visiting } from './database.ts';
 import { clock } from './ground.ts';
+import { replaceFile } from './whole-file.ts';
 
 interface Costs {
   readonly since: Instant;
@@ -50,11 +49,6 @@ export async function cost(path: string, { by, forMs, format, billed }: CostOrde
 export async function exportFocus(path: string, { forMs, to, billed }: ExportOrder): Promise<void> {
   const { since, pieces, bill } = await costsOf(await loadConfig(path), forMs, billed);
   const { rows, leftOutMs } = focusOf(pieces, since, marksOf(bill));
-  try {
-    await writeFile(`${to}.new`, `${[...csvOf(rows)].join('\n')}\n`, { mode: 0o640 });
-    await rename(`${to}.new`, to);
-  } catch (e) {
-    throw new CommandError(`--to ${to}: ${(e as Error).message}`);
-  }
+  await replaceFile(to, `${[...csvOf(rows)].join('\n')}\n`, 0o640, `--to ${to}`);
   for (const line of exportedInWords({ to, rows: rows.length, leftOutMs, bill })) console.log(line);
 }

@@ -1,4 +1,5 @@
 /** `spillway stop`, `resume` and `ramp`; and where a running gateway is asked. */
+import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { requireCurrent } from '../../adapters/store/migrate.ts';
 import { PostgresStore } from '../../adapters/store/postgres.ts';
@@ -93,12 +94,39 @@ async function byGatewayOr(
 
 /** Of this configuration, by SPILLWAY_URL where it is reached otherwise. */
 function addressOf({ listen: { http, tls } }: Config): GatewayAddress {
-  const { SPILLWAY_URL: url, SPILLWAY_TOKEN: token } = process.env;
+  const { url, token } = asked();
   // Listened on everywhere, it answers here.
   const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host;
   const at = host.includes(':') ? `[${host}]` : host;
   const own = tls === undefined ? undefined : `https://${at}:${http.port}`;
-  return { host, port: http.port, url: url?.replace(/\/$/, '') ?? own, token: token?.trim() };
+  return { host, port: http.port, url: url ?? own, token };
 }
 
-export const gatewayOf = async (path: string): Promise<GatewayAddress> => addressOf(await loadConfig(path));
+interface AskedBy {
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** What the environment says of where the gateway is and of who asks. */
+function asked(): AskedBy {
+  const { SPILLWAY_URL, SPILLWAY_TOKEN, SPILLWAY_TOKEN_FILE } = process.env;
+  return {
+    url: SPILLWAY_URL?.replace(/\/$/, '') || undefined,
+    token: SPILLWAY_TOKEN?.trim() || (SPILLWAY_TOKEN_FILE ? tokenIn(SPILLWAY_TOKEN_FILE) : undefined),
+  };
+}
+
+function tokenIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (e) {
+    throw new CommandError(`SPILLWAY_TOKEN_FILE: ${(e as Error).message}`);
+  }
+}
+
+/** On a host with SPILLWAY_URL no configuration is needed: a portal's has none. */
+export async function gatewayOf(path: string): Promise<GatewayAddress> {
+  const { url, token } = asked();
+  if (url !== undefined) return { host: '', port: 0, url, token };
+  return addressOf(await loadConfig(path));
+}

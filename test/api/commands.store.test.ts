@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandError, type Gateway } from '../../src/cli/ask.ts';
 import { budgetLines, budgetTable } from '../../src/cli/budget.ts';
 import { jobsTable } from '../../src/cli/jobs.ts';
+import { allBudgets } from '../../src/cli/ood-balances.ts';
 import { inWords, status, statusOf } from '../../src/cli/status.ts';
 import { ageOf } from '../../src/cli/words.ts';
 import { instant } from '../../src/domain/ids.ts';
@@ -90,6 +91,11 @@ describe('spillway jobs', () => {
 it('spillway budget says so where there is none', async () => {
   expect(await budgetTable(operator, false)).toEqual(['no budget is configured']);
   expect(JSON.parse((await budgetTable(operator, true))[0] ?? '')).toEqual({ budgets: [] });
+});
+
+it('balances are read by whoever sees all budgets, and by nobody who sees only some', async () => {
+  expect(await allBudgets(operator)).toEqual([]);
+  await expect(allBudgets(alice)).rejects.toThrow(/alice sees only budgets of that name: set SPILLWAY_TOKEN/);
 });
 
 it('a budget is a line: whose, its limit, what is held, spent and left of it, and where it stands', () => {
