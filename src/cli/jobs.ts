@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { type QueueJobView, queueJobView, sightView } from '../api/portal-schemas.ts';
+import { dollars } from '../domain/money.ts';
 import { CommandError, type Gateway, readAt } from './ask.ts';
+import { type JobWithCloud, withCloud } from './jobs-cloud.ts';
 import { tableOf } from './table.ts';
 import { ageOf } from './words.ts';
 
@@ -16,6 +18,7 @@ export interface JobsOrder {
   readonly account?: string;
   readonly partition?: string;
   readonly burst?: boolean;
+  readonly details?: boolean;
   readonly json?: boolean;
 }
 
@@ -38,19 +41,28 @@ export async function jobsTable(gateway: Gateway, order: JobsOrder, now: number)
     ({ clusters } = read);
     next = read.next;
   }
-  if (order.json === true) return [JSON.stringify({ jobs: found, clusters }, undefined, 2)];
+  const jobs: readonly JobWithCloud[] = order.details === true ? await withCloud(gateway, found) : found;
+  if (order.json === true) return [JSON.stringify({ jobs, clusters }, undefined, 2)];
   if (clusters.every((c) => c.at === undefined))
     throw new CommandError(
       'this gateway has not looked at a queue yet: ask again, or ask the one that leads',
     );
-  if (found.length === 0) return ['no such job was in the queue'];
+  if (jobs.length === 0) return ['no such job was in the queue'];
   const header = ['job', 'user', 'partition', 'state', 'cpus', 'nodes', 'waited', 'burst', 'why'];
+  const more = order.details === true ? ['starts', 'at most'] : [];
   return tableOf(
-    header,
-    found.map((j) => [
+    [...header, ...more],
+    jobs.map((j) => [
       ...[j.job, j.user, j.partition, j.state, `${j.cpus}`, `${j.nodes}`],
       j.state === 'PENDING' ? ageOf(j.eligible ?? j.submitted, now) : '',
       ...[j.burst?.state ?? '', j.state === 'PENDING' ? j.reason : j.nodeList],
+      ...(order.details === true ? cloudCells(j) : []),
     ]),
   );
+}
+
+function cloudCells({ cloud }: JobWithCloud): readonly string[] {
+  const { starts, started, heldMicroUsd } = cloud ?? {};
+  const when = starts === undefined ? (started ?? '') : `${starts.p50} to ${starts.p90}`;
+  return [when, heldMicroUsd === undefined ? '' : dollars(heldMicroUsd)];
 }

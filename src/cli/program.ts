@@ -91,6 +91,10 @@ export function programOf(works: Works): Command {
     .command('jobs')
     .description('list the queue as the gateway last saw it, with the bursts of its jobs')
     .option('--burst', 'only those that burst')
+    .option(
+      '--details',
+      'of the first 50 that burst also when they start in the cloud, and the most that they cost',
+    )
     .option('--state <state>', "Slurm's own word, such as PENDING")
     .option('--user <name>', 'of this user')
     .option('--account <name>', 'of this account')

@@ -3,10 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandError, type Gateway } from '../../src/cli/ask.ts';
 import { budgetLines, budgetTable } from '../../src/cli/budget.ts';
 import { jobsTable } from '../../src/cli/jobs.ts';
+import type { JobWithCloud } from '../../src/cli/jobs-cloud.ts';
 import { allBudgets } from '../../src/cli/ood-balances.ts';
 import { inWords, status, statusOf } from '../../src/cli/status.ts';
 import { ageOf } from '../../src/cli/words.ts';
 import { instant } from '../../src/domain/ids.ts';
+import { microUsd } from '../../src/domain/money.ts';
+import { aReceipt } from '../contract/samples.ts';
 import { type Bed, burstOfJob, cluster, makeBed, offered, queue } from './bed.ts';
 
 let bed: Bed;
@@ -80,6 +83,24 @@ describe('spillway jobs', () => {
   it('with --burst only those that burst', async () => {
     const [, ...rows] = await jobsTable(operator, { burst: true }, now);
     expect(rows.map((r) => r.split(/ +/)[0]).sort()).toEqual(['100', '200']);
+  });
+
+  it('with --details when what bursts starts in the cloud, and the most that it costs', async () => {
+    const burst = burstOfJob(101, 'alice', { price: { held: microUsd(1.25), rates: {} } });
+    await bed.write({ kind: 'burst', burst, why: 'waits' });
+    await bed.write({ kind: 'receipt', receipt: aReceipt(burst, { verdict: 'burst' }) });
+    const [text = ''] = await jobsTable(alice, { json: true, details: true }, now);
+    const { jobs } = JSON.parse(text) as { jobs: JobWithCloud[] };
+    // By the receipt's basis: ready within 3 min, at most 5, from when the burst began.
+    const [p50, p90] = [180_000, 300_000].map((ms) => new Date(burst.createdAt + ms).toISOString());
+    expect(jobs.find((j) => j.job === '101')?.cloud).toEqual({
+      ...{ group: 'cpu', starts: { p50, p90 }, heldMicroUsd: 1_250_000 },
+    });
+    expect(jobs.find((j) => j.job === '102')?.cloud).toBeUndefined();
+    expect(jobs.find((j) => j.job === '100')?.cloud?.trouble).toMatch(/slurmdbd/);
+    const lines = await jobsTable(alice, { details: true }, now);
+    expect(lines.find((l) => l.startsWith('101'))).toContain(`${p50} to ${p90}`);
+    expect(lines.find((l) => l.startsWith('101'))).toMatch(/1\.25 USD$/);
   });
 
   it('a word that is no state is refused by name', async () => {
