@@ -10,6 +10,7 @@ import { ensurePackages } from '../../lab/real/apt.ts';
 import type { JobWithCloud } from '../../src/cli/jobs-cloud.ts';
 import {
   as,
+  clusterName,
   endGateway,
   home,
   killGateways,
@@ -159,7 +160,15 @@ const cells = (html: string, id: string): readonly string[] => {
 };
 
 it('a burst job is submitted, listed, shown by the widget, and is in the history as it ended', async () => {
-  const id = await submit('ood<job>', '#!/bin/bash\necho "$SLURM_JOB_PARTITION $(id -un)"\nsleep 3\n');
+  const go = join(home('alice'), 'ood.go');
+  rmSync(go, { force: true });
+  const script = [
+    '#!/bin/bash',
+    'echo "$SLURM_JOB_PARTITION $(id -un)"',
+    `until [ -e ${go} ]; do sleep 0.2; done`,
+    '',
+  ];
+  const id = await submit('ood<job>', script.join('\n'));
   expect(id).toMatch(/^\d+$/);
   expect(await line(id)).toMatchObject({
     ...{ Account: 'physics', UserName: 'alice', Name: 'ood<job>', TimeLimit: '5:00' },
@@ -173,6 +182,7 @@ it('a burst job is submitted, listed, shown by the widget, and is in the history
   expect([shown, name]).toEqual([id, 'ood&lt;job&gt;']);
   expect(state).toMatch(/^(goes to the cloud \(\w+\)|running|completing)$/);
   expect(cost).toMatch(/^0\.\d\d USD$/);
+  writeFileSync(go, '');
   expect(await history(id)).toMatchObject({
     ...{ User: 'alice', Group: 'alice', JobId: id, JobName: 'ood<job>', State: 'COMPLETED' },
     ...{ Partition: 'burst', AllocCPUS: '1', Timelimit: '00:05:00' },
@@ -196,7 +206,7 @@ it('System Status counts what stands on-prem, by the sinfo of bin_overrides', as
   const plain = async (...args: readonly string[]): Promise<string> =>
     well(await as('alice', ['sinfo', ...args]));
   const totals = (said: string): readonly number[] => said.trim().split('/').map(Number);
-  for (const more of [[], ['-M', 'lab']]) {
+  for (const more of [[], ['-M', clusterName]]) {
     const [ours, theirs] = [
       totals(await sinfo('-aho', '%F/%C', ...more)),
       totals(await plain('-aho', '%F/%C', ...more)),
