@@ -42,6 +42,8 @@ export interface Balances {
   readonly file: BalanceFile;
   /** Of all accounts together: nobody's balance, and so no row. */
   readonly siteWide: number;
+  /** Clusters with budgets of accounts and without any member: no answer to believe, for rows that are missing say that all is well. */
+  readonly silent: readonly string[];
   /** Accounts with a budget that nobody may charge. */
   readonly without: readonly string[];
 }
@@ -76,6 +78,8 @@ export function balancesOf(
       for (const user of theirs) put(user, project, s);
     }
   }
+  const isSilent = (s: Standing): boolean =>
+    s.account !== undefined && s.user === undefined && !members.some((m) => m.cluster === s.cluster);
   const balances = [...rows.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
   return {
     file: {
@@ -85,6 +89,7 @@ export function balancesOf(
       balances,
     },
     siteWide: standings.filter((s) => s.user === undefined && s.account === undefined).length,
+    silent: [...new Set(standings.filter(isSilent).map((s) => s.cluster))],
     without: [...without],
   };
 }

@@ -5,6 +5,7 @@ import { ssh } from '../../adapters/slurm/ssh.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
+import { CommandError } from '../cli/ask.ts';
 import { allBudgets, balancesInWords } from '../cli/ood-balances.ts';
 import { balancesOf, type Member } from '../ledger/ood-balances.ts';
 import { clock } from './ground.ts';
@@ -21,7 +22,11 @@ export async function exportOodBalances(path: string, to: string): Promise<void>
   const members: Member[] = [];
   for (const cluster of config.clusters)
     if (budgets.some((b) => b.cluster === cluster.name)) members.push(...(await membersOf(cluster)));
-  const { file, siteWide, without } = balancesOf(budgets, members, clock.now());
+  const { file, siteWide, silent, without } = balancesOf(budgets, members, clock.now());
+  if (silent.length > 0)
+    throw new CommandError(
+      `Slurm of ${silent.join(', ')} tells of nobody who may charge an account (sacctmgr show assoc), and budgets are of accounts: nothing was written`,
+    );
   await replaceFile(to, `${JSON.stringify(file, undefined, 2)}\n`, readByAll);
   const told = { to, rows: file.balances.length, siteWide, without };
   for (const line of balancesInWords(told)) console.log(line);

@@ -89,7 +89,7 @@ describe('spillway jobs', () => {
     const burst = burstOfJob(101, 'alice', { price: { held: microUsd(1.25), rates: {} } });
     await bed.write({ kind: 'burst', burst, why: 'waits' });
     await bed.write({ kind: 'receipt', receipt: aReceipt(burst, { verdict: 'burst' }) });
-    const [text = ''] = await jobsTable(alice, { json: true, details: true }, now);
+    const [text = ''] = await jobsTable(alice, { json: true, details: true, user: 'alice' }, now);
     const { jobs } = JSON.parse(text) as { jobs: JobWithCloud[] };
     // By the receipt's basis: ready within 3 min, at most 5, from when the burst began.
     const [p50, p90] = [180_000, 300_000].map((ms) => new Date(burst.createdAt + ms).toISOString());

@@ -31,6 +31,7 @@ it('an account’s budget is a balance of each user who may charge it: what is n
       ],
     },
     siteWide: 0,
+    silent: [],
     without: [],
   });
 });
@@ -74,6 +75,13 @@ it('what is nobody’s balance is left out, and said', () => {
     "left out: 1 budget of all accounts together, which are nobody's balance",
     'no row for nobodys: Slurm has no user with an association there',
   ]);
+});
+
+it('a cluster whose Slurm tells of nobody is named, for its missing rows would say that all is well', () => {
+  const there: Standing = { ...physics, cluster: 'hpc2' };
+  expect(balancesOf([physics, there], members, at).silent).toEqual(['hpc2']);
+  // A budget of one user needs no word of Slurm.
+  expect(balancesOf([physics, { ...there, user: 'alice' }], members, at).silent).toEqual([]);
 });
 
 it('a row says what the tightest budget of its user and account leaves, and no user and account has two', () => {

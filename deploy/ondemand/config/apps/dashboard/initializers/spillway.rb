@@ -14,7 +14,7 @@ module SpillwayJobs
   # A dashboard waits for its widgets: no longer than this.
   SECONDS = 5
   # One each, as its owner may read it; deploy/ondemand/bin/spillway-token puts it there.
-  TOKENS = '/run/spillway/tokens'.freeze
+  TOKENS = '/run/spillway-tokens'.freeze
 
   module_function
 
