@@ -99,7 +99,9 @@ it('a row says what the tightest budget of its user and account leaves, and no u
       expect(new Set(rows.map((r) => `${r.user} ${r.project}`)).size).toBe(rows.length);
       for (const row of rows) {
         const theirs = standings.filter(
-          (s) => s.account === row.project && (s.user === undefined || s.user === row.user),
+          // Of all accounts and users together is nobody's.
+          ({ account, user }) =>
+            account === row.project && (user === row.user || (user === undefined && account !== undefined)),
         );
         const left = theirs.map((s) => s.limitMicroUsd - s.heldMicroUsd - s.spentMicroUsd);
         expect(row.value).toBe(Math.floor(Math.min(...left) / usd));
