@@ -26,10 +26,7 @@ import { rampToday } from './ramp.ts';
 /** Given-back jobs within the back-off, and how long it took until bursts ran, are read from the newest so many. */
 const recentBursts = 2_000;
 
-export type Giving = Pick<
-  Cluster,
-  'name' | 'settings' | 'ports' | 'offered' | 'examined' | 'carries' | 'epoch'
->;
+export type Giving = Pick<Cluster, 'name' | 'settings' | 'ports' | 'offered' | 'examined' | 'carries'>;
 
 export interface Given {
   readonly look: Look;

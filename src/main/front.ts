@@ -6,8 +6,10 @@ import { ssh } from '../../adapters/slurm/ssh.ts';
 import { usersOver } from '../../adapters/slurm/users.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import type { ClusterConfig, Config } from '../../config/schema.ts';
+import type { OwnFacade } from '../api/app.ts';
 import type { LogLine } from '../burst/context.ts';
 import type { ClusterName } from '../domain/ids.ts';
+import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
 import type { SlurmPort, UsersPort } from '../ports.ts';
@@ -19,7 +21,7 @@ export async function openFront(
   gateway: Gateway,
   told: Log,
   log: (line: LogLine) => void,
-): Promise<{ readonly front: Front; close(): Promise<void> }> {
+): Promise<{ readonly front: Front; readonly own: OwnFacade; close(): Promise<void> }> {
   const ports: UsersPort[] = [];
   const clusters = await Promise.all(
     config.clusters.map(async (c) => {
@@ -38,8 +40,13 @@ export async function openFront(
     }),
   );
   const wait = async (ms: number): Promise<void> => void (await pause(ms));
+  const estimates = new Estimates({
+    ...{ clusters: gateway.clusters, clock, pause: wait },
+    users: (name) => clusters.find((c) => c.name === name)?.users,
+  });
   return {
     front: new Front({ clusters, clock, entropy, pause: wait, log }),
+    own: { estimate: (order) => estimates.estimate(order) },
     close: async () => void (await Promise.all(ports.map((p) => p.close()))),
   };
 }
