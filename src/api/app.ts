@@ -24,6 +24,7 @@ import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type EstimatesFacade, estimates } from './routes/estimates.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
+import { type OrdersFacade, orders } from './routes/orders.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type RampFacade, ramp } from './routes/ramp.ts';
 import { type ReportFacade, report } from './routes/report.ts';
@@ -60,7 +61,7 @@ export interface PortalFacade
 }
 
 /** What whoever asks is told of himself alone, or orders as himself. */
-export interface OwnFacade extends EstimatesFacade {}
+export interface OwnFacade extends EstimatesFacade, OrdersFacade {}
 
 /** Everything that the API stands on. */
 export interface Grounds {
@@ -97,6 +98,7 @@ export function operationsOf(
     ...bursts(portal),
     ...quotes(desk),
     ...estimates(own),
+    ...orders(own),
     ...decisions(portal),
     ...why(desk),
     ...budgets(desk),

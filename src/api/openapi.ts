@@ -15,6 +15,7 @@ const codes: Readonly<Record<number, string>> = {
   422: 'The Idempotency-Key came with another order before.',
   429: 'Too many requests; Retry-After says when.',
   503: 'Something that is needed for it is away; ask again.',
+  504: 'No answer came: it may have been done.',
 };
 
 /** The second number rises with what is added; the first would be another address. */

@@ -12,7 +12,8 @@ import type { ClusterName } from '../domain/ids.ts';
 import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { SlurmPort, UsersPort } from '../ports.ts';
+import { Orders } from '../engine/orders.ts';
+import type { DeskPort, SlurmPort, UsersPort } from '../ports.ts';
 import { clock, entropy } from './ground.ts';
 
 /** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
@@ -21,6 +22,7 @@ export async function openFront(
   gateway: Gateway,
   told: Log,
   log: (line: LogLine) => void,
+  desk: DeskPort,
 ): Promise<{ readonly front: Front; readonly own: OwnFacade; close(): Promise<void> }> {
   const ports: UsersPort[] = [];
   const clusters = await Promise.all(
@@ -44,9 +46,11 @@ export async function openFront(
     ...{ clusters: gateway.clusters, clock, pause: wait },
     users: (name) => clusters.find((c) => c.name === name)?.users,
   });
+  const front = new Front({ clusters, clock, entropy, pause: wait, log });
+  const orders = new Orders({ front, desk, entropy, log: (text) => log({ level: 'warn', text }) });
   return {
-    front: new Front({ clusters, clock, entropy, pause: wait, log }),
-    own: { estimate: (order) => estimates.estimate(order) },
+    front,
+    own: { estimate: (order) => estimates.estimate(order), order: (asked) => orders.order(asked) },
     close: async () => void (await Promise.all(ports.map((p) => p.close()))),
   };
 }
