@@ -39,14 +39,20 @@ export interface EstimatesGiven {
   readonly pause: (ms: number) => Promise<void>;
 }
 
-/** So many may wait for their turn; whoever comes then asks again. */
+/** So many may wait for their turn, and of one user; whoever comes then asks again. */
 const waitAtMost = 20;
+const ofUserAtMost = 4;
 const longestRestMs = 5_000;
+/** What the login node said of a user holds for so long: it is not asked for each quote. */
+const knownMs = 60_000;
 
 export class Estimates {
   readonly #given: EstimatesGiven;
   #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  #restMs = 0;
+  /** Those who wait, by user. */
+  readonly #waiting: string[] = [];
+  readonly #known = new Map<string, { readonly until: number; readonly info: UserInfo }>();
 
   constructor(given: EstimatesGiven) {
     this.#given = given;
@@ -64,16 +70,50 @@ export class Estimates {
         `this gateway has not looked at the queue of ${engine.name}: another leads, or it has just started`,
       );
     if (engine.offered.length === 0) return away('the cloud has not told its instance types yet');
-    const info = await this.#info(engine.name, order.user);
-    if ('why' in info) return info;
-    const account = accountFor(script, order.user, info);
-    if (typeof account === 'object') return account;
-    const { uid, gid } = info;
-    const who = { user: order.user, uid, gid, account, workDir: workDirOf(script, order.workDir) };
-    return this.#inTurn(async () => ({
-      kind: 'told',
-      estimate: await estimate(engine, snapshot, script, who),
-    }));
+    return this.#admitted(order.user, async () => {
+      const info = await this.#info(engine.name, order.user);
+      if ('why' in info) return info;
+      const account = accountFor(script, order.user, info);
+      if (typeof account === 'object') return account;
+      const { uid, gid } = info;
+      const who = { user: order.user, uid, gid, account, workDir: workDirOf(script, order.workDir) };
+      return this.#inTurn(async () => ({
+        kind: 'told',
+        estimate: await estimate(engine, snapshot, script, who),
+      }));
+    });
+  }
+
+  async #admitted<T>(user: string, work: () => Promise<T>): Promise<T> {
+    const own = this.#waiting.filter((one) => one === user).length;
+    if (this.#waiting.length >= waitAtMost || own >= ofUserAtMost)
+      throw new PortError(
+        'throttled',
+        'estimates',
+        'too many ask for quotes at once; ask again in some seconds',
+      );
+    this.#waiting.push(user);
+    try {
+      return await work();
+    } finally {
+      this.#waiting.splice(this.#waiting.indexOf(user), 1);
+    }
+  }
+
+  /** After each it rests for as long as that took: half of the time is the gateway's own. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, pause } = this.#given;
+    const turn = this.#last.then(async () => {
+      const began = clock.now();
+      try {
+        return await work();
+      } finally {
+        this.#restMs = Math.min(longestRestMs, Math.max(0, clock.now() - began));
+      }
+    });
+    const rest = (): Promise<void> => pause(this.#restMs);
+    this.#last = turn.then(rest, rest);
+    return turn;
   }
 
   async #info(
@@ -82,8 +122,14 @@ export class Estimates {
   ): Promise<UserInfo | Extract<Estimated, { readonly why: string }>> {
     const users = this.#given.users(cluster);
     if (users === undefined) throw new PortError('unreachable', 'estimates', `no login node of ${cluster}`);
+    const at = this.#given.clock.now();
+    for (const [key, { until }] of this.#known) if (until <= at) this.#known.delete(key);
+    const known = this.#known.get(`${cluster} ${user}`);
+    if (known !== undefined) return known.info;
     try {
-      return await users.info(user);
+      const info = await users.info(user);
+      this.#known.set(`${cluster} ${user}`, { until: at + knownMs, info });
+      return info;
     } catch (e) {
       const fault = faultOf(e);
       if (fault !== 'not_found' && fault !== 'refused') throw e;
@@ -104,33 +150,6 @@ export class Estimates {
         : `there is no cluster of that name; there are ${names}`;
     return { kind: 'malformed', field: 'cluster', why };
   }
-
-  /** After each it rests for as long as that took: half of the time is the gateway's own. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= waitAtMost)
-      throw new PortError(
-        'throttled',
-        'estimates',
-        'too many ask for quotes at once; ask again in some seconds',
-      );
-    this.#waiting += 1;
-    const turn = this.#last.then(async () => {
-      const began = this.#given.clock.now();
-      try {
-        return await work();
-      } finally {
-        this.#waiting -= 1;
-        const took = Math.max(0, this.#given.clock.now() - began);
-        this.#rest = Math.min(longestRestMs, took);
-      }
-    });
-    this.#last = turn.then(
-      () => this.#given.pause(this.#rest),
-      () => this.#given.pause(this.#rest),
-    );
-    return turn;
-  }
-  #rest = 0;
 }
 
 const away = (why: string): Estimated => ({ kind: 'away', field: undefined, why });

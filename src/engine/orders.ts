@@ -65,7 +65,7 @@ export class Orders {
 
   /** What was done is done, whatever becomes of its row: that says `asked` then. */
   async #end(id: string, state: Exclude<JobOrderState, 'asked'>, why: string): Promise<void> {
-    const end = () => this.#given.desk.endJobOrder(id, state, why.replace(/\p{Cc}+/gu, ' ').slice(0, 500));
+    const end = () => this.#given.desk.endJobOrder(id, state, storable(why));
     await end()
       .catch(end)
       .catch((e: unknown) =>
@@ -93,3 +93,10 @@ export class Orders {
     return { kind: 'one', cluster: one };
   }
 }
+
+/** Slurm's words may be any. */
+const storable = (words: string): string =>
+  words
+    .replace(/\p{Cc}+/gu, ' ')
+    .slice(0, 500)
+    .replace(/\p{Cs}/gu, '');

@@ -2,9 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { viewOf } from '../../src/api/routes/estimates.ts';
 import { CommandError } from '../../src/cli/ask.ts';
+import { programOf, type Works } from '../../src/cli/program.ts';
 import { linesOf, type QuoteAsked, quote, span } from '../../src/cli/quote.ts';
 import { QuoteScene, told } from '../api/quote.scene.ts';
 
@@ -88,6 +89,34 @@ describe('spillway quote', () => {
     await expect(run()).rejects.toThrow(CommandError);
     await expect(run()).rejects.toThrow(/400: Bad order: script: line 2: --nodes needs a value/);
   });
+});
+
+it('takes sbatch’s own options behind --, and says whose job it would be where no token says it', async () => {
+  const open = new QuoteScene();
+  await open.open(false);
+  const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  const program = programOf({
+    gateway: async () => ({ host: '127.0.0.1', port: 0, url: open.base }),
+    whoAsks: () => 'carol',
+  } as Partial<Works> as Works);
+  await program.parseAsync([
+    'node',
+    'spillway',
+    'quote',
+    file,
+    '--account',
+    'astro',
+    '--',
+    '--time=60',
+    '-N',
+    '2',
+  ]);
+  expect(open.asked).toMatchObject([
+    { user: 'carol', options: ['--time=60', '-N', '2', '--account=astro'], workDir: process.cwd() },
+  ]);
+  expect(printed.mock.calls.join('\n')).toContain('waits at home');
+  printed.mockRestore();
+  await open.close();
 });
 
 it.each([

@@ -293,15 +293,47 @@ describe('what is not quoted', () => {
     expect(await estimates.estimate(order)).toMatchObject({ kind: 'away', why: /another leads/ });
   });
 
-  it('more at once than a gateway has time for: whoever comes then is told to come again', async () => {
+  it('more at once than a gateway has time for, or than one user may ask: he is told to come again', async () => {
+    const { gateway } = run;
+    estimates = new Estimates({
+      ...{ clusters: gateway?.clusters ?? [], clock: run.time, users: () => ({ info: async () => info }) },
+      pause: (ms) => new Promise((resolve) => void run.time.after(ms, resolve)),
+    });
     const answers: string[] = [];
-    for (let i = 0; i < 22; i++)
-      void estimates.estimate(order).then(
-        ({ kind }) => void answers.push(kind),
-        (e: PortError) => void answers.push(e.fault),
-      );
-    for (let s = 0; s < 200 && answers.length < 22; s++) await pass(second);
-    expect(answers.filter((a) => a === 'throttled')).toHaveLength(2);
-    expect(answers.filter((a) => a === 'told')).toHaveLength(20);
+    const asks = (user: string, times: number): void => {
+      for (let i = 0; i < times; i++)
+        void estimates.estimate({ ...order, user }).then(
+          ({ kind }) => void answers.push(`${user} ${kind}`),
+          (e: PortError) => void answers.push(`${user} ${e.fault}`),
+        );
+    };
+    asks('alice', 6);
+    for (const user of ['u1', 'u2', 'u3', 'u4', 'u5']) asks(user, 4);
+    for (let s = 0; s < 300 && answers.length < 26; s++) await pass(second);
+    const counted: Record<string, number> = {};
+    for (const a of answers) counted[a] = (counted[a] ?? 0) + 1;
+    expect(counted).toEqual({
+      ...{ 'alice told': 4, 'alice throttled': 2, 'u1 told': 4, 'u2 told': 4, 'u3 told': 4 },
+      ...{ 'u4 told': 4, 'u5 throttled': 4 },
+    });
+  });
+
+  it('asks the login node who somebody is once in a minute, not for each quote', async () => {
+    const { gateway } = run;
+    const lookUps: string[] = [];
+    estimates = new Estimates({
+      ...{ clusters: gateway?.clusters ?? [], clock: run.time, pause: async () => undefined },
+      users: () => ({
+        info: async (user) => {
+          lookUps.push(user);
+          return info;
+        },
+      }),
+    });
+    for (const user of ['alice', 'alice', 'bob', 'alice']) await told({ user });
+    expect(lookUps).toEqual(['alice', 'bob']);
+    await pass(minute);
+    await told();
+    expect(lookUps).toEqual(['alice', 'bob', 'alice']);
   });
 });
