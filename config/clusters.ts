@@ -106,7 +106,7 @@ export const cluster = z
         'The same by how it was lost, onLost where one is left out; and what becomes of a job that cannot begin or had too little memory.',
       ),
     submit: oneOf(
-      'Whether users submit and cancel through the API: sudo = as themselves, by a rule that lets clusters[].slurm.user run sbatch and scancel as them (docs/admin.md); never = they do not.',
+      'Whether users submit, cancel, hold and release through the API: sudo = as themselves, by a rule that lets clusters[].slurm.user run sbatch, scancel, scontrol hold and scontrol release as them (docs/admin.md); never = they do not.',
       ['never', 'sudo'],
     ).default('never'),
     pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),

@@ -31,6 +31,7 @@ import type {
   SpotPrice,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
+import type { JobOrder, JobOrderState, OrderedOfJob } from './domain/job-order.ts';
 import type { BoundPod, DaemonSetView, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Listing } from './domain/listing.ts';
@@ -148,6 +149,8 @@ export interface UsersPort {
   submitted(user: string, key: Uuid, since: Instant): Promise<number | undefined>;
   /** `scancel`. Faults as of `SlurmPort.cancel`; `refused` where it is not his. */
   cancel(user: string, ref: JobRef, deadline: Instant): Promise<void>;
+  /** `scontrol hold` or `release` of a job that waits. Faults as of `cancel`; `started`: it does not wait any more. */
+  alter(user: string, what: OrderedOfJob, ref: JobRef, deadline: Instant): Promise<void>;
   /** From slurmdbd, of one user's jobs (undefined: of all): the last run of one, or of each that lived at or after `since`. */
   records(user: string | undefined, of: JobRef | { readonly since: Instant }): Promise<readonly JobRecord[]>;
   /** `not_found`: the login node knows no such user. */
@@ -671,6 +674,9 @@ export interface DeskPort {
   token(id: string): Promise<(ApiToken & { readonly usedAt: Instant | undefined }) | undefined>;
   /** To the hour, and outside of the audit. */
   tokenUsed(id: string): Promise<void>;
+  /** Leaves an audit row before Slurm is asked, and one that says what came of it; nothing where that was said. */
+  beginJobOrder(order: Omit<JobOrder, 'at' | 'state' | 'rev'>): Promise<JobOrder>;
+  endJobOrder(id: string, state: Exclude<JobOrderState, 'asked'>, why: string): Promise<void>;
   /** `what` is a hash of the order. One that is running for longer than `forMs` was left by a process that ended, and begins anew. */
   once(caller: string, key: string, what: string, forMs: number): Promise<Once>;
   finish(caller: string, key: string, answer: unknown, forMs: number): Promise<void>;

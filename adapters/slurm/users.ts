@@ -1,6 +1,7 @@
 /** What users ask of Slurm through the gateway, over SSH: as themselves where something changes, by a rule of sudo. */
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instant, type JobRef, jobRef, type Uuid } from '../../src/domain/ids.ts';
+import type { OrderedOfJob } from '../../src/domain/job-order.ts';
 import {
   hasKey,
   type JobRecord,
@@ -93,6 +94,11 @@ class SshUsers implements UsersPort {
     writeAnswer(await this.#as(user, ['scancel', refOf(ref, at)], deadline, at), at);
   }
 
+  async alter(user: string, what: OrderedOfJob, ref: JobRef, deadline: Instant): Promise<void> {
+    const at = `users.${what}`;
+    writeAnswer(await this.#as(user, ['scontrol', what, refOf(ref, at)], deadline, at), at);
+  }
+
   async records(
     user: string | undefined,
     of: JobRef | { readonly since: Instant },
@@ -165,7 +171,7 @@ class SshUsers implements UsersPort {
       );
     const given = await this.#run(at, line, true, stdin);
     const answer = { ...given, stderr: given.stderr.replace(sudoChatter, '') };
-    const spoke = /^(sbatch|scancel): /m.test(answer.stderr);
+    const spoke = /^(sbatch|scancel|scontrol): /m.test(answer.stderr);
     // Ended by force, by sudo's own time limit too (docs/admin.md): what was done until then, nobody has said. Slurm's commands end with such
     // numbers of their own, and then say why.
     if (!spoke && answer.code !== undefined && answer.code > 128) return { ...answer, code: killedCode };

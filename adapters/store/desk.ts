@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Instant, instant, type Uuid, uuid } from '../../src/domain/ids.ts';
+import type { JobOrder, JobOrderState } from '../../src/domain/job-order.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -12,6 +13,7 @@ import type { ApiToken } from '../../src/domain/token.ts';
 import type { DeskPort } from '../../src/ports.ts';
 import { vet } from './age.ts';
 import { asFault } from './faults.ts';
+import { beginJobOrder, endJobOrder } from './job-orders.ts';
 import { nowMs } from './lease.ts';
 import { auditPage, burstsPage, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
@@ -53,6 +55,11 @@ export class PostgresDesk implements DeskPort {
   tokens = () => this.#ask('tokens', false, readTokens);
   token = (id: string) => this.#ask('token', false, (db) => readToken(db, id));
   tokenUsed = (id: string) => this.#ask('tokenUsed', true, (db) => noteUse(db, id));
+
+  beginJobOrder = (order: Omit<JobOrder, 'at' | 'state' | 'rev'>) =>
+    this.#ask('beginJobOrder', true, (db) => beginJobOrder(db, order));
+  endJobOrder = (id: string, state: Exclude<JobOrderState, 'asked'>, why: string) =>
+    this.#ask('endJobOrder', true, (db) => endJobOrder(db, id, state, why));
 
   once = (caller: string, key: string, what: string, forMs: number) =>
     this.#ask('once', true, (db) => beginOnce(db, caller, key, what, forMs));

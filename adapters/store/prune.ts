@@ -25,6 +25,8 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
   await take(tx, 'instances', instances);
   // What was on it is told with it, or not at all.
   if (instances.length > 0) await sql`delete from stays where instance = any(${instances})`.execute(tx);
+  const orders = await ended(tx, 'job_orders', auditMs);
+  await take(tx, 'job_orders', orders);
   const attempts = await silent(tx, receiptsMs);
   await takeReceipts(tx, attempts);
   const { numAffectedRows: commits = 0n } = await sql`
@@ -36,12 +38,14 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
     delete from deliveries where id in (
       select id from deliveries where dead_at < ${nowMs} - ${auditMs}::bigint limit ${commitsAtATime}
     )`.execute(tx);
-  if (Math.max(bursts.length, instances.length, attempts.length) >= atATime) return true;
+  if (Math.max(bursts.length, instances.length, orders.length, attempts.length) >= atATime) return true;
   // Not before: what is about to go needs no new anchor.
   return (await forgetHeads(tx, Math.max(auditMs, receiptsMs))) || commits >= commitsAtATime;
 }
 
-async function ended(tx: Kysely<Tables>, table: 'bursts' | 'instances', forMs: number): Promise<string[]> {
+type Aged = 'bursts' | 'instances' | 'job_orders';
+
+async function ended(tx: Kysely<Tables>, table: Aged, forMs: number): Promise<string[]> {
   // By age, which has an index; what ended later than it began waits for its time.
   const { rows } = await sql<{ id: string }>`
     select id from ${sql.table(table)} t
@@ -51,11 +55,7 @@ async function ended(tx: Kysely<Tables>, table: 'bursts' | 'instances', forMs: n
   return rows.map((r) => r.id);
 }
 
-async function take(
-  tx: Kysely<Tables>,
-  table: 'bursts' | 'instances',
-  ids: readonly string[],
-): Promise<void> {
+async function take(tx: Kysely<Tables>, table: Aged, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   await sql`
     with gone as (delete from ${sql.table(table)} where id = any(${[...ids]}) returning id, rev, head),

@@ -119,6 +119,17 @@ export interface Tables {
   drains: { id: string; cluster: string; rev: number; head: string; data: Json };
   ramps: { id: string; cluster: string; rev: number; head: string; data: Json };
   tokens: { id: string; rev: number; head: string; data: Json; used_at: number | null };
+  job_orders: {
+    id: string;
+    cluster: string;
+    ref: string;
+    live: Generated<boolean>;
+    rev: number;
+    head: string;
+    data: Json;
+    created_at: number;
+    updated_at: number;
+  };
   order_keys: {
     caller: string;
     key: string;

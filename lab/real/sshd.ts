@@ -52,9 +52,9 @@ export async function hostKeyFingerprint(): Promise<string> {
   return line.split(' ')[1] ?? '';
 }
 
-/** As docs/admin.md has it: for whom users submit and cancel through the gateway, and nothing else. */
+/** As docs/admin.md has it: for whom users submit, cancel, hold and release through the gateway, and nothing else. */
 const sudoRule = (): string => `Defaults:${gatewayUser} env_keep += "SLURM_CONF"
-${gatewayUser} ALL=(${people.map(({ name }) => name).join(',')}) TIMEOUT=8s NOPASSWD: /usr/bin/sbatch, /usr/bin/scancel
+${gatewayUser} ALL=(${people.map(({ name }) => name).join(',')}) TIMEOUT=8s NOPASSWD: /usr/bin/sbatch, /usr/bin/scancel, /usr/bin/scontrol hold [0-9]*, /usr/bin/scontrol release [0-9]*
 `;
 
 function sshdConfig(): string {

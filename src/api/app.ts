@@ -21,8 +21,10 @@ import { type BudgetsFacade, budgets } from './routes/budgets.ts';
 import { type BurstsFacade, bursts } from './routes/bursts.ts';
 import { type CapacityFacade, capacity } from './routes/capacity.ts';
 import { type DecisionsFacade, decisions } from './routes/decisions.ts';
+import { type EstimatesFacade, estimates } from './routes/estimates.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
+import { type OrdersFacade, orders } from './routes/orders.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type RampFacade, ramp } from './routes/ramp.ts';
 import { type ReportFacade, report } from './routes/report.ts';
@@ -58,12 +60,16 @@ export interface PortalFacade
   generation(): Promise<string>;
 }
 
+/** What whoever asks is told of himself alone, or orders as himself. */
+export interface OwnFacade extends EstimatesFacade, OrdersFacade {}
+
 /** Everything that the API stands on. */
 export interface Grounds {
   readonly desk: Facade;
   readonly portal: PortalFacade;
   readonly feed: Feed;
   readonly hooks: WebhooksFacade;
+  readonly own: OwnFacade;
   readonly front: Front;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
@@ -85,11 +91,14 @@ export function operationsOf(
   desk: Facade,
   portal: PortalFacade,
   hooks: WebhooksFacade,
+  own: OwnFacade,
 ): readonly Operation[] {
   return [
     ...jobs(portal),
     ...bursts(portal),
     ...quotes(desk),
+    ...estimates(own),
+    ...orders(own),
     ...decisions(portal),
     ...why(desk),
     ...budgets(desk),
@@ -117,7 +126,7 @@ export function app(grounds: Grounds): Express {
   server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
-  const operations = operationsOf(grounds.desk, portal, grounds.hooks);
+  const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.own);
   const document = openapi(operations);
   server.get('/api/v1/openapi.json', (_req, res) => void res.json(document));
   const v1 = express.Router();

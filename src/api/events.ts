@@ -24,7 +24,7 @@ const oldestMs = 5 * 60_000;
 /** Bytes; who is so far behind is let go, and comes back with the last id that he has. One reading of many events is less. */
 const behindAtMost = 8 * 2 ** 20;
 
-/** A user hears of his own bursts and of the stop switch; an operator of all. */
+/** A user hears of his own bursts and orders, and of the stop switch; an operator of all. */
 export function hears(caller: Caller, event: Pick<AuditEvent, 'subject' | 'user'>): boolean {
   if (seesOnly(caller) === undefined) return true;
   if (event.user !== undefined) return sees(caller, event.user);
@@ -48,8 +48,15 @@ export function eventView(e: AuditEvent): EventView {
 function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
   const [first, more] = subject.split('/');
   if (more !== undefined)
-    if (first === 'stop' || first === 'ramp' || first === 'token' || first === 'drain' || first === 'breaker')
-      return first;
+    switch (first) {
+      case 'stop':
+      case 'ramp':
+      case 'token':
+      case 'drain':
+      case 'breaker':
+      case 'order':
+        return first;
+    }
   return job === undefined ? 'instance' : 'burst';
 }
 

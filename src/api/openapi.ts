@@ -15,6 +15,7 @@ const codes: Readonly<Record<number, string>> = {
   422: 'The Idempotency-Key came with another order before.',
   429: 'Too many requests; Retry-After says when.',
   503: 'Something that is needed for it is away; ask again.',
+  504: 'No answer came: it may have been done.',
 };
 
 /** The second number rises with what is added; the first would be another address. */
@@ -65,7 +66,8 @@ export function openapi(operations: readonly Operation[]): Json {
 function operationOf(o: Operation): Json {
   const refusals = new Set([400, 401, 403, 429, 503, ...o.refuses]);
   if (o.method !== 'get') refusals.add(413);
-  if (o.method === 'post') for (const code of [409, 422]) refusals.add(code);
+  const ordered = o.method === 'post' && !o.question;
+  if (ordered) for (const code of [409, 422]) refusals.add(code);
   if (o.current !== undefined) refusals.add(412);
   return {
     operationId: o.id,
@@ -104,7 +106,7 @@ function problems(statuses: ReadonlySet<number>): Json {
 
 function headersOf(o: Operation): Json[] {
   const headers: Json[] = [];
-  if (o.method === 'post')
+  if (o.method === 'post' && !o.question)
     headers.push({
       name: 'Idempotency-Key',
       in: 'header',

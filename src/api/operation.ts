@@ -12,7 +12,7 @@ export interface Asked<Path, Query, Order> {
 
 /**
  * One thing that the API does: route, rights, schemas and the document come from it. `act` answers the body; it throws a `Refusal` to say no.
- * A `put` may be repeated as it is; a `post` needs an Idempotency-Key.
+ * A `put` may be repeated as it is; a `post` needs an Idempotency-Key, unless it only asks.
  */
 export interface Operation {
   readonly id: string;
@@ -30,6 +30,10 @@ export interface Operation {
   };
   /** Refusals of its own, besides those that every operation may give. */
   readonly refuses: readonly number[];
+  /** Asks and changes nothing, though it is a `post`. */
+  readonly question: boolean;
+  /** The longest body, as express writes it. */
+  readonly bodyAtMost: string;
   act(asked: Asked<unknown, unknown, unknown>): Promise<unknown>;
   /** Of what is edited: the body that its GET answers, whose ETag an If-Match names. */
   readonly current: ((asked: Asked<unknown, unknown, unknown>) => Promise<unknown>) | undefined;
@@ -48,6 +52,8 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly order?: O;
   readonly answer: A;
   readonly refuses?: readonly number[];
+  readonly question?: boolean;
+  readonly bodyAtMost?: string;
   readonly edited?: boolean;
   readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
   readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
@@ -69,6 +75,8 @@ export function operation<
       answer: d.answer,
     },
     refuses: d.refuses ?? [],
+    question: d.question === true,
+    bodyAtMost: d.bodyAtMost ?? '10kb',
     edited: d.edited === true || d.current !== undefined,
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],

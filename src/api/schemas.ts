@@ -280,6 +280,25 @@ export const approvalOrder = z.strictObject({ approved: z.boolean(), by, reason 
 /** An order whose address says what is ordered. */
 export const plainOrder = z.strictObject({ by, reason });
 
+/** What a user orders of a job of his in Slurm. */
+export const jobOrder = z.strictObject({
+  cluster: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Where several clusters have a job of that number.'),
+  reason,
+});
+
+/** An order that Slurm has carried out. */
+export const jobOrderView = z.strictObject({
+  ...{ cluster: z.string(), job: z.string(), ordered: z.enum(['hold', 'release']) },
+  /** As whom. */
+  user: z.string(),
+  at: time,
+});
+
 /** A job that came back, and who let it burst again. */
 export const againView = z.strictObject({
   cluster: z.string(),

@@ -7,8 +7,6 @@ import type { Asked, Operation } from './operation.ts';
 import { type ProblemCode, Refusal } from './problem.ts';
 import { callerOf } from './who.ts';
 
-const orderBody = express.json({ limit: '10kb', strict: true });
-
 /** Puts operations onto a router: rights, schemas, keys and tags are handled here, alike for all. */
 export function serve(router: Router, operations: readonly Operation[], keeper: Keeper | undefined): void {
   const methods = new Map<string, string[]>();
@@ -17,7 +15,7 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
     methods.set(path, [...(methods.get(path) ?? []), o.method.toUpperCase()]);
     const answer = async (req: Request, res: Response) => send(o, req, res, keeper);
     if (o.method === 'get') router.get(path, answer);
-    else router[o.method](path, mayOrder(o), orderBody, answer);
+    else router[o.method](path, mayOrder(o), express.json({ limit: o.bodyAtMost, strict: true }), answer);
   }
   for (const [path, known] of methods)
     router.all(path, () => {
@@ -60,7 +58,7 @@ async function send(o: Operation, req: Request, res: Response, keeper: Keeper | 
   await unchanged(o, asked, req);
   const act = () => o.act(asked);
   const body =
-    o.method === 'post' && keeper !== undefined
+    o.method === 'post' && !o.question && keeper !== undefined
       ? await doOnce(keeper, asked.caller, req, res, act)
       : await act();
   if (o.edited) res.setHeader('ETag', tagOf(o.method === 'get' ? body : await tagged(o, asked, body)));

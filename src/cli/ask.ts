@@ -18,19 +18,34 @@ export class NoGateway extends CommandError {}
 
 const usualWaitMs = 30_000;
 
-export async function ask(
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Reads, or puts what is given. */
+export function ask(gateway: Gateway, path: string, put?: unknown, waitMs = usualWaitMs): Promise<Answer> {
+  return send(gateway, path, put === undefined ? undefined : { method: 'PUT', body: put }, waitMs);
+}
+
+/** Asks by a POST that changes nothing. */
+export function question(gateway: Gateway, path: string, body: unknown): Promise<Answer> {
+  return send(gateway, path, { method: 'POST', body }, usualWaitMs);
+}
+
+async function send(
   { host, port, url, token }: Gateway,
   path: string,
-  put?: unknown,
-  waitMs = usualWaitMs,
-): Promise<{ readonly status: number; readonly body: unknown }> {
+  sent: { readonly method: 'PUT' | 'POST'; readonly body: unknown } | undefined,
+  waitMs: number,
+): Promise<Answer> {
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const base = url ?? `http://${at}`;
   const headers: Record<string, string> = {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(put === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
   };
-  const order = put === undefined ? {} : { method: 'PUT', body: JSON.stringify(put) };
+  const order = sent === undefined ? {} : { method: sent.method, body: JSON.stringify(sent.body) };
   try {
     const response = await fetch(`${base}/api/v1/${path}`, {
       ...order,

@@ -3,11 +3,10 @@ import { rules } from '../decide/decide.ts';
 import type { ShapeContext } from '../decide/rule.ts';
 import type { RuleVerdict } from '../domain/decision.ts';
 import type { FactName } from '../domain/expression.ts';
-import { clusterName, instant, jobRef } from '../domain/ids.ts';
-import type { Job } from '../domain/job.ts';
+import { clusterName, instant } from '../domain/ids.ts';
 import type { NeverRule } from '../domain/policy.ts';
 import type { Asked } from '../translate/script/asked.ts';
-import { gresIn } from '../translate/script/gres.ts';
+import { lineOf } from '../translate/script/line.ts';
 import { type Script, written } from '../translate/script/script.ts';
 import type { Site } from './explain-site.ts';
 
@@ -91,39 +90,17 @@ function policyRules(
   const context: ShapeContext = {
     ...{ now: at, snapshot, setup, policy, stop: undefined },
     groups: groups.map((group) => ({ group, types: [] })),
-    job: jobOf(script, asked, { ...who, partition }),
+    // What the marks tell already is not told twice.
+    job: {
+      ...lineOf(script, asked, { ...who, partition }),
+      ...{ hetJob: false, requiredNodes: '', reservation: '' },
+    },
   };
   return rules.flatMap((rule) => {
     if (rule.of !== 'shape' || !ofScripts.includes(rule.name)) return [];
     const said = rule.judge(context);
     return said.pass ? [] : [{ rule: rule.name, ...said }];
   });
-}
-
-/** As the queue would show it. */
-function jobOf(script: Script, asked: Asked, who: Who & { readonly partition: string }): Job {
-  const at = instant(0);
-  return {
-    ...{ ref: jobRef('1'), id: 1, arrayJobId: written(script, 'array') === undefined ? undefined : 1 },
-    ...{ arrayTask: undefined, name: who.name, user: who.user, account: who.account ?? '' },
-    ...{ qos: written(script, 'qos') ?? '', partition: who.partition },
-    ...{
-      state: 'PENDING',
-      reason: 'Priority',
-      submitAt: at,
-      eligibleAt: at,
-      startAt: undefined,
-      priority: 1,
-    },
-    timeLimitMs: asked.timeMs ?? 'partition',
-    ...{ minNodes: asked.nodes, maxNodes: undefined, cpus: asked.cpus, batch: true, hetJob: false },
-    ...{ dependency: '', reservation: '', requiredNodes: '', gres: gresIn(script) },
-    ...{
-      features: written(script, 'constraint') ?? '',
-      licenses: written(script, 'licenses') ?? '',
-    },
-    ...{ restarts: 0, nodeList: '' },
-  };
 }
 
 function directory(chdir: string | undefined, { mounts, from }: Site): readonly RuleVerdict[] {

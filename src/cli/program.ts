@@ -12,6 +12,7 @@ import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
 import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
 import { type JobsOrder, jobsTable } from './jobs.ts';
+import { type QuoteOrder, quote } from './quote.ts';
 import { answerQuotes, openQuotes } from './quotes.ts';
 import { type RampOrder, showRamp } from './ramp.ts';
 import { type ReplayOrder, replay } from './replay.ts';
@@ -154,8 +155,28 @@ export function programOf(works: Works): Command {
       process.exitCode = bursts ? 0 : 1;
     });
   program
+    .command('quote')
+    .description(
+      'ask the gateway what would become of a script now: when it would start here and in the cloud, the cost, and what keeps it at home; nothing is held or submitted (`quotes` lists what waits to be approved)',
+    )
+    .argument('<script>', 'a batch script')
+    .argument('[options...]', "sbatch's own, behind --, as in: spillway quote job.sh -- --time=60 -N 2")
+    .option('--user <name>', 'whose job it would be (default: whose token it is, or this account)')
+    .option('--account <name>', 'as for sbatch; comes before the script')
+    .option('--partition <name>', 'as for sbatch; comes before the script')
+    .option('--cluster <name>', 'of several')
+    .option('--json', 'as JSON')
+    .action(async (script: string, options: string[], order: QuoteOrder) => {
+      const gateway = await works.gateway(chosen());
+      const user = order.user ?? (gateway.token === undefined ? works.whoAsks() : undefined);
+      const asked = { ...order, user, options, workDir: process.cwd() };
+      for (const line of await quote(gateway, script, asked)) console.log(line);
+    });
+  program
     .command('quotes')
-    .description('list what waits to be approved: the most that it can cost, why, and until when')
+    .description(
+      'list what waits to be approved (mode approve): the most that it can cost, why, and until when',
+    )
     .option('--json', 'as JSON')
     .action(async ({ json }: { json?: boolean }) => {
       const gateway = await works.gateway(chosen());

@@ -22,7 +22,7 @@ export async function why(gateway: Gateway, id: string, json: boolean): Promise<
   return told.data.jobs.flatMap((job, i) => (i === 0 ? inPlainWords(job) : ['', ...inPlainWords(job)]));
 }
 
-const verdicts = {
+export const verdicts = {
   burst: 'may burst',
   wait: 'waits at home',
   never: 'never bursts as it is',
@@ -95,7 +95,7 @@ function expected({
 
 type Basis = NonNullable<NonNullable<StoryView['decision']>['basis']>;
 
-function carried(data: NonNullable<Basis['data']>): readonly string[] {
+export function carried(data: NonNullable<Basis['data']>): readonly string[] {
   if (data === 'unknown')
     return [
       '  data: not known: its script is read once all else says burst, and no earlier job of its name carried any',
@@ -115,7 +115,7 @@ function carried(data: NonNullable<Basis['data']>): readonly string[] {
 
 type Offer = NonNullable<NonNullable<NonNullable<StoryView['decision']>['basis']>['offer']>;
 
-function offered(offer: Offer): readonly string[] {
+export function offered(offer: Offer): readonly string[] {
   const { type, zones, capacity, perHourMicroUsd, expectedMicroUsd, worstMicroUsd } = offer;
   const money = (micro: number): string => dollars(micro);
   const cost =

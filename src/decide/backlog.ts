@@ -29,6 +29,8 @@ export interface BacklogInput {
   readonly drained?: RuleContext['drained'];
   /** Jobs that have a live burst: decided already. */
   readonly live: ReadonlySet<JobRef>;
+  /** This one is decided on whatever its partition, so that the rules say what they have against that. */
+  readonly also?: JobRef | undefined;
   readonly liveBursts: number;
   readonly returned: ReadonlyMap<JobRef, Returned>;
   /** Of the hard ones. */
@@ -64,7 +66,7 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
   const unsorted: Job[] = [];
   for (const line of snapshot.jobs) {
-    if (line.state !== 'PENDING' || !isIn(line.partition, ours)) continue;
+    if (line.state !== 'PENDING' || !(isIn(line.partition, ours) || line.ref === input.also)) continue;
     if (line.arrayTask === undefined) {
       if (!live.has(line.ref)) unsorted.push(line);
     } else for (const job of tasksOf(line)) if (!live.has(job.ref)) unsorted.push(job);

@@ -47,6 +47,8 @@ const seed = 20_251;
 /** A queue is played in one go, and each draw walks all that run: of a site with very many fewer draws are taken, so that nothing else waits for long. */
 const runsDrawn = 200_000;
 const fewestDraws = 8;
+/** The same where one job more is played, of all that wait. */
+const waitsDrawn = 1_000_000;
 
 export function drawsFor(draws: number, running: number): number {
   return Math.min(draws, Math.max(fewestDraws, Math.floor(runsDrawn / Math.max(1, running))));
@@ -126,7 +128,7 @@ export class Foresight {
     const forecasts = new Map<JobRef, StartForecast>();
     const awaited = new Map<string, { readonly at: Instant; readonly raw: StartRange }>();
     for (const { pool, starts, at, by: forecaster } of this.#played) {
-      const by = `${nameOf(forecaster)}, ${this.learned} runs known`;
+      const by = this.#named(forecaster);
       const passed = snapshot.at - at;
       pool.waits.forEach((job, i) => {
         const raw = {
@@ -147,6 +149,33 @@ export class Foresight {
     return this.#forecasts.get(ref);
   }
 
+  /**
+   * What the queue of the last look would say of one job more, in the place that its priority gives it. Nothing of it is kept. Of a long queue fewer
+   * draws are taken, since somebody waits for the answer.
+   */
+  withOne(
+    job: Job,
+    snapshot: Snapshot,
+    without: readonly string[],
+    gone: ReadonlySet<JobRef>,
+  ): { readonly forecast: StartForecast | undefined; readonly queues: readonly ExpectedQueue[] } {
+    const more = { ...snapshot, jobs: [...snapshot.jobs, job] };
+    const pool = poolsOf(more, without, gone).find((p) => p.waits.some(({ ref }) => ref === job.ref));
+    if (pool === undefined) return { forecast: undefined, queues: this.queues() };
+    const at = pool.waits.findIndex(({ ref }) => ref === job.ref);
+    const { starts, expected, by } = this.#playOnce(pool, snapshot.at, waitsDrawn);
+    const raw = {
+      p10: starts.p10[at] as number,
+      p50: starts.p50[at] as number,
+      p90: starts.p90[at] as number,
+    };
+    const others = this.queues().filter((_, i) => this.#played[i]?.pool.partitions[0] !== pool.partitions[0]);
+    return {
+      forecast: { range: this.#calibration.correct(raw), raw, by: this.#named(by) },
+      queues: [...others, expected],
+    };
+  }
+
   /** As of the last look. */
   queues(): readonly ExpectedQueue[] {
     return this.#played.map(({ expected, at }) => {
@@ -162,11 +191,19 @@ export class Foresight {
     const key = keyOf(pool);
     const before = this.#played.find((p) => p.key === key);
     if (before !== undefined && at >= before.at && at - before.at < freshMs) return before;
-    const next = draws(seed);
-    const by = { ...this.#forecaster, draws: drawsFor(this.#forecaster.draws, pool.runs.length) };
-    const starts = forecastStarts(pool.view, learnedRunTimes(this.#predictor), by, () => next() / 2 ** 32);
-    return { at, key, starts, pool, by, expected: this.#expect(pool) };
+    return { key, ...this.#playOnce(pool, at) };
   }
+
+  #playOnce(pool: Pool, at: Instant, most = Number.POSITIVE_INFINITY): Omit<Played, 'key'> {
+    const next = draws(seed);
+    const all = drawsFor(this.#forecaster.draws, pool.runs.length);
+    const few = Math.max(fewestDraws, Math.floor(most / Math.max(1, pool.waits.length)));
+    const by = { ...this.#forecaster, draws: Math.min(all, few) };
+    const starts = forecastStarts(pool.view, learnedRunTimes(this.#predictor), by, () => next() / 2 ** 32);
+    return { at, starts, pool, by, expected: this.#expect(pool) };
+  }
+
+  #named = (forecaster: Forecaster): string => `${nameOf(forecaster)}, ${this.learned} runs known`;
 
   #expect({ view, waits }: Pool): ExpectedQueue {
     const { processors, running, waiting } = view;

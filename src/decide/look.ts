@@ -2,11 +2,12 @@
  * One look at a queue and what is decided on it, for the gateway's cycle and for a replay that asks under the gateway's own policy: what both know,
  * they know by the same functions.
  */
+import type { Decision } from '../domain/decision.ts';
 import type { JobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
 import { type BacklogInput, type Decided, decideBacklog } from './backlog.ts';
 import { type Carried, type Carrying, carryingOf, readyWith, type Sizes, transfersOf } from './carry.ts';
-import type { Foresight } from './foresight.ts';
+import type { Foresight, StartForecast } from './foresight.ts';
 import { assumed, type Ended, type Ready, readyByGroup } from './ready.ts';
 import type { StagingRates } from './staging.ts';
 
@@ -33,21 +34,54 @@ export interface Looked {
   readonly carrying: (job: Job) => Carrying | undefined;
 }
 
-export function decideOn(foresight: Foresight, { gone, ended, staging, ...look }: Look): Looked {
-  const { snapshot, setup } = look;
+export function decideOn(foresight: Foresight, look: Look): Looked {
+  const { snapshot, setup, gone } = look;
   foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
+  const times = timesOf(look);
+  const decided = decideBacklog({
+    ...look,
+    live: gone,
+    forecast: (job) => foresight.of(job.ref),
+    queues: foresight.queues(),
+    readyIn: times.readyIn,
+  });
+  return { decided, ...times };
+}
+
+/** The times that are the cloud's. */
+function timesOf({ ended, staging }: Pick<Look, 'ended' | 'staging'>): Pick<Looked, 'readyIn' | 'carrying'> {
   const ready = readyByGroup(ended);
   const transfers = staging && transfersOf(staging.ended, staging.rates);
   const carrying = (job: Job): Carrying | undefined =>
     transfers && carryingOf(job, staging?.sizes(job), transfers);
   const readyIn = (group: string, job: Job): Ready =>
     readyWith(ready.get(group) ?? assumed, transfers && carrying(job));
+  return { carrying, readyIn };
+}
+
+/** What `decideOn` would say of one job more, that nobody has submitted, had it been in the last look's queue. Nothing of it is kept. */
+export function decideOne(
+  foresight: Foresight,
+  look: Look,
+  job: Job,
+): Omit<Looked, 'decided'> & {
+  readonly decision: Decision;
+  readonly forecast: StartForecast | undefined;
+} {
+  const { snapshot, setup, gone } = look;
+  const ours = [setup.burstPartition, setup.waitPartition];
+  const { forecast, queues } = foresight.withOne(job, snapshot, ours, gone);
+  const times = timesOf(look);
   const decided = decideBacklog({
     ...look,
+    snapshot: { ...snapshot, jobs: [...snapshot.jobs, job] },
     live: gone,
-    forecast: (job) => foresight.of(job.ref),
-    queues: foresight.queues(),
-    readyIn,
+    also: job.ref,
+    forecast: ({ ref }) => (ref === job.ref ? forecast : foresight.of(ref)),
+    queues,
+    readyIn: times.readyIn,
   });
-  return { decided, readyIn, carrying };
+  const own = decided.find((d) => d.job.ref === job.ref);
+  if (own === undefined) throw new Error(`nothing was decided on job ${job.ref}, which does not wait`);
+  return { decision: own.decision, forecast, ...times };
 }

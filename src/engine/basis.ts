@@ -27,7 +27,7 @@ export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Se
         ? { group, p50Ms: Math.round(ready.p50), p90Ms: Math.round(ready.p90), measured: ready.measured }
         : undefined,
     ...(engine.settings.pods.staging === undefined ? {} : { data: dataTold(engine, job, sees) }),
-    ...(bursts && chosen !== undefined ? offered(chosen, sees, here) : {}),
+    ...(chosen === undefined ? {} : offered(chosen, sees, here)),
   };
 }
 

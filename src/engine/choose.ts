@@ -26,7 +26,9 @@ export interface Sees {
   readonly counted: ReadonlyMap<string, Readonly<Counted>>;
 }
 
-export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'foresight' | 'spot' | 'ports' | 'carries'>;
+export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'spot' | 'ports' | 'carries'> & {
+  readonly foresight: Pick<Cluster['foresight'], 'of' | 'expectedMs'>;
+};
 
 /** What of it is asked here; a replay has no more. */
 export interface Buying {

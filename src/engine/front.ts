@@ -2,6 +2,7 @@
 import { faultOf, PortError } from '../domain/fault.ts';
 import { type ClusterName, type Instant, instant, type JobRef } from '../domain/ids.ts';
 import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
+import type { OrderedOfJob } from '../domain/job-order.ts';
 import { type JobRecord, type SubmitOrder, takesKey, type UserInfo } from '../domain/submit.ts';
 import type { Clock, Entropy, SlurmPort, UsersPort } from '../ports.ts';
 import { sortedJobs } from './queue-view.ts';
@@ -136,6 +137,17 @@ export class Front {
     }
   }
 
+  async alter(cluster: FrontCluster, user: string, what: OrderedOfJob, ref: JobRef): Promise<void> {
+    const { clock, log } = this.#given;
+    await writing(cluster).alter(user, what, ref, instant(clock.now() + orderMs));
+    log({ level: 'info', text: `${what} of job ${ref} on ${cluster.name} for ${user}` });
+  }
+
+  /** `refused`: nothing may be ordered there through this gateway. */
+  writing(cluster: FrontCluster): void {
+    writing(cluster);
+  }
+
   async cancel(cluster: FrontCluster, user: string, ref: JobRef): Promise<void> {
     const { clock, log } = this.#given;
     await writing(cluster).cancel(user, ref, instant(clock.now() + orderMs));
@@ -148,6 +160,6 @@ function writing({ users, submits, name }: FrontCluster): UsersPort {
   throw new PortError(
     'refused',
     'users',
-    `nothing is submitted or cancelled on ${name} through this gateway (clusters[].submit)`,
+    `nothing is submitted, cancelled or held on ${name} through this gateway (clusters[].submit)`,
   );
 }

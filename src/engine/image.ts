@@ -6,6 +6,7 @@ import {
   chooseImage,
   hugepagesIn,
   readScript,
+  type Script,
   type StagingLimits,
   signalIn,
   stagingOf,
@@ -17,7 +18,7 @@ import type { ImageSought } from './propose.ts';
 /** Options, our lines and modules stand at a script's head; megabytes of what follows would hold up everybody's turn. */
 const mostRead = 256 * 1024;
 
-function headOf(script: string): string {
+export function headOf(script: string): string {
   return script.length <= mostRead ? script : script.slice(0, script.lastIndexOf('\n', mostRead) + 1);
 }
 
@@ -38,9 +39,16 @@ export async function imageFor(
     return { kind: 'unknown', why };
   }
   if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
-  const { comment, account, partition } = job;
   const script = withCommandLine(readScript(headOf(text)), await settings.slurm.submitLine(job.id));
-  const { images, mounts, staging } = settings.pods;
+  return imageIn(script, job, settings.pods);
+}
+
+/** The same of a script that is known. */
+export function imageIn(
+  script: Script,
+  { comment, account, partition }: Pick<JobDetail, 'comment' | 'account' | 'partition'>,
+  { images, mounts, staging }: Pick<Cluster['settings']['pods'], 'images' | 'mounts' | 'staging'>,
+): ImageSought {
   const chosen = chooseImage({ script, comment, account, partition, images });
   const data = stagingOf(script.staged, mounts, staging);
   const said = { ...chosen, hugepages: hugepagesIn(script), signal: signalIn(script) };

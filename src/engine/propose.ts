@@ -34,40 +34,28 @@ import {
   type Staging,
 } from '../translate/index.ts';
 
-/** The decision on a line of the queue, looked at again with the job in full: identity and exact size. */
+/** What is known of a job that nobody has submitted; Slurm shows nothing of it. */
+export interface Unsubmitted {
+  readonly marks: readonly Marked[];
+  readonly knowsWorkDir: boolean;
+}
+
+/** The decision on a line of the queue, looked at again with the job in full: identity and exact size. `unasked`: there is no Kubernetes to ask. */
 export function examine(
   decision: Decision,
   job: JobDetail,
-  tenant: Tenant | undefined,
+  tenant: Tenant | 'unasked' | undefined,
   offered: OfferedGroup | undefined,
   snapshot: Snapshot,
-  mounts: readonly { readonly path: string; readonly claim: string }[],
+  mounts: readonly Mounted[],
   translation: Translation = 'emulated',
   image?: ImageSought,
+  unsubmitted?: Unsubmitted,
 ): { readonly decision: Decision; readonly needs: Burst['needs'] | undefined } {
-  const because: RuleVerdict[] = [...decision.because];
-  const missing =
-    tenant === undefined ? [] : mounts.map((m) => m.claim).filter((c) => !tenant.claims.includes(c));
-  because.push({
-    rule: 'tenant',
-    pass:
-      tenant !== undefined && missing.length === 0 && tenant.uid === job.uid && tenant.gids.includes(job.gid),
-    measured:
-      tenant === undefined
-        ? `no namespace for uid ${job.uid}`
-        : missing.length > 0
-          ? `namespace ${tenant.namespace} has no claim ${missing.join(', ')}`
-          : `namespace ${tenant.namespace}, gid ${job.gid}`,
-    limit: "the user's namespace, set up by an admin, with the user's groups and claims",
-  });
-  const seen = [...mounts.map((m) => m.path), '/tmp', '/var/tmp', '/dev/shm'];
-  because.push({
-    rule: 'directory',
-    pass: seen.some((path) => job.workDir === path || job.workDir.startsWith(`${path.replace(/\/$/, '')}/`)),
-    measured: job.workDir,
-    limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
-  });
-  const marks = marksOf(job);
+  const because: RuleVerdict[] = [];
+  if (tenant !== 'unasked') because.push(tenantOf(job, tenant, mounts));
+  if (unsubmitted?.knowsWorkDir !== false) because.push(directory(job.workDir, mounts));
+  const marks = unsubmitted === undefined ? marksOf(job) : unsubmitted.marks;
   because.push(translated(marks, translation));
   if (image !== undefined)
     because.push({
@@ -103,7 +91,8 @@ export function examine(
         : `${describe(needs)}${nodes > 1 ? ` for each of ${nodes} nodes` : ''}`,
     limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
   });
-  if (because.every((r) => r.pass)) return { decision: { ...decision, because }, needs };
+  const all = [...decision.because, ...because];
+  if (because.every((r) => r.pass)) return { decision: { ...decision, because: all }, needs };
   // What could not be seen may be seen at the next look.
   const unseen = because.some(
     (r) =>
@@ -112,7 +101,40 @@ export function examine(
         (r.rule === 'translation' && !marks) ||
         (r.rule === 'image' && image?.kind === 'unknown')),
   );
-  return { decision: { verdict: unseen ? 'wait' : 'never', because, group: undefined }, needs: undefined };
+  const verdict = unseen && decision.verdict !== 'never' ? 'wait' : 'never';
+  return { decision: { verdict, because: all, group: undefined }, needs: undefined };
+}
+
+function tenantOf(job: JobDetail, tenant: Tenant | undefined, mounts: readonly Mounted[]): RuleVerdict {
+  const missing =
+    tenant === undefined ? [] : mounts.map((m) => m.claim).filter((c) => !tenant.claims.includes(c));
+  return {
+    rule: 'tenant',
+    pass:
+      tenant !== undefined && missing.length === 0 && tenant.uid === job.uid && tenant.gids.includes(job.gid),
+    measured:
+      tenant === undefined
+        ? `no namespace for uid ${job.uid}`
+        : missing.length > 0
+          ? `namespace ${tenant.namespace} has no claim ${missing.join(', ')}`
+          : `namespace ${tenant.namespace}, gid ${job.gid}`,
+    limit: "the user's namespace, set up by an admin, with the user's groups and claims",
+  };
+}
+
+function directory(workDir: string, mounts: readonly Mounted[]): RuleVerdict {
+  const seen = [...mounts.map((m) => m.path), '/tmp', '/var/tmp', '/dev/shm'];
+  return {
+    rule: 'directory',
+    pass: seen.some((path) => workDir === path || workDir.startsWith(`${path.replace(/\/$/, '')}/`)),
+    measured: workDir,
+    limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
+  };
+}
+
+interface Mounted {
+  readonly path: string;
+  readonly claim: string;
 }
 
 /** Of one of its nodes there, without the keeper. Undefined: the group has not all that it asks for. */

@@ -6,11 +6,14 @@ import { ssh } from '../../adapters/slurm/ssh.ts';
 import { usersOver } from '../../adapters/slurm/users.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import type { ClusterConfig, Config } from '../../config/schema.ts';
+import type { OwnFacade } from '../api/app.ts';
 import type { LogLine } from '../burst/context.ts';
 import type { ClusterName } from '../domain/ids.ts';
+import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { SlurmPort, UsersPort } from '../ports.ts';
+import { Orders } from '../engine/orders.ts';
+import type { DeskPort, SlurmPort, UsersPort } from '../ports.ts';
 import { clock, entropy } from './ground.ts';
 
 /** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
@@ -19,7 +22,8 @@ export async function openFront(
   gateway: Gateway,
   told: Log,
   log: (line: LogLine) => void,
-): Promise<{ readonly front: Front; close(): Promise<void> }> {
+  desk: DeskPort,
+): Promise<{ readonly front: Front; readonly own: OwnFacade; close(): Promise<void> }> {
   const ports: UsersPort[] = [];
   const clusters = await Promise.all(
     config.clusters.map(async (c) => {
@@ -38,8 +42,15 @@ export async function openFront(
     }),
   );
   const wait = async (ms: number): Promise<void> => void (await pause(ms));
+  const estimates = new Estimates({
+    ...{ clusters: gateway.clusters, clock, pause: wait },
+    users: (name) => clusters.find((c) => c.name === name)?.users,
+  });
+  const front = new Front({ clusters, clock, entropy, pause: wait, log });
+  const orders = new Orders({ front, desk, entropy, log: (text) => log({ level: 'warn', text }) });
   return {
-    front: new Front({ clusters, clock, entropy, pause: wait, log }),
+    front,
+    own: { estimate: (order) => estimates.estimate(order), order: (asked) => orders.order(asked) },
     close: async () => void (await Promise.all(ports.map((p) => p.close()))),
   };
 }

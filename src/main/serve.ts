@@ -140,9 +140,9 @@ async function start(
   const desk = watched(database.desk, 'desk');
   const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
   undo.push(closeOutbox);
-  const { front, close: closeFront } = await openFront(config, gateway, told, write);
+  const { front, own, close: closeFront } = await openFront(config, gateway, told, write, desk);
   undo.push(closeFront);
-  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front }, told);
+  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own }, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
@@ -201,7 +201,7 @@ function groundsOf(
   gateway: Gateway,
   store: StorePort,
   desk: DeskPort,
-  more: Pick<Grounds, 'hooks' | 'front'>,
+  more: Pick<Grounds, 'hooks' | 'front' | 'own'>,
   told: Log,
 ): Grounds {
   const { api, listen } = config;

@@ -22,6 +22,8 @@ const touched: Readonly<Record<EventView['kind'], RegExp>> = {
   drain: /^(capacity|groups|audit)/,
   breaker: /^(capacity|groups|audit|\/readyz)/,
   token: /^audit/,
+  // The queue shows what came of it at the next look.
+  order: /^(audit|jobs)/,
 };
 
 const againMs = 2_000;

@@ -51,6 +51,7 @@ const users: UsersPort = {
   },
   submitted: async (_user, key) => (key === asked.at(-1) ? found : undefined),
   cancel: async (user, ref) => void cancelled.push([user, ref]),
+  alter: async () => undefined,
   records: async (user, of) =>
     [record(50, 'alice'), record(60, 'bob'), ...ended]
       .filter((r) => user === undefined || r.user === user)

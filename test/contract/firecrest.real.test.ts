@@ -10,10 +10,12 @@ import { ssh } from '../../adapters/slurm/ssh.ts';
 import { usersOver } from '../../adapters/slurm/users.ts';
 import { env } from '../../lab/real/slurm.ts';
 import { account } from '../../lab/real/users.ts';
+import type { OwnFacade } from '../../src/api/app.ts';
 import { clusterName, instant, jobRef, uuid } from '../../src/domain/ids.ts';
 import type { Snapshot } from '../../src/domain/job.ts';
 import type { SubmitOrder } from '../../src/domain/submit.ts';
 import { Front } from '../../src/engine/front.ts';
+import { Orders } from '../../src/engine/orders.ts';
 import type { SlurmPort, UsersPort } from '../../src/ports.ts';
 import { type Bed, makeBed } from '../api/bed.ts';
 import { debianPython, ensureVenv } from '../venv.ts';
@@ -27,6 +29,7 @@ let slurm: SlurmPort;
 let users: UsersPort;
 let bed: Bed;
 let snapshot: Snapshot | undefined;
+let far: Readonly<Record<string, string>> = {};
 beforeAll(async () => {
   await ensureVenv(venv, debianPython, [['pyfirecrest==3.10.0']]);
   const lab = await env({ say: () => undefined });
@@ -41,7 +44,7 @@ beforeAll(async () => {
     ...{ user: of('SPILLWAY_LAB_SSH_USER'), hostKey: of('SPILLWAY_LAB_SSH_HOST_KEY') },
     privateKey: readFileSync(of('SPILLWAY_LAB_SSH_KEY')),
   };
-  const far = { SLURM_CONF: of('SLURM_CONF') };
+  far = { SLURM_CONF: of('SLURM_CONF') };
   slurm = sshSlurm({ ...door, cluster: clusterName('lab'), env: far });
   users = usersOver(ssh(door), { env: far, script: (id) => slurm.script(id) });
   const front = new Front({
@@ -57,7 +60,11 @@ beforeAll(async () => {
     ...{ clock, entropy: { uuid: newId }, log: () => undefined },
     pause: async (ms) => void (await pause(ms)),
   });
-  bed = await makeBed({ front });
+  const own = {
+    order: (asked) =>
+      new Orders({ front, desk: bed.desk, entropy: { uuid: newId }, log: () => undefined }).order(asked),
+  } as Partial<OwnFacade> as OwnFacade;
+  bed = await makeBed({ front, own });
 }, 300_000);
 afterAll(async () => {
   await bed?.close();
@@ -191,4 +198,51 @@ it('a job whose answer was lost is found by its key', async () => {
   expect(await users.submitted('bob', key, since)).toBeUndefined();
   await users.cancel('alice', jobRef(`${id}`), instant(clock.now() + 15_000));
   expect((await slurm.job(jobRef(`${id}`)))?.state).toBe('CANCELLED');
+}, 60_000);
+
+it('holds and releases a job that waits as its user, and nobody else’s; what an administrator holds stays held', async () => {
+  const [alice, bob] = [await bed.token('alice', 'user'), await bed.token('bob', 'user')];
+  const olga = await bed.token('bob', 'operator');
+  const order: SubmitOrder = {
+    ...{
+      script: { text: '#!/bin/sh\nsleep 600' },
+      workDir: account('alice').home,
+      partition: 'cloud',
+      env: {},
+    },
+    ...{ name: 'held', account: undefined, reservation: undefined, constraints: undefined },
+    ...{ stdin: undefined, stdout: undefined, stderr: undefined },
+  };
+  const soon = () => instant(clock.now() + 15_000);
+  const ref = jobRef(`${await users.submit('alice', order, uuid(newId()), soon())}`);
+  const reason = async () => (await slurm.job(ref))?.reason;
+  const ask = (token: string, what: string) => bed.ask(token, `jobs/${ref}/${what}`, { body: {} });
+  try {
+    for (let i = 0; i < 2; i++) {
+      expect(await ask(alice, 'hold')).toMatchObject({
+        status: 200,
+        body: { order: { job: ref, user: 'alice' } },
+      });
+      expect(await reason()).toBe('JobHeldUser');
+    }
+    expect((await ask(bob, 'release')).status).toBe(404);
+    // An operator of the gateway is bob in Slurm, and may no more than bob.
+    expect(await ask(olga, 'release')).toMatchObject({
+      status: 400,
+      body: { code: 'slurm_refused', detail: expect.stringMatching(/denied|Invalid user id/i) },
+    });
+    expect(await reason()).toBe('JobHeldUser');
+    for (let i = 0; i < 2; i++) {
+      expect((await ask(alice, 'release')).status).toBe(200);
+      expect(await reason()).not.toMatch(/^JobHeld/);
+    }
+    await exec('scontrol', ['hold', ref], { env: { ...process.env, ...far } });
+    expect(await reason()).toBe('JobHeldAdmin');
+    expect((await ask(alice, 'release')).status).toBe(400);
+    expect(await reason()).toBe('JobHeldAdmin');
+  } finally {
+    await users.cancel('alice', ref, soon());
+  }
+  await expect.poll(async () => (await slurm.job(ref))?.state).toBe('CANCELLED');
+  expect([400, 409]).toContain((await ask(alice, 'hold')).status);
 }, 60_000);

@@ -2,10 +2,10 @@
 import express, { type Request, type Response, Router } from 'express';
 import type { z } from 'zod';
 import { atLeast, type Caller } from '../../domain/caller.ts';
-import { faultOf } from '../../domain/fault.ts';
 import { instant, jobRef } from '../../domain/ids.ts';
 import type { Front, FrontCluster } from '../../engine/front.ts';
 import { Refusal } from '../problem.ts';
+import { slurmsWord } from '../slurms-word.ts';
 import { callerOf } from '../who.ts';
 import { jobId, jobsQuery, submitOrder } from './schemas.ts';
 import { liveView, nodeView, partitionView, recordView, systemView, userInfoView } from './views.ts';
@@ -53,7 +53,7 @@ export function firecrest(front: Front, now: () => number): Router {
   });
   router.get('/status/:system/userinfo', async (req, res) => {
     const name = himself(res);
-    res.json(userInfoView(name, await told(front.info(at(req), name))));
+    res.json(userInfoView(name, await slurmsWord(front.info(at(req), name))));
   });
 
   router.get('/compute/:system/jobs', async (req, res) => {
@@ -65,7 +65,7 @@ export function firecrest(front: Front, now: () => number): Router {
     const there = new Set<string>(live.map(({ ref }) => ref));
     const since = instant(now() - time_window);
     // What has ended: what still waits or runs is in the queue, where slurmdbd lags.
-    const over = (await told(front.records(cluster, user, { since }))).filter(
+    const over = (await slurmsWord(front.records(cluster, user, { since }))).filter(
       (r) => r.endAt !== undefined && !there.has(r.ref),
     );
     const wanted = (j: { readonly account: string; readonly name: string }): boolean =>
@@ -80,14 +80,14 @@ export function firecrest(front: Front, now: () => number): Router {
   const one = async (req: Request, res: Response) => {
     const cluster = at(req);
     const ref = jobRef(asked(jobId, req.params.id, 'bad_path'));
-    const known = await told(front.job(cluster, whose(callerOf(res), true), ref));
+    const known = await slurmsWord(front.job(cluster, whose(callerOf(res), true), ref));
     if (known === undefined) throw unknownJob(ref);
     return { cluster, ref, known };
   };
   router.get('/compute/:system/jobs/:id', async (req, res) => {
     const cluster = at(req);
     const ref = jobRef(asked(jobId, req.params.id, 'bad_path'));
-    const runs = await told(front.runs(cluster, whose(callerOf(res), true), ref));
+    const runs = await slurmsWord(front.runs(cluster, whose(callerOf(res), true), ref));
     if (runs.length === 0) throw unknownJob(ref);
     res.json({
       jobs: runs.map((run) => {
@@ -104,7 +104,7 @@ export function firecrest(front: Front, now: () => number): Router {
       jobs: [
         {
           jobId: ref,
-          script: (id === undefined ? undefined : await told(front.script(cluster, id))) ?? null,
+          script: (id === undefined ? undefined : await slurmsWord(front.script(cluster, id))) ?? null,
           standardInput: raw.StdIn ?? null,
           standardOutput: raw.StdOut ?? null,
           standardError: raw.StdErr ?? null,
@@ -116,14 +116,14 @@ export function firecrest(front: Front, now: () => number): Router {
     const cluster = at(req);
     const name = himself(res);
     const { job } = asked(submitOrder, req.body, 'bad_order');
-    const id = await told(front.submit(cluster, name, job));
+    const id = await slurmsWord(front.submit(cluster, name, job));
     res.status(201).json({ jobId: String(id) });
   });
   router.delete('/compute/:system/jobs/:id', async (req, res) => {
     const name = himself(res);
     const { cluster, ref } = await one(req, res);
     // slurmctld says so itself of one that has ended.
-    await told(front.cancel(cluster, name, ref));
+    await slurmsWord(front.cancel(cluster, name, ref));
     res.status(204).end();
   });
 
@@ -172,26 +172,4 @@ function asked<T>(schema: z.ZodType<T>, given: unknown, code: 'bad_query' | 'bad
     detail: `${field === '' ? '' : `${field}: `}${issue?.message ?? 'malformed'}`,
     ...(field === '' ? {} : { field }),
   });
-}
-
-/** Slurm's and sudo's own words reach whoever ordered. */
-async function told<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (e) {
-    const detail = (e as Error).message;
-    switch (faultOf(e)) {
-      case 'refused':
-      case 'started':
-        throw new Refusal('slurm_refused', 'Refused', { detail });
-      case 'not_found':
-        throw new Refusal('not_found', 'Not found', { detail });
-      case 'unknown':
-        throw new Refusal('outcome_unknown', 'Not known', {
-          detail: `no answer came, so that it may have been done: look at your jobs before you ask again (${detail})`,
-        });
-      default:
-        throw e;
-    }
-  }
 }

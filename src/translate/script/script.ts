@@ -136,3 +136,13 @@ export function lastOf(script: Script): readonly Written[] {
 
 export const written = (script: Script, name: string): string | undefined =>
   script.options.findLast((o) => o.name === name)?.value;
+
+/** And what stands on sbatch's command line, which comes before the script's lines; on line 0. What of it sbatch would not take is in `problems`. */
+export function withOptions(script: Script, words: readonly string[]): Script {
+  const { options, problems } = optionsOf(words.map((text) => ({ text, line: 0 })));
+  return {
+    ...script,
+    options: [...script.options, ...options],
+    problems: [...script.problems, ...problems],
+  };
+}

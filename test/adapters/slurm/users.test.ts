@@ -60,6 +60,7 @@ it.each(['root', '', '-u', 'a b', 'alice;id', '#0', 'Alice$(id)', '0'])(
     for (const work of [
       () => port.submit(user, order, key, deadline),
       () => port.cancel(user, jobRef('1'), deadline),
+      () => port.alter(user, 'hold', jobRef('1'), deadline),
       () => port.info(user),
       () => port.records(user, jobRef('1')),
     ])
@@ -96,6 +97,36 @@ it.each([
     fault,
     message: expect.stringMatching(words),
   });
+});
+
+it.each(['hold', 'release'] as const)(
+  '%s is scontrol’s, as the user, of one job and before its deadline',
+  async (what) => {
+    const { port, asked } = over(() => out(''));
+    await port.alter('alice', what, jobRef('4711_3'), deadline);
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toMatchObject({ effect: true, line: expect.stringContaining('-lt 2000000000 ]') });
+    expect(asked[0]?.line).toMatch(new RegExp(`sudo -n -H -u alice -- scontrol ${what} 4711_3'$`));
+    await expect(port.alter('alice', what, jobRef('1,2'), deadline)).rejects.toMatchObject({
+      fault: 'invalid',
+    });
+    expect(asked).toHaveLength(1);
+  },
+);
+
+it.each([
+  [bad('Access/permission denied for job 4711\n'), 'refused'],
+  [bad('Job is no longer pending execution for job 4711\n'), 'started'],
+  [bad('Invalid job id specified for job 4711\n'), 'not_found'],
+  [
+    bad("Sorry, user spillway is not allowed to execute '/usr/bin/scontrol hold 4711' as alice on n1."),
+    'refused',
+  ],
+  [bad('slurm_load_jobs error: Unable to contact slurm controller (connect failure)'), 'unreachable'],
+  [bad('', 137), 'unknown'],
+] as const)('a hold that is answered by %j is %s', async (answer, fault) => {
+  const { port } = over(() => answer);
+  await expect(port.alter('alice', 'hold', jobRef('4711'), deadline)).rejects.toMatchObject({ fault });
 });
 
 it('finds a job again by its key, among those of the user since then', async () => {

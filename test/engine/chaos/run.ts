@@ -217,6 +217,11 @@ export class Run implements Fates {
   /** The job that each pod was made for. */
   readonly podsOf = new Map<string, JobRef>();
 
+  /** The newest that runs. */
+  get gateway(): Gateway | undefined {
+    return this.#running.at(-1)?.gateway;
+  }
+
   // --- gateways ------------------------------------------------------------------------------------------------------
 
   startGateway(): void {

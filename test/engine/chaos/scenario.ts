@@ -81,7 +81,7 @@ export interface Scenario {
   readonly seed: number;
   readonly onLost: 'fail' | 'requeue';
   /** approve: people say yes or no to each burst, or nothing. */
-  readonly mode: 'auto' | 'approve';
+  readonly mode: 'observe' | 'approve' | 'auto';
   /** After a few minutes the budgets are lowered to next to nothing: what becomes of what runs. */
   readonly lowered: 'finish' | 'requeue' | 'cancel' | undefined;
   /** Bursts a day, until somebody lifts it. */

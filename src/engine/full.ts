@@ -1,0 +1,127 @@
+/** A decision on a line of the queue, once the job is known in full: what is bought for it, whether that holds it, and whether it is paid for. */
+import { savedOf } from '../burst/claim.ts';
+import type { Choice } from '../decide/choose.ts';
+import { priceOf } from '../decide/price.ts';
+import type { Priced } from '../decide/priced.ts';
+import type { Purse } from '../decide/purse.ts';
+import type { Climb } from '../decide/ramp-day.ts';
+import type { OfferedGroup } from '../decide/rule.ts';
+import { affordable, budget } from '../decide/rules/budget.ts';
+import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
+import type { Decision } from '../domain/decision.ts';
+import type { JobDetail } from '../domain/job.ts';
+import type { Tenant } from '../domain/kube.ts';
+import { plus, type Resources } from '../domain/resources.ts';
+import { keeperNeeds } from '../translate/index.ts';
+import { type Choosing, chooseFor, type Sees } from './choose.ts';
+import { policyNow } from './funds.ts';
+import { carriedFor } from './image.ts';
+import { examine, type ImageSought, needsFor, type Unsubmitted } from './propose.ts';
+
+/** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
+const examinedMs = 5 * 60_000;
+/** The same for one whose worst case, known in full, no budget holds now. */
+const unaffordableMs = 60_000;
+
+export interface KnownInFull {
+  /** `unasked`: there is no Kubernetes to ask. */
+  readonly tenant: Tenant | 'unasked' | undefined;
+  /** Undefined: the site has none configured yet. */
+  readonly image: ImageSought | undefined;
+  readonly reclaims: number;
+  readonly unsubmitted?: Unsubmitted | undefined;
+}
+
+interface Said {
+  readonly decision: Decision;
+  /** Of what may be bought; undefined: nothing holds it, or nobody knows what it would cost. */
+  readonly choice: Choice | undefined;
+  readonly cost: Priced | undefined;
+}
+
+export type InFull =
+  | (Said & {
+      readonly yes: true;
+      readonly group: string;
+      readonly needs: Resources;
+      readonly cost: Priced;
+    })
+  /** `forMs`: it will be found the same for so long; undefined: the next look may say otherwise. */
+  | (Said & { readonly yes: false; readonly forMs: number | undefined });
+
+export function judgeInFull(
+  engine: Choosing,
+  decision: Decision,
+  job: JobDetail,
+  { tenant, image, reclaims, unsubmitted }: KnownInFull,
+  sees: Sees,
+  purse: Purse,
+  climb: Climb | undefined,
+): InFull {
+  const { settings } = engine;
+  const policy = policyNow(settings, engine.ports.clock.now());
+  const egress = image && carriedFor(image, settings.pods.staging)?.egress?.held;
+  const most = (of: OfferedGroup, own: Resources): Priced =>
+    priceOf(
+      plus(own, keeperNeeds),
+      savedOf(job).timeLimitMs,
+      of,
+      policy.limitMarginMs,
+      Math.max(1, job.minNodes),
+      egress,
+    );
+  const funded = (cost: Priced, { group }: OfferedGroup) => {
+    const worstCase = () => (engine.offered.length > 1 ? { ...cost, group: group.name } : cost);
+    return [
+      [budget.name, affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase })],
+      [rampRule.name, onRamp({ job, ramp: climb, worstCase })],
+    ] as const;
+  };
+  const choice = chooseFor(
+    engine,
+    job,
+    {
+      judged: decision.group,
+      needs: (of) => needsFor(job, of, sees.snapshot, image),
+      ...{ requeue: job.requeue, reclaims },
+      unfunded: (of, own) => funded(most(of, own), of).find(([, { pass }]) => !pass)?.[1].measured,
+    },
+    sees,
+  );
+  const offered = choice?.taken.offered ?? engine.offered.find((o) => o.group.name === decision.group);
+  const full = examine(
+    { ...decision, group: offered?.group.name },
+    job,
+    tenant,
+    offered,
+    sees.snapshot,
+    settings.pods.mounts,
+    settings.policy.translation,
+    image,
+    unsubmitted,
+  );
+  const { needs } = full;
+  const group = full.decision.group;
+  if (needs === undefined || group === undefined || offered === undefined) {
+    const forMs = full.decision.verdict === 'never' ? examinedMs : undefined;
+    return { yes: false, decision: full.decision, choice, cost: undefined, forMs };
+  }
+  const cost = most(offered, needs);
+  const said = new Map<string, Pick<Decision['because'][number], 'pass' | 'measured' | 'limit'>>(
+    funded(cost, offered),
+  );
+  const because = full.decision.because.map((r) => ({ ...r, ...said.get(r.rule) }));
+  if (full.decision.verdict !== 'burst')
+    return {
+      yes: false,
+      decision: { ...full.decision, because, group: undefined },
+      choice,
+      cost,
+      forMs: undefined,
+    };
+  if ([...said.values()].some(({ pass }) => !pass)) {
+    const waits: Decision = { verdict: 'wait', because, group: undefined };
+    return { yes: false, decision: waits, choice, cost, forMs: unaffordableMs };
+  }
+  return { yes: true, decision: { ...full.decision, because }, choice, cost, group, needs };
+}
