@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import { faultOf, ignoring, PortError } from '../../src/domain/fault.ts';
-import type { NodeView, PodRef, PodView } from '../../src/domain/kube.ts';
+import { type NodeView, type PodRef, type PodView, placesNamespace } from '../../src/domain/kube.ts';
 import type { Clock, KubernetesPort, Watch } from '../../src/ports.ts';
 import { access } from './access.ts';
 import { boundPod } from './bound.ts';
@@ -133,6 +133,12 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       const fields = { fieldSelector: `spec.nodeName=${node}` };
       const items = await listAll(http, where, '/api/v1/pods', undefined, fields);
       return items.map((item) => seen(boundPod(item), where, 'transient'));
+    },
+
+    async places() {
+      const where = 'kubernetes.places';
+      const items = await listAll(http, where, pods(placesNamespace));
+      return items.map((item) => seen(podView(item), where, 'transient'));
     },
 
     cordonNode: (name) => patchNode(http, name, 'kubernetes.cordonNode', { spec: { unschedulable: true } }),

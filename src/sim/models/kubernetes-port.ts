@@ -1,7 +1,7 @@
 /** The model behind the port, with the gateway's rights. What the real adapter makes of the API server's answers is said here in one table. */
 import type { Duplex } from 'node:stream';
 import { type Fault, faultOf, ignoring, PortError } from '../../domain/fault.ts';
-import type { PodRef, Tenant } from '../../domain/kube.ts';
+import { type PodRef, placesNamespace, type Tenant } from '../../domain/kube.ts';
 import type { KubernetesPort, Watch } from '../../ports.ts';
 import type { Does, KubernetesModel } from './kubernetes.ts';
 import type { Kind } from './kubernetes-objects.ts';
@@ -159,6 +159,14 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
       ask('podsOn', 'read', () => {
         server.rights.check('gateway', 'list', 'pods', undefined);
         return [...store.all('pods')].filter(({ spec }) => spec.nodeName === node).map(boundPod);
+      }),
+
+    places: () =>
+      ask('places', 'read', () => {
+        server.rights.check('gateway', 'list', 'pods', placesNamespace);
+        return [...store.all('pods')]
+          .filter(({ metadata }) => metadata.namespace === placesNamespace)
+          .map(podView);
       }),
 
     async cordonNode(name) {
