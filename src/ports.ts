@@ -218,8 +218,8 @@ export interface KubernetesPort {
   createPodGroup(manifest: PodGroupManifest): Promise<void>;
   /** Asked to end with this grace; `not_found` = already absent, `conflict` = another pod has that name now. */
   deletePod(ref: PodRef, uid: string, graceSeconds: number): Promise<void>;
-  /** Takes our finalizer off: the pod's record may go. Only after settlement. */
-  releasePod(ref: PodRef, uid: string): Promise<void>;
+  /** Takes our finalizer off, or another of ours: the pod's record may go. Only after settlement. */
+  releasePod(ref: PodRef, uid: string, finalizer?: string): Promise<void>;
   /** Idempotent: `already_exists` is fine if the value is ours (names are used once). */
   createSecret(
     ref: PodRef,

@@ -81,7 +81,7 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       await http.json({ at: 'kubernetes.deletePod', method: 'DELETE', path: podPath(ref), body });
     },
 
-    releasePod: (ref, uid) => releasePod(http, ref, uid),
+    releasePod: (ref, uid, name = finalizer) => releasePod(http, ref, uid, name),
 
     async createSecret(ref, data, labels) {
       const where = 'kubernetes.createSecret';
@@ -212,12 +212,12 @@ const releaseTries = 5;
  * A JSON patch that tests uid and place, so that neither a later pod of that name nor another's finalizer loses
  * anything. Someone else may change the list in between: then the place is read again.
  */
-async function releasePod(http: Http, ref: PodRef, uid: string): Promise<void> {
+async function releasePod(http: Http, ref: PodRef, uid: string, name: string): Promise<void> {
   const where = 'kubernetes.releasePod';
   for (let tries = 1; ; tries += 1) {
     const object = await get(http, where, podPath(ref));
     const finalizers = texts(at(object, 'metadata', 'finalizers'));
-    const place = finalizers.indexOf(finalizer);
+    const place = finalizers.indexOf(name);
     if (object === undefined || text(at(object, 'metadata', 'uid')) !== uid || place < 0) return;
     const patch: Call = {
       at: where,
@@ -226,7 +226,7 @@ async function releasePod(http: Http, ref: PodRef, uid: string): Promise<void> {
       contentType: 'application/json-patch+json',
       body: [
         { op: 'test', path: '/metadata/uid', value: uid },
-        { op: 'test', path: `/metadata/finalizers/${place}`, value: finalizer },
+        { op: 'test', path: `/metadata/finalizers/${place}`, value: name },
         { op: 'remove', path: `/metadata/finalizers/${place}` },
       ],
     };

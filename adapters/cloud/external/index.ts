@@ -6,10 +6,11 @@
 import { faultOf, ignoring, PortError } from '../../../src/domain/fault.ts';
 import type { CloudId, ClusterName, LaunchToken } from '../../../src/domain/ids.ts';
 import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domain/instance.ts';
-import { instanceLabel, placesNamespace } from '../../../src/domain/kube.ts';
+import { instanceLabel, type PodView } from '../../../src/domain/kube.ts';
 import type { Clock, CloudPort, KubernetesPort } from '../../../src/ports.ts';
+import { shownFinalizer } from '../../kubernetes/names.ts';
 import { type ExternalGroup, placePod } from './pod.ts';
-import { nameOf, type Place, placeIn, placeOf, specHash } from './record.ts';
+import { type Place, placeIn, placeOf, specHash } from './record.ts';
 import { Gone, type Held, heldBy, instanceOf } from './state.ts';
 
 export type { ExternalGroup } from './pod.ts';
@@ -46,18 +47,21 @@ export function externalCloud(
     if (!/^[\x21-\x7e]{1,64}$/.test(token))
       throw new PortError('invalid', at, `a launch token is 1 to 64 ASCII characters: ${token}`);
     const manifest = placePod(cluster, groupOf(spec.group, at), spec, token, clock.now());
-    try {
-      const pod = await kubernetes.createPod(manifest);
-      return instanceOf(heldBy(placeOf(cluster, spec, token, clock.now()), pod, [], gone, clock.now()));
-    } catch (e) {
-      if (faultOf(e) !== 'already_exists') throw e;
-      const held = (await places()).find(({ place }) => place.token === token);
-      // It went between the two: the next try makes it, or finds it.
-      if (held === undefined) throw new PortError('transient', at, `the pod of ${token} is just going`);
-      if (held.place.spec !== specHash(spec))
-        throw new PortError('invalid', at, `the token ${token} was used for something else`);
-      return instanceOf(held);
-    }
+    const { name, namespace } = manifest.metadata;
+    // Looked for first: where nobody answers, nothing was asked.
+    if ((await kubernetes.pod({ namespace, name })) === undefined)
+      try {
+        const pod = await kubernetes.createPod(manifest);
+        return instanceOf(heldBy(placeOf(cluster, spec, token, clock.now()), pod, [], gone, clock.now()));
+      } catch (e) {
+        if (faultOf(e) !== 'already_exists') throw e;
+      }
+    const held = (await places()).find(({ place }) => place.token === token);
+    // It went between the two: the next try makes it, or finds it.
+    if (held === undefined) throw new PortError('transient', at, `the pod of ${token} is just going`);
+    if (held.place.spec !== specHash(spec))
+      throw new PortError('invalid', at, `the token ${token} was used for something else`);
+    return instanceOf(held);
   }
 
   /** This cluster's own. Pods first: a node that is labelled is then never older than what is known of its pod. */
@@ -80,34 +84,32 @@ export function externalCloud(
     const old = all.filter(
       ({ state, pod }) => state === 'terminated' && at - (pod.deletingSince ?? pod.createdAt) > shownMs,
     );
-    for (const { pod } of old.slice(0, tidiedAtOnce))
-      await forget(pod.ref.name, pod.uid, pod.deletingSince !== undefined);
+    for (const { pod } of old.slice(0, tidiedAtOnce)) {
+      await giveUp(pod);
+      await ignoring('not_found', kubernetes.releasePod(pod.ref, pod.uid, shownFinalizer));
+    }
     return all.map(instanceOf);
   }
 
-  async function forget(name: string, uid: string, ends: boolean): Promise<void> {
-    const ref = { namespace: placesNamespace, name };
-    if (!ends) await ignoring('not_found', kubernetes.deletePod(ref, uid, 1));
+  /** From then on it is terminated, whatever becomes of its node. */
+  async function giveUp({ ref, uid, deletingSince }: PodView): Promise<void> {
+    if (deletingSince === undefined) await ignoring('not_found', kubernetes.deletePod(ref, uid, 1));
     await ignoring('not_found', kubernetes.releasePod(ref, uid));
   }
 
   async function terminate(id: CloudId): Promise<void> {
     const held = (await places()).find(({ place }) => place.id === id);
     if (held === undefined) throw new PortError('not_found', 'cloud.terminate', `no place of ours is ${id}`);
-    const { pod, node } = held;
+    const { pod, node, free } = held;
     // The label first, and only of a node where nothing of ours runs: what is listed meanwhile is still ours.
-    if (node !== undefined && held.state === 'running') {
+    if (node !== undefined && !free) {
       if (!(await isEmpty(node.name, node.ready))) return;
       await kubernetes.markNode(node, {
         labels: { [instanceLabel]: undefined, [groupLabel]: undefined },
         annotations: {},
       });
-    }
-    if (pod.deletingSince === undefined)
-      await ignoring(
-        'not_found',
-        kubernetes.deletePod({ namespace: placesNamespace, name: nameOf(id) }, pod.uid, 1),
-      );
+    } else if (!free) return;
+    await giveUp(pod);
   }
 
   /** Its kubelet is there to tell, and tells that no pod of a job of ours runs or will. */

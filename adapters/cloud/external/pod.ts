@@ -6,7 +6,7 @@ import { instanceLabel, placesNamespace } from '../../../src/domain/kube.ts';
 import { nothing, type Resources } from '../../../src/domain/resources.ts';
 import type { Taint } from '../../../src/domain/taint.ts';
 import type { PodManifest } from '../../../src/ports.ts';
-import { finalizer, label, recordAnnotation } from '../../kubernetes/names.ts';
+import { finalizer, label, recordAnnotation, shownFinalizer } from '../../kubernetes/names.ts';
 import { nameOf, type Place, placeOf } from './record.ts';
 
 export interface ExternalGroup {
@@ -46,7 +46,7 @@ export function placePod(
         'karpenter.sh/do-not-disrupt': 'true',
       },
       // The record outlives the pod: a job's own takes its place by preemption, which deletes it.
-      finalizers: [finalizer],
+      finalizers: [finalizer, shownFinalizer],
     },
     spec: {
       restartPolicy: 'Never',

@@ -2,6 +2,7 @@
 import type { CloudId, Instant } from '../../../src/domain/ids.ts';
 import type { CloudInstance } from '../../../src/domain/instance.ts';
 import { instanceLabel, type NodeView, offTaint, type PodView } from '../../../src/domain/kube.ts';
+import { finalizer } from '../../kubernetes/names.ts';
 import type { Place } from './record.ts';
 
 export interface Held {
@@ -11,6 +12,8 @@ export interface Held {
   readonly node: NodeView | undefined;
   /** The pod's node, where it is there and no other machine of the same name. */
   readonly on: NodeView | undefined;
+  /** Nothing of ours can run there any more. */
+  readonly free: boolean;
   readonly state: 'pending' | 'running' | 'terminated';
 }
 
@@ -49,22 +52,21 @@ export function heldBy(
   const named = nodes.find(({ name }) => name === pod.node);
   // One that is younger than the end of the pod that was there is another machine, or a Node object that somebody deleted.
   const on = named !== undefined && named.createdAt <= (endOf(pod) ?? at) ? named : undefined;
-  const lost = gone.note(place.id, pod.node !== undefined && node === undefined && on === undefined, at);
-  return { place, pod, node, on, state: stateOf(pod, node, on, lost) };
-}
-
-function stateOf(
-  pod: PodView,
-  node: NodeView | undefined,
-  on: NodeView | undefined,
-  lost: boolean,
-): Held['state'] {
-  // Whatever became of the pod, jobs' pods may run there.
-  if (node !== undefined) return isOff(node) ? 'terminated' : 'running';
+  const given = !pod.finalizers.includes(finalizer);
+  const absent = !given && pod.node !== undefined && node === undefined && on === undefined;
+  const lost = gone.note(place.id, absent, at);
+  // Whatever became of the pod, jobs' pods may run on a node that is labelled, and for a while on one that is not there.
+  const free = given || (node === undefined ? !absent || lost : isOff(node));
   const over = isOver(pod);
-  if (pod.node === undefined) return over ? 'terminated' : 'pending';
-  if (on === undefined) return lost ? 'terminated' : 'running';
-  return over ? 'terminated' : 'running';
+  const up = pod.node === undefined && !over ? 'pending' : 'running';
+  return {
+    place,
+    pod,
+    node,
+    on,
+    free,
+    state: free && (over || lost || node !== undefined) ? 'terminated' : up,
+  };
 }
 
 /** It holds nothing any more. */

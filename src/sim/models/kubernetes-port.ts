@@ -11,7 +11,7 @@ import { boundPod, leaseAnnotation, nodeView, podView, tenantView } from './kube
 import { watchAll } from './kubernetes-watch.ts';
 import { Pipe } from './pipe.ts';
 
-const finalizer = 'spillway.dev/settled';
+const settled = 'spillway.dev/settled';
 const releaseTries = 5;
 
 export function kubernetesPort(model: KubernetesModel, complain: (error: unknown) => void): KubernetesPort {
@@ -85,7 +85,7 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
       );
     },
 
-    async releasePod(ref, uid) {
+    async releasePod(ref, uid, finalizer = settled) {
       for (let tries = 1; ; tries += 1) {
         const pod = await get('releasePod', 'pods', ref);
         const at = pod?.metadata.finalizers?.indexOf(finalizer) ?? -1;
