@@ -1,4 +1,5 @@
 import { claimOf } from '../domain/devices.ts';
+import { faultOf } from '../domain/fault.ts';
 import { instant } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import { instanceLabel, type NodeView } from '../domain/kube.ts';
@@ -47,7 +48,13 @@ async function awaitPlace(ctx: InstanceContext, instance: Instance): Promise<Nex
     const why = seen?.external?.waits;
     return inTime(ctx, instance, `nobody brought a node for it${why === undefined ? '' : ` (${why})`}`);
   }
-  await ctx.kubernetes.labelNode(node.name, { [instanceLabel]: seen.id, [groupLabel]: instance.group });
+  try {
+    await ctx.kubernetes.labelNode(node.name, { [instanceLabel]: seen.id, [groupLabel]: instance.group });
+  } catch (e) {
+    // Such as a pool that lacks the taint: admission will say no as often as it is asked.
+    if (faultOf(e) !== 'refused') throw e;
+    return inTime(ctx, instance, `node ${node.name} may not be taken (${(e as Error).message})`);
+  }
   const { type, zone } = seen;
   await change(
     ctx,

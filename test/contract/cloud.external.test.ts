@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { goneMs } from '../../adapters/cloud/external/state.ts';
 import { kubernetes } from '../../adapters/kubernetes/index.ts';
 import { serveKubernetes } from '../../lab/servers/kubernetes.ts';
+import { PortError } from '../../src/domain/fault.ts';
 import { type CloudId, cloudId, instant, launchToken } from '../../src/domain/ids.ts';
 import { instanceLabel, offTaint, placesNamespace } from '../../src/domain/kube.ts';
 import { GiB } from '../../src/domain/resources.ts';
@@ -285,6 +286,17 @@ describe('places on nodes that somebody else brings', () => {
     await cloud.list();
     expect(await places()).toEqual([]);
     await expectFault(cloud.terminate(id), 'not_found');
+  });
+
+  test('what cannot be tidied away keeps nobody from the list', async () => {
+    const { port, time, pass } = start();
+    const stuck = { ...port, releasePod: () => Promise.reject(new PortError('refused', 'x', 'no right')) };
+    await cloudFor(own, port, time).launch(needing(500), launchToken('a'));
+    const cloud = cloudFor(own, stuck, time);
+    const [made] = await cloud.list();
+    await expectFault(cloud.terminate(made?.id ?? cloudId('')), 'refused');
+    await pass(61 * minute);
+    expect((await cloud.list()).map(({ state }) => state)).toEqual(['terminated']);
   });
 
   test('a pod there that no gateway of this cluster made is left alone', async () => {

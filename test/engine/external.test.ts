@@ -150,6 +150,22 @@ describe('nodes that somebody else scales', () => {
     expect(external.scaler.made).toBe(0);
   });
 
+  it('a pool without the taint is told as what it is, and its node is left alone', async () => {
+    const { run, external, until, submit, bursts } = started();
+    const ref = submit();
+    const { server } = run.kubernetes;
+    await until('the node', () => server.store.get('nodes', undefined, 'ext-1') !== undefined);
+    server.patch('admin', { kind: 'nodes', namespace: undefined, name: 'ext-1' }, 'merge', {
+      spec: { taints: [] },
+    });
+    await until('the give-back', async () => (await bursts(ref))[0]?.state === 'returned');
+    expect((await bursts(ref))[0]?.cause?.text).toContain('node ext-1 may not be taken');
+    expect((await bursts(ref))[0]?.cause?.text).toContain('no taint spillway.dev/burst');
+    await until('the place to be given up', () => external.left().length === 0);
+    run.stop();
+    expect(external.harmed()).toEqual([]);
+  });
+
   it('a node that is taken away under a job ends its run, and the job runs again on another', async () => {
     const { run, external, until, submit, bursts } = started();
     const ref = submit();

@@ -84,11 +84,20 @@ export function externalCloud(
     const old = all.filter(
       ({ state, pod }) => state === 'terminated' && at - (pod.deletingSince ?? pod.createdAt) > shownMs,
     );
-    for (const { pod } of old.slice(0, tidiedAtOnce)) {
-      await giveUp(pod);
-      await ignoring('not_found', kubernetes.releasePod(pod.ref, pod.uid, shownFinalizer));
-    }
+    await tidy(old.slice(0, tidiedAtOnce).map(({ pod }) => pod));
     return all.map(instanceOf);
+  }
+
+  async function tidy(pods: readonly PodView[]): Promise<void> {
+    try {
+      for (const pod of pods) {
+        await giveUp(pod);
+        await ignoring('not_found', kubernetes.releasePod(pod.ref, pod.uid, shownFinalizer));
+      }
+    } catch (e) {
+      // The next look tries again; what is listed does not wait for it.
+      if (faultOf(e) === undefined) throw e;
+    }
   }
 
   /** From then on it is terminated, whatever becomes of its node. */
