@@ -34,6 +34,8 @@ export function externalCloud(
   { kubernetes, clock }: { readonly kubernetes: KubernetesPort; readonly clock: Clock },
 ): CloudPort {
   const gone = new Gone();
+  /** One launch at a time: a surge of jobs is no storm on the API server. */
+  let last: Promise<unknown> = Promise.resolve();
 
   const groupOf = (name: string, at: string): ExternalGroup => {
     const group = groups.find((g) => g.name === name);
@@ -49,19 +51,22 @@ export function externalCloud(
     const manifest = placePod(cluster, groupOf(spec.group, at), spec, token, clock.now());
     const { name, namespace } = manifest.metadata;
     // Looked for first: where nobody answers, nothing was asked.
-    if ((await kubernetes.pod({ namespace, name })) === undefined)
+    let pod = await kubernetes.pod({ namespace, name });
+    if (pod === undefined)
       try {
-        const pod = await kubernetes.createPod(manifest);
-        return instanceOf(heldBy(placeOf(cluster, spec, token, clock.now()), pod, [], gone, clock.now()));
+        const made = await kubernetes.createPod(manifest);
+        return instanceOf(heldBy(placeOf(cluster, spec, token, clock.now()), made, [], gone, clock.now()));
       } catch (e) {
         if (faultOf(e) !== 'already_exists') throw e;
+        pod = await kubernetes.pod({ namespace, name });
       }
-    const held = (await places()).find(({ place }) => place.token === token);
+    const place = pod === undefined ? undefined : placeIn(pod);
     // It went between the two: the next try makes it, or finds it.
-    if (held === undefined) throw new PortError('transient', at, `the pod of ${token} is just going`);
-    if (held.place.spec !== specHash(spec))
+    if (pod === undefined || place === undefined)
+      throw new PortError('transient', at, `pod ${name} of ${token} is just going, or not ours`);
+    if (place.spec !== specHash(spec))
       throw new PortError('invalid', at, `the token ${token} was used for something else`);
-    return instanceOf(held);
+    return instanceOf(heldBy(place, pod, await kubernetes.nodes(), gone, clock.now()));
   }
 
   /** This cluster's own. Pods first: a node that is labelled is then never older than what is known of its pod. */
@@ -146,7 +151,11 @@ export function externalCloud(
     });
 
   return {
-    launch,
+    launch: (spec, token) => {
+      const work = last.then(() => launch(spec, token));
+      last = work.catch(() => undefined);
+      return work;
+    },
     list,
     terminate,
     check,
