@@ -90,6 +90,7 @@ const kubernetes: KubernetesPort = {
   labelNode: done,
   markNode: unused('markNode'),
   podsOn: unused('podsOn'),
+  places: unused('places'),
   cordonNode: unused('cordonNode'),
   renewLease: done,
   deleteNode: unused('deleteNode'),

@@ -1,7 +1,7 @@
 /** `nodeGroups`: what may be bought, of which shape, at which price. */
 import { z } from 'zod';
 import { offers } from './devices.ts';
-import { keysOfProvider, providers } from './providers.ts';
+import { externalSays, keysOfProvider, providers } from './providers.ts';
 import { duration, form, list, oneOf, size, taint, text, whole } from './units.ts';
 
 export const nodeGroup = z
@@ -12,7 +12,7 @@ export const nodeGroup = z
       'write up to 40 small letters, digits and -, such as cpu',
     ),
     provider: oneOf(
-      'Who makes its nodes. ec2 = launched by the gateway and terminated; asg = the same within an auto scaling group; static = they are there, it takes them and gives them back.',
+      'Who makes its nodes. ec2 = launched by the gateway and terminated; asg = the same within an auto scaling group; external = somebody else scales them (Karpenter, cluster-autoscaler, GKE, AKS), for pods that hold places; static = they are there, it takes them and gives them back.',
       providers,
     ),
     region: form(
@@ -34,7 +34,7 @@ export const nodeGroup = z
       'write the name of an auto scaling group',
     ).optional(),
     types: list(
-      'ec2: instance types, best first. asg: those that the group may launch, all of one size.',
+      'ec2: instance types, best first. asg: those that the group may launch, all of one size. external: those that may come, as the label node.kubernetes.io/instance-type of a node says.',
       text('An instance type.', 'write an instance type, such as c7i.4xlarge'),
       1,
       '[c7i.4xlarge, m7i.4xlarge]',
@@ -55,8 +55,12 @@ export const nodeGroup = z
       })
       .optional()
       .describe(
-        'static: its nodes have all these labels, and node-restriction.kubernetes.io/spillway-static=true. They count as alike: what the smallest has counts for each.',
+        'external: the node pool, by labels that all its nodes have. static: its nodes have all these labels, and node-restriction.kubernetes.io/spillway-static=true. They count as alike: what the smallest has counts for each.',
       ),
+    pauseImage: text(
+      'external: of the pods that hold places; it only waits. registry.k8s.io/pause:3.10 if left out.',
+      'write the name of an image, such as registry.example.org/pause:3.10',
+    ).optional(),
     price: z
       .number({ error: 'not a number; write US dollars an hour, such as 0.35, or 0' })
       .min(0, { error: 'below 0; write US dollars an hour, such as 0.35, or 0' })
@@ -78,7 +82,7 @@ export const nodeGroup = z
     capacity: z
       .strictObject({
         max: whole(
-          'Most instances at a time; static: most nodes taken at a time, so at most as many as there are.',
+          'Most instances at a time; external: most nodes asked for at a time; static: most nodes taken at a time, so at most as many as there are.',
           1,
           100_000,
         ),
@@ -91,11 +95,11 @@ export const nodeGroup = z
           1,
           100,
         ).default(100),
-        idle: duration('An instance without work is given up after this, a static node given back.').prefault(
-          '5m',
-        ),
+        idle: duration(
+          'An instance without work is given up after this, a static node given back, an external one left to whoever scales it.',
+        ).prefault('5m'),
         lease: duration(
-          'ec2, asg: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data.',
+          'ec2, asg: an instance powers itself off when no gateway was heard for this long and no burst runs there: LEASE_SECONDS of its user data. external: a pod that holds a place ends by itself after so long, whether a gateway lives or not.',
         ).prefault('30m'),
         bootFailures: whole(
           'After so many instances in a row that did not become a node, nothing more is launched in this group.',
@@ -117,7 +121,7 @@ export const nodeGroup = z
           1_000,
         ).default(0),
         maxAge: duration(
-          'ec2, asg: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
+          'ec2, asg, external: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),
       })
       .transform(({ bootRetry, idle, lease, maxAge, soldOutFor, spot, spotPercent, waitForRoom, ...c }) => ({
@@ -132,7 +136,7 @@ export const nodeGroup = z
       })),
     prices: z
       .record(
-        form('An instance type.', /^[a-z0-9.-]+$/, 'write a type, such as c7i.4xlarge'),
+        form('An instance type.', /^[A-Za-z0-9._-]+$/, 'write a type, such as c7i.4xlarge'),
         z
           .number({ error: 'not a number; write US dollars an hour, such as 0.714' })
           .positive({ error: 'must be above 0; write US dollars an hour, such as 0.714' }),
@@ -141,7 +145,7 @@ export const nodeGroup = z
       .describe('US dollars an hour by instance type. Under a budget nothing without a price is bought.'),
     shapes: z
       .record(
-        form('An instance type.', /^[a-z0-9.-]+$/, 'write a type, such as c7i.4xlarge'),
+        form('An instance type.', /^[A-Za-z0-9._-]+$/, 'write a type, such as c7i.4xlarge'),
         z
           .strictObject({
             vcpus: whole('Its vCPUs.', 1, 10_000),
@@ -152,13 +156,13 @@ export const nodeGroup = z
       )
       .optional()
       .describe(
-        'What a type is, by type (static: by the name of the group): for mode observe without Kubernetes, where the cloud is not asked.',
+        'What a type is, by type (static: by the name of the group): for provider external, and for mode observe without Kubernetes, where no cloud is asked.',
       ),
     joinTimeout: duration(
       'From the launch until its node is Ready; after it the instance is terminated.',
     ).prefault('15m'),
     lostAfter: duration(
-      'A pod of which nothing can be known for this long counts as lost: its instance is terminated; a static node must be Ready again, or off by a person’s word (docs/operator.md).',
+      'A pod of which nothing can be known for this long counts as lost: its instance is terminated; a static node must be Ready again, or off by a person’s word, an external one may also be taken away (docs/operator.md).',
     ).prefault('10m'),
     taint: taint('The taint of its nodes, which our pods tolerate.').prefault(
       'spillway.dev/burst=true:NoSchedule',
@@ -166,6 +170,7 @@ export const nodeGroup = z
     ...offers,
   })
   .superRefine(keysOfProvider)
+  .superRefine(externalSays)
   .superRefine((g, ctx) => {
     if (g.provider !== 'ec2' && g.capacity.spot !== undefined)
       ctx.addIssue({
@@ -180,8 +185,8 @@ export const nodeGroup = z
     // Fixed nodes are of one type, which has the group's name.
     types: g.provider === 'static' ? [g.name] : (types ?? []),
     zones:
-      g.provider === 'static'
-        ? ['static']
+      g.provider === 'static' || g.provider === 'external'
+        ? [g.provider]
         : (zones ?? []).map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
     joinTimeoutMs: joinTimeout,
     lostAfterMs: lostAfter,

@@ -1,7 +1,7 @@
 /** What each provider of a node group is told, and what is another's. */
 import type { z } from 'zod';
 
-export const providers = ['ec2', 'asg', 'static'] as const;
+export const providers = ['ec2', 'asg', 'external', 'static'] as const;
 type Provider = (typeof providers)[number];
 
 interface Key {
@@ -12,17 +12,25 @@ interface Key {
 
 const aws = ['ec2', 'asg'] as const;
 
+/** Launched in an account of AWS, by the gateway. */
+export const isAws = ({ provider }: { readonly provider: string }): boolean =>
+  provider === 'ec2' || provider === 'asg';
+
 /** Keys of a node group that not every provider reads. */
 const keys: Readonly<Record<string, Key>> = {
   region: { of: aws, advice: 'write a region, such as eu-central-1' },
-  types: { of: aws, advice: 'write a list such as [c7i.4xlarge, m7i.4xlarge]' },
+  types: { of: [...aws, 'external'], advice: 'write a list such as [c7i.4xlarge, m7i.4xlarge]' },
   zones: { of: aws, advice: 'write a list such as [a, b]' },
   endpoint: { of: aws },
-  prices: { of: aws },
+  prices: { of: [...aws, 'external'] },
   launchTemplate: { of: ['ec2'] },
   scalingGroup: { of: ['asg'] },
-  selector: { of: ['static'], advice: 'write the labels that its nodes have, such as { pool: hpc }' },
+  selector: {
+    of: ['external', 'static'],
+    advice: 'write the labels that its nodes have, such as { pool: hpc }',
+  },
   price: { of: ['static'] },
+  pauseImage: { of: ['external'] },
 };
 
 type Given = { readonly provider: Provider } & Readonly<Record<string, unknown>>;
@@ -34,6 +42,42 @@ export function keysOfProvider(group: Given, ctx: z.RefinementCtx): void {
     const own = of.includes(group.provider);
     if (own && !given && advice !== undefined) refuse(key, `missing; ${advice}`);
     if (!own && given)
-      refuse(key, `is for provider ${of.join(' and ')}, and this is ${group.provider}; leave it out`);
+      refuse(key, `is for provider ${inWords(of)}, and this is ${group.provider}; leave it out`);
   }
+}
+
+const inWords = (of: readonly string[]): string =>
+  of.length < 3 ? of.join(' and ') : `${of.slice(0, -1).join(', ')} and ${of.at(-1)}`;
+
+interface External {
+  readonly provider: string;
+  readonly types?: readonly string[] | undefined;
+  readonly shapes?: Readonly<Record<string, unknown>> | undefined;
+  readonly taint: { readonly key: string };
+  readonly joinTimeout: number;
+  readonly capacity: { readonly spares: number; readonly leaseMs: number };
+}
+
+/** What only a group that somebody else scales must say: no cloud is asked of it. */
+export function externalSays(group: External, ctx: z.RefinementCtx): void {
+  if (group.provider !== 'external') return;
+  const refuse = (path: string[], message: string) => ctx.addIssue({ code: 'custom', path, message });
+  const bare = (group.types ?? []).filter((type) => group.shapes?.[type] === undefined);
+  if (bare.length > 0)
+    refuse(
+      ['shapes'],
+      `no cloud is asked what ${bare.join(', ')} is; write shapes: { ${bare[0]}: { vcpus: 16, memory: 32GiB } }`,
+    );
+  if (group.taint.key !== 'spillway.dev/burst')
+    refuse(
+      ['taint'],
+      'admission lets the gateway label only nodes with the taint spillway.dev/burst; write spillway.dev/burst=true:NoSchedule, and give it to the node pool',
+    );
+  if (group.capacity.spares > 0)
+    refuse(['capacity', 'spares'], 'whoever scales the group keeps its nodes warm, or not; leave it out');
+  if (group.capacity.leaseMs < group.joinTimeout)
+    refuse(
+      ['capacity', 'lease'],
+      'a place would end before its node is Ready; write no less than joinTimeout, such as 30m',
+    );
 }

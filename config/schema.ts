@@ -6,6 +6,7 @@ import { nodeGroup } from './groups.ts';
 import { images } from './images.ts';
 import { audit, queue, retention, store } from './keeping.ts';
 import { policy } from './policy.ts';
+import { isAws } from './providers.ts';
 import { scheduling } from './scheduling.ts';
 import { staging } from './staging.ts';
 import { tenants } from './tenants.ts';
@@ -204,13 +205,9 @@ export const schema = z
           });
       });
     };
-    const first = c.nodeGroups.find((g) => g.provider !== 'static');
+    const first = c.nodeGroups.find(isAws);
     c.nodeGroups.forEach((g, i) => {
-      if (
-        g.provider === 'static' ||
-        first === undefined ||
-        (g.region === first.region && g.endpoint === first.endpoint)
-      )
+      if (!isAws(g) || first === undefined || (g.region === first.region && g.endpoint === first.endpoint))
         return;
       ctx.addIssue({
         code: 'custom',

@@ -221,8 +221,8 @@ export interface KubernetesPort {
   createPodGroup(manifest: PodGroupManifest): Promise<void>;
   /** Asked to end with this grace; `not_found` = already absent, `conflict` = another pod has that name now. */
   deletePod(ref: PodRef, uid: string, graceSeconds: number): Promise<void>;
-  /** Takes our finalizer off: the pod's record may go. Only after settlement. */
-  releasePod(ref: PodRef, uid: string): Promise<void>;
+  /** Takes our finalizer off, or another of ours: the pod's record may go. Only after settlement. */
+  releasePod(ref: PodRef, uid: string, finalizer?: string): Promise<void>;
   /** Idempotent: `already_exists` is fine if the value is ours (names are used once). */
   createSecret(
     ref: PodRef,
@@ -243,6 +243,11 @@ export interface KubernetesPort {
   markNode(seen: NodeView, marks: { readonly labels: Marks; readonly annotations: Marks }): Promise<void>;
   /** Every pod that is bound to it, whoever's; for fixed nodes. `refused`: the right to list pods is not there (deploy/kubernetes/static). */
   podsOn(node: string): Promise<readonly BoundPod[]>;
+  /**
+   * Every pod that holds a place, other gateways' among them; `record` is what was written at its making. For nodes that somebody else scales.
+   * `refused`: the right is not there (deploy/kubernetes/external).
+   */
+  places(): Promise<readonly PodView[]>;
   /**
    * Says on a node of ours that a gateway stands for it at this moment (annotation `spillway.dev/lease`): its dead man's switch sees
    * that it changes [deploy/node/spillway-switch]. `not_found`, `refused` (no burst node).
@@ -290,7 +295,8 @@ export interface PeoplePort {
 export interface CloudPort {
   /**
    * One instance, or none. Idempotent on `token`: a repeat answers with the same instance. A spec that is `fixed` takes a machine that has room
-   * for what it needs; nobody else has it until it is given back.
+   * for what it needs; nobody else has it until it is given back. One that is `external` only asks: the answer is `pending`, and no fault tells
+   * that no machine comes.
    * Faults: `no_capacity` when no offer can serve, `throttled`, `refused` (rights, template), `transient`, `unknown`. Answer and fault tell
    * offer by offer what was not to be had (`missed`), as far as the cloud says it.
    */
@@ -299,7 +305,8 @@ export interface CloudPort {
   list(): Promise<readonly CloudInstance[]>;
   /**
    * Resolves once asked; `not_found` = the cloud does not know it (which, right after a launch, it may not yet). Of a machine that stays
-   * (`fixed`) our use ends: `list` says terminated when nothing of ours can run there, by its kubelet's word or a person's.
+   * (`fixed`), or that somebody else ends (`external`), our use ends: `list` says terminated when nothing of ours can run there, by its
+   * kubelet's word, a person's, or because its Node object went.
    */
   terminate(id: CloudId): Promise<void>;
   types(names: readonly string[]): Promise<readonly InstanceType[]>;

@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import { faultOf, ignoring, PortError } from '../../src/domain/fault.ts';
-import type { NodeView, PodRef, PodView } from '../../src/domain/kube.ts';
+import { type NodeView, type PodRef, type PodView, placesNamespace } from '../../src/domain/kube.ts';
 import type { Clock, KubernetesPort, Watch } from '../../src/ports.ts';
 import { access } from './access.ts';
 import { boundPod } from './bound.ts';
@@ -81,7 +81,7 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       await http.json({ at: 'kubernetes.deletePod', method: 'DELETE', path: podPath(ref), body });
     },
 
-    releasePod: (ref, uid) => releasePod(http, ref, uid),
+    releasePod: (ref, uid, name = finalizer) => releasePod(http, ref, uid, name),
 
     async createSecret(ref, data, labels) {
       const where = 'kubernetes.createSecret';
@@ -133,6 +133,12 @@ export function kubernetes(options: KubernetesOptions): KubernetesPort {
       const fields = { fieldSelector: `spec.nodeName=${node}` };
       const items = await listAll(http, where, '/api/v1/pods', undefined, fields);
       return items.map((item) => seen(boundPod(item), where, 'transient'));
+    },
+
+    async places() {
+      const where = 'kubernetes.places';
+      const items = await listAll(http, where, pods(placesNamespace));
+      return items.map((item) => seen(podView(item), where, 'transient'));
     },
 
     cordonNode: (name) => patchNode(http, name, 'kubernetes.cordonNode', { spec: { unschedulable: true } }),
@@ -206,12 +212,12 @@ const releaseTries = 5;
  * A JSON patch that tests uid and place, so that neither a later pod of that name nor another's finalizer loses
  * anything. Someone else may change the list in between: then the place is read again.
  */
-async function releasePod(http: Http, ref: PodRef, uid: string): Promise<void> {
+async function releasePod(http: Http, ref: PodRef, uid: string, name: string): Promise<void> {
   const where = 'kubernetes.releasePod';
   for (let tries = 1; ; tries += 1) {
     const object = await get(http, where, podPath(ref));
     const finalizers = texts(at(object, 'metadata', 'finalizers'));
-    const place = finalizers.indexOf(finalizer);
+    const place = finalizers.indexOf(name);
     if (object === undefined || text(at(object, 'metadata', 'uid')) !== uid || place < 0) return;
     const patch: Call = {
       at: where,
@@ -220,7 +226,7 @@ async function releasePod(http: Http, ref: PodRef, uid: string): Promise<void> {
       contentType: 'application/json-patch+json',
       body: [
         { op: 'test', path: '/metadata/uid', value: uid },
-        { op: 'test', path: `/metadata/finalizers/${place}`, value: finalizer },
+        { op: 'test', path: `/metadata/finalizers/${place}`, value: name },
         { op: 'remove', path: `/metadata/finalizers/${place}` },
       ],
     };

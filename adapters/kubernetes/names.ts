@@ -8,3 +8,5 @@ export const recordAnnotation = 'spillway.dev/record';
 export const leaseAnnotation = 'spillway.dev/lease';
 export const notePrefix = 'spillway.dev/';
 export const finalizer = 'spillway.dev/settled';
+/** Of a pod that held a place: without the one above it was given up, and is only shown. */
+export const shownFinalizer = 'spillway.dev/shown';

@@ -1,4 +1,5 @@
 /** For `doctor`: what the gateway needs and does not have. */
+import { placesNamespace } from '../../src/domain/kube.ts';
 import type { Http } from './http.ts';
 import { at, list, record, text, texts } from './json.ts';
 
@@ -17,6 +18,8 @@ export interface Uses {
   readonly priorityClass?: string | undefined;
   readonly podGroups?: 'scheduler-plugins' | 'volcano' | undefined;
   readonly volcanoQueue?: string | undefined;
+  /** Node groups of provider external (deploy/kubernetes/external/rights.yaml). */
+  readonly places?: boolean | undefined;
 }
 
 const groups = {
@@ -38,6 +41,10 @@ const inClusterBy = ({ scheduler, priorityClass, volcanoQueue }: Uses): readonly
 
 const inTenantBy = ({ podGroups }: Uses): readonly Need[] =>
   podGroups === undefined ? [] : [{ group: groups[podGroups], resource: 'podgroups', verbs: ['create'] }];
+
+/** For the pods that hold places, and for whatever else runs on a node that is given up. */
+const toHold: readonly Need[] = [{ resource: 'pods', verbs: ['create', 'get', 'list', 'delete', 'patch'] }];
+const toSeeAll: readonly Need[] = [{ resource: 'pods', verbs: ['list'] }];
 
 const inCluster: readonly Need[] = [
   { resource: 'nodes', verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
@@ -61,6 +68,10 @@ export async function missingRights(
   uses: Uses = {},
 ): Promise<readonly string[]> {
   const missing = await lacking(http, undefined, [...inCluster, ...inClusterBy(uses)]);
+  if (uses.places === true) {
+    missing.push(...(await lacking(http, undefined, toSeeAll)));
+    missing.push(...(await lacking(http, placesNamespace, toHold)));
+  }
   for (const namespace of tenants)
     missing.push(...(await lacking(http, namespace, [...inTenant, ...inTenantBy(uses)])));
   return missing;

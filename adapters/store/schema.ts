@@ -213,6 +213,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     without: z.array(object<SpotPool>()({ type: text(), zone: text() })).optional(),
     tags: map(text()),
     fixed: object<NonNullable<LaunchSpec['fixed']>>()({ needs: resources, most: resources }).optional(),
+    external: object<NonNullable<LaunchSpec['external']>>()({ needs: resources }).optional(),
   }),
   cloudId: maybe(text<NonNullable<Instance['cloudId']>>()),
   type: maybe(text()),

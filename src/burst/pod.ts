@@ -1,6 +1,6 @@
 import type { Burst } from '../domain/burst.ts';
 import { ignoring } from '../domain/fault.ts';
-import type { Instance } from '../domain/instance.ts';
+import { type Instance, isForeign } from '../domain/instance.ts';
 import { type NodeView, type PodRef, type PodView, saysOff } from '../domain/kube.ts';
 import { type Rank, ranksOf } from '../domain/ranks.ts';
 import type { Write } from '../ports.ts';
@@ -150,9 +150,9 @@ export async function fenceInstances(
       continue;
     }
     awaited.push(
-      instance.spec.fixed === undefined
-        ? `instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`
-        : `node ${instance.node} to be Ready again, or to be off by a person's word (${saysOff(instance.node ?? 'NODE')}): ${why}`,
+      isForeign(instance.spec)
+        ? `node ${instance.node} to be Ready again, ${instance.spec.external === undefined ? '' : 'or taken away by whoever scales it, '}or to be off by a person's word (${saysOff(instance.node ?? 'NODE')}): ${why}`
+        : `instance ${instance.cloudId ?? instance.id} to be terminated: ${why}`,
     );
     if (instance.fenced !== undefined || instance.state === 'gone') continue;
     const asked = await fenceInstance(ctx, held, instance, why, `waits for ${awaited.join('; ')}`);
@@ -189,10 +189,9 @@ async function fenceInstance(
     why: `fenced for burst ${burst.id}: ${why}`,
   };
   const trouble = { since: burst.trouble?.since ?? ctx.clock.now(), text };
-  const what =
-    instance.spec.fixed === undefined
-      ? `terminates instance ${instance.cloudId ?? instance.id}: ${why}`
-      : `gives node ${instance.node} up: ${why}`;
+  const what = isForeign(instance.spec)
+    ? `gives node ${instance.node} up: ${why}`
+    : `terminates instance ${instance.cloudId ?? instance.id}: ${why}`;
   const written = await change(ctx, burst, { trouble }, what, [write]);
   if (written === undefined) return undefined;
   ctx.log({ level: 'warn', text: what, burst: burst.id, job: burst.ref });

@@ -377,6 +377,7 @@ async function ensurePod(ctx: BurstContext, burst: Burst, of: Rank, instance: In
       taint: group.taint,
       keeperPort: ctx.pods.keeperPort,
       graceSeconds: 5,
+      abandonedMs: group.external === undefined ? undefined : group.maxAgeMs,
       secretName: secretNameFor(held),
       limitMemory: true,
       networks: group.networks,

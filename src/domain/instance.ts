@@ -45,7 +45,13 @@ export interface LaunchSpec {
   readonly tags: Readonly<Record<string, string>>;
   /** Of a group whose machines stay: `needs` is what is planned on it at first, `most` what may be, where it has room for that. */
   readonly fixed?: { readonly needs: Resources; readonly most: Resources } | undefined;
+  /** Of a group that somebody else scales: a pod that needs this is shown to him, and holds the place on the node that he brings. */
+  readonly external?: { readonly needs: Resources } | undefined;
 }
+
+/** The machine is not ours to end: it was there before and stays, or somebody else brings it and takes it away. */
+export const isForeign = (of: { readonly fixed?: unknown; readonly external?: unknown }): boolean =>
+  of.fixed !== undefined || of.external !== undefined;
 
 export type CapacityType = 'spot' | 'on-demand';
 
@@ -165,6 +171,8 @@ export interface CloudInstance {
   readonly tags: Readonly<Record<string, string>>;
   /** The machine was there before and stays; `room` is what our pods may request there, as told when it is taken. */
   readonly fixed?: { readonly room?: Resources | undefined } | undefined;
+  /** Somebody else makes and ends the machine; while there is none: why, in kube-scheduler's words. */
+  readonly external?: { readonly waits?: string | undefined } | undefined;
 }
 
 export interface InstanceType {

@@ -73,8 +73,11 @@ export interface NodeView {
   readonly version?: string | undefined;
 }
 
-/** On a fixed node that was taken: the instance that it is meanwhile. Under this prefix a kubelet cannot write it itself. */
+/** On a node that was there before, or that somebody else brought: the instance that it is meanwhile. Under this prefix a kubelet cannot write it itself. */
 export const instanceLabel = 'node-restriction.kubernetes.io/spillway-instance';
+
+/** Where the pods are that hold places on nodes which somebody else scales [deploy/kubernetes/external]. */
+export const placesNamespace = 'spillway-places';
 
 /** Whether a node is this instance: by what the gateway wrote on it when it took it, or by its providerID. */
 export function isInstance(

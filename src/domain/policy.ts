@@ -91,6 +91,8 @@ export interface NodeGroup extends GroupOffers {
   readonly spot?: { readonly capPercent: number } | undefined;
   /** Its machines were there before and stay: none is launched or terminated, they are taken and given back. */
   readonly fixed?: true | undefined;
+  /** Somebody else scales it: a machine is asked for by a pod that holds its place, and taken away by him once it is empty. */
+  readonly external?: true | undefined;
   readonly max: number;
   readonly idleMs: number;
   /** Its instances power themselves off when no gateway renewed their lease for this long and no burst runs there; 30 min if undefined. */

@@ -1,6 +1,7 @@
 /** What `doctor` asks of the machines that a gateway launches, and of what runs on them. */
 import { breakerInWords } from '../domain/boot.ts';
 import { type ClusterName, clusterName } from '../domain/ids.ts';
+import { isForeign } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { CloudPort, StorePort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
@@ -8,12 +9,9 @@ import { type Finding, probe } from './doctor.ts';
 
 export async function* examineMachines(clusters: readonly ClusterSettings[]): AsyncGenerator<Finding> {
   for (const { hands, cloud, groups } of clusters)
-    if (hands !== false)
-      for (const group of groups.filter((g) => g.fixed === undefined)) yield await switchIn(cloud, group);
+    if (hands !== false) for (const group of groups.filter(isBought)) yield await switchIn(cloud, group);
   for (const { hands, cloud, groups, setup } of clusters)
-    if (hands !== false)
-      for (const group of groups.filter((g) => g.fixed === undefined))
-        yield* lockOn(cloud, group, setup.name);
+    if (hands !== false) for (const group of groups.filter(isBought)) yield* lockOn(cloud, group, setup.name);
   if (clusters.some((c) => c.hands !== false))
     yield {
       what: 'locks outside the gateway',
@@ -21,6 +19,9 @@ export async function* examineMachines(clusters: readonly ClusterSettings[]): As
       text: 'cannot be asked from here: the budget action and the QOS of deploy/aws/README.md',
     };
 }
+
+/** Its machines are launched and terminated by the gateway. */
+const isBought = (group: NodeGroup): boolean => !isForeign(group);
 
 /** Node groups in which nothing is launched, for their last machines did not boot. */
 export async function* examineBreakers(

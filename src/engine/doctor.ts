@@ -289,14 +289,21 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
         };
         await cloud.check(spec);
         if (group.fixed !== undefined) return 'its nodes are there, and may be taken';
+        if (group.external !== undefined)
+          return `somebody else brings ${types.map((t) => t.name).join(', ')}, for pods that may be made`;
         if (group.spot !== undefined) await cloud.check({ ...spec, capacityType: 'spot' });
         return `${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
       },
-      group.fixed === undefined
-        ? 'check region, launchTemplate or scalingGroup, types and the IAM rights of the gateway'
-        : 'check selector, capacity.max and the labels of the nodes; kubectl apply -f deploy/kubernetes/static',
+      adviceFor(group),
     );
   }
+}
+
+function adviceFor({ fixed, external }: NodeGroup): string {
+  if (external !== undefined) return 'check shapes; kubectl apply -f deploy/kubernetes/external';
+  return fixed === undefined
+    ? 'check region, launchTemplate or scalingGroup, types and the IAM rights of the gateway'
+    : 'check selector, capacity.max and the labels of the nodes; kubectl apply -f deploy/kubernetes/static';
 }
 
 async function* examineKubernetes(
@@ -317,7 +324,7 @@ async function* examineKubernetes(
       if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}`);
       return 'all there';
     },
-    'kubectl apply -f deploy/kubernetes; for kubernetes.scheduling, scheduling/rights.yaml there with your names',
+    'kubectl apply -f deploy/kubernetes; for node groups of provider external, external/rights.yaml there; for kubernetes.scheduling, scheduling/rights.yaml with your names',
   );
   for (const c of clusters) {
     const claims = [...new Set(c.pods.mounts.map((m) => m.claim))];

@@ -3,7 +3,7 @@ import type { Launch } from '../decide/launches.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { capsOf } from '../decide/spot.ts';
 import { instanceId, launchToken, type Uuid } from '../domain/ids.ts';
-import type { Instance, Lack, LaunchSpec } from '../domain/instance.ts';
+import { type Instance, isForeign, type Lack, type LaunchSpec } from '../domain/instance.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import type { Ports } from './context.ts';
@@ -47,9 +47,10 @@ export function intended(
       'spillway.dev/generation': generation,
     },
     ...(group.fixed === undefined ? {} : { fixed: { needs, most: launch.capacity } }),
+    ...(group.external === undefined ? {} : { external: { needs } }),
   };
-  // What others leave on a machine that stays is known when it is taken: until then it holds no more than this.
-  const capacity = group.fixed === undefined ? launch.capacity : needs;
+  // What others leave on a machine that stays, or which one somebody brings, is known when it is there: until then it holds no more than this.
+  const capacity = isForeign(spec) ? needs : launch.capacity;
   const at = clock.now();
   return {
     ...{ id, cluster, group: group.name, state: 'intended', rev: 0, token, spec },

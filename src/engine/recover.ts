@@ -165,7 +165,7 @@ async function placesOf(
   for (const pod of pods) {
     const rank = rankOf(pod);
     if (found.has(rank)) continue;
-    const instance = await instanceOf(engine, pod, readRecord(pod.record)?.on, nodes, machines);
+    const instance = await instanceOf(engine, known, pod, readRecord(pod.record)?.on, nodes, machines);
     found.set(rank, {
       pod: { ref: pod.ref, uid: pod.uid },
       ...(instance === undefined ? {} : { instance }),
@@ -221,6 +221,7 @@ async function jobIdOf(engine: Cluster, known: Burst): Promise<number> {
 /** The row of the machine that the pod runs on; where there is none, one is written with what the cloud says of it. */
 async function instanceOf(
   engine: Cluster,
+  { group: name }: Pick<Burst, 'group'>,
   pod: PodView,
   on: MachineRecord | undefined,
   nodes: readonly NodeView[],
@@ -240,7 +241,11 @@ async function instanceOf(
   const id = on?.id ?? instanceId(entropy.uuid());
   if ((await store.instance(id)) !== undefined) return id;
   const at = clock.now();
+  // One that is not ours to end is not, though its cloud knows nothing of it any more.
+  const group = engine.settings.groups.find((g) => g.name === name);
   const seen: CloudInstance = machine ?? {
+    ...(group?.fixed === undefined ? {} : { fixed: {} }),
+    ...(group?.external === undefined ? {} : { external: {} }),
     // The cloud lists it no more: it is asked to end it all the same, and only its own word counts.
     ...{ id: on?.cloudId ?? cloudId(''), type: '', zone: '', state: 'stopped', capacityType: 'on-demand' },
     ...{ privateDnsName: '', launchedAt: pod.createdAt, token: on?.token, tags: {} },

@@ -6,7 +6,7 @@ import { type Arrival, lookbackMs, partOf, sparesWanted } from '../decide/spares
 import { type Burst, holdsInstance } from '../domain/burst.ts';
 import type { InstanceId, Instant, Uuid } from '../domain/ids.ts';
 import { instant } from '../domain/ids.ts';
-import { type Instance, type InstanceType, isOld } from '../domain/instance.ts';
+import { type Instance, type InstanceType, isForeign, isOld } from '../domain/instance.ts';
 import { type Budget, dollars, type MicroUsd, periodStart } from '../domain/money.ts';
 import { overheadAccount } from '../domain/overhead.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
@@ -54,8 +54,8 @@ export class Spares {
   async stock(input: SparesInput): Promise<void> {
     const { store, clock } = this.#ports;
     const { setup, offered } = input;
-    // A machine that stays is there anyway.
-    const groups = offered.filter(({ group }) => (group.spares ?? 0) > 0 && group.fixed === undefined);
+    // A machine that stays is there anyway, and what somebody else scales he keeps warm.
+    const groups = offered.filter(({ group }) => (group.spares ?? 0) > 0 && !isForeign(group));
     const at = clock.now();
     const ids = new Set<InstanceId>();
     if (groups.length > 0 && (await this.#allowed(input, at))) {

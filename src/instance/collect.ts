@@ -45,6 +45,7 @@ export function rowOf(stray: CloudInstance, id: InstanceId, cluster: ClusterName
       capacityType: stray.capacityType,
       tags: stray.tags,
       ...(stray.fixed === undefined ? {} : { fixed: { needs: nothing, most: nothing } }),
+      ...(stray.external === undefined ? {} : { external: { needs: nothing } }),
     },
     cloudId: stray.id,
     type: stray.type,

@@ -63,7 +63,9 @@ export async function launch(ctx: InstanceContext, instance: Instance): Promise<
         capacity: roomOf(ctx, instance, made),
         trouble: undefined,
       },
-      `the cloud launched ${made.id} (${made.type} in ${made.zone})`,
+      instance.spec.external === undefined
+        ? `the cloud launched ${made.id} (${made.type} in ${made.zone})`
+        : `${made.id} waits for whoever scales its node group`,
       [answered(made.id)],
     );
     return after(1_000);
@@ -111,6 +113,8 @@ async function withhold(
 function roomOf(ctx: InstanceContext, { group, spec, capacity }: Instance, made: CloudInstance): Resources {
   const room = made.fixed?.room;
   if (spec.fixed !== undefined) return room === undefined ? capacity : least(spec.fixed.most, room);
+  // Which machine somebody brings is not known yet.
+  if (spec.external !== undefined) return capacity;
   return ctx.capacityOf?.(group, made.type) ?? capacity;
 }
 
@@ -124,7 +128,7 @@ function noteMissed(ctx: InstanceContext, spec: LaunchSpec, fault: Fault, missed
 }
 
 /** As it stands at the launch: what it costs later is reckoned by it, whatever the list says by then. */
-function priceOf(
+export function priceOf(
   ctx: InstanceContext,
   { group: name, spec }: Instance,
   made: CloudInstance,

@@ -1,6 +1,6 @@
 import { usualLeaseMs } from '../decide/overhead.ts';
 import { faultOf } from '../domain/fault.ts';
-import type { Instance } from '../domain/instance.ts';
+import { type Instance, isForeign } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import { type InstanceContext, nodeOf } from './context.ts';
 
@@ -10,10 +10,12 @@ export const leaseEveryMs = (group: Pick<NodeGroup, 'leaseMs'> | undefined): num
 
 /**
  * Says on its node that a gateway stands for it. Its dead man's switch powers the machine off when that has not changed for the whole
- * lease and no burst runs there, so a gateway that is dead for good leaves nothing behind. A machine that stays has no such switch.
+ * lease and no burst runs there, so a gateway that is dead for good leaves nothing behind. A machine that stays has no such switch. Nor has one that
+ * somebody else scales: what is held there ends by the placeholder's own deadline, a job's pod by its own [translate/pod.ts], and he takes
+ * the empty node away.
  */
 export async function renewLease(ctx: InstanceContext, instance: Instance): Promise<void> {
-  if (instance.spec.fixed !== undefined) return;
+  if (isForeign(instance.spec)) return;
   const node = await nodeOf(ctx, instance);
   const at = ctx.clock.now();
   const every = leaseEveryMs(ctx.group(instance.group));

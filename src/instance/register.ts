@@ -1,11 +1,14 @@
 import { claimOf } from '../domain/devices.ts';
+import { faultOf } from '../domain/fault.ts';
+import { instant } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { NodeView } from '../domain/kube.ts';
+import { instanceLabel, type NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import { bootFailed } from './boots.ts';
 import { change, type InstanceContext, type InstancePatch, nodeOf, wakeBursts } from './context.ts';
+import { priceOf } from './launch.ts';
 import { renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 
@@ -16,6 +19,7 @@ export const groupLabel = 'node-restriction.kubernetes.io/spillway-group';
 export async function awaitJoin(ctx: InstanceContext, instance: Instance): Promise<Next> {
   const over = (await cloudSaysGone(ctx, instance)) ?? (await takenBack(ctx, instance));
   if (over !== undefined) return over;
+  if (instance.spec.external !== undefined) return awaitPlace(ctx, instance);
   const node = await nodeOf(ctx, instance);
   if (node !== undefined) {
     await change(
@@ -27,6 +31,44 @@ export async function awaitJoin(ctx: InstanceContext, instance: Instance): Promi
     return now;
   }
   return inTime(ctx, instance, 'its node did not join');
+}
+
+/**
+ * launched → joined where somebody else brings the machine: the pod that holds the place is on a node. What came is known only now, and what it
+ * costs; it is labelled as this instance before it is noted, so that a machine of the same name that comes later is not taken for it.
+ */
+async function awaitPlace(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const listed = ctx.listed();
+  const seen = listed?.ok === true ? listed.value.find((i) => i.id === instance.cloudId) : undefined;
+  const node =
+    seen?.state === 'running' && seen.privateDnsName !== ''
+      ? (await ctx.nodes()).find((n) => n.name === seen.privateDnsName)
+      : undefined;
+  if (seen === undefined || node === undefined) {
+    const why = seen?.external?.waits;
+    return inTime(ctx, instance, `nobody brought a node for it${why === undefined ? '' : ` (${why})`}`);
+  }
+  try {
+    await ctx.kubernetes.labelNode(node.name, { [instanceLabel]: seen.id, [groupLabel]: instance.group });
+  } catch (e) {
+    // Such as a pool that lacks the taint: admission will say no as often as it is asked.
+    if (faultOf(e) !== 'refused') throw e;
+    return inTime(ctx, instance, `node ${node.name} may not be taken (${(e as Error).message})`);
+  }
+  const { type, zone } = seen;
+  await change(
+    ctx,
+    instance,
+    {
+      ...{ state: 'joined', node: node.name, type, zone, trouble: undefined },
+      // Before its machine was made nobody paid for it.
+      launchedAt: instant(Math.max(instance.launchedAt ?? 0, node.createdAt)),
+      price: priceOf(ctx, instance, seen),
+      capacity: ctx.capacityOf?.(instance.group, type) ?? instance.capacity,
+    },
+    `node ${node.name} (${type} in ${zone}) has its place`,
+  );
+  return now;
 }
 
 /** joined → ready: labelled as ours, and its kubelet says Ready. */
@@ -86,7 +128,9 @@ async function inTime(ctx: InstanceContext, instance: Instance, what: string): P
   const since = instance.launchedAt ?? instance.createdAt;
   if (group !== undefined && ctx.clock.now() - since <= group.joinTimeoutMs) return after(1_000);
   const why = `${what} within ${Math.round((ctx.clock.now() - since) / 1000)} s`;
-  await bootFailed(ctx, instance, { state: 'never_joined' }, why);
+  // Of a machine that nobody brought nothing is paid.
+  const free = instance.spec.external !== undefined && instance.node === undefined;
+  await bootFailed(ctx, instance, { state: 'never_joined', ...(free ? { launchedAt: undefined } : {}) }, why);
   await wakeBursts(ctx, instance);
   return now;
 }

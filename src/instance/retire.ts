@@ -1,5 +1,5 @@
 import { faultOf, ignoring } from '../domain/fault.ts';
-import { type Instance, isOld } from '../domain/instance.ts';
+import { type Instance, isForeign, isOld } from '../domain/instance.ts';
 import { saysOff } from '../domain/kube.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
 import { burstsOn, change, drainOf, type InstanceContext, intend, nodeOf, wakeBursts } from './context.ts';
@@ -76,8 +76,8 @@ async function silent(ctx: InstanceContext, instance: Instance, againMs: number)
 export async function drain(ctx: InstanceContext, instance: Instance): Promise<Next> {
   const over = await cloudSaysGone(ctx, instance);
   if (over !== undefined) return over;
-  // One that stays is others' too: that nothing new is planned there is enough.
-  if (instance.node !== undefined && instance.spec.fixed === undefined)
+  // One that is not ours to end is used again, by others or by the next that asks: that nothing new is planned there is enough.
+  if (instance.node !== undefined && !isForeign(instance.spec))
     await ignoring('not_found', ctx.kubernetes.cordonNode(instance.node));
   // A fenced one is terminated because of what may still run there.
   if (instance.fenced === undefined && (await burstsOn(ctx, instance)).length > 0) return after(5_000);
@@ -128,13 +128,13 @@ export async function terminate(ctx: InstanceContext, instance: Instance): Promi
     seen === undefined &&
     unknown &&
     ctx.clock.now() - (instance.launchedAt ?? instance.createdAt) > absentMs &&
-    // Of a machine that stays it says only that its Node object is gone: what is bound there may run on.
-    (instance.spec.fixed === undefined || (await burstsOn(ctx, instance)).length === 0);
+    // Of a machine that is not ours to end it says only that its record is gone: what is bound there may run on.
+    (!isForeign(instance.spec) || (await burstsOn(ctx, instance)).length === 0);
   if (seen?.state !== 'terminated' && !absent) {
-    const text = fixedWaits(instance);
+    const text = foreignWaits(instance);
     if (text !== undefined && instance.trouble?.text !== text)
       await change(ctx, instance, { trouble: { since: ctx.clock.now(), text } }, text);
-    return after(instance.spec.fixed === undefined ? 30_000 : 10_000);
+    return after(isForeign(instance.spec) ? 10_000 : 30_000);
   }
   await change(
     ctx,
@@ -146,15 +146,17 @@ export async function terminate(ctx: InstanceContext, instance: Instance): Promi
   return now;
 }
 
-/** Nobody can terminate a machine that stays, so what may run there ends by its kubelet's word or a person's. */
-function fixedWaits({ spec, fenced, node, cloudId }: Instance): string | undefined {
-  if (spec.fixed === undefined || fenced === undefined) return undefined;
+/** The gateway cannot terminate it, so what may run there ends by its kubelet's word, a person's, or with its Node object. */
+function foreignWaits({ spec, fenced, node, cloudId }: Instance): string | undefined {
+  if (!isForeign(spec) || fenced === undefined) return undefined;
+  if (spec.external !== undefined)
+    return `node ${node ?? cloudId} is given up when whoever scales it has taken its machine and its Node object away, or when it is Ready again and says that our pods are over, or when it is off and a person says so: ${saysOff(node ?? 'NODE')}`;
   return `node ${node ?? cloudId} is given back when it is Ready again and says that our pods are over, or when it is off and a person says so: ${saysOff(node ?? 'NODE')}`;
 }
 
-/** gone: the Node object goes after its instance; that of a machine that stays, stays. */
+/** gone: the Node object goes after its instance; that of a machine which is not ours to end is not ours either. */
 export async function bury(ctx: InstanceContext, instance: Instance): Promise<Next> {
-  if (instance.spec.fixed !== undefined) return never;
+  if (isForeign(instance.spec)) return never;
   const node = await nodeOf(ctx, instance);
   if (node !== undefined) await ignoring('not_found', ctx.kubernetes.deleteNode(node.name));
   return never;

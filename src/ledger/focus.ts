@@ -92,10 +92,12 @@ export function focusOf(
 /** A machine that was there before is the site's own. */
 function sellerOf({ spec }: CostPiece['instance']) {
   const own = spec.fixed !== undefined;
-  const name = own ? 'On-premises' : 'AWS';
+  // Whose cloud it is the gateway is not told.
+  const others = spec.external !== undefined;
+  const name = own ? 'On-premises' : others ? 'Kubernetes' : 'AWS';
   return {
     ...{ InvoiceIssuerName: name, ProviderName: name, PublisherName: name },
-    ServiceName: own ? 'Fixed nodes' : 'Amazon Elastic Compute Cloud',
+    ServiceName: own ? 'Fixed nodes' : others ? 'Autoscaled nodes' : 'Amazon Elastic Compute Cloud',
   };
 }
 

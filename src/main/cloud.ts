@@ -1,12 +1,16 @@
 /** Who makes the nodes of which group. */
 import { withScalingGroups } from '../../adapters/cloud/asg/index.ts';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import { externalCloud, isExternalId } from '../../adapters/cloud/external/index.ts';
 import { grouped, type Member } from '../../adapters/cloud/grouped.ts';
 import { isFixedId, staticCloud } from '../../adapters/cloud/static/index.ts';
+import { isAws } from '../../config/providers.ts';
 import type { NodeGroupConfig } from '../../config/schema.ts';
 import type { ClusterName } from '../domain/ids.ts';
 import type { CloudPort, KubernetesPort } from '../ports.ts';
 import { clock } from './ground.ts';
+
+const usualPause = 'registry.k8s.io/pause:3.10';
 
 type Of = readonly NodeGroupConfig[];
 
@@ -27,9 +31,21 @@ function fixedCloud(cluster: ClusterName, of: Of, kubernetes: KubernetesPort): C
   return staticCloud({ cluster, groups }, { kubernetes, clock });
 }
 
+/** Its types are what the configuration says that they are. */
+function scaledCloud(cluster: ClusterName, of: Of, kubernetes: KubernetesPort): CloudPort {
+  const groups = of.map(({ name, selector = {}, taint, pauseImage = usualPause, capacity: { leaseMs } }) => ({
+    ...{ name, selector, taint, image: pauseImage, holdMs: leaseMs },
+  }));
+  const types = of.flatMap(({ shapes = {} }) =>
+    Object.entries(shapes).map(([name, shape]) => ({ name, ...shape })),
+  );
+  return externalCloud({ cluster, groups, types }, { kubernetes, clock });
+}
+
 export function cloudOf(cluster: ClusterName, groups: Of, kubernetes: KubernetesPort): CloudPort {
   const fixed = groups.filter((g) => g.provider === 'static');
-  const aws = groups.filter((g) => g.provider !== 'static');
+  const scaled = groups.filter((g) => g.provider === 'external');
+  const aws = groups.filter(isAws);
   const member = (of: Of, port: () => CloudPort, owns: Member['owns']): Member[] =>
     of.length === 0
       ? []
@@ -45,8 +61,9 @@ export function cloudOf(cluster: ClusterName, groups: Of, kubernetes: Kubernetes
     ...member(
       aws,
       () => awsCloud(cluster, aws),
-      (id) => !isFixedId(id),
+      (id) => !isFixedId(id) && !isExternalId(id),
     ),
+    ...member(scaled, () => scaledCloud(cluster, scaled, kubernetes), isExternalId),
     ...member(fixed, () => fixedCloud(cluster, fixed, kubernetes), isFixedId),
   ]);
 }

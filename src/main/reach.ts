@@ -67,7 +67,10 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
   const watched: Watched = (port, name, label = name) =>
     dieAt(measured(port, label, noting(health)), name, at, die);
   const hands = handsOf(config);
-  const kube = watched(hands === undefined ? withoutKubernetes() : kubernetesOf(hands, told), 'kubernetes');
+  const kube = watched(
+    hands === undefined ? withoutKubernetes() : kubernetesOf(hands, config, told),
+    'kubernetes',
+  );
   let gateway: Gateway | undefined;
   const sources = fundSourcesOf(config, watched);
   const funds =
@@ -122,8 +125,13 @@ export async function objectsOf({ keyFile, ...config }: StagingConfig): Promise<
   return s3Objects({ ...config, credentials }, { clock });
 }
 
-function kubernetesOf({ kubernetes: { kubeconfig, context, scheduling } }: Hands, log: Log): KubernetesPort {
-  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log, uses: scheduling });
+function kubernetesOf(
+  { kubernetes: { kubeconfig, context, scheduling } }: Hands,
+  { nodeGroups }: Config,
+  log: Log,
+): KubernetesPort {
+  const uses = { ...scheduling, places: nodeGroups.some((g) => g.provider === 'external') };
+  return kubernetes({ kubeconfig, context, clock, random: entropy.random, log, uses });
 }
 
 /**

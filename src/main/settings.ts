@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { csvPrices } from '../../adapters/prices/csv.ts';
 import { compile } from '../../config/expression.ts';
+import { isAws } from '../../config/providers.ts';
 import type { ClusterConfig, Config } from '../../config/schema.ts';
 import { listedGroup } from '../decide/price-list.ts';
 import { canonical } from '../domain/chain.ts';
@@ -25,7 +26,7 @@ function priceListOf({ pricesFrom, nodeGroups }: Config): readonly ListedPrice[]
 }
 
 /** One region serves all groups that are bought there. */
-export const awsOf = (groups: Config['nodeGroups']) => groups.find((g) => g.provider !== 'static');
+export const awsOf = (groups: Config['nodeGroups']) => groups.find(isAws);
 
 function bareGroupsOf(config: Config): readonly NodeGroup[] {
   return config.nodeGroups.map((g) => ({
@@ -49,6 +50,7 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     ...(g.provider === 'static'
       ? { fixed: true as const }
       : { leaseMs: g.capacity.leaseMs, maxAgeMs: g.capacity.maxAgeMs }),
+    ...(g.provider === 'external' ? { external: true as const } : {}),
     spares: g.capacity.spares,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,

@@ -151,6 +151,8 @@ export class World {
     const up = new Set<string>();
     return {
       started: (container) => {
+        // It holds a place, and waits for its end.
+        if (container === 'place') return;
         if (container !== 'main' && container !== 'keeper') {
           // The installer: done at once.
           scheduler.after(0, () => pod.ended(container, { exitCode: 0 }));
@@ -186,7 +188,8 @@ export class World {
           },
         });
       },
-      terminate: () => keeper?.terminate(),
+      terminate: (container) =>
+        container === 'place' ? pod.ended(container, { exitCode: 0 }) : keeper?.terminate(),
       killed: (container) => {
         if (container !== 'main' && container !== 'keeper') return;
         if (!over.has(container)) {

@@ -38,6 +38,8 @@ export interface PodInput {
   readonly keeperPort: number;
   /** KillWait: what lies between SIGTERM and SIGKILL. */
   readonly graceSeconds: number;
+  /** On a machine that nobody switches off its kubelet ends the pod after so long beyond its time limit, as with a gateway that is dead for good. */
+  readonly abandonedMs?: number | undefined;
   /** Holds the key under `key`. */
   readonly secretName: string;
   /** False where requests are scaled down (a lab): a limit made of them would kill what on-prem would not. */
@@ -95,6 +97,7 @@ export function podFor(input: PodInput): PodManifest {
     spec: {
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: input.graceSeconds,
+      ...deadline(input),
       automountServiceAccountToken: false,
       ...pulling(input.pullSecrets ?? []),
       ...podClaims(burst.needs.extended),
@@ -125,6 +128,13 @@ export function podFor(input: PodInput): PodManifest {
       ],
     },
   };
+}
+
+/** One without a limit has none. */
+function deadline({ burst, abandonedMs }: PodInput): Json {
+  const { timeLimitMs } = burst.saved;
+  if (abandonedMs === undefined || timeLimitMs === 'unlimited') return {};
+  return { activeDeadlineSeconds: Math.ceil((timeLimitMs + abandonedMs) / 1_000) };
 }
 
 const pulling = (secrets: readonly string[]): Json =>

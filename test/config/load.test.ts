@@ -73,7 +73,7 @@ describe('a group of fixed nodes', () => {
     ['    selector: { pool: 1 }\n', 'nodeGroups[1].selector.pool: 1 is not text'],
     [
       '    selector: { pool: hpc }\n    types: [c7i.4xlarge]\n',
-      'nodeGroups[1].types: is for provider ec2 and asg, and this is static; leave it out',
+      'nodeGroups[1].types: is for provider ec2, asg and external, and this is static; leave it out',
     ],
     [
       '    selector: { pool: hpc }\n    price: -1\n',
@@ -90,8 +90,35 @@ describe('a group of fixed nodes', () => {
       /types: missing; write a list[\s\S]*price: is for provider static, and this is ec2/,
     );
     expect(problemsOf(base.replace('provider: ec2', 'provider: gke')).join()).toContain(
-      'write ec2 or asg or static',
+      'write ec2 or asg or external or static',
     );
+  });
+
+  it('may be scaled by somebody else: a pool of nodes, by what its types are and cost', () => {
+    const external = (over: string): string =>
+      `${base}  - name: burst\n    provider: external\n    vcpuPerCpu: 2\n    capacity: { max: 4 }\n    types: [Standard_D16s_v5]\n${over}`;
+    const shapes = '    shapes: { Standard_D16s_v5: { vcpus: 16, memory: 64GiB } }\n';
+    const whole = `    selector: { agentpool: burst }\n${shapes}`;
+    expect(
+      parseConfig(external(`${whole}    prices: { Standard_D16s_v5: 0.768 }\n`), 'c.yaml').nodeGroups[1],
+    ).toMatchObject({
+      ...{ types: ['Standard_D16s_v5'], zones: ['external'], prices: { Standard_D16s_v5: 768_000 } },
+      selector: { agentpool: 'burst' },
+    });
+    const said = (over: string): string => problemsOf(external(over)).join('\n');
+    expect(said(shapes)).toContain('nodeGroups[1].selector: missing');
+    expect(said('    selector: { agentpool: burst }\n')).toContain(
+      'nodeGroups[1].shapes: no cloud is asked what Standard_D16s_v5 is; write shapes: { Standard_D16s_v5:',
+    );
+    expect(said(`${whole}    zones: [a]\n`)).toContain('zones: is for provider ec2 and asg');
+    expect(said(`${whole}    taint: pool=burst:NoSchedule\n`)).toContain(
+      'write spillway.dev/burst=true:NoSchedule, and give it to the node pool',
+    );
+    const capacity = (text: string): string =>
+      problemsOf(external(whole).replace('capacity: { max: 4 }', `capacity: { max: 4, ${text} }`)).join('\n');
+    expect(capacity('spares: 1')).toContain('nodeGroups[1].capacity.spares');
+    expect(capacity('lease: 5m')).toContain('nodeGroups[1].capacity.lease: a place would end before');
+    expect(capacity('spot: allowed')).toContain('spot: is for provider ec2, and this is external');
   });
 
   it('is an auto scaling group by its name, in the region of the others, and buys no spot', () => {
@@ -221,7 +248,9 @@ describe('a configuration that holds', () => {
     });
   });
 
-  it.each(['small.yaml', 'lab.yaml', 'shared.yaml'])('is config/examples/%s', async (name) => {
+  it.each(
+    ['small', 'lab', 'shared', 'karpenter', 'cluster-autoscaler', 'gke', 'aks'].map((name) => `${name}.yaml`),
+  )('is config/examples/%s', async (name) => {
     const config = await loadConfig(join(examples, name), {});
     expect(config.clusters).toHaveLength(1);
   });

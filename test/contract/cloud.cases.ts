@@ -26,7 +26,7 @@ export interface CloudHarness {
   close(): Promise<void>;
 }
 
-export type CloudKind = 'bought' | 'grouped' | 'fixed';
+export type CloudKind = 'bought' | 'grouped' | 'fixed' | 'external';
 
 export interface CloudCase {
   readonly kind: CloudKind;

@@ -8,7 +8,10 @@ import { callCases } from './cloud.contract.calls.ts';
 import { faultCases } from './cloud.contract.faults.ts';
 import { spotCases } from './cloud.contract.spot.ts';
 
-/** `bought`: of offers by type and zone. `grouped`: through auto scaling groups, which choose. `fixed`: what there is is taken and given back. */
+/**
+ * `bought`: of offers by type and zone. `grouped`: through auto scaling groups, which choose. `fixed`: what there is is taken and given back.
+ * `external`: somebody else brings it, or not.
+ */
 export function cloudContract(
   name: string,
   make: () => Promise<CloudHarness>,

@@ -43,6 +43,12 @@ describe('the pod of a burst', () => {
     });
     expect(manifest.spec.restartPolicy).toBe('Never');
     expect(manifest.spec.activeDeadlineSeconds).toBeUndefined();
+    // But where no machine switches itself off: long after its own limit.
+    const left = podFor(input({ abandonedMs: 7 * 86_400_000 }));
+    expect(left.spec.activeDeadlineSeconds).toBe(3_600 + 7 * 86_400);
+    const saved = { ...burst().saved, timeLimitMs: 'unlimited' } as const;
+    const endless = podFor(input({ abandonedMs: 86_400_000, burst: burst({ saved }) }));
+    expect(endless.spec.activeDeadlineSeconds).toBeUndefined();
     // A node that is silent for five minutes is no reason to delete its pods.
     const forever = (manifest.spec.tolerations as Record<string, unknown>[]).filter(
       (t) => t.effect === 'NoExecute',

@@ -1,4 +1,5 @@
 /** deploy/kubernetes/admission.yaml and pod security "restricted", as far as what the gateway asks for can break them. */
+import { placesNamespace } from '../../domain/kube.ts';
 import { record } from './kubernetes-checks.ts';
 import {
   type ApiObject,
@@ -12,6 +13,7 @@ import {
   type VolumeMount,
   type Words,
 } from './kubernetes-objects.ts';
+import { placeWords } from './kubernetes-places.ts';
 import { tenantLabel, type Who } from './kubernetes-rights.ts';
 import { shapeWords } from './kubernetes-shape.ts';
 import { ApiError } from './kubernetes-types.ts';
@@ -59,7 +61,9 @@ export function enforce(request: Request): void {
       );
     denied('spillway-pods', podWords(request, pod, namespace));
     if (operation === 'CREATE') denied('spillway-shape', shapeWords(pod));
-  } else if (kind === 'secrets' && who === 'gateway') denied('spillway-secrets', secretWords(request));
+  } else if (kind === 'pods' && request.object?.metadata.namespace === placesNamespace)
+    denied('spillway-places', placeWords(request, request.object as Pod));
+  else if (kind === 'secrets' && who === 'gateway') denied('spillway-secrets', secretWords(request));
   else if (kind === 'nodes' && who === 'gateway') denied('spillway-nodes', nodeWords(request));
 }
 
@@ -194,9 +198,9 @@ function nodeWords({ object, old, operation }: Request): string | undefined {
   if (operation === 'DELETE') return undefined;
   if (!isBurst(object)) return 'a burst node keeps its taint';
   const changed = changedIn(old?.metadata.labels, object?.metadata.labels);
-  return changed.every((key) => key === groupLabel)
+  return changed.every((key) => key === groupLabel || key === instanceLabel)
     ? undefined
-    : `of a node's labels only ${groupLabel} is the gateway's`;
+    : `of a node's labels only ${groupLabel} and spillway-instance are the gateway's`;
 }
 
 const isFixed = (node: ApiObject | undefined): boolean => node?.metadata.labels?.[fixedLabel] === 'true';

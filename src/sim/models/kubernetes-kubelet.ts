@@ -147,6 +147,17 @@ export class Kubelet implements Host {
     const local = new LocalPod(pod, this);
     this.#pods.set(pod.metadata.uid, local);
     local.seen(pod);
+    const { activeDeadlineSeconds: seconds } = pod.spec;
+    if (seconds !== undefined) this.#endAfter(pod.metadata.uid, seconds * 1_000);
+  }
+
+  /** A kubelet that was dead when it was time finds it when it lives again. */
+  #endAfter(uid: string, ms: number): void {
+    this.pace.after([ms, ms], () => {
+      const message = 'Pod was active on the node longer than the specified deadline';
+      if (this.#alive) this.#pods.get(uid)?.end(1, { reason: 'DeadlineExceeded', message });
+      else if (this.#pods.has(uid)) this.#endAfter(uid, 60_000);
+    });
   }
 
   #later(work: () => void): void {

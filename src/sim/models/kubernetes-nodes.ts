@@ -9,7 +9,7 @@ import {
   type Words,
   withCondition,
 } from './kubernetes-objects.ts';
-import { tolerates } from './kubernetes-scheduler.ts';
+import { tolerates } from './kubernetes-room.ts';
 import { keyOf } from './kubernetes-store.ts';
 
 export interface NodeSpec {

@@ -86,6 +86,11 @@ export interface Requirement {
   readonly values?: readonly string[];
 }
 
+/** Of pods in the same namespace, and by node: nothing here asks for more. */
+export interface AntiAffinityTerm {
+  readonly labelSelector?: { readonly matchExpressions?: readonly Requirement[] };
+}
+
 export interface PodSpec {
   readonly containers: readonly ContainerSpec[];
   readonly initContainers?: readonly ContainerSpec[];
@@ -98,7 +103,12 @@ export interface PodSpec {
         readonly nodeSelectorTerms?: readonly SelectorTerm[];
       };
     };
+    readonly podAntiAffinity?: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly AntiAffinityTerm[];
+    };
   };
+  readonly priorityClassName?: string;
+  readonly activeDeadlineSeconds?: number;
   readonly tolerations?: readonly Toleration[];
   readonly restartPolicy?: string;
   readonly terminationGracePeriodSeconds?: number;
@@ -133,6 +143,8 @@ export interface PodStatus {
   readonly reason?: string;
   readonly message?: string;
   readonly conditions?: readonly Condition[];
+  /** Where it is to be, once what it preempted there has ended. */
+  readonly nominatedNodeName?: string;
   readonly hostIP?: string;
   readonly podIP?: string;
   readonly startTime?: string;

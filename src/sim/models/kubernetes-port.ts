@@ -1,7 +1,7 @@
 /** The model behind the port, with the gateway's rights. What the real adapter makes of the API server's answers is said here in one table. */
 import type { Duplex } from 'node:stream';
 import { type Fault, faultOf, ignoring, PortError } from '../../domain/fault.ts';
-import type { PodRef, Tenant } from '../../domain/kube.ts';
+import { type PodRef, placesNamespace, type Tenant } from '../../domain/kube.ts';
 import type { KubernetesPort, Watch } from '../../ports.ts';
 import type { Does, KubernetesModel } from './kubernetes.ts';
 import type { Kind } from './kubernetes-objects.ts';
@@ -11,7 +11,7 @@ import { boundPod, leaseAnnotation, nodeView, podView, tenantView } from './kube
 import { watchAll } from './kubernetes-watch.ts';
 import { Pipe } from './pipe.ts';
 
-const finalizer = 'spillway.dev/settled';
+const settled = 'spillway.dev/settled';
 const releaseTries = 5;
 
 export function kubernetesPort(model: KubernetesModel, complain: (error: unknown) => void): KubernetesPort {
@@ -85,7 +85,7 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
       );
     },
 
-    async releasePod(ref, uid) {
+    async releasePod(ref, uid, finalizer = settled) {
       for (let tries = 1; ; tries += 1) {
         const pod = await get('releasePod', 'pods', ref);
         const at = pod?.metadata.finalizers?.indexOf(finalizer) ?? -1;
@@ -159,6 +159,14 @@ export function kubernetesPort(model: KubernetesModel, complain: (error: unknown
       ask('podsOn', 'read', () => {
         server.rights.check('gateway', 'list', 'pods', undefined);
         return [...store.all('pods')].filter(({ spec }) => spec.nodeName === node).map(boundPod);
+      }),
+
+    places: () =>
+      ask('places', 'read', () => {
+        server.rights.check('gateway', 'list', 'pods', placesNamespace);
+        return [...store.all('pods')]
+          .filter(({ metadata }) => metadata.namespace === placesNamespace)
+          .map(podView);
       }),
 
     async cordonNode(name) {

@@ -1,4 +1,5 @@
 /** Who may do what: deploy/kubernetes/gateway.yaml, and an admin who may do everything. */
+import { placesNamespace } from '../../domain/kube.ts';
 import { ApiError } from './kubernetes-types.ts';
 
 export type Who = 'gateway' | 'admin';
@@ -28,6 +29,11 @@ const tenantRules: readonly Rule[] = [
   { resource: 'events', verbs: ['list', 'watch'] },
 ];
 
+/** Where the pods are that hold places. */
+const placeRules: readonly Rule[] = [
+  { resource: 'pods', verbs: ['create', 'get', 'list', 'delete', 'patch'] },
+];
+
 /** What the adapter's `missingRights` asks for. */
 export const needs = {
   cluster: clusterRules.filter(({ resource }) => resource !== 'daemonsets'),
@@ -38,6 +44,7 @@ export class Rights {
   /** As `verb resource`. */
   readonly #taken = new Set<string>();
   #all = clusterRules;
+  #places: readonly Rule[] = [];
   readonly #isTenant: (namespace: string) => boolean;
 
   constructor(isTenant: (namespace: string) => boolean) {
@@ -55,8 +62,15 @@ export class Rights {
     this.#all = [...clusterRules, { resource: 'pods', verbs: ['list'] }];
   }
 
+  /** What deploy/kubernetes/external gives besides; whoever gives nodes up sees the pods of all namespaces. */
+  holdPlaces(): void {
+    this.seeAllPods();
+    this.#places = placeRules;
+  }
+
   rulesIn(namespace: string | undefined): readonly Rule[] {
-    const all = [...this.#all, ...(namespace !== undefined && this.#isTenant(namespace) ? tenantRules : [])];
+    const tenants = namespace !== undefined && this.#isTenant(namespace) ? tenantRules : [];
+    const all = [...this.#all, ...tenants, ...(namespace === placesNamespace ? this.#places : [])];
     return all.map(({ resource, verbs }) => ({
       resource,
       verbs: verbs.filter((verb) => !this.#taken.has(`${verb} ${resource}`)),

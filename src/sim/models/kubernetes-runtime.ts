@@ -93,13 +93,17 @@ class PlainPod implements PodHandle {
       const timer = this.#scheduler.after(ms, () => this.#end(container, exitCode));
       this.#timers.set(container, timer);
     };
+    // A pause program has no command: it waits to be ended.
+    if (container === 'place') return;
     if (program === 'sleep') end(value * 1_000, 0);
     else if (program === 'exit') end(0, value);
     else if (program === 'echo') this.#ports.set(value, { container, streams: new Set() });
     else end(0, 0);
   }
 
-  terminate(): void {}
+  terminate(container: string): void {
+    if (container === 'place') this.#end(container, 0);
+  }
 
   killed(container: string): void {
     this.#timers.get(container)?.cancel();

@@ -11,7 +11,7 @@ import {
   type Pod,
   quantity,
 } from './kubernetes-objects.ts';
-import { requestsOf } from './kubernetes-scheduler.ts';
+import { requestsOf } from './kubernetes-room.ts';
 
 export const burstLabel = 'spillway.dev/burst';
 export const leaseAnnotation = 'spillway.dev/lease';

@@ -212,8 +212,8 @@ function nothingLeft(run: Run, say: Say): void {
   for (const m of run.cloud.truth())
     if (stateOf(m) !== 'terminated')
       say(3, `instance ${m.id} (${m.dnsName}) is ${stateOf(m)} when all has come to rest`);
-  for (const name of run.fixed?.left() ?? []) say(3, `node ${name} is taken when all has come to rest`);
-  for (const what of run.fixed?.harmed() ?? []) say(3, `${what}, and it is not ours`);
+  for (const name of run.nodes?.left() ?? []) say(3, `node ${name} is held when all has come to rest`);
+  for (const what of run.nodes?.harmed() ?? []) say(3, `${what}, and it is not ours`);
   for (const c of run.kubernetes.truth().running)
     say(3, `container ${c.container} of pod ${c.pod.name} runs on ${c.node} when all has come to rest`);
 }

@@ -1,8 +1,10 @@
 /** One seed: the real engine, its steps and streams, on the models, under virtual time, with everything going wrong that the scenario plans. */
 import type { Duplex } from 'node:stream';
 import { type Instant, instant, type JobRef } from '../../../src/domain/ids.ts';
+import { placesNamespace } from '../../../src/domain/kube.ts';
 import type { Budget } from '../../../src/domain/money.ts';
 import { overheadAccount } from '../../../src/domain/overhead.ts';
+import type { NodeGroup } from '../../../src/domain/policy.ts';
 import type { ClusterSettings } from '../../../src/engine/context.ts';
 import { Desk } from '../../../src/engine/desk.ts';
 import { type Check, Gateway } from '../../../src/engine/gateway.ts';
@@ -21,6 +23,7 @@ import { VirtualTime } from '../../../src/sim/time.ts';
 import type { World } from '../../../src/sim/world.ts';
 import { Switchboard } from '../../../src/stream/switchboard.ts';
 import { cluster, group, minute, openCentre, second } from './centre.ts';
+import { ExternalNodes, externalGroup } from './external.ts';
 import { FixedNodes, fixedGroup } from './fixed.ts';
 import { type Fate, type Fates, SimProcess } from './process.ts';
 import type { FaultPlan, JobPlan, KillPlan, PersonPlan, Scenario } from './scenario.ts';
@@ -56,6 +59,7 @@ export class Run implements Fates {
   readonly cloud: CloudModel;
   readonly world: World;
   readonly fixed: FixedNodes | undefined;
+  readonly external: ExternalNodes | undefined;
   /** Through which data are carried; undefined: no job has any. */
   readonly objects: ObjectsModel | undefined;
   /** What each job wrote, by its number. */
@@ -104,6 +108,11 @@ export class Run implements Fates {
     this.cloud = cloud;
     this.world = world;
     this.fixed = scenario.fixed === undefined ? undefined : new FixedNodes(kubernetes, scenario.fixed);
+    // Made only where it is needed, as above.
+    if (scenario.external === true)
+      this.external = new ExternalNodes(kubernetes, {
+        ...{ clock: this.time, scheduler: this.time, entropy: this.chance.fork() },
+      });
     this.#kubernetesPort = this.kubernetes.asPort((e) => this.note(`a watch handler threw: ${String(e)}`));
     this.store = new MemStore({ clock: this.time, entropy: entropy() });
   }
@@ -281,7 +290,7 @@ export class Run implements Fates {
         ],
         ...(this.scenario.overhead === undefined ? {} : { overhead: { besides: 0 } }),
       },
-      groups: (this.scenario.groups ?? [this.fixed === undefined ? group : fixedGroup]).map((of) => ({
+      groups: (this.scenario.groups ?? [this.#group()]).map((of) => ({
         ...of,
         idleMs: this.scenario.idleMs,
         ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
@@ -307,7 +316,7 @@ export class Run implements Fates {
       },
       objects,
       slurm: process.port(this.slurm.asPort(cluster, 'spillway'), 'slurm'),
-      cloud: process.port(this.fixed?.port(kubernetes, clock) ?? this.cloud.asPort(cluster), 'cloud'),
+      cloud: process.port(this.nodes?.port(kubernetes, clock) ?? this.cloud.asPort(cluster), 'cloud'),
       streams: board,
     };
     const ports = {
@@ -353,6 +362,16 @@ export class Run implements Fates {
     );
   }
 
+  /** What there is in the place of a cloud. */
+  get nodes(): FixedNodes | ExternalNodes | undefined {
+    return this.fixed ?? this.external;
+  }
+
+  #group(): NodeGroup {
+    if (this.fixed !== undefined) return fixedGroup;
+    return this.external === undefined ? group : externalGroup;
+  }
+
   /** As an operator's next configuration would have it, for whichever gateway runs. */
   #budgetOf(account: string): Budget {
     const { scenario, time } = this;
@@ -392,6 +411,8 @@ export class Run implements Fates {
           as.runAsGroup,
           ...(Array.isArray(as.supplementalGroups) ? as.supplementalGroups : []),
         ];
+        // What holds a place runs as nobody.
+        if (namespace === placesNamespace) return real.createPod(manifest);
         this.made.push({
           name,
           namespace,
@@ -458,7 +479,7 @@ export class Run implements Fates {
     for (const plan of scenario.world)
       time.after(plan.atMs, () => {
         try {
-          if (this.fixed?.happen(plan, (ms, work) => time.after(ms, work)) === true)
+          if (this.nodes?.happen(plan, (ms, work) => time.after(ms, work)) === true)
             this.note(`*** ${plan.does} ${plan.nth}`);
           else happen(plan, this, time, (text) => this.note(text));
         } catch (e) {
@@ -600,7 +621,7 @@ export class Run implements Fates {
     this.slurm.heal();
     this.kubernetes.heal();
     this.cloud.heal();
-    this.fixed?.mend();
+    this.nodes?.mend();
     this.objects?.down(false);
     for (const n of [1, 2, 3, 4, 5, 6]) this.slurm.nodeUp(`v${n}`);
     for (const { process } of this.#running) process.resume();
@@ -615,7 +636,7 @@ export class Run implements Fates {
     });
     if (busy) return false;
     if (this.cloud.truth().some((m) => stateOf(m) !== 'terminated')) return false;
-    if ((this.fixed?.left().length ?? 0) > 0) return false;
+    if ((this.nodes?.left().length ?? 0) > 0) return false;
     return this.#running.length > 0;
   }
 

@@ -91,6 +91,8 @@ export interface Scenario {
   readonly groups?: readonly NodeGroup[];
   /** So many nodes that are always there, and no cloud. */
   readonly fixed?: number;
+  /** Somebody else scales the cluster, and there is no cloud. */
+  readonly external?: boolean;
   /** The group may be bought as spot. */
   readonly spot?: boolean;
   /** How long an instance without work is kept. */
