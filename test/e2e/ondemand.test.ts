@@ -29,7 +29,7 @@ beforeAll(async () => {
   chmodSync(dir, 0o755);
   cpSync(join(root, 'deploy/ondemand'), join(dir, 'ondemand'), { recursive: true });
   gateway = await startGateway({
-    ...{ idle: '5s', price: 0.5 },
+    ...{ idle: '1s', price: 0.5 },
     budgets: [{ account: 'physics', usd: 100, per: 'month' }],
   });
 });
@@ -173,14 +173,17 @@ it('a burst job is submitted, listed, shown by the widget, and is in the history
   expect(await line(id)).toMatchObject({
     ...{ Account: 'physics', UserName: 'alice', Name: 'ood<job>', TimeLimit: '5:00' },
   });
+  await gateway.reaches(id, ['running']);
   const told = await until('the gateway to tell of its burst', async () => {
     const text = well(await gateway.spillway('jobs', '--details', '--user', 'alice', '--json'));
     const { jobs } = JSON.parse(text) as { jobs: JobWithCloud[] };
-    return jobs.some((j) => j.job === id && j.cloud?.heldMicroUsd !== undefined) ? text : undefined;
+    return jobs.some((j) => j.job === id && j.state === 'RUNNING' && j.cloud?.started !== undefined)
+      ? text
+      : undefined;
   });
-  const [shown, name, state, , cost] = cells(await widget(told), id);
+  const [shown, name, state, start, cost] = cells(await widget(told), id);
   expect([shown, name]).toEqual([id, 'ood&lt;job&gt;']);
-  expect(state).toMatch(/^(goes to the cloud \(\w+\)|running|completing)$/);
+  expect([state, start]).toEqual(['running', expect.stringMatching(/^since (\S+ )?\d\d:\d\d$/)]);
   expect(cost).toMatch(/^0\.\d\d USD$/);
   writeFileSync(go, '');
   expect(await history(id)).toMatchObject({
