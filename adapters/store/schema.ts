@@ -273,6 +273,7 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
   }),
   basis: object<Basis>()({
     policy: text(),
+    policyVersion: number().optional(),
     forecast: object<NonNullable<Basis['forecast']>>()({
       by: text(),
       startsIn: z.union([

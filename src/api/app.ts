@@ -23,6 +23,7 @@ import { type CapacityFacade, capacity } from './routes/capacity.ts';
 import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
+import { type PoliciesFacade, policies } from './routes/policies.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type RampFacade, ramp } from './routes/ramp.ts';
 import { type ReportFacade, report } from './routes/report.ts';
@@ -64,6 +65,7 @@ export interface Grounds {
   readonly portal: PortalFacade;
   readonly feed: Feed;
   readonly hooks: WebhooksFacade;
+  readonly policies: PoliciesFacade;
   readonly front: Front;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
@@ -85,6 +87,7 @@ export function operationsOf(
   desk: Facade,
   portal: PortalFacade,
   hooks: WebhooksFacade,
+  kept: PoliciesFacade,
 ): readonly Operation[] {
   return [
     ...jobs(portal),
@@ -101,6 +104,7 @@ export function operationsOf(
     ...ramp(desk),
     ...report(desk),
     ...stop(desk),
+    ...policies(kept),
     ...webhooks(hooks),
   ];
 }
@@ -117,7 +121,7 @@ export function app(grounds: Grounds): Express {
   server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
-  const operations = operationsOf(grounds.desk, portal, grounds.hooks);
+  const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.policies);
   const document = openapi(operations);
   server.get('/api/v1/openapi.json', (_req, res) => void res.json(document));
   const v1 = express.Router();

@@ -45,11 +45,18 @@ export function eventView(e: AuditEvent): EventView {
   };
 }
 
+/** What is told of a subject by what its name begins with. */
+const switches: Readonly<Record<string, EventView['kind']>> = {
+  ...{ stop: 'stop', ramp: 'ramp', token: 'token', drain: 'drain', breaker: 'breaker' },
+  ...{ policy: 'policy', 'policy-version': 'policy' },
+};
+
 function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
   const [first, more] = subject.split('/');
-  if (more !== undefined)
-    if (first === 'stop' || first === 'ramp' || first === 'token' || first === 'drain' || first === 'breaker')
-      return first;
+  if (more !== undefined && first !== undefined) {
+    const kind = switches[first];
+    if (kind !== undefined) return kind;
+  }
   return job === undefined ? 'instance' : 'burst';
 }
 

@@ -12,6 +12,7 @@ const codes: Readonly<Record<number, string>> = {
   409: 'Not now: it was answered otherwise, is over, or is still running.',
   412: 'If-Match: it is not as you saw it.',
   413: 'The body is too long.',
+  428: 'If-Match is missing.',
   422: 'The Idempotency-Key came with another order before.',
   429: 'Too many requests; Retry-After says when.',
   503: 'Something that is needed for it is away; ask again.',
@@ -65,7 +66,8 @@ export function openapi(operations: readonly Operation[]): Json {
 function operationOf(o: Operation): Json {
   const refusals = new Set([400, 401, 403, 429, 503, ...o.refuses]);
   if (o.method !== 'get') refusals.add(413);
-  if (o.method === 'post') for (const code of [409, 422]) refusals.add(code);
+  if (o.mustMatch) refusals.add(428);
+  if (o.method === 'post' && !o.question) for (const code of [409, 422]) refusals.add(code);
   if (o.current !== undefined) refusals.add(412);
   return {
     operationId: o.id,
@@ -104,7 +106,7 @@ function problems(statuses: ReadonlySet<number>): Json {
 
 function headersOf(o: Operation): Json[] {
   const headers: Json[] = [];
-  if (o.method === 'post')
+  if (o.method === 'post' && !o.question)
     headers.push({
       name: 'Idempotency-Key',
       in: 'header',
@@ -116,7 +118,7 @@ function headersOf(o: Operation): Json[] {
     headers.push({
       name: 'If-Match',
       in: 'header',
-      required: false,
+      required: o.mustMatch,
       description: 'The ETag of what was seen: 412 if it is not so any more.',
       schema: { type: 'string', pattern: '^"[\\w-]{22}"$' },
     });

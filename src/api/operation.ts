@@ -8,11 +8,13 @@ export interface Asked<Path, Query, Order> {
   readonly query: Query;
   readonly order: Order;
   readonly caller: Caller;
+  /** What `current` answered, where an If-Match named it. */
+  readonly seen?: unknown;
 }
 
 /**
  * One thing that the API does: route, rights, schemas and the document come from it. `act` answers the body; it throws a `Refusal` to say no.
- * A `put` may be repeated as it is; a `post` needs an Idempotency-Key.
+ * A `put` may be repeated as it is; a `post` needs an Idempotency-Key, unless it is a question that is too long for an address.
  */
 export interface Operation {
   readonly id: string;
@@ -33,6 +35,12 @@ export interface Operation {
   act(asked: Asked<unknown, unknown, unknown>): Promise<unknown>;
   /** Of what is edited: the body that its GET answers, whose ETag an If-Match names. */
   readonly current: ((asked: Asked<unknown, unknown, unknown>) => Promise<unknown>) | undefined;
+  /** Nobody may do it without having seen what he changes. */
+  readonly mustMatch: boolean;
+  /** It changes nothing. */
+  readonly question: boolean;
+  /** Its body may be longer than an order is. */
+  readonly long: boolean;
   /** Whether its answer carries an ETag. */
   readonly edited: boolean;
 }
@@ -49,6 +57,9 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly answer: A;
   readonly refuses?: readonly number[];
   readonly edited?: boolean;
+  readonly mustMatch?: boolean;
+  readonly question?: boolean;
+  readonly long?: boolean;
   readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
   readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
 }
@@ -70,6 +81,7 @@ export function operation<
     },
     refuses: d.refuses ?? [],
     edited: d.edited === true || d.current !== undefined,
+    ...{ mustMatch: d.mustMatch === true, question: d.question === true, long: d.long === true },
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],
   };

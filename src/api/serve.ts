@@ -8,6 +8,8 @@ import { type ProblemCode, Refusal } from './problem.ts';
 import { callerOf } from './who.ts';
 
 const orderBody = express.json({ limit: '10kb', strict: true });
+/** A text of 500,000 characters, escaped. */
+const longBody = express.json({ limit: '3mb', strict: true });
 
 /** Puts operations onto a router: rights, schemas, keys and tags are handled here, alike for all. */
 export function serve(router: Router, operations: readonly Operation[], keeper: Keeper | undefined): void {
@@ -17,7 +19,7 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
     methods.set(path, [...(methods.get(path) ?? []), o.method.toUpperCase()]);
     const answer = async (req: Request, res: Response) => send(o, req, res, keeper);
     if (o.method === 'get') router.get(path, answer);
-    else router[o.method](path, mayOrder(o), orderBody, answer);
+    else router[o.method](path, mayOrder(o), o.long ? longBody : orderBody, answer);
   }
   for (const [path, known] of methods)
     router.all(path, () => {
@@ -57,10 +59,10 @@ async function send(o: Operation, req: Request, res: Response, keeper: Keeper | 
       schemas.order === undefined ? undefined : parsed(schemas.order, req.body, 'bad_order', 'Bad order'),
     caller: callerOf(res),
   };
-  await unchanged(o, asked, req);
-  const act = () => o.act(asked);
+  // Within the order: a repeat with its key is answered the same, though it is not so any more.
+  const act = async () => o.act({ ...asked, seen: await unchanged(o, asked, req) });
   const body =
-    o.method === 'post' && keeper !== undefined
+    o.method === 'post' && !o.question && keeper !== undefined
       ? await doOnce(keeper, asked.caller, req, res, act)
       : await act();
   if (o.edited) res.setHeader('ETag', tagOf(o.method === 'get' ? body : await tagged(o, asked, body)));
@@ -71,16 +73,26 @@ async function send(o: Operation, req: Request, res: Response, keeper: Keeper | 
 const tagged = (o: Operation, asked: Asked<unknown, unknown, unknown>, body: unknown) =>
   o.current === undefined ? body : o.current(asked);
 
-/** Whoever writes `If-Match` has seen what he changes: if it is not so any more, he looks again. */
-async function unchanged(o: Operation, asked: Asked<unknown, unknown, unknown>, req: Request): Promise<void> {
+/** Whoever writes `If-Match` has seen what he changes, which is answered: if it is not so any more, he looks again. */
+async function unchanged(
+  o: Operation,
+  asked: Asked<unknown, unknown, unknown>,
+  req: Request,
+): Promise<unknown> {
   const match = req.headers['if-match'];
-  if (match === undefined || o.current === undefined) return;
-  const now = tagOf(await o.current(asked));
+  if (match === undefined && o.mustMatch)
+    throw new Refusal('if_match_missing', 'If-Match missing', {
+      detail: 'If-Match: write the ETag of what you saw, so that nobody’s word is overwritten unseen',
+    });
+  if (match === undefined || o.current === undefined) return undefined;
+  const seen = await o.current(asked);
+  const now = tagOf(seen);
   const named = match.split(',').map((tag) => tag.trim());
   if (!named.includes('*') && !named.includes(now))
     throw new Refusal('changed', 'Changed meanwhile', {
       detail: 'If-Match: it is not as you saw it; read it again',
     });
+  return seen;
 }
 
 export const tagOf = (body: unknown): string =>

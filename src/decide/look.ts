@@ -33,9 +33,17 @@ export interface Looked {
   readonly carrying: (job: Job) => Carrying | undefined;
 }
 
-export function decideOn(foresight: Foresight, { gone, ended, staging, ...look }: Look): Looked {
-  const { snapshot, setup } = look;
+export function decideOn(foresight: Foresight, look: Look): Looked {
+  const { snapshot, setup, gone } = look;
   foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
+  return decideBy(foresight, look);
+}
+
+/** By what was foreseen at the last look, which this leaves as it is: the same question under another policy. */
+export function decideBy(
+  foresight: Pick<Foresight, 'of' | 'queues'>,
+  { gone, ended, staging, ...look }: Look,
+): Looked {
   const ready = readyByGroup(ended);
   const transfers = staging && transfersOf(staging.ended, staging.rates);
   const carrying = (job: Job): Carrying | undefined =>

@@ -1,14 +1,11 @@
 import { savedOf } from '../burst/claim.ts';
 import { quoteOf, quoteUntil } from '../burst/quote.ts';
-import { takesOf } from '../decide/backlog.ts';
-import { countByGroup } from '../decide/chances.ts';
 import type { Choice } from '../decide/choose.ts';
 import { inWords } from '../decide/decide.ts';
-import { budgetsOf } from '../decide/funding.ts';
 import { fittingTypes } from '../decide/group.ts';
 import { decideOn } from '../decide/look.ts';
 import { priceOf } from '../decide/price.ts';
-import { type BudgetLeft, Purse } from '../decide/purse.ts';
+import { Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
 import { returnedFor, returnedOf } from '../decide/returned.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
@@ -17,29 +14,24 @@ import { affordable, budget } from '../decide/rules/budget.ts';
 import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import { staleAfterMs } from '../decide/sight.ts';
 import { standOf } from '../decide/spot.ts';
-import { usualRates } from '../decide/staging.ts';
 import type { Burst, Cause } from '../domain/burst.ts';
 import type { Decision, Receipt } from '../domain/decision.ts';
 import { hugepagesOf } from '../domain/devices.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { attemptKey, type Instant, instant, type JobRef, jobKey } from '../domain/ids.ts';
 import type { Job, JobDetail, Snapshot } from '../domain/job.ts';
-import { periodStart } from '../domain/money.ts';
-import type { NodeGroup } from '../domain/policy.ts';
-import { nodesOf } from '../domain/ranks.ts';
 import { plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
 import { asksOf, keeperNeeds, needsOf } from '../translate/index.ts';
 import { homeward, strays } from './adopt.ts';
 import { basisOf } from './basis.ts';
-import { shutGroups } from './breakers.ts';
 import { barredFrom, chooseFor, type Sees } from './choose.ts';
 import type { Cluster, Held } from './context.ts';
 import { policyNow } from './funds.ts';
 import { carriedFor, imageFor, sizesOf } from './image.ts';
+import { lookFor } from './look.ts';
 import { memoOf } from './memo.ts';
 import { burstOf, examine, type ImageSought, needsFor, receiptOf, shapeOf } from './propose.ts';
-import { rampToday } from './ramp.ts';
 import { spentBudgets } from './spent.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
@@ -48,8 +40,6 @@ const examinedMs = 5 * 60_000;
 const unaffordableMs = 60_000;
 /** What its script says of a job's data is read again after that, if it is still there. */
 const carriesMs = 3_600_000;
-/** Given-back jobs within the back-off, and how long it took until bursts ran, are read from the newest so many. */
-const recentBursts = 2_000;
 const receiptsAtOnce = 200;
 const unclaimed = new Set<Burst['state']>(['proposed', 'approved', 'reserved', 'provisioning', 'ready']);
 
@@ -78,37 +68,9 @@ export async function turn(engine: Cluster): Promise<void> {
   const at = ports.clock.now();
   for (const memos of [engine.examined, engine.carries])
     for (const [memo, { until }] of memos) if (until <= at) memos.delete(memo);
-  const budgets = await budgetsLeft(engine, live, at);
-  const ramp = await rampToday(engine, at);
-  const { setup } = settings;
-  const gone = new Set(live.map((b) => b.ref));
-  const ended = await ports.store.bursts({ cluster: engine.name, live: false, limit: recentBursts });
-  const counted = countByGroup(ended);
-  const drained = await shutGroups(ports.store, engine.name, settings.groups, at);
-  const lastIf = ({ group }: OfferedGroup): number => (drained.has(group.name) ? 1 : 0);
-  const { decided, readyIn, carrying } = decideOn(engine.foresight, {
-    snapshot,
-    now: at,
-    setup,
-    policy: policyNow(settings, at),
-    groups: [...engine.offered].sort((a, b) => lastIf(a) - lastIf(b)),
-    stop,
-    drained,
-    gone,
-    ended,
-    liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),
-    returned: returnedOf(ended),
-    budgets,
-    had: tookOf(live, settings.groups),
-    ramp,
-    beside: keeperNeeds,
-    staging: settings.pods.staging && {
-      rates: settings.pods.stagingRates ?? usualRates,
-      ended,
-      sizes: (job) => (engine.carries.size === 0 ? undefined : engine.carries.get(memoOf(job))?.sizes),
-    },
-    examined: (job) => (engine.examined.size === 0 ? undefined : engine.examined.get(memoOf(job))?.because),
-  });
+  const { look, counted, drained } = await lookFor(engine, snapshot, live, stop, at);
+  const { budgets, ramp } = look;
+  const { decided, readyIn, carrying } = decideOn(engine.foresight, look);
   const sees: Sees = { snapshot, readyIn, carrying, counted, drained };
   const { notebook } = engine;
   await notebook.open(
@@ -389,58 +351,6 @@ async function adoptStrays(engine: Cluster, snapshot: Snapshot, live: readonly B
     }
   }
   engine.held = held;
-}
-
-/** What the bursts that are alive may take of the cloud for each account, as `takes` of decide/backlog.ts counts it. */
-function tookOf(live: readonly Burst[], groups: readonly NodeGroup[]): Map<string, number> {
-  const took = new Map<string, number>();
-  for (const { account, group, needs, saved, others } of live) {
-    const vcpuPerCpu = groups.find((g) => g.name === group)?.vcpuPerCpu ?? 1;
-    const cpus = (nodesOf({ others }) * needs.cpuMillis) / 1_000 / vcpuPerCpu;
-    const takes = takesOf(cpus, saved.timeLimitMs);
-    took.set(account, (took.get(account) ?? 0) + takes);
-  }
-  return took;
-}
-
-/** What is left of each hard budget now. Bursts that were begun and hold nothing yet will hold it before whatever comes now. */
-async function budgetsLeft(
-  engine: Cluster,
-  live: readonly Burst[],
-  at: Instant,
-): Promise<readonly BudgetLeft[]> {
-  const { budgets, limitMarginMs } = policyNow(engine.settings, at);
-  // Of thousands that a site may have, those of who is there now.
-  const owners = [...(engine.snapshot?.jobs ?? []), ...live];
-  const left = await Promise.all(
-    budgetsOf(budgets, owners)
-      .filter((b) => b.hard)
-      .map(async ({ account, user, microUsd, per, source }) => {
-        const { held, spent } = await engine.ports.store.money(engine.name, {
-          account,
-          user,
-          since: periodStart(per, at),
-        });
-        return { account, user, source, left: microUsd - held - spent };
-      }),
-  );
-  const purse = new Purse(left);
-  for (const b of live) {
-    if (b.state !== 'proposed' && b.state !== 'approved') continue;
-    const offered = engine.offered.find((o) => o.group.name === b.group);
-    if (offered === undefined) continue;
-    const needs = plus(b.needs, keeperNeeds);
-    const cost = priceOf(
-      needs,
-      b.saved.timeLimitMs,
-      offered,
-      limitMarginMs,
-      nodesOf(b),
-      b.data?.egress?.held,
-    );
-    if (cost.kind === 'known') purse.take(b, cost.price.held);
-  }
-  return purse.budgets;
 }
 
 /**
