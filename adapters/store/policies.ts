@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
 import { auditChain } from '../../src/domain/anchor.ts';
+import type { AuditLink } from '../../src/domain/chain.ts';
 import { unstorable } from '../../src/domain/chain.ts';
-import type { AuditLink } from '../../src/domain/change.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type ClusterName, type Instant, instant } from '../../src/domain/ids.ts';
 import {

@@ -1,6 +1,7 @@
 /** Policies as they were written, each kept for ever, and which of them decides in a cluster. */
+
+import type { AuditLink } from './chain.ts';
 import { auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
-import type { AuditLink } from './change.ts';
 import type { ClusterName, Instant } from './ids.ts';
 import type { Turn } from './switch.ts';
 

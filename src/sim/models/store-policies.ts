@@ -1,6 +1,7 @@
 /** The policies of a store in memory, as `StorePort` promises them. */
+
+import type { AuditLink } from '../../domain/chain.ts';
 import { type Sha256, unstorable } from '../../domain/chain.ts';
-import type { AuditLink } from '../../domain/change.ts';
 import { PortError } from '../../domain/fault.ts';
 import type { ClusterName, Instant } from '../../domain/ids.ts';
 import {
