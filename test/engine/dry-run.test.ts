@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/fault.ts';
 import { Policies } from '../../src/engine/policies.ts';
+import { fileSays, tighter } from '../policies.ts';
 import { minute } from './chaos/centre.ts';
-import { fileSays, fullSite, pollMs, tighter } from './policy.bed.ts';
+import { fullSite, pollMs } from './policy.bed.ts';
 
 async function scene() {
   const site = fullSite();

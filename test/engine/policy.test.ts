@@ -6,8 +6,9 @@ import { examinePolicies } from '../../src/engine/doctor-policy.ts';
 import { policyNow } from '../../src/engine/funds.ts';
 import type { Gateway } from '../../src/engine/gateway.ts';
 import { Policies } from '../../src/engine/policies.ts';
+import { fileSays, tighter } from '../policies.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
-import { fileSays, fullSite, pollMs, tighter } from './policy.bed.ts';
+import { fullSite, pollMs } from './policy.bed.ts';
 
 const engineOf = (gateway: Gateway): ClusterEngine => gateway.clusters[0] as ClusterEngine;
 
