@@ -6,6 +6,7 @@ import { policy } from './policy.ts';
 import type { Problem } from './problems.ts';
 import { list } from './units.ts';
 import { type ReadYaml, readYaml } from './yaml.ts';
+import { unreadable } from './yaml-limits.ts';
 
 const form = z.strictObject({
   policy: policy.describe('As in a configuration.'),
@@ -52,6 +53,7 @@ export function policyTextIn(given: unknown): string {
 
 /** Its values, for telling two of them apart; a text that is no YAML is a value by itself. */
 export function writtenIn(text: string): unknown {
+  if (unreadable(text) !== undefined) return text;
   try {
     return parse(text, { logLevel: 'error' });
   } catch {

@@ -2,6 +2,7 @@
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { fieldName, type Problem, place, readable } from './problems.ts';
+import { unreadable } from './yaml-limits.ts';
 
 export type ReadYaml<T> =
   /** `given`: as it was written, before it was parsed. */
@@ -14,6 +15,11 @@ export function readYaml<T>(
   schema: z.ZodType<T>,
   allowed: Readonly<Record<string, unknown>>,
 ): ReadYaml<T> {
+  const why = unreadable(text);
+  if (why !== undefined) {
+    const problem = { field: '', text: `not YAML: ${why}`, line: undefined, column: undefined };
+    return { ok: false, problems: [problem] };
+  }
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
   const odd = [...document.errors, ...document.warnings];

@@ -8,8 +8,8 @@ import { type ProblemCode, Refusal } from './problem.ts';
 import { callerOf } from './who.ts';
 
 const orderBody = express.json({ limit: '10kb', strict: true });
-/** A text of 500,000 characters, escaped. */
-const longBody = express.json({ limit: '3mb', strict: true });
+/** A text of 200,000 characters, escaped. */
+const longBody = express.json({ limit: '2mb', strict: true });
 
 /** Puts operations onto a router: rights, schemas, keys and tags are handled here, alike for all. */
 export function serve(router: Router, operations: readonly Operation[], keeper: Keeper | undefined): void {

@@ -44,6 +44,7 @@ import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
+import type { PolicyState } from './policy-state.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
 import { Shortage } from './shortage.ts';
@@ -114,6 +115,11 @@ export class ClusterEngine implements Cluster {
 
   get name() {
     return this.settings.setup.name;
+  }
+
+  /** Which policy decides, as of the last look. */
+  get policyState(): PolicyState | undefined {
+    return this.#deciding.state;
   }
 
   /** With the policy that decides here now. */

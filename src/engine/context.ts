@@ -53,8 +53,9 @@ export type PolicyRead =
 
 /** How a policy is read that stands elsewhere than in the configuration file, beside all else that stands there. */
 export interface PolicyTerms {
-  /** What the file itself says, as a version of it would be written. */
+  /** What the file itself says, as a version of it would be written; and its SHA-256. */
   readonly file: string;
+  readonly fileHash: string;
   read(text: string): PolicyRead;
   /** Its values as they were written, for telling two of them apart. */
   written(text: string): unknown;

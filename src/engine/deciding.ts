@@ -2,13 +2,16 @@
 import { faultOf } from '../domain/fault.ts';
 import { type Activation, type PolicyName, policyInWords } from '../domain/policy-version.ts';
 import type { StorePort } from '../ports.ts';
-import type { ClusterSettings, PolicyProblem, PolicyTerms } from './context.ts';
+import type { ClusterSettings, PolicyTerms } from './context.ts';
+import { type PolicyState, problemsInWords } from './policy-state.ts';
 
 type Policies = Pick<StorePort, 'activePolicy' | 'policyVersion'>;
 
 interface Found {
   readonly decides: PolicyName;
   readonly settings: ClusterSettings;
+  /** Undefined: nobody has said anything. */
+  readonly said?: Activation | undefined;
   /** Read again with each look: its row was damaged, and may be mended. */
   readonly damaged: boolean;
 }
@@ -37,6 +40,15 @@ export class Deciding {
     return this.#found.decides;
   }
 
+  /** As of the last look; undefined: no version is asked for. */
+  get state(): PolicyState | undefined {
+    const { policies: terms, setup } = this.#file;
+    if (terms === undefined) return undefined;
+    const { decides, said, settings } = this.#found;
+    const fileChanged = decides !== 'file' && said !== undefined && said.file.hash !== terms.fileHash;
+    return { cluster: setup.name, decides, said, fileChanged, unreadable: settings.policyUnreadable };
+  }
+
   /** One after another, each with a reading of its own: whoever asks after something was said hears of it. */
   look(): Promise<void> {
     const next = this.#looking.catch(() => undefined).then(() => this.#look());
@@ -62,14 +74,17 @@ export class Deciding {
       return;
     }
     const decides = said?.decides ?? 'file';
-    if (decides === this.#found.decides && !this.#found.damaged) return;
+    if (decides === this.#found.decides && !this.#found.damaged) {
+      this.#found = { ...this.#found, said };
+      return;
+    }
     if (decides === 'file') {
-      this.#found = { decides, settings: this.#file, damaged: false };
+      this.#found = { decides, settings: this.#file, said, damaged: false };
       return;
     }
     try {
       const kept = await this.#store.policyVersion(decides);
-      this.#found = { decides, settings: this.#of(decides, kept?.text, terms), damaged: false };
+      this.#found = { decides, settings: this.#of(decides, kept?.text, terms), said, damaged: false };
     } catch (e) {
       this.#damaged(decides, policyInWords(decides), e, terms);
     }
@@ -106,6 +121,3 @@ export class Deciding {
     };
   }
 }
-
-export const problemsInWords = (problems: readonly PolicyProblem[]): string =>
-  problems.map(({ field, text }) => (field === '' ? text : `${field}: ${text}`)).join('; ');

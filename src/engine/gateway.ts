@@ -12,7 +12,7 @@ import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
 import { policyNow } from './funds.ts';
 import { NearWake } from './near.ts';
-import { type PolicyTrouble, policyState, policyTroubles } from './policy-state.ts';
+import { policyTroubles } from './policy-state.ts';
 import { type RampState, rampState } from './ramp.ts';
 import { type ClusterReport, reportOf } from './report.ts';
 
@@ -238,14 +238,13 @@ export class Gateway {
           ...{ subject: `job ${job}`, job, since },
           text: `Slurm runs it in ${c.settings.setup.burstPartition} with nothing behind it: ${text}; it is to be requeued and moved back, or cancelled`,
         });
+    const states = this.clusters.flatMap((c) => c.policyState ?? []);
+    for (const { since, text, todo, cluster } of policyTroubles(states))
+      troubles.push({
+        ...{ subject: `policy of ${cluster}`, job: undefined, since: since ?? at },
+        text: `${text}; ${todo}`,
+      });
     try {
-      for (const { since, text, todo, cluster } of await this.#policyTroubles())
-        troubles.push({
-          subject: `policy of ${cluster}`,
-          job: undefined,
-          since: since ?? at,
-          text: `${text}; ${todo}`,
-        });
       for (const c of this.clusters) {
         for (const breaker of await this.#ports.store.breakers(c.name))
           troubles.push({
@@ -262,13 +261,6 @@ export class Gateway {
       // The store's own check says it.
     }
     return { ready: this.#state === 'running' && checks.every((c) => c.ok), checks, troubles };
-  }
-
-  async #policyTroubles(): Promise<readonly PolicyTrouble[]> {
-    const states = this.clusters.flatMap(({ name, settings: { policies } }) =>
-      policies === undefined ? [] : [policyState(this.#ports.store, name, policies)],
-    );
-    return policyTroubles(await Promise.all(states));
   }
 
   /** Has a burst or instance looked at soon, here or by whoever leads. */

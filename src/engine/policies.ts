@@ -57,8 +57,8 @@ export class Policies {
   }
 
   async shown(name: PolicyName): Promise<PolicyShown | undefined> {
-    const { file, sha256 } = this.#terms();
-    if (name === 'file') return { name, text: file, hash: sha256(file) };
+    const { file, fileHash } = this.#terms();
+    if (name === 'file') return { name, text: file, hash: fileHash };
     const kept = await this.#store.policyVersion(name);
     return kept && { name, text: kept.text, hash: kept.hash, kept };
   }

@@ -3,8 +3,7 @@ import { faultOf } from '../domain/fault.ts';
 import type { ClusterName, Instant } from '../domain/ids.ts';
 import { type Activation, type PolicyName, policyInWords } from '../domain/policy-version.ts';
 import type { StorePort } from '../ports.ts';
-import type { PolicyTerms } from './context.ts';
-import { problemsInWords } from './deciding.ts';
+import type { PolicyProblem, PolicyTerms } from './context.ts';
 
 export interface PolicyState {
   readonly cluster: ClusterName;
@@ -34,7 +33,7 @@ export async function policyState(
   const decides = said?.decides ?? 'file';
   if (said === undefined || decides === 'file')
     return { cluster, decides, said, fileChanged: false, unreadable: undefined };
-  const fileChanged = said.file.hash !== terms.sha256(terms.file);
+  const fileChanged = said.file.hash !== terms.fileHash;
   return { cluster, decides, said, fileChanged, unreadable: await unreadable(store, decides, terms) };
 }
 
@@ -95,4 +94,15 @@ function ofOthers({ cluster, decides, said }: PolicyState, all: readonly PolicyS
       todo: `spillway policy activate ${other.decides}, for all clusters`,
     },
   ];
+}
+
+/** Of thousands the first. */
+const problemsTold = 5;
+
+export function problemsInWords(problems: readonly PolicyProblem[]): string {
+  const more = problems.length - problemsTold;
+  const told = problems
+    .slice(0, problemsTold)
+    .map(({ field, text }) => (field === '' ? text : `${field}: ${text}`));
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }

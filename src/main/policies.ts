@@ -7,7 +7,14 @@ import { sha256 } from './ground.ts';
 import { policyHashOf, policyOf } from './settings.ts';
 
 export function policyTermsOf(config: Config): PolicyTerms {
-  return { file: policyTextOf(config), read: (text) => readAs(config, text), written: writtenIn, sha256 };
+  const file = policyTextOf(config);
+  // What decides is read whenever somebody looks at it.
+  let last: { readonly text: string; readonly read: PolicyRead } | undefined;
+  const read = (text: string): PolicyRead => {
+    if (last?.text !== text) last = { text, read: readAs(config, text) };
+    return last.read;
+  };
+  return { file, fileHash: sha256(file), read, written: writtenIn, sha256 };
 }
 
 function readAs(config: Config, text: string): PolicyRead {

@@ -1,5 +1,10 @@
 /** Policies over HTTP on a real store: kept, shown, told apart and activated; by whom, on what he saw, and what is said to what is none. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PostgresAnchors } from '../../adapters/store/anchors.ts';
+import { verifyStore } from '../../adapters/store/verify.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { newId } from '../contract/samples.ts';
 import { tighter } from '../policies.ts';
@@ -228,4 +233,31 @@ describe('which policy decides', () => {
     expect(await stands()).toMatchObject({ file: 'same' });
     await another.close();
   });
+});
+
+it('is covered by the audit: what was changed by hand is found', async () => {
+  await activate(await keep(unique()));
+  const dir = await mkdtemp(join(tmpdir(), 'spillway-policies-'));
+  const faults = async (): Promise<readonly string[]> => {
+    const found: string[] = [];
+    await verifyStore(bed.database, dir, ({ kind, where }) => {
+      if (kind === 'fault') found.push(where);
+    });
+    return found.sort();
+  };
+  const anchors = new PostgresAnchors({ url: bed.database, onError: () => undefined });
+  while ((await anchors.anchor())?.more === true);
+  await anchors.close();
+  expect(await faults()).toEqual([]);
+  const database = bed.database;
+  await bed.query(
+    `update spillway.policies set data = jsonb_set(data, '{text}', '"policy: {}"') where version = 1`,
+    database,
+  );
+  await bed.query(
+    `update spillway.active_policies set data = jsonb_set(data, '{decides}', '"file"')`,
+    database,
+  );
+  expect(await faults()).toEqual([`audit/policy-version/1`, `audit/policy/${cluster}`].sort());
+  await rm(dir, { recursive: true });
 });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseConfig, policyTextOf } from '../../config/load.ts';
-import { isConfiguration, readPolicyText } from '../../config/policy-text.ts';
+import { isConfiguration, readPolicyText, writtenIn } from '../../config/policy-text.ts';
 import { policyTermsOf } from '../../src/main/policies.ts';
 import { policyHashOf, policyOf } from '../../src/main/settings.ts';
 import { configuration, tighter } from '../policies.ts';
@@ -47,5 +47,33 @@ describe('a policy by itself', () => {
   it('that holds nothing, no map or a NUL is none', () => {
     for (const text of ['', '7', '[]', 'policy: 7', 'policy: { never: [{ account: "a\\0b" }] }'])
       expect([text, readPolicyText(text).ok]).toEqual([text, false]);
+  });
+
+  it.each([
+    ['brackets', '['.repeat(100_000), 'nested too deep'],
+    ['maps', `policy: ${'{ a: '.repeat(50_000)}`, 'nested too deep'],
+    ['marks of one line', '- '.repeat(100_000), 'nested too deep'],
+    ['brackets that a quoted one seems to close', '[ "]", '.repeat(10_000), 'nested too deep'],
+    ['indents', Array.from({ length: 200 }, (_, i) => `${' '.repeat(i)}a:\n`).join(''), 'nested too deep'],
+    ['brackets that close nothing', '}'.repeat(100_000), 'nothing opened'],
+    ['anchors', '&a '.repeat(100_000), 'anchors'],
+    ['aliases', `a: &a [1]\nb: [${'*a,'.repeat(1_000)}]`, 'unknown key|Excessive'],
+  ])('of nothing but %s is refused before it costs the process that reads it', (_what, text, why) => {
+    const read = readPolicyText(text);
+    expect(read).toMatchObject({
+      ok: false,
+      problems: [
+        { text: expect.stringMatching(why) },
+        ...Array(read.ok ? 0 : read.problems.length - 1).fill({}),
+      ],
+    });
+    expect(writtenIn(text)).toBeDefined();
+  });
+
+  it('with thousands of budgets is read', () => {
+    const budgets = Array.from({ length: 4_000 }, (_, i) => `  - { account: "a[${i}", usd: 5000 }`).join(
+      '\n',
+    );
+    expect(readPolicyText(`policy: {}\nbudgets:\n${budgets}\n`)).toMatchObject({ ok: true });
   });
 });

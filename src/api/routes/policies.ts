@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { clusterName } from '../../domain/ids.ts';
 import type { PolicyName, PolicyVersion } from '../../domain/policy-version.ts';
 import type { PolicyProblem } from '../../engine/context.ts';
-import { problemsInWords } from '../../engine/deciding.ts';
 import type { DryRun, DrySide, DryVerdict } from '../../engine/dry-run.ts';
 import type { Policies, PolicyShown } from '../../engine/policies.ts';
-import type { PolicyState } from '../../engine/policy-state.ts';
+import { type PolicyState, problemsInWords } from '../../engine/policy-state.ts';
 import { pageOf, questionOf } from '../cursor.ts';
 import { nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
@@ -37,6 +36,8 @@ export type PoliciesFacade = Pick<
 
 /** Of so many jobs it is told what would become of each. */
 const changesAtMost = 500;
+/** Of so many it is told what is wrong. */
+const problemsAtMost = 50;
 const question = questionOf('policies', {});
 
 const nameOf = (text: string): PolicyName => (text === 'file' ? 'file' : Number(text));
@@ -67,7 +68,7 @@ const decidesIn = (name: PolicyName, states: readonly PolicyState[]): string[] =
   states.filter((s) => s.decides === name).map((s) => s.cluster);
 
 function bad(problems: readonly PolicyProblem[]): Refusal {
-  const told = problems.map(({ field, text, line, column }) => ({
+  const told = problems.slice(0, problemsAtMost).map(({ field, text, line, column }) => ({
     ...{ field, text },
     ...(line === undefined || column === undefined ? {} : { line, column }),
   }));
