@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type Document, LineCounter, parseDocument } from 'yaml';
-import { fieldName, type Problem, place, readable } from './problems.ts';
+import { policyTextIn } from './policy-text.ts';
+import type { Problem } from './problems.ts';
 import {
   type BudgetsFromConfig,
   type Config,
@@ -11,6 +11,7 @@ import {
   type StagingConfig,
   schema,
 } from './schema.ts';
+import { readYaml } from './yaml.ts';
 
 /** Everything that is wrong with a configuration file, each with its place; the message is what an operator reads. */
 export class ConfigError extends Error {
@@ -66,54 +67,17 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv = process.
 
 /** `path` is only for messages. */
 export function parseConfig(text: string, path: string): Config {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  const odd = [...document.errors, ...document.warnings];
-  if (odd.length > 0) {
-    const problems = odd.map((e) => {
-      const { line, col } = counter.linePos(e.pos[0]);
-      return { field: '', text: `not YAML: ${e.message}`, line, column: col };
-    });
-    throw new ConfigError(path, problems);
-  }
-  const given = plain(document, path) ?? {};
-  const nul = nulIn(given, []);
-  if (nul !== undefined) {
-    const field = fieldName(nul);
-    throw new ConfigError(path, [
-      { field, text: 'holds a NUL character; take it out', ...place(document, counter, nul, false) },
-    ]);
-  }
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const allowed = jsonSchema();
-  const problems = parsed.error.issues
-    .flatMap((issue) => readable(issue, allowed))
-    .map((p) => ({ field: p.field, text: p.text, ...place(document, counter, p.path, p.atKey) }));
-  problems.sort((a, b) => a.line - b.line || a.column - b.column);
-  throw new ConfigError(path, problems);
+  const read = readYaml(text, schema, jsonSchema());
+  if (!read.ok) throw new ConfigError(path, read.problems);
+  policies.set(read.value.policy, policyTextIn(read.given));
+  return read.value;
 }
 
-function plain(document: Document, path: string): unknown {
-  try {
-    return document.toJS();
-  } catch (e) {
-    // An alias to nothing, or aliases of aliases without end.
-    const text = `not YAML: ${e instanceof Error ? e.message : String(e)}`;
-    throw new ConfigError(path, [{ field: '', text, line: undefined, column: undefined }]);
-  }
-}
+const policies = new WeakMap<Config['policy'], string>();
 
-/** The path of a text with a NUL in it: no file name, argument or variable can have one. */
-function nulIn(value: unknown, path: readonly (string | number)[]): readonly (string | number)[] | undefined {
-  if (typeof value === 'string') return value.includes('\0') ? path : undefined;
-  // Deeper than any configuration is: an alias that holds itself.
-  if (value === null || typeof value !== 'object' || path.length > 20) return undefined;
-  for (const [key, inner] of Object.entries(value)) {
-    const found = nulIn(inner, [...path, Array.isArray(value) ? Number(key) : key]);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** What a loaded configuration has of a policy, as a version of it would be written [policy-text.ts]. */
+export function policyTextOf({ policy }: Pick<Config, 'policy'>): string {
+  return policies.get(policy) ?? policyTextIn(undefined);
 }
 
 function fundsAt({ csv, coldfront }: BudgetsFromConfig, at: (path: string) => string): BudgetsFromConfig {

@@ -27,6 +27,7 @@ export const webhook = z
         'ramp',
         'drain',
         'breaker',
+        'policy',
         'token',
         'order',
       ]),

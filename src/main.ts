@@ -6,6 +6,7 @@ import { programOf } from './cli/program.ts';
 import { PortError } from './domain/fault.ts';
 import { cost, exportFocus } from './main/costs.ts';
 import { doctor } from './main/doctor.ts';
+import { entropy } from './main/ground.ts';
 import { backup, bringBack, verifyAudit } from './main/keeping.ts';
 import { exportOodBalances } from './main/ood.ts';
 import { serve } from './main/serve.ts';
@@ -29,6 +30,7 @@ const program = programOf({
   tenants,
   siteFor,
   whoAsks,
+  newId: entropy.uuid,
   gateway: gatewayOf,
   makeToken,
   listTokens,

@@ -46,6 +46,7 @@ import type {
   Paged,
   ReceiptFilter,
 } from './domain/page.ts';
+import type { Activation, ActivationOrder, PolicyVersion } from './domain/policy-version.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
 import type { JobRecord, SubmitOrder, UserInfo } from './domain/submit.ts';
@@ -601,6 +602,22 @@ export interface StorePort {
   /** As with `stop`; the audit row's subject is `ramp/CLUSTER`. */
   liftRamp(cluster: ClusterName, by: string, why: string): Promise<void>;
   limitRamp(cluster: ClusterName, by: string, why: string): Promise<void>;
+  /**
+   * Keeps a policy as it is written, for ever; the same text again is the version that there is, with who kept it first. Leaves an audit row of
+   * subject `policy-version/N`. Whether it is any good is not looked at.
+   */
+  keepPolicy(text: string, by: string, why: string): Promise<PolicyVersion>;
+  /** Undefined: there is none. `invalid`: its row was damaged. */
+  policyVersion(version: number): Promise<PolicyVersion | undefined>;
+  /** Newest first; below that one where one is named. */
+  policyVersions(limit: number, below?: number): Promise<readonly PolicyVersion[]>;
+  /** Who said last what decides in this cluster; undefined: nobody yet, so the configuration file does. `invalid` as above. */
+  activePolicy(cluster: ClusterName): Promise<Activation | undefined>;
+  /**
+   * Says what decides from now on in all these clusters, or in none: `conflict` where one of them has another `rev` than was seen (0: nobody had
+   * said anything). No epoch, as with `stop`; leaves audit rows of subject `policy/CLUSTER`. Whether there is such a version is not looked at.
+   */
+  activatePolicy(seen: ReadonlyMap<ClusterName, number>, order: ActivationOrder): Promise<'ok' | 'conflict'>;
   /** Unanswered intents of a subject, oldest first. */
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]>;
   audit(subject: string): Promise<readonly AuditRow[]>;

@@ -158,7 +158,7 @@ const markOf = (r: Pick<EventRow, 'xid' | 'n'>): Mark => [r.xid, r.n];
 
 /** A switch names its cluster itself. */
 function clusterOf(subject: string) {
-  const name = /^(?:stop|ramp)\/(.+)$/.exec(subject)?.[1];
+  const name = /^(?:stop|ramp|policy)\/(.+)$/.exec(subject)?.[1];
   return name === undefined ? undefined : clusterName(name);
 }
 

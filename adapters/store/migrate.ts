@@ -17,6 +17,7 @@ import { desk } from './migrations/0013_desk.ts';
 import { drain } from './migrations/0014_drain.ts';
 import { webhooks } from './migrations/0020_webhooks.ts';
 import { jobOrders } from './migrations/0021_job_orders.ts';
+import { policies } from './migrations/0023_policies.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -37,6 +38,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0014_drain': drain,
   '0020_webhooks': webhooks,
   '0021_job_orders': jobOrders,
+  '0023_policies': policies,
 };
 
 interface Plan {

@@ -17,6 +17,7 @@ import {
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Money, MoneyOf } from '../../src/domain/ledger.ts';
+import type { Activation, ActivationOrder, PolicyVersion } from '../../src/domain/policy-version.ts';
 import { type Lift, rampSwitch } from '../../src/domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../src/domain/stop.ts';
 import { type Turn, turnOf } from '../../src/domain/switch.ts';
@@ -29,6 +30,7 @@ import { Group } from './group.ts';
 import { newestEpoch, nowMs, releaseLease, takeLease } from './lease.ts';
 import { moneyOf } from './ledger.ts';
 import { migrate } from './migrate.ts';
+import { activatePolicy, keepPolicy, readActivation, readVersion, readVersions } from './policies.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import { Rows } from './rows.ts';
 import { readBurst, readInstance, readIntent, readReceipt } from './schema.ts';
@@ -364,6 +366,26 @@ export class PostgresStore implements StorePort {
 
   async limitRamp(cluster: ClusterName, by: string, why: string): Promise<void> {
     await this.change('limitRamp', (db) => turnSwitch(db, rampSwitch, { cluster }, 'limited', by, why));
+  }
+
+  keepPolicy(text: string, by: string, why: string): Promise<PolicyVersion> {
+    return this.change('keepPolicy', (db) => keepPolicy(db, text, by, why));
+  }
+
+  policyVersion(version: number): Promise<PolicyVersion | undefined> {
+    return this.read('policyVersion', (db) => readVersion(db, version));
+  }
+
+  policyVersions(limit: number, below?: number): Promise<readonly PolicyVersion[]> {
+    return this.read('policyVersions', (db) => readVersions(db, limit, below));
+  }
+
+  activePolicy(cluster: ClusterName): Promise<Activation | undefined> {
+    return this.read('activePolicy', (db) => readActivation(db, cluster));
+  }
+
+  activatePolicy(seen: ReadonlyMap<ClusterName, number>, order: ActivationOrder): Promise<'ok' | 'conflict'> {
+    return this.change('activatePolicy', (db) => activatePolicy(db, seen, order));
   }
 
   openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {

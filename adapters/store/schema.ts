@@ -274,6 +274,7 @@ const receipt: z.ZodType<Receipt> = object<Receipt>()({
   }),
   basis: object<Basis>()({
     policy: text(),
+    policyVersion: number().optional(),
     forecast: object<NonNullable<Basis['forecast']>>()({
       by: text(),
       startsIn: z.union([

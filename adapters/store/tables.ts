@@ -118,6 +118,8 @@ export interface Tables {
   stops: { id: string; cluster: string; rev: number; head: string; data: Json };
   drains: { id: string; cluster: string; rev: number; head: string; data: Json };
   ramps: { id: string; cluster: string; rev: number; head: string; data: Json };
+  policies: { id: string; version: number; hash: string; rev: number; head: string; data: Json };
+  active_policies: { id: string; cluster: string; rev: number; head: string; data: Json };
   tokens: { id: string; rev: number; head: string; data: Json; used_at: number | null };
   job_orders: {
     id: string;

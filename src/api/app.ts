@@ -25,6 +25,7 @@ import { type EstimatesFacade, estimates } from './routes/estimates.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
 import { type OrdersFacade, orders } from './routes/orders.ts';
+import { type PoliciesFacade, policies } from './routes/policies.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type RampFacade, ramp } from './routes/ramp.ts';
 import { type ReportFacade, report } from './routes/report.ts';
@@ -70,6 +71,7 @@ export interface Grounds {
   readonly feed: Feed;
   readonly hooks: WebhooksFacade;
   readonly own: OwnFacade;
+  readonly policies: PoliciesFacade;
   readonly front: Front;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
@@ -92,6 +94,7 @@ export function operationsOf(
   portal: PortalFacade,
   hooks: WebhooksFacade,
   own: OwnFacade,
+  kept: PoliciesFacade,
 ): readonly Operation[] {
   return [
     ...jobs(portal),
@@ -110,6 +113,7 @@ export function operationsOf(
     ...ramp(desk),
     ...report(desk),
     ...stop(desk),
+    ...policies(kept),
     ...webhooks(hooks),
   ];
 }
@@ -126,7 +130,7 @@ export function app(grounds: Grounds): Express {
   server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
-  const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.own);
+  const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.own, grounds.policies);
   const document = openapi(operations);
   server.get('/api/v1/openapi.json', (_req, res) => void res.json(document));
   const v1 = express.Router();

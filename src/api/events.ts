@@ -45,18 +45,18 @@ export function eventView(e: AuditEvent): EventView {
   };
 }
 
+/** What is told of a subject by what its name begins with. */
+const switches: Readonly<Record<string, EventView['kind']>> = {
+  ...{ stop: 'stop', ramp: 'ramp', token: 'token', drain: 'drain', breaker: 'breaker', order: 'order' },
+  ...{ policy: 'policy', 'policy-version': 'policy' },
+};
+
 function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
   const [first, more] = subject.split('/');
-  if (more !== undefined)
-    switch (first) {
-      case 'stop':
-      case 'ramp':
-      case 'token':
-      case 'drain':
-      case 'breaker':
-      case 'order':
-        return first;
-    }
+  if (more !== undefined && first !== undefined) {
+    const kind = switches[first];
+    if (kind !== undefined) return kind;
+  }
   return job === undefined ? 'instance' : 'burst';
 }
 

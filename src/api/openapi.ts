@@ -12,6 +12,7 @@ const codes: Readonly<Record<number, string>> = {
   409: 'Not now: it was answered otherwise, is over, or is still running.',
   412: 'If-Match: it is not as you saw it.',
   413: 'The body is too long.',
+  428: 'If-Match is missing.',
   422: 'The Idempotency-Key came with another order before.',
   429: 'Too many requests; Retry-After says when.',
   503: 'Something that is needed for it is away; ask again.',
@@ -67,6 +68,7 @@ function operationOf(o: Operation): Json {
   const refusals = new Set([400, 401, 403, 429, 503, ...o.refuses]);
   if (o.method !== 'get') refusals.add(413);
   const ordered = o.method === 'post' && !o.question;
+  if (o.mustMatch) refusals.add(428);
   if (ordered) for (const code of [409, 422]) refusals.add(code);
   if (o.current !== undefined) refusals.add(412);
   return {
@@ -118,7 +120,7 @@ function headersOf(o: Operation): Json[] {
     headers.push({
       name: 'If-Match',
       in: 'header',
-      required: false,
+      required: o.mustMatch,
       description: 'The ETag of what was seen: 412 if it is not so any more.',
       schema: { type: 'string', pattern: '^"[\\w-]{22}"$' },
     });

@@ -8,6 +8,8 @@ export interface Asked<Path, Query, Order> {
   readonly query: Query;
   readonly order: Order;
   readonly caller: Caller;
+  /** What `current` answered, where an If-Match named it. */
+  readonly seen?: unknown;
 }
 
 /**
@@ -37,6 +39,8 @@ export interface Operation {
   act(asked: Asked<unknown, unknown, unknown>): Promise<unknown>;
   /** Of what is edited: the body that its GET answers, whose ETag an If-Match names. */
   readonly current: ((asked: Asked<unknown, unknown, unknown>) => Promise<unknown>) | undefined;
+  /** Nobody may do it without having seen what he changes. */
+  readonly mustMatch: boolean;
   /** Whether its answer carries an ETag. */
   readonly edited: boolean;
 }
@@ -55,6 +59,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly question?: boolean;
   readonly bodyAtMost?: string;
   readonly edited?: boolean;
+  readonly mustMatch?: boolean;
   readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
   readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
 }
@@ -78,6 +83,7 @@ export function operation<
     question: d.question === true,
     bodyAtMost: d.bodyAtMost ?? '10kb',
     edited: d.edited === true || d.current !== undefined,
+    mustMatch: d.mustMatch === true,
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],
   };

@@ -42,6 +42,8 @@ const page = { limit, cursor };
 const span = { from: instantAsked.optional(), to: instantAsked.optional() };
 const whose = { cluster: name.optional(), user: name.optional(), account: name.optional() };
 
+export const pageQuery = z.strictObject(page);
+
 export const burstsQuery = z.strictObject({
   ...page,
   ...whose,
@@ -75,7 +77,9 @@ export const auditQuery = z.strictObject({
   ...span,
   subject: name
     .optional()
-    .describe('A burst, an instance, stop/CLUSTER, ramp/CLUSTER, token/ID or order/ID.'),
+    .describe(
+      'A burst, an instance, stop/CLUSTER, ramp/CLUSTER, policy/CLUSTER, policy-version/N, token/ID or order/ID.',
+    ),
 });
 
 export const instancesQuery = z.strictObject({ limit });
@@ -255,7 +259,7 @@ export type ForecastView = z.output<typeof forecastView>;
 
 export const eventView = z.strictObject({
   at: time,
-  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain', 'breaker', 'order']),
+  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain', 'breaker', 'order', 'policy']),
   subject: z.string(),
   cluster: z.string().optional(),
   job: z.string().optional(),
@@ -326,6 +330,17 @@ export const problemView = z.strictObject({
   detail: z.string().optional(),
   field: z.string().optional(),
   request: z.string().optional(),
+  /** bad_policy: all that is wrong with it; lines and columns count from 1. */
+  problems: z
+    .array(
+      z.strictObject({
+        field: z.string(),
+        text: z.string(),
+        line: z.number().optional(),
+        column: z.number().optional(),
+      }),
+    )
+    .optional(),
 });
 
 export const paged = <T extends z.ZodType, K extends string>(key: K, of: T) =>

@@ -7,6 +7,7 @@ export const problemCodes = {
   bad_order: 400,
   bad_path: 400,
   bad_cursor: 400,
+  bad_policy: 400,
   slurm_refused: 400,
   idempotency_key_missing: 400,
   not_authenticated: 401,
@@ -19,6 +20,7 @@ export const problemCodes = {
   too_large: 413,
   not_json: 415,
   key_reused: 422,
+  if_match_missing: 428,
   too_many_requests: 429,
   failed: 500,
   not_served: 501,
@@ -32,6 +34,15 @@ export interface Told {
   readonly detail?: string | undefined;
   /** The path of the field that is wrong. */
   readonly field?: string | undefined;
+  /** All that is wrong with a text, by its own fields and lines. */
+  readonly problems?: readonly TextProblem[] | undefined;
+}
+
+export interface TextProblem {
+  readonly field: string;
+  readonly text: string;
+  readonly line?: number;
+  readonly column?: number;
 }
 
 /** A "no" with its reason, thrown by whoever finds it. */
@@ -39,6 +50,7 @@ export class Refusal extends Error {
   readonly code: ProblemCode;
   readonly title: string;
   readonly field: string | undefined;
+  readonly problems: readonly TextProblem[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
@@ -51,12 +63,18 @@ export class Refusal extends Error {
     this.code = code;
     this.title = title;
     this.field = told.field;
+    this.problems = told.problems;
     this.headers = headers;
   }
 }
 
 /** RFC 9457. */
-export function problem(res: Response, code: ProblemCode, title: string, { detail, field }: Told = {}): void {
+export function problem(
+  res: Response,
+  code: ProblemCode,
+  title: string,
+  { detail, field, problems }: Told = {},
+): void {
   const status = problemCodes[code];
   const request = res.getHeader('x-request-id');
   res
@@ -67,6 +85,7 @@ export function problem(res: Response, code: ProblemCode, title: string, { detai
       ...{ title, status, code },
       ...(detail === undefined ? {} : { detail }),
       ...(field === undefined ? {} : { field }),
+      ...(problems === undefined ? {} : { problems }),
       ...(typeof request === 'string' ? { request } : {}),
     });
 }
@@ -74,5 +93,5 @@ export function problem(res: Response, code: ProblemCode, title: string, { detai
 export function refuse(res: Response, refusal: Refusal): void {
   for (const [name, value] of Object.entries(refusal.headers)) res.setHeader(name, value);
   const detail = refusal.message === refusal.title ? undefined : refusal.message;
-  problem(res, refusal.code, refusal.title, { detail, field: refusal.field });
+  problem(res, refusal.code, refusal.title, { detail, field: refusal.field, problems: refusal.problems });
 }

@@ -86,6 +86,8 @@ export const decisionView = z.strictObject({
     .strictObject({
       /** SHA-256 of the policy with its budgets, node groups and prices. */
       policy: z.string(),
+      /** The version that it is; absent: the configuration file's. */
+      policyVersion: z.number().optional(),
       /** When it would have started here, in ms from the look at the queue. */
       forecast: z
         .strictObject({
@@ -242,7 +244,7 @@ export const rampView = z.strictObject({
 export type RampView = z.output<typeof rampView>;
 
 /** Who gives an order; only an API without authentication asks for it, with it the caller is who acts. Stands in the audit, as the reason does. */
-const by = z
+export const by = z
   .string()
   .trim()
   .min(1)
@@ -252,7 +254,7 @@ const by = z
   .describe(
     'Who acts, where the API has no authentication; with it, whoever asks, and this counts for nothing.',
   );
-const reason = z
+export const reason = z
   .string()
   .trim()
   .max(500)

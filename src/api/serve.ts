@@ -55,8 +55,8 @@ async function send(o: Operation, req: Request, res: Response, keeper: Keeper | 
       schemas.order === undefined ? undefined : parsed(schemas.order, req.body, 'bad_order', 'Bad order'),
     caller: callerOf(res),
   };
-  await unchanged(o, asked, req);
-  const act = () => o.act(asked);
+  // Within the order: a repeat with its key is answered the same, though it is not so any more.
+  const act = async () => o.act({ ...asked, seen: await unchanged(o, asked, req) });
   const body =
     o.method === 'post' && !o.question && keeper !== undefined
       ? await doOnce(keeper, asked.caller, req, res, act)
@@ -69,16 +69,26 @@ async function send(o: Operation, req: Request, res: Response, keeper: Keeper | 
 const tagged = (o: Operation, asked: Asked<unknown, unknown, unknown>, body: unknown) =>
   o.current === undefined ? body : o.current(asked);
 
-/** Whoever writes `If-Match` has seen what he changes: if it is not so any more, he looks again. */
-async function unchanged(o: Operation, asked: Asked<unknown, unknown, unknown>, req: Request): Promise<void> {
+/** Whoever writes `If-Match` has seen what he changes, which is answered: if it is not so any more, he looks again. */
+async function unchanged(
+  o: Operation,
+  asked: Asked<unknown, unknown, unknown>,
+  req: Request,
+): Promise<unknown> {
   const match = req.headers['if-match'];
-  if (match === undefined || o.current === undefined) return;
-  const now = tagOf(await o.current(asked));
+  if (match === undefined && o.mustMatch)
+    throw new Refusal('if_match_missing', 'If-Match missing', {
+      detail: 'If-Match: write the ETag of what you saw, so that nobody’s word is overwritten unseen',
+    });
+  if (match === undefined || o.current === undefined) return undefined;
+  const seen = await o.current(asked);
+  const now = tagOf(seen);
   const named = match.split(',').map((tag) => tag.trim());
   if (!named.includes('*') && !named.includes(now))
     throw new Refusal('changed', 'Changed meanwhile', {
       detail: 'If-Match: it is not as you saw it; read it again',
     });
+  return seen;
 }
 
 export const tagOf = (body: unknown): string =>

@@ -18,43 +18,49 @@ export class NoGateway extends CommandError {}
 
 const usualWaitMs = 30_000;
 
-export interface Answer {
+export interface Said {
   readonly status: number;
   readonly body: unknown;
+  /** Of what may be edited, as it was seen. */
+  readonly tag: string | undefined;
 }
 
-/** Reads, or puts what is given. */
-export function ask(gateway: Gateway, path: string, put?: unknown, waitMs = usualWaitMs): Promise<Answer> {
-  return send(gateway, path, put === undefined ? undefined : { method: 'PUT', body: put }, waitMs);
+export interface Order {
+  readonly method: 'PUT' | 'POST';
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** Reads, or with `put` says. */
+export const ask = (gateway: Gateway, path: string, put?: unknown, waitMs = usualWaitMs): Promise<Said> =>
+  request(gateway, path, put === undefined ? undefined : { method: 'PUT', body: put }, waitMs);
 
 /** Asks by a POST that changes nothing. */
-export function question(gateway: Gateway, path: string, body: unknown): Promise<Answer> {
-  return send(gateway, path, { method: 'POST', body }, usualWaitMs);
-}
+export const question = (gateway: Gateway, path: string, body: unknown): Promise<Said> =>
+  request(gateway, path, { method: 'POST', body });
 
-async function send(
+export async function request(
   { host, port, url, token }: Gateway,
   path: string,
-  sent: { readonly method: 'PUT' | 'POST'; readonly body: unknown } | undefined,
-  waitMs: number,
-): Promise<Answer> {
+  order: Order | undefined,
+  waitMs = usualWaitMs,
+): Promise<Said> {
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const base = url ?? `http://${at}`;
   const headers: Record<string, string> = {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(order === undefined ? {} : { 'content-type': 'application/json', ...order.headers }),
   };
-  const order = sent === undefined ? {} : { method: sent.method, body: JSON.stringify(sent.body) };
   try {
     const response = await fetch(`${base}/api/v1/${path}`, {
-      ...order,
+      ...(order === undefined ? {} : { method: order.method, body: JSON.stringify(order.body) }),
       headers,
       // A token is for this gateway, and for nobody whom it may name.
       redirect: 'error',
       signal: AbortSignal.timeout(waitMs),
     });
-    return { status: response.status, body: await response.json() };
+    const tag = response.headers.get('etag') ?? undefined;
+    return { status: response.status, body: await response.json(), tag };
   } catch (e) {
     const cause = (e as { cause?: { code?: string } }).cause;
     const text = `no gateway answers at ${url ?? at} (listen.http): is \`spillway serve\` running on this host with this configuration?`;

@@ -8,10 +8,19 @@ import { budgetTable } from './budget.ts';
 import { type CapacityOrder, showCapacity } from './capacity.ts';
 import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
+import { dryRunPolicy } from './dry-run.ts';
 import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
 import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
 import { type JobsOrder, jobsTable } from './jobs.ts';
+import {
+  activatePolicy,
+  diffPolicies,
+  listPolicies,
+  rollBack,
+  showPolicy,
+  validatePolicy,
+} from './policies.ts';
 import { type QuoteOrder, quote } from './quote.ts';
 import { answerQuotes, openQuotes } from './quotes.ts';
 import { type RampOrder, showRamp } from './ramp.ts';
@@ -45,6 +54,8 @@ export interface Works {
     config: { readonly path: string; readonly named: boolean },
     cluster: string | undefined,
   ): Promise<Site>;
+  /** New for each order. */
+  newId(): string;
   /** As whom they came to this host. */
   whoAsks(): string;
   /** The gateway of this configuration, and the token for it. */
@@ -245,6 +256,59 @@ export function programOf(works: Works): Command {
       .action((group: string | undefined, { reason }: { reason: string }) =>
         works.turnTheCapacity(chosen(), { drained, group, by: works.whoAsks(), reason }),
       );
+
+  const policy = program
+    .command('policy')
+    .description('who may burst: policies as the gateway keeps and tries them, and which of them decides');
+  const json = (of: Command): Command => of.option('--json', 'as JSON');
+  type Json = { readonly json?: boolean };
+  const tell = async (lines: Promise<readonly string[]>): Promise<void> => {
+    for (const line of await lines) console.log(line);
+  };
+  json(policy.command('list', { isDefault: true }))
+    .description('what decides in each cluster, and every version, newest first')
+    .action(async (o: Json) => tell(listPolicies(await works.gateway(chosen()), o.json === true)));
+  json(policy.command('show'))
+    .description('a policy as it was written')
+    .argument('<policy>', 'the number of a version, file (what the configuration says), or active')
+    .action(async (name: string, o: Json) =>
+      tell(showPolicy(await works.gateway(chosen()), name, o.json === true)),
+    );
+  json(policy.command('diff'))
+    .description('what is written otherwise in the second, field by field')
+    .argument('<from>', 'the number of a version, file, active, or a file of this host')
+    .argument('<to>', 'likewise')
+    .action(async (from: string, to: string, o: Json) =>
+      tell(diffPolicies(await works.gateway(chosen()), { from, to }, o.json === true)),
+    );
+  json(policy.command('validate'))
+    .description('check a policy, or that of a configuration, on this host; no gateway is asked')
+    .argument('<file>', 'policy, and budgets where it has its own; or a configuration')
+    .action((file: string, o: Json) => tell(validatePolicy(file, o.json === true)));
+  json(policy.command('dry-run'))
+    .description('which jobs it would decide otherwise now, why, and what that could cost; nothing is done')
+    .argument('<file>', 'as for validate')
+    .action(async (file: string, o: Json) =>
+      tell(dryRunPolicy(await works.gateway(chosen()), file, o.json === true)),
+    );
+  const spoken = (of: Command): Command =>
+    json(of)
+      .option('--by <name>', 'who says so (default: this account)')
+      .option('--reason <text>', 'stands in the audit', '');
+  type Spoken = Json & { readonly by?: string; readonly reason: string };
+  const orderOf = ({ by, reason }: Spoken) => ({ by: by ?? works.whoAsks(), reason, key: works.newId() });
+  spoken(policy.command('activate'))
+    .description('from now on it decides, in all clusters and through restarts')
+    .argument(
+      '<policy>',
+      'the number of a version; file: the configuration again; or a file of this host, which is kept first',
+    )
+    .action(async (name: string, o: Spoken) =>
+      tell(activatePolicy(await works.gateway(chosen()), name, orderOf(o), o.json === true)),
+    );
+  spoken(policy.command('rollback'))
+    .description('what decided before, decides again')
+    .action(async (o: Spoken) => tell(rollBack(await works.gateway(chosen()), orderOf(o), o.json === true)));
 
   const ramp = program
     .command('ramp')

@@ -1,9 +1,11 @@
 /** `spillway status`: what waits, what burst, what it costs, and what needs somebody. */
 import { z } from 'zod';
+import { type ActivePolicyView, activeView } from '../api/policy-schemas.ts';
 import { forecastView as forecastShape, type forecastView, groupView } from '../api/portal-schemas.ts';
 import { type BudgetView, burstView, stopView } from '../api/schemas.ts';
 import { ask, type Gateway, problemOf, readAt } from './ask.ts';
 import { budgetLines, budgetsRead } from './budget.ts';
+import { decidesInWords } from './policies.ts';
 import { ageOf } from './words.ts';
 
 const forecasts = z.object({ clusters: z.array(forecastShape) });
@@ -20,6 +22,8 @@ export interface Status {
   readonly bursts: readonly Burst[];
   readonly quotes: readonly Burst[];
   readonly budgets: readonly BudgetView[];
+  /** Which policy decides; absent, as `groups`: who asks may not see them. */
+  readonly policies?: readonly ActivePolicyView[] | undefined;
   /** Absent: who asks may not see them. */
   readonly groups?: readonly z.output<typeof groupView>[] | undefined;
 }
@@ -32,14 +36,21 @@ export async function statusOf(gateway: Gateway): Promise<Status> {
     readAt(gateway, 'quotes', quotes),
     readAt(gateway, 'budgets', budgetsRead),
   ]);
-  const { status, body } = await ask(gateway, 'groups');
-  const seen = groups.safeParse(body);
-  // Whose role does not let him is told the rest.
-  if (status !== 403 && (status !== 200 || !seen.success)) throw problemOf(status, body);
+  const seen = await readIfMay(gateway, 'groups', groups);
+  const decides = await readIfMay(gateway, 'policies/active', activeView);
   return {
     ...{ clusters: clusters.clusters, stops: stop.clusters, bursts: alive.bursts, quotes: offered.quotes },
-    ...{ budgets: money.budgets, groups: seen.data?.groups },
+    ...{ budgets: money.budgets, groups: seen?.groups, policies: decides?.clusters },
   };
+}
+
+/** Whose role does not let him is told the rest. */
+async function readIfMay<T>(gateway: Gateway, path: string, shape: z.ZodType<T>): Promise<T | undefined> {
+  const { status, body } = await ask(gateway, path);
+  if (status === 403) return undefined;
+  const seen = shape.safeParse(body);
+  if (status !== 200 || !seen.success) throw problemOf(status, body);
+  return seen.data;
 }
 
 /** `now`: milliseconds of this host's clock, for ages. */
@@ -71,6 +82,9 @@ function clusterInWords(
     stop?.stopped === true
       ? `  STOPPED by ${stop.by ?? 'somebody'} since ${stop.since ?? 'some time'}${stop.reason === undefined ? '' : `: ${stop.reason}`}; spillway resume`
       : '  bursting is on',
+    ...here(told.policies ?? []).flatMap((p) =>
+      decidesInWords(p).map((line) => `  ${line.replace(`${cluster}: `, '')}`),
+    ),
     ...backlog.map(
       (b) =>
         `  ${b.partition}: ${b.pending} pending (${b.pendingCpus} CPUs), ${b.running} running${b.oldest === undefined ? '' : `, the oldest for ${ageOf(b.oldest, now)}`}`,

@@ -37,10 +37,15 @@ export interface Looked {
 export function decideOn(foresight: Foresight, look: Look): Looked {
   const { snapshot, setup, gone } = look;
   foresight.look(snapshot, [setup.burstPartition, setup.waitPartition], gone);
+  return decideBy(foresight, look);
+}
+
+/** By what was foreseen at the last look, which this leaves as it is: the same question under another policy. */
+export function decideBy(foresight: Pick<Foresight, 'of' | 'queues'>, look: Look): Looked {
   const times = timesOf(look);
   const decided = decideBacklog({
     ...look,
-    live: gone,
+    live: look.gone,
     forecast: (job) => foresight.of(job.ref),
     queues: foresight.queues(),
     readyIn: times.readyIn,

@@ -23,6 +23,8 @@ export interface Decision {
 export interface Basis {
   /** SHA-256 of the policy with its budgets, node groups and prices: the same, the same rules. */
   readonly policy: string;
+  /** The version that it is, where somebody activated one; left out: the configuration file's. */
+  readonly policyVersion?: number | undefined;
   /** When it would start here, and who says so; in ms from the look at the queue. */
   readonly forecast?:
     | {

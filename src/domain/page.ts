@@ -48,7 +48,7 @@ export interface LedgerFilter extends Whose {
 }
 
 export interface AuditFilter {
-  /** A burst, an instance, `stop/CLUSTER`, `ramp/CLUSTER`, `token/ID` or `order/ID`. */
+  /** A burst, an instance, `stop/CLUSTER`, `ramp/CLUSTER`, `policy/CLUSTER`, `policy-version/N`, `token/ID` or `order/ID`. */
   readonly subject?: string | undefined;
   readonly from?: Instant | undefined;
   readonly to?: Instant | undefined;

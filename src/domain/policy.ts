@@ -65,7 +65,7 @@ export interface Policy {
   readonly expressions?: Expressions | undefined;
   /** Which jobs may go on spot; those that Slurm may run again if undefined. */
   readonly spot?: 'requeueable' | 'any' | undefined;
-  /** Why budgets that stand elsewhere cannot be told now: nothing is bought until they can. */
+  /** Why budgets that stand elsewhere, or the policy itself, cannot be told now: nothing is bought until they can. */
   readonly budgetsUnknown?: string | undefined;
   /** Whoever is named by no budget does not burst: where they are looked for. Undefined: without a budget nothing bounds them. */
   readonly listedIn?: string | undefined;

@@ -8,6 +8,7 @@ export type HookKind =
   | 'ramp'
   | 'drain'
   | 'breaker'
+  | 'policy'
   | 'token'
   | 'order'
   | 'reset';

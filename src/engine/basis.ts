@@ -21,6 +21,7 @@ export function basisOf(engine: Choosing, job: Job, decision: Decision, sees: Se
   const here = forecast && startsIn(forecast.range);
   return {
     policy: policyHashNow(engine.settings),
+    ...(engine.settings.policyVersion === undefined ? {} : { policyVersion: engine.settings.policyVersion }),
     forecast: forecast && here && { by: forecast.by, startsIn: here },
     ready:
       ready && group !== undefined

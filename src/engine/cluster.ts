@@ -24,6 +24,7 @@ import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
+import { policyInWords } from '../domain/policy-version.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { Resources } from '../domain/resources.ts';
 import type { Seen } from '../domain/seen.ts';
@@ -36,12 +37,14 @@ import { readRecord } from '../translate/index.ts';
 import { explain, heldUp, homeward } from './adopt.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
+import { Deciding } from './deciding.ts';
 import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
+import type { PolicyState } from './policy-state.ts';
 import { standing } from './ramp.ts';
 import { type Recovering, recover } from './recover.ts';
 import { Shortage } from './shortage.ts';
@@ -62,7 +65,6 @@ const strayPodMs = 60_000;
 
 /** One cluster in one gateway process: it leads or it waits, looks, decides, and steps its bursts and instances. */
 export class ClusterEngine implements Cluster {
-  readonly settings: ClusterSettings;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
   spent: ReadonlyMap<BurstId, Budget> = new Map();
@@ -82,6 +84,7 @@ export class ClusterEngine implements Cluster {
   readonly ports: Ports;
   generation: Uuid;
   readonly #settings: Settings;
+  readonly #deciding: Deciding;
   readonly #history: HistoryReader;
   #epoch = 0;
   /** In this epoch the errors of forecasts were read. */
@@ -98,7 +101,7 @@ export class ClusterEngine implements Cluster {
   #recovering: (Recovering & { readonly why: string }) | undefined;
 
   constructor(settings: ClusterSettings, ports: Ports, process: Settings, generation: Uuid) {
-    this.settings = settings;
+    this.#deciding = new Deciding(settings, ports.store);
     this.ports = ports;
     this.#settings = process;
     this.generation = generation;
@@ -112,6 +115,16 @@ export class ClusterEngine implements Cluster {
 
   get name() {
     return this.settings.setup.name;
+  }
+
+  /** Which policy decides, as of the last look. */
+  get policyState(): PolicyState | undefined {
+    return this.#deciding.state;
+  }
+
+  /** With the policy that decides here now. */
+  get settings(): ClusterSettings {
+    return this.#deciding.settings;
   }
 
   /** Whether there is anything but Slurm to reach. */
@@ -141,6 +154,8 @@ export class ClusterEngine implements Cluster {
     this.#loop('lease', () => this.#lease(), this.#settings.leaseMs / 3);
     this.#loop('turn', () => this.#turn(), this.settings.setup.pollMs);
     this.#loop('history', () => this.#learn(), historyEveryMs);
+    // Who does not lead tells people what decides, and may lead in a moment.
+    this.#loop('policy', () => this.heed(), this.settings.setup.pollMs);
     if (!this.hands) return;
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
@@ -198,6 +213,8 @@ export class ClusterEngine implements Cluster {
       const older = mode === 'observe' ? undefined : await this.ports.store.recovering(this.name);
       this.#recovering = older && { since: this.ports.clock.now(), why: older.why };
     }
+    // Nothing is stepped by a policy that somebody has put another in the place of.
+    if (first) await this.heed();
     this.#epoch = lease.epoch;
     // What a turn of an earlier lead found spent may be another day's.
     if (first) this.spent = new Map();
@@ -251,10 +268,28 @@ export class ClusterEngine implements Cluster {
     try {
       // Without types nothing can be decided, but what runs is still looked after.
       await this.offer().catch((e: unknown) => this.#complain(`instance types: ${message(e)}`, e));
+      await this.#deciding.look();
+      this.#takePolicy();
       await turn(this);
     } finally {
       this.#turnSoon = false;
     }
+  }
+
+  /** Looks up which policy decides; while a turn is under way the next one begins with it. */
+  async heed(): Promise<void> {
+    await this.#deciding.look();
+    if (!this.#turnSoon) this.#takePolicy();
+  }
+
+  #takePolicy(): void {
+    if (!this.#deciding.take()) return;
+    // Found wanting under another policy.
+    this.examined.clear();
+    const { policyUnreadable: held } = this.settings;
+    const text =
+      held === undefined ? `${policyInWords(this.#deciding.decides)} decides` : `${held}; nothing is bought`;
+    this.ports.log({ level: held === undefined ? 'info' : 'error', text, cluster: this.name });
   }
 
   /** All that has not been read yet: a month at first, a few minutes after; and what became of the forecasts of whoever led before. */

@@ -4,6 +4,7 @@ import type { Forecaster } from '../decide/forecast.ts';
 import type { Foresight } from '../decide/foresight.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import type { Burst, Cause } from '../domain/burst.ts';
+import type { Sha256 } from '../domain/chain.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { BurstId, ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { JobDetail, Snapshot } from '../domain/job.ts';
@@ -37,6 +38,30 @@ export interface Ports {
   readonly log: (line: LogLine) => void;
 }
 
+/** What is wrong with a policy, and where: in its text, lines and columns from 1. */
+export interface PolicyProblem {
+  /** As in `policy.or[0].expr`; empty for all of it. */
+  readonly field: string;
+  readonly text: string;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+}
+
+export type PolicyRead =
+  | { readonly ok: true; readonly policy: Policy; readonly policyHash: string }
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
+
+/** How a policy is read that stands elsewhere than in the configuration file, beside all else that stands there. */
+export interface PolicyTerms {
+  /** What the file itself says, as a version of it would be written; and its SHA-256. */
+  readonly file: string;
+  readonly fileHash: string;
+  read(text: string): PolicyRead;
+  /** Its values as they were written, for telling two of them apart. */
+  written(text: string): unknown;
+  readonly sha256: Sha256;
+}
+
 export interface ClusterSettings {
   readonly setup: ClusterSetup;
   /** False: mode observe without Kubernetes and cloud, of which nothing is ever asked; true if undefined. */
@@ -46,6 +71,12 @@ export interface ClusterSettings {
   readonly funds?: Funds | undefined;
   /** Names the policy in receipts [domain/decision.ts, Basis]. */
   readonly policyHash: string;
+  /** The version that this policy is; undefined: the configuration file's. */
+  readonly policyVersion?: number | undefined;
+  /** Why the one that was activated cannot be told; nothing is bought until it can. */
+  readonly policyUnreadable?: string | undefined;
+  /** Undefined: no version is asked for, the policy is what it is here. */
+  readonly policies?: PolicyTerms | undefined;
   readonly forecaster: Forecaster;
   /** So far back the site's own history is learned from. */
   readonly historyMs: number;

@@ -61,10 +61,9 @@ export async function turn(engine: Cluster): Promise<void> {
   const at = ports.clock.now();
   for (const memos of [engine.examined, engine.carries])
     for (const [memo, { until }] of memos) if (until <= at) memos.delete(memo);
-  const given = await givenFor(engine, snapshot, live, stop, at);
-  const { decided, readyIn, carrying } = decideOn(engine.foresight, given.look);
-  const { budgets, ramp } = given.look;
-  const { counted, drained } = given;
+  const { look, counted, drained } = await givenFor(engine, snapshot, live, stop, at);
+  const { budgets, ramp } = look;
+  const { decided, readyIn, carrying } = decideOn(engine.foresight, look);
   const sees: Sees = { snapshot, readyIn, carrying, counted, drained };
   const { notebook } = engine;
   await notebook.open(

@@ -175,7 +175,8 @@ type Settings = Pick<ClusterSettings, 'policy' | 'funds'>;
 export function policyNow({ policy, funds }: Settings, at: Instant): Policy {
   if (funds === undefined) return policy;
   const { listedIn } = funds;
-  return { ...policy, budgets: funds.beside(policy.budgets), budgetsUnknown: funds.unknown(at), listedIn };
+  const budgetsUnknown = policy.budgetsUnknown ?? funds.unknown(at);
+  return { ...policy, budgets: funds.beside(policy.budgets), budgetsUnknown, listedIn };
 }
 
 /** Names the policy with those budgets [domain/decision.ts, Basis]. */

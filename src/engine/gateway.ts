@@ -12,6 +12,7 @@ import { ClusterEngine } from './cluster.ts';
 import type { ClusterSettings, Ports, Settings } from './context.ts';
 import { policyNow } from './funds.ts';
 import { NearWake } from './near.ts';
+import { policyTroubles } from './policy-state.ts';
 import { type RampState, rampState } from './ramp.ts';
 import { type ClusterReport, reportOf } from './report.ts';
 
@@ -237,6 +238,12 @@ export class Gateway {
           ...{ subject: `job ${job}`, job, since },
           text: `Slurm runs it in ${c.settings.setup.burstPartition} with nothing behind it: ${text}; it is to be requeued and moved back, or cancelled`,
         });
+    const states = this.clusters.flatMap((c) => c.policyState ?? []);
+    for (const { since, text, todo, cluster } of policyTroubles(states))
+      troubles.push({
+        ...{ subject: `policy of ${cluster}`, job: undefined, since: since ?? at },
+        text: `${text}; ${todo}`,
+      });
     try {
       for (const c of this.clusters) {
         for (const breaker of await this.#ports.store.breakers(c.name))

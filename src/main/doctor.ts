@@ -19,8 +19,10 @@ import {
 import { examineDaemons } from '../engine/doctor-daemons.ts';
 import { examineImages } from '../engine/doctor-images.ts';
 import { examineBreakers, examineMachines } from '../engine/doctor-nodes.ts';
+import { examinePolicies } from '../engine/doctor-policy.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
+import { policyTermsOf } from './policies.ts';
 import { objectsOf, reach } from './reach.ts';
 import { keyIn, keysOf } from './registries.ts';
 import { exportOf, groupsOf } from './settings.ts';
@@ -104,8 +106,11 @@ async function askDatabase(config: Config, quiet: Log, halted: Finding[]): Promi
   try {
     const database = await openDatabase(config, quiet);
     try {
-      for (const { name } of config.clusters)
-        for await (const finding of examineBreakers(database.store, clusterName(name))) halted.push(finding);
+      const names = config.clusters.map(({ name }) => clusterName(name));
+      for (const name of names)
+        for await (const finding of examineBreakers(database.store, name)) halted.push(finding);
+      const terms = policyTermsOf(config);
+      for await (const finding of examinePolicies(database.store, names, terms)) halted.push(finding);
     } finally {
       await database.close();
     }

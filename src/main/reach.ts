@@ -22,6 +22,7 @@ import type { KubernetesPort, ObjectsPort } from '../ports.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { cloudOf } from './cloud.ts';
 import { clock, entropy, scheduler, sha256 } from './ground.ts';
+import { policyTermsOf } from './policies.ts';
 import { type AskedOfRegistries, askedOfRegistries } from './registries.ts';
 import { groupsOf, noImages, policyHashOf, policyOf, setupOf, shapesOf } from './settings.ts';
 
@@ -180,6 +181,7 @@ async function clusterOf(
     setup: setupOf(c),
     policy: policyOf(config),
     policyHash: policyHashOf(config),
+    policies: policyTermsOf(config),
     ...config.policy.forecast,
     groups: groupsOf(config),
     pods: {

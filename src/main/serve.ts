@@ -23,6 +23,7 @@ import { Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
+import { Policies } from '../engine/policies.ts';
 import { Portal } from '../engine/portal.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
 import { listenForRelays } from '../stream/listen.ts';
@@ -211,6 +212,7 @@ function groundsOf(
     desk: new Desk(gateway, store, entropy),
     portal: new Portal(gateway.clusters, store, desk),
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
+    policies: new Policies(gateway.clusters, store),
     ...more,
     doorman: api === undefined ? undefined : new Doorman(desk, identity, clock),
     proxies: listen.trustedProxy,

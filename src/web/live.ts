@@ -21,6 +21,7 @@ const touched: Readonly<Record<EventView['kind'], RegExp>> = {
   ramp: /^(ramp|audit)/,
   drain: /^(capacity|groups|audit)/,
   breaker: /^(capacity|groups|audit|\/readyz)/,
+  policy: /^(policies|audit|budgets|\/readyz)/,
   token: /^audit/,
   // The queue shows what came of it at the next look.
   order: /^(audit|jobs)/,

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PostgresDesk } from '../../adapters/store/desk.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
+import { parseConfig } from '../../config/load.ts';
 import { app, type Grounds } from '../../src/api/app.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Role } from '../../src/domain/caller.ts';
@@ -14,11 +15,14 @@ import { type ApiToken, tokenText } from '../../src/domain/token.ts';
 import { Desk, type Served } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
 import { Feed } from '../../src/engine/feed.ts';
+import { type Decided, Policies } from '../../src/engine/policies.ts';
 import { Portal } from '../../src/engine/portal.ts';
+import { policyTermsOf } from '../../src/main/policies.ts';
 import type { DeskPort, Entropy, IdentityPort, StorePort, Write } from '../../src/ports.ts';
 import { detail } from '../burst/fixtures.ts';
 import { type TestServer, testServer } from '../contract/embedded.ts';
 import { aBurst, aReceipt, newId, next, putBurst, putReceipt } from '../contract/samples.ts';
+import { configuration, fileSays } from '../policies.ts';
 import { grounds, timers } from './grounds.ts';
 
 export const cluster = clusterName('hpc1');
@@ -109,12 +113,13 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     reports: async () => [],
     ...served,
   } as Partial<Served> as Served;
+  const policies = new Policies([decidedIn(fileSays)], store);
   const opened = async (changed: Partial<Grounds>) => {
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
       grounds(new Desk(engine, store, entropy), {
         portal: new Portal([{ name: cluster, snapshot, settings }], store, desk),
-        feed,
+        ...{ feed, policies },
         doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }),
         log: (e) => complaints.push(e),
         ...changed,
@@ -149,6 +154,13 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
       await server.stop();
     },
   };
+}
+
+/** What decides in the cluster, on a file that says this; its queue was not looked at. */
+export function decidedIn(file: string): Decided {
+  const terms = policyTermsOf(parseConfig(configuration(file, { name: cluster }), 'spillway.yaml'));
+  const engine = { name: cluster, settings: { policies: terms }, snapshot: undefined, offered: [] };
+  return { ...engine, heed: async () => undefined } as unknown as Decided;
 }
 
 async function makeToken(desk: DeskPort, user: string, role: Role, over: Partial<ApiToken>): Promise<string> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Facade, Grounds, OwnFacade, PortalFacade } from '../../src/api/app.ts';
+import type { PoliciesFacade } from '../../src/api/routes/policies.ts';
 import type { WebhooksFacade } from '../../src/api/routes/webhooks.ts';
 import { instant, uuid } from '../../src/domain/ids.ts';
 import { Feed } from '../../src/engine/feed.ts';
@@ -21,6 +22,7 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
     feed: new Feed({} as DeskPort, timers, () => undefined),
     hooks: {} as WebhooksFacade,
     own: {} as OwnFacade,
+    policies: {} as PoliciesFacade,
     front: new Front({
       clusters: [],
       clock: { now: () => instant(Date.now()) },

@@ -22,6 +22,7 @@ import { commitContract } from './store.commit.contract.ts';
 import { drainContract } from './store.drain.contract.ts';
 import { forecastErrorsContract } from './store.errors.contract.ts';
 import { ledgerContract } from './store.ledger.contract.ts';
+import { policyContract } from './store.policy.contract.ts';
 import { rampContract } from './store.ramp.contract.ts';
 import { stopContract } from './store.stop.contract.ts';
 import { faulting, putting, type StoreUnderTest } from './store.under-test.ts';
@@ -44,6 +45,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     stopContract(() => store);
     rampContract(() => store);
     drainContract(() => store);
+    policyContract(() => store);
     forecastErrorsContract(() => store);
 
     describe('reads', () => {

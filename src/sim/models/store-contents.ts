@@ -5,7 +5,9 @@ import type { ForecastError } from '../../domain/forecast.ts';
 import type { BurstId, ClusterName, InstanceId, Instant, Uuid } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
 import type { LedgerRow } from '../../domain/ledger.ts';
+import type { PolicyVersion } from '../../domain/policy-version.ts';
 import type { Intent } from '../../ports.ts';
+import type { Activations } from './store-policies.ts';
 import type { Switches } from './store-switch.ts';
 
 /** A change and its time; the hashes are computed when somebody asks for them. */
@@ -35,6 +37,9 @@ export interface Contents {
   readonly ledger: Map<LedgerRow['burst'], LedgerRow>;
   readonly errors: Map<ClusterName, readonly ForecastError[]>;
   readonly switches: Switches;
+  /** In order of version. */
+  readonly policies: PolicyVersion[];
+  readonly activations: Activations;
   readonly leases: Map<ClusterName, HeldLease>;
   /** By cluster: the recovery that it has finished. */
   readonly recovered: Map<ClusterName, Instant>;
@@ -64,6 +69,8 @@ export function copyOf(c: Contents): Contents {
     ledger: new Map(c.ledger),
     errors: new Map(c.errors),
     switches: new Map(c.switches),
+    policies: [...c.policies],
+    activations: new Map(c.activations),
     leases: new Map(c.leases),
     recovered: new Map(c.recovered),
   };
@@ -82,6 +89,8 @@ export const empty = (): Contents => ({
   ledger: new Map(),
   errors: new Map(),
   switches: new Map(),
+  policies: [],
+  activations: new Map(),
   leases: new Map(),
   recovered: new Map(),
 });

@@ -20,6 +20,7 @@ import {
 } from '../../domain/ids.ts';
 import type { Instance } from '../../domain/instance.ts';
 import { type LedgerRow, type Money, type MoneyOf, moneyOf, passed } from '../../domain/ledger.ts';
+import type { Activation, ActivationOrder, PolicyVersion } from '../../domain/policy-version.ts';
 import { type Lift, rampSwitch } from '../../domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../domain/stop.ts';
 import { type SwitchKind, turnOf, type Which } from '../../domain/switch.ts';
@@ -35,6 +36,7 @@ import type {
   Write,
 } from '../../ports.ts';
 import { type Contents, copyOf, empty, type StoreSnapshot } from './store-contents.ts';
+import { activatePolicy, keepPolicy, policyLinks } from './store-policies.ts';
 import { isSeen, switchLinks, switchOf, turnedIn, turnSwitch } from './store-switch.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -368,6 +370,32 @@ export class MemStore implements StorePort {
     turnSwitch(this.held.switches, kind, which, state, { by, why, at: this.clock.now() });
   }
 
+  async keepPolicy(text: string, by: string, why: string): Promise<PolicyVersion> {
+    return keepPolicy(this.held.policies, { text, by, why, at: this.clock.now() }, sha256);
+  }
+
+  async policyVersion(version: number): Promise<PolicyVersion | undefined> {
+    return this.held.policies.find((v) => v.version === version);
+  }
+
+  async policyVersions(limit: number, below = Number.POSITIVE_INFINITY): Promise<readonly PolicyVersion[]> {
+    return this.held.policies
+      .filter((v) => v.version < below)
+      .reverse()
+      .slice(0, limit);
+  }
+
+  async activePolicy(cluster: ClusterName): Promise<Activation | undefined> {
+    return this.held.activations.get(cluster)?.at(-1);
+  }
+
+  async activatePolicy(
+    seen: ReadonlyMap<ClusterName, number>,
+    order: ActivationOrder,
+  ): Promise<'ok' | 'conflict'> {
+    return activatePolicy(this.held.activations, seen, order, this.clock.now());
+  }
+
   async openIntents(subject: BurstId | InstanceId): Promise<readonly Intent[]> {
     return [...this.held.intents.values()]
       .filter((h) => h.intent.subject === subject && h.answer === undefined)
@@ -375,7 +403,11 @@ export class MemStore implements StorePort {
   }
 
   async audit(subject: string): Promise<readonly AuditRow[]> {
-    const links: AuditLink[] = switchLinks(this.held.switches, subject, sha256);
+    const { switches, policies, activations } = this.held;
+    const links: AuditLink[] = [
+      ...switchLinks(switches, subject, sha256),
+      ...policyLinks(policies, activations, subject, sha256),
+    ];
     for (const { change, at } of this.held.entries.get(subject) ?? [])
       links.push(auditLink(change, at, links.at(-1)?.hash, sha256));
     return links.map(({ data, ...row }) => ({ ...row, at: instant(row.at) }));

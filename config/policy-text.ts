@@ -1,0 +1,68 @@
+/** A policy by itself, as it is written in a file of its own, or in a version that the store keeps. */
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { budget } from './budgets.ts';
+import { policy } from './policy.ts';
+import type { Problem } from './problems.ts';
+import { list } from './units.ts';
+import { type ReadYaml, readYaml } from './yaml.ts';
+import { unreadable } from './yaml-limits.ts';
+
+const form = z.strictObject({
+  policy: policy.describe('As in a configuration.'),
+  budgets: list(
+    'In the place of those of the configuration file, which stay if this is left out.',
+    budget,
+    0,
+    '[{ account: physics, usd: 5000, per: month }]',
+  ).optional(),
+});
+export type PolicyText = z.output<typeof form>;
+
+const allowed = z.toJSONSchema(form, { io: 'input' });
+
+/** What a text says, or all that is wrong with it, by field, line and column. */
+export function readPolicyText(text: string): ReadYaml<PolicyText> {
+  const read = readYaml(text, form, allowed);
+  if (!read.ok || !('forecast' in partOf(read.given, 'policy'))) return read;
+  return { ok: false, problems: [atStart] };
+}
+
+const atStart: Problem = {
+  field: 'policy.forecast',
+  text: 'is read at the start of a gateway alone; leave it in the configuration file',
+  line: undefined,
+  column: undefined,
+};
+
+/** A whole configuration, of which a policy is a part. */
+export function isConfiguration(text: string): boolean {
+  const given = writtenIn(text);
+  return typeof given === 'object' && given !== null && 'clusters' in given && 'nodeGroups' in given;
+}
+
+/** What of a configuration, as it was written, belongs to its policy; comments and the order of other keys are nothing of it. */
+export function policyTextIn(given: unknown): string {
+  const { forecast: _, ...own } = partOf(given, 'policy');
+  const { budgets } = { budgets: undefined, ...recordOf(given) };
+  return stringify(
+    { policy: own, ...(budgets === undefined ? {} : { budgets }) },
+    { aliasDuplicateObjects: false },
+  );
+}
+
+/** Its values, for telling two of them apart; a text that is no YAML is a value by itself. */
+export function writtenIn(text: string): unknown {
+  if (unreadable(text) !== undefined) return text;
+  try {
+    return parse(text, { logLevel: 'error' });
+  } catch {
+    return text;
+  }
+}
+
+const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+const partOf = (value: unknown, key: string): Readonly<Record<string, unknown>> =>
+  recordOf(recordOf(value)[key]);
