@@ -6,6 +6,7 @@ import { programOf } from './cli/program.ts';
 import { PortError } from './domain/fault.ts';
 import { cost, exportFocus } from './main/costs.ts';
 import { doctor } from './main/doctor.ts';
+import { init } from './main/init.ts';
 import { backup, bringBack, verifyAudit } from './main/keeping.ts';
 import { exportOodBalances } from './main/ood.ts';
 import { serve } from './main/serve.ts';
@@ -15,6 +16,7 @@ import { tenants } from './main/tenants.ts';
 import { listTokens, makeToken, revokeToken } from './main/tokens.ts';
 
 const program = programOf({
+  init,
   serve,
   doctor,
   turn,
