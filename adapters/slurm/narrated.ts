@@ -6,7 +6,7 @@ import type { Answer, Command, Transport } from './ssh.ts';
 
 const prefix = /^(env .*? timeout -s KILL \d+) /s;
 
-/** What is told is the line itself, but for control characters, which stand as \\x1f. A command with an effect is refused before it is told: fault `refused`. */
+/** What is told is the line itself, but for control characters, which stand as \x1f. A command with an effect is refused before it is told: fault `refused`. */
 export function narrated(transport: Transport, clock: Clock, say: (line: string) => void): Transport {
   return new Narrated(transport, clock, say);
 }

@@ -46,6 +46,10 @@ const away: Readonly<Record<Command['of'], string>> = {
   nobody: 'Connection refused',
 };
 
+/** As sacctmgr has it; sacct says it in other words. */
+const noAccounting =
+  "You are not running a supported accounting_storage plugin\nOnly 'accounting_storage/slurmdbd' is supported.";
+
 /** Undefined: no answer, and the channel closes without an exit code. */
 type Answer = Said | undefined;
 
@@ -185,6 +189,7 @@ function answerOf(
   const what = command.what(args);
   const until: Instant | undefined = deadline && instant(deadline.second * 1000);
   const call = { model, user, args, stdin, deadline: until };
+  if (command.of === 'slurmdbd' && model.config.noAccounting === true) return bad(1, noAccounting);
   try {
     const stdout =
       command.of === 'nobody'

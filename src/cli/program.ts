@@ -82,12 +82,12 @@ export function programOf(works: Works): Command {
     .option('--key <file>', 'its private key (default: one is made in the directory)')
     .option(
       '--host-key <fingerprint>',
-      'SHA256:… of the one host key that is accepted (shown and asked for on a terminal)',
+      'SHA256 of the one host key that is accepted, as ssh-keygen -lf prints it (shown and asked for on a terminal)',
     )
     .addOption(
       new Option(
         '--env <pair>',
-        'NAME=VALUE before every command there, such as SLURM_CONF=… or PATH=…; may be given again',
+        'NAME=VALUE before every command there, such as SLURM_CONF=/opt/slurm.conf; may be given again',
       )
         .argParser((pair: string, before: readonly string[]) => [...before, pair])
         .default([], 'none'),

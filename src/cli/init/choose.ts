@@ -46,7 +46,7 @@ export interface Plan {
   readonly nodes: number;
   readonly vcpuPerCpu: 1 | 2;
   readonly machine: Machine;
-  /** Whether a whole node of the most frequent shape fits into `machine`. */
+  /** Whether a whole node of the most frequent shape without devices fits into `machine`. */
   readonly fits: boolean;
   readonly usd: number | undefined;
   readonly region: string;
@@ -91,7 +91,8 @@ export function planOf(survey: Survey, wishes: Wishes): Plan {
   const home = survey.partitions.find((p) => p.name === watch[0]);
   if (home === undefined) throw new CommandError(`Slurm has no partition ${watch[0]}`);
   const shapes = shapesOf(survey, watch);
-  const [usual] = shapes;
+  // The proposed machine has no devices, so nodes without any are what it stands for.
+  const usual = shapes.find((s) => s.shape.gres === '') ?? shapes[0];
   if (usual === undefined)
     throw new CommandError(
       `no node of ${watch.join(', ')} could be read: run scontrol show node by hand as that user`,

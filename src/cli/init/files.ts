@@ -1,6 +1,6 @@
 /** The files that `init` makes: each is recorded with its hash before it is written, written whole or not at all, and never over another. */
 import { createHash } from 'node:crypto';
-import { link, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CommandError } from '../ask.ts';
@@ -72,11 +72,12 @@ export async function refuseTaken(
   known: Manifest | undefined,
 ): Promise<void> {
   for (const name of names) {
-    if (!(await there(join(dir, name)))) continue;
+    // What is recorded and not there was removed by hand, or is about to be written by another init.
     const ours = known?.files.some((f) => f.name === name) === true;
+    if (!ours && !(await there(join(dir, name)))) continue;
     throw new CommandError(
       ours
-        ? `${join(dir, name)} is there, written by init before: spillway init --undo --dir ${dir} takes it away, or write into another --dir`
+        ? `${join(dir, name)} was written by init before: spillway init --undo --dir ${dir} takes it away, or write into another --dir`
         : `${join(dir, name)} is there already, and not by init: move it away, or write into another --dir`,
     );
   }
@@ -123,12 +124,19 @@ function dirsFrom(first: string | undefined, dir: string): string[] {
   return dirs;
 }
 
-/** What a write that was killed leaves beside the file. */
-export const partOf = (name: string): string => `.${name}.part`;
+let parts = 0;
+/** What a write that was killed leaves beside the file: a name that no other write has. */
+const partOf = (name: string): string => `.${name}.${process.pid}-${++parts}.part`;
+
+/** Takes those away. */
+export async function sweepParts(dir: string, name: string): Promise<void> {
+  for (const one of await readdir(dir))
+    if (one.startsWith(`.${name}.`) && /^\d+-\d+\.part$/.test(one.slice(name.length + 2)))
+      await rm(join(dir, one), { force: true });
+}
 
 async function put(dir: string, { name, text, secret = false }: NewFile): Promise<void> {
   const part = join(dir, partOf(name));
-  await rm(part, { force: true });
   await whole(part, text, secret);
   try {
     // Unlike a rename, a link takes nobody's place.
@@ -150,7 +158,6 @@ async function record(dir: string, made: Manifest, replaces: boolean): Promise<v
     return;
   }
   const part = join(dir, partOf(manifestName));
-  await rm(part, { force: true });
   await whole(part, file.text, true);
   await rename(part, join(dir, manifestName));
 }

@@ -4,7 +4,8 @@ import { tableOf } from '../table.ts';
 import { count } from '../words.ts';
 import { backlogLines } from './backlog.ts';
 import { candidatesOf, type Plan } from './choose.ts';
-import { type Remark, remarksOf } from './odd.ts';
+import { remarksOf } from './odd.ts';
+import type { Remark } from './remark.ts';
 
 export function foundLines(survey: Survey): readonly string[] {
   const of = (key: string): string => settingOf(survey, key) || 'none';

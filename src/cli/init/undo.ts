@@ -2,7 +2,7 @@
 import { lstat, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from '../ask.ts';
-import { hashOf, keepOnly, type Manifest, manifestIn, manifestName, partOf } from './files.ts';
+import { hashOf, keepOnly, type Manifest, manifestIn, manifestName, sweepParts } from './files.ts';
 
 export interface UndoOrder {
   readonly dir: string;
@@ -28,7 +28,7 @@ export async function undo(
   const data = await storeOf(made, force, runs, lines);
   const kept: Manifest['files'] = [];
   for (const file of made.files) {
-    await rm(join(dir, partOf(file.name)), { force: true });
+    await sweepParts(dir, file.name);
     if (await takeAway(dir, file, force, lines)) continue;
     kept.push(file);
   }
@@ -44,7 +44,7 @@ export async function undo(
     lines.push('What was kept goes with spillway init --undo --force.');
     return { clean: false, lines };
   }
-  await rm(join(dir, partOf(manifestName)), { force: true });
+  await sweepParts(dir, manifestName);
   await rm(join(dir, manifestName));
   for (const one of [...made.dirs].reverse()) await removeEmpty(one, lines);
   return { clean: true, lines };

@@ -1,5 +1,4 @@
 /** The configuration that `init` writes: mode observe, nothing that anybody has to install first, and a word at each line that a site may want to change. */
-import { stringify } from 'yaml';
 import type { Plan } from './choose.ts';
 
 /** How the gateway gets to Slurm. */
@@ -19,11 +18,13 @@ export interface Places {
   readonly http: string;
 }
 
-/** One value as YAML reads it back: `no`, `1e3` and `a: b` stay texts. */
-const text = (value: string): string => stringify(value, { lineWidth: 0, defaultStringType: 'PLAIN' }).trim();
-const flow = (values: readonly string[]): string => `[${values.map(quotedInFlow).join(', ')}]`;
-const quotedInFlow = (value: string): string =>
-  /[,[\]{}]/.test(value) ? JSON.stringify(value) : text(value);
+/** One value as every YAML reads it back: `no`, `1e3` and `a: b` stay texts. What JSON quotes, YAML 1.2 reads. */
+const text = (value: string): string =>
+  /^[A-Za-z/][A-Za-z0-9_./@+-]*(:[A-Za-z0-9_./@+-]+)*$/.test(value) &&
+  !/^(y|yes|n|no|on|off|true|false|null)$/i.test(value)
+    ? value
+    : JSON.stringify(value);
+const flow = (values: readonly string[]): string => `[${values.map(text).join(', ')}]`;
 
 export function yamlOf(plan: Plan, way: Way, places: Places): string {
   const { names, machine, usd, nodes } = plan;
