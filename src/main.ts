@@ -16,7 +16,7 @@ import { tenants } from './main/tenants.ts';
 import { listTokens, makeToken, revokeToken } from './main/tokens.ts';
 
 const program = programOf({
-  init,
+  init: (order) => init(order),
   serve,
   doctor,
   turn,

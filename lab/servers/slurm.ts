@@ -21,6 +21,7 @@ export interface Login {
 export interface SlurmServerOptions {
   /** 0 = any free one. */
   readonly port: number;
+  /** Looked at with each connection, as authorized_keys is. */
   readonly logins: readonly Login[];
   /** One line a command. */
   readonly log?: (line: string) => void;
@@ -55,7 +56,6 @@ type Answer = Said | undefined;
 
 export async function serveSlurm(model: SlurmModel, options: SlurmServerOptions): Promise<SlurmServer> {
   const host = newKeys();
-  const keys = options.logins.map(({ user, publicKey }) => ({ user, key: keyOf(publicKey) }));
   const live = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [host.private] });
   server.on('connection', (connection) => {
@@ -66,7 +66,9 @@ export async function serveSlurm(model: SlurmModel, options: SlurmServerOptions)
     connection.on('authentication', (context) => {
       const known =
         context.method === 'publickey' &&
-        keys.some((one) => one.user === context.username && context.key.data.equals(one.key));
+        options.logins.some(
+          ({ user, publicKey }) => user === context.username && context.key.data.equals(keyOf(publicKey)),
+        );
       if (!known) {
         context.reject(['publickey']);
         return;

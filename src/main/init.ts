@@ -9,9 +9,9 @@ import { runningOn } from '../../adapters/store/postmaster.ts';
 import { parseConfig } from '../../config/load.ts';
 import { CommandError } from '../cli/ask.ts';
 import { historyLines } from '../cli/init/backlog.ts';
-import { candidatesOf, clusterOf, type Plan, planOf, type Wishes } from '../cli/init/choose.ts';
+import { candidatesOf, clusterOf, type Plan, planOf, usualRegion } from '../cli/init/choose.ts';
 import { manifestIn, type NewFile, putFiles, refuseTaken } from '../cli/init/files.ts';
-import { hostIn, type InitOrder, listIn, usdIn, userIn } from '../cli/init/order.ts';
+import { clusterIn, hostIn, type InitOrder, listIn, regionIn, usdIn, userIn } from '../cli/init/order.ts';
 import { foundLines, oddLines, planLines } from '../cli/init/report.ts';
 import { burstHostConf, partitionsConf } from '../cli/init/snippets.ts';
 import { undo } from '../cli/init/undo.ts';
@@ -26,14 +26,18 @@ const reportName = 'init-report.txt';
 const snippetNames = ['partitions.conf', 'burst-host.conf'] as const;
 const commandMs = 60_000;
 
-/** The exit code: 0 done, 1 not done or something kept, 3 somebody must do something first. */
-export async function init(order: InitOrder): Promise<number> {
+/** The exit code: 0 done, 1 something kept, 3 somebody must do something first. Throws CommandError, ConfigError and PortError: not done. */
+export async function init(
+  order: InitOrder,
+  person: Terminal | undefined = order.yes ? undefined : terminal(),
+  print: (line: string) => void = console.log,
+): Promise<number> {
   const told: string[] = [];
   const say = (line: string): void => {
     for (const one of line.split('\n')) {
       const plain = printable(one);
       told.push(plain);
-      console.log(plain);
+      print(plain);
     }
   };
   if (order.undo) {
@@ -42,7 +46,7 @@ export async function init(order: InitOrder): Promise<number> {
     return clean ? 0 : 1;
   }
   try {
-    await look(order, order.yes ? undefined : terminal(), say, told);
+    await look(order, person, say, told);
     return 0;
   } catch (e) {
     if (!(e instanceof WaitsForSomebody)) throw e;
@@ -129,6 +133,22 @@ async function survey(order: InitOrder, way: Way, key: OwnKey, say: (line: strin
   }
 }
 
+/** Asked again until it can be taken. */
+async function settled<T>(
+  person: Terminal,
+  say: (line: string) => void,
+  [question, usual]: readonly [string, string],
+  read: (text: string) => T,
+): Promise<T> {
+  for (;;)
+    try {
+      return read(await person.ask(question, usual));
+    } catch (e) {
+      if (!(e instanceof CommandError)) throw e;
+      say(e.message);
+    }
+}
+
 async function planned(
   survey: Survey,
   { wishes }: InitOrder,
@@ -136,44 +156,26 @@ async function planned(
   say: (line: string) => void,
 ): Promise<Plan> {
   if (person === undefined) return planOf(survey, wishes);
-  let watch = wishes.watch;
+  const ask = <T>(question: string, usual: string, read: (text: string) => T): Promise<T> =>
+    settled(person, say, [question, usual], read);
   const proposed = candidatesOf(survey).flatMap((c) => (c.may && c.proposed ? [c.name] : []));
-  while (watch === undefined) {
-    const asked = listIn(await person.ask('partitions whose backlog may overflow', proposed.join(',')));
-    try {
-      planOf(survey, { ...wishes, watch: asked });
-      watch = asked;
-    } catch (e) {
-      if (!(e instanceof CommandError)) throw e;
-      say(e.message);
-    }
-  }
+  const watch =
+    wishes.watch ??
+    (await ask('partitions whose backlog may overflow', proposed.join(','), (text) => {
+      const names = listIn(text);
+      planOf(survey, { ...wishes, watch: names });
+      return names;
+    }));
   const usual = clusterOf(settingOf(survey, 'ClusterName'));
-  const cluster = wishes.cluster ?? (await person.ask('what to call the cluster', usual));
-  const plan = planOf(survey, { ...wishes, watch, cluster });
-  return { ...plan, ...(await priced(plan, wishes, person, say)) };
-}
-
-async function priced(
-  { machine }: Plan,
-  { region, usd }: Wishes,
-  person: Terminal,
-  say: (line: string) => void,
-): Promise<Partial<Plan>> {
-  const where = region === undefined ? { region: await person.ask('AWS region', 'eu-central-1') } : {};
-  for (;;) {
-    if (usd !== undefined) return where;
-    const text = await person.ask(
-      `US dollars that an hour of ${machine.type} costs you (empty: no price)`,
-      '',
-    );
-    try {
-      return text === '' ? where : { ...where, usd: usdIn(text) };
-    } catch (e) {
-      if (!(e instanceof CommandError)) throw e;
-      say(e.message);
-    }
-  }
+  const cluster = wishes.cluster ?? (await ask('what to call the cluster', usual, clusterIn));
+  const region = wishes.region ?? (await ask('AWS region', usualRegion, regionIn));
+  const { machine } = planOf(survey, { ...wishes, watch });
+  const usd =
+    wishes.usd ??
+    (await ask(`US dollars that an hour of ${machine.type} costs you (empty: no price)`, '', (text) =>
+      text === '' ? undefined : usdIn(text),
+    ));
+  return planOf(survey, { ...wishes, watch, cluster, region, usd });
 }
 
 async function write(

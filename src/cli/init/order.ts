@@ -80,13 +80,13 @@ export function initOrder(wish: InitWish, config: string): InitOrder {
           ? '/var/lib/spillway'
           : 'data'
         : resolve(wish.data),
-    http: wish.http,
+    http: httpIn(wish.http),
     burstHost: hostIn(wish.burstHost, '--burst-host'),
     historyMs: historyIn(wish.history),
     wishes: {
       watch: wish.watch === undefined ? undefined : listIn(wish.watch),
-      cluster: wish.cluster,
-      region: wish.region,
+      cluster: wish.cluster === undefined ? undefined : clusterIn(wish.cluster),
+      region: wish.region === undefined ? undefined : regionIn(wish.region),
       type: wish.type,
       usd: wish.price === undefined ? undefined : usdIn(wish.price),
       nodes: wish.nodes === undefined ? undefined : whole('--nodes', wish.nodes, 10_000),
@@ -106,6 +106,25 @@ export function userIn(user: string): string {
       `--user ${user}: no Unix name; write the account on the login node, such as spillway`,
     );
   return user;
+}
+
+export function clusterIn(name: string): string {
+  if (!/^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$/.test(name))
+    throw new CommandError(`--cluster ${name}: write up to 40 small letters, digits, - and _, such as hpc1`);
+  return name;
+}
+
+export function regionIn(name: string): string {
+  if (!/^[a-z0-9-]+$/.test(name))
+    throw new CommandError(`--region ${name}: no AWS region; write one such as eu-central-1`);
+  return name;
+}
+
+/** Beyond loopback the configuration also asks for authentication, and says so itself. */
+function httpIn(address: string): string {
+  if (!/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/.test(address))
+    throw new CommandError(`--http ${address}: no host and port; write 127.0.0.1:8080`);
+  return address;
 }
 
 function hostKeyIn(text: string): string {

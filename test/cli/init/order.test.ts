@@ -113,6 +113,9 @@ describe('spillway init, as it is typed', () => {
     [{ price: '-1' }, /--price -1: no price/],
     [{ nodes: '1.5' }, /--nodes 1\.5/],
     [{ history: '400d' }, /--history 400d: write such as/],
+    [{ cluster: 'HPC' }, /--cluster HPC: write up to 40 small letters/],
+    [{ region: 'here!' }, /--region here!/],
+    [{ http: '8080' }, /--http 8080: no host and port/],
     [{ force: true }, /--force goes with --undo/],
   ])('refuses %j, and says what to write', (over, words) => {
     expect(() => initOrder({ ...wish, ...over }, '/etc/spillway/spillway.yaml')).toThrow(words);
