@@ -66,6 +66,9 @@ export function span(ms: number): string {
   return ms < 172_800_000 ? `${(ms / 3_600_000).toFixed(1)} h` : `${(ms / 86_400_000).toFixed(1)} d`;
 }
 
+/** More of them would be waited for; `spillway report --sacct` takes any number. */
+const mostPlayed = 200_000;
+
 const quantile = (sorted: readonly number[], q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
 
@@ -84,7 +87,9 @@ export async function historyLines(
   const waits = runs.map((r) => Math.max(0, r.startAt - r.submitAt)).sort((a, b) => a - b);
   const measured = `${lately} ${count(runs.length, 'run')} of ${watch.join(', ')} ended: half of them had waited ${span(quantile(waits, 0.5))} or less, one in twenty more than ${span(quantile(waits, 0.95))}.`;
   const processors = processorsOf(survey, watch);
-  const { jobs } = clean(runs.map(traced), processors);
+  const played =
+    runs.length > mostPlayed ? [...runs].sort((a, b) => a.submitAt - b.submitAt).slice(-mostPlayed) : runs;
+  const { jobs } = clean(played.map(traced), processors);
   if (jobs.length === 0) return [measured];
   const asked = await policyOf(policy);
   const trace = columnsOf(jobs);
@@ -93,7 +98,7 @@ export async function historyLines(
   return [
     measured,
     '',
-    `The same jobs played on ${processors} processors, with a cloud at ${usualBill.microUsdPerCoreHour / 1e6} USD a core-hour beside them:`,
+    `${played === runs ? 'The same jobs' : `The newest ${mostPlayed.toLocaleString('en-US')} of them`} played on ${processors} processors, with a cloud at ${usualBill.microUsdPerCoreHour / 1e6} USD a core-hour beside them:`,
     ...inWords(asked.label, reportOf(trace, made.site, made.policy, usualBill)),
   ];
 }

@@ -95,7 +95,7 @@ export function initOrder(wish: InitWish, config: string): InitOrder {
 }
 
 export function hostIn(host: string, option = '--host'): string {
-  if (!/^[A-Za-z0-9]([A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?$/.test(host))
+  if (!/^[A-Za-z0-9:]([A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?$/.test(host))
     throw new CommandError(`${option} ${host}: no host; write a name or an address, such as login1`);
   return host;
 }

@@ -73,7 +73,9 @@ async function takeAway(
     return false;
   }
   // Of a link the link alone.
-  await rm(path);
+  await rm(path).catch((e: Error) => {
+    throw new CommandError(`${e.message}: run it as the account that ran init, and again`);
+  });
   lines.push(`removed: ${path}${same ? '' : ', which somebody had changed'}`);
   return true;
 }
@@ -94,7 +96,10 @@ async function storeOf(made: Manifest, force: boolean, runs: Runs, lines: string
       lines.push(`kept: ${dataDir}, the store of a gateway with its receipts`);
       return false;
     }
-    for (const part of parts) await rm(join(dataDir, part), { recursive: true });
+    for (const part of parts)
+      await rm(join(dataDir, part), { recursive: true }).catch((e: Error) => {
+        throw new CommandError(`${e.message}: run it as the account that served, and again`);
+      });
     lines.push(`removed: ${parts.map((part) => join(dataDir, part)).join(', ')}, the store of a gateway`);
   }
   if (!wasThere) await removeEmpty(dataDir, lines);
