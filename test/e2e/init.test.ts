@@ -3,7 +3,9 @@ import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { type Serving, serve, spillway } from '../contract/init.typed.ts';
+import { initOrder } from '../../src/cli/init/order.ts';
+import { init } from '../../src/main/init.ts';
+import { type Serving, serve } from '../contract/init.typed.ts';
 import { adminLevel, as, cleanJobs, fillOnPrem, jobFields, labEnv, sbatch, tidyLab } from './harness.ts';
 
 let gateway: Serving | undefined;
@@ -35,25 +37,24 @@ it('a Slurm that it never met is observed within minutes, by an account without 
   const full = await fillOnPrem();
   const id = await sbatch('alice', ['-p', 'batch', '-t', '5', '--wrap', 'echo ran here']);
 
-  const way = [
-    '--host',
-    of('SSH_HOST'),
-    '--port',
-    of('SSH_PORT'),
-    '--user',
-    of('SSH_USER'),
-    '--key',
-    of('SSH_KEY'),
-  ];
-  const more = ['--host-key', of('SSH_HOST_KEY'), '--dir', dir, '--http', '127.0.0.1:0', '--price', '0.7'];
-  const began = await spillway('init', ...way, ...more);
-  expect(began, began.out).toMatchObject({ code: 0 });
-  expect(began.out).toMatch(/Slurm \d\d\.\d\d\.\d+, cluster lab: select\/cons_tres/);
-  expect(began.out).toMatch(/\nbatch {2,}16 of 16 +2 +1 +1 +1 /);
-  expect(began.out).toMatch(/the account is no Operator: enough to observe/);
-  expect(began.out).toMatch(/GRES: gpu:a100:2,gpu:v100:1/);
-  expect(began.out).toMatch(/runs? of batch ended: half of them had waited|no job of batch ended/);
-  expect(began.out).not.toMatch(/\n {2}no(:| answer)/);
+  const order = initOrder(
+    {
+      ...{ via: 'ssh', host: of('SSH_HOST'), port: of('SSH_PORT'), user: of('SSH_USER'), key: of('SSH_KEY') },
+      ...{ hostKey: of('SSH_HOST_KEY'), env: [], dir, http: '127.0.0.1:0', price: '0.7', yes: true },
+      ...{ burstHost: 'burst1', history: '7d' },
+    },
+    join(dir, 'spillway.yaml'),
+  );
+  const said: string[] = [];
+  const say = (line: string): void => void said.push(line);
+  expect(await init(order, undefined, say), said.join('\n')).toBe(0);
+  const found = said.join('\n');
+  expect(found).toMatch(/Slurm \d\d\.\d\d\.\d+, cluster lab: select\/cons_tres/);
+  expect(found).toMatch(/\nbatch {2,}16 of 16 +2 +1 +1 +1 /);
+  expect(found).toMatch(/the account is no Operator: enough to observe/);
+  expect(found).toMatch(/GRES: gpu:a100:2,gpu:v100:1/);
+  expect(found).toMatch(/runs? of batch ended: half of them had waited|no job of batch ended/);
+  expect(found).not.toMatch(/\n {2}no(:| answer)/);
 
   gateway = await serve(join(dir, 'spillway.yaml'));
   const [receipt] = await gateway.receipts(id);
@@ -61,8 +62,7 @@ it('a Slurm that it never met is observed within minutes, by an account without 
   expect(await jobFields(id)).toMatchObject({ JobState: 'PENDING', Partition: 'batch' });
   await gateway.stop();
 
-  const away = await spillway('init', '--undo', '--force', '--dir', dir);
-  expect(away, away.out).toMatchObject({ code: 0 });
+  expect(await init({ ...order, undo: true, force: true }, undefined, say), said.join('\n')).toBe(0);
   expect(await readdir(home)).toEqual([]);
   expect(await slurmNow(conf)).toBe(before);
   await full.release();
