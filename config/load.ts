@@ -54,7 +54,7 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv = process.
     text = await readFile(path, 'utf8');
   } catch (e) {
     const why = (e as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(e);
-    const text = `${why}; set SPILLWAY_CONFIG, or start from config/examples/small.yaml`;
+    const text = `${why}; set SPILLWAY_CONFIG, let spillway init write one, or start from config/examples/small.yaml`;
     throw new ConfigError(path, [{ field: '', text, line: undefined, column: undefined }]);
   }
   const config = parseConfig(text, path);

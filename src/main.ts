@@ -7,6 +7,7 @@ import { PortError } from './domain/fault.ts';
 import { cost, exportFocus } from './main/costs.ts';
 import { doctor } from './main/doctor.ts';
 import { entropy } from './main/ground.ts';
+import { init } from './main/init.ts';
 import { backup, bringBack, verifyAudit } from './main/keeping.ts';
 import { exportOodBalances } from './main/ood.ts';
 import { serve } from './main/serve.ts';
@@ -16,6 +17,7 @@ import { tenants } from './main/tenants.ts';
 import { listTokens, makeToken, revokeToken } from './main/tokens.ts';
 
 const program = programOf({
+  init: (order) => init(order),
   serve,
   doctor,
   turn,

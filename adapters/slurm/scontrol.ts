@@ -6,7 +6,7 @@ import { count, duration, epoch, integer, mebibytes, tres, Unreadable, word } fr
 const token = /([A-Za-z][A-Za-z0-9/:_]*)=(.*?)(?=\s+[A-Za-z][A-Za-z0-9/:_]*=|\s*$)/gs;
 
 /** `Key=Value Key=Value`; the first of a key counts. Only for texts that no user can write into. */
-function pairs(text: string): Map<string, string> {
+export function pairs(text: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const [, key = '', value = ''] of text.matchAll(token)) if (!found.has(key)) found.set(key, value);
   return found;
@@ -128,7 +128,7 @@ export function readPartitions(text: string): readonly Partition[] {
     .map((line) => partitionOf(pairs(line)));
 }
 
-function partitionOf(p: ReadonlyMap<string, string>): Partition {
+export function partitionOf(p: ReadonlyMap<string, string>): Partition {
   const name = p.get('PartitionName') ?? '';
   const defaultTime = p.get('DefaultTime') ?? 'NONE';
   const maxTime = duration(p.get('MaxTime') ?? 'UNLIMITED', `MaxTime of ${name}`);
@@ -170,13 +170,19 @@ function defMemory(p: ReadonlyMap<string, string>): Partition['defMemory'] {
   return undefined;
 }
 
-/** `scontrol show config`: `KillWait                = 30 sec`. */
-export function readConfig(text: string): Omit<ClusterFacts, 'partitions'> {
+/** Every key of `scontrol show config`; the first of a key counts. */
+export function configValues(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, key = '', value = ''] = /^(\S+)\s*= ?(.*)$/.exec(line) ?? [];
     if (key !== '' && !values.has(key)) values.set(key, value.trim());
   }
+  return values;
+}
+
+/** `KillWait                = 30 sec`. */
+export function readConfig(text: string): Omit<ClusterFacts, 'partitions'> {
+  const values = configValues(text);
   const seconds = (key: string): number => {
     const [, number] = /^(\d+) sec$/.exec(values.get(key) ?? '') ?? [];
     if (number === undefined) throw new Unreadable(`${key} in scontrol show config`, values.get(key) ?? '');

@@ -343,7 +343,7 @@ function sameFingerprint(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-function keyType(key: Buffer): string {
+export function keyType(key: Buffer): string {
   const parsed = ssh2.utils.parseKey(key);
   return parsed instanceof Error || Array.isArray(parsed) ? 'unknown' : parsed.type;
 }

@@ -5,10 +5,12 @@ import type { SlurmChange } from '../../src/sim/models/slurm-types.ts';
 import { nodeView, partitionView } from '../../src/sim/models/slurm-view.ts';
 import { SlurmRefused } from '../../src/sim/models/slurm-words.ts';
 import {
+  associationsText,
   configText,
   jobText,
   limitsText,
   NoFormat,
+  nodeDetailText,
   nodeText,
   partitionText,
   queueText,
@@ -143,13 +145,21 @@ const codes: Readonly<Record<string, string>> = {
   CG: 'COMPLETING',
 };
 
-function squeue({ model, args }: Call): string {
+function squeue({ model, user, args }: Call): string {
   const { values } = options(args, 'tjO', 'har');
   const asked = (values.get('t') ?? 'PD,R,CG').split(',').map((state) => codes[state] ?? state);
   const format = values.get('O');
-  const rows = model.rows(refIn(values.get('j')));
+  const rows = model
+    .rows(refIn(values.get('j')))
+    .filter(({ view }) => view.user === user || seesAll(model, user));
   const wanted = asked.includes('all') ? rows : rows.filter(({ view }) => asked.includes(view.state));
   return format === undefined ? queueTable(wanted, model.state.now()) : queueText(wanted, format, model);
+}
+
+/** PrivateData=jobs shows others' jobs to Operators and root alone. */
+function seesAll({ config, state }: SlurmModel, user: string): boolean {
+  const hidden = (config.settings?.PrivateData ?? '').split(',').includes('jobs');
+  return !hidden || user === 'root' || (state.users.get(user)?.adminLevel ?? 'None') !== 'None';
 }
 
 function scontrol(call: Call): string {
@@ -179,8 +189,13 @@ function scontrol(call: Call): string {
 }
 
 function show(model: SlurmModel, [what, name]: readonly string[]): string {
-  if (what === 'partition' || what === 'partitions')
-    return partitionText([...model.state.partitions.values()].map(partitionView), byDefault(model));
+  if (what === 'partition' || what === 'partitions') {
+    const hidden = model.config.partitions.filter((p) => p.hidden === true).map((p) => p.name);
+    const shown = [...model.state.partitions.values()].map(partitionView);
+    return partitionText(shown, byDefault(model), new Set(hidden));
+  }
+  if (what === 'node' || what === 'nodes')
+    return nodeDetailText([...model.state.nodes.values()].map(nodeView));
   if (what === 'config') return configText(model);
   if (what === 'job' && name !== undefined) return jobText(model.rows(refIn(name)), model);
   throw new NoFormat(`scontrol show ${what}: not known here`);
@@ -253,6 +268,9 @@ function sacctmgr({ model, user, args }: Call): string {
     const known = model.state.users.get(name);
     return known === undefined ? '' : `${name}|${known.adminLevel ?? 'None'}\n`;
   }
+  if (text === 'show cluster format=cluster,federation')
+    return `${model.config.settings?.ClusterName ?? 'cluster'}|\n`;
+  if (/^show assoc (cluster=\S+ )?format=account,user,partition$/.test(text)) return associationsText(model);
   if (text === 'show assoc format=account,user,grptresmins') return limitsText(model, 'assoc');
   if (text === 'show qos format=name,grptresmins') return limitsText(model, 'qos');
   const [, id, key, value = ''] = /^modify job where jobid=(\S+) set (\w+)=(.*)$/s.exec(text) ?? [];

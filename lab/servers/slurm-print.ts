@@ -96,7 +96,11 @@ export function jobText(rows: readonly SlurmRow[], { state }: SlurmModel): strin
   return rows.map((row) => `${line(row)}\n`).join('');
 }
 
-export function partitionText(partitions: readonly Partition[], byDefault: string | undefined): string {
+export function partitionText(
+  partitions: readonly Partition[],
+  byDefault: string | undefined,
+  hidden: ReadonlySet<string>,
+): string {
   return partitions
     .map((p) => {
       const memory = p.defMemory;
@@ -106,7 +110,7 @@ export function partitionText(partitions: readonly Partition[], byDefault: strin
       return (
         `PartitionName=${p.name} AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL AllocNodes=ALL ` +
         `Default=${p.name === byDefault ? 'YES' : 'NO'} QoS=N/A DefaultTime=${defaultTime} DisableRootJobs=NO ` +
-        `ExclusiveUser=NO GraceTime=0 Hidden=NO MaxNodes=UNLIMITED MaxTime=${longTime(p.maxTimeMs)} MinNodes=0 ` +
+        `ExclusiveUser=NO GraceTime=0 Hidden=${hidden.has(p.name) ? 'YES' : 'NO'} MaxNodes=UNLIMITED MaxTime=${longTime(p.maxTimeMs)} MinNodes=0 ` +
         `LLN=NO MaxCPUsPerNode=UNLIMITED Nodes=${orNull(p.nodes)} PriorityJobFactor=${p.priorityJobFactor} ` +
         `PriorityTier=1 RootOnly=NO ReqResv=NO OverSubscribe=${p.overSubscribe} OverTimeLimit=NONE ` +
         `PreemptMode=OFF State=${p.up ? 'UP' : 'DOWN'} TotalCPUs=${p.totalCpus} TotalNodes=${p.totalNodes} ` +
@@ -143,8 +147,11 @@ export function configText({ config, state }: SlurmModel): string {
     ['SchedulerType', 'sched/backfill'],
     ['SelectType', 'select/cons_tres'],
     ['SLURM_VERSION', config.version],
+    ['AccountingStorageType', `accounting_storage/${config.noAccounting === true ? 'none' : 'slurmdbd'}`],
   ];
-  const text = lines.map(([key, value]) => `${key.padEnd(23)} = ${value}\n`).join('');
+  const own = Object.entries(config.settings ?? {});
+  const kept = lines.filter(([key]) => config.settings?.[key] === undefined);
+  const text = [...kept, ...own].map(([key, value]) => `${key.padEnd(23)} = ${value}\n`).join('');
   return `Configuration data as of ${epoch(state.now(), '')}\n${text}`;
 }
 
@@ -158,6 +165,28 @@ const nodeFields: Readonly<Record<string, (node: SlurmNode, partition: string) =
   '%f': () => '(null)',
   '%G': () => '(null)',
 };
+
+/** `scontrol -o show node`: one socket, a core for each CPU. */
+export function nodeDetailText(nodes: readonly SlurmNode[]): string {
+  return nodes
+    .map(
+      (n) =>
+        `NodeName=${n.name} Arch=x86_64 CoresPerSocket=${n.cpus}  CPUAlloc=${n.allocatedCpus} CPUEfctv=${n.cpus} CPUTot=${n.cpus} ` +
+        `CPULoad=0.00 AvailableFeatures=(null) ActiveFeatures=(null) Gres=(null) OS=Linux 6.1.0 #1 SMP RealMemory=${n.memoryMib} ` +
+        `AllocMem=0 Sockets=1 Boards=1 State=${n.state.toUpperCase()} ThreadsPerCore=1 TmpDisk=0 Weight=1 Owner=N/A ` +
+        `Partitions=${n.partitions.join(',')} \n`,
+    )
+    .join('');
+}
+
+/** `account|user|partition` of each association. */
+export function associationsText({ state }: SlurmModel): string {
+  const lines = [...state.users.values()].flatMap(({ name, account }) => [
+    `${account}||\n`,
+    `${account}|${name}|\n`,
+  ]);
+  return [...new Set(lines)].join('');
+}
 
 /** `sinfo -N -o`: a line for each node and partition. */
 export function nodeText(nodes: readonly SlurmNode[], format: string, byDefault: string | undefined): string {

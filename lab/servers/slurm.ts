@@ -21,6 +21,7 @@ export interface Login {
 export interface SlurmServerOptions {
   /** 0 = any free one. */
   readonly port: number;
+  /** Looked at with each connection, as authorized_keys is. */
   readonly logins: readonly Login[];
   /** One line a command. */
   readonly log?: (line: string) => void;
@@ -46,12 +47,15 @@ const away: Readonly<Record<Command['of'], string>> = {
   nobody: 'Connection refused',
 };
 
+/** As sacctmgr has it; sacct says it in other words. */
+const noAccounting =
+  "You are not running a supported accounting_storage plugin\nOnly 'accounting_storage/slurmdbd' is supported.";
+
 /** Undefined: no answer, and the channel closes without an exit code. */
 type Answer = Said | undefined;
 
 export async function serveSlurm(model: SlurmModel, options: SlurmServerOptions): Promise<SlurmServer> {
   const host = newKeys();
-  const keys = options.logins.map(({ user, publicKey }) => ({ user, key: keyOf(publicKey) }));
   const live = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [host.private] });
   server.on('connection', (connection) => {
@@ -62,7 +66,9 @@ export async function serveSlurm(model: SlurmModel, options: SlurmServerOptions)
     connection.on('authentication', (context) => {
       const known =
         context.method === 'publickey' &&
-        keys.some((one) => one.user === context.username && context.key.data.equals(one.key));
+        options.logins.some(
+          ({ user, publicKey }) => user === context.username && context.key.data.equals(keyOf(publicKey)),
+        );
       if (!known) {
         context.reject(['publickey']);
         return;
@@ -185,6 +191,7 @@ function answerOf(
   const what = command.what(args);
   const until: Instant | undefined = deadline && instant(deadline.second * 1000);
   const call = { model, user, args, stdin, deadline: until };
+  if (command.of === 'slurmdbd' && model.config.noAccounting === true) return bad(1, noAccounting);
   try {
     const stdout =
       command.of === 'nobody'

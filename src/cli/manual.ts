@@ -8,6 +8,10 @@ export const exitCodes: readonly (readonly [string, string])[] = [
     'Not done, or not well: what was found stands on the output, what went wrong on the error output. Of explain: it would never burst.',
   ],
   ['2', 'The configuration, or the script to explain, cannot be read. Nothing was done.'],
+  [
+    '3',
+    'Of init: somebody must confirm the host key, or put the key on the login node, and run it again; the output says which.',
+  ],
 ];
 
 const files: readonly (readonly [string, string])[] = [

@@ -12,6 +12,7 @@ import { dryRunPolicy } from './dry-run.ts';
 import { type ExplainOrder, explain } from './explain.ts';
 import type { Site } from './explain-site.ts';
 import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
+import { type InitOrder, type InitWish, initOrder } from './init/order.ts';
 import { type JobsOrder, jobsTable } from './jobs.ts';
 import {
   activatePolicy,
@@ -35,6 +36,8 @@ import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
 export interface Works {
+  /** The exit code. */
+  init(order: InitOrder): Promise<number>;
   serve(path: string): Promise<void>;
   /** The exit code. */
   doctor(path: string): Promise<number>;
@@ -78,6 +81,49 @@ export function programOf(works: Works): Command {
       'configuration (default: SPILLWAY_CONFIG, then /etc/spillway/spillway.yaml)',
     );
   const chosen = (): string => program.opts<{ config?: string }>().config ?? configPath();
+  program
+    .command('init')
+    .description(
+      'look at a Slurm and change nothing there, say what was found, and write a configuration that observes and the two snippets for slurm.conf; every command is told before it runs; exit code 3: somebody must confirm the host key or put the key on the login node first',
+    )
+    .option('--via <way>', 'how to reach Slurm: ssh', 'ssh')
+    .option('--host <name>', 'a host with the Slurm commands (asked for on a terminal)')
+    .option('--port <n>', 'its SSH port', '22')
+    .option('--user <name>', 'the account there; it needs no rights (asked for on a terminal)')
+    .option('--key <file>', 'its private key (default: one is made in the directory)')
+    .option(
+      '--host-key <fingerprint>',
+      'SHA256 of the one host key that is accepted, as ssh-keygen -lf prints it (shown and asked for on a terminal)',
+    )
+    .addOption(
+      new Option(
+        '--env <pair>',
+        'NAME=VALUE before every command there, such as SLURM_CONF=/opt/slurm.conf; may be given again',
+      )
+        .argParser((pair: string, before: readonly string[]) => [...before, pair])
+        .default([], 'none'),
+    )
+    .option('--dir <dir>', 'where the files go (default: that of the configuration)')
+    .option('--data <dir>', 'where the gateway will keep its store (default: data in that directory)')
+    .option('--http <address>', 'where its API will listen', '127.0.0.1:8080')
+    .option('--cluster <name>', "what the cluster is called (default: Slurm's ClusterName)")
+    .option(
+      '--watch <partitions>',
+      'whose backlog may overflow, such as batch,long (default: those that are UP)',
+    )
+    .option('--region <name>', 'AWS region of the proposed node group (default: eu-central-1)')
+    .option('--type <type>', 'its instance type (default: the smallest that holds a node of yours)')
+    .option('--price <usd>', 'US dollars an hour of that type (default: none)')
+    .option('--nodes <n>', 'how many nodes may burst at once (default: as many as you have, 16 at most)')
+    .option('--burst-host <name>', 'where the virtual nodes will stand', 'burst1')
+    .option('--history <span>', 'how much of sacct the report looks at: 12h, 7d, 4w, or none', '7d')
+    .option('-y, --yes', 'ask nothing on a terminal either; the host key must be given then')
+    .option('--dry-run', 'look and report, write nothing')
+    .option('--undo', 'take away what init made there; what was changed since is named and kept')
+    .option('--force', 'with --undo: what was changed goes too, and the store with its receipts')
+    .action(async (wish: InitWish) => {
+      process.exitCode = await works.init(initOrder(wish, chosen()));
+    });
   program
     .command('serve')
     .description('run the gateway')

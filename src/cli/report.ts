@@ -68,7 +68,8 @@ async function ofLog(order: ReportOrder, sacct: string): Promise<readonly string
   ];
 }
 
-function inWords(policy: string, r: Report): readonly string[] {
+/** The row in words, for people. */
+export function inWords(policy: string, r: Report): readonly string[] {
   const { before, after } = r.waitMs;
   const each = (of: 'mean' | 'p50' | 'p95') =>
     `${hours(before[of])} h without a cloud, ${hours(after[of])} h with it`;

@@ -340,7 +340,7 @@ export async function adminLevel(level: 'Operator' | 'None'): Promise<void> {
 }
 
 /** What a test that failed half-way left behind is not the next one's to find. */
-async function tidyLab(): Promise<void> {
+export async function tidyLab(): Promise<void> {
   const env = await labEnv();
   await as('root', ['scancel', '-u', 'alice']);
   await as('root', ['scancel', '-u', 'bob']);

@@ -30,6 +30,8 @@ export interface PartitionSpec {
   readonly maxTimeMs: Limit;
   readonly defMemory?: Memory;
   readonly billingWeights?: Readonly<Record<string, number>>;
+  /** Seen only by who asks for all partitions, as with `squeue -a`. */
+  readonly hidden?: boolean;
 }
 
 export interface UserSpec {
@@ -51,6 +53,10 @@ export interface SlurmConfig {
   readonly users: readonly UserSpec[];
   /** As slurmdbd keeps them; the model holds no job to them. */
   readonly minutesLimits?: readonly MinutesLimit[];
+  /** On the wire: what `scontrol show config` prints besides, key by key. Of PrivateData `jobs` is obeyed, the rest is words. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** On the wire: there is no slurmdbd, and sacct and sacctmgr say so. */
+  readonly noAccounting?: boolean;
   /** Jobs of one user that run at once: of all (by association), and by QOS. */
   readonly maxJobsPerUser: number;
   readonly qos: Readonly<Record<string, { readonly maxJobsPerUser?: number }>>;
