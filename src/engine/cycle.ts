@@ -26,6 +26,8 @@ import { judgeInFull } from './full.ts';
 import { givenFor } from './given.ts';
 import { carriedFor, imageFor, sizesOf } from './image.ts';
 import { memoOf } from './memo.ts';
+import type { Means } from './money.ts';
+import { observed } from './observed.ts';
 import { burstOf, type ImageSought, receiptOf, shapeOf } from './propose.ts';
 import { spentBudgets } from './spent.ts';
 
@@ -72,18 +74,24 @@ export async function turn(engine: Cluster): Promise<void> {
     engine.epoch,
   );
   const fresh: Receipt[] = [];
-  const note = (job: Job, decision: Decision): void => {
+  const note = (job: Job, decision: Decision, choice?: Choice): void => {
     if (!notebook.again(job.ref, attemptOf(engine, job), decision, at))
-      fresh.push(receiptFor(engine, job, decision, sees, at));
+      fresh.push(receiptFor(engine, job, decision, sees, at, choice));
   };
   // What is left once each job is known in full, which may be less than its line let hope for.
   const purse = new Purse(budgets);
   const climb = ramp && new Climb(ramp);
+  const means: Means = { policy: given.look.policy, purse, climb, several: engine.offered.length > 1 };
   const staleAt = snapshot.at + staleAfterMs(settings.setup, settings.policy);
   let away: unknown;
   for (const { job, decision } of decided) {
-    if (decision.verdict !== 'burst' || settings.setup.mode === 'observe') {
+    if (decision.verdict !== 'burst') {
       note(job, decision);
+      continue;
+    }
+    if (settings.setup.mode === 'observe') {
+      const seen = observed(engine, job, decision, sees, means);
+      note(job, seen.decision, seen.choice);
       continue;
     }
     // Beginning the ones before it took so long that nothing may be begun on this look any more: the next one decides.
