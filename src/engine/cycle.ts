@@ -50,8 +50,7 @@ export async function turn(engine: Cluster): Promise<void> {
   // Before the queue is looked at: a stop must not wait for a Slurm that does not answer.
   const stop = await ports.store.stopped(engine.name);
   if (stop !== undefined) await wakeUnclaimed(engine);
-  const snapshot = await settings.slurm.snapshot();
-  engine.snapshot = snapshot;
+  const snapshot = await look(engine);
   const live = await ports.store.liveBursts(engine.name);
   await wakeChanged(engine, live);
   engine.spent = await spentBudgets(engine, live, ports.clock.now());
@@ -130,6 +129,17 @@ export async function turn(engine: Cluster): Promise<void> {
     ports.log({ level: 'warn', text, cluster: engine.name });
   }
   if (away !== undefined) throw away;
+}
+
+async function look(engine: Cluster): Promise<Snapshot> {
+  const { clock } = engine.ports;
+  const began = clock.now();
+  try {
+    engine.snapshot = await engine.settings.slurm.snapshot();
+    return engine.snapshot;
+  } finally {
+    engine.lookTookMs = Math.max(0, clock.now() - began);
+  }
 }
 
 /** `choice`: of the job in full; by its line's word if left out. */
