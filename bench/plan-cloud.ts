@@ -1,5 +1,6 @@
 /** A cloud that boots machines and ends them when they are idle, for the bench of planning: what jobs through it cost. */
 import { type PlanGroup, podCapacity } from '../src/decide/group.ts';
+import { packCheapest } from '../src/decide/pack.ts';
 import { type PlanBurst, plan } from '../src/decide/plan.ts';
 import { Predictor } from '../src/decide/predict.ts';
 import type { Bound } from '../src/decide/room.ts';
@@ -40,6 +41,18 @@ export interface Spent {
   readonly instances: number;
 }
 
+/** Where money goes that the lower bound has not; with it they add up to what was spent. */
+export interface Parts {
+  /** Nothing runs on the machine: it boots, or is idle before it goes. */
+  readonly empty: number;
+  /** It is larger than what still runs on it needs. */
+  readonly outlived: number;
+  /** The smallest machine for what runs on it is larger than that. */
+  readonly sizes: number;
+  /** Cut to size it has CPUs or memory that what runs on it does not ask for: the families come in few ratios, and one machine mixes none. */
+  readonly ratios: number;
+}
+
 interface Machine {
   readonly row: Instance;
   readonly perHour: number;
@@ -47,6 +60,14 @@ interface Machine {
   readonly readyAt: number;
   idleAt: number;
   jobs: number;
+  readonly ran: Ran[];
+}
+
+/** A machine that is gone. */
+interface Gone {
+  readonly perHour: number;
+  readonly microUsd: number;
+  readonly ran: readonly Ran[];
 }
 
 /** EC2 bills a minute at least. */
@@ -57,10 +78,11 @@ export function through(
   jobs: readonly Shaped[],
   { offered, bootMs, everyMs }: Fleet,
   how: 'expected' | 'known',
-): Spent & { readonly ran: readonly Ran[] } {
+): Spent & { readonly ran: readonly Ran[]; readonly gone: readonly Gone[] } {
   const { group, types } = offered;
   const ran: Ran[] = [];
   const up = new Map<string, Machine>();
+  const gone: Gone[] = [];
   const running = new Map<
     BurstId,
     { readonly on: Machine; readonly bound: Bound; readonly endsAt: number; readonly job: Shaped }
@@ -73,7 +95,9 @@ export function through(
   let at = jobs[0]?.submitMs ?? 0;
 
   const end = (m: Machine, when: number): void => {
-    microUsd += billed(m.perHour, when - m.launchedAt);
+    const paid = billed(m.perHour, when - m.launchedAt);
+    microUsd += paid;
+    gone.push({ perHour: m.perHour, microUsd: paid, ran: m.ran });
     up.delete(m.row.id);
   };
   /** What ends, and which machines have been idle for too long, until then. */
@@ -95,6 +119,7 @@ export function through(
     const from = Math.max(at, m.readyAt);
     const endsAt = from + job.runMs;
     ran.push({ needs, from, until: endsAt });
+    m.ran.push({ needs, from, until: endsAt });
     m.jobs += 1;
     const bound: Bound = { instance: m.row.id, needs, endsAt: from + limitMs, expectedAt: from + ms };
     running.set(id, { on: m, bound, endsAt, job });
@@ -104,7 +129,8 @@ export function through(
     settle(at);
     for (; (jobs[next]?.submitMs ?? Number.POSITIVE_INFINITY) <= at; next++) {
       const job = jobs[next] as Shaped;
-      const { needs, limitMs } = job;
+      const { needs, runMs } = job;
+      const limitMs = how === 'known' ? runMs : job.limitMs;
       waiting.push({
         ...{ id: burstId(`b${next}`), group: group.name, needs, limitMs, job },
         expectedMs: expectedMs(job),
@@ -137,6 +163,7 @@ export function through(
             readyAt: at + bootMs,
             idleAt: at + bootMs,
             jobs: 0,
+            ran: [],
           },
         };
         up.set(m.row.id, m);
@@ -155,7 +182,7 @@ export function through(
         : Math.max(at + everyMs, Math.ceil(soon / everyMs) * everyMs);
   }
   settle(Number.POSITIVE_INFINITY);
-  return { microUsd, instances, ran };
+  return { microUsd, instances, ran, gone };
 }
 
 function row(m: Machine, at: number): Instance {
@@ -202,24 +229,84 @@ export function naive(jobs: readonly Shaped[], { offered: { group, types }, boot
  * cut at will, were there at once and gone at once. By the dual: the most that prices of a CPU and of a byte make of it, where no machine is worth more than it
  * costs.
  */
-export function bound(ran: readonly Ran[], { offered: { group, types } }: Fleet): number {
-  const machines = types.map((t) => ({ ...podCapacity(t, group), price: group.prices?.[t.name] ?? 0 }));
-  const rates = corners(machines.map((m) => [m.cpuMillis, m.memoryBytes / 2 ** 30, m.price]));
+export function bound(ran: readonly Ran[], fleet: Fleet): number {
+  const worth = worthOf(fleet);
+  let sum = 0;
+  for (const { ms, load } of stretches(ran)) sum += (worth(load) * ms) / 3_600_000;
+  return sum;
+}
+
+/** Of what was spent, by machine and moment. `least`: the bound of all that ran. */
+export function partsOf(gone: readonly Gone[], least: number, fleet: Fleet): Parts {
+  const { group, types } = fleet.offered;
+  const shapes = types.map((t) => ({
+    capacity: podCapacity(t, group),
+    perHour: group.prices?.[t.name] ?? 0,
+  }));
+  const smallest = (load: Resources): number =>
+    Math.min(...shapes.filter((s) => fits(load, s.capacity)).map((s) => s.perHour));
+  const cut = (load: Resources): number =>
+    Math.min(
+      ...shapes.map(
+        ({ capacity: c, perHour }) =>
+          perHour * Math.max(load.cpuMillis / c.cpuMillis, load.memoryBytes / c.memoryBytes),
+      ),
+    );
+  let [spent, busy, needed, toSize] = [0, 0, 0, 0];
+  for (const { perHour, microUsd, ran } of gone) {
+    spent += microUsd;
+    for (const { ms, load } of stretches(ran)) {
+      if (load.cpuMillis === 0) continue;
+      busy += (perHour * ms) / 3_600_000;
+      needed += (smallest(load) * ms) / 3_600_000;
+      toSize += (cut(load) * ms) / 3_600_000;
+    }
+  }
+  return { empty: spent - busy, outlived: busy - needed, sizes: needed - toSize, ratios: toSize - least };
+}
+
+/** As if jobs could be moved at no cost: at each moment all that runs then is packed anew, as the planner packs. */
+export function repacked(ran: readonly Ran[], { offered: { group, types } }: Fleet): number {
+  const shapes = types.map((t) => ({
+    ...{ name: t.name, capacity: podCapacity(t, group), perHour: group.prices?.[t.name] ?? 0 },
+  }));
+  const inOrder = [...ran].sort((a, b) => a.from - b.from);
+  const moments = [...new Set(ran.flatMap(({ from, until }) => [from, until]))].sort((a, b) => a - b);
+  let [sum, next] = [0, 0];
+  let here: Ran[] = [];
+  for (const [i, at] of moments.entries()) {
+    here = here.filter(({ until }) => until > at);
+    for (; (inOrder[next]?.from ?? Number.POSITIVE_INFINITY) <= at; next++) here.push(inOrder[next] as Ran);
+    const items = here.map(({ needs }, n) => ({ id: `${n}`, needs, ms: 3_600_000, apart: false }));
+    const perHour = packCheapest(items, shapes, 0).reduce((all, { shape }) => all + shape.perHour, 0);
+    sum += (perHour * ((moments[i + 1] ?? at) - at)) / 3_600_000;
+  }
+  return sum;
+}
+
+/** What runs at once, and for how long. */
+function* stretches(ran: readonly Ran[]): Generator<{ readonly ms: number; readonly load: Resources }> {
   const events = ran
     .flatMap(({ needs, from, until }) => [
       { at: from, sign: 1, needs },
       { at: until, sign: -1, needs },
     ])
     .sort((a, b) => a.at - b.at);
-  let [cpu, gib, sum, before] = [0, 0, 0, 0];
+  let [cpuMillis, memoryBytes, before] = [0, 0, 0];
   for (const { at, sign, needs } of events) {
-    const perHour = Math.max(...rates.map(([c, m]) => c * cpu + m * gib));
-    sum += (perHour * (at - before)) / 3_600_000;
+    if (at > before) yield { ms: at - before, load: { cpuMillis, memoryBytes, extended: {} } };
     before = at;
-    cpu += sign * needs.cpuMillis;
-    gib += (sign * needs.memoryBytes) / 2 ** 30;
+    cpuMillis += sign * needs.cpuMillis;
+    memoryBytes += sign * needs.memoryBytes;
   }
-  return sum;
+}
+
+/** The least that an hour of so much can cost, however machines are cut. */
+function worthOf({ offered: { group, types } }: Fleet): (load: Resources) => number {
+  const machines = types.map((t) => ({ ...podCapacity(t, group), price: group.prices?.[t.name] ?? 0 }));
+  const rates = corners(machines.map((m) => [m.cpuMillis, m.memoryBytes / 2 ** 30, m.price]));
+  return ({ cpuMillis, memoryBytes }) =>
+    Math.max(...rates.map(([c, m]) => c * cpuMillis + (m * memoryBytes) / 2 ** 30));
 }
 
 /** The corners of all pairs of rates at which no machine is worth more than it costs. */

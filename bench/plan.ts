@@ -15,7 +15,17 @@ import { clean, type TraceJob } from '../src/sim/trace/job.ts';
 import { readTrace } from '../src/sim/trace/read.ts';
 import { keeperNeeds } from '../src/translate/index.ts';
 import { heading, quantile } from './machine.ts';
-import { bound, type Fleet, naive, type Shaped, type Spent, through } from './plan-cloud.ts';
+import {
+  bound,
+  type Fleet,
+  naive,
+  type Parts,
+  partsOf,
+  repacked,
+  type Shaped,
+  type Spent,
+  through,
+} from './plan-cloud.ts';
 
 const dir = resolve(process.env.SPILLWAY_TRACES ?? '../shared/traces');
 const logs = [
@@ -110,10 +120,22 @@ async function compare(file: string, name: string, most: number, vcpuPerCpu: num
   const fleet: Fleet = { offered, bootMs: 45_000, everyMs: 30_000 };
   const planned = through(shaped, fleet, 'expected');
   const least = bound(planned.ran, fleet);
-  line('planned', planned, least);
-  line('planned, run times known', through(shaped, fleet, 'known'), least);
+  const known = through(shaped, fleet, 'known');
+  for (const [what, spent] of [
+    ['planned', planned],
+    ['planned, run times known', known],
+  ] as const) {
+    line(what, spent, least);
+    console.log(`  ${''.padEnd(28)} ${inWords(partsOf(spent.gone, bound(spent.ran, fleet), fleet), least)}`);
+  }
   line('one instance for each job', naive(shaped, fleet), least);
+  line('packed anew at each moment', { microUsd: repacked(planned.ran, fleet), instances: 0 }, least);
   console.log(`  ${'lower bound'.padEnd(28)} ${usd(least)}`);
+}
+
+function inWords({ empty, outlived, sizes, ratios }: Parts, least: number): string {
+  const percent = (part: number): string => `${((100 * part) / least).toFixed(1)} %`;
+  return `of it empty ${percent(empty)}, larger than what is left on it ${percent(outlived)}, sizes ${percent(sizes)}, ratios of memory ${percent(ratios)}`;
 }
 
 const args = process.argv.slice(2);

@@ -109,7 +109,11 @@ export const cluster = z
       'Whether users submit, cancel, hold and release through the API: sudo = as themselves, by a rule that lets clusters[].slurm.user run sbatch, scancel, scontrol hold and scontrol release as them (docs/admin.md); never = they do not.',
       ['never', 'sudo'],
     ).default('never'),
-    pollSeconds: whole('How often the queue is looked at.', 1, 3600).default(30),
+    pollSeconds: whole(
+      'How long after a look at the queue the next one comes. From 30 on it is ten times what the last look took where that is longer (five minutes at most), so that a busy slurmctld is asked more seldom; less is kept to.',
+      1,
+      3600,
+    ).default(30),
   })
   .superRefine((c, ctx) => {
     const refuse = (path: (string | number)[], message: string) =>

@@ -1,7 +1,7 @@
 /** Jobs as `squeue -O` prints them: in full width, with epoch times, and without the details that `%C` would force. */
 import { type JobRef, jobRef } from '../../src/domain/ids.ts';
 import { type ExitCode, type Job, jobFlags, jobStates, type SeenState } from '../../src/domain/job.ts';
-import { eachRow, excerpt, type Row, readTable, separator } from './table.ts';
+import { type Columns, eachRow, excerpt, type Row, readTable, separator, type Value } from './table.ts';
 import { count, duration, epoch, epochRequired, integer, remembering, tres, word } from './time.ts';
 
 /** `-O` names, the same from 20.11 to 25.11. What a user can fill with any text is not here but in `texts`. */
@@ -70,6 +70,24 @@ type JobField = (typeof jobFields)[number] | (typeof jobTexts)[number];
 type Field = JobField | (typeof moreFields)[number] | (typeof moreTexts)[number];
 export type Values<F extends Field = Field> = Readonly<Record<F, string>>;
 
+/** Read as numbers where they are: of a hundred thousand lines no text is made of them first. */
+const numberFields = [
+  'JobID',
+  'ArrayJobID',
+  'SubmitTime',
+  'EligibleTime',
+  'StartTime',
+  'PriorityLong',
+  'NumNodes',
+  'MaxNodes',
+  'NumCPUs',
+  'RestartCnt',
+] as const satisfies readonly (typeof jobFields)[number][];
+type NumberField = (typeof numberFields)[number];
+
+/** A line of the list, as texts or with its numbers read. */
+export type ListValues = Values<Exclude<JobField, NumberField>> & Readonly<Record<NumberField, Value>>;
+
 interface Shape<F extends Field> {
   readonly fields: readonly F[];
   readonly texts: readonly F[];
@@ -107,7 +125,7 @@ export function readValues<F extends Field>(
 
 /** A row under the names of its columns, without an object of its own for each. */
 class Line {
-  values: readonly string[] = [];
+  values: readonly Value[] = [];
 }
 for (const [index, name] of [...jobFields, ...jobTexts].entries())
   Object.defineProperty(Line.prototype, name, {
@@ -116,6 +134,12 @@ for (const [index, name] of [...jobFields, ...jobTexts].entries())
     },
   });
 
+const columns: Columns = {
+  fields: jobFields.length,
+  texts: jobTexts.length,
+  numbers: new Set(numberFields.map((name) => jobFields.indexOf(name))),
+};
+
 /** Every row that is one, and a word for each that is not. */
 export function readJobs(
   output: string,
@@ -123,18 +147,18 @@ export function readJobs(
 ): { readonly jobs: readonly Job[]; readonly partial: readonly string[] } {
   const jobs: Job[] = [];
   const partial: string[] = [];
-  const read = (v: Values<JobField>): void => {
+  const read = (v: ListValues): void => {
     try {
       jobs.push(jobOf(v));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      partial.push(`squeue: job ${excerpt(v.JobID)}: ${why}`);
+      partial.push(`squeue: job ${excerpt(`${v.JobID}`)}: ${why}`);
     }
   };
   const line = new Line();
-  const whole = eachRow(output, mark, jobFields.length, jobTexts.length, (values) => {
+  const whole = eachRow(output, mark, columns, (values) => {
     line.values = values;
-    read(line as unknown as Values<JobField>);
+    read(line as unknown as ListValues);
   });
   if (whole) return { jobs, partial };
   jobs.length = 0;
@@ -146,7 +170,6 @@ export function readJobs(
 }
 
 const limit = remembering(duration);
-const amount = remembering(count);
 const nodesAsked = remembering((text, what): number | 'none' => {
   const asked = tres(text).get('node');
   return asked === undefined ? 'none' : count(asked, what);
@@ -154,14 +177,14 @@ const nodesAsked = remembering((text, what): number | 'none' => {
 const known = remembering(stateOf);
 
 /** Throws Unreadable. */
-export function jobOf(v: Values<JobField>): Job {
+export function jobOf(v: ListValues): Job {
   const id = integer(v.JobID, 'JobID');
   const task = word(v.ArrayTaskID);
   const arrayJobId = task === '' ? undefined : integer(v.ArrayJobID, 'ArrayJobID');
   const state = known(v.State, 'State');
   const { minNodes, maxNodes } = nodesOf(v, state);
   return {
-    ref: refFor(v.JobID, arrayJobId, task),
+    ref: refFor(`${v.JobID}`, arrayJobId, task),
     id,
     arrayJobId,
     arrayTask: task === '' ? undefined : task,
@@ -180,7 +203,7 @@ export function jobOf(v: Values<JobField>): Job {
     timeLimitMs: limit(v.TimeLimit, 'TimeLimit'),
     minNodes,
     maxNodes,
-    cpus: amount(v.NumCPUs, 'NumCPUs'),
+    cpus: count(v.NumCPUs, 'NumCPUs'),
     batch: v.BatchFlag === '1',
     hetJob: !['', '0'].includes(word(v.HetJobID)),
     dependency: word(v.Dependency),
@@ -205,18 +228,18 @@ function refFor(id: string, arrayJobId: number | undefined, task: string): JobRe
  * maximum is believed here only where it differs; `scontrol` tells.
  */
 function nodesOf(
-  v: Values<JobField>,
+  v: ListValues,
   state: SeenState,
 ): { readonly minNodes: number; readonly maxNodes: number | undefined } {
-  const shown = amount(v.NumNodes, 'NumNodes');
+  const shown = count(v.NumNodes, 'NumNodes');
   const asked = nodesAsked(v['tres-alloc'], 'TRES node');
   const minNodes = state === 'PENDING' && asked !== 'none' ? asked : shown;
-  const max = amount(v.MaxNodes, 'MaxNodes');
+  const max = count(v.MaxNodes, 'MaxNodes');
   return { minNodes, maxNodes: state === 'PENDING' && max !== shown ? max : undefined };
 }
 
 /** Generic resources by whatever unit they were asked for; empty where there are none. */
-function gresOf(v: Values<JobField>): string {
+function gresOf(v: ListValues): string {
   if (
     word(v['tres-per-node']) +
       word(v['tres-per-job']) +

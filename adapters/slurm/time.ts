@@ -17,15 +17,19 @@ export class Unreadable extends Error {
   }
 }
 
-export function epoch(text: string, what: string): Instant | undefined {
-  if (word(text) === '') return undefined;
-  if (!/^\d{1,11}$/.test(text)) throw new Unreadable(what, text);
-  return text === '0' ? undefined : instant(Number(text) * 1000);
+/** A number that was read as one already stays what it is. */
+export function epoch(text: string | number, what: string): Instant | undefined {
+  if (typeof text === 'number' && text <= 99_999_999_999)
+    return text === 0 ? undefined : instant(text * 1000);
+  const shown = `${text}`;
+  if (word(shown) === '') return undefined;
+  if (!/^\d{1,11}$/.test(shown)) throw new Unreadable(what, shown);
+  return shown === '0' ? undefined : instant(Number(shown) * 1000);
 }
 
-export function epochRequired(text: string, what: string): Instant {
+export function epochRequired(text: string | number, what: string): Instant {
   const at = epoch(text, what);
-  if (at === undefined) throw new Unreadable(what, text);
+  if (at === undefined) throw new Unreadable(what, `${text}`);
   return at;
 }
 
@@ -70,7 +74,8 @@ export function minutes(ms: number | 'unlimited'): string {
 const powers = 'KMGTPE';
 
 /** `4`, `2K`, `1.50M`: counts are shortened by 1024s. */
-export function count(text: string, what: string): number {
+export function count(text: string | number, what: string): number {
+  if (typeof text === 'number') return text;
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([KMGTPE])?$/.exec(text) ?? [];
   if (number === undefined) throw new Unreadable(what, text);
   return Math.round(Number(number) * 1024 ** (unit === '' ? 0 : powers.indexOf(unit) + 1));
@@ -83,7 +88,8 @@ export function mebibytes(text: string, what: string): number {
   return Math.round(Number(number) * 1024 ** (powers.indexOf(unit) - 1));
 }
 
-export function integer(text: string, what: string): number {
+export function integer(text: string | number, what: string): number {
+  if (typeof text === 'number') return text;
   if (!/^-?\d+$/.test(text)) throw new Unreadable(what, text);
   return Number(text);
 }

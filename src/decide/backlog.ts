@@ -1,4 +1,3 @@
-import { expandArray } from '../domain/array.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { Instant, JobRef } from '../domain/ids.ts';
 import { type Job, partitionsOf, type Snapshot } from '../domain/job.ts';
@@ -16,7 +15,7 @@ import type { Ready } from './ready.ts';
 import { type Returned, returnedFor } from './returned.ts';
 import type { JobWorth, OfferedGroup, RuleContext, WorstCase } from './rule.ts';
 import { groupFor } from './rules/size.ts';
-import { tasksOf } from './tasks.ts';
+import { expandedTasks, tasksOf } from './tasks.ts';
 import { worthsOf } from './worth.ts';
 
 export interface BacklogInput {
@@ -62,18 +61,10 @@ export interface Decided {
  * Those that burst come first, in that order. Pure: the same snapshot gives the same decisions.
  */
 export function decideBacklog(input: BacklogInput): readonly Decided[] {
-  const { snapshot, now, setup, policy, groups, live, returned } = input;
-  const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
-  const unsorted: Job[] = [];
-  for (const line of snapshot.jobs) {
-    if (line.state !== 'PENDING' || !(isIn(line.partition, ours) || line.ref === input.also)) continue;
-    if (line.arrayTask === undefined) {
-      if (!live.has(line.ref)) unsorted.push(line);
-    } else for (const job of tasksOf(line)) if (!live.has(job.ref)) unsorted.push(job);
-  }
-  if (unsorted.length === 0) return [];
-  const pending = slurmOrder(unsorted);
-  const running = runningTasks(snapshot, live);
+  const { snapshot, now, setup, policy, groups, returned } = input;
+  const pending = pendingIn(input);
+  if (pending.length === 0) return [];
+  const running = runningTasks(snapshot, input.live);
   const purse = new Purse(input.budgets);
   const climb = input.ramp && new Climb(input.ramp);
   const costs = new Map<string, WorstCase>();
@@ -94,35 +85,10 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const named = (cost: WorstCase, [only]: readonly OfferedGroup[]): WorstCase =>
     cost.kind === 'known' && groups.length > 1 ? { ...cost, group: only?.group.name } : cost;
   const budgetLeft = (job: Owner) => purse.left(job);
-  const ages = new Map<string, number[]>();
-  const begun: Begun[] = [];
-  for (const job of pending) {
-    const first = sayings.begin(job);
-    begun.push(first);
-    if (!first.might || input.examined(job) !== undefined) continue;
-    for (const name of partitionsOf(job)) {
-      const here = ages.get(name) ?? [];
-      here.push(Math.max(0, now - (job.eligibleAt ?? job.submitAt)));
-      ages.set(name, here);
-    }
-  }
-  // Numbers in an array of their own kind are sorted natively.
-  const pendingFor = new Map([...ages].map(([name, here]) => [name, Float64Array.from(here).sort()]));
+  const begun = pending.map((job) => sayings.begin(job));
+  const pendingFor = agesOf(pending, begun, input);
+  const worths = worthsFor(pending, begun, input);
   let alive = input.liveBursts;
-  const worths = new Map<JobRef, JobWorth>();
-  const asked = policy.burstWhen.flatMap((c) => (c.kind === 'worth' ? [c.atLeast] : []));
-  if (asked.length > 0) {
-    // Any one is enough.
-    const atLeast = Math.min(...asked);
-    const may = new Set<JobRef>();
-    for (const [i, job] of pending.entries())
-      if ((begun[i] as Begun).might && input.examined(job) === undefined) may.add(job.ref);
-    const readyMs = (job: Job): number | undefined => {
-      const group = may.has(job.ref) ? groupFor(job, groups)?.group.name : undefined;
-      return group === undefined ? undefined : input.readyIn(group, job).p50;
-    };
-    for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);
-  }
   // One for all, as no rule keeps it: of a hundred thousand the collector would feel each.
   const context: Mutable<RuleContext> = {
     ...turn,
@@ -156,16 +122,11 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     );
     return (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
   };
-  const stay: Decided[] = [];
-  const candidates: (Candidate & { readonly at: number })[] = [];
-  for (const [at, job] of pending.entries()) {
-    const decision = judge(at);
-    if (decision.verdict !== 'burst') stay.push({ job, decision });
-    else {
-      const value = worths.get(job.ref)?.worth ?? Number.POSITIVE_INFINITY;
-      candidates.push({ at, account: job.account, value, takes: takesOf(job.cpus, job.timeLimitMs) });
-    }
-  }
+  const { stay, candidates } = parted(
+    pending,
+    pending.map((_, at) => judge(at)),
+    worths,
+  );
   // What one takes is not left for the next: each is judged again when it is its turn.
   const go: Decided[] = [];
   for (const { at } of fairOrder(candidates, input.had)) {
@@ -186,6 +147,82 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     if (job.arrayJobId !== undefined) running.set(job.arrayJobId, (running.get(job.arrayJobId) ?? 0) + 1);
   }
   return [...go, ...stay];
+}
+
+/** Those of ours that are not decided already, as their lines come, and so as they lie in memory: of a hundred thousand, each that is fetched out of turn is felt. */
+function pendingIn({ snapshot, setup, live, also }: BacklogInput): Job[] {
+  const ours = new Set([...setup.watch, ...(setup.explicit === undefined ? [] : [setup.explicit])]);
+  const pending: Job[] = [];
+  for (const line of snapshot.jobs) {
+    if (line.state !== 'PENDING' || !(isIn(line.partition, ours) || line.ref === also)) continue;
+    if (line.arrayTask === undefined) {
+      if (!live.has(line.ref)) pending.push(line);
+    } else for (const job of tasksOf(line)) if (!live.has(job.ref)) pending.push(job);
+  }
+  return pending;
+}
+
+/** How long those that might burst have waited, ascending, by partition. */
+function agesOf(
+  pending: readonly Job[],
+  begun: readonly Begun[],
+  input: BacklogInput,
+): RuleContext['pendingFor'] {
+  const ages = new Map<string, number[]>();
+  pending.forEach((job, i) => {
+    if (!(begun[i] as Begun).might || input.examined(job) !== undefined) return;
+    for (const name of partitionsOf(job)) {
+      const here = ages.get(name) ?? [];
+      here.push(Math.max(0, input.now - (job.eligibleAt ?? job.submitAt)));
+      ages.set(name, here);
+    }
+  });
+  // Numbers in an array of their own kind are sorted natively.
+  return new Map([...ages].map(([name, here]) => [name, Float64Array.from(here).sort()]));
+}
+
+/** What a burst of each is worth, where the policy asks that. */
+function worthsFor(
+  pending: readonly Job[],
+  begun: readonly Begun[],
+  input: BacklogInput,
+): ReadonlyMap<JobRef, JobWorth> {
+  const worths = new Map<JobRef, JobWorth>();
+  const asked = input.policy.burstWhen.flatMap((c) => (c.kind === 'worth' ? [c.atLeast] : []));
+  if (asked.length === 0) return worths;
+  // Any one is enough.
+  const atLeast = Math.min(...asked);
+  const may = new Set<JobRef>();
+  for (const [i, job] of pending.entries())
+    if ((begun[i] as Begun).might && input.examined(job) === undefined) may.add(job.ref);
+  const readyMs = (job: Job): number | undefined => {
+    const group = may.has(job.ref) ? groupFor(job, input.groups)?.group.name : undefined;
+    return group === undefined ? undefined : input.readyIn(group, job).p50;
+  };
+  for (const queue of input.queues) worthsIn(queue, atLeast, readyMs, worths);
+  return worths;
+}
+
+type Waiting = Candidate & { readonly at: number };
+
+/** Who stays, and who goes if there is room for it, both as Slurm orders them. */
+function parted(
+  pending: readonly Job[],
+  decisions: readonly Decision[],
+  worths: ReadonlyMap<JobRef, JobWorth>,
+): { readonly stay: Decided[]; readonly candidates: readonly Waiting[] } {
+  const stay: Decided[] = [];
+  const candidates: Waiting[] = [];
+  for (const at of slurmOrder(pending)) {
+    const job = pending[at] as Job;
+    const decision = decisions[at] as Decision;
+    if (decision.verdict !== 'burst') stay.push({ job, decision });
+    else {
+      const value = worths.get(job.ref)?.worth ?? Number.POSITIVE_INFINITY;
+      candidates.push({ at, account: job.account, value, takes: takesOf(job.cpus, job.timeLimitMs) });
+    }
+  }
+  return { stay, candidates };
 }
 
 const heldOf = (cost: WorstCase): number =>
@@ -231,6 +268,6 @@ function runningTasks(snapshot: Snapshot, live: ReadonlySet<JobRef>): Map<number
 
 function roomOf(job: Job, running: ReadonlyMap<number, number>): number | undefined {
   if (job.arrayJobId === undefined || job.arrayTask === undefined) return undefined;
-  const { throttle } = expandArray(job.arrayTask, 0);
+  const { throttle } = expandedTasks(job.arrayTask);
   return throttle === undefined ? undefined : throttle - (running.get(job.arrayJobId) ?? 0);
 }

@@ -4,28 +4,29 @@ import type { Job } from '../domain/job.ts';
 const places = 2 ** 21;
 const whole32 = (n: number): boolean => Number.isInteger(n) && n >= 0 && n < 2 ** 32;
 
+const placeOf = (key: number): number => key - Math.floor(key / places) * places;
+
 /**
- * As Slurm orders those that wait: priority, then submit time, then id. Numbers are sorted natively, so a hundred thousand jobs are sorted by
- * their priority and their place first, and compared as jobs only where priorities are alike.
+ * As Slurm orders those that wait, by their places in the list: priority, then submit time, then id. Numbers are sorted natively, so a hundred
+ * thousand jobs are sorted by their priority and their place first, and compared as jobs only where priorities are alike.
  */
-export function slurmOrder(jobs: readonly Job[]): Job[] {
-  const compare = (a: Job, b: Job): number =>
-    b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id;
-  if (jobs.length > places || jobs.some((j) => !whole32(j.priority))) return [...jobs].sort(compare);
+export function slurmOrder(jobs: readonly Job[]): Uint32Array {
+  const compare = (at: number, than: number): number => {
+    const a = jobs[at] as Job;
+    const b = jobs[than] as Job;
+    return b.priority - a.priority || a.submitAt - b.submitAt || a.id - b.id;
+  };
+  if (jobs.length > places || jobs.some((j) => !whole32(j.priority)))
+    return Uint32Array.from(jobs, (_, at) => at).sort(compare);
   const keys = new Float64Array(jobs.length);
-  for (let i = 0; i < keys.length; i++) keys[i] = -(jobs[i] as Job).priority * places + i;
+  for (let at = 0; at < keys.length; at++) keys[at] = -(jobs[at] as Job).priority * places + at;
   keys.sort();
-  const order = new Array<Job>(keys.length);
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as number;
-    order[i] = jobs[key - Math.floor(key / places) * places] as Job;
-  }
+  const order = new Uint32Array(keys.length);
+  for (let i = 0; i < keys.length; i++) order[i] = placeOf(keys[i] as number);
   for (let from = 0, to = 1; from < order.length; from = to++) {
-    const { priority } = order[from] as Job;
-    while (to < order.length && (order[to] as Job).priority === priority) to++;
-    if (to - from === 1) continue;
-    const alike = order.slice(from, to).sort(compare);
-    for (let i = 0; i < alike.length; i++) order[from + i] = alike[i] as Job;
+    const { priority } = jobs[order[from] as number] as Job;
+    while (to < order.length && Math.ceil(-(keys[to] as number) / places) === priority) to++;
+    if (to - from > 1) order.subarray(from, to).sort(compare);
   }
   return order;
 }

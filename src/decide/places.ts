@@ -52,12 +52,16 @@ export function judgeIn(
   judge: () => Decision,
   held: () => number,
 ): Decision {
+  if (places.length === 1) {
+    context.groups = places[0] as readonly OfferedGroup[];
+    return judge();
+  }
   const costs = new Map<Decision, number>();
   let nearest: Decision | undefined;
   for (const place of places) {
     context.groups = place;
     const decision = judge();
-    if (decision.verdict === 'burst' || places.length === 1) return decision;
+    if (decision.verdict === 'burst') return decision;
     if (nearest === undefined && !maybeElsewhere(decision, policy)) return decision;
     // Two groups may lead to the same words, and so to one decision.
     costs.set(decision, Math.min(held(), costs.get(decision) ?? Number.POSITIVE_INFINITY));

@@ -87,7 +87,7 @@ export class Room {
     const found: { readonly node: Node; readonly score: readonly [number, number, number] }[] = [];
     for (const node of this.#nodes) {
       if (!this.#takes(node, seeker)) continue;
-      const keeps = costToKeep(node, seeker.expectedAt);
+      const keeps = costToKeep(node, seeker, this.#now);
       if (keeps > (seeker.own ?? keeps)) continue;
       const score = [node.instance.state === 'ready' ? 0 : 1, keeps, looseness(node, seeker.needs)] as const;
       found.push({ node, score });
@@ -166,8 +166,22 @@ const freeAt = (node: Node, at: number): Resources =>
   );
 
 /** In micro-dollars. Both ends may be unknown, and their difference is no number. */
-const costToKeep = ({ paid, perHour }: Node, until: number): number =>
-  until <= paid ? 0 : (perHour * Math.min(until - paid, forEver)) / 3_600_000;
+const costToKeep = ({ paid, perHour }: Node, seeker: Seeker, now: number): number =>
+  (perHour * keptMs(paid - now, seeker.expectedAt - now, seeker.endsAt - now)) / 3_600_000;
+
+/**
+ * For how long beyond `paidMs` a job keeps a machine that is expected to run for `expectedMs`: more than what is left of that, as it may run for much longer,
+ * and then keeps a large machine for itself. Taken as run times that end at a constant rate, whose mean beyond any time is the same, up to the limit; the nearer
+ * the expected is to that, the surer it is.
+ */
+function keptMs(paidMs: number, expectedMs: number, limitMs: number): number {
+  const expected = Math.min(expectedMs, forEver);
+  const surely = Math.max(0, expected - paidMs);
+  if (expected <= 0 || paidMs >= limitMs) return surely;
+  const most = Math.min(expected, limitMs - paidMs);
+  const maybe = Math.max(surely, most * Math.exp(-Math.max(0, paidMs) / expected));
+  return surely + Math.max(0, 1 - expected / limitMs) * (maybe - surely);
+}
 
 /** What it would leave free, as shares of the whole. */
 const looseness = ({ free, instance: { capacity } }: Node, needs: Resources): number =>

@@ -12,6 +12,25 @@ export function staleAfterMs(setup: Pick<ClusterSetup, 'pollMs'>, policy: Policy
   return Math.max(leastMs, (policy.staleAfterPolls ?? usualPolls) * setup.pollMs);
 }
 
+/** A site that asks for less than this means it, and is looked at in that beat whatever it costs. */
+const leastPatientMs = 30_000;
+/** Looking takes a tenth of the time at most. */
+const restsFor = 10;
+/** But for a site's own longer beat: a Slurm that is back is not left alone for longer. */
+const longestRestMs = 5 * 60_000;
+/** So much later at most, so that those who ask one Slurm do not fall into step. */
+const jitter = 0.1;
+
+/**
+ * How long after a look the next one comes: `pollMs`, or ten times what the last look took where that is more, up to five minutes. A slurmctld that is busy, or does
+ * not answer, is asked more seldom by it. `random`: in [0, 1), asked only then.
+ */
+export function nextLookMs(pollMs: number, tookMs: number, random: () => number): number {
+  const rest = Math.min(restsFor * tookMs, longestRestMs);
+  if (pollMs < leastPatientMs || rest <= pollMs) return pollMs;
+  return Math.round(rest * (1 + jitter * random()));
+}
+
 /** How old the look is, and in words what it did not show; undefined: it showed all. */
 export function sightOf(
   { at, partial }: Pick<Snapshot, 'at' | 'partial'>,

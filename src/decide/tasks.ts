@@ -1,15 +1,20 @@
 /** A line of the queue, task by task. */
-import { expandArray } from '../domain/array.ts';
+import { type ArrayTasks, expandArray } from '../domain/array.ts';
 import { jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
+import { lastOf } from './words.ts';
 
 /** At most so many tasks of one array are looked at in a turn; the rest come in the next. */
 const atOnce = 200;
+
+/** The first of an array's tasks. Those of one array follow each other, so it is read once for them all. */
+export const expandedTasks: (tasks: string) => ArrayTasks = lastOf((tasks: string) =>
+  expandArray(tasks, atOnce),
+);
 
 /** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
 export function tasksOf(job: Job): readonly Job[] {
   if (job.arrayJobId === undefined || job.arrayTask === undefined || /^\d+$/.test(job.arrayTask))
     return [job];
-  const { indices } = expandArray(job.arrayTask, atOnce);
-  return indices.map((i) => ({ ...job, ref: jobRef(`${job.arrayJobId}_${i}`) }));
+  return expandedTasks(job.arrayTask).indices.map((i) => ({ ...job, ref: jobRef(`${job.arrayJobId}_${i}`) }));
 }

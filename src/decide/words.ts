@@ -21,3 +21,31 @@ export function onceFor<O extends object, V>(make: (of: O) => V): (of: O) => V {
     return value;
   };
 }
+
+/** So many pairs are remembered, then forgotten all: only a memory, what it forgets is made again. */
+const pairsAtMost = 10_000;
+
+/** Of a pure function of two. */
+export function pairOf<A extends string | number, B extends string | number, V>(
+  make: (a: A, b: B) => V,
+): (a: A, b: B) => V {
+  const made = new Map<A, Map<B, V>>();
+  let pairs = 0;
+  return (a, b) => {
+    let of = made.get(a);
+    let value = of?.get(b);
+    if (value !== undefined) return value;
+    if (++pairs > pairsAtMost) {
+      made.clear();
+      of = undefined;
+      pairs = 1;
+    }
+    if (of === undefined) {
+      of = new Map();
+      made.set(a, of);
+    }
+    value = make(a, b);
+    of.set(b, value);
+    return value;
+  };
+}

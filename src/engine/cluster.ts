@@ -7,6 +7,7 @@ import { Foresight } from '../decide/foresight.ts';
 import { unfunded } from '../decide/funding.ts';
 import { podCapacity } from '../decide/group.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
+import { nextLookMs } from '../decide/sight.ts';
 import { type Burst, type Cause, terminalStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import { faultOf } from '../domain/fault.ts';
@@ -67,6 +68,7 @@ const strayPodMs = 60_000;
 export class ClusterEngine implements Cluster {
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  lookTookMs = 0;
   spent: ReadonlyMap<BurstId, Budget> = new Map();
   held: ReadonlyMap<JobRef, Held> = new Map();
   cloudSeen: Seen<readonly CloudInstance[]> | undefined;
@@ -152,7 +154,11 @@ export class ClusterEngine implements Cluster {
 
   start(): void {
     this.#loop('lease', () => this.#lease(), this.#settings.leaseMs / 3);
-    this.#loop('turn', () => this.#turn(), this.settings.setup.pollMs);
+    this.#loop(
+      'turn',
+      () => this.#turn(),
+      () => nextLookMs(this.settings.setup.pollMs, this.lookTookMs, () => this.ports.entropy.random()),
+    );
     this.#loop('history', () => this.#learn(), historyEveryMs);
     // Who does not lead tells people what decides, and may lead in a moment.
     this.#loop('policy', () => this.heed(), this.settings.setup.pollMs);
@@ -173,7 +179,7 @@ export class ClusterEngine implements Cluster {
       await this.ports.store.releaseLease(this.name, this.#settings.holder).catch(() => undefined);
   }
 
-  #loop(name: string, work: () => Promise<void>, everyMs: number): void {
+  #loop(name: string, work: () => Promise<void>, everyMs: number | (() => number)): void {
     const again = (ms: number): void => {
       if (this.#stopped) return;
       this.#timers.set(name, this.ports.scheduler.after(ms, go));
@@ -183,7 +189,7 @@ export class ClusterEngine implements Cluster {
         .catch((e: unknown) => this.#complain(`${name}: ${message(e)}`, e))
         .finally(() => {
           this.#busy.delete(run);
-          again(everyMs);
+          again(typeof everyMs === 'number' ? everyMs : everyMs());
         });
       this.#busy.add(run);
     };

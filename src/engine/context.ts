@@ -117,6 +117,8 @@ export interface Cluster {
   readonly spot: Spot;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  /** The last look at the queue, one that failed too. */
+  lookTookMs: number;
   /** Those that a hard budget does not hold any more, as the last turn found. */
   spent: ReadonlyMap<BurstId, Budget>;
   /** Jobs that their owners moved to our partitions and that run there with nothing behind them, as the last look found. */

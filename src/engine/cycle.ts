@@ -26,6 +26,8 @@ import { judgeInFull } from './full.ts';
 import { givenFor } from './given.ts';
 import { carriedFor, imageFor, sizesOf } from './image.ts';
 import { memoOf } from './memo.ts';
+import type { Means } from './money.ts';
+import { observed } from './observed.ts';
 import { burstOf, type ImageSought, receiptOf, shapeOf } from './propose.ts';
 import { spentBudgets } from './spent.ts';
 
@@ -48,8 +50,7 @@ export async function turn(engine: Cluster): Promise<void> {
   // Before the queue is looked at: a stop must not wait for a Slurm that does not answer.
   const stop = await ports.store.stopped(engine.name);
   if (stop !== undefined) await wakeUnclaimed(engine);
-  const snapshot = await settings.slurm.snapshot();
-  engine.snapshot = snapshot;
+  const snapshot = await snapshotOf(engine);
   const live = await ports.store.liveBursts(engine.name);
   await wakeChanged(engine, live);
   engine.spent = await spentBudgets(engine, live, ports.clock.now());
@@ -71,18 +72,24 @@ export async function turn(engine: Cluster): Promise<void> {
     engine.epoch,
   );
   const fresh: Receipt[] = [];
-  const note = (job: Job, decision: Decision): void => {
+  const note = (job: Job, decision: Decision, choice?: Choice): void => {
     if (!notebook.again(job.ref, attemptOf(engine, job), decision, at))
-      fresh.push(receiptFor(engine, job, decision, sees, at));
+      fresh.push(receiptFor(engine, job, decision, sees, at, choice));
   };
   // What is left once each job is known in full, which may be less than its line let hope for.
   const purse = new Purse(budgets);
   const climb = ramp && new Climb(ramp);
+  const means: Means = { policy: look.policy, purse, climb, several: engine.offered.length > 1 };
   const staleAt = snapshot.at + staleAfterMs(settings.setup, settings.policy);
   let away: unknown;
   for (const { job, decision } of decided) {
-    if (decision.verdict !== 'burst' || settings.setup.mode === 'observe') {
+    if (decision.verdict !== 'burst') {
       note(job, decision);
+      continue;
+    }
+    if (settings.setup.mode === 'observe') {
+      const seen = observed(engine, job, decision, sees, means);
+      note(job, seen.decision, seen.choice);
       continue;
     }
     // Beginning the ones before it took so long that nothing may be begun on this look any more: the next one decides.
@@ -121,6 +128,17 @@ export async function turn(engine: Cluster): Promise<void> {
     ports.log({ level: 'warn', text, cluster: engine.name });
   }
   if (away !== undefined) throw away;
+}
+
+async function snapshotOf(engine: Cluster): Promise<Snapshot> {
+  const { clock } = engine.ports;
+  const began = clock.now();
+  try {
+    engine.snapshot = await engine.settings.slurm.snapshot();
+    return engine.snapshot;
+  } finally {
+    engine.lookTookMs = Math.max(0, clock.now() - began);
+  }
 }
 
 /** `choice`: of the job in full; by its line's word if left out. */

@@ -6,8 +6,6 @@ import type { Priced } from '../decide/priced.ts';
 import type { Purse } from '../decide/purse.ts';
 import type { Climb } from '../decide/ramp-day.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
-import { affordable, budget } from '../decide/rules/budget.ts';
-import { onRamp, ramp as rampRule } from '../decide/rules/ramp.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { JobDetail } from '../domain/job.ts';
 import type { Tenant } from '../domain/kube.ts';
@@ -16,6 +14,7 @@ import { keeperNeeds } from '../translate/index.ts';
 import { type Choosing, chooseFor, type Sees } from './choose.ts';
 import { policyNow } from './funds.ts';
 import { carriedFor } from './image.ts';
+import { type Means, moneySays, unfunded, withMoney } from './money.ts';
 import { examine, type ImageSought, needsFor, type Unsubmitted } from './propose.ts';
 
 /** How long a job that was found wanting in full is not asked about again, unless its line in the queue changes. */
@@ -70,13 +69,7 @@ export function judgeInFull(
       Math.max(1, job.minNodes),
       egress,
     );
-  const funded = (cost: Priced, { group }: OfferedGroup) => {
-    const worstCase = () => (engine.offered.length > 1 ? { ...cost, group: group.name } : cost);
-    return [
-      [budget.name, affordable({ job, policy, budgetLeft: (owner) => purse.left(owner), worstCase })],
-      [rampRule.name, onRamp({ job, ramp: climb, worstCase })],
-    ] as const;
-  };
+  const means: Means = { policy, purse, climb, several: engine.offered.length > 1 };
   const choice = chooseFor(
     engine,
     job,
@@ -84,7 +77,7 @@ export function judgeInFull(
       judged: decision.group,
       needs: (of) => needsFor(job, of, sees.snapshot, image),
       ...{ requeue: job.requeue, reclaims },
-      unfunded: (of, own) => funded(most(of, own), of).find(([, { pass }]) => !pass)?.[1].measured,
+      unfunded: (of, own) => unfunded(moneySays(job, most(of, own), of, means)),
     },
     sees,
   );
@@ -107,10 +100,8 @@ export function judgeInFull(
     return { yes: false, decision: full.decision, choice, cost: undefined, forMs };
   }
   const cost = most(offered, needs);
-  const said = new Map<string, Pick<Decision['because'][number], 'pass' | 'measured' | 'limit'>>(
-    funded(cost, offered),
-  );
-  const because = full.decision.because.map((r) => ({ ...r, ...said.get(r.rule) }));
+  const said = moneySays(job, cost, offered, means);
+  const because = withMoney(full.decision.because, said);
   if (full.decision.verdict !== 'burst')
     return {
       yes: false,
@@ -119,7 +110,7 @@ export function judgeInFull(
       cost,
       forMs: undefined,
     };
-  if ([...said.values()].some(({ pass }) => !pass)) {
+  if (unfunded(said) !== undefined) {
     const waits: Decision = { verdict: 'wait', because, group: undefined };
     return { yes: false, decision: waits, choice, cost, forMs: unaffordableMs };
   }

@@ -132,6 +132,15 @@ describe('what is up', () => {
     expect(made([burst(1)], up, bound).assign).toEqual([{ burst: 'b1', instance: 'i2' }]);
   });
 
+  it('does not take a job that may run for much longer than is expected, where one of its own is cheap', () => {
+    const up = [machine(1, large)];
+    const bound = [on(1, 12, now + 30 * minute)];
+    const asked = (limitMs: number) => made([burst(1, { expectedMs: 30 * minute, limitMs })], up, bound);
+    expect(bought(asked(24 * hour))).toEqual([['small', 1]]);
+    // As long as the machine is there for anyhow, and no longer.
+    expect(asked(30 * minute).assign).toEqual([{ burst: 'b1', instance: 'i1' }]);
+  });
+
   it('with GPUs is kept for who asks for them, unless nothing else would ever hold the job', () => {
     const up = [machine(1, gpu)];
     const both = made([burst(1), burst(2, { needs: need(1, 1, 1) })], up);

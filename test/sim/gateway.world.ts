@@ -77,6 +77,8 @@ export interface Site {
   readonly boots?: Boots;
   /** What an hour of the machine costs as spot, all the time; left out: none is bought. */
   readonly spotMicroUsd?: number;
+  /** Node groups behind the first. */
+  readonly moreGroups?: readonly NodeGroup[];
   readonly processors: number;
   /** The gateway starts here, between two seconds: Slurm is done with all that happened in one before the gateway looks. */
   readonly startAt: Instant;
@@ -178,7 +180,10 @@ export async function throughGateway(jobs: readonly TraceJob[], site: Site): Pro
         forecaster,
         policyHash: 'law',
         historyMs: 365 * 24 * hour,
-        groups: [boots === undefined ? groupAt(site) : { ...groupAt(site), idleMs: 1 }],
+        groups: [
+          boots === undefined ? groupAt(site) : { ...groupAt(site), idleMs: 1 },
+          ...(site.moreGroups ?? []),
+        ],
       },
       pods: {
         ...{

@@ -23,10 +23,9 @@ export const burstWhen: JobRule = {
         measured: `asked for by partition ${setup.explicit}`,
         limit: 'asked for, or a condition of the policy',
       };
-    const [only, second] = policy.burstWhen;
-    if (only === undefined)
+    if (policy.burstWhen.length === 0)
       return { pass: false, measured: 'not asked for by partition', limit: 'the policy has no condition' };
-    if (second === undefined) return judge(only, context);
+    if (policy.burstWhen.length === 1) return judge(policy.burstWhen[0] as Condition, context);
     const said = policy.burstWhen.map((condition) => judge(condition, context));
     const limit = limitOf(policy.burstWhen, said);
     const holds = said.find((s) => s.pass);

@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   format,
   fullShape,
+  jobOf,
   listShape,
   readJobs,
   readValues,
   stateOf,
   waitStatus,
 } from '../../../adapters/slurm/squeue.ts';
-import { eachRow, makeMark, separator } from '../../../adapters/slurm/table.ts';
+import { eachRow, makeMark, separator, type Value } from '../../../adapters/slurm/table.ts';
 import { Chance } from '../../../src/sim/chance.ts';
 import { fixture, mark } from './fixtures.ts';
 
@@ -136,9 +137,16 @@ test('exit_code is a wait status', () => {
 
 describe('rows read without an object each', () => {
   const texts = ['', 'a', 'two\nlines', '\x1f', 'ümläut', '1\x1f2\n3', 'x'.repeat(40), '\n'];
-  const rowsBy = (output: string, own: string, fields: number, free: number): string[][] | undefined => {
-    const rows: string[][] = [];
-    return eachRow(output, own, fields, free, (values) => void rows.push([...values])) ? rows : undefined;
+  const rowsBy = (
+    output: string,
+    own: string,
+    fields: number,
+    free: number,
+    numbers: readonly number[] = [],
+  ): Value[][] | undefined => {
+    const rows: Value[][] = [];
+    const columns = { fields, texts: free, numbers: new Set(numbers) };
+    return eachRow(output, own, columns, (values) => void rows.push([...values])) ? rows : undefined;
   };
 
   test('are the rows of the table, whatever stands in the texts', () => {
@@ -154,6 +162,36 @@ describe('rows read without an object each', () => {
         .map((r) => `${r.slice(0, fields).join(separator)}${own}${r.slice(fields).join(own)}${own}\n`)
         .join('');
       expect(rowsBy(output, own, fields, free)).toEqual(rows);
+    }
+  });
+
+  test('of a column of numbers is a number what is written as one, and nothing else', () => {
+    const own = makeMark();
+    const written = ['0', '7', '1795000000', '999999999999999'];
+    const others = ['', 'N/A', '007', '00', '-5', '2K', '1.5', ' 7', '7 ', '1000000000000000', '7\n'];
+    const output = [...written, ...others].map((v) => `${v}${separator}${v}${own}${v}${own}\n`).join('');
+    expect(rowsBy(output, own, 2, 1, [0, 1])).toEqual([
+      ...written.map((v) => [Number(v), Number(v), v]),
+      ...others.map((v) => [v, v, v]),
+    ]);
+  });
+
+  test('a job is the same whether its line is read as numbers or as texts', () => {
+    const { jobs: lines } = readValues(fixture('squeue-list'), listShape, mark);
+    expect(lines.map(jobOf)).toEqual(jobs);
+    const chance = new Chance(6);
+    const odd = ['', 'N/A', '0', '12', '007', '-3', '2K', '1.5G', '99999999999', '100000000000', 'Unknown'];
+    for (let n = 0; n < 500; n++) {
+      const own = makeMark();
+      const line = { ...chance.pick(lines) };
+      line[chance.pick(listShape.fields)] = chance.pick(odd);
+      const texts = listShape.texts.map((name) => `${line[name]}${own}`).join('');
+      const output = `${listShape.fields.map((name) => line[name]).join(separator)}${own}${texts}\n`;
+      let asTexts: readonly unknown[] = [];
+      try {
+        asTexts = [jobOf(line)];
+      } catch {}
+      expect(readJobs(output, own).jobs).toEqual(asTexts);
     }
   });
 
