@@ -20,7 +20,16 @@ export const webhook = z
     ),
     kinds: list(
       'Of these alone; of all if left out.',
-      oneOf('What an event is of.', ['burst', 'instance', 'stop', 'ramp', 'drain', 'breaker', 'token']),
+      oneOf('What an event is of.', [
+        'burst',
+        'instance',
+        'stop',
+        'ramp',
+        'drain',
+        'breaker',
+        'token',
+        'order',
+      ]),
       1,
       '[burst, stop]',
     ).optional(),

@@ -36,7 +36,8 @@ function compareOperation(at: string, old: Json, now: Json, found: string[]): vo
   for (const [name, q] of after)
     if (!before.has(name) && q.required === true) found.push(`${at}: parameter ${name} is new and required`);
   const [body, bodyNow] = [bodyOf(old.requestBody), bodyOf(now.requestBody)];
-  if (bodyNow !== undefined && body === undefined) found.push(`${at}: needs a body now`);
+  if (bodyNow !== undefined && body === undefined && map(now.requestBody).required === true)
+    found.push(`${at}: needs a body now`);
   if (body !== undefined && bodyNow !== undefined) narrower(`${at} body`, body, bodyNow, 'input', found);
   const [answer, answerNow] = [bodyOf(map(old.responses)['200']), bodyOf(map(now.responses)['200'])];
   if (answer !== undefined && answerNow === undefined) found.push(`${at}: its answer is gone`);

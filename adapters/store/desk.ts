@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Instant, instant, type Uuid, uuid } from '../../src/domain/ids.ts';
+import type { OrderAsked, Outcome } from '../../src/domain/order.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -15,6 +16,7 @@ import { asFault } from './faults.ts';
 import { nowMs } from './lease.ts';
 import { auditPage, burstsPage, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
+import { askOrder, endOrder } from './orders.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import type { Tables } from './tables.ts';
 import { makeToken, noteUse, readToken, readTokens, revokeToken } from './tokens.ts';
@@ -53,6 +55,11 @@ export class PostgresDesk implements DeskPort {
   tokens = () => this.#ask('tokens', false, readTokens);
   token = (id: string) => this.#ask('token', false, (db) => readToken(db, id));
   tokenUsed = (id: string) => this.#ask('tokenUsed', true, (db) => noteUse(db, id));
+
+  askOrder = (asked: OrderAsked) =>
+    this.#ask('askOrder', true, (db) => db.transaction().execute((tx) => askOrder(tx, asked)));
+  endOrder = (id: string, outcome: Outcome) =>
+    this.#ask('endOrder', true, (db) => db.transaction().execute((tx) => endOrder(tx, id, outcome)));
 
   once = (caller: string, key: string, what: string, forMs: number) =>
     this.#ask('once', true, (db) => beginOnce(db, caller, key, what, forMs));

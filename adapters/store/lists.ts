@@ -134,8 +134,9 @@ interface EventRow {
 
 const events = sql`
   select a.subject, a.seq, a.at, a.from_state, a.to_state, a.why, a.prev, a.hash, a.xid::text as xid, a.n,
-    coalesce(b.cluster, i.cluster) as cluster, b.data->>'user' as user_name, b.ref
-  from audit a left join bursts b on b.id = a.subject left join instances i on i.id = a.subject`;
+    coalesce(b.cluster, i.cluster, o.data->>'cluster') as cluster, coalesce(b.data->>'user', o.data->>'user') as user_name, b.ref
+  from audit a left join bursts b on b.id = a.subject left join instances i on i.id = a.subject
+    left join orders o on o.id = a.subject`;
 
 const eventOf = (r: EventRow): AuditEvent => ({
   subject: r.subject,

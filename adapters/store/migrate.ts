@@ -16,6 +16,7 @@ import { stays } from './migrations/0012_stays.ts';
 import { desk } from './migrations/0013_desk.ts';
 import { drain } from './migrations/0014_drain.ts';
 import { webhooks } from './migrations/0020_webhooks.ts';
+import { orders } from './migrations/0022_orders.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -35,6 +36,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013_desk': desk,
   '0014_drain': drain,
   '0020_webhooks': webhooks,
+  '0022_orders': orders,
 };
 
 interface Plan {

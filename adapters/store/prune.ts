@@ -25,6 +25,7 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
   await take(tx, 'instances', instances);
   // What was on it is told with it, or not at all.
   if (instances.length > 0) await sql`delete from stays where instance = any(${instances})`.execute(tx);
+  const told = await pruneOrders(tx, auditMs);
   const attempts = await silent(tx, receiptsMs);
   await takeReceipts(tx, attempts);
   const { numAffectedRows: commits = 0n } = await sql`
@@ -36,7 +37,7 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
     delete from deliveries where id in (
       select id from deliveries where dead_at < ${nowMs} - ${auditMs}::bigint limit ${commitsAtATime}
     )`.execute(tx);
-  if (Math.max(bursts.length, instances.length, attempts.length) >= atATime) return true;
+  if (Math.max(bursts.length, instances.length, told, attempts.length) >= atATime) return true;
   // Not before: what is about to go needs no new anchor.
   return (await forgetHeads(tx, Math.max(auditMs, receiptsMs))) || commits >= commitsAtATime;
 }
@@ -51,9 +52,24 @@ async function ended(tx: Kysely<Tables>, table: 'bursts' | 'instances', forMs: n
   return rows.map((r) => r.id);
 }
 
+/** Those that were left without an end, too: by then nobody will learn it. How many went. */
+async function pruneOrders(tx: Kysely<Tables>, forMs: number): Promise<number> {
+  const { rows } = await sql<{ id: string }>`
+    select id from orders o where updated_at < ${nowMs} - ${forMs}::bigint
+      and not exists (select 1 from unanchored u where u.chain = 'audit/' || o.id)
+      and not exists (select 1 from deliveries d where d.asked_by = o.id)
+    order by updated_at, id limit ${atATime} for update skip locked`.execute(tx);
+  await take(
+    tx,
+    'orders',
+    rows.map((r) => r.id),
+  );
+  return rows.length;
+}
+
 async function take(
   tx: Kysely<Tables>,
-  table: 'bursts' | 'instances',
+  table: 'bursts' | 'instances' | 'orders',
   ids: readonly string[],
 ): Promise<void> {
   if (ids.length === 0) return;

@@ -126,6 +126,7 @@ export interface Tables {
     answer: ColumnType<unknown, string | null, string>;
     until: number;
   };
+  orders: { id: string; rev: number; head: string; data: Json; updated_at: number };
   hook_places: { hook: string; generation: string; xid: string; n: number };
   deliveries: {
     id: string;
@@ -137,6 +138,7 @@ export interface Tables {
     due_at: number;
     dead_at: number | null;
     why: string | null;
+    asked_by: string | null;
     n: Generated<number>;
   };
   anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };

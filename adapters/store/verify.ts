@@ -148,6 +148,7 @@ function standing(moment: Moment): AsyncGenerator<StandingRow> {
        union all select id, rev, head, data from stops union all select id, rev, head, data from ramps
        union all select id, rev, head, data from drains
        union all select id, rev, head, data from tokens
+       union all select id, rev, head, data from orders
      ) rows order by id collate "C"`,
   );
 }

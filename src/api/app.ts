@@ -132,7 +132,7 @@ export function app(grounds: Grounds): Express {
   });
   serve(v1, operations, portal);
   server.use('/api/v1', v1);
-  server.use('/firecrest/v2', sameSite, authenticated, ...limits, firecrest(grounds.front, now));
+  server.use('/firecrest/v2', sameSite, authenticated, ...limits, firecrest(grounds.front, portal, now));
   if (grounds.page !== undefined) server.use(page(grounds.page));
   server.use((req) => {
     throw new Refusal('not_found', 'Not found', { detail: req.path });

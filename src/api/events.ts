@@ -48,8 +48,15 @@ export function eventView(e: AuditEvent): EventView {
 function kindOf({ subject, job }: AuditEvent): EventView['kind'] {
   const [first, more] = subject.split('/');
   if (more !== undefined)
-    if (first === 'stop' || first === 'ramp' || first === 'token' || first === 'drain' || first === 'breaker')
-      return first;
+    switch (first) {
+      case 'stop':
+      case 'ramp':
+      case 'token':
+      case 'drain':
+      case 'breaker':
+      case 'order':
+        return first;
+    }
   return job === undefined ? 'instance' : 'burst';
 }
 

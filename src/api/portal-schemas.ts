@@ -73,7 +73,9 @@ export const ledgerQuery = z.strictObject({
 export const auditQuery = z.strictObject({
   ...page,
   ...span,
-  subject: name.optional().describe('A burst, an instance, stop/CLUSTER, ramp/CLUSTER or token/ID.'),
+  subject: name
+    .optional()
+    .describe('A burst, an instance, stop/CLUSTER, ramp/CLUSTER, token/ID or order/UUID.'),
 });
 
 export const instancesQuery = z.strictObject({ limit });
@@ -253,7 +255,7 @@ export type ForecastView = z.output<typeof forecastView>;
 
 export const eventView = z.strictObject({
   at: time,
-  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain', 'breaker']),
+  kind: z.enum(['burst', 'instance', 'stop', 'ramp', 'token', 'drain', 'breaker', 'order']),
   subject: z.string(),
   cluster: z.string().optional(),
   job: z.string().optional(),

@@ -1,7 +1,16 @@
 /** Events that a site has sent to an address of its own: what is sent, and when it is tried again. */
 import type { Instant, Uuid } from './ids.ts';
 
-export type HookKind = 'burst' | 'instance' | 'stop' | 'ramp' | 'drain' | 'breaker' | 'token' | 'reset';
+export type HookKind =
+  | 'burst'
+  | 'instance'
+  | 'stop'
+  | 'ramp'
+  | 'drain'
+  | 'breaker'
+  | 'token'
+  | 'order'
+  | 'reset';
 
 /** What one address is told of. */
 export interface HookFilter {

@@ -1,9 +1,11 @@
 /** What portals ask of the cluster itself through this gateway: the queue as it was last seen, one job, and what a user orders as himself. */
 import { faultOf, PortError } from '../domain/fault.ts';
-import { type ClusterName, type Instant, instant, type JobRef } from '../domain/ids.ts';
+import { type ClusterName, type Instant, instant, type JobRef, type Uuid } from '../domain/ids.ts';
 import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
+import { type Order, type OrderAsked, type Outcome, orderId } from '../domain/order.ts';
 import { type JobRecord, type SubmitOrder, takesKey, type UserInfo } from '../domain/submit.ts';
-import type { Clock, Entropy, SlurmPort, UsersPort } from '../ports.ts';
+import type { Clock, DeskPort, Entropy, SlurmPort, UsersPort } from '../ports.ts';
+import { readScript, writtenAll } from '../translate/index.ts';
 import { sortedJobs } from './queue-view.ts';
 
 export type { JobRecord, SubmitOrder, UserInfo } from '../domain/submit.ts';
@@ -22,8 +24,17 @@ export interface FrontGiven {
   readonly clusters: readonly FrontCluster[];
   readonly clock: Clock;
   readonly entropy: Pick<Entropy, 'uuid'>;
+  readonly orders: Pick<DeskPort, 'askOrder' | 'endOrder'>;
   readonly pause: (ms: number) => Promise<void>;
   readonly log: (line: { readonly level: 'info' | 'warn'; readonly text: string }) => void;
+}
+
+/** Who gives an order. */
+export interface Orderer {
+  /** As whom it is done. */
+  readonly user: string;
+  /** As he stands in the audit. */
+  readonly by: string;
 }
 
 export type Known =
@@ -108,39 +119,154 @@ export class Front {
   }
 
   /**
-   * Submitted once. A lost answer is looked up by the script's key; a job that is not found then may still come, so that the caller is told
-   * `unknown`, and nothing is ever submitted a second time.
+   * Submitted once. The order stands in the audit before anything is asked, and what became of it after. A lost answer is looked up by the script's
+   * key; a job that is not found then may still come, so that the caller is told `unknown`, and nothing is ever submitted a second time: who comes
+   * again as `named` is told of the job that there is.
    */
-  async submit(cluster: FrontCluster, user: string, order: SubmitOrder): Promise<number> {
+  async submit(cluster: FrontCluster, who: Orderer, order: SubmitOrder, named?: Uuid): Promise<number> {
     const users = writing(cluster);
-    const { clock, entropy, pause, log } = this.#given;
-    const [key, began] = [entropy.uuid(), clock.now()];
+    await refuseElsewhere(cluster, order);
+    const key = named ?? this.#given.entropy.uuid();
+    const asked = orderOf(cluster, who, key, submitInWords(order));
+    const before = await this.#ask(asked);
+    if (before !== undefined) return this.#again(cluster, who.user, order, before, key);
+    const { clock, log } = this.#given;
+    const began = clock.now();
+    const { user } = who;
     try {
       const id = await users.submit(user, order, key, instant(began + orderMs));
       log({ level: 'info', text: `job ${id} is submitted on ${cluster.name} for ${user}` });
+      await this.#end(asked.id, { state: 'done', outcome: `job ${id}`, job: id });
       return id;
     } catch (e) {
-      if (faultOf(e) !== 'unknown' || !takesKey(order.script)) throw e;
-      for (const ms of findAfterMs) {
-        await pause(ms);
-        const found = await users.submitted(user, key, began).catch(() => undefined);
-        if (found === undefined) continue;
-        log({
-          level: 'info',
-          text: `job ${found} was submitted on ${cluster.name} for ${user}; the answer was lost`,
-        });
-        return found;
+      const found =
+        happened(e) === 'unknown' ? await this.#find(cluster, user, order, key, began) : undefined;
+      if (found === undefined) {
+        await this.#end(asked.id, { state: happened(e), outcome: (e as Error).message });
+        throw e;
       }
-      log({ level: 'warn', text: `whether a job of ${user} was submitted on ${cluster.name} is not known` });
-      throw e;
+      log({
+        level: 'info',
+        text: `job ${found} was submitted on ${cluster.name} for ${user}; the answer was lost`,
+      });
+      await this.#end(asked.id, {
+        state: 'done',
+        outcome: `job ${found}, whose number was lost`,
+        job: found,
+      });
+      return found;
     }
   }
 
-  async cancel(cluster: FrontCluster, user: string, ref: JobRef): Promise<void> {
-    const { clock, log } = this.#given;
-    await writing(cluster).cancel(user, ref, instant(clock.now() + orderMs));
-    log({ level: 'info', text: `job ${ref} is cancelled on ${cluster.name} for ${user}` });
+  async cancel(cluster: FrontCluster, who: Orderer, ref: JobRef): Promise<void> {
+    const users = writing(cluster);
+    const { clock, entropy, log } = this.#given;
+    const asked = orderOf(cluster, who, entropy.uuid(), `scancel ${ref}`);
+    await this.#ask(asked);
+    try {
+      await users.cancel(who.user, ref, instant(clock.now() + orderMs));
+    } catch (e) {
+      await this.#end(asked.id, { state: happened(e), outcome: (e as Error).message });
+      throw e;
+    }
+    log({ level: 'info', text: `job ${ref} is cancelled on ${cluster.name} for ${who.user}` });
+    await this.#end(asked.id, { state: 'done', outcome: 'asked of Slurm' });
   }
+
+  async #ask(asked: OrderAsked): Promise<Order | undefined> {
+    try {
+      return await this.#given.orders.askOrder(asked);
+    } catch (cause) {
+      // Of Slurm nothing was asked, whatever was written.
+      if (faultOf(cause) !== 'unknown') throw cause;
+      throw new PortError('unreachable', 'front.ask', 'the store did not answer', { cause });
+    }
+  }
+
+  /** Undefined: none is there so far. */
+  async #find(
+    cluster: FrontCluster,
+    user: string,
+    order: SubmitOrder,
+    key: Uuid,
+    began: Instant,
+  ): Promise<number | undefined> {
+    const { pause, log } = this.#given;
+    for (const ms of takesKey(order.script) ? findAfterMs : []) {
+      await pause(ms);
+      const found = await cluster.users.submitted(user, key, began).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    log({ level: 'warn', text: `whether a job of ${user} was submitted on ${cluster.name} is not known` });
+    return undefined;
+  }
+
+  /** What an earlier request of this name came to, whichever gateway had it: nothing is submitted. */
+  async #again(
+    cluster: FrontCluster,
+    user: string,
+    order: SubmitOrder,
+    before: Order,
+    key: Uuid,
+  ): Promise<number> {
+    if (before.job !== undefined) return before.job;
+    const found = takesKey(order.script)
+      ? await cluster.users.submitted(user, key, before.askedAt)
+      : undefined;
+    if (found === undefined)
+      throw new PortError(
+        'unknown',
+        'front.submit',
+        'an earlier request with this Idempotency-Key got no answer',
+      );
+    await this.#end(before.id, { state: 'done', outcome: `job ${found}, found by its key`, job: found });
+    return found;
+  }
+
+  /** It has happened, whatever becomes of its record: who asked is not told otherwise. */
+  async #end(id: string, outcome: Outcome): Promise<void> {
+    const { orders, log } = this.#given;
+    const end = () => orders.endOrder(id, outcome);
+    await end()
+      .catch(end)
+      .catch((e: unknown) =>
+        log({ level: 'warn', text: `${id} is ${outcome.state}, which could not be written: ${String(e)}` }),
+      );
+  }
+}
+
+/** Of a fault that leaves it open, and of an error that is none of a port's, nothing is known. */
+function happened(e: unknown): 'failed' | 'unknown' {
+  const fault = faultOf(e);
+  return fault === undefined || fault === 'unknown' ? 'unknown' : 'failed';
+}
+
+function orderOf(cluster: FrontCluster, { user, by }: Orderer, key: Uuid, what: string): OrderAsked {
+  return { id: orderId(key), by, what: `${what} on ${cluster.name} as ${user}`, cluster: cluster.name, user };
+}
+
+/** What a script or a variable holds may be a secret. */
+function submitInWords({ script, name, account, partition }: SubmitOrder): string {
+  const given = Object.entries({ name, account, partition }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key} ${value.slice(0, 100)}`],
+  );
+  return ['sbatch', 'path' in script ? `of ${script.path.slice(0, 200)}` : 'of a script', ...given].join(
+    ', ',
+  );
+}
+
+/** A job of another cluster would be told by a number that means another job here. */
+async function refuseElsewhere({ name, users }: FrontCluster, { script }: SubmitOrder): Promise<void> {
+  const asked = 'text' in script ? writtenAll(readScript(script.text), 'clusters') : [];
+  if (asked.length === 0) return;
+  const own = await users.slurmName();
+  const other = asked.find((value) => value.toLowerCase() !== own.toLowerCase());
+  if (other === undefined) return;
+  throw new PortError(
+    'refused',
+    'front.submit',
+    `the script asks for --clusters=${other.slice(0, 64)}, and ${name} is Slurm's cluster ${own}: leave it out, or submit where that cluster is served`,
+  );
 }
 
 function writing({ users, submits, name }: FrontCluster): UsersPort {

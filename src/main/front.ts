@@ -10,13 +10,14 @@ import type { LogLine } from '../burst/context.ts';
 import type { ClusterName } from '../domain/ids.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { SlurmPort, UsersPort } from '../ports.ts';
+import type { DeskPort, SlurmPort, UsersPort } from '../ports.ts';
 import { clock, entropy } from './ground.ts';
 
 /** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
 export async function openFront(
   config: Config,
   gateway: Gateway,
+  orders: DeskPort,
   told: Log,
   log: (line: LogLine) => void,
 ): Promise<{ readonly front: Front; close(): Promise<void> }> {
@@ -39,7 +40,7 @@ export async function openFront(
   );
   const wait = async (ms: number): Promise<void> => void (await pause(ms));
   return {
-    front: new Front({ clusters, clock, entropy, pause: wait, log }),
+    front: new Front({ clusters, clock, entropy, orders, pause: wait, log }),
     close: async () => void (await Promise.all(ports.map((p) => p.close()))),
   };
 }

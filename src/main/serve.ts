@@ -140,7 +140,7 @@ async function start(
   const desk = watched(database.desk, 'desk');
   const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
   undo.push(closeOutbox);
-  const { front, close: closeFront } = await openFront(config, gateway, told, write);
+  const { front, close: closeFront } = await openFront(config, gateway, desk, told, write);
   undo.push(closeFront);
   const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front }, told);
   undo.push(async () => grounds.feed.close());

@@ -25,7 +25,7 @@ export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, rec
 export { type NeedsInput, needsOf } from './resources.ts';
 export { podGroupFor, type Scheduling } from './scheduling.ts';
 export { hugepagesIn } from './script/own.ts';
-export { readScript, type Script } from './script/script.ts';
+export { readScript, type Script, writtenAll } from './script/script.ts';
 export { signalIn, stepsWarning } from './script/signal.ts';
 export { withCommandLine } from './script/submitted.ts';
 export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';

@@ -22,6 +22,7 @@ const touched: Readonly<Record<EventView['kind'], RegExp>> = {
   drain: /^(capacity|groups|audit)/,
   breaker: /^(capacity|groups|audit|\/readyz)/,
   token: /^audit/,
+  order: /^(jobs|webhooks|audit)/,
 };
 
 const againMs = 2_000;

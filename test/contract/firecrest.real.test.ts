@@ -55,6 +55,10 @@ beforeAll(async () => {
       },
     ],
     ...{ clock, entropy: { uuid: newId }, log: () => undefined },
+    orders: {
+      askOrder: (asked) => bed.desk.askOrder(asked),
+      endOrder: (id, outcome) => bed.desk.endOrder(id, outcome),
+    },
     pause: async (ms) => void (await pause(ms)),
   });
   bed = await makeBed({ front });
