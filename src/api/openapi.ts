@@ -14,6 +14,7 @@ const codes: Readonly<Record<number, string>> = {
   413: 'The body is too long.',
   422: 'The Idempotency-Key came with another order before.',
   429: 'Too many requests; Retry-After says when.',
+  431: 'Address and headers are longer than 16 KiB.',
   503: 'Something that is needed for it is away; ask again.',
 };
 
@@ -63,7 +64,7 @@ export function openapi(operations: readonly Operation[]): Json {
 }
 
 function operationOf(o: Operation): Json {
-  const refusals = new Set([400, 401, 403, 429, 503, ...o.refuses]);
+  const refusals = new Set([400, 401, 403, 429, 431, 503, ...o.refuses]);
   if (o.method !== 'get') refusals.add(413);
   if (o.method === 'post') for (const code of [409, 422]) refusals.add(code);
   if (o.current !== undefined) refusals.add(412);
@@ -177,6 +178,6 @@ const eventsOperation: Json = {
   ],
   responses: {
     200: { description: 'Events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
-    ...problems(new Set([400, 401, 403, 429, 503])),
+    ...problems(new Set([400, 401, 403, 429, 431, 503])),
   },
 };

@@ -3,12 +3,9 @@ import { burstStates } from '../domain/burst.ts';
 import { roles } from '../domain/caller.ts';
 import { jobFlags, jobStates } from '../domain/job.ts';
 import { problemCodes } from './problem.ts';
-import { burstView, time } from './schemas.ts';
+import { burstView, shownAs, time } from './schemas.ts';
 
 /** What portals ask for and are answered. */
-
-/** Shown in the document as what it means, though on the wire it is text. */
-const shownAs = <T extends z.ZodType>(schema: T, shown: object): T => schema.meta({ shown });
 
 /** A name as Slurm or this gateway has it, in a query. */
 const name = shownAs(

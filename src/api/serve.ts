@@ -75,8 +75,12 @@ const tagged = (o: Operation, asked: Asked<unknown, unknown, unknown>, body: unk
 async function unchanged(o: Operation, asked: Asked<unknown, unknown, unknown>, req: Request): Promise<void> {
   const match = req.headers['if-match'];
   if (match === undefined || o.current === undefined) return;
-  const now = tagOf(await o.current(asked));
   const named = match.split(',').map((tag) => tag.trim());
+  if (!named.every((tag) => tag === '*' || /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag)))
+    throw new Refusal('bad_request', 'Bad request', {
+      detail: 'If-Match: write the ETag of what you saw as it came, its quotes with it, or *',
+    });
+  const now = tagOf(await o.current(asked));
   if (!named.includes('*') && !named.includes(now))
     throw new Refusal('changed', 'Changed meanwhile', {
       detail: 'If-Match: it is not as you saw it; read it again',

@@ -14,6 +14,7 @@ import type { Log } from '../../adapters/wrap.ts';
 import { type Hands, handsOf, loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { app, type Grounds } from '../api/app.ts';
+import { answersClientErrors } from '../api/http.ts';
 import type { LogLine } from '../burst/context.ts';
 import { PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
@@ -240,6 +241,7 @@ async function listenHttp({ http, tls }: Config['listen'], grounds: Grounds): Pr
           { cert: await readFile(tls.cert), key: await readFile(tls.key), minVersion: 'TLSv1.2' },
           api,
         );
+  answersClientErrors(server);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(http.port, http.host, () => resolve(server));

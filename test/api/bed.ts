@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { PostgresDesk } from '../../adapters/store/desk.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import { app, type Grounds } from '../../src/api/app.ts';
+import { answersClientErrors } from '../../src/api/http.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Role } from '../../src/domain/caller.ts';
 import { clusterName, instant, jobRef } from '../../src/domain/ids.ts';
@@ -121,6 +122,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
       }),
     );
     const http: Server = api.listen(0, '127.0.0.1');
+    answersClientErrors(http);
     await new Promise((resolve) => http.once('listening', resolve));
     const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     const close = async (): Promise<void> => {
@@ -151,7 +153,12 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
   };
 }
 
-async function makeToken(desk: DeskPort, user: string, role: Role, over: Partial<ApiToken>): Promise<string> {
+export async function makeToken(
+  desk: DeskPort,
+  user: string,
+  role: Role,
+  over: Partial<ApiToken>,
+): Promise<string> {
   const id = `token/${randomBytes(6).toString('hex')}`;
   const secret = randomBytes(32).toString('base64url');
   const hash = createHash('sha256').update(secret).digest('hex');

@@ -64,7 +64,7 @@ export function webhooks(hooks: WebhooksFacade): readonly Operation[] {
 
 /** Where nobody is asked who he is, this order was always taken without a name. */
 const byOf = (caller: Caller, by: string | undefined): string =>
-  caller.by === 'open' && by === undefined ? 'somebody on this host' : signed(caller, by);
+  caller.by === 'open' && (by ?? '') === '' ? 'somebody on this host' : signed(caller, by);
 
 const viewOf = ({ id, hook, event, body, tries, firstAt, deadAt, why }: DeadDelivery) => ({
   ...{ id, webhook: hook, event, body, tries },
