@@ -16,7 +16,7 @@ import { stays } from './migrations/0012_stays.ts';
 import { desk } from './migrations/0013_desk.ts';
 import { drain } from './migrations/0014_drain.ts';
 import { webhooks } from './migrations/0020_webhooks.ts';
-import { orders } from './migrations/0022_orders.ts';
+import { api } from './migrations/0022_api.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -36,7 +36,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013_desk': desk,
   '0014_drain': drain,
   '0020_webhooks': webhooks,
-  '0022_orders': orders,
+  '0022_api': api,
 };
 
 interface Plan {
