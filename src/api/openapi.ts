@@ -72,6 +72,7 @@ function operationOf(o: Operation): Json {
     operationId: o.id,
     summary: o.says,
     'x-role': o.role,
+    ...(o.sunset === undefined ? {} : { deprecated: true }),
     parameters: [
       ...parametersOf(o.schemas.path, 'path'),
       ...parametersOf(o.schemas.query, 'query'),
@@ -89,12 +90,23 @@ function operationOf(o: Operation): Json {
     responses: {
       200: {
         description: 'As asked.',
-        ...(o.edited ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
+        ...answered(o),
         content: { 'application/json': { schema: shown(o.schemas.answer, 'output') } },
       },
       ...problems(refusals),
     },
   };
+}
+
+function answered({ edited, sunset }: Operation): Json {
+  const text = { schema: { type: 'string' } };
+  const headers = {
+    ...(edited ? { ETag: text } : {}),
+    ...(sunset === undefined
+      ? {}
+      : { Sunset: { ...text, description: 'Until when it is answered at least.' } }),
+  };
+  return Object.keys(headers).length === 0 ? {} : { headers };
 }
 
 function problems(statuses: ReadonlySet<number>): Json {

@@ -35,6 +35,8 @@ export interface Operation {
   readonly current: ((asked: Asked<unknown, unknown, unknown>) => Promise<unknown>) | undefined;
   /** Whether its answer carries an ETag. */
   readonly edited: boolean;
+  /** Of one that goes with the next version: until when it is answered at least, which each answer says. [RFC 8594] */
+  readonly sunset: Date | undefined;
 }
 
 interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodType, A extends z.ZodType> {
@@ -49,6 +51,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly answer: A;
   readonly refuses?: readonly number[];
   readonly edited?: boolean;
+  readonly sunset?: Date;
   readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
   readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
 }
@@ -70,6 +73,7 @@ export function operation<
     },
     refuses: d.refuses ?? [],
     edited: d.edited === true || d.current !== undefined,
+    sunset: d.sunset,
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],
   };

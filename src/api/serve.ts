@@ -48,6 +48,7 @@ function mayAsk(o: Operation, res: Response): void {
 }
 
 async function send(o: Operation, req: Request, res: Response, keeper: Keeper | undefined): Promise<void> {
+  if (o.sunset !== undefined) res.setHeader('Sunset', o.sunset.toUTCString());
   mayAsk(o, res);
   const { schemas } = o;
   const asked: Asked<unknown, unknown, unknown> = {

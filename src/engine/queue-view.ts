@@ -30,8 +30,8 @@ export interface Sight {
 interface Sorted {
   readonly all: readonly Job[];
   readonly byUser: ReadonlyMap<string, readonly Job[]>;
-  /** What is searched, in small letters; made once somebody searches. */
-  readonly texts: Map<Job, string>;
+  /** What is searched of each of `all`, in small letters; made once somebody searches. */
+  texts: readonly string[] | undefined;
   /** What was counted of this look, by the question. */
   readonly counts: Map<string, readonly JobCount[]>;
   backlog: readonly Backlog[] | undefined;
@@ -58,7 +58,7 @@ function ordered(snapshot: Snapshot): Sorted {
     if (own === undefined) byUser.set(job.user, [job]);
     else own.push(job);
   }
-  const sorted: Sorted = { all, byUser, texts: new Map(), counts: new Map(), backlog: undefined };
+  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), backlog: undefined };
   orders.set(snapshot, sorted);
   return sorted;
 }
@@ -70,36 +70,36 @@ export function jobsOf(
   after: readonly [number, string] | undefined,
   limit: number,
 ): readonly Job[] {
-  const { all, byUser, texts } = ordered(snapshot);
   const found: Job[] = [];
-  const sought = filter.q?.toLowerCase();
-  for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
+  for (const job of searched(snapshot, filter)) {
     if (after !== undefined && (job.id > after[0] || (job.id === after[0] && job.ref <= after[1]))) continue;
-    if (!fits(job, filter, sought, texts)) continue;
+    if (!fits(job, filter)) continue;
     found.push(job);
     if (found.length >= limit) break;
   }
   return found;
 }
 
-function fits(
-  job: Job,
-  { account, partition, state }: JobFilter,
-  sought: string | undefined,
-  texts: Map<Job, string>,
-): boolean {
-  if (sought !== undefined && !textOf(job, texts).includes(sought)) return false;
+/** The newest first: those of the user, and in which the text stands, that are asked for. */
+function* searched(snapshot: Snapshot, { user, q }: JobFilter): Generator<Job> {
+  const look = ordered(snapshot);
+  const jobs = user === undefined ? look.all : (look.byUser.get(user) ?? []);
+  if (q === undefined) return yield* jobs;
+  if (user === undefined) look.texts ??= look.all.map(textOf);
+  const texts = user === undefined ? (look.texts ?? []) : jobs.map(textOf);
+  const sought = q.toLowerCase();
+  for (let i = 0; i < jobs.length; i++) {
+    const job = jobs[i];
+    if (job !== undefined && texts[i]?.includes(sought) === true) yield job;
+  }
+}
+
+const textOf = (job: Job): string => `${job.ref} ${job.name} ${job.user} ${job.account}`.toLowerCase();
+
+function fits(job: Job, { account, partition, state }: JobFilter): boolean {
   if (account !== undefined && job.account !== account) return false;
   if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
   return state === undefined || job.state === state;
-}
-
-function textOf(job: Job, texts: Map<Job, string>): string {
-  const known = texts.get(job);
-  if (known !== undefined) return known;
-  const text = `${job.ref} ${job.name} ${job.user} ${job.account}`.toLowerCase();
-  texts.set(job, text);
-  return text;
 }
 
 /** What waits in a partition. */
@@ -164,11 +164,9 @@ export function countsOf(snapshot: Snapshot, filter: JobFilter, by: CountBy): re
 }
 
 function counted(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly JobCount[] {
-  const { all, byUser, texts } = ordered(snapshot);
-  const sought = filter.q?.toLowerCase();
   const found = new Map<string, { -readonly [K in keyof JobCount]: JobCount[K] }>();
-  for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
-    if (!fits(job, filter, sought, texts)) continue;
+  for (const job of searched(snapshot, filter)) {
+    if (!fits(job, filter)) continue;
     for (const key of by === 'partition' ? job.partition.split(',') : [job[by]]) {
       const c = found.get(key) ?? { key, jobs: 0, pending: 0, running: 0, cpus: 0, oldest: undefined };
       found.set(key, c);
