@@ -1,6 +1,5 @@
 /** A write whose effect lies outside of the store: what a user has Slurm do, or an event that is sent anew. */
-import { auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
-import type { AuditLink } from './change.ts';
+import { type AuditLink, auditHash, canonical, chainStart, type Sha256 } from './chain.ts';
 import type { ClusterName, Instant, Uuid } from './ids.ts';
 
 /** `failed`: nothing came of it, so it may be asked for again. `unknown`: asked, and no answer came. */

@@ -1,5 +1,7 @@
 /** Schemathesis against the document that a gateway serves: whatever it sends, no answer is a fault of ours or another than the document says. */
-import { resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { run } from '../../lab/real/proc.ts';
 import type { Role } from '../../src/domain/caller.ts';
@@ -19,9 +21,12 @@ const venv = resolve('node_modules/.cache/schemathesis-4.32.5');
 const own = resolve('test/api/schemathesis');
 const patientMs = 280_000;
 
+/** What failed is kept by schemathesis where it is started. */
+let scratch: string;
 let site: ApiSite;
 let known: Readonly<Record<string, readonly [string, readonly string[]]>>;
 beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'spillway-schemathesis-'));
   await ensureVenv(venv, debianPython, [packages]);
   site = await openApiSite();
   const operator = await site.token('olga', 'operator');
@@ -42,7 +47,10 @@ beforeAll(async () => {
     '/why/': [job, jobs],
   };
 }, 300_000);
-afterAll(() => site?.close());
+afterAll(async () => {
+  await site?.close();
+  await rm(scratch, { recursive: true, force: true });
+});
 
 /** They take no parameter, or need none. */
 const forUsers = ['me', 'bursts', 'budgets', 'quotes', 'forecast', 'stop'];
@@ -77,6 +85,7 @@ it.each(askers)(
       ...['--continue-on-failure', '--suppress-health-check', 'all', '--request-timeout', '60', '--no-color'],
     ];
     const { code, stdout, stderr } = await run(order, {
+      cwd: scratch,
       env: { SPILLWAY_KNOWN: JSON.stringify(known), SCHEMATHESIS_HOOKS: 'hooks', PYTHONPATH: own },
       timeoutMs: patientMs,
     });
