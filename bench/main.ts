@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const benches: Readonly<Record<string, string>> = {
+  api: '[decisions] [jobs] [a second] [seconds]: how long reads of the API take, each route alone and all in turn',
   decide: '[jobs]: one turn’s decisions for so many pending jobs',
   snapshot: '[jobs]: from the text of one squeue to every job’s decision, with its memory',
   forecast:

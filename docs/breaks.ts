@@ -36,7 +36,8 @@ function compareOperation(at: string, old: Json, now: Json, found: string[]): vo
   for (const [name, q] of after)
     if (!before.has(name) && q.required === true) found.push(`${at}: parameter ${name} is new and required`);
   const [body, bodyNow] = [bodyOf(old.requestBody), bodyOf(now.requestBody)];
-  if (bodyNow !== undefined && body === undefined) found.push(`${at}: needs a body now`);
+  if (bodyNow !== undefined && body === undefined && map(now.requestBody).required === true)
+    found.push(`${at}: needs a body now`);
   if (body !== undefined && bodyNow !== undefined) narrower(`${at} body`, body, bodyNow, 'input', found);
   const [answer, answerNow] = [bodyOf(map(old.responses)['200']), bodyOf(map(now.responses)['200'])];
   if (answer !== undefined && answerNow === undefined) found.push(`${at}: its answer is gone`);
@@ -77,6 +78,17 @@ function narrower(at: string, old: Json, now: Json, way: 'input' | 'output', fou
   if (old.items !== undefined) narrower(`${at}[]`, map(old.items), map(now.items), way, found);
 }
 
+/** The same texts were taken under the one as under the other: how they are told was mended. */
+const alike: readonly (readonly [string, string])[] = [
+  // Programs can make texts by it, too.
+  ['^[^\\p{Cc}\\p{Cs}]*$', '^[^\\x00-\\x1f\\x7f-\\x9f]*$'],
+  // More than 400 days were never taken.
+  [
+    '^[1-9]\\d{0,4}[hdw]$',
+    '^(([1-9]\\d{0,2}|[1-8]\\d{3}|9[0-5]\\d{2}|9600)h|([1-9]\\d?|[1-3]\\d{2}|400)d|([1-9]|[1-4]\\d|5[0-7])w)$',
+  ],
+];
+
 function limits(at: string, old: Json, now: Json, found: string[]): void {
   for (const [key, sign] of [
     ['minimum', 1],
@@ -88,7 +100,8 @@ function limits(at: string, old: Json, now: Json, found: string[]): void {
     const tight = typeof is === 'number' && (typeof was !== 'number' || sign * is > sign * was);
     if (tight) found.push(`${at}: ${key} is ${is}, and was ${String(was ?? 'open')}`);
   }
-  if (typeof now.pattern === 'string' && now.pattern !== old.pattern)
+  const same = alike.some(([was, is]) => was === old.pattern && is === now.pattern);
+  if (typeof now.pattern === 'string' && now.pattern !== old.pattern && !same)
     found.push(`${at}: another pattern, ${now.pattern}`);
 }
 

@@ -31,11 +31,11 @@ import type {
   SpotPrice,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
-import type { JobOrder, JobOrderState, OrderedOfJob } from './domain/job-order.ts';
 import type { BoundPod, DaemonSetView, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
 import type { Hold, Money, MoneyOf } from './domain/ledger.ts';
 import type { Listing } from './domain/listing.ts';
 import type { Budget, MicroUsd } from './domain/money.ts';
+import type { Order, OrderAsked, Outcome } from './domain/order.ts';
 import type { OverheadId } from './domain/overhead.ts';
 import type {
   AuditFilter,
@@ -49,7 +49,7 @@ import type {
 import type { Activation, ActivationOrder, PolicyVersion } from './domain/policy-version.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
-import type { JobRecord, SubmitOrder, UserInfo } from './domain/submit.ts';
+import type { JobRecord, OrderedOfJob, SubmitOrder, UserInfo } from './domain/submit.ts';
 import type { KubeObject, KubeRef, Roster } from './domain/tenants.ts';
 import type { ApiToken } from './domain/token.ts';
 import type { DeadDelivery, Delivery } from './domain/webhook.ts';
@@ -143,11 +143,14 @@ export interface SlurmPort {
 export interface UsersPort {
   /**
    * `sbatch`, once; answers the job's number. With the script's text, `key` stands in its last line [domain/submit.ts]. Faults: `refused` (sbatch's or
-   * sudo's words), `transient`, `unreachable` (nothing was submitted), `unknown`: it may have been, so never ask again, but `submitted`.
+   * sudo's words; also a job that the script sent to another cluster, and that was cancelled there), `transient`, `unreachable` (nothing was
+   * submitted), `unknown`: it may have been, so never ask again, but `submitted`.
    */
   submit(user: string, order: SubmitOrder, key: Uuid, deadline: Instant): Promise<number>;
   /** The user's job with this key, of those that slurmctld knows and that were submitted at or after `since`. Undefined: none has it so far. */
   submitted(user: string, key: Uuid, since: Instant): Promise<number | undefined>;
+  /** Slurm's own name of the cluster (ClusterName), which need not be the one that it has here. */
+  slurmName(): Promise<string>;
   /** `scancel`. Faults as of `SlurmPort.cancel`; `refused` where it is not his. */
   cancel(user: string, ref: JobRef, deadline: Instant): Promise<void>;
   /** `scontrol hold` or `release` of a job that waits. Faults as of `cancel`; `started`: it does not wait any more. */
@@ -698,9 +701,13 @@ export interface DeskPort {
   token(id: string): Promise<(ApiToken & { readonly usedAt: Instant | undefined }) | undefined>;
   /** To the hour, and outside of the audit. */
   tokenUsed(id: string): Promise<void>;
-  /** Leaves an audit row before Slurm is asked, and one that says what came of it; nothing where that was said. */
-  beginJobOrder(order: Omit<JobOrder, 'at' | 'state' | 'rev'>): Promise<JobOrder>;
-  endJobOrder(id: string, state: Exclude<JobOrderState, 'asked'>, why: string): Promise<void>;
+  /**
+   * Before an effect outside of the store; leaves an audit row of subject `order/UUID`, as `endOrder` does. Undefined: it is begun now, as also
+   * where it failed before. Else it was begun before and may have been done: it is not done again.
+   */
+  askOrder(asked: OrderAsked): Promise<Order | undefined>;
+  /** What became of it. Nothing where that is known already. */
+  endOrder(id: string, outcome: Outcome): Promise<void>;
   /** `what` is a hash of the order. One that is running for longer than `forMs` was left by a process that ended, and begins anew. */
   once(caller: string, key: string, what: string, forMs: number): Promise<Once>;
   finish(caller: string, key: string, answer: unknown, forMs: number): Promise<void>;
@@ -782,8 +789,11 @@ export interface OutboxPort {
   /** Of each hook that has any. */
   counts(): Promise<readonly HookCounts[]>;
   dead(hook: string | undefined, page: Page): Promise<Paged<DeadDelivery>>;
-  /** Sent anew from its first try on. False: there is no such dead delivery. */
-  again(id: Uuid): Promise<boolean>;
+  /**
+   * Sent anew from its first try on, in one transaction with the order's audit row; what becomes of it ends the order. False: there is no such dead
+   * delivery, and nothing was asked.
+   */
+  again(id: Uuid, asked: OrderAsked): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -77,7 +77,7 @@ export const slurmAssociations = (
   env: Readonly<Record<string, string>>,
 ): Promise<readonly Association[]> => associationsBy(readerOf(transport, env));
 
-function clusterIn(config: string): string {
+export function clusterIn(config: string): string {
   const name = /^ClusterName\s*=\s*(\S+)/m.exec(config)?.[1];
   if (name === undefined) throw new PortError('transient', where, 'scontrol show config names no cluster');
   return name;

@@ -1,10 +1,10 @@
 /** What users ask of Slurm through the gateway, over SSH: as themselves where something changes, by a rule of sudo. */
 import { PortError } from '../../src/domain/fault.ts';
-import { type Instant, type JobRef, jobRef, type Uuid } from '../../src/domain/ids.ts';
-import type { OrderedOfJob } from '../../src/domain/job-order.ts';
+import { type Instant, instant, type JobRef, jobRef, type Uuid } from '../../src/domain/ids.ts';
 import {
   hasKey,
   type JobRecord,
+  type OrderedOfJob,
   type SubmitOrder,
   takesKey,
   type UserInfo,
@@ -12,6 +12,7 @@ import {
 } from '../../src/domain/submit.ts';
 import type { UsersPort } from '../../src/ports.ts';
 import { readAnswer, readable, wordsOf, writeAnswer } from './answers.ts';
+import { clusterIn } from './people.ts';
 import { readRecords, recordArgs } from './records.ts';
 import { killedCode, refOf, Shell } from './shell.ts';
 import type { Answer, Transport } from './ssh.ts';
@@ -47,6 +48,7 @@ class SshUsers implements UsersPort {
   readonly #options: UsersOptions;
   readonly #shell: Shell;
   readonly #timeoutMs: number;
+  #name: Promise<string> | undefined;
 
   constructor(transport: Transport, options: UsersOptions) {
     this.#transport = transport;
@@ -63,12 +65,55 @@ class SshUsers implements UsersPort {
     const answer = await this.#as(user, ['sbatch', ...sbatchArgs(order, at)], deadline, at, stdin);
     // `--parsable`: the number, and behind a semicolon the cluster's name. Whatever else was said, and whatever the exit code (with `--wait` it is
     // the job's own): who has a number has a job, and would submit it twice if told otherwise.
-    const [, id] = /^(\d+)(;\S*)?\s*$/.exec(answer.stdout) ?? [];
+    const [, id, , where] = /^(\d+)(;(\S*))?\s*$/.exec(answer.stdout) ?? [];
+    if (id !== undefined && where !== undefined && where !== '')
+      await this.#here({ user, id, where, deadline }, at);
     if (id !== undefined) return Number(id);
     writeAnswer(answer, at);
     if (/^sbatch: Job \d+ to start at/m.test(answer.stderr))
       throw new PortError('refused', at, `only tested, and not submitted (--test-only): ${wordsOf(answer)}`);
     throw new PortError('unknown', at, `sbatch's answer cannot be read: ${wordsOf(answer)}`);
+  }
+
+  /** A script of the cluster's own may name another (`--clusters`), whose numbers mean other jobs here: such a job is taken back. */
+  async #here(
+    { user, id, where, deadline }: { user: string; id: string; where: string; deadline: Instant },
+    at: string,
+  ): Promise<void> {
+    const there = `job ${id} of cluster ${where.slice(0, 64)}`;
+    const own = await this.slurmName().catch((cause: unknown) => {
+      throw new PortError('unknown', at, `it is ${there}, and whether that is this one is not known`, {
+        cause,
+      });
+    });
+    if (where.toLowerCase() === own.toLowerCase()) return;
+    const until = instant(deadline + 15_000);
+    try {
+      writeAnswer(await this.#as(user, ['scancel', '-M', where, id], until, at), at);
+    } catch (cause) {
+      throw new PortError(
+        'unknown',
+        at,
+        `the script's --clusters made it ${there}, which could not be cancelled; look at it there`,
+        { cause },
+      );
+    }
+    throw new PortError(
+      'refused',
+      at,
+      `the script's --clusters made it ${there}, and it was cancelled there: this is ${own}; leave --clusters out`,
+    );
+  }
+
+  async slurmName(): Promise<string> {
+    const at = 'users.slurmName';
+    this.#name ??= this.#read(at, ['scontrol', 'show', 'config'])
+      .then((config) => clusterIn(config))
+      .catch((e: unknown) => {
+        this.#name = undefined;
+        throw e;
+      });
+    return this.#name;
   }
 
   async submitted(user: string, key: Uuid, since: Instant): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Instant, instant, type Uuid, uuid } from '../../src/domain/ids.ts';
-import type { JobOrder, JobOrderState } from '../../src/domain/job-order.ts';
+import type { OrderAsked, Outcome } from '../../src/domain/order.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -13,10 +13,10 @@ import type { ApiToken } from '../../src/domain/token.ts';
 import type { DeskPort } from '../../src/ports.ts';
 import { vet } from './age.ts';
 import { asFault } from './faults.ts';
-import { beginJobOrder, endJobOrder } from './job-orders.ts';
 import { nowMs } from './lease.ts';
 import { auditPage, burstsPage, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
+import { askOrder, endOrder } from './orders.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import type { Tables } from './tables.ts';
 import { makeToken, noteUse, readToken, readTokens, revokeToken } from './tokens.ts';
@@ -56,10 +56,10 @@ export class PostgresDesk implements DeskPort {
   token = (id: string) => this.#ask('token', false, (db) => readToken(db, id));
   tokenUsed = (id: string) => this.#ask('tokenUsed', true, (db) => noteUse(db, id));
 
-  beginJobOrder = (order: Omit<JobOrder, 'at' | 'state' | 'rev'>) =>
-    this.#ask('beginJobOrder', true, (db) => beginJobOrder(db, order));
-  endJobOrder = (id: string, state: Exclude<JobOrderState, 'asked'>, why: string) =>
-    this.#ask('endJobOrder', true, (db) => endJobOrder(db, id, state, why));
+  askOrder = (asked: OrderAsked) =>
+    this.#ask('askOrder', true, (db) => db.transaction().execute((tx) => askOrder(tx, asked)));
+  endOrder = (id: string, outcome: Outcome) =>
+    this.#ask('endOrder', true, (db) => db.transaction().execute((tx) => endOrder(tx, id, outcome)));
 
   once = (caller: string, key: string, what: string, forMs: number) =>
     this.#ask('once', true, (db) => beginOnce(db, caller, key, what, forMs));

@@ -12,6 +12,7 @@ import type {
   ReceiptFilter,
 } from '../../src/domain/page.ts';
 import type { AuditEvent, LedgerRow } from '../../src/ports.ts';
+import { Remembered } from './remembered.ts';
 import { readBurst, readReceipt } from './schema.ts';
 import type { Tables } from './tables.ts';
 
@@ -41,6 +42,10 @@ function paged<Row, T>(
   return { rows: kept.map(read), next: rows.length > limit && last !== undefined ? mark(last) : undefined };
 }
 
+/** A hash covers its row's content, and in its chain the row's name: no two rows have the same. Some 10 MiB when full. */
+const receipts = new Remembered<Receipt>(2_000);
+const bursts = new Remembered<Burst>(1_000);
+
 export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promise<Paged<Receipt>> {
   const conditions = [
     given(f.cluster, (v) => sql`cluster = ${v}`),
@@ -57,13 +62,13 @@ export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promis
     given(f.to, (v) => sql`at < ${v}`),
     given(page.after, ([at, n]) => sql`(at, n) < (${at}::bigint, ${n}::bigint)`),
   ];
-  const { rows } = await sql<{ n: number; at: number; data: unknown }>`
-    select n, at, data from receipts where ${where(conditions)}
+  const { rows } = await sql<{ n: number; at: number; hash: string; data: unknown }>`
+    select n, at, hash, data from receipts where ${where(conditions)}
     order by at desc, n desc limit ${page.limit + 1}`.execute(db);
   return paged(
     rows,
     page.limit,
-    (r) => readReceipt(r.data),
+    (r) => receipts.get(r.hash, () => readReceipt(r.data)),
     (r) => [r.at, r.n],
   );
 }
@@ -79,13 +84,13 @@ export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Pa
     given(f.to, (v) => sql`created_at < ${v}`),
     given(page.after, ([at, id]) => sql`(created_at, id) < (${at}::bigint, ${id}::text collate "C")`),
   ];
-  const { rows } = await sql<{ id: string; created_at: number; data: unknown }>`
-    select id, created_at, data from bursts where ${where(conditions)}
+  const { rows } = await sql<{ id: string; created_at: number; head: string; data: unknown }>`
+    select id, created_at, head, data from bursts where ${where(conditions)}
     order by created_at desc, id desc limit ${page.limit + 1}`.execute(db);
   return paged(
     rows,
     page.limit,
-    (r) => readBurst(r.data),
+    (r) => bursts.get(r.head, () => readBurst(r.data)),
     (r) => [r.created_at, r.id],
   );
 }
@@ -134,10 +139,10 @@ interface EventRow {
 
 const events = sql`
   select a.subject, a.seq, a.at, a.from_state, a.to_state, a.why, a.prev, a.hash, a.xid::text as xid, a.n,
-    coalesce(b.cluster, i.cluster, o.cluster) as cluster, coalesce(b.data->>'user', o.data->>'user') as user_name,
-    coalesce(b.ref, o.ref) as ref
+    coalesce(b.cluster, i.cluster, o.data->>'cluster') as cluster, coalesce(b.data->>'user', o.data->>'user') as user_name,
+    coalesce(b.ref, o.data->>'ref', o.data->>'job') as ref
   from audit a left join bursts b on b.id = a.subject left join instances i on i.id = a.subject
-    left join job_orders o on o.id = a.subject`;
+    left join orders o on o.id = a.subject`;
 
 const eventOf = (r: EventRow): AuditEvent => ({
   subject: r.subject,

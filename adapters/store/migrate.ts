@@ -16,7 +16,7 @@ import { stays } from './migrations/0012_stays.ts';
 import { desk } from './migrations/0013_desk.ts';
 import { drain } from './migrations/0014_drain.ts';
 import { webhooks } from './migrations/0020_webhooks.ts';
-import { jobOrders } from './migrations/0021_job_orders.ts';
+import { api } from './migrations/0022_api.ts';
 import { policies } from './migrations/0023_policies.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
@@ -37,7 +37,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013_desk': desk,
   '0014_drain': drain,
   '0020_webhooks': webhooks,
-  '0021_job_orders': jobOrders,
+  '0022_api': api,
   '0023_policies': policies,
 };
 

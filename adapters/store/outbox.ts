@@ -1,12 +1,14 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import { z } from 'zod';
 import { instant, type Uuid, uuid } from '../../src/domain/ids.ts';
+import type { OrderAsked, Outcome } from '../../src/domain/order.ts';
 import type { Mark, Page, Paged } from '../../src/domain/page.ts';
 import type { DeadDelivery, Delivery } from '../../src/domain/webhook.ts';
 import type { HookCounts, HookPlace, OutboxPort } from '../../src/ports.ts';
 import { vet } from './age.ts';
 import { asFault } from './faults.ts';
 import { nowMs } from './lease.ts';
+import { askOrder, endOrder } from './orders.ts';
 import { KyselyPool, makePool } from './pool.ts';
 import type { Tables } from './tables.ts';
 
@@ -111,21 +113,28 @@ export class PostgresOutbox implements OutboxPort {
     });
 
   delivered = (id: Uuid): Promise<void> =>
-    this.#ask('delivered', true, async (db) => {
-      await db.deleteFrom('deliveries').where('id', '=', id).execute();
-    });
+    this.#ask('delivered', true, (db) =>
+      db.transaction().execute(async (tx) => {
+        const gone = tx.deleteFrom('deliveries').where('id', '=', id).returning('asked_by as id');
+        await ended(tx, await gone.execute(), { state: 'done', outcome: 'taken' });
+      }),
+    );
 
   failed = (id: Uuid, why: string, againMs: number | undefined): Promise<void> =>
-    this.#ask('failed', true, async (db) => {
-      const next =
-        againMs === undefined
-          ? sql`dead_at = ${nowMs}`
-          : sql`due_at = ${nowMs} + ${Math.round(againMs)}::bigint`;
-      await sql`
-        update deliveries set tries = tries + 1, why = ${why}, ${next} where id = ${id} and dead_at is null`.execute(
-        db,
-      );
-    });
+    this.#ask('failed', true, (db) =>
+      db.transaction().execute(async (tx) => {
+        if (againMs === undefined) {
+          const { rows } = await sql<{ id: string | null }>`
+            with given as (select id, asked_by from deliveries where id = ${id} and dead_at is null for update)
+            update deliveries d set tries = tries + 1, why = ${why}, dead_at = ${nowMs}, asked_by = null
+            from given where d.id = given.id returning given.asked_by as id`.execute(tx);
+          return ended(tx, rows, { state: 'failed', outcome: `given up: ${why}` });
+        }
+        await sql`
+          update deliveries set tries = tries + 1, why = ${why}, due_at = ${nowMs} + ${Math.round(againMs)}::bigint
+          where id = ${id} and dead_at is null`.execute(tx);
+      }),
+    );
 
   counts = (): Promise<readonly HookCounts[]> =>
     this.#ask('counts', false, async (db) => {
@@ -164,13 +173,16 @@ export class PostgresOutbox implements OutboxPort {
       };
     });
 
-  again = (id: Uuid): Promise<boolean> =>
-    this.#ask('again', true, async (db) => {
-      const { rows } = await sql`
-        update deliveries set dead_at = null, tries = 0, first_at = ${nowMs}, due_at = ${nowMs}
-        where id = ${id} and dead_at is not null returning 1`.execute(db);
-      return rows.length > 0;
-    });
+  again = (id: Uuid, asked: OrderAsked): Promise<boolean> =>
+    this.#ask('again', true, (db) =>
+      db.transaction().execute(async (tx) => {
+        const { rows } = await sql`
+          update deliveries set dead_at = null, tries = 0, first_at = ${nowMs}, due_at = ${nowMs}, asked_by = ${asked.id}
+          where id = ${id} and dead_at is not null returning 1`.execute(tx);
+        if (rows.length > 0) await askOrder(tx, asked);
+        return rows.length > 0;
+      }),
+    );
 
   close(): Promise<void> {
     this.#closing ??= this.#db.destroy();
@@ -184,4 +196,13 @@ export class PostgresOutbox implements OutboxPort {
       throw asFault(e, `outbox.${method}`, changes);
     }
   }
+}
+
+/** What became of a delivery that somebody had sent anew. */
+async function ended(
+  tx: Transaction<Tables>,
+  orders: readonly { readonly id: string | null }[],
+  outcome: Outcome,
+): Promise<void> {
+  for (const { id } of orders) if (id !== null) await endOrder(tx, id, outcome);
 }

@@ -25,8 +25,7 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
   await take(tx, 'instances', instances);
   // What was on it is told with it, or not at all.
   if (instances.length > 0) await sql`delete from stays where instance = any(${instances})`.execute(tx);
-  const orders = await ended(tx, 'job_orders', auditMs);
-  await take(tx, 'job_orders', orders);
+  const told = await pruneOrders(tx, auditMs);
   const attempts = await silent(tx, receiptsMs);
   await takeReceipts(tx, attempts);
   const { numAffectedRows: commits = 0n } = await sql`
@@ -38,14 +37,12 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
     delete from deliveries where id in (
       select id from deliveries where dead_at < ${nowMs} - ${auditMs}::bigint limit ${commitsAtATime}
     )`.execute(tx);
-  if (Math.max(bursts.length, instances.length, orders.length, attempts.length) >= atATime) return true;
+  if (Math.max(bursts.length, instances.length, told, attempts.length) >= atATime) return true;
   // Not before: what is about to go needs no new anchor.
   return (await forgetHeads(tx, Math.max(auditMs, receiptsMs))) || commits >= commitsAtATime;
 }
 
-type Aged = 'bursts' | 'instances' | 'job_orders';
-
-async function ended(tx: Kysely<Tables>, table: Aged, forMs: number): Promise<string[]> {
+async function ended(tx: Kysely<Tables>, table: 'bursts' | 'instances', forMs: number): Promise<string[]> {
   // By age, which has an index; what ended later than it began waits for its time.
   const { rows } = await sql<{ id: string }>`
     select id from ${sql.table(table)} t
@@ -55,7 +52,26 @@ async function ended(tx: Kysely<Tables>, table: Aged, forMs: number): Promise<st
   return rows.map((r) => r.id);
 }
 
-async function take(tx: Kysely<Tables>, table: Aged, ids: readonly string[]): Promise<void> {
+/** Those that were left without an end, too: by then nobody will learn it. How many went. */
+async function pruneOrders(tx: Kysely<Tables>, forMs: number): Promise<number> {
+  const { rows } = await sql<{ id: string }>`
+    select id from orders o where updated_at < ${nowMs} - ${forMs}::bigint
+      and not exists (select 1 from unanchored u where u.chain = 'audit/' || o.id)
+      and not exists (select 1 from deliveries d where d.asked_by = o.id)
+    order by updated_at, id limit ${atATime} for update skip locked`.execute(tx);
+  await take(
+    tx,
+    'orders',
+    rows.map((r) => r.id),
+  );
+  return rows.length;
+}
+
+async function take(
+  tx: Kysely<Tables>,
+  table: 'bursts' | 'instances' | 'orders',
+  ids: readonly string[],
+): Promise<void> {
   if (ids.length === 0) return;
   await sql`
     with gone as (delete from ${sql.table(table)} where id = any(${[...ids]}) returning id, rev, head),

@@ -121,17 +121,6 @@ export interface Tables {
   policies: { id: string; version: number; hash: string; rev: number; head: string; data: Json };
   active_policies: { id: string; cluster: string; rev: number; head: string; data: Json };
   tokens: { id: string; rev: number; head: string; data: Json; used_at: number | null };
-  job_orders: {
-    id: string;
-    cluster: string;
-    ref: string;
-    live: Generated<boolean>;
-    rev: number;
-    head: string;
-    data: Json;
-    created_at: number;
-    updated_at: number;
-  };
   order_keys: {
     caller: string;
     key: string;
@@ -139,6 +128,7 @@ export interface Tables {
     answer: ColumnType<unknown, string | null, string>;
     until: number;
   };
+  orders: { id: string; rev: number; head: string; data: Json; updated_at: number };
   hook_places: { hook: string; generation: string; xid: string; n: number };
   deliveries: {
     id: string;
@@ -150,6 +140,7 @@ export interface Tables {
     due_at: number;
     dead_at: number | null;
     why: string | null;
+    asked_by: string | null;
     n: Generated<number>;
   };
   anchored: { anchor: number; chain: string; seq: number; hash: string; pruned: boolean };

@@ -131,8 +131,9 @@ export function app(grounds: Grounds): Express {
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
   const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.own, grounds.policies);
-  const document = openapi(operations);
-  server.get('/api/v1/openapi.json', (_req, res) => void res.json(document));
+  // Whoever comes may have it, so it costs next to nothing.
+  const document = JSON.stringify(openapi(operations));
+  server.get('/api/v1/openapi.json', (_req, res) => void res.type('application/json').send(document));
   const v1 = express.Router();
   // One caller has one rate, by whichever door.
   const limits = doorman === undefined ? [] : [limited(grounds.rate, now)];
@@ -145,7 +146,7 @@ export function app(grounds: Grounds): Express {
   });
   serve(v1, operations, portal);
   server.use('/api/v1', v1);
-  server.use('/firecrest/v2', sameSite, authenticated, ...limits, firecrest(grounds.front, now));
+  server.use('/firecrest/v2', sameSite, authenticated, ...limits, firecrest(grounds.front, portal, now));
   if (grounds.page !== undefined) server.use(page(grounds.page));
   server.use((req) => {
     throw new Refusal('not_found', 'Not found', { detail: req.path });

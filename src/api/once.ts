@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Caller } from '../domain/caller.ts';
+import { type Uuid, uuid } from '../domain/ids.ts';
 import type { Once } from '../engine/portal.ts';
 import { Refusal } from './problem.ts';
 
@@ -21,7 +22,7 @@ export async function doOnce(
   caller: Caller,
   req: Request,
   res: Response,
-  act: () => Promise<unknown>,
+  act: (named: Uuid) => Promise<unknown>,
 ): Promise<unknown> {
   const key = keyOf(req);
   const who = `${caller.by}/${caller.name}`;
@@ -46,7 +47,7 @@ export async function doOnce(
   }
   let answer: unknown;
   try {
-    answer = await act();
+    answer = await act(uuidFrom(who, key, what));
   } catch (e) {
     await keeper.forget(who, key).catch(() => undefined);
     throw e;
@@ -55,6 +56,19 @@ export async function doOnce(
   const finish = () => keeper.finish(who, key, answer, keptMs);
   await finish().catch(() => finish().catch(() => undefined));
   return answer;
+}
+
+/** The order's own name: the same for the same order of the same caller, through whichever gateway and however late. [RFC 9562, version 8] */
+function uuidFrom(...of: readonly string[]): Uuid {
+  const hex = createHash('sha256').update(JSON.stringify(of)).digest('hex');
+  const [a, b, c, d, e] = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(13, 16),
+    hex.slice(17, 20),
+    hex.slice(20, 32),
+  ];
+  return uuid(`${a}-${b}-8${c}-a${d}-${e}`);
 }
 
 function keyOf(req: Request): string {

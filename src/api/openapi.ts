@@ -15,6 +15,7 @@ const codes: Readonly<Record<number, string>> = {
   428: 'If-Match is missing.',
   422: 'The Idempotency-Key came with another order before.',
   429: 'Too many requests; Retry-After says when.',
+  431: 'Address and headers are longer than 16 KiB.',
   503: 'Something that is needed for it is away; ask again.',
   504: 'No answer came: it may have been done.',
 };
@@ -65,7 +66,7 @@ export function openapi(operations: readonly Operation[]): Json {
 }
 
 function operationOf(o: Operation): Json {
-  const refusals = new Set([400, 401, 403, 429, 503, ...o.refuses]);
+  const refusals = new Set([400, 401, 403, 429, 431, 503, ...o.refuses]);
   if (o.method !== 'get') refusals.add(413);
   const ordered = o.method === 'post' && !o.question;
   if (o.mustMatch) refusals.add(428);
@@ -75,6 +76,7 @@ function operationOf(o: Operation): Json {
     operationId: o.id,
     summary: o.says,
     'x-role': o.role,
+    ...(o.sunset === undefined ? {} : { deprecated: true }),
     parameters: [
       ...parametersOf(o.schemas.path, 'path'),
       ...parametersOf(o.schemas.query, 'query'),
@@ -92,12 +94,23 @@ function operationOf(o: Operation): Json {
     responses: {
       200: {
         description: 'As asked.',
-        ...(o.edited ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
+        ...answered(o),
         content: { 'application/json': { schema: shown(o.schemas.answer, 'output') } },
       },
       ...problems(refusals),
     },
   };
+}
+
+function answered({ edited, sunset }: Operation): Json {
+  const text = { schema: { type: 'string' } };
+  const headers = {
+    ...(edited ? { ETag: text } : {}),
+    ...(sunset === undefined
+      ? {}
+      : { Sunset: { ...text, description: 'Until when it is answered at least.' } }),
+  };
+  return Object.keys(headers).length === 0 ? {} : { headers };
 }
 
 function problems(statuses: ReadonlySet<number>): Json {
@@ -181,6 +194,6 @@ const eventsOperation: Json = {
   ],
   responses: {
     200: { description: 'Events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
-    ...problems(new Set([400, 401, 403, 429, 503])),
+    ...problems(new Set([400, 401, 403, 429, 431, 503])),
   },
 };

@@ -43,6 +43,8 @@ export interface Operation {
   readonly mustMatch: boolean;
   /** Whether its answer carries an ETag. */
   readonly edited: boolean;
+  /** Of one that goes with the next version: until when it is answered at least, which each answer says. [RFC 8594] */
+  readonly sunset: Date | undefined;
 }
 
 interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodType, A extends z.ZodType> {
@@ -60,6 +62,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly bodyAtMost?: string;
   readonly edited?: boolean;
   readonly mustMatch?: boolean;
+  readonly sunset?: Date;
   readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
   readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
 }
@@ -84,6 +87,7 @@ export function operation<
     bodyAtMost: d.bodyAtMost ?? '10kb',
     edited: d.edited === true || d.current !== undefined,
     mustMatch: d.mustMatch === true,
+    sunset: d.sunset,
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],
   };

@@ -3,12 +3,9 @@ import { burstStates } from '../domain/burst.ts';
 import { roles } from '../domain/caller.ts';
 import { jobFlags, jobStates } from '../domain/job.ts';
 import { problemCodes } from './problem.ts';
-import { burstView, time } from './schemas.ts';
+import { burstView, shownAs, time } from './schemas.ts';
 
 /** What portals ask for and are answered. */
-
-/** Shown in the document as what it means, though on the wire it is text. */
-const shownAs = <T extends z.ZodType>(schema: T, shown: object): T => schema.meta({ shown });
 
 /** A name as Slurm or this gateway has it, in a query. */
 const name = shownAs(
@@ -78,7 +75,7 @@ export const auditQuery = z.strictObject({
   subject: name
     .optional()
     .describe(
-      'A burst, an instance, stop/CLUSTER, ramp/CLUSTER, policy/CLUSTER, policy-version/N, token/ID or order/ID.',
+      'A burst, an instance, stop/CLUSTER, ramp/CLUSTER, policy/CLUSTER, policy-version/N, token/ID or order/UUID.',
     ),
 });
 

@@ -14,6 +14,7 @@ export const problemCodes = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  timed_out: 408,
   conflict: 409,
   still_running: 409,
   changed: 412,
@@ -22,6 +23,7 @@ export const problemCodes = {
   key_reused: 422,
   if_match_missing: 428,
   too_many_requests: 429,
+  headers_too_large: 431,
   failed: 500,
   not_served: 501,
   not_available: 503,
@@ -69,25 +71,20 @@ export class Refusal extends Error {
 }
 
 /** RFC 9457. */
-export function problem(
-  res: Response,
-  code: ProblemCode,
-  title: string,
-  { detail, field, problems }: Told = {},
-): void {
-  const status = problemCodes[code];
+export const problemBody = (code: ProblemCode, title: string, { detail, field, problems }: Told = {}) => ({
+  type: `urn:spillway:problem:${code}`,
+  ...{ title, status: problemCodes[code], code },
+  ...(detail === undefined ? {} : { detail }),
+  ...(field === undefined ? {} : { field }),
+  ...(problems === undefined ? {} : { problems }),
+});
+
+export function problem(res: Response, code: ProblemCode, title: string, told: Told = {}): void {
   const request = res.getHeader('x-request-id');
   res
-    .status(status)
+    .status(problemCodes[code])
     .type('application/problem+json')
-    .json({
-      type: `urn:spillway:problem:${code}`,
-      ...{ title, status, code },
-      ...(detail === undefined ? {} : { detail }),
-      ...(field === undefined ? {} : { field }),
-      ...(problems === undefined ? {} : { problems }),
-      ...(typeof request === 'string' ? { request } : {}),
-    });
+    .json({ ...problemBody(code, title, told), ...(typeof request === 'string' ? { request } : {}) });
 }
 
 export function refuse(res: Response, refusal: Refusal): void {

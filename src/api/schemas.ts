@@ -10,6 +10,9 @@ export const iso = (at: Instant): string => new Date(at).toISOString();
 /** ISO 8601, UTC. */
 export const time = z.iso.datetime();
 
+/** Shown in the document as what it means, where that says more than what is checked. */
+export const shownAs = <T extends z.ZodType>(schema: T, shown: object): T => schema.meta({ shown });
+
 /** One burst as the API shows it: times in ISO 8601, resources in the units that their names say. */
 export const burstView = z.strictObject({
   id: z.string(),
@@ -243,24 +246,23 @@ export const rampView = z.strictObject({
 });
 export type RampView = z.output<typeof rampView>;
 
-/** Who gives an order; only an API without authentication asks for it, with it the caller is who acts. Stands in the audit, as the reason does. */
-export const by = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'holds a control character')
-  .optional()
-  .describe(
-    'Who acts, where the API has no authentication; with it, whoever asks, and this counts for nothing.',
+/** Text for the audit: so many characters, none of them a control character. */
+const words = (most: number, description: string) =>
+  shownAs(
+    z
+      .string()
+      .refine((v) => [...v].length <= most, `longer than ${most} characters`)
+      .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'holds a control character')
+      .trim(),
+    { type: 'string', maxLength: most, pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]*$', description },
   );
-export const reason = z
-  .string()
-  .trim()
-  .max(500)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'holds a control character')
-  .default('')
-  .describe('Stands in the audit.');
+
+/** Who gives an order; only an API without authentication asks for it, with it the caller is who acts. Stands in the audit, as the reason does. */
+export const by = words(
+  100,
+  'Who acts, where the API has no authentication; with it, whoever asks, and this counts for nothing.',
+).optional();
+export const reason = words(500, 'Stands in the audit.').default('');
 
 /** Turns the switch of all clusters. */
 export const stopOrder = z.strictObject({ stopped: z.boolean(), by, reason });
@@ -338,11 +340,18 @@ const longestSpan = 400;
 
 /** How far back a report looks. */
 export const reportQuery = z.strictObject({
-  since: z
-    .string()
-    .regex(/^[1-9]\d{0,4}[hdw]$/, 'no span; write one such as 12h, 30d or 4w')
-    .transform((text) => Number(text.slice(0, -1)) * spans[text.slice(-1) as keyof typeof spans])
-    .refine((ms) => ms <= longestSpan * spans.d, `longer than ${longestSpan} days`),
+  since: shownAs(
+    z
+      .string()
+      .regex(/^[1-9]\d{0,4}[hdw]$/, 'no span; write one such as 12h, 30d or 4w')
+      .transform((text) => Number(text.slice(0, -1)) * spans[text.slice(-1) as keyof typeof spans])
+      .refine((ms) => ms <= longestSpan * spans.d, `longer than ${longestSpan} days`),
+    {
+      type: 'string',
+      // Up to 400 days, in each of them.
+      pattern: `^(([1-9]\\d{0,2}|[1-8]\\d{3}|9[0-5]\\d{2}|9600)h|([1-9]\\d?|[1-3]\\d{2}|400)d|([1-9]|[1-4]\\d|5[0-7])w)$`,
+    },
+  ),
 });
 
 const number = z.number();

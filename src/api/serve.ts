@@ -17,7 +17,8 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
     if (o.method === 'get') router.get(path, answer);
     else router[o.method](path, mayOrder(o), express.json({ limit: o.bodyAtMost, strict: true }), answer);
   }
-  for (const [path, known] of methods)
+  // What is written out before what a parameter might be.
+  for (const [path, known] of [...methods].sort(([a], [b]) => parametersIn(a) - parametersIn(b)))
     router.all(path, () => {
       const allow = known.includes('GET') ? [...known, 'HEAD'] : known;
       throw new Refusal(
@@ -28,6 +29,8 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
       );
     });
 }
+
+const parametersIn = (path: string): number => path.split(':').length;
 
 /** Before a body is read at all. */
 function mayOrder(o: Operation) {
@@ -46,6 +49,7 @@ function mayAsk(o: Operation, res: Response): void {
 }
 
 async function send(o: Operation, req: Request, res: Response, keeper: Keeper | undefined): Promise<void> {
+  if (o.sunset !== undefined) res.setHeader('Sunset', o.sunset.toUTCString());
   mayAsk(o, res);
   const { schemas } = o;
   const asked: Asked<unknown, unknown, unknown> = {
@@ -81,9 +85,13 @@ async function unchanged(
       detail: 'If-Match: write the ETag of what you saw, so that nobody’s word is overwritten unseen',
     });
   if (match === undefined || o.current === undefined) return undefined;
+  const named = match.split(',').map((tag) => tag.trim());
+  if (!named.every((tag) => tag === '*' || /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag)))
+    throw new Refusal('bad_request', 'Bad request', {
+      detail: 'If-Match: write the ETag of what you saw as it came, its quotes with it, or *',
+    });
   const seen = await o.current(asked);
   const now = tagOf(seen);
-  const named = match.split(',').map((tag) => tag.trim());
   if (!named.includes('*') && !named.includes(now))
     throw new Refusal('changed', 'Changed meanwhile', {
       detail: 'If-Match: it is not as you saw it; read it again',

@@ -1,4 +1,4 @@
-/** A job that a user submits through this gateway, and what Slurm keeps of his jobs for him. */
+/** A job that a user submits through this gateway, what he orders of it, and what Slurm keeps of his jobs for him. */
 import type { Instant, JobRef, Uuid } from './ids.ts';
 import type { ExitCode, SeenState } from './job.ts';
 
@@ -43,6 +43,10 @@ export const hasKey = (text: string, key: Uuid): boolean => text.trimEnd().endsW
 
 /** Slurm's own limit, max_script_size. [slurm.conf(5), SchedulerParameters] */
 export const scriptAtMost = 4 * 2 ** 20;
+
+/** What he may order of a job of his in Slurm, besides submitting and cancelling it. */
+export const orderedOfJobs = ['hold', 'release'] as const;
+export type OrderedOfJob = (typeof orderedOfJobs)[number];
 
 /** One run of a job, as slurmdbd keeps it. */
 export interface JobRecord {

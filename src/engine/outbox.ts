@@ -1,6 +1,7 @@
 /** Events of the store, to the site's own addresses: each at least once, whichever gateway dies meanwhile. */
 import { faultOf } from '../domain/fault.ts';
 import type { Instant, Uuid } from '../domain/ids.ts';
+import { orderId } from '../domain/order.ts';
 import type { Page, Paged } from '../domain/page.ts';
 import {
   type DeadDelivery,
@@ -41,6 +42,7 @@ export interface OutboxGiven {
   readonly outbox: OutboxPort;
   readonly desk: Pick<DeskPort, 'events' | 'generation' | 'now'>;
   readonly scheduler: Scheduler;
+  readonly newId: () => Uuid;
   /** In the words of the API; `generation` is part of the event's id. */
   readonly told: (event: AuditEvent, generation: Uuid) => HookEvent;
   readonly reset: (generation: Uuid, at: Instant) => HookEvent;
@@ -97,7 +99,11 @@ export class Outbox {
   dead = (hook: string | undefined, page: Page): Promise<Paged<DeadDelivery>> =>
     this.#given.outbox.dead(hook, page);
 
-  again = (id: Uuid): Promise<boolean> => this.#given.outbox.again(id);
+  /** Sent anew, which stands in the audit with what becomes of it. False: no such delivery was given up. */
+  again(id: Uuid, by: string, why: string): Promise<boolean> {
+    const what = `send delivery ${id} anew${why === '' ? '' : `, since ${why}`}`;
+    return this.#given.outbox.again(id, { id: orderId(this.#given.newId()), by, what });
+  }
 
   /** True: there is more to do at once. */
   async round(hook: Hook): Promise<boolean> {

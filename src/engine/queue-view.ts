@@ -30,13 +30,25 @@ export interface Sight {
 interface Sorted {
   readonly all: readonly Job[];
   readonly byUser: ReadonlyMap<string, readonly Job[]>;
+  /** What is searched of each of `all`, in small letters; made once somebody searches. */
+  texts: readonly string[] | undefined;
+  /** What was counted of this look, by the question. */
+  readonly counts: Map<string, readonly JobCount[]>;
+  backlog: readonly Backlog[] | undefined;
 }
+
+/** Beyond it what was counted is counted anew. */
+const countsKept = 500;
 
 /** A look at a hundred thousand jobs is put in order once, not for each question. */
 const orders = new WeakMap<Snapshot, Sorted>();
 
 /** The newest first; tasks that wait together stand under their array's number. */
-export function sortedJobs(snapshot: Snapshot): Sorted {
+export function sortedJobs(snapshot: Snapshot): Pick<Sorted, 'all' | 'byUser'> {
+  return ordered(snapshot);
+}
+
+function ordered(snapshot: Snapshot): Sorted {
   const known = orders.get(snapshot);
   if (known !== undefined) return known;
   const all = snapshot.jobs.toSorted((a, b) => b.id - a.id || (a.ref < b.ref ? -1 : 1));
@@ -46,7 +58,7 @@ export function sortedJobs(snapshot: Snapshot): Sorted {
     if (own === undefined) byUser.set(job.user, [job]);
     else own.push(job);
   }
-  const sorted = { all, byUser };
+  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), backlog: undefined };
   orders.set(snapshot, sorted);
   return sorted;
 }
@@ -58,24 +70,33 @@ export function jobsOf(
   after: readonly [number, string] | undefined,
   limit: number,
 ): readonly Job[] {
-  const { all, byUser } = sortedJobs(snapshot);
   const found: Job[] = [];
-  const sought = filter.q?.toLowerCase();
-  for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
+  for (const job of searched(snapshot, filter)) {
     if (after !== undefined && (job.id > after[0] || (job.id === after[0] && job.ref <= after[1]))) continue;
-    if (!fits(job, filter, sought)) continue;
+    if (!fits(job, filter)) continue;
     found.push(job);
     if (found.length >= limit) break;
   }
   return found;
 }
 
-function fits(job: Job, { account, partition, state }: JobFilter, sought: string | undefined): boolean {
-  if (
-    sought !== undefined &&
-    !`${job.ref} ${job.name} ${job.user} ${job.account}`.toLowerCase().includes(sought)
-  )
-    return false;
+/** The newest first: those of the user, and in which the text stands, that are asked for. */
+function* searched(snapshot: Snapshot, { user, q }: JobFilter): Generator<Job> {
+  const look = ordered(snapshot);
+  const jobs = user === undefined ? look.all : (look.byUser.get(user) ?? []);
+  if (q === undefined) return yield* jobs;
+  if (user === undefined) look.texts ??= look.all.map(textOf);
+  const texts = user === undefined ? (look.texts ?? []) : jobs.map(textOf);
+  const sought = q.toLowerCase();
+  for (let i = 0; i < jobs.length; i++) {
+    const job = jobs[i];
+    if (job !== undefined && texts[i]?.includes(sought) === true) yield job;
+  }
+}
+
+const textOf = (job: Job): string => `${job.ref} ${job.name} ${job.user} ${job.account}`.toLowerCase();
+
+function fits(job: Job, { account, partition, state }: JobFilter): boolean {
   if (account !== undefined && job.account !== account) return false;
   if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
   return state === undefined || job.state === state;
@@ -93,6 +114,12 @@ export interface Backlog {
 
 /** By partition, the longest in front; a job that would take one of several counts for each of them. */
 export function backlogOf(snapshot: Snapshot): readonly Backlog[] {
+  const look = ordered(snapshot);
+  look.backlog ??= countedBacklog(snapshot);
+  return look.backlog;
+}
+
+function countedBacklog(snapshot: Snapshot): readonly Backlog[] {
   const found = new Map<string, { -readonly [K in keyof Backlog]: Backlog[K] }>();
   for (const job of snapshot.jobs)
     for (const partition of job.partition.split(',')) {
@@ -125,11 +152,21 @@ export interface JobCount {
 
 /** Those of a cluster that are asked for, counted; by partition a job that would take one of several counts for each of them. */
 export function countsOf(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly JobCount[] {
-  const { all, byUser } = sortedJobs(snapshot);
-  const sought = filter.q?.toLowerCase();
+  const { counts } = ordered(snapshot);
+  const { cluster, user, account, partition, state, q } = filter;
+  const question = JSON.stringify([by, cluster, user, account, partition, state, q]);
+  const known = counts.get(question);
+  if (known !== undefined) return known;
+  if (counts.size >= countsKept) counts.clear();
+  const made = counted(snapshot, filter, by);
+  counts.set(question, made);
+  return made;
+}
+
+function counted(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly JobCount[] {
   const found = new Map<string, { -readonly [K in keyof JobCount]: JobCount[K] }>();
-  for (const job of filter.user === undefined ? all : (byUser.get(filter.user) ?? [])) {
-    if (!fits(job, filter, sought)) continue;
+  for (const job of searched(snapshot, filter)) {
+    if (!fits(job, filter)) continue;
     for (const key of by === 'partition' ? job.partition.split(',') : [job[by]]) {
       const c = found.get(key) ?? { key, jobs: 0, pending: 0, running: 0, cpus: 0, oldest: undefined };
       found.set(key, c);

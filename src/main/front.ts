@@ -12,7 +12,7 @@ import type { ClusterName } from '../domain/ids.ts';
 import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import { Orders } from '../engine/orders.ts';
+import { orderOfJob } from '../engine/orders.ts';
 import type { DeskPort, SlurmPort, UsersPort } from '../ports.ts';
 import { clock, entropy } from './ground.ts';
 
@@ -20,9 +20,9 @@ import { clock, entropy } from './ground.ts';
 export async function openFront(
   config: Config,
   gateway: Gateway,
+  orders: DeskPort,
   told: Log,
   log: (line: LogLine) => void,
-  desk: DeskPort,
 ): Promise<{ readonly front: Front; readonly own: OwnFacade; close(): Promise<void> }> {
   const ports: UsersPort[] = [];
   const clusters = await Promise.all(
@@ -46,11 +46,10 @@ export async function openFront(
     ...{ clusters: gateway.clusters, clock, pause: wait },
     users: (name) => clusters.find((c) => c.name === name)?.users,
   });
-  const front = new Front({ clusters, clock, entropy, pause: wait, log });
-  const orders = new Orders({ front, desk, entropy, log: (text) => log({ level: 'warn', text }) });
+  const front = new Front({ clusters, clock, entropy, orders, pause: wait, log });
   return {
     front,
-    own: { estimate: (order) => estimates.estimate(order), order: (asked) => orders.order(asked) },
+    own: { estimate: (order) => estimates.estimate(order), order: (asked) => orderOfJob(front, asked) },
     close: async () => void (await Promise.all(ports.map((p) => p.close()))),
   };
 }

@@ -14,6 +14,7 @@ import type { Log } from '../../adapters/wrap.ts';
 import { type Hands, handsOf, loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { app, type Grounds } from '../api/app.ts';
+import { answersClientErrors } from '../api/http.ts';
 import type { LogLine } from '../burst/context.ts';
 import { PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
@@ -141,7 +142,7 @@ async function start(
   const desk = watched(database.desk, 'desk');
   const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
   undo.push(closeOutbox);
-  const { front, own, close: closeFront } = await openFront(config, gateway, told, write, desk);
+  const { front, own, close: closeFront } = await openFront(config, gateway, desk, told, write);
   undo.push(closeFront);
   const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own }, told);
   undo.push(async () => grounds.feed.close());
@@ -242,6 +243,7 @@ async function listenHttp({ http, tls }: Config['listen'], grounds: Grounds): Pr
           { cert: await readFile(tls.cert), key: await readFile(tls.key), minVersion: 'TLSv1.2' },
           api,
         );
+  answersClientErrors(server);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(http.port, http.host, () => resolve(server));

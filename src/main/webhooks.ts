@@ -35,7 +35,7 @@ export function openOutbox(
     told.warn({}, `database: ${e instanceof Error ? e.message : String(e)}`);
   const store = new PostgresOutbox({ url, onError, newId: entropy.uuid });
   const outbox = new Outbox({
-    ...{ hooks, outbox: store, desk, scheduler, log },
+    ...{ hooks, outbox: store, desk, scheduler, log, newId: entropy.uuid },
     ...{ told: toldOf, reset: resetOf },
   });
   return {

@@ -28,7 +28,7 @@ export { type Asked, askedOf } from './script/asked.ts';
 export { detailOf, lineOf } from './script/line.ts';
 export { type MarkedLine, marksOfScript } from './script/marks.ts';
 export { hugepagesIn } from './script/own.ts';
-export { readScript, type Script, withOptions, written } from './script/script.ts';
+export { readScript, type Script, withOptions, written, writtenAll } from './script/script.ts';
 export { signalIn, stepsWarning } from './script/signal.ts';
 export { withCommandLine } from './script/submitted.ts';
 export { gib, type Staging, type StagingLimits, stagedRoots, stagingOf } from './staging.ts';

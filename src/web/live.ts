@@ -23,8 +23,7 @@ const touched: Readonly<Record<EventView['kind'], RegExp>> = {
   breaker: /^(capacity|groups|audit|\/readyz)/,
   policy: /^(policies|audit|budgets|\/readyz)/,
   token: /^audit/,
-  // The queue shows what came of it at the next look.
-  order: /^(audit|jobs)/,
+  order: /^(jobs|webhooks|audit)/,
 };
 
 const againMs = 2_000;

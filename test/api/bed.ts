@@ -6,6 +6,7 @@ import { PostgresDesk } from '../../adapters/store/desk.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import { parseConfig } from '../../config/load.ts';
 import { app, type Grounds } from '../../src/api/app.ts';
+import { answersClientErrors } from '../../src/api/http.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Role } from '../../src/domain/caller.ts';
 import { clusterName, instant, jobRef } from '../../src/domain/ids.ts';
@@ -83,10 +84,13 @@ export interface Instead {
   readonly served?: Partial<Served>;
   readonly snapshot?: Partial<Snapshot>;
   readonly groups?: readonly NodeGroup[];
+  /** By what policies are tried and of which it is said what decides. */
+  readonly decided?: readonly Decided[];
 }
 
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
-  const { identity, served = {}, snapshot: seen = {}, groups = [], ...more } = over;
+  const { identity, served = {}, snapshot: seen = {}, groups = [], ...other } = over;
+  const { decided = [decidedIn(fileSays)], ...more } = other;
   const server = await testServer();
   const database = await server.database();
   const onError = (): void => undefined;
@@ -113,7 +117,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     reports: async () => [],
     ...served,
   } as Partial<Served> as Served;
-  const policies = new Policies([decidedIn(fileSays)], store);
+  const policies = new Policies(decided, store);
   const opened = async (changed: Partial<Grounds>) => {
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
@@ -126,6 +130,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
       }),
     );
     const http: Server = api.listen(0, '127.0.0.1');
+    answersClientErrors(http);
     await new Promise((resolve) => http.once('listening', resolve));
     const base = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     const close = async (): Promise<void> => {
@@ -163,7 +168,12 @@ export function decidedIn(file: string): Decided {
   return { ...engine, heed: async () => undefined } as unknown as Decided;
 }
 
-async function makeToken(desk: DeskPort, user: string, role: Role, over: Partial<ApiToken>): Promise<string> {
+export async function makeToken(
+  desk: DeskPort,
+  user: string,
+  role: Role,
+  over: Partial<ApiToken>,
+): Promise<string> {
   const id = `token/${randomBytes(6).toString('hex')}`;
   const secret = randomBytes(32).toString('base64url');
   const hash = createHash('sha256').update(secret).digest('hex');

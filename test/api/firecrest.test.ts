@@ -50,6 +50,7 @@ const users: UsersPort = {
     return 4711;
   },
   submitted: async (_user, key) => (key === asked.at(-1) ? found : undefined),
+  slurmName: async () => 'centre',
   cancel: async (user, ref) => void cancelled.push([user, ref]),
   alter: async () => undefined,
   records: async (user, of) =>
@@ -106,6 +107,7 @@ beforeEach(async () => {
     clusters: [cluster('hpc1', true), cluster('hpc2', false)],
     clock: { now: () => instant(now) },
     entropy: { uuid: () => uuid(crypto.randomUUID()) },
+    orders: { askOrder: async () => undefined, endOrder: async () => undefined },
     pause: async () => undefined,
     log: () => undefined,
   });
@@ -245,6 +247,27 @@ it.each([
   expect(refused.body).toMatchObject({ code: 'bad_order', field });
   expect(submitted).toEqual([]);
 });
+
+it.each([['-M other'], ['--clusters=other'], ['--clusters other,centre'], ['-HM"other"'], ['--cluster=all']])(
+  'a script that asks for another cluster (%s) is refused, and nothing is submitted',
+  async (option) => {
+    const to = (words: string) => ({ job: { ...order.job, script: `#!/bin/bash\n#SBATCH ${words}\n:\n` } });
+    const refused = await ask('alice', '/compute/hpc1/jobs', 'POST', to(option));
+    expect(refused).toMatchObject({
+      status: 400,
+      body: {
+        code: 'slurm_refused',
+        detail: expect.stringMatching(/--clusters=.*cluster centre: leave it out/),
+      },
+    });
+    expect(submitted).toEqual([]);
+    // Its own name is no other cluster, and what stands behind the first command is none of sbatch's.
+    expect((await ask('alice', '/compute/hpc1/jobs', 'POST', to('-M Centre'))).status).toBe(201);
+    expect((await ask('alice', '/compute/hpc1/jobs', 'POST', to(`-t 5\n:\n#SBATCH ${option}`))).status).toBe(
+      201,
+    );
+  },
+);
 
 it('Slurm’s own words come through; a lost answer is looked for, and never asked again', async () => {
   fault = new PortError('refused', 'users.submit', 'Invalid account');

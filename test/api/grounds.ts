@@ -27,6 +27,7 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
       clusters: [],
       clock: { now: () => instant(Date.now()) },
       entropy: { uuid: () => uuid(randomUUID()) },
+      orders: { askOrder: async () => undefined, endOrder: async () => undefined },
       pause: async () => undefined,
       log: () => undefined,
     }),

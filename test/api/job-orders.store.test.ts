@@ -12,7 +12,7 @@ import { PortError } from '../../src/domain/fault.ts';
 import { clusterName, instant, jobRef } from '../../src/domain/ids.ts';
 import { Anchors } from '../../src/engine/anchor.ts';
 import { Front, type FrontCluster } from '../../src/engine/front.ts';
-import { Orders } from '../../src/engine/orders.ts';
+import { orderOfJob } from '../../src/engine/orders.ts';
 import type { DeskPort, UsersPort } from '../../src/ports.ts';
 import { detail } from '../burst/fixtures.ts';
 import { newId } from '../contract/samples.ts';
@@ -65,23 +65,20 @@ beforeAll(async () => {
   const front = new Front({
     clusters: [cluster('hpc1'), cluster('hpc2')],
     clock: { now: () => instant(Date.now()) },
-    ...{ entropy: { uuid: newId }, pause: async () => undefined, log: () => undefined },
-  });
-  const orders = new Orders({
-    front,
-    desk: {
-      beginJobOrder: async (order) => {
+    ...{ entropy: { uuid: newId }, pause: async () => undefined },
+    orders: {
+      askOrder: async (asked) => {
         if (blocked !== undefined) throw blocked;
-        return desk.beginJobOrder(order);
+        return desk.askOrder(asked);
       },
-      endJobOrder: async (id, state, why) => {
+      endOrder: async (id, outcome) => {
         if (complaints.includes('lose it')) throw new PortError('unreachable', 'desk', 'gone');
-        return desk.endJobOrder(id, state, why);
+        return desk.endOrder(id, outcome);
       },
     },
-    ...{ entropy: { uuid: newId }, log: (text) => complaints.push(text) },
+    log: ({ level, text }) => void (level === 'warn' && complaints.push(text)),
   });
-  const own = { order: (asked) => orders.order(asked) } as Partial<OwnFacade> as OwnFacade;
+  const own = { order: (asked) => orderOfJob(front, asked) } as Partial<OwnFacade> as OwnFacade;
   bed = await makeBed({ own });
   ({ desk } = bed);
   alice = await bed.token('alice', 'user');
@@ -115,7 +112,9 @@ describe.each(['hold', 'release'])('POST /jobs/ID/%s', (what) => {
       { order: { cluster: 'hpc1', job: '100', ordered: what, user: 'alice', at: expect.any(String) } },
     ]);
     expect(done).toEqual([`alice ${what} 100 on hpc1`]);
-    const why = new RegExp(`^by alice \\(token [0-9a-f]{12}\\): ${what} job 100 on hpc1: wait for data$`);
+    const why = new RegExp(
+      `^by alice \\(token [0-9a-f]{12}\\): ${what} job 100 on hpc1 as alice: wait for data$`,
+    );
     expect(await rows()).toMatchObject([
       { to: 'asked', why: expect.stringMatching(why) },
       { to: 'done', why: expect.stringMatching(why) },
@@ -151,7 +150,7 @@ describe.each(['hold', 'release'])('POST /jobs/ID/%s', (what) => {
     expect(done).toEqual([`olga ${what} 200 on hpc1`]);
     expect(await rows()).toMatchObject([
       { to: 'asked' },
-      { to: 'refused', why: expect.stringContaining('permission denied') },
+      { to: 'failed', why: expect.stringContaining('permission denied') },
     ]);
   });
 });
@@ -184,6 +183,19 @@ describe('an order of a job', () => {
       body: { code: 'not_available' },
     });
     expect(done).toEqual([]);
+    // Whether it was written is not known, but that nothing was done is.
+    blocked = new PortError('unknown', 'desk', 'no answer of the database');
+    expect((await order(alice, 'jobs/100/hold')).status).toBe(503);
+    expect(done).toEqual([]);
+  });
+
+  it('that Slurm refuses in words of any kind is told in whole characters of them', async () => {
+    fault = new PortError('refused', 'users', `no\u0000\ud800${'x'.repeat(496)}😀😀`);
+    expect((await order(alice, 'jobs/100/hold')).status).toBe(400);
+    expect(await rows()).toMatchObject([
+      { to: 'asked' },
+      { to: 'failed', why: expect.stringMatching(/: no x{496}😀$/u) },
+    ]);
   });
 
   it('that is done stays done where the row behind it is lost: it says asked, and the log what came', async () => {
@@ -265,11 +277,11 @@ describe('an order of a job', () => {
     const { subject } = (await rows())[0] as Row;
     expect(await faults()).toEqual([]);
     const search = `${bed.database}&options=${encodeURIComponent('-c search_path=spillway')}`;
-    const kept = await bed.query(`select data from job_orders where id = '${subject}'`, search);
-    await bed.query(`update job_orders set data = data || '{"user":"bob"}' where id = '${subject}'`, search);
+    const kept = await bed.query(`select data from orders where id = '${subject}'`, search);
+    await bed.query(`update orders set data = data || '{"user":"bob"}' where id = '${subject}'`, search);
     expect((await faults()).join()).toContain(subject);
     const data = JSON.stringify(kept[0]?.data);
-    await bed.query(`update job_orders set data = '${data}' where id = '${subject}'`, search);
+    await bed.query(`update orders set data = '${data}' where id = '${subject}'`, search);
     expect(await faults()).toEqual([]);
     // What is not anchored stays, whatever its age.
     const old = { auditMs: -60_000, receiptsMs: 1e12 };
@@ -282,7 +294,7 @@ describe('an order of a job', () => {
     });
     await loop.round();
     while (await anchors.prune(old));
-    expect(await bed.query('select id from job_orders', search)).toEqual([]);
+    expect(await bed.query('select id from orders', search)).toEqual([]);
     expect(await rows()).toEqual([]);
     await loop.round();
     expect(await faults()).toEqual([]);

@@ -30,7 +30,7 @@ const hooks: { now: WebhooksFacade | undefined } = { now: undefined };
 const facade: WebhooksFacade = {
   states: async () => (await hooks.now?.states()) ?? [],
   dead: async (hook, page) => (await hooks.now?.dead(hook, page)) ?? { rows: [], next: undefined },
-  again: async (id) => (await hooks.now?.again(id)) ?? false,
+  again: async (id, by, why) => (await hooks.now?.again(id, by, why)) ?? false,
 };
 
 beforeEach(async () => {
@@ -66,7 +66,7 @@ function hook(over: Partial<Hook> = {}): Hook {
 
 function outboxOf(hooksOf: readonly Hook[]): Outbox {
   const outbox = new Outbox({
-    ...{ hooks: hooksOf, outbox: store, desk: bed.desk, scheduler: timers },
+    ...{ hooks: hooksOf, outbox: store, desk: bed.desk, scheduler: timers, newId },
     ...{ told: toldOf, reset: resetOf, log: ({ text }) => log.push(text) },
   });
   running.push(outbox);
@@ -156,8 +156,24 @@ it('gives up in the end, says so, and sends it anew when an operator asks', asyn
   expect((await bed.ask(alice, `webhooks/dead/${dead?.id}/again`, { method: 'POST' })).status).toBe(403);
   expect((await bed.ask(olga, `webhooks/dead/${newId()}/again`, { method: 'POST' })).status).toBe(404);
   expect((await bed.ask(olga, 'webhooks/dead/x/again', { method: 'POST' })).status).toBe(400);
-  expect((await bed.ask(olga, `webhooks/dead/${dead?.id}/again`, { method: 'POST' })).status).toBe(200);
+  const again = (reason: string) =>
+    bed.ask(olga, `webhooks/dead/${dead?.id}/again`, { method: 'POST', body: { reason } });
+  expect((await again('it is up')).status).toBe(200);
+  // Who asked for it stands in the audit with it, and what came of it.
+  const told = async () => {
+    const { audit } = (await bed.ask(olga, 'audit?limit=1')).body as { audit: { to: string; why: string }[] };
+    return `${audit[0]?.to} ${audit[0]?.why}`;
+  };
+  const by = `by olga \\(token [0-9a-f]+\\): send delivery ${dead?.id} anew, since`;
+  expect(await told()).toMatch(new RegExp(`^asked ${by} it is up$`));
+  expect((await again('twice')).status).toBe(404);
+  answers.push(500);
+  await bed.query('update spillway.deliveries set first_at = 0', bed.database);
   await outbox.round(h);
+  expect(await told()).toMatch(new RegExp(`^failed ${by} it is up: given up: it answers 500$`));
+  expect((await again('again')).status).toBe(200);
+  await outbox.round(h);
+  expect(await told()).toMatch(new RegExp(`^done ${by} again: taken$`));
   expect(heard).toMatchObject([{ data: { subject: b.id } }]);
   expect((await bed.ask(olga, 'webhooks/dead')).body).toEqual({ dead: [] });
 });

@@ -15,7 +15,7 @@ import { clusterName, instant, jobRef, uuid } from '../../src/domain/ids.ts';
 import type { Snapshot } from '../../src/domain/job.ts';
 import type { SubmitOrder } from '../../src/domain/submit.ts';
 import { Front } from '../../src/engine/front.ts';
-import { Orders } from '../../src/engine/orders.ts';
+import { orderOfJob } from '../../src/engine/orders.ts';
 import type { SlurmPort, UsersPort } from '../../src/ports.ts';
 import { type Bed, makeBed } from '../api/bed.ts';
 import { debianPython, ensureVenv } from '../venv.ts';
@@ -58,11 +58,14 @@ beforeAll(async () => {
       },
     ],
     ...{ clock, entropy: { uuid: newId }, log: () => undefined },
+    orders: {
+      askOrder: (asked) => bed.desk.askOrder(asked),
+      endOrder: (id, outcome) => bed.desk.endOrder(id, outcome),
+    },
     pause: async (ms) => void (await pause(ms)),
   });
   const own = {
-    order: (asked) =>
-      new Orders({ front, desk: bed.desk, entropy: { uuid: newId }, log: () => undefined }).order(asked),
+    order: (asked) => orderOfJob(front, asked),
   } as Partial<OwnFacade> as OwnFacade;
   bed = await makeBed({ front, own });
 }, 300_000);

@@ -1,9 +1,10 @@
 /** FirecREST v2's own routes for jobs and for what a cluster is, so that its clients need no other. */
 import express, { type Request, type Response, Router } from 'express';
 import type { z } from 'zod';
-import { atLeast, type Caller } from '../../domain/caller.ts';
-import { instant, jobRef } from '../../domain/ids.ts';
+import { atLeast, type Caller, signature } from '../../domain/caller.ts';
+import { instant, jobRef, type Uuid } from '../../domain/ids.ts';
 import type { Front, FrontCluster } from '../../engine/front.ts';
+import { doOnce, type Keeper } from '../once.ts';
 import { Refusal } from '../problem.ts';
 import { slurmsWord } from '../slurms-word.ts';
 import { callerOf } from '../who.ts';
@@ -16,7 +17,7 @@ const version = '2.6.0';
 /** A script of 4 MiB, escaped. */
 const body = express.json({ limit: '9mb', strict: true });
 
-export function firecrest(front: Front, now: () => number): Router {
+export function firecrest(front: Front, keeper: Keeper, now: () => number): Router {
   const router = Router();
   router.use((_req, res, next) => {
     res.setHeader('f7t-appversion', version);
@@ -116,14 +117,19 @@ export function firecrest(front: Front, now: () => number): Router {
     const cluster = at(req);
     const name = himself(res);
     const { job } = asked(submitOrder, req.body, 'bad_order');
-    const id = await slurmsWord(front.submit(cluster, name, job));
-    res.status(201).json({ jobId: String(id) });
+    const who = { user: name, by: signature(callerOf(res)) };
+    const submit = async (named?: Uuid) => ({
+      jobId: String(await slurmsWord(front.submit(cluster, who, job, named))),
+    });
+    // FirecREST's own clients send no key; who sends one is never given a second job.
+    const keyed = req.headers['idempotency-key'] !== undefined;
+    res.status(201).json(keyed ? await doOnce(keeper, callerOf(res), req, res, submit) : await submit());
   });
   router.delete('/compute/:system/jobs/:id', async (req, res) => {
     const name = himself(res);
     const { cluster, ref } = await one(req, res);
     // slurmctld says so itself of one that has ended.
-    await slurmsWord(front.cancel(cluster, name, ref));
+    await slurmsWord(front.cancel(cluster, { user: name, by: signature(callerOf(res)) }, ref));
     res.status(204).end();
   });
 

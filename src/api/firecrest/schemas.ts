@@ -8,7 +8,7 @@ const word = z
   .string()
   .min(1)
   .max(4096)
-  .regex(/^\P{Cc}+$/u, 'holds a control character');
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'holds a control character');
 const optional = word.nullish().transform((v) => v ?? undefined);
 const path = word.regex(/^\//, 'write an absolute path');
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { atLeast, type Caller, signature } from '../../domain/caller.ts';
-import type { JobOrder, JobOrdered, JobOrderSaid, OrderedOfJob } from '../../engine/orders.ts';
+import type { JobOrdered, JobOrderSaid, OrderedOfJob } from '../../engine/orders.ts';
 import { type Operation, operation } from '../operation.ts';
 import { jobPath } from '../portal-schemas.ts';
 import { Refusal } from '../problem.ts';
@@ -33,7 +33,9 @@ export function orders(own: OrdersFacade): readonly Operation[] {
         const by = signature(caller);
         const said = await slurmsWord(own.order({ what, ref: id, cluster, user, seesAll, by, why: reason }));
         if (said.kind !== 'done') throw refusalOf(said, id);
-        return { order: viewOf(said.order) };
+        return {
+          order: { cluster: said.cluster, job: said.ref, ordered: what, user, at: iso(said.at) },
+        };
       },
     });
   return [
@@ -68,7 +70,3 @@ function refusalOf(said: Exclude<JobOrderSaid, { kind: 'done' }>, id: string): R
       });
   }
 }
-
-const viewOf = ({ cluster, ref, what, user, at }: JobOrder): z.input<typeof jobOrderView> => ({
-  ...{ cluster, job: ref, ordered: what, user, at: iso(at) },
-});

@@ -134,6 +134,9 @@ export function lastOf(script: Script): readonly Written[] {
   return [...new Map(script.options.map((o) => [o.name, o])).values()];
 }
 
+export const writtenAll = (script: Script, name: string): readonly string[] =>
+  script.options.filter((o) => o.name === name).map((o) => o.value);
+
 export const written = (script: Script, name: string): string | undefined =>
   script.options.findLast((o) => o.name === name)?.value;
 

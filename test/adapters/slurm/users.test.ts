@@ -24,6 +24,12 @@ function over(answer: (command: Command) => Answer, scripts: Readonly<Record<num
   return { port, asked };
 }
 
+/** What scontrol says of this cluster, and to all else this. */
+const named =
+  (stdout: string) =>
+  ({ line }: Command): Answer =>
+    line.includes('config') ? out('ClusterName             = hpc1\n') : out(stdout);
+
 const order: SubmitOrder = {
   script: { text: '#!/bin/bash\nhostname' },
   workDir: "/home/alice/it's",
@@ -33,7 +39,7 @@ const order: SubmitOrder = {
 };
 
 it('submits as the user, with the script on its input and nothing of it on the command line', async () => {
-  const { port, asked } = over(() => out('4711;hpc1\n'));
+  const { port, asked } = over(named('4711;hpc1\n'));
   expect(await port.submit('alice', order, key, deadline)).toBe(4711);
   const [{ line, stdin, effect } = { line: '', stdin: '', effect: false }] = asked;
   expect(line).toContain('-lt 2000000000 ]');
@@ -44,6 +50,34 @@ it('submits as the user, with the script on its input and nothing of it on the c
   expect(line).not.toContain('hostname');
   expect(effect).toBe(true);
   expect(stdin).toBe(`#!/bin/bash\nhostname\n#SPILLWAY key=${key}\n`);
+});
+
+it('a job that its script sent to another cluster is cancelled there, and refused', async () => {
+  const { port, asked } = over(named('4711;other\n'));
+  await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({
+    fault: 'refused',
+    message: expect.stringMatching(/job 4711 of cluster other, and it was cancelled there: this is hpc1/),
+  });
+  const last = asked.at(-1)?.line.replaceAll("'\\''", "'") ?? '';
+  expect(last).toContain('sudo -n -H -u alice -- scancel -M other 4711');
+});
+
+it.each([
+  [
+    'the cancel fails',
+    (line: string) =>
+      line.includes('scancel') ? bad('scancel: error: timed out') : out('ClusterName = hpc1'),
+  ],
+  [
+    'this cluster’s name cannot be had',
+    () => bad('slurm_load_ctl_conf error: Unable to contact slurm controller (connect failure)'),
+  ],
+])('where %s, what became of a job of another cluster is not known', async (_what, otherwise) => {
+  const { port } = over(({ line }) => (line.includes('sbatch') ? out('4711;other\n') : otherwise(line)));
+  await expect(port.submit('alice', order, key, deadline)).rejects.toMatchObject({
+    fault: 'unknown',
+    message: expect.stringMatching(/job 4711 of cluster other/),
+  });
 });
 
 it('hands a script of the cluster’s own over by its path, behind the end of options', async () => {
