@@ -5,7 +5,7 @@ import { type BurstState, terminalStates } from '../src/domain/burst.ts';
 import { clusterName, type JobRef } from '../src/domain/ids.ts';
 import type { NodeGroup } from '../src/domain/policy.ts';
 import { GiB } from '../src/domain/resources.ts';
-import type { ClusterSettings } from '../src/engine/context.ts';
+import type { ClusterSettings, PolicyTerms } from '../src/engine/context.ts';
 import { Gateway } from '../src/engine/gateway.ts';
 import type { StorePort, WakePort } from '../src/ports.ts';
 import { CloudModel } from '../src/sim/models/cloud.ts';
@@ -53,6 +53,8 @@ export interface SiteOptions {
   /** Bursts at once. */
   readonly cap: number;
   readonly pollMs: number;
+  /** What reads the policies of the store; left out: none is there. */
+  readonly policies?: PolicyTerms;
   /** A line of the gateway's log that is no information. */
   readonly onTrouble: (text: string) => void;
   /** A burst came to an end, which is committed. */
@@ -161,6 +163,7 @@ function settingsOf(
       pollMs: options.pollMs,
     },
     policyHash: 'bench',
+    policies: options.policies,
     forecaster: usualForecaster,
     historyMs: 86_400_000,
     policy: {

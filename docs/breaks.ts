@@ -82,6 +82,8 @@ function narrower(at: string, old: Json, now: Json, way: 'input' | 'output', fou
 const alike: readonly (readonly [string, string])[] = [
   // Programs can make texts by it, too.
   ['^[^\\p{Cc}\\p{Cs}]*$', '^[^\\x00-\\x1f\\x7f-\\x9f]*$'],
+  ['^\\P{Cc}+$', '^[^\\x00-\\x1f\\x7f-\\x9f]+$'],
+  ['^\\P{Cc}+$ and ^\\/', '^/[^\\x00-\\x1f\\x7f-\\x9f]*$'],
   // More than 400 days were never taken.
   [
     '^[1-9]\\d{0,4}[hdw]$',
@@ -100,9 +102,16 @@ function limits(at: string, old: Json, now: Json, found: string[]): void {
     const tight = typeof is === 'number' && (typeof was !== 'number' || sign * is > sign * was);
     if (tight) found.push(`${at}: ${key} is ${is}, and was ${String(was ?? 'open')}`);
   }
-  const same = alike.some(([was, is]) => was === old.pattern && is === now.pattern);
-  if (typeof now.pattern === 'string' && now.pattern !== old.pattern && !same)
-    found.push(`${at}: another pattern, ${now.pattern}`);
+  const [pattern, before] = [patternOf(now), patternOf(old)];
+  const same = alike.some(([was, is]) => was === before && is === pattern);
+  if (pattern !== undefined && pattern !== before && !same) found.push(`${at}: another pattern, ${pattern}`);
+}
+
+function patternOf(schema: Json): string | undefined {
+  const all = [schema, ...list(schema.allOf).map(map)].flatMap((s) =>
+    typeof s.pattern === 'string' ? [s.pattern] : [],
+  );
+  return all.length === 0 ? undefined : all.join(' and ');
 }
 
 function typesOf(schema: Json): readonly string[] {

@@ -2,14 +2,16 @@
 import { z } from 'zod';
 import { unixName } from '../domain/caller.ts';
 import { scriptAtMost } from '../domain/submit.ts';
-import { decisionView, time } from './schemas.ts';
+import { decisionView, shownAs, time } from './schemas.ts';
 
 /** As Slurm takes such a word on a command line. */
-const word = z
+const text = z
   .string()
   .min(1)
   .max(4096)
-  .regex(/^\P{Cc}+$/u, 'holds a control character');
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'holds a control character');
+const shown = { type: 'string', minLength: 1, maxLength: 4096 };
+const word = shownAs(text, { ...shown, pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]+$' });
 const count = z.int().min(1).max(1_000_000_000);
 
 /** For a program that has numbers, and no script yet. */
@@ -50,8 +52,10 @@ export const quoteOrder = z
         "Words of sbatch's command line, without the script's name. They come before the script's lines.",
       ),
     resources: resources.optional(),
-    workDir: word
-      .regex(/^\//, 'write an absolute path')
+    workDir: shownAs(text.regex(/^\//, 'write an absolute path'), {
+      ...shown,
+      pattern: '^/[^\\x00-\\x1f\\x7f-\\x9f]*$',
+    })
       .optional()
       .describe('Where it would be submitted from, if the script says no --chdir.'),
   })

@@ -9,16 +9,19 @@ import { callerOf } from './who.ts';
 
 /** Puts operations onto a router: rights, schemas, keys and tags are handled here, alike for all. */
 export function serve(router: Router, operations: readonly Operation[], keeper: Keeper | undefined): void {
-  const methods = new Map<string, string[]>();
+  const paths = new Map<string, Operation[]>();
   for (const o of operations) {
     const path = o.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    methods.set(path, [...(methods.get(path) ?? []), o.method.toUpperCase()]);
-    const answer = async (req: Request, res: Response) => send(o, req, res, keeper);
-    if (o.method === 'get') router.get(path, answer);
-    else router[o.method](path, mayOrder(o), express.json({ limit: o.bodyAtMost, strict: true }), answer);
+    paths.set(path, [...(paths.get(path) ?? []), o]);
   }
-  // What is written out before what a parameter might be.
-  for (const [path, known] of [...methods].sort(([a], [b]) => parametersIn(a) - parametersIn(b)))
+  // A path that is written out has its own methods, and no other's, whose parameter it might be.
+  for (const [path, here] of [...paths].sort(([a], [b]) => parametersIn(a) - parametersIn(b))) {
+    for (const o of here) {
+      const answer = async (req: Request, res: Response) => send(o, req, res, keeper);
+      if (o.method === 'get') router.get(path, answer);
+      else router[o.method](path, mayOrder(o), express.json({ limit: o.bodyAtMost, strict: true }), answer);
+    }
+    const known = here.map((o) => o.method.toUpperCase());
     router.all(path, () => {
       const allow = known.includes('GET') ? [...known, 'HEAD'] : known;
       throw new Refusal(
@@ -28,6 +31,7 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
         { Allow: allow.join(', ') },
       );
     });
+  }
 }
 
 const parametersIn = (path: string): number => path.split(':').length;

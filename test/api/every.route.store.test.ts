@@ -317,6 +317,12 @@ describe.each(named())('%s', (_name, o) => {
     const wrong = await bed.ask(tokens.get('admin'), pathOf(o, id), { method: 'DELETE' });
     expect(code(wrong)).toEqual([405, 'method_not_allowed']);
     expect(wrong.headers.get('allow')).toContain(o.method.toUpperCase());
+    for (const method of ['get', 'post', 'put'].filter(
+      (m) => !operations.some((other) => other.path === o.path && other.method === m),
+    ))
+      expect(
+        code(await bed.ask(tokens.get('admin'), pathOf(o, id), { method: method.toUpperCase() })),
+      ).toEqual([405, 'method_not_allowed']);
   });
 });
 

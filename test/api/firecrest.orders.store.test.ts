@@ -252,11 +252,22 @@ it('orders stand in chains that `audit verify` follows, one that was cut out is 
   }
 });
 
-it('an order is told with its user and cluster, and found by its subject', async () => {
+it('an order is told with its user, cluster and job, and found by its subject', async () => {
   await submit(newId());
   const { body } = await bed.ask(olga, 'audit?limit=1');
-  const [row] = body.audit as { subject: string; user: string; cluster: string }[];
-  expect(row).toMatchObject({ user: 'alice', cluster: 'hpc1' });
+  const [row] = body.audit as { subject: string }[];
+  expect(row).toMatchObject({ user: 'alice', cluster: 'hpc1', job: '4000' });
   const found = (await bed.ask(olga, `audit?subject=${row?.subject}`)).body.audit as { to: string }[];
   expect(found.map((r) => r.to)).toEqual(['done', 'asked']);
+  await bed.ask(alice, `${path}/100`, { method: 'DELETE' });
+  const [cancelled] = (await bed.ask(olga, 'audit?limit=1')).body.audit as object[];
+  expect(cancelled).toMatchObject({ kind: 'order', to: 'done', user: 'alice', job: '100' });
+});
+
+it('a name with half of a character is refused by its field, and one that is cut is cut between two', async () => {
+  const named = (name: string) => submit(newId(), { job: { ...order.job, name } });
+  expect((await named('\ud800')).body).toMatchObject({ status: 400, code: 'bad_order', field: 'job.name' });
+  expect(asked).toEqual([]);
+  expect((await named(`${'x'.repeat(99)}😀😀`)).status).toBe(201);
+  expect((await steps())[0]).toMatch(/name x{99}😀, account/u);
 });

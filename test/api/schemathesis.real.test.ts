@@ -45,6 +45,7 @@ beforeAll(async () => {
     '/webhooks/dead/': ['[0-9a-f-]{36}', await list('webhooks/dead', 'dead', 'id')],
     '/jobs/': [job, jobs],
     '/why/': [job, jobs],
+    '/policies/': [String.raw`file|[1-9]\d{0,8}`, ['file', '1']],
   };
 }, 300_000);
 afterAll(async () => {
@@ -60,6 +61,8 @@ const forOperators = [
   'groups',
   'instances',
   'ledger',
+  'policies',
+  'policies/active',
   'ramp',
   'webhooks',
   'webhooks/dead',

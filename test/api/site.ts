@@ -6,20 +6,28 @@ import { PostgresDesk } from '../../adapters/store/desk.ts';
 import { PostgresOutbox } from '../../adapters/store/outbox.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import { cluster, Site } from '../../bench/site.ts';
-import { app } from '../../src/api/app.ts';
+import { parseConfig } from '../../config/load.ts';
+import { app, type OwnFacade } from '../../src/api/app.ts';
 import { answersClientErrors } from '../../src/api/http.ts';
 import { resetOf, toldOf } from '../../src/api/webhook.ts';
 import type { Role } from '../../src/domain/caller.ts';
 import { instant } from '../../src/domain/ids.ts';
 import { Desk } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
+import { Estimates } from '../../src/engine/estimates.ts';
 import { Feed } from '../../src/engine/feed.ts';
+import { Front } from '../../src/engine/front.ts';
+import { orderOfJob } from '../../src/engine/orders.ts';
 import { type Hook, Outbox } from '../../src/engine/outbox.ts';
+import { Policies } from '../../src/engine/policies.ts';
 import { Portal } from '../../src/engine/portal.ts';
-import type { Entropy } from '../../src/ports.ts';
+import { policyTermsOf } from '../../src/main/policies.ts';
+import type { Entropy, UsersPort } from '../../src/ports.ts';
 import { MemWake } from '../../src/sim/models/wake.ts';
+import { detail } from '../burst/fixtures.ts';
 import { testServer } from '../contract/embedded.ts';
 import { newId } from '../contract/samples.ts';
+import { configuration, fileSays } from '../policies.ts';
 import { makeToken } from './bed.ts';
 import { grounds, timers } from './grounds.ts';
 
@@ -74,6 +82,7 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
   });
   const site = await Site.open({
     ...{ store, wake: new MemWake({ ...deps, onError }), cap: 20, pollMs: 200, onTrouble: onError },
+    policies: policyTermsOf(parseConfig(configuration(fileSays, { name: cluster }), 'spillway.yaml')),
     onEnd: () => {
       settled += 1;
       if (settled >= jobs) done();
@@ -84,12 +93,14 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
   for (let i = 0; i < jobs; i++) site.submit();
   await over;
   await outbox.round(rare);
+  const policies = new Policies(site.gateway.clusters, store);
+  await policies.keep(fileSays, 'olga', '');
   const feed = new Feed(desk, timers, (e) => complaints.push(e));
   undo.push(() => feed.close());
   const api = app(
     grounds(new Desk(site.gateway, store, entropy), {
       portal: new Portal(site.gateway.clusters, store, desk),
-      ...{ feed, hooks: outbox },
+      ...{ feed, hooks: outbox, policies, own: ownOf(site, desk) },
       doorman: new Doorman(desk, undefined, clock),
       rate: { perSecond: 1e6, atOnce: 1e6 },
       // Hasty: nobody who guesses tokens, as schemathesis does, is told to wait.
@@ -109,6 +120,33 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
     base: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     ...{ answers, complaints, token: (user, role) => makeToken(desk, user, role, {}) },
   };
+}
+
+/** Slurm does as it is told: each job waits in it, is user0's, and whoever asks has an account. */
+function ownOf({ gateway }: Site, desk: PostgresDesk): OwnFacade {
+  const users = {
+    info: async () => ({
+      uid: 2_001,
+      gid: 2_001,
+      groups: [],
+      accounts: [{ name: 'account0', isDefault: true }],
+    }),
+    alter: async () => undefined,
+    records: async () => [],
+  } as Partial<UsersPort> as UsersPort;
+  const given = { clock: { now: () => instant(Date.now()) }, pause: async () => undefined };
+  const estimates = new Estimates({ ...given, clusters: gateway.clusters, users: () => users });
+  const front = new Front({
+    ...{ ...given, entropy: { uuid: newId }, orders: desk, log: () => undefined },
+    clusters: [
+      {
+        ...{ name: cluster, users, submits: true, snapshot: undefined },
+        slurm: { job: async (ref) => detail({ ref, user: 'user0' }), script: async () => undefined },
+        facts: () => Promise.reject(new Error('not asked here')),
+      },
+    ],
+  });
+  return { estimate: (order) => estimates.estimate(order), order: (asked) => orderOfJob(front, asked) };
 }
 
 const ids = /\/(bursts|jobs|why|dead)\/(?!counts|dead\b)[^/]+/;

@@ -16,11 +16,12 @@ def map_path_parameters(context, path_parameters):
     if not path_parameters:
         return path_parameters
     for part, (pattern, ids) in known.items():
-        given = str(path_parameters.get("id", ""))
+        [name] = path_parameters
+        given = str(path_parameters[name])
         if part in context.operation.path and re.fullmatch(pattern, given):
             turn = zlib.crc32(given.encode("utf-8", "replace")) % (2 * len(ids))
             if turn < len(ids):
-                return {**path_parameters, "id": ids[turn]}
+                return {name: ids[turn]}
     return path_parameters
 
 
