@@ -148,9 +148,9 @@ function standing(moment: Moment): AsyncGenerator<StandingRow> {
        union all select id, rev, head, data from stops union all select id, rev, head, data from ramps
        union all select id, rev, head, data from drains
        union all select id, rev, head, data from tokens
-      union all select id, rev, head, data from orders
-      union all select id, rev, head, data from policies
-      union all select id, rev, head, data from active_policies
+       union all select id, rev, head, data from orders
+       union all select id, rev, head, data from policies
+       union all select id, rev, head, data from active_policies
      ) rows order by id collate "C"`,
   );
 }
