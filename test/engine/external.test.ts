@@ -210,6 +210,31 @@ describe('nodes that somebody else scales', () => {
     run.stop();
   });
 
+  it.each([
+    ['beside the place', 3],
+    ['in the place of it', 7],
+  ])(
+    'a kubelet that was started again after somebody deleted its Node object runs its job on, %s, and no other run begins',
+    async (_, cpus) => {
+      const { run, pass, until, submit, bursts } = started();
+      const ref = submit(cpus, 40 * minute);
+      await until('the script to run', () => run.world.ran.length > 0);
+      const { node } = run.world.ran[0] ?? { node: '' };
+      run.kubernetes.silenceNode(node, { streams: 'live' });
+      run.kubernetes.server.remove('admin', { kind: 'nodes', namespace: undefined, name: node });
+      run.kubernetes.reviveNode(node);
+      // Longer than a node may be lost.
+      await pass(30 * minute);
+      expect(run.world.ran.map(({ endedAt }) => endedAt)).toEqual([undefined]);
+      // Before that nobody may say that it is over.
+      expect((await run.store.instances(10)).map((i) => i.state)).not.toContain('gone');
+      await until('the job to be over', async () => (await bursts(ref))[0]?.state === 'settled');
+      expect(run.slurm.truth()[0]).toMatchObject({ state: 'COMPLETED', restarts: 0 });
+      run.stop();
+      expect(await breaches(run)).toEqual([]);
+    },
+  );
+
   it('a gateway that is dead for good leaves a place for as long as its deadline, and then no node', async () => {
     const { run, external, pass, until, submit, places } = started();
     submit();
