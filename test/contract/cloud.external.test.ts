@@ -314,6 +314,25 @@ describe('places on nodes that somebody else brings', () => {
     await expectFault(cloud.terminate(id), 'not_found');
   });
 
+  test('what ends hours after its place was taken is in sight for an hour as well: whoever missed it hears of it', async () => {
+    const { cloud, find, brings, joins, runs, cluster, pass } = start();
+    const { id } = await cloud.launch(needing(1_900), launchToken('a'));
+    await brings('n1');
+    await joins('n1', id);
+    await runs('n1');
+    await pass(3 * 60 * minute);
+    cluster.powerOff('n1');
+    cluster.server.remove('admin', { kind: 'nodes', namespace: undefined, name: 'n1' });
+    await find(id);
+    await pass(goneMs);
+    expect((await find(id))?.state).toBe('terminated');
+    await pass(59 * minute);
+    expect((await find(id))?.state).toBe('terminated');
+    await pass(2 * minute);
+    expect((await find(id))?.state).toBe('terminated');
+    expect(await find(id)).toBeUndefined();
+  });
+
   test('what cannot be tidied away keeps nobody from the list', async () => {
     const { port, time, pass } = start();
     const stuck = { ...port, releasePod: () => Promise.reject(new PortError('refused', 'x', 'no right')) };
@@ -321,6 +340,7 @@ describe('places on nodes that somebody else brings', () => {
     const cloud = cloudFor(own, stuck, time);
     const [made] = await cloud.list();
     await expectFault(cloud.terminate(made?.id ?? cloudId('')), 'refused');
+    await cloud.list();
     await pass(61 * minute);
     expect((await cloud.list()).map(({ state }) => state)).toEqual(['terminated']);
   });

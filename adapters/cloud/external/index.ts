@@ -11,7 +11,7 @@ import type { Clock, CloudPort, KubernetesPort } from '../../../src/ports.ts';
 import { shownFinalizer } from '../../kubernetes/names.ts';
 import { type ExternalGroup, placePod } from './pod.ts';
 import { madeFor, type Place, placeIn, placeOf, specHash } from './record.ts';
-import { goneSince, type Held, heldBy, instanceOf, unlabelled } from './state.ts';
+import { goneSince, type Held, heldBy, instanceOf, Since, unlabelled } from './state.ts';
 
 export type { ExternalGroup } from './pod.ts';
 export { isExternalId } from './record.ts';
@@ -23,7 +23,7 @@ export interface ExternalConfig {
   readonly types: readonly InstanceType[];
 }
 
-/** A place that is over stays in sight for so long, as EC2 shows what is terminated. */
+/** A place stays in sight for so long once it is over, as EC2 shows what is terminated: whoever did not hear of it at once hears of it then. */
 const shownMs = 3_600_000;
 /** Of those that are older, at one look. */
 const tidiedAtOnce = 20;
@@ -34,6 +34,7 @@ export function externalCloud(
   { kubernetes, clock }: { readonly kubernetes: KubernetesPort; readonly clock: Clock },
 ): CloudPort {
   const gone = goneSince();
+  const over = new Since(shownMs);
   /** One launch at a time: a surge of jobs is no storm on the API server. */
   let last: Promise<unknown> = Promise.resolve();
 
@@ -86,6 +87,7 @@ export function externalCloud(
     }
     const ids = new Set(own.map(({ place }) => place.id));
     gone.keep(ids);
+    over.keep(ids);
     return own;
   }
 
@@ -93,9 +95,7 @@ export function externalCloud(
   async function list(): Promise<readonly CloudInstance[]> {
     const all = await places();
     const at = clock.now();
-    const old = all.filter(
-      ({ state, pod }) => state === 'terminated' && at - (pod.deletingSince ?? pod.createdAt) > shownMs,
-    );
+    const old = all.filter(({ place, state }) => over.note(place.id, state === 'terminated', at));
     await tidy(old.slice(0, tidiedAtOnce).map(({ pod }) => pod));
     return all.map(instanceOf);
   }
@@ -131,6 +131,7 @@ export function externalCloud(
       });
     } else if (!free) return;
     await giveUp(pod);
+    over.note(id, true, clock.now());
   }
 
   const ours = async (node: string): Promise<readonly BoundPod[]> =>
