@@ -48,11 +48,18 @@ async function awaitPlace(ctx: InstanceContext, instance: Instance): Promise<Nex
     const why = seen?.external?.waits;
     return inTime(ctx, instance, `nobody brought a node for it${why === undefined ? '' : ` (${why})`}`);
   }
+  const other = node.labels[instanceLabel];
+  // Its place ended since the list was read, and another's was bound there: the next list tells.
+  if (other !== undefined && other !== seen.id)
+    return inTime(ctx, instance, `node ${node.name} is instance ${other} by now`);
   try {
-    await ctx.kubernetes.labelNode(node.name, { [instanceLabel]: seen.id, [groupLabel]: instance.group });
+    const labels = { [instanceLabel]: seen.id, [groupLabel]: instance.group };
+    await ctx.kubernetes.markNode(node, { labels, annotations: {} });
   } catch (e) {
+    const fault = faultOf(e);
+    if (fault === 'conflict') return after(1_000);
     // Such as a pool that lacks the taint: admission will say no as often as it is asked.
-    if (faultOf(e) !== 'refused') throw e;
+    if (fault !== 'refused') throw e;
     return inTime(ctx, instance, `node ${node.name} may not be taken (${(e as Error).message})`);
   }
   const { type, zone } = seen;
