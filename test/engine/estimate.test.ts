@@ -111,6 +111,16 @@ describe('a quote', () => {
     );
   });
 
+  it('behind others who take what is left of a budget tells that the budget keeps it', async () => {
+    await open({ mode: 'observe', budget: 500_000 });
+    for (let i = 0; i < 4; i++) submit({ partition: 'cloud' });
+    await pass(2 * minute);
+    const e = await told({ options: ['--partition=cloud', '--cpus-per-task=8', '--time=60'] });
+    expect(e.decision.verdict).toBe('wait');
+    expect(against(e)).toContain('budget');
+    expect(e.text).toContain('budget');
+  });
+
   it('foresees a wait behind those that are there, with a range', async () => {
     await open({ mode: 'observe' });
     for (let i = 0; i < 8; i++) submit();
