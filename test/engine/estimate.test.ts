@@ -328,6 +328,23 @@ describe('what is not quoted', () => {
     });
   });
 
+  it('that waited for its turn is of the look that there is by then', async () => {
+    const { gateway } = run;
+    estimates = new Estimates({
+      ...{ clusters: gateway?.clusters ?? [], clock: run.time, users: () => ({ info: async () => info }) },
+      pause: () => new Promise((resolve) => void run.time.after(2 * minute, resolve)),
+    });
+    const answers: Estimate[] = [];
+    for (const name of ['first', 'second'])
+      void estimates.estimate({ ...order, options: [`--job-name=${name}`] }).then((answer) => {
+        if (answer.kind === 'told') answers.push(answer.estimate);
+      });
+    for (let s = 0; s < 300 && answers.length < 2; s++) await pass(second);
+    const [first, then] = answers;
+    expect((then?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(minute);
+    expect(then?.decision.because).toContainEqual(expect.objectContaining({ rule: 'sight', pass: true }));
+  });
+
   it('asks the login node who somebody is once in a minute, not for each quote', async () => {
     const { gateway } = run;
     const lookUps: string[] = [];
