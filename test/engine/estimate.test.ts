@@ -345,6 +345,29 @@ describe('what is not quoted', () => {
     expect(then?.decision.because).toContainEqual(expect.objectContaining({ rule: 'sight', pass: true }));
   });
 
+  it.each([
+    [200, true],
+    [900, false],
+  ])(
+    'of a slow Slurm that was looked at %i s ago is of that look, until the next one is late',
+    async (seconds, pass) => {
+      const engine = run.gateway?.clusters[0];
+      if (engine?.snapshot === undefined) throw new Error('nothing was looked at');
+      const { settings, snapshot } = engine;
+      const at = instant(run.time.now() - seconds * second);
+      const slow = Object.create(engine, {
+        settings: { value: { ...settings, setup: { ...settings.setup, pollMs: 30 * second } } },
+        snapshot: { value: { ...snapshot, at, tookMs: 20 * second } },
+      });
+      estimates = new Estimates({
+        ...{ clusters: [slow], clock: run.time, users: () => ({ info: async () => info }) },
+        pause: async () => undefined,
+      });
+      const { decision } = await told();
+      expect(decision.because).toContainEqual(expect.objectContaining({ rule: 'sight', pass }));
+    },
+  );
+
   it('asks the login node who somebody is once in a minute, not for each quote', async () => {
     const { gateway } = run;
     const lookUps: string[] = [];
