@@ -189,8 +189,10 @@ describe('nodes that somebody else scales', () => {
     const node = run.world.ran[0]?.node ?? '';
     external.silence(node);
     await until('the fence', async () => (await bursts(ref))[0]?.state === 'fencing');
+    const told = async () =>
+      (await bursts(ref))[0]?.trouble?.text.includes('taken away by whoever scales it');
+    await until('a person to be told what it waits for', async () => (await told()) === true);
     expect(run.world.ran).toHaveLength(1);
-    expect((await bursts(ref))[0]?.trouble?.text).toContain('taken away by whoever scales it');
     await until('the next run', () => run.world.ran.length > 1);
     expect(external.scaler.nodes).not.toContain(node);
     await pass(30 * minute);
