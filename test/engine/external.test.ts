@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instant, type JobRef } from '../../src/domain/ids.ts';
-import { placesNamespace } from '../../src/domain/kube.ts';
+import { instanceLabel, placesNamespace } from '../../src/domain/kube.ts';
 import { Chance } from '../../src/sim/chance.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
@@ -218,7 +218,7 @@ describe('nodes that somebody else scales', () => {
   ])(
     'a kubelet that was started again after somebody deleted its Node object runs its job on, %s, and no other run begins',
     async (_, cpus) => {
-      const { run, pass, until, submit, bursts } = started();
+      const { run, external, pass, until, submit, bursts } = started();
       const ref = submit(cpus, 40 * minute);
       await until('the script to run', () => run.world.ran.length > 0);
       const { node } = run.world.ran[0] ?? { node: '' };
@@ -228,10 +228,14 @@ describe('nodes that somebody else scales', () => {
       // Longer than a node may be lost.
       await pass(30 * minute);
       expect(run.world.ran.map(({ endedAt }) => endedAt)).toEqual([undefined]);
-      // Before that nobody may say that it is over.
-      expect((await run.store.instances(10)).map((i) => i.state)).not.toContain('gone');
+      // It is one instance still, and no other place comes beside it.
+      const [instance] = await run.store.instances(10);
+      expect(instance).toMatchObject({ state: 'ready', node, trouble: undefined });
+      const labels = run.kubernetes.server.store.get('nodes', undefined, node)?.metadata.labels;
+      expect(labels?.[instanceLabel]).toBe(instance?.cloudId);
       await until('the job to be over', async () => (await bursts(ref))[0]?.state === 'settled');
       expect(run.slurm.truth()[0]).toMatchObject({ state: 'COMPLETED', restarts: 0 });
+      await until('the nodes to be taken away', () => external.scaler.nodes.length === 0);
       run.stop();
       expect(await breaches(run)).toEqual([]);
     },

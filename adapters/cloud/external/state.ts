@@ -73,10 +73,11 @@ export function heldBy(
 ): Held {
   const node = nodes.find(({ labels }) => labels[instanceLabel] === place.id);
   const named = nodes.find(({ name }) => name === pod.node);
-  // One that is younger than the end of the pod that was there is another machine, or one that was registered anew.
-  const on = named !== undefined && named.createdAt <= (endOf(pod) ?? at) ? named : undefined;
+  // One that is younger than the end of the pod that was there is another machine, unless pods of its jobs are there: then it was registered anew.
+  const same = named !== undefined && (stays || named.createdAt <= (endOf(pod) ?? at));
+  const on = same ? named : undefined;
   const given = isGiven(pod);
-  const absent = !given && !stays && pod.node !== undefined && node === undefined && on === undefined;
+  const absent = !given && pod.node !== undefined && node === undefined && on === undefined;
   const lost = gone.note(place.id, absent, at);
   // Whatever became of the pod, jobs' pods may run on a node that is labelled, and for a while on one that is not there.
   const free = given || (node === undefined ? !stays && (!absent || lost) : isOff(node));
