@@ -3,7 +3,7 @@ import { burstId } from '../../src/domain/ids.ts';
 import type { BoundPod } from '../../src/domain/kube.ts';
 import { nothing, plus, type Resources } from '../../src/domain/resources.ts';
 import { at, list, quantity, record, text } from './json.ts';
-import { label } from './names.ts';
+import { label, recordAnnotation } from './names.ts';
 
 /** Undefined: not an object that has a name and a uid. */
 export function boundPod(object: unknown): BoundPod | undefined {
@@ -15,7 +15,9 @@ export function boundPod(object: unknown): BoundPod | undefined {
     ref: { namespace: text(meta.namespace), name },
     burst: burst === '' ? undefined : burstId(burst),
     cluster: text(at(meta, 'labels', label.cluster)) || undefined,
+    record: text(at(meta, 'annotations', recordAnnotation)) || undefined,
     over: isOver(object),
+    ended: hasEnded(object),
     requests: requestsOf(record(at(object, 'spec'))),
   };
 }
@@ -24,10 +26,14 @@ export function boundPod(object: unknown): BoundPod | undefined {
 function isOver(object: unknown): boolean {
   const status = record(at(object, 'status'));
   const ends = at(object, 'metadata', 'deletionTimestamp') !== undefined;
-  const phase = text(status.phase);
   const all = [...list(status.initContainerStatuses), ...list(status.containerStatuses)];
   const still = all.some((container) => at(container, 'state', 'running') !== undefined);
-  return !still && (ends || phase === 'Succeeded' || phase === 'Failed');
+  return !still && (ends || hasEnded(object));
+}
+
+function hasEnded(object: unknown): boolean {
+  const phase = text(at(object, 'status', 'phase'));
+  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 /**

@@ -91,7 +91,7 @@ export interface BurstContext {
   readonly translation?: Translation | undefined;
   /** As the watch has them, or asked for where it has none yet. */
   nodes(): Promise<readonly NodeView[]>;
-  /** The job's state in the newest look at the queue since the burst came to its state; RUNNING while nothing else was seen. */
+  /** The job's state in the newest look at the queue since the burst came to its state, or, while it waits for its machine, before that; RUNNING while nothing else was seen. */
   hint(burst: Burst): string;
   /** Its job's line in that look. */
   line?(burst: Burst): Job | undefined;

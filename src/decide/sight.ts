@@ -1,4 +1,4 @@
-import type { Instant } from '../domain/ids.ts';
+import { type Instant, instant } from '../domain/ids.ts';
 import type { Snapshot } from '../domain/job.ts';
 import type { ClusterSetup, Policy } from '../domain/policy.ts';
 
@@ -29,6 +29,22 @@ export function nextLookMs(pollMs: number, tookMs: number, random: () => number)
   const rest = Math.min(restsFor * tookMs, longestRestMs);
   if (pollMs < leastPatientMs || rest <= pollMs) return pollMs;
   return Math.round(rest * (1 + jitter * random()));
+}
+
+/**
+ * When somebody asks who asks between two looks what the last one says: then, though a slow Slurm's looks are further apart than a decision may be old. Once
+ * the next one is late as well it is now: nobody sees the queue.
+ */
+export function askedAt(
+  { at, tookMs }: Pick<Snapshot, 'at' | 'tookMs'>,
+  setup: Pick<ClusterSetup, 'pollMs'>,
+  policy: Policy,
+  now: Instant,
+): Instant {
+  const stale = staleAfterMs(setup, policy);
+  if (now - at <= stale) return now;
+  const next = at + tookMs + nextLookMs(setup.pollMs, tookMs, () => 1);
+  return now - next <= stale ? instant(at + tookMs) : now;
 }
 
 /** How old the look is, and in words what it did not show; undefined: it showed all. */

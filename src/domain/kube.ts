@@ -98,8 +98,12 @@ export interface BoundPod {
   /** Of ours only. */
   readonly burst: BurstId | undefined;
   readonly cluster: string | undefined;
+  /** As of a `PodView`. */
+  readonly record?: string | undefined;
   /** No container of it runs, nor will, by its kubelet's word. */
   readonly over: boolean;
+  /** By its phase: its kubelet's word, or the pod collector's, who asks no kubelet. */
+  readonly ended: boolean;
   /** What it holds of the node until it is over. */
   readonly requests: Resources;
 }

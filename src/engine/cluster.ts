@@ -615,10 +615,21 @@ export class ClusterEngine implements Cluster {
   }
 
   #hint(burst: Burst): string {
-    if (!this.#seenSince(burst)) return 'RUNNING';
+    if (!this.#seenSince(burst)) return this.#begunOn(burst) ? 'PENDING' : 'RUNNING';
     const line = this.#line(burst);
     if (line === undefined) return 'ABSENT';
     return line.restarts === burst.restarts ? line.state : 'REQUEUED';
+  }
+
+  /**
+   * It waits for its machine, and by the last look, which is older than that, its job waits: the job was read in full when the burst began, and is again at
+   * its claim. Until a slow Slurm is looked at again it is not asked for each of them.
+   */
+  #begunOn(burst: Burst): boolean {
+    if (burst.state !== 'reserved' && burst.state !== 'provisioning') return false;
+    const line = this.snapshot && lineOf(this.snapshot, burst);
+    const { restarts, submitAt } = burst;
+    return line?.state === 'PENDING' && line.restarts === restarts && line.submitAt === submitAt;
   }
 
   #line(burst: Burst): Job | undefined {

@@ -2,6 +2,7 @@
 import { inWords } from '../decide/decide.ts';
 import { decideBy, type Look } from '../decide/look.ts';
 import { worstCaseOf } from '../decide/price.ts';
+import { askedAt } from '../decide/sight.ts';
 import type { Decision, Verdict } from '../domain/decision.ts';
 import type { ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
@@ -61,7 +62,8 @@ export async function dryRun(
   const under = async (settings: Cluster['settings']) => {
     const { ports, offered, examined, carries } = engine;
     const asked: Giving = { name, settings, ports, offered, examined, carries };
-    return (await givenFor(asked, snapshot, live, stop, at)).look;
+    const { look } = await givenFor(asked, snapshot, live, stop, at);
+    return { ...look, now: askedAt(snapshot, settings.setup, look.policy, at) };
   };
   const now = await under(engine.settings);
   const then = await under({ ...engine.settings, policy, policyHash });

@@ -10,6 +10,7 @@ import { decideOne } from '../decide/look.ts';
 import { Purse } from '../decide/purse.ts';
 import { Climb } from '../decide/ramp-day.ts';
 import { groupFor } from '../decide/rules/size.ts';
+import { askedAt } from '../decide/sight.ts';
 import { expandArray } from '../domain/array.ts';
 import type { Basis, Decision } from '../domain/decision.ts';
 import { type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
@@ -88,7 +89,12 @@ export async function estimate(
     ...look.staging,
     sizes: (of: Job) => (of.ref === job.ref ? sizes : look.staging?.sizes(of)),
   };
-  const { decision, forecast, readyIn, carrying } = decideOne(engine.foresight, { ...look, staging }, job);
+  const now = askedAt(snapshot, setup, look.policy, at);
+  const { decision, forecast, readyIn, carrying } = decideOne(
+    engine.foresight,
+    { ...look, staging, now },
+    job,
+  );
   const sees: Sees = { snapshot, readyIn, carrying, drained, counted };
   const foresight = {
     of: (of: JobRef) => (of === job.ref ? forecast : engine.foresight.of(of)),

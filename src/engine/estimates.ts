@@ -64,11 +64,7 @@ export class Estimates {
     if ('why' in engine) return engine;
     const script = scriptOf(order);
     if ('why' in script) return script;
-    const { snapshot } = engine;
-    if (snapshot === undefined)
-      return away(
-        `this gateway has not looked at the queue of ${engine.name}: another leads, or it has just started`,
-      );
+    if (engine.snapshot === undefined) return unseen(engine);
     if (engine.offered.length === 0) return away('the cloud has not told its instance types yet');
     return this.#admitted(order.user, async () => {
       const info = await this.#info(engine.name, order.user);
@@ -77,10 +73,12 @@ export class Estimates {
       if (typeof account === 'object') return account;
       const { uid, gid } = info;
       const who = { user: order.user, uid, gid, account, workDir: workDirOf(script, order.workDir) };
-      return this.#inTurn(async () => ({
-        kind: 'told',
-        estimate: await estimate(engine, snapshot, script, who),
-      }));
+      return this.#inTurn(async () => {
+        // As it is by then: what was seen before others had their turn may be too old to decide by.
+        const { snapshot } = engine;
+        if (snapshot === undefined) return unseen(engine);
+        return { kind: 'told', estimate: await estimate(engine, snapshot, script, who) };
+      });
     });
   }
 
@@ -152,6 +150,8 @@ export class Estimates {
   }
 }
 
+const unseen = ({ name }: Estimating): Estimated =>
+  away(`this gateway has not looked at the queue of ${name}: another leads, or it has just started`);
 const away = (why: string): Estimated => ({ kind: 'away', field: undefined, why });
 
 /** What sbatch would not take is told with where it stands. */

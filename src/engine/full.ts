@@ -102,14 +102,17 @@ export function judgeInFull(
   const cost = most(offered, needs);
   const said = moneySays(job, cost, offered, means);
   const because = withMoney(full.decision.because, said);
-  if (full.decision.verdict !== 'burst')
+  if (full.decision.verdict !== 'burst') {
+    // Of a job that stays anyway, as a quote asks: what those before it take its line's rows know, and this purse does not. Their no stands.
+    const rows = full.decision.because.map((row, i) => (row.pass ? (because[i] ?? row) : row));
     return {
       yes: false,
-      decision: { ...full.decision, because, group: undefined },
+      decision: { ...full.decision, because: rows, group: undefined },
       choice,
       cost,
       forMs: undefined,
     };
+  }
   if (unfunded(said) !== undefined) {
     const waits: Decision = { verdict: 'wait', because, group: undefined };
     return { yes: false, decision: waits, choice, cost, forMs: unaffordableMs };

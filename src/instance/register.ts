@@ -1,7 +1,7 @@
 import { claimOf } from '../domain/devices.ts';
 import { faultOf } from '../domain/fault.ts';
-import { instant } from '../domain/ids.ts';
-import type { Instance } from '../domain/instance.ts';
+import { type CloudId, instant } from '../domain/ids.ts';
+import type { CloudInstance, Instance } from '../domain/instance.ts';
 import { instanceLabel, type NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
@@ -38,23 +38,14 @@ export async function awaitJoin(ctx: InstanceContext, instance: Instance): Promi
  * costs; it is labelled as this instance before it is noted, so that a machine of the same name that comes later is not taken for it.
  */
 async function awaitPlace(ctx: InstanceContext, instance: Instance): Promise<Next> {
-  const listed = ctx.listed();
-  const seen = listed?.ok === true ? listed.value.find((i) => i.id === instance.cloudId) : undefined;
-  const node =
-    seen?.state === 'running' && seen.privateDnsName !== ''
-      ? (await ctx.nodes()).find((n) => n.name === seen.privateDnsName)
-      : undefined;
+  const { seen, node } = await placeOf(ctx, instance);
   if (seen === undefined || node === undefined) {
     const why = seen?.external?.waits;
     return inTime(ctx, instance, `nobody brought a node for it${why === undefined ? '' : ` (${why})`}`);
   }
-  try {
-    await ctx.kubernetes.labelNode(node.name, { [instanceLabel]: seen.id, [groupLabel]: instance.group });
-  } catch (e) {
-    // Such as a pool that lacks the taint: admission will say no as often as it is asked.
-    if (faultOf(e) !== 'refused') throw e;
-    return inTime(ctx, instance, `node ${node.name} may not be taken (${(e as Error).message})`);
-  }
+  const taken = await labelled(ctx, instance, seen.id, node);
+  if (taken === 'again') return after(1_000);
+  if (taken !== 'ok') return inTime(ctx, instance, taken.why);
   const { type, zone } = seen;
   await change(
     ctx,
@@ -69,6 +60,51 @@ async function awaitPlace(ctx: InstanceContext, instance: Instance): Promise<Nex
     `node ${node.name} (${type} in ${zone}) has its place`,
   );
   return now;
+}
+
+/** Where the list has it on a node. */
+async function placeOf(
+  ctx: InstanceContext,
+  { cloudId: id }: Instance,
+): Promise<{ readonly seen: CloudInstance | undefined; readonly node: NodeView | undefined }> {
+  const listed = ctx.listed();
+  const seen = listed?.ok === true ? listed.value.find((i) => i.id === id) : undefined;
+  if (seen?.state !== 'running' || seen.privateDnsName === '') return { seen, node: undefined };
+  return { seen, node: (await ctx.nodes()).find((n) => n.name === seen.privateDnsName) };
+}
+
+/** As it was seen, and never one that is another's. `again`: it has changed since. */
+async function labelled(
+  ctx: InstanceContext,
+  { group }: Instance,
+  id: CloudId,
+  node: NodeView,
+): Promise<'ok' | 'again' | { readonly why: string }> {
+  const other = node.labels[instanceLabel];
+  // Its place ended since the list was read, and another's was bound there: the next list tells.
+  if (other !== undefined && other !== id) return { why: `node ${node.name} is instance ${other} by now` };
+  try {
+    await ctx.kubernetes.markNode(node, {
+      labels: { [instanceLabel]: id, [groupLabel]: group },
+      annotations: {},
+    });
+    return 'ok';
+  } catch (e) {
+    const fault = faultOf(e);
+    if (fault === 'conflict') return 'again';
+    // Such as a pool that lacks the taint: admission will say no as often as it is asked.
+    if (fault !== 'refused') throw e;
+    return { why: `node ${node.name} may not be taken (${(e as Error).message})` };
+  }
+}
+
+/** Its Node was deleted and registered anew, without the label, while its pods run there. True: it is labelled again, or will be at the next look. */
+export async function registeredAnew(ctx: InstanceContext, instance: Instance): Promise<boolean> {
+  if (instance.spec.external === undefined) return false;
+  const { seen, node } = await placeOf(ctx, instance);
+  if (seen === undefined || node === undefined || node.name !== instance.node) return false;
+  const taken = await labelled(ctx, instance, seen.id, node);
+  return taken === 'ok' || taken === 'again';
 }
 
 /** joined → ready: labelled as ours, and its kubelet says Ready. */

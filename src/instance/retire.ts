@@ -6,7 +6,7 @@ import { burstsOn, change, drainOf, type InstanceContext, intend, nodeOf, wakeBu
 import { leaseEveryMs, renewLease } from './lease.ts';
 import { topUp } from './overhead.ts';
 import { takenBack } from './reclaim.ts';
-import { cloudSaysGone } from './register.ts';
+import { cloudSaysGone, registeredAnew } from './register.ts';
 
 /** The cloud may not list an instance for a while after its launch; after this, absence and not_found together mean gone. */
 const absentMs = 10 * 60_000;
@@ -52,6 +52,7 @@ export async function keep(ctx: InstanceContext, instance: Instance): Promise<Ne
 
 async function silent(ctx: InstanceContext, instance: Instance, againMs: number): Promise<Next> {
   const node = await nodeOf(ctx, instance);
+  if (node === undefined && (await registeredAnew(ctx, instance))) return after(1_000);
   const text =
     node === undefined
       ? 'its node object is absent'

@@ -267,6 +267,32 @@ describe('places on nodes that somebody else brings', () => {
     expect((await find(id))?.state).toBe('terminated');
   });
 
+  test('a kubelet that registers its Node object anew keeps its pods, and the instance lives for as long as they do', async () => {
+    const { cloud, find, brings, joins, runs, cluster, pass, port } = start();
+    const { id } = await cloud.launch(needing(1_900), launchToken('a'));
+    await brings('n1');
+    await joins('n1', id);
+    const ref = await runs('n1');
+    // Deleted, and back before the pod collector looks: only its kubelet was started again.
+    cluster.silenceNode('n1');
+    cluster.server.remove('admin', { kind: 'nodes', namespace: undefined, name: 'n1' });
+    cluster.reviveNode('n1');
+    await pass(30_000);
+    expect((await port.nodes())[0]?.labels).not.toHaveProperty(instanceLabel);
+    for (let ms = 0; ms < 3 * goneMs; ms += 10_000) {
+      expect((await find(id))?.state).toBe('running');
+      await pass(10_000);
+    }
+    await cloud.terminate(id);
+    expect((await find(id))?.state).toBe('running');
+    expect(cluster.truth().running.map(({ container }) => container)).toContain('main');
+    await port.deletePod(ref, (await port.pod(ref))?.uid ?? '', 1);
+    await pass(minute);
+    await find(id);
+    await pass(goneMs);
+    expect((await find(id))?.state).toBe('terminated');
+  });
+
   test('a place ends by its deadline without anybody, and its node is free', async () => {
     const { cloud, find, brings, cluster, pass } = start();
     const { id } = await cloud.launch(needing(500), launchToken('a'));
@@ -288,6 +314,25 @@ describe('places on nodes that somebody else brings', () => {
     await expectFault(cloud.terminate(id), 'not_found');
   });
 
+  test('what ends hours after its place was taken is in sight for an hour as well: whoever missed it hears of it', async () => {
+    const { cloud, find, brings, joins, runs, cluster, pass } = start();
+    const { id } = await cloud.launch(needing(1_900), launchToken('a'));
+    await brings('n1');
+    await joins('n1', id);
+    await runs('n1');
+    await pass(3 * 60 * minute);
+    cluster.powerOff('n1');
+    cluster.server.remove('admin', { kind: 'nodes', namespace: undefined, name: 'n1' });
+    await find(id);
+    await pass(goneMs);
+    expect((await find(id))?.state).toBe('terminated');
+    await pass(59 * minute);
+    expect((await find(id))?.state).toBe('terminated');
+    await pass(2 * minute);
+    expect((await find(id))?.state).toBe('terminated');
+    expect(await find(id)).toBeUndefined();
+  });
+
   test('what cannot be tidied away keeps nobody from the list', async () => {
     const { port, time, pass } = start();
     const stuck = { ...port, releasePod: () => Promise.reject(new PortError('refused', 'x', 'no right')) };
@@ -295,6 +340,7 @@ describe('places on nodes that somebody else brings', () => {
     const cloud = cloudFor(own, stuck, time);
     const [made] = await cloud.list();
     await expectFault(cloud.terminate(made?.id ?? cloudId('')), 'refused');
+    await cloud.list();
     await pass(61 * minute);
     expect((await cloud.list()).map(({ state }) => state)).toEqual(['terminated']);
   });

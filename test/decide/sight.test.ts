@@ -1,7 +1,9 @@
 /** How often a queue is looked at. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextLookMs } from '../../src/decide/sight.ts';
+import { askedAt, nextLookMs } from '../../src/decide/sight.ts';
+import { instant } from '../../src/domain/ids.ts';
+import type { Policy } from '../../src/domain/policy.ts';
 
 const never = (): number => {
   throw new Error('asked for no reason');
@@ -38,5 +40,30 @@ describe('the next look', () => {
         expect(nextLookMs(poll, took + more, () => random)).toBeGreaterThanOrEqual(next);
       }),
     );
+  });
+});
+
+describe('what is asked between two looks', () => {
+  const at = instant(1_800_000_000_000);
+  const setup = { pollMs: 30_000 };
+  const policy = { staleAfterPolls: 5 } as Policy;
+  const asked = (seconds: number, tookMs: number) =>
+    (askedAt({ at, tookMs }, setup, policy, instant(at + 1_000 * seconds)) - at) / 1_000;
+
+  it('is asked now, while a decision may be as old as the last one', () => {
+    expect(asked(0, 100)).toBe(0);
+    expect(asked(150, 100)).toBe(150);
+  });
+
+  it('is asked at the last look, while a slow Slurm is left alone until the next', () => {
+    expect(asked(151, 20_000)).toBe(20);
+    expect(asked(240, 20_000)).toBe(20);
+    expect(asked(330, 60_000)).toBe(60);
+  });
+
+  it('is asked now, once that is late: nobody sees the queue', () => {
+    expect(asked(400, 20_000)).toBe(400);
+    expect(asked(600, 60_000)).toBe(600);
+    expect(asked(190, 100)).toBe(190);
   });
 });

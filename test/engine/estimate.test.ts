@@ -111,6 +111,16 @@ describe('a quote', () => {
     );
   });
 
+  it('behind others who take what is left of a budget tells that the budget keeps it', async () => {
+    await open({ mode: 'observe', budget: 500_000 });
+    for (let i = 0; i < 4; i++) submit({ partition: 'cloud' });
+    await pass(2 * minute);
+    const e = await told({ options: ['--partition=cloud', '--cpus-per-task=8', '--time=60'] });
+    expect(e.decision.verdict).toBe('wait');
+    expect(against(e)).toContain('budget');
+    expect(e.text).toContain('budget');
+  });
+
   it('foresees a wait behind those that are there, with a range', async () => {
     await open({ mode: 'observe' });
     for (let i = 0; i < 8; i++) submit();
@@ -317,6 +327,46 @@ describe('what is not quoted', () => {
       ...{ 'u4 told': 4, 'u5 throttled': 4 },
     });
   });
+
+  it('that waited for its turn is of the look that there is by then', async () => {
+    const { gateway } = run;
+    estimates = new Estimates({
+      ...{ clusters: gateway?.clusters ?? [], clock: run.time, users: () => ({ info: async () => info }) },
+      pause: () => new Promise((resolve) => void run.time.after(2 * minute, resolve)),
+    });
+    const answers: Estimate[] = [];
+    for (const name of ['first', 'second'])
+      void estimates.estimate({ ...order, options: [`--job-name=${name}`] }).then((answer) => {
+        if (answer.kind === 'told') answers.push(answer.estimate);
+      });
+    for (let s = 0; s < 300 && answers.length < 2; s++) await pass(second);
+    const [first, then] = answers;
+    expect((then?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(minute);
+    expect(then?.decision.because).toContainEqual(expect.objectContaining({ rule: 'sight', pass: true }));
+  });
+
+  it.each([
+    [200, true],
+    [900, false],
+  ])(
+    'of a slow Slurm that was looked at %i s ago is of that look, until the next one is late',
+    async (seconds, pass) => {
+      const engine = run.gateway?.clusters[0];
+      if (engine?.snapshot === undefined) throw new Error('nothing was looked at');
+      const { settings, snapshot } = engine;
+      const at = instant(run.time.now() - seconds * second);
+      const slow = Object.create(engine, {
+        settings: { value: { ...settings, setup: { ...settings.setup, pollMs: 30 * second } } },
+        snapshot: { value: { ...snapshot, at, tookMs: 20 * second } },
+      });
+      estimates = new Estimates({
+        ...{ clusters: [slow], clock: run.time, users: () => ({ info: async () => info }) },
+        pause: async () => undefined,
+      });
+      const { decision } = await told();
+      expect(decision.because).toContainEqual(expect.objectContaining({ rule: 'sight', pass }));
+    },
+  );
 
   it('asks the login node who somebody is once in a minute, not for each quote', async () => {
     const { gateway } = run;

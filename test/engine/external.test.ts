@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instant, type JobRef } from '../../src/domain/ids.ts';
-import { placesNamespace } from '../../src/domain/kube.ts';
+import { instanceLabel, placesNamespace } from '../../src/domain/kube.ts';
 import { Chance } from '../../src/sim/chance.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
@@ -189,8 +189,10 @@ describe('nodes that somebody else scales', () => {
     const node = run.world.ran[0]?.node ?? '';
     external.silence(node);
     await until('the fence', async () => (await bursts(ref))[0]?.state === 'fencing');
+    const told = async () =>
+      (await bursts(ref))[0]?.trouble?.text.includes('taken away by whoever scales it');
+    await until('a person to be told what it waits for', async () => (await told()) === true);
     expect(run.world.ran).toHaveLength(1);
-    expect((await bursts(ref))[0]?.trouble?.text).toContain('taken away by whoever scales it');
     await until('the next run', () => run.world.ran.length > 1);
     expect(external.scaler.nodes).not.toContain(node);
     await pass(30 * minute);
@@ -209,6 +211,35 @@ describe('nodes that somebody else scales', () => {
     await until('the job to be over', async () => (await bursts(ref))[0]?.state === 'settled');
     run.stop();
   });
+
+  it.each([
+    ['beside the place', 3],
+    ['in the place of it', 7],
+  ])(
+    'a kubelet that was started again after somebody deleted its Node object runs its job on, %s, and no other run begins',
+    async (_, cpus) => {
+      const { run, external, pass, until, submit, bursts } = started();
+      const ref = submit(cpus, 40 * minute);
+      await until('the script to run', () => run.world.ran.length > 0);
+      const { node } = run.world.ran[0] ?? { node: '' };
+      run.kubernetes.silenceNode(node, { streams: 'live' });
+      run.kubernetes.server.remove('admin', { kind: 'nodes', namespace: undefined, name: node });
+      run.kubernetes.reviveNode(node);
+      // Longer than a node may be lost.
+      await pass(30 * minute);
+      expect(run.world.ran.map(({ endedAt }) => endedAt)).toEqual([undefined]);
+      // It is one instance still, and no other place comes beside it.
+      const [instance] = await run.store.instances(10);
+      expect(instance).toMatchObject({ state: 'ready', node, trouble: undefined });
+      const labels = run.kubernetes.server.store.get('nodes', undefined, node)?.metadata.labels;
+      expect(labels?.[instanceLabel]).toBe(instance?.cloudId);
+      await until('the job to be over', async () => (await bursts(ref))[0]?.state === 'settled');
+      expect(run.slurm.truth()[0]).toMatchObject({ state: 'COMPLETED', restarts: 0 });
+      await until('the nodes to be taken away', () => external.scaler.nodes.length === 0);
+      run.stop();
+      expect(await breaches(run)).toEqual([]);
+    },
+  );
 
   it('a gateway that is dead for good leaves a place for as long as its deadline, and then no node', async () => {
     const { run, external, pass, until, submit, places } = started();

@@ -6,12 +6,12 @@
 import { faultOf, ignoring, PortError } from '../../../src/domain/fault.ts';
 import type { CloudId, ClusterName, LaunchToken } from '../../../src/domain/ids.ts';
 import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domain/instance.ts';
-import { instanceLabel, type PodView } from '../../../src/domain/kube.ts';
+import { type BoundPod, instanceLabel, type NodeView, type PodView } from '../../../src/domain/kube.ts';
 import type { Clock, CloudPort, KubernetesPort } from '../../../src/ports.ts';
 import { shownFinalizer } from '../../kubernetes/names.ts';
 import { type ExternalGroup, placePod } from './pod.ts';
-import { type Place, placeIn, placeOf, specHash } from './record.ts';
-import { Gone, type Held, heldBy, instanceOf } from './state.ts';
+import { madeFor, type Place, placeIn, placeOf, specHash } from './record.ts';
+import { goneSince, type Held, heldBy, instanceOf, Since, unlabelled } from './state.ts';
 
 export type { ExternalGroup } from './pod.ts';
 export { isExternalId } from './record.ts';
@@ -23,7 +23,7 @@ export interface ExternalConfig {
   readonly types: readonly InstanceType[];
 }
 
-/** A place that is over stays in sight for so long, as EC2 shows what is terminated. */
+/** A place stays in sight for so long once it is over, as EC2 shows what is terminated: whoever did not hear of it at once hears of it then. */
 const shownMs = 3_600_000;
 /** Of those that are older, at one look. */
 const tidiedAtOnce = 20;
@@ -33,7 +33,8 @@ export function externalCloud(
   { cluster, groups, types }: ExternalConfig,
   { kubernetes, clock }: { readonly kubernetes: KubernetesPort; readonly clock: Clock },
 ): CloudPort {
-  const gone = new Gone();
+  const gone = goneSince();
+  const over = new Since(shownMs);
   /** One launch at a time: a surge of jobs is no storm on the API server. */
   let last: Promise<unknown> = Promise.resolve();
 
@@ -55,7 +56,7 @@ export function externalCloud(
     if (pod === undefined)
       try {
         const made = await kubernetes.createPod(manifest);
-        return instanceOf(heldBy(placeOf(cluster, spec, token, clock.now()), made, [], gone, clock.now()));
+        return instanceOf(await held(placeOf(cluster, spec, token, clock.now()), made, []));
       } catch (e) {
         if (faultOf(e) !== 'already_exists') throw e;
         pod = await kubernetes.pod({ namespace, name });
@@ -66,19 +67,27 @@ export function externalCloud(
       throw new PortError('transient', at, `pod ${name} of ${token} is just going, or not ours`);
     if (place.spec !== specHash(spec))
       throw new PortError('invalid', at, `the token ${token} was used for something else`);
-    return instanceOf(heldBy(place, pod, await kubernetes.nodes(), gone, clock.now()));
+    return instanceOf(await held(place, pod, await kubernetes.nodes()));
+  }
+
+  async function held(place: Place, pod: PodView, nodes: readonly NodeView[]): Promise<Held> {
+    const bare = unlabelled(place, pod, nodes);
+    const stays = bare !== undefined && (await mayRunOn(bare, place));
+    return heldBy(place, pod, nodes, stays, gone, clock.now());
   }
 
   /** This cluster's own. Pods first: a node that is labelled is then never older than what is known of its pod. */
   async function places(): Promise<readonly Held[]> {
     const pods = await kubernetes.places();
     const nodes = await kubernetes.nodes();
-    const at = clock.now();
-    const own = pods.flatMap((pod) => {
-      const place: Place | undefined = placeIn(pod);
-      return place?.cluster === cluster ? [heldBy(place, pod, nodes, gone, at)] : [];
-    });
-    gone.keep(new Set(own.map(({ place }) => place.id)));
+    const own: Held[] = [];
+    for (const pod of pods) {
+      const place = placeIn(pod);
+      if (place?.cluster === cluster) own.push(await held(place, pod, nodes));
+    }
+    const ids = new Set(own.map(({ place }) => place.id));
+    gone.keep(ids);
+    over.keep(ids);
     return own;
   }
 
@@ -86,9 +95,7 @@ export function externalCloud(
   async function list(): Promise<readonly CloudInstance[]> {
     const all = await places();
     const at = clock.now();
-    const old = all.filter(
-      ({ state, pod }) => state === 'terminated' && at - (pod.deletingSince ?? pod.createdAt) > shownMs,
-    );
+    const old = all.filter(({ place, state }) => over.note(place.id, state === 'terminated', at));
     await tidy(old.slice(0, tidiedAtOnce).map(({ pod }) => pod));
     return all.map(instanceOf);
   }
@@ -112,9 +119,9 @@ export function externalCloud(
   }
 
   async function terminate(id: CloudId): Promise<void> {
-    const held = (await places()).find(({ place }) => place.id === id);
-    if (held === undefined) throw new PortError('not_found', 'cloud.terminate', `no place of ours is ${id}`);
-    const { pod, node, free } = held;
+    const found = (await places()).find(({ place }) => place.id === id);
+    if (found === undefined) throw new PortError('not_found', 'cloud.terminate', `no place of ours is ${id}`);
+    const { pod, node, free } = found;
     // The label first, and only of a node where nothing of ours runs: what is listed meanwhile is still ours.
     if (node !== undefined && !free) {
       if (!(await isEmpty(node.name, node.ready))) return;
@@ -124,14 +131,21 @@ export function externalCloud(
       });
     } else if (!free) return;
     await giveUp(pod);
+    over.note(id, true, clock.now());
   }
 
+  const ours = async (node: string): Promise<readonly BoundPod[]> =>
+    (await kubernetes.podsOn(node)).filter((p) => p.burst !== undefined && p.cluster === cluster);
+
   /** Its kubelet is there to tell, and tells that no pod of a job of ours runs or will. */
-  async function isEmpty(node: string, ready: string): Promise<boolean> {
-    if (ready !== 'true') return false;
-    const pods = await kubernetes.podsOn(node);
-    return pods.every(({ burst, cluster: of, over }) => burst === undefined || of !== cluster || over);
-  }
+  const isEmpty = async (node: string, ready: string): Promise<boolean> =>
+    ready === 'true' && (await ours(node)).every(({ over }) => over);
+
+  /** Of its own jobs. What the pod collector called ended was on a Node that was not there. */
+  const mayRunOn = async ({ name, ready }: NodeView, { id }: Place): Promise<boolean> =>
+    (await ours(name)).some(
+      ({ over, ended, record }) => (madeFor(record) ?? id) === id && !ended && (!over || ready !== 'true'),
+    );
 
   async function check(spec: LaunchSpec): Promise<void> {
     const at = 'cloud.check';
@@ -169,9 +183,9 @@ export function externalCloud(
     },
     /** Why it waits, in kube-scheduler's words. */
     console: async (id) => {
-      const held = (await places()).find(({ place }) => place.id === id);
-      if (held === undefined) throw new PortError('not_found', 'cloud.console', `no place of ours is ${id}`);
-      return held.pod.message === '' ? undefined : held.pod.message;
+      const found = (await places()).find(({ place }) => place.id === id);
+      if (found === undefined) throw new PortError('not_found', 'cloud.console', `no place of ours is ${id}`);
+      return found.pod.message === '' ? undefined : found.pod.message;
     },
     spotPrices: async () => [],
     interruptions: async () => [],

@@ -67,6 +67,10 @@ export function placeIn({ record, ref }: Pick<PodView, 'record' | 'ref'>): Place
   return read !== undefined && nameOf(read.id) === ref.name ? read : undefined;
 }
 
+/** The place that the pod of a job was made for; undefined: it does not say. */
+export const madeFor = (record: string | undefined): string | undefined => job.safeParse(parsed(record)).data;
+const job = z.object({ on: z.object({ cloudId: z.string() }) }).transform(({ on }) => on.cloudId);
+
 function parsed(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text);

@@ -20,19 +20,24 @@ export interface Held {
 /** A kubelet that lives hears within this that its pods are no more, and has ended them. */
 export const goneMs = 120_000;
 
-/** Since when a place's node is not there; one that is there again was another's, or late. */
-export class Gone {
+/** Since when something is so of a place. */
+export class Since {
+  readonly #forMs: number;
   readonly #since = new Map<CloudId, Instant>();
 
-  /** True once it has been so for long enough. */
-  note(id: CloudId, gone: boolean, at: Instant): boolean {
-    if (!gone) {
+  constructor(forMs: number) {
+    this.#forMs = forMs;
+  }
+
+  /** True once it has been so for long enough; what is not so any more begins anew. */
+  note(id: CloudId, so: boolean, at: Instant): boolean {
+    if (!so) {
       this.#since.delete(id);
       return false;
     }
     const since = this.#since.get(id) ?? at;
     this.#since.set(id, since);
-    return at - since >= goneMs;
+    return at - since >= this.#forMs;
   }
 
   /** What is listed no more is remembered no more. */
@@ -41,22 +46,41 @@ export class Gone {
   }
 }
 
+/** Since when a place's node is not there; one that is there again was another's, or late. */
+export const goneSince = (): Since => new Since(goneMs);
+
+/**
+ * The place's node where it carries no label of an instance of ours: not yet, not any more, or not that one. Who deletes a Node takes the label with it,
+ * and a kubelet that is started again registers it anew with all that runs there, of which no pod is collected then.
+ */
+export function unlabelled(
+  { id }: Pick<Place, 'id'>,
+  pod: PodView,
+  nodes: readonly NodeView[],
+): NodeView | undefined {
+  if (isGiven(pod) || nodes.some(({ labels }) => labels[instanceLabel] === id)) return undefined;
+  return nodes.find(({ name }) => name === pod.node);
+}
+
+/** `stays`: pods of its jobs may run on its node though that is not labelled. */
 export function heldBy(
   place: Place,
   pod: PodView,
   nodes: readonly NodeView[],
-  gone: Gone,
+  stays: boolean,
+  gone: Since,
   at: Instant,
 ): Held {
   const node = nodes.find(({ labels }) => labels[instanceLabel] === place.id);
   const named = nodes.find(({ name }) => name === pod.node);
-  // One that is younger than the end of the pod that was there is another machine, or a Node object that somebody deleted.
-  const on = named !== undefined && named.createdAt <= (endOf(pod) ?? at) ? named : undefined;
-  const given = !pod.finalizers.includes(finalizer);
+  // One that is younger than the end of the pod that was there is another machine, unless pods of its jobs are there: then it was registered anew.
+  const same = named !== undefined && (stays || named.createdAt <= (endOf(pod) ?? at));
+  const on = same ? named : undefined;
+  const given = isGiven(pod);
   const absent = !given && pod.node !== undefined && node === undefined && on === undefined;
   const lost = gone.note(place.id, absent, at);
   // Whatever became of the pod, jobs' pods may run on a node that is labelled, and for a while on one that is not there.
-  const free = given || (node === undefined ? !absent || lost : isOff(node));
+  const free = given || (node === undefined ? !stays && (!absent || lost) : isOff(node));
   const over = isOver(pod);
   const up = pod.node === undefined && !over ? 'pending' : 'running';
   return {
@@ -68,6 +92,8 @@ export function heldBy(
     state: free && (over || lost || node !== undefined) ? 'terminated' : up,
   };
 }
+
+const isGiven = ({ finalizers }: PodView): boolean => !finalizers.includes(finalizer);
 
 /** It holds nothing any more. */
 export const isOver = ({ deletingSince, phase }: PodView): boolean =>

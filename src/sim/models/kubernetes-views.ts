@@ -102,10 +102,11 @@ export function nodeView({ metadata, spec, status }: Node): NodeView {
 }
 
 export function boundPod(pod: Pod): BoundPod {
-  const { ref, burst, cluster, phase, deletingSince, containers } = podView(pod);
+  const { ref, burst, cluster, record, phase, deletingSince, containers } = podView(pod);
   const runs = Object.values(containers).some(({ state }) => state === 'running');
-  const ends = deletingSince !== undefined || phase === 'Succeeded' || phase === 'Failed';
-  return { ref, burst, cluster, over: ends && !runs, requests: requestsOf(pod) };
+  const ended = phase === 'Succeeded' || phase === 'Failed';
+  const over = (ended || deletingSince !== undefined) && !runs;
+  return { ref, burst, cluster, record, over, ended, requests: requestsOf(pod) };
 }
 
 /** Undefined: the namespace's annotations do not say whose it is. */

@@ -61,6 +61,9 @@ describe('a pod is over', () => {
     // The pod collector and the taint manager say Failed of pods whose kubelet is silent.
     ['not by its phase alone', runs, { phase: 'Failed' }, { deletionTimestamp }, false],
   ])('%s', (_what, statuses, status, metadata, over) => {
-    expect(pod({ containers: [] }, { ...status, ...statuses }, metadata)?.over).toBe(over);
+    expect(pod({ containers: [] }, { ...status, ...statuses }, metadata)).toMatchObject({
+      over,
+      ended: status.phase === 'Failed' || status.phase === 'Succeeded',
+    });
   });
 });
