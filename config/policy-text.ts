@@ -1,11 +1,11 @@
 /** A policy by itself, as it is written in a file of its own, or in a version that the store keeps. */
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { budget } from './budgets.ts';
 import { policy } from './policy.ts';
 import type { Problem } from './problems.ts';
 import { list } from './units.ts';
-import { type ReadYaml, readYaml } from './yaml.ts';
+import { documentOf, type ReadYaml, readYaml } from './yaml.ts';
 import { unreadable } from './yaml-limits.ts';
 
 const form = z.strictObject({
@@ -54,9 +54,12 @@ export function policyTextIn(given: unknown): string {
 /** Its values, for telling two of them apart; a text that is no YAML is a value by itself. */
 export function writtenIn(text: string): unknown {
   if (unreadable(text) !== undefined) return text;
+  const { document, odd } = documentOf(text);
+  if (odd.length > 0) return text;
   try {
-    return parse(text, { logLevel: 'error' });
+    return document.toJS();
   } catch {
+    // Aliases of aliases without end.
     return text;
   }
 }

@@ -57,6 +57,18 @@ describe('a policy by itself', () => {
     ['indents', Array.from({ length: 200 }, (_, i) => `${' '.repeat(i)}a:\n`).join(''), 'nested too deep'],
     ['brackets that close nothing', '}'.repeat(100_000), 'nothing opened'],
     ['anchors', '&a '.repeat(100_000), 'anchors'],
+    [
+      'keys of one map',
+      Array.from({ length: 100_000 }, (_, i) => `k${i}:\n`).join(''),
+      'unknown key|missing',
+    ],
+    [
+      'keys of one inner map',
+      `policy: { ${Array.from({ length: 100_000 }, (_, i) => `k${i}: 1`).join(', ')} }`,
+      'unknown key',
+    ],
+    ['the same key', 'a:\n'.repeat(100_000), 'must be unique'],
+    ['commas', `[${','.repeat(100_000)}]`, 'Unexpected ,'],
     ['aliases', `a: &a [1]\nb: [${'*a,'.repeat(1_000)}]`, 'unknown key|Excessive'],
   ])('of nothing but %s is refused before it costs the process that reads it', (_what, text, why) => {
     const read = readPolicyText(text);
