@@ -23,9 +23,23 @@ const allowed = z.toJSONSchema(form, { io: 'input' });
 
 /** What a text says, or all that is wrong with it, by field, line and column. */
 export function readPolicyText(text: string): ReadYaml<PolicyText> {
+  const odd = text.search(unkeepable);
+  if (odd >= 0) return { ok: false, problems: [keptByNoStore(text, odd)] };
   const read = readYaml(text, form, allowed);
   if (!read.ok || !('forecast' in partOf(read.given, 'policy'))) return read;
   return { ok: false, problems: [atStart] };
+}
+
+/** NUL, and half a character. */
+const unkeepable = /\0|\p{Cs}/u;
+
+function keptByNoStore(text: string, at: number): Problem {
+  const lines = text.slice(0, at).split('\n');
+  const [what, column] = [text[at] === '\0' ? 'a NUL character' : 'half a character', lines.at(-1) ?? ''];
+  return {
+    ...{ field: '', line: lines.length, column: column.length + 1 },
+    text: `here is ${what}, which no store can keep; take it out`,
+  };
 }
 
 const atStart: Problem = {

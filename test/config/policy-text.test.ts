@@ -49,6 +49,15 @@ describe('a policy by itself', () => {
       expect([text, readPolicyText(text).ok]).toEqual([text, false]);
   });
 
+  it('that no store can keep is none, and is told where, in a comment too', () => {
+    for (const odd of ['\0', '\ud800', '\udc00\ud800'])
+      expect(readPolicyText(`policy: {}\n# a${odd}b\n`)).toMatchObject({
+        ok: false,
+        problems: [{ text: expect.stringContaining('take it out'), line: 2, column: 4 }],
+      });
+    expect(readPolicyText('policy: {} # \u{1f600}\n').ok).toBe(true);
+  });
+
   it.each([
     ['brackets', '['.repeat(100_000), 'nested too deep'],
     ['maps', `policy: ${'{ a: '.repeat(50_000)}`, 'nested too deep'],
