@@ -14,13 +14,15 @@ export interface UndoOrder {
 export type Runs = (dataDir: string) => Promise<boolean>;
 
 /** What `serve` makes in its data directory; all else there is somebody's own. */
-const storeParts = ['postgres', 'audit'];
+export const storeParts = ['postgres', 'audit'];
 
-/** `clean`: nothing is left. Throws CommandError where init made nothing, or where a gateway still runs. */
+/** `clean`: nothing is left. Throws CommandError where init made nothing, another account made it, or a gateway still runs. */
 export async function undo(
   { dir, force }: UndoOrder,
   runs: Runs,
+  account: number | undefined = process.geteuid?.(),
 ): Promise<{ readonly clean: boolean; readonly lines: readonly string[] }> {
+  await refuseOthers(dir, account);
   const made = await manifestIn(dir);
   if (made === undefined)
     throw new CommandError(`${dir} has no ${manifestName}: init made nothing there; say where with --dir`);
@@ -48,6 +50,16 @@ export async function undo(
   await rm(join(dir, manifestName));
   for (const one of [...made.dirs].reverse()) await removeEmpty(one, lines);
   return { clean: true, lines };
+}
+
+/** The record names a directory that may lie anywhere: only who could remove it anyhow is believed, and root by nobody else. */
+async function refuseOthers(dir: string, account: number | undefined): Promise<void> {
+  const path = join(dir, manifestName);
+  const seen = await lstat(path).catch(() => undefined);
+  if (seen === undefined || account === undefined) return;
+  if (!seen.isFile()) throw new CommandError(`${path} is no file; remove by hand what init made there`);
+  if (seen.uid !== account)
+    throw new CommandError(`${path} belongs to account ${seen.uid}: run it as that account, which ran init`);
 }
 
 /** Whether it is gone. */
