@@ -49,11 +49,16 @@ export function activated(
     id: activationId(cluster),
     cluster,
     decides,
-    // Said again, it is no step on the way back.
-    before: decided === decides ? (before?.before ?? 'file') : decided,
+    before: decided === decides ? backFrom(before, file.hash) : decided,
     file,
     ...{ by, why, at, rev: (before?.rev ?? 0) + 1 },
   };
+}
+
+/** Said again, it is no step on the way back; a file that decided before is the version that it was then, once it says something else. */
+function backFrom(before: Activation | undefined, fileHash: string): PolicyName {
+  if (before === undefined) return 'file';
+  return before.before === 'file' && before.file.hash !== fileHash ? before.file.version : before.before;
 }
 
 export const policyInWords = (name: PolicyName): string =>
