@@ -233,6 +233,21 @@ describe('which policy decides', () => {
     });
   });
 
+  it.each(['file', 'a version'])(
+    'that cannot be told, as its row is damaged, is %s once an admin says so',
+    async (which) => {
+      await activate(await keep(unique()));
+      const name = which === 'file' ? which : await keep(unique());
+      const rows = await bed.store.audit(`policy/${cluster}`);
+      const search = `${bed.database}&options=${encodeURIComponent('-c search_path=spillway')}`;
+      await bed.query(`update active_policies set data = data || '{"decides":"of tomorrow"}'`, search);
+      expect(await stands()).toMatchObject({ revision: 0, unreadable: expect.stringContaining('decides') });
+      expect((await activate(name)).body).toMatchObject({ clusters: [{ decides: name, file: 'same' }] });
+      const [last] = (await bed.store.audit(`policy/${cluster}`)).slice(rows.length);
+      expect(last).toMatchObject({ seq: rows.length + 1, prev: rows.at(-1)?.hash });
+    },
+  );
+
   it('is told with a file that changed since: on the gateway whose file it is', async () => {
     const version = await keep(unique());
     await activate(version);
