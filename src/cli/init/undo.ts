@@ -22,8 +22,7 @@ export async function undo(
   runs: Runs,
   account: number | undefined = process.geteuid?.(),
 ): Promise<{ readonly clean: boolean; readonly lines: readonly string[] }> {
-  await refuseOthers(dir, account);
-  const made = await manifestIn(dir);
+  const made = await manifestIn(dir, account);
   if (made === undefined)
     throw new CommandError(`${dir} has no ${manifestName}: init made nothing there; say where with --dir`);
   const lines: string[] = [];
@@ -50,16 +49,6 @@ export async function undo(
   await rm(join(dir, manifestName));
   for (const one of [...made.dirs].reverse()) await removeEmpty(one, lines);
   return { clean: true, lines };
-}
-
-/** The record names a directory that may lie anywhere: only who could remove it anyhow is believed, and root by nobody else. */
-async function refuseOthers(dir: string, account: number | undefined): Promise<void> {
-  const path = join(dir, manifestName);
-  const seen = await lstat(path).catch(() => undefined);
-  if (seen === undefined || account === undefined) return;
-  if (!seen.isFile()) throw new CommandError(`${path} is no file; remove by hand what init made there`);
-  if (seen.uid !== account)
-    throw new CommandError(`${path} belongs to account ${seen.uid}: run it as that account, which ran init`);
 }
 
 /** Whether it is gone. */

@@ -15,7 +15,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manifestName, putFiles } from '../../../src/cli/init/files.ts';
+import { manifestIn, manifestName, putFiles } from '../../../src/cli/init/files.ts';
 import { undo } from '../../../src/cli/init/undo.ts';
 
 let home: string;
@@ -142,6 +142,8 @@ describe('the files of init', () => {
     await expect(undo({ dir, force: true }, idle, mine + 1)).rejects.toThrow(
       `belongs to account ${mine}: run it as that account`,
     );
+    // Nor is the key in it taken for one's own.
+    await expect(manifestIn(dir, mine + 1)).rejects.toThrow('or write into another --dir');
     // A link to a record of somebody who may be believed is none.
     renameSync(at(manifestName), join(home, 'record'));
     symlinkSync(join(home, 'record'), at(manifestName));
