@@ -1,11 +1,11 @@
 /** A policy by itself, as it is written in a file of its own, or in a version that the store keeps. */
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { budget } from './budgets.ts';
 import { policy } from './policy.ts';
 import type { Problem } from './problems.ts';
 import { list } from './units.ts';
-import { type ReadYaml, readYaml } from './yaml.ts';
+import { documentOf, type ReadYaml, readYaml } from './yaml.ts';
 import { unreadable } from './yaml-limits.ts';
 
 const form = z.strictObject({
@@ -23,9 +23,23 @@ const allowed = z.toJSONSchema(form, { io: 'input' });
 
 /** What a text says, or all that is wrong with it, by field, line and column. */
 export function readPolicyText(text: string): ReadYaml<PolicyText> {
+  const odd = text.search(unkeepable);
+  if (odd >= 0) return { ok: false, problems: [keptByNoStore(text, odd)] };
   const read = readYaml(text, form, allowed);
   if (!read.ok || !('forecast' in partOf(read.given, 'policy'))) return read;
   return { ok: false, problems: [atStart] };
+}
+
+/** NUL, and half a character. */
+const unkeepable = /\0|\p{Cs}/u;
+
+function keptByNoStore(text: string, at: number): Problem {
+  const lines = text.slice(0, at).split('\n');
+  const [what, column] = [text[at] === '\0' ? 'a NUL character' : 'half a character', lines.at(-1) ?? ''];
+  return {
+    ...{ field: '', line: lines.length, column: column.length + 1 },
+    text: `here is ${what}, which no store can keep; take it out`,
+  };
 }
 
 const atStart: Problem = {
@@ -54,9 +68,12 @@ export function policyTextIn(given: unknown): string {
 /** Its values, for telling two of them apart; a text that is no YAML is a value by itself. */
 export function writtenIn(text: string): unknown {
   if (unreadable(text) !== undefined) return text;
+  const { document, odd } = documentOf(text);
+  if (odd.length > 0) return text;
   try {
-    return parse(text, { logLevel: 'error' });
+    return document.toJS();
   } catch {
+    // Aliases of aliases without end.
     return text;
   }
 }

@@ -1,5 +1,5 @@
 /** A text in YAML, held against a schema: what is in it, or all that is wrong with it, each with its place. */
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { fieldName, type Problem, place, readable } from './problems.ts';
 import { unreadable } from './yaml-limits.ts';
@@ -8,6 +8,41 @@ export type ReadYaml<T> =
   /** `given`: as it was written, before it was parsed. */
   | { readonly ok: true; readonly value: T; readonly given: unknown }
   | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Of more it is not worth finding the place of each, which is looked for from the beginning. */
+const problemsAtMost = 100;
+
+interface Odd {
+  /** Offset in the text. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** As it was written, with what is no YAML in it. The text is one that `unreadable` lets pass. */
+export function documentOf(
+  text: string,
+  lineCounter = new LineCounter(),
+): { readonly document: Document; readonly odd: readonly Odd[] } {
+  // The reader's own look for a key that comes twice holds each of a map against all before it.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
+  const odd = [...document.errors, ...document.warnings].map((e) => ({ at: e.pos[0], text: e.message }));
+  return { document, odd: odd.length > 0 ? odd : twiceIn(document) };
+}
+
+function twiceIn(document: Document): readonly Odd[] {
+  const odd: Odd[] = [];
+  visit(document, {
+    Map: (_key, map) => {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) odd.push({ at: key.range?.[0] ?? 0, text: 'Map keys must be unique' });
+        seen.add(key.value);
+      }
+    },
+  });
+  return odd;
+}
 
 /** `allowed`: the schema as JSON Schema, of what is written. */
 export function readYaml<T>(
@@ -21,12 +56,11 @@ export function readYaml<T>(
     return { ok: false, problems: [problem] };
   }
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  const odd = [...document.errors, ...document.warnings];
+  const { document, odd } = documentOf(text, counter);
   if (odd.length > 0) {
-    const problems = odd.map((e) => {
-      const { line, col } = counter.linePos(e.pos[0]);
-      return { field: '', text: `not YAML: ${e.message}`, line, column: col };
+    const problems = odd.slice(0, problemsAtMost).map(({ at, text: why }) => {
+      const { line, col } = counter.linePos(at);
+      return { field: '', text: `not YAML: ${why}`, line, column: col };
     });
     return { ok: false, problems };
   }
@@ -48,6 +82,7 @@ export function readYaml<T>(
   if (parsed.success) return { ok: true, value: parsed.data, given };
   const problems = parsed.error.issues
     .flatMap((issue) => readable(issue, allowed))
+    .slice(0, problemsAtMost)
     .map((p) => ({ field: p.field, text: p.text, ...place(document, counter, p.path, p.atKey) }));
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   return { ok: false, problems };

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /** The commands, put together; what each is made of stands in main/. */
 import { ConfigError } from '../config/load.ts';
-import { CommandError } from './cli/ask.ts';
 import { programOf } from './cli/program.ts';
-import { PortError } from './domain/fault.ts';
+import { complaintOf } from './main/complaint.ts';
 import { cost, exportFocus } from './main/costs.ts';
 import { doctor } from './main/doctor.ts';
 import { entropy } from './main/ground.ts';
@@ -43,9 +42,6 @@ const program = programOf({
 // Whoever reads has read enough, as `| head` does.
 process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 0 : 1));
 program.parseAsync().catch((e: unknown) => {
-  // What a person can mend is told in words; everything else keeps its stack.
-  console.error(
-    e instanceof ConfigError || e instanceof PortError || e instanceof CommandError ? e.message : e,
-  );
+  console.error(complaintOf(e));
   process.exit(e instanceof ConfigError ? 2 : 1);
 });

@@ -11,6 +11,7 @@ import {
   type Activation,
   type ActivationOrder,
   activated,
+  activatedAnew,
   activationId,
   activationLink,
   type PolicyVersion,
@@ -114,25 +115,20 @@ export async function activatePolicy(
   return db.transaction().execute(async (tx) => {
     await lock(tx);
     const at = await now(tx);
-    const found = new Map<
-      ClusterName,
-      { readonly rev: number; readonly head: string; readonly data: unknown }
-    >();
-    for (const cluster of seen.keys()) {
-      const row = await tx
-        .selectFrom('active_policies')
-        .select(['rev', 'head', 'data'])
-        .where('id', '=', activationId(cluster))
-        .executeTakeFirst();
-      if ((row?.rev ?? 0) !== seen.get(cluster)) return 'conflict';
+    const found = new Map<ClusterName, Standing>();
+    for (const [cluster, rev] of seen) {
+      const row = await standing(tx, cluster);
+      if ((row?.before?.rev ?? 0) !== rev) return 'conflict';
       if (row !== undefined) found.set(cluster, row);
     }
     for (const cluster of seen.keys()) {
       const row = found.get(cluster);
-      const before = row && read(storedActivation, row.data, `a word on ${cluster}'s policy`);
-      const after = activated(before, cluster, order, at);
+      const after =
+        row !== undefined && row.before === undefined
+          ? activatedAnew(row.rev, cluster, order, at)
+          : activated(row?.before, cluster, order, at);
       if (after === undefined) continue;
-      const prev = row && before && { decides: before.decides, hash: row.head };
+      const prev = row && { decides: row.before?.decides, hash: row.head };
       const link = activationLink(after, prev, sha256);
       const data = JSON.stringify(after);
       await tx
@@ -144,6 +140,22 @@ export async function activatePolicy(
     }
     return 'ok';
   });
+}
+
+interface Standing {
+  readonly rev: number;
+  readonly head: string;
+  /** Undefined: it cannot be read, so that whoever looked saw that nobody has said anything. */
+  readonly before: Activation | undefined;
+}
+
+async function standing(tx: Kysely<Tables>, cluster: ClusterName): Promise<Standing | undefined> {
+  const row = await tx
+    .selectFrom('active_policies')
+    .select(['rev', 'head', 'data'])
+    .where('id', '=', activationId(cluster))
+    .executeTakeFirst();
+  return row && { rev: row.rev, head: row.head, before: storedActivation.safeParse(row.data).data };
 }
 
 /** One at a time: two people who change something at once do so one after another. */

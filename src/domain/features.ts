@@ -14,7 +14,7 @@ const unread = (why: string): Constraint => ({ kind: 'unread', why });
 export function readConstraint(text: string): Constraint {
   if (text.includes('*')) return unread('a count (*) asks for nodes of different kinds in one job');
   const tokens = text.match(/[&|()[\]]|[^&|()[\]\s]+/g) ?? [];
-  const reader = { tokens, at: 0 };
+  const reader = { tokens, at: 0, within: 0 };
   const read = expression(reader);
   if (read.kind === 'unread') return read;
   return reader.at === tokens.length ? read : unread(`${JSON.stringify(text)} cannot be read`);
@@ -23,7 +23,12 @@ export function readConstraint(text: string): Constraint {
 interface Reader {
   readonly tokens: readonly string[];
   at: number;
+  /** Brackets that are open. */
+  within: number;
 }
+
+/** More than anybody writes, and less than a stack holds. */
+const withinAtMost = 50;
 
 function expression(reader: Reader): Constraint {
   const of = [term(reader)];
@@ -49,7 +54,11 @@ function term(reader: Reader): Constraint {
   reader.at += 1;
   const close = closing[token];
   if (close !== undefined) {
+    if (reader.within === withinAtMost) return unread(`more than ${withinAtMost} brackets within each other`);
+    reader.within += 1;
     const inside = expression(reader);
+    reader.within -= 1;
+    if (inside.kind === 'unread') return inside;
     if (reader.tokens[reader.at] !== close) return unread(`no ${close} for a ${token}`);
     reader.at += 1;
     return inside;

@@ -49,11 +49,27 @@ export function activated(
     id: activationId(cluster),
     cluster,
     decides,
-    // Said again, it is no step on the way back.
-    before: decided === decides ? (before?.before ?? 'file') : decided,
+    before: decided === decides ? backFrom(before, file.hash) : decided,
     file,
     ...{ by, why, at, rev: (before?.rev ?? 0) + 1 },
   };
+}
+
+/** What stands after an order where what stood before, as the `rev`th word, cannot be read. */
+export function activatedAnew(
+  rev: number,
+  cluster: ClusterName,
+  { decides, file, by, why }: ActivationOrder,
+  at: Instant,
+): Activation {
+  const id = activationId(cluster);
+  return { id, cluster, decides, before: 'file', file, by, why, at, rev: rev + 1 };
+}
+
+/** Said again, it is no step on the way back; a file that decided before is the version that it was then, once it says something else. */
+function backFrom(before: Activation | undefined, fileHash: string): PolicyName {
+  if (before === undefined) return 'file';
+  return before.before === 'file' && before.file.hash !== fileHash ? before.file.version : before.before;
 }
 
 export const policyInWords = (name: PolicyName): string =>
@@ -69,15 +85,15 @@ export function versionLink(kept: PolicyVersion, sha256: Sha256): AuditLink {
   return { ...body, hash: auditHash(body, sha256) };
 }
 
-/** `prev`: the hash of the one before it, and what decided by that. */
+/** `before`: the hash of the one before it, and what decided by that, where it can be read. */
 export function activationLink(
   after: Activation,
-  before: { readonly decides: PolicyName; readonly hash: string } | undefined,
+  before: { readonly decides: PolicyName | undefined; readonly hash: string } | undefined,
   sha256: Sha256,
 ): AuditLink {
   const body = {
     ...{ subject: after.id, seq: after.rev, at: after.at },
-    from: before === undefined ? undefined : stateOf(before.decides),
+    from: before?.decides === undefined ? undefined : stateOf(before.decides),
     to: stateOf(after.decides),
     why: byWhom(after),
     data: sha256(canonical(after)),

@@ -18,9 +18,10 @@ export interface JobOrdered extends Orderer {
 export type JobOrderSaid =
   /** `at`: when Slurm was asked. */
   | { readonly kind: 'done'; readonly cluster: ClusterName; readonly ref: JobRef; readonly at: Instant }
-  /** `none`: no such job of his is there. `several`: in these clusters. `over`: it has ended. */
+  /** `none`: no such job of his is there. `over`: it has ended. */
   | { readonly kind: 'none' | 'over' }
-  | { readonly kind: 'several'; readonly clusters: readonly string[] };
+  /** `several`: in these clusters. `elsewhere`: there is no such cluster, there are these. */
+  | { readonly kind: 'several' | 'elsewhere'; readonly clusters: readonly string[] };
 
 /** Faults as of `Front.alter`. */
 export async function orderOfJob(front: Front, asked: JobOrdered): Promise<JobOrderSaid> {
@@ -39,6 +40,7 @@ async function find(
   { readonly kind: 'one'; readonly cluster: FrontCluster } | Exclude<JobOrderSaid, { kind: 'done' }>
 > {
   const where = front.clusters.filter(({ name }) => cluster === undefined || name === cluster);
+  if (where.length === 0) return { kind: 'elsewhere', clusters: front.clusters.map(({ name }) => name) };
   const known = await Promise.all(where.map((c) => front.job(c, seesAll ? undefined : user, ref)));
   const live = where.filter((_, i) => known[i]?.kind === 'live');
   const [one, ...others] = live;

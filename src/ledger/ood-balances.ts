@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../domain/ids.ts';
 import { accountName } from '../domain/money.ts';
+import { overheadAccount } from '../domain/overhead.ts';
 
 /** One budget as it stands. */
 export interface Standing {
@@ -51,11 +52,8 @@ export interface Balances {
 const microUsd = 1_000_000;
 
 /** Of several budgets of one user and project counts what is left of the tightest. With several clusters a project is `cluster/account`. */
-export function balancesOf(
-  standings: readonly Standing[],
-  members: readonly Member[],
-  at: Instant,
-): Balances {
+export function balancesOf(all: readonly Standing[], members: readonly Member[], at: Instant): Balances {
+  const standings = all.filter(({ account }) => account !== overheadAccount);
   const several = new Set([...standings, ...members].map((s) => s.cluster)).size > 1;
   const rows = new Map<string, Balance>();
   const without = new Set<string>();

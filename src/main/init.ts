@@ -14,7 +14,7 @@ import { manifestIn, type NewFile, putFiles, refuseTaken } from '../cli/init/fil
 import { clusterIn, hostIn, type InitOrder, listIn, regionIn, usdIn, userIn } from '../cli/init/order.ts';
 import { foundLines, oddLines, planLines } from '../cli/init/report.ts';
 import { burstHostConf, partitionsConf } from '../cli/init/snippets.ts';
-import { undo } from '../cli/init/undo.ts';
+import { storeParts, undo } from '../cli/init/undo.ts';
 import { type Way, yamlOf } from '../cli/init/yaml.ts';
 import { clusterName } from '../domain/ids.ts';
 import { type Survey, settingOf } from '../domain/survey.ts';
@@ -215,7 +215,7 @@ async function write(
   );
 }
 
-/** Undefined: a store is there already, which is not init's to take away. */
+/** Undefined: a store is there already, or what is called as a part of one, which is not init's to take away. */
 async function dataAt(
   dir: string,
   say: (line: string) => void,
@@ -225,9 +225,12 @@ async function dataAt(
       () => true,
       () => false,
     );
-  if (await there(join(dir, 'postgres'))) {
-    say(`${dir} holds the store of a gateway already: it will be used, and --undo leaves it alone`);
-    return undefined;
-  }
+  for (const part of storeParts)
+    if (await there(join(dir, part))) {
+      say(
+        `${join(dir, part)} was there before: a gateway will use it, and --undo leaves all of ${dir} alone`,
+      );
+      return undefined;
+    }
   return { dir, wasThere: await there(dir) };
 }

@@ -221,6 +221,17 @@ describe('an order of a job', () => {
     expect(done).toEqual(['alice hold 300 on hpc1']);
   });
 
+  it('in a cluster that is none is told which there are', async () => {
+    expect(await order(alice, 'jobs/100/hold', { cluster: 'moon' })).toMatchObject({
+      status: 400,
+      body: {
+        ...{ code: 'bad_order', field: 'cluster' },
+        detail: 'cluster: there is no cluster moon; there are hpc1, hpc2',
+      },
+    });
+    expect(done).toEqual([]);
+  });
+
   it('where nothing is ordered through this gateway leaves no row', async () => {
     const before = await rows();
     expect(await order(alice, 'jobs/400/hold')).toMatchObject({

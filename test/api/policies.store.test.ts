@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresAnchors } from '../../adapters/store/anchors.ts';
 import { verifyStore } from '../../adapters/store/verify.ts';
+import { cursorOf, questionOf } from '../../src/api/cursor.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { newId } from '../contract/samples.ts';
 import { tighter } from '../policies.ts';
@@ -58,6 +59,16 @@ describe('a policy', () => {
     expect(shown).toMatchObject({ text: expect.stringContaining('pendingJobs: 1'), decidesIn: [cluster] });
   });
 
+  it.each([['x'], [1.5], [1e30], [-1]])(
+    'is in no list that goes on from %j, which no page ended with',
+    async (mark) => {
+      const cursor = cursorOf(questionOf('policies', {}), [mark]);
+      expect((await bed.ask(operator, `policies?cursor=${cursor}`)).body).toMatchObject({
+        ...{ status: 400, code: 'bad_cursor', field: 'cursor' },
+      });
+    },
+  );
+
   it('is told apart from another and from the file, field by field', async () => {
     const version = await keep(tighter);
     const { body } = await bed.ask(operator, `policies/${version}/diff?against=file`);
@@ -84,6 +95,7 @@ describe('a policy', () => {
     ['budgets: []\n', 'policy', 1, 'missing'],
     ['policy: {}\nbudgets:\n  - { usd: a lot }\n', 'budgets[0].usd', 3, 'US dollars'],
     ['policy: [', undefined, 1, 'not YAML'],
+    ['policy: {}\n# \ud800', undefined, 2, 'half a character'],
     ['a: &a [*a]\npolicy: {}', 'a', 1, 'unknown key'],
   ])(
     'that is none is refused with its field, line and what to write, and not kept: %j',
@@ -220,6 +232,21 @@ describe('which policy decides', () => {
       unreadable: expect.stringContaining('policy.ofTomorrow: unknown key'),
     });
   });
+
+  it.each(['file', 'a version'])(
+    'that cannot be told, as its row is damaged, is %s once an admin says so',
+    async (which) => {
+      await activate(await keep(unique()));
+      const name = which === 'file' ? which : await keep(unique());
+      const rows = await bed.store.audit(`policy/${cluster}`);
+      const search = `${bed.database}&options=${encodeURIComponent('-c search_path=spillway')}`;
+      await bed.query(`update active_policies set data = data || '{"decides":"of tomorrow"}'`, search);
+      expect(await stands()).toMatchObject({ revision: 0, unreadable: expect.stringContaining('decides') });
+      expect((await activate(name)).body).toMatchObject({ clusters: [{ decides: name, file: 'same' }] });
+      const [last] = (await bed.store.audit(`policy/${cluster}`)).slice(rows.length);
+      expect(last).toMatchObject({ seq: rows.length + 1, prev: rows.at(-1)?.hash });
+    },
+  );
 
   it('is told with a file that changed since: on the gateway whose file it is', async () => {
     const version = await keep(unique());

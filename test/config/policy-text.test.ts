@@ -49,6 +49,15 @@ describe('a policy by itself', () => {
       expect([text, readPolicyText(text).ok]).toEqual([text, false]);
   });
 
+  it('that no store can keep is none, and is told where, in a comment too', () => {
+    for (const odd of ['\0', '\ud800', '\udc00\ud800'])
+      expect(readPolicyText(`policy: {}\n# a${odd}b\n`)).toMatchObject({
+        ok: false,
+        problems: [{ text: expect.stringContaining('take it out'), line: 2, column: 4 }],
+      });
+    expect(readPolicyText('policy: {} # \u{1f600}\n').ok).toBe(true);
+  });
+
   it.each([
     ['brackets', '['.repeat(100_000), 'nested too deep'],
     ['maps', `policy: ${'{ a: '.repeat(50_000)}`, 'nested too deep'],
@@ -57,6 +66,18 @@ describe('a policy by itself', () => {
     ['indents', Array.from({ length: 200 }, (_, i) => `${' '.repeat(i)}a:\n`).join(''), 'nested too deep'],
     ['brackets that close nothing', '}'.repeat(100_000), 'nothing opened'],
     ['anchors', '&a '.repeat(100_000), 'anchors'],
+    [
+      'keys of one map',
+      Array.from({ length: 100_000 }, (_, i) => `k${i}:\n`).join(''),
+      'unknown key|missing',
+    ],
+    [
+      'keys of one inner map',
+      `policy: { ${Array.from({ length: 100_000 }, (_, i) => `k${i}: 1`).join(', ')} }`,
+      'unknown key',
+    ],
+    ['the same key', 'a:\n'.repeat(100_000), 'must be unique'],
+    ['commas', `[${','.repeat(100_000)}]`, 'Unexpected ,'],
     ['aliases', `a: &a [1]\nb: [${'*a,'.repeat(1_000)}]`, 'unknown key|Excessive'],
   ])('of nothing but %s is refused before it costs the process that reads it', (_what, text, why) => {
     const read = readPolicyText(text);

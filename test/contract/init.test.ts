@@ -1,5 +1,5 @@
 /** `spillway init` on Slurms that it has never met: over SSH, to files on disk, and away again. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../config/load.ts';
@@ -108,6 +108,20 @@ describe('spillway init on a strange Slurm', () => {
     });
     expect(await here.run(here.order({ undo: true, force: true }))).toMatchObject({ code: 0 });
     expect(readdirSync(here.home)).toEqual(['key']);
+  });
+
+  it('leaves alone what lies in the data directory and is named as a store would name it', async () => {
+    here = await scene();
+    const data = join(here.home, 'var');
+    for (const part of ['postgres', 'audit']) {
+      mkdirSync(join(data, part), { recursive: true });
+      writeFileSync(join(data, part, 'precious'), '');
+      const { said } = await here.run(here.order({ data }));
+      expect(said).toContain(`${join(data, part)} was there before`);
+      expect(await here.run(here.order({ undo: true, force: true }))).toMatchObject({ code: 0 });
+      expect(readdirSync(join(data, part))).toEqual(['precious']);
+      rmSync(join(data, part), { recursive: true });
+    }
   });
 
   it('with --dry-run only looks', async () => {

@@ -118,6 +118,11 @@ export function policyContract(store: () => StorePort): void {
       expect(await store().activePolicy(cluster)).toMatchObject({
         ...{ decides: 3, before: 2, file: changed, by: 'bob', rev: 3 },
       });
+      // Where the file decided before, the way back is to what it said then.
+      const next = aCluster();
+      await store().activatePolicy(new Map([[next, 0]]), order);
+      await store().activatePolicy(new Map([[next, 1]]), { ...order, file: changed });
+      expect(await store().activePolicy(next)).toMatchObject({ before: file.version, file: changed });
     });
   });
 }

@@ -102,6 +102,11 @@ describe('the widget', () => {
     ],
     ['what is no JSON', 'echo hello', 'unexpected'],
     ['what is other JSON', 'echo "{}"', 'not understood'],
+    [
+      'a time that is none',
+      `echo '${JSON.stringify({ jobs: [{ ...job, cloud: { started: 'soon' } }] })}'`,
+      'not understood',
+    ],
     ['that nothing came in time', 'sleep 600', 'did not answer within 5 s'],
   ])('says %s in a line, and leaves the dashboard whole', async (_what, answer, said) => {
     const out = await shown(answer);

@@ -116,7 +116,20 @@ describe('spillway-token', () => {
     expect(statSync(join(tokens(), me))).toMatchObject({ uid: userInfo().uid });
     expect(statSync(join(tokens(), me)).mode & 0o777).toBe(0o400);
     expect(statSync(tokens()).mode & 0o777).toBe(0o711);
-    expect(asked()[0]).toMatch(new RegExp(`^--user ${me} --role user --for 14d --note Open OnDemand on `));
+    expect(asked()[0]).toMatch(new RegExp(`^--user ${me} --role user --for 14d --note OpenOnDemand@\\S+$`));
+  });
+
+  it('has it made over ssh too, where a shell cuts the command into words once more', () => {
+    const made = create();
+    const ssh = script('ssh', 'shift', `PATH=${dir}:$PATH exec sh -c "$*"`);
+    script(
+      'spillway',
+      'test $# = 10 || { echo "error: too many arguments" >&2; exit 1; }',
+      'shift 2',
+      `exec ${made} "$@"`,
+    );
+    expect(hook(`${ssh} gateway spillway token create`)).toEqual({ code: 0, out: '', err: '' });
+    expect(readFileSync(join(tokens(), me), 'utf8')).toBe('spw_0123456789ab_secret\n');
   });
 
   it('makes a new one only at half the life of the old', () => {

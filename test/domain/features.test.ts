@@ -31,6 +31,7 @@ describe('a constraint', () => {
     ['a)', /cannot be read/],
     ['a&', /"" is no feature/],
     ['!a', /"!a" is no feature/],
+    ['('.repeat(51), /more than 50 brackets/],
   ])('%s is not read, and says why', (text, why) => {
     expect(met(text, 'a', 'b', 'c')).toMatch(why);
   });

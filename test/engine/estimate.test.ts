@@ -1,5 +1,7 @@
 /** A quote for a job that nobody has submitted, by the real engine on the models: the cycle's own words, and nothing is left of it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { quoteView } from '../../src/api/quote-schemas.ts';
+import { viewOf } from '../../src/api/routes/estimates.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { instant, type JobRef } from '../../src/domain/ids.ts';
 import { type Estimate, type Estimated, type EstimateOrder, Estimates } from '../../src/engine/estimates.ts';
@@ -257,6 +259,28 @@ describe('a quote', () => {
       pass: false,
       measured: expect.stringContaining('olga'),
     });
+  });
+});
+
+describe('a quote of a script that means ill', () => {
+  const lines = (...all: readonly string[]) => `#!/bin/sh\n${all.join('\n')}\n`;
+  const huge = '999999999';
+  it.each<[string, Partial<EstimateOrder>]>([
+    ['parentheses without end', { script: lines(`#SBATCH -C ${'('.repeat(120_000)}a`) }],
+    ['brackets without end', { script: lines(`#SBATCH -C ${'[('.repeat(60_000)}a`) }],
+    ['thousands of features', { script: lines(`#SBATCH -C ${'a&'.repeat(60_000)}a`) }],
+    ['thousands of devices', { script: lines(`#SBATCH --gres=${'gpu:1,'.repeat(40_000)}`) }],
+    ['more nodes and CPUs than there are atoms', { options: ['-N', huge, '-n', huge, '-c', huge] }],
+    ['more memory than a number holds', { options: ['--mem=999999999999T', `-n${huge}`] }],
+    ['a time that no calendar has', { options: ['--time=999999-999999999:999999:999999'] }],
+    ['an array of all numbers', { options: ['--array=0-999999999'] }],
+    ['nothing at all', { options: ['-N0', '-n0', '-c0', '--mem=0', '--time=0'] }],
+    ['the names of what every object has', { options: ['-p__proto__', '--qos=constructor', '-Lvalueof'] }],
+  ])('is an answer as any other: %s', async (_what, over) => {
+    const answer = await asked(over);
+    if (answer.kind !== 'told') throw new Error(answer.why);
+    const view: unknown = JSON.parse(JSON.stringify(viewOf(answer.estimate)));
+    expect(quoteView.parse(view)).toMatchObject({ user: 'alice' });
   });
 });
 

@@ -148,16 +148,29 @@ describe('spillway policy', () => {
 
   it('does not roll back to a file that says something else by now', async () => {
     const s = await scene();
-    await activatePolicy(s.address, await s.file(tighter), s.order(), false);
-    const said = await s.store.activePolicy('sim' as never);
+    const { version } = await s.store.keepPolicy(tighter, 'olga', '');
     const file = { version: 2, hash: 'of another text' };
-    // As after an edit and a restart.
-    await s.store.activatePolicy(new Map([['sim' as never, said?.rev ?? 0]]), {
-      ...{ decides: 1, file, by: 'olga', why: '' },
+    // As before an edit and a restart.
+    await s.store.activatePolicy(new Map([['sim' as never, 0]]), {
+      ...{ decides: version, file, by: 'olga', why: '' },
     });
     await expect(rollBack(s.address, s.order(), false)).rejects.toThrow(
       'spillway policy activate 2 for what it said then, activate file for what it says now',
     );
     expect((await listPolicies(s.address, false)).join('\n')).toContain('spillway policy diff 2 file');
+  });
+
+  it('rolls back to what the file said then, where somebody has taken note that it says something else', async () => {
+    const s = await scene();
+    const { version } = await s.store.keepPolicy(tighter, 'olga', '');
+    // Activated before an edit of the file and a restart, and once more after it.
+    const then = await s.store.keepPolicy('policy: { maxBursts: 3 }\n', 'the configuration file', '');
+    const file = { version: then.version, hash: then.hash };
+    const order = { decides: version, file, by: 'olga', why: '' };
+    await s.store.activatePolicy(new Map([['sim' as never, 0]]), order);
+    await activatePolicy(s.address, `${version}`, s.order(), false);
+    expect(await rollBack(s.address, s.order(), false)).toEqual([
+      expect.stringMatching(new RegExp(`^sim: policy version ${then.version} decides by `)),
+    ]);
   });
 });

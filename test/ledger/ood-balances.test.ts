@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { balancesInWords } from '../../src/cli/ood-balances.ts';
 import { instant } from '../../src/domain/ids.ts';
+import { overheadAccount } from '../../src/domain/overhead.ts';
 import { balancesOf, type Member, type Standing } from '../../src/ledger/ood-balances.ts';
 
 const at = instant(Date.UTC(2026, 0, 5, 8, 0, 0, 999));
@@ -45,6 +46,12 @@ it('a user’s own budget has no project; in one account, that account’s', () 
   const own: Standing = { ...physics, account: undefined, user: 'dora' };
   expect(rowsOf([own])).toEqual([{ user: 'dora', value: 57 }]);
   expect(rowsOf([{ ...physics, user: 'alice' }])).toEqual([{ user: 'alice', project: 'physics', value: 57 }]);
+});
+
+it('the overhead of machines is nobody’s balance, and no account that misses its people', () => {
+  const overhead: Standing = { ...physics, account: overheadAccount };
+  expect(balancesOf([overhead], [], at)).toMatchObject({ file: { balances: [] }, silent: [], without: [] });
+  expect(rowsOf([overhead, physics])).toEqual(rowsOf([physics]));
 });
 
 it('Physics is physics to Slurm, and so here', () => {

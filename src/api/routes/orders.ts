@@ -32,7 +32,7 @@ export function orders(own: OrdersFacade): readonly Operation[] {
         const seesAll = atLeast(caller, 'operator');
         const by = signature(caller);
         const said = await slurmsWord(own.order({ what, ref: id, cluster, user, seesAll, by, why: reason }));
-        if (said.kind !== 'done') throw refusalOf(said, id);
+        if (said.kind !== 'done') throw refusalOf(said, id, cluster);
         return {
           order: { cluster: said.cluster, job: said.ref, ordered: what, user, at: iso(said.at) },
         };
@@ -57,8 +57,17 @@ function himself(caller: Caller): string {
   });
 }
 
-function refusalOf(said: Exclude<JobOrderSaid, { kind: 'done' }>, id: string): Refusal {
+function refusalOf(
+  said: Exclude<JobOrderSaid, { kind: 'done' }>,
+  id: string,
+  cluster: string | undefined,
+): Refusal {
   switch (said.kind) {
+    case 'elsewhere':
+      return new Refusal('bad_order', 'Bad order', {
+        detail: `cluster: there is no cluster ${cluster}; there are ${said.clusters.join(', ')}`,
+        field: 'cluster',
+      });
     case 'none':
       return new Refusal('not_found', 'Not found', { detail: `no job ${id} of yours is known` });
     case 'over':

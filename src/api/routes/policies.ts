@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clusterName } from '../../domain/ids.ts';
+import type { Mark } from '../../domain/page.ts';
 import type { PolicyName, PolicyVersion } from '../../domain/policy-version.ts';
 import type { PolicyProblem } from '../../engine/context.ts';
 import type { DryRun, DrySide, DryVerdict } from '../../engine/dry-run.ts';
@@ -41,6 +42,16 @@ const problemsAtMost = 50;
 const question = questionOf('policies', {});
 /** A text of 200,000 characters, escaped. */
 const bodyAtMost = '2mb';
+
+/** Cursors are the callers' to keep, so one of them may be anything. */
+function versionIn([mark]: Mark): number {
+  const version = Number(mark);
+  if (Number.isSafeInteger(version) && version > 0) return version;
+  throw new Refusal('bad_cursor', 'Bad cursor', {
+    detail: 'cursor: write `next` of the page before as it came',
+    field: 'cursor',
+  });
+}
 
 const nameOf = (text: string): PolicyName => (text === 'file' ? 'file' : Number(text));
 
@@ -122,7 +133,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       answer: paged('policies', keptPolicyView),
       act: async ({ query }) => {
         const { limit, after } = pageOf(question, query);
-        const rows = await facade.versions(limit + 1, after === undefined ? undefined : Number(after[0]));
+        const rows = await facade.versions(limit + 1, after && versionIn(after));
         const states = await facade.states();
         const last = rows.length > limit ? rows[limit - 1] : undefined;
         return {

@@ -43,9 +43,27 @@ const there = (path: string): Promise<boolean> =>
     },
   );
 
-/** Undefined: init made nothing there. Throws CommandError for one that is none. */
-export async function manifestIn(dir: string): Promise<Manifest | undefined> {
+/**
+ * The record names a key that is taken for init's own, and a directory that may lie anywhere: only who could do the same is believed, and root by
+ * nobody else.
+ */
+async function refuseOthers(path: string, account: number | undefined): Promise<void> {
+  const seen = await lstat(path).catch(() => undefined);
+  if (seen === undefined || account === undefined) return;
+  if (!seen.isFile()) throw new CommandError(`${path} is no file; remove by hand what init made there`);
+  if (seen.uid !== account)
+    throw new CommandError(
+      `${path} belongs to account ${seen.uid}: run it as that account, which ran init, or write into another --dir`,
+    );
+}
+
+/** Undefined: init made nothing there. Throws CommandError for one that is none, or another account's. */
+export async function manifestIn(
+  dir: string,
+  account: number | undefined = process.geteuid?.(),
+): Promise<Manifest | undefined> {
   const path = join(dir, manifestName);
+  await refuseOthers(path, account);
   let text: string;
   try {
     text = await readFile(path, 'utf8');

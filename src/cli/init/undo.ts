@@ -14,14 +14,15 @@ export interface UndoOrder {
 export type Runs = (dataDir: string) => Promise<boolean>;
 
 /** What `serve` makes in its data directory; all else there is somebody's own. */
-const storeParts = ['postgres', 'audit'];
+export const storeParts = ['postgres', 'audit'];
 
-/** `clean`: nothing is left. Throws CommandError where init made nothing, or where a gateway still runs. */
+/** `clean`: nothing is left. Throws CommandError where init made nothing, another account made it, or a gateway still runs. */
 export async function undo(
   { dir, force }: UndoOrder,
   runs: Runs,
+  account: number | undefined = process.geteuid?.(),
 ): Promise<{ readonly clean: boolean; readonly lines: readonly string[] }> {
-  const made = await manifestIn(dir);
+  const made = await manifestIn(dir, account);
   if (made === undefined)
     throw new CommandError(`${dir} has no ${manifestName}: init made nothing there; say where with --dir`);
   const lines: string[] = [];

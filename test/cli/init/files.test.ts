@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -14,7 +15,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manifestName, putFiles } from '../../../src/cli/init/files.ts';
+import { manifestIn, manifestName, putFiles } from '../../../src/cli/init/files.ts';
 import { undo } from '../../../src/cli/init/undo.ts';
 
 let home: string;
@@ -132,6 +133,23 @@ describe('the files of init', () => {
     writeFileSync(at(manifestName), 'torn');
     await expect(undo({ dir, force: true }, idle)).rejects.toThrow(/is not as init wrote it/);
     await expect(putFiles(dir, [{ name: 'x', text: '' }])).rejects.toThrow(/is not as init wrote it/);
+  });
+
+  it('are taken away by no other account than wrote the record: another could have written any directory into it', async () => {
+    await putFiles(dir, files, { data: { dir: join(home, 'var'), wasThere: true } });
+    mkdirSync(join(home, 'var', 'audit'), { recursive: true });
+    const mine = lstatSync(at(manifestName)).uid;
+    await expect(undo({ dir, force: true }, idle, mine + 1)).rejects.toThrow(
+      `belongs to account ${mine}: run it as that account`,
+    );
+    // Nor is the key in it taken for one's own.
+    await expect(manifestIn(dir, mine + 1)).rejects.toThrow('or write into another --dir');
+    // A link to a record of somebody who may be believed is none.
+    renameSync(at(manifestName), join(home, 'record'));
+    symlinkSync(join(home, 'record'), at(manifestName));
+    await expect(undo({ dir, force: true }, idle)).rejects.toThrow(/is no file/);
+    expect(existsSync(join(home, 'var', 'audit'))).toBe(true);
+    expect(existsSync(at('spillway.yaml'))).toBe(true);
   });
 
   it('are nowhere where init made nothing', async () => {

@@ -25,7 +25,7 @@ module SpillwayJobs
     told.fetch('jobs')
         .select { |job| job['user'] == user && (job['burst'] || job['partition'] == asked) }
         .map { |job| row(job, now) }
-  rescue KeyError, TypeError, NoMethodError => e
+  rescue KeyError, TypeError, ArgumentError, NoMethodError => e
     raise NotTold, "what Spillway says is not understood (#{e.message})"
   end
 
