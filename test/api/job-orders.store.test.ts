@@ -223,9 +223,9 @@ describe('an order of a job', () => {
 
   it('in a cluster that is none is told which there are', async () => {
     expect(await order(alice, 'jobs/100/hold', { cluster: 'moon' })).toMatchObject({
-      status: 400,
+      status: 404,
       body: {
-        ...{ code: 'bad_order', field: 'cluster' },
+        ...{ code: 'not_found', field: 'cluster' },
         detail: 'cluster: there is no cluster moon; there are hpc1, hpc2',
       },
     });

@@ -64,7 +64,7 @@ function refusalOf(
 ): Refusal {
   switch (said.kind) {
     case 'elsewhere':
-      return new Refusal('bad_order', 'Bad order', {
+      return new Refusal('not_found', 'Not found', {
         detail: `cluster: there is no cluster ${cluster}; there are ${said.clusters.join(', ')}`,
         field: 'cluster',
       });
