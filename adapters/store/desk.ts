@@ -1,5 +1,5 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
-import { type Instant, instant, type Uuid, uuid } from '../../src/domain/ids.ts';
+import { Kysely, PostgresDialect } from 'kysely';
+import { type Instant, type Uuid, uuid } from '../../src/domain/ids.ts';
 import type { OrderAsked, Outcome } from '../../src/domain/order.ts';
 import type {
   AuditFilter,
@@ -12,8 +12,8 @@ import type {
 import type { ApiToken } from '../../src/domain/token.ts';
 import type { DeskPort } from '../../src/ports.ts';
 import { vet } from './age.ts';
+import { databaseNow } from './audit-row.ts';
 import { asFault } from './faults.ts';
-import { nowMs } from './lease.ts';
 import { auditPage, burstsPage, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
 import { askOrder, endOrder } from './orders.ts';
@@ -72,11 +72,7 @@ export class PostgresDesk implements DeskPort {
       const row = await db.selectFrom('meta').select('generation').executeTakeFirstOrThrow();
       return uuid(row.generation);
     });
-  now = (): Promise<Instant> =>
-    this.#ask('now', false, async (db) => {
-      const { rows } = await sql<{ now: number }>`select ${nowMs} as now`.execute(db);
-      return instant(rows[0]?.now ?? Number.NaN);
-    });
+  now = (): Promise<Instant> => this.#ask('now', false, databaseNow);
 
   close(): Promise<void> {
     this.#closing ??= this.#db.destroy();

@@ -1,9 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { z } from 'zod';
-import { auditChain } from '../../src/domain/anchor.ts';
 import { unstorable } from '../../src/domain/chain.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { type ClusterName, type Instant, instant, type JobRef } from '../../src/domain/ids.ts';
+import { type ClusterName, instant, type JobRef } from '../../src/domain/ids.ts';
 import {
   begun,
   ended,
@@ -13,8 +12,8 @@ import {
   orderLink,
   orderStates,
 } from '../../src/domain/order.ts';
+import { databaseNow, writeAuditLink } from './audit-row.ts';
 import { sha256 } from './commit.ts';
-import { nowMs } from './lease.ts';
 import type { Tables } from './tables.ts';
 
 const text = <T extends string>() => z.custom<T>((v) => typeof v === 'string', 'not text');
@@ -40,7 +39,7 @@ export async function askOrder(tx: Transaction<Tables>, asked: OrderAsked): Prom
   // Where there is no row yet there is none to lock: two that begin the same come one after another.
   await sql`select pg_advisory_xact_lock(hashtextextended(${asked.id}, 0))`.execute(tx);
   const before = await read(tx, asked.id);
-  const order = begun(before?.order, asked, await clock(tx));
+  const order = begun(before?.order, asked, await databaseNow(tx));
   if (order === undefined) return before?.order;
   await write(tx, order, before);
   return undefined;
@@ -52,7 +51,7 @@ export async function endOrder(tx: Transaction<Tables>, id: string, outcome: Out
   const words = [...outcome.outcome.replace(/[\p{Cc}\p{Cs}]+/gu, ' ')].slice(0, 500).join('');
   const before = await read(tx, id);
   if (before === undefined) return;
-  const order = ended(before.order, { ...outcome, outcome: words }, await clock(tx));
+  const order = ended(before.order, { ...outcome, outcome: words }, await databaseNow(tx));
   if (order !== undefined) await write(tx, order, before);
 }
 
@@ -71,29 +70,13 @@ async function read(tx: Kysely<Tables>, id: string): Promise<Kept | undefined> {
   return row && { order: stored.parse(row.data), head: row.head };
 }
 
-async function clock(tx: Kysely<Tables>): Promise<Instant> {
-  const { rows } = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
-  return instant(rows[0]?.now ?? Number.NaN);
-}
-
 async function write(tx: Kysely<Tables>, order: Order, before: Kept | undefined): Promise<void> {
-  const { from, to, ...row } = orderLink(
-    order,
-    before && { state: before.order.state, head: before.head },
-    sha256,
-  );
-  const kept = { rev: order.rev, head: row.hash, data: JSON.stringify(order), updated_at: order.at };
+  const link = orderLink(order, before && { state: before.order.state, head: before.head }, sha256);
+  const kept = { rev: order.rev, head: link.hash, data: JSON.stringify(order), updated_at: order.at };
   await tx
     .insertInto('orders')
     .values({ id: order.id, ...kept })
     .onConflict((c) => c.column('id').doUpdateSet(kept))
     .execute();
-  await tx
-    .insertInto('audit')
-    .values({ ...row, from_state: from ?? null, to_state: to })
-    .execute();
-  await tx
-    .insertInto('unanchored')
-    .values({ chain: auditChain(order.id), seq: row.seq, hash: row.hash })
-    .execute();
+  await writeAuditLink(tx, link);
 }

@@ -2,11 +2,9 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
-import { auditChain } from '../../src/domain/anchor.ts';
-import type { AuditLink } from '../../src/domain/chain.ts';
 import { unstorable } from '../../src/domain/chain.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { type ClusterName, type Instant, instant } from '../../src/domain/ids.ts';
+import { type ClusterName, instant } from '../../src/domain/ids.ts';
 import {
   type Activation,
   type ActivationOrder,
@@ -18,8 +16,8 @@ import {
   versionId,
   versionLink,
 } from '../../src/domain/policy-version.ts';
+import { databaseNow, writeAuditLink } from './audit-row.ts';
 import { sha256 } from './commit.ts';
-import { nowMs } from './lease.ts';
 import type { Tables } from './tables.ts';
 
 const turn = { by: z.string(), why: z.string(), at: z.number().transform(instant) };
@@ -93,14 +91,22 @@ export async function keepPolicy(
       .select((e) => e.fn.max('version').as('version'))
       .executeTakeFirst();
     const version = (last?.version ?? 0) + 1;
-    const kept: PolicyVersion = { id: versionId(version), version, text, hash, by, why, at: await now(tx) };
+    const kept: PolicyVersion = {
+      id: versionId(version),
+      version,
+      text,
+      hash,
+      by,
+      why,
+      at: await databaseNow(tx),
+    };
     const link = versionLink(kept, sha256);
     const row = { id: kept.id, rev: 1, head: link.hash, data: JSON.stringify(kept) };
     await tx
       .insertInto('policies')
       .values({ ...row, version, hash })
       .execute();
-    await write(tx, link);
+    await writeAuditLink(tx, link);
     return kept;
   });
 }
@@ -114,7 +120,7 @@ export async function activatePolicy(
   if (bad !== undefined) throw new PortError('invalid', 'store.activatePolicy', bad);
   return db.transaction().execute(async (tx) => {
     await lock(tx);
-    const at = await now(tx);
+    const at = await databaseNow(tx);
     const found = new Map<ClusterName, Standing>();
     for (const [cluster, rev] of seen) {
       const row = await standing(tx, cluster);
@@ -136,7 +142,7 @@ export async function activatePolicy(
         .values({ id: after.id, cluster, rev: after.rev, head: link.hash, data })
         .onConflict((c) => c.column('id').doUpdateSet({ rev: after.rev, head: link.hash, data }))
         .execute();
-      await write(tx, link);
+      await writeAuditLink(tx, link);
     }
     return 'ok';
   });
@@ -162,22 +168,4 @@ async function standing(tx: Kysely<Tables>, cluster: ClusterName): Promise<Stand
 async function lock(tx: Kysely<Tables>): Promise<void> {
   const key = createHash('sha256').update('spillway policies').digest().readBigInt64BE().toString();
   await sql`select pg_advisory_xact_lock(${sql.lit(key)})`.execute(tx);
-}
-
-async function now(tx: Kysely<Tables>): Promise<Instant> {
-  const { rows } = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
-  return instant(rows[0]?.now ?? Number.NaN);
-}
-
-async function write(tx: Kysely<Tables>, link: AuditLink): Promise<void> {
-  const { from, to, ...row } = link;
-  await tx
-    .insertInto('audit')
-    .values({ ...row, from_state: from ?? null, to_state: to })
-    .execute();
-  const { subject, seq, hash } = link;
-  await tx
-    .insertInto('unanchored')
-    .values({ chain: auditChain(subject), seq, hash })
-    .execute();
 }

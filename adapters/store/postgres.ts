@@ -23,11 +23,12 @@ import { type Stop, stopSwitch } from '../../src/domain/stop.ts';
 import { type Turn, turnOf } from '../../src/domain/switch.ts';
 import type { AuditRow, Intent, Lease, Recovery, SeenAgain, StorePort, Write } from '../../src/ports.ts';
 import { beginAnew, endRecovery, recoveringOf, vet } from './age.ts';
+import { databaseNow } from './audit-row.ts';
 import { argument, type Commit, malformed } from './commit.ts';
 import { addErrors, readErrors } from './errors.ts';
 import { asFault, constraintOf, lostConnection, NeverSent, sqlState, worthRepeating } from './faults.ts';
 import { Group } from './group.ts';
-import { newestEpoch, nowMs, releaseLease, takeLease } from './lease.ts';
+import { newestEpoch, releaseLease, takeLease } from './lease.ts';
 import { moneyOf } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { activatePolicy, keepPolicy, readActivation, readVersion, readVersions } from './policies.ts';
@@ -456,10 +457,7 @@ export class PostgresStore implements StorePort {
   }
 
   now(): Promise<Instant> {
-    return this.read('now', async (db) => {
-      const result = await sql<{ now: number }>`select ${nowMs} as now`.execute(db);
-      return instant(result.rows[0]?.now ?? Number.NaN);
-    });
+    return this.read('now', databaseNow);
   }
 
   ping(): Promise<void> {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
-import { auditChain } from '../../src/domain/anchor.ts';
 import { breakerSwitch } from '../../src/domain/boot.ts';
 import { unstorable } from '../../src/domain/chain.ts';
 import { drainSwitch } from '../../src/domain/drain.ts';
@@ -19,8 +18,8 @@ import {
   turnOf,
   type Which,
 } from '../../src/domain/switch.ts';
+import { databaseNow, writeAuditLink } from './audit-row.ts';
 import { sha256 } from './commit.ts';
-import { nowMs } from './lease.ts';
 import type { Tables } from './tables.ts';
 
 const text = <T extends string>() => z.custom<T>((v) => typeof v === 'string', 'not text');
@@ -96,8 +95,7 @@ export async function turnSwitch(
     const id = switchId(kind, which);
     const found = tx.selectFrom(table).select('data').where('id', '=', id);
     const before = readSwitch(await found.execute());
-    const clock = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
-    const at = instant(clock.rows[0]?.now ?? Number.NaN);
+    const at = await databaseNow(tx);
     const after = turned<string>(kind, before, which, state, { by, why, at });
     if (after === undefined) return;
     const { head } = (await tx.selectFrom(table).select('head').where('id', '=', id).executeTakeFirst()) ?? {
@@ -110,14 +108,6 @@ export async function turnSwitch(
       .values({ id, cluster: which.cluster, rev: after.rev, head: link.hash, data })
       .onConflict((c) => c.column('id').doUpdateSet({ rev: after.rev, head: link.hash, data }))
       .execute();
-    const { from, to, ...row } = link;
-    await tx
-      .insertInto('audit')
-      .values({ ...row, from_state: from ?? null, to_state: to })
-      .execute();
-    await tx
-      .insertInto('unanchored')
-      .values({ chain: auditChain(link.subject), seq: link.seq, hash: link.hash })
-      .execute();
+    await writeAuditLink(tx, link);
   });
 }

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import { z } from 'zod';
-import { auditChain } from '../../src/domain/anchor.ts';
 import { roles } from '../../src/domain/caller.ts';
 import { unstorable } from '../../src/domain/chain.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instant, instant } from '../../src/domain/ids.ts';
 import { type ApiToken, tokenLink } from '../../src/domain/token.ts';
+import { databaseNow, writeAuditLink } from './audit-row.ts';
 import { sha256 } from './commit.ts';
 import { constraintOf } from './faults.ts';
 import { nowMs } from './lease.ts';
@@ -55,11 +55,11 @@ export async function makeToken(
   if (bad !== undefined) throw new PortError('invalid', 'desk.makeToken', bad);
   try {
     return await db.transaction().execute(async (tx) => {
-      const token: ApiToken = { ...given, state: 'made', at: await clock(tx), rev: 1 };
+      const token: ApiToken = { ...given, state: 'made', at: await databaseNow(tx), rev: 1 };
       const link = tokenLink(token, undefined, sha256);
       const data = JSON.stringify(token);
       await tx.insertInto('tokens').values({ id: token.id, rev: 1, head: link.hash, data }).execute();
-      await write(tx, link);
+      await writeAuditLink(tx, link);
       return token;
     });
   } catch (e) {
@@ -92,7 +92,7 @@ export async function revokeToken(
       state: 'revoked',
       by,
       why,
-      at: await clock(tx),
+      at: await databaseNow(tx),
       rev: before.rev + 1,
     };
     const link = tokenLink(token, row.head, sha256);
@@ -102,7 +102,7 @@ export async function revokeToken(
       .set({ rev: token.rev, head: link.hash, data })
       .where('id', '=', id)
       .execute();
-    await write(tx, link);
+    await writeAuditLink(tx, link);
     return token;
   });
 }
@@ -115,22 +115,4 @@ export async function noteUse(db: Kysely<Tables>, id: string): Promise<void> {
     where id = ${id} and coalesce(used_at, 0) < ${nowMs} / ${sql.lit(hourMs)} * ${sql.lit(hourMs)}`.execute(
     db,
   );
-}
-
-async function clock(tx: Kysely<Tables>): Promise<Instant> {
-  const { rows } = await sql<{ now: number }>`select ${nowMs} as now`.execute(tx);
-  return instant(rows[0]?.now ?? Number.NaN);
-}
-
-async function write(tx: Kysely<Tables>, link: ReturnType<typeof tokenLink>): Promise<void> {
-  const { from, to, ...row } = link;
-  await tx
-    .insertInto('audit')
-    .values({ ...row, from_state: from ?? null, to_state: to })
-    .execute();
-  const { subject, seq, hash } = link;
-  await tx
-    .insertInto('unanchored')
-    .values({ chain: auditChain(subject), seq, hash })
-    .execute();
 }
