@@ -9,8 +9,9 @@ import type { CloudInstance, InstanceType, LaunchSpec } from '../../../src/domai
 import { type BoundPod, instanceLabel, type NodeView, type PodView } from '../../../src/domain/kube.ts';
 import type { Clock, CloudPort, KubernetesPort } from '../../../src/ports.ts';
 import { shownFinalizer } from '../../kubernetes/names.ts';
+import { specHash } from '../launched.ts';
 import { type ExternalGroup, placePod } from './pod.ts';
-import { madeFor, type Place, placeIn, placeOf, specHash } from './record.ts';
+import { madeFor, type Place, placeIn, placeOf } from './record.ts';
 import { goneSince, type Held, heldBy, instanceOf, Since, unlabelled } from './state.ts';
 
 export type { ExternalGroup } from './pod.ts';

@@ -9,11 +9,11 @@ import { instanceLabel, type NodeView } from '../../../src/domain/kube.ts';
 import { nothing, type Resources } from '../../../src/domain/resources.ts';
 import { holds } from '../../../src/domain/room.ts';
 import type { Clock, CloudPort, KubernetesPort } from '../../../src/ports.ts';
+import { specHash } from '../launched.ts';
 import {
   groupLabel,
   releasedNote,
   releasedOn,
-  specHash,
   type Taken,
   takenBy,
   takenNote,

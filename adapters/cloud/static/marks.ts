@@ -1,18 +1,15 @@
 /** What is written on a node that is taken, and what stays there of those that were given back. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { canonical } from '../../../src/domain/chain.ts';
 import {
   type CloudId,
   type ClusterName,
   cloudId,
   type Instant,
-  instant,
   type LaunchToken,
-  launchToken,
 } from '../../../src/domain/ids.ts';
 import type { LaunchSpec } from '../../../src/domain/instance.ts';
 import type { NodeView } from '../../../src/domain/kube.ts';
+import { type Launched, launchedAs, launchedShape, parsed, sha256 } from '../launched.ts';
 
 /** An administrator's word that the gateway may take the node; only then does admission let it. */
 export const fixedLabel = 'node-restriction.kubernetes.io/spillway-static';
@@ -20,28 +17,9 @@ export const groupLabel = 'node-restriction.kubernetes.io/spillway-group';
 export const takenNote = 'spillway.dev/taken';
 export const releasedNote = 'spillway.dev/released';
 
-export interface Taken {
-  readonly id: CloudId;
-  readonly cluster: string;
-  readonly group: string;
-  readonly token: LaunchToken;
-  /** Of what was asked for under that token. */
-  readonly spec: string;
-  readonly at: Instant;
-  readonly tags: Readonly<Record<string, string>>;
-}
+export type Taken = Launched;
 
-const taken = z
-  .object({
-    id: z.string().transform(cloudId),
-    cluster: z.string(),
-    group: z.string(),
-    token: z.string().transform(launchToken),
-    spec: z.string(),
-    at: z.number().transform(instant),
-    tags: z.record(z.string(), z.string()),
-  })
-  .transform((t): Taken => t);
+const taken = z.object(launchedShape).transform((t): Taken => t);
 const released = z.array(z.object({ taken, until: z.number() }));
 
 /** A node is another instance each time that it is taken. */
@@ -55,15 +33,7 @@ export const takenBy = (
   token: LaunchToken,
   node: string,
   at: Instant,
-): Taken => ({
-  ...{ id: idOf(token, node), cluster, group: spec.group, token, spec: specHash(spec), at },
-  tags: {
-    ...spec.tags,
-    ...{ 'spillway.dev/cluster': cluster, 'spillway.dev/group': spec.group, 'spillway.dev/token': token },
-  },
-});
-
-export const specHash = (spec: LaunchSpec): string => sha256(canonical(spec)).slice(0, 16);
+): Taken => launchedAs(idOf(token, node), cluster, spec, token, at);
 
 /** Undefined: none, or none that can be read. */
 export const takenOn = ({ notes = {} }: Pick<NodeView, 'notes'>): Taken | undefined =>
@@ -83,13 +53,3 @@ export function withReleased(node: Pick<NodeView, 'notes'>, one: Taken, at: Inst
   const kept = (released.safeParse(parsed(node.notes?.released)).data ?? []).filter((r) => r.until > at);
   return JSON.stringify([...kept, { taken: one, until: at + keepMs }].slice(-keepAtMost));
 }
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
