@@ -14,7 +14,8 @@ import { Chance } from '../../src/sim/chance.ts';
 import { VirtualTime } from '../../src/sim/time.ts';
 import { expectFault } from './cloud.cases.ts';
 import { cloudContract } from './cloud.contract.ts';
-import { cloudFor, externalHarness, group, needing, setUp, straying } from './cloud.external.harness.ts';
+import { cloudFor, externalHarness, group, needing, setUp, writes } from './cloud.external.harness.ts';
+import { straying } from './cloud.faults.ts';
 import { others, own } from './cloud.harness.ts';
 import {
   drained,
@@ -392,7 +393,7 @@ describe('places on nodes that somebody else brings', () => {
 
   test('a place whose answer was lost is found again by its token', async () => {
     const { port, time } = start();
-    const { port: stray, lose } = straying(port);
+    const { port: stray, lose } = straying(port, writes);
     const cloud = cloudFor(own, stray, time);
     lose('answer');
     await expectFault(cloud.launch(needing(500), launchToken('a')), 'unknown');

@@ -1,13 +1,12 @@
 /** Fixed nodes of a model cluster, and two gateways that may take them. */
 import { staticCloud } from '../../adapters/cloud/static/index.ts';
 import { fixedLabel } from '../../adapters/cloud/static/marks.ts';
-import { PortError } from '../../src/domain/fault.ts';
 import type { LaunchSpec } from '../../src/domain/instance.ts';
 import { GiB, nothing, type Resources } from '../../src/domain/resources.ts';
 import type { Clock, CloudPort, KubernetesPort } from '../../src/ports.ts';
-import type { CloudFault } from '../../src/sim/models/cloud-types.ts';
 import type { KubernetesModel } from '../../src/sim/models/kubernetes.ts';
 import type { CloudHarness } from './cloud.cases.ts';
+import { faultsOf, straying } from './cloud.faults.ts';
 import { others, own } from './cloud.harness.ts';
 import { taint } from './kubernetes.harness.ts';
 
@@ -46,55 +45,6 @@ export function joinFixed(cluster: KubernetesModel, count: number): readonly str
 export const asAdmin = (cluster: KubernetesModel, name: string, patch: unknown): unknown =>
   cluster.server.patch('admin', { kind: 'nodes', namespace: undefined, name }, 'merge', patch);
 
-/** A port whose next writes go astray. */
-export function straying(port: KubernetesPort) {
-  let lost: 'answer' | 'request' | undefined;
-  const stray: KubernetesPort = {
-    ...port,
-    markNode: async (...asked) => {
-      if (lost !== 'request') await port.markNode(...asked);
-      if (lost !== undefined) throw new PortError('unknown', 'kubernetes.markNode', `the ${lost} was lost`);
-    },
-  };
-  return {
-    port: stray,
-    lose: (what: 'answer' | 'request' | undefined) => {
-      lost = what;
-    },
-  };
-}
-
-/** What a fault of the contract is among fixed nodes. */
-function switchOn(
-  cluster: KubernetesModel,
-  lose: ReturnType<typeof straying>['lose'],
-  name: CloudFault,
-  on: boolean,
-): void {
-  const { rights, store } = cluster.server;
-  switch (name) {
-    case 'lost-answer':
-    case 'lost-request':
-      lose(on ? (name === 'lost-answer' ? 'answer' : 'request') : undefined);
-      break;
-    case 'throttle':
-      cluster.switch('throttle', on);
-      break;
-    case 'api-down':
-      cluster.switch('away', on);
-      break;
-    case 'no-capacity':
-      for (const { metadata } of store.all('nodes'))
-        asAdmin(cluster, metadata.name, { spec: { unschedulable: on } });
-      break;
-    case 'unauthorized':
-      for (const right of ['list nodes', 'patch nodes']) rights.take(right, on);
-      break;
-    default:
-      throw new Error(`fixed nodes know no ${name}`);
-  }
-}
-
 export function fixedHarness(
   cluster: KubernetesModel,
   kubernetes: KubernetesPort,
@@ -102,28 +52,24 @@ export function fixedHarness(
   eventually: CloudHarness['eventually'],
   close: () => Promise<void>,
 ): CloudHarness {
-  const { port: stray, lose } = straying(kubernetes);
+  const { port: stray, lose } = straying(kubernetes, ['markNode']);
   const of = (name: typeof own): CloudPort =>
     staticCloud({ cluster: name, groups: [group] }, { kubernetes: stray, clock });
-  const faults = new Set<CloudFault>();
-  const none = async (): Promise<never> => {
-    throw new Error('nothing is bought here');
-  };
+  const { rights, store } = cluster.server;
   return {
     port: of(own),
     other: of(others),
     spec: fixedSpec,
     types: fixedTypes,
-    fault: async (name, on) => {
-      switchOn(cluster, lose, name, on);
-      if (on) faults.add(name);
-      else faults.delete(name);
-    },
-    ...{ limit: none, price: none, reclaim: none },
-    heal: async () => {
-      for (const name of faults) switchOn(cluster, lose, name, false);
-      faults.clear();
-    },
+    ...faultsOf(cluster, lose, {
+      'no-capacity': (on) => {
+        for (const { metadata } of store.all('nodes'))
+          asAdmin(cluster, metadata.name, { spec: { unschedulable: on } });
+      },
+      unauthorized: (on) => {
+        for (const right of ['list nodes', 'patch nodes']) rights.take(right, on);
+      },
+    }),
     ...{ eventually, close },
   };
 }

@@ -14,16 +14,9 @@ import { Chance } from '../../src/sim/chance.ts';
 import { VirtualTime } from '../../src/sim/time.ts';
 import { expectFault } from './cloud.cases.ts';
 import { cloudContract } from './cloud.contract.ts';
+import { straying } from './cloud.faults.ts';
 import { others, own } from './cloud.harness.ts';
-import {
-  asAdmin,
-  fixedHarness,
-  fixedSpec,
-  group,
-  joinFixed,
-  needing,
-  straying,
-} from './cloud.static.harness.ts';
+import { asAdmin, fixedHarness, fixedSpec, group, joinFixed, needing } from './cloud.static.harness.ts';
 import { drained, manifest, model, quick, realChance, realTime, tenant } from './kubernetes.harness.ts';
 import { until } from './kubernetes.scene.ts';
 
@@ -291,7 +284,7 @@ describe('fixed nodes', () => {
 
   test('what it takes twice under one token for a lost answer is one node', async () => {
     const { port, time } = await start();
-    const { port: stray, lose } = straying(port);
+    const { port: stray, lose } = straying(port, ['markNode']);
     const cloud = staticCloud({ cluster: own, groups: [group] }, { kubernetes: stray, clock: time });
     lose('answer');
     await expectFault(cloud.launch(fixedSpec, launchToken('a')), 'unknown');
