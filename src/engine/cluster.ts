@@ -21,7 +21,7 @@ import {
   type Uuid,
 } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
-import type { ClusterFacts, Job, JobDetail, Snapshot } from '../domain/job.ts';
+import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
@@ -42,6 +42,7 @@ import { Deciding } from './deciding.ts';
 import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
+import { hintOf, lineSince } from './last-look.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
@@ -573,8 +574,8 @@ export class ClusterEngine implements Cluster {
       translation: policy.translation,
       notHeldBy: (burst) => this.spent.get(burst.id),
       nodes: () => this.#nodes(),
-      hint: (burst) => this.#hint(burst),
-      line: (burst) => this.#line(burst),
+      hint: (burst) => hintOf(this.snapshot, burst),
+      line: (burst) => lineSince(this.snapshot, burst),
       spotHistory: (pool, from) => this.spot.history(pool, from),
       spentOnSpot: (burst, at) => spentOnSpot(this.burstContext(), burst, at),
       replan: () => this.replan(),
@@ -612,32 +613,6 @@ export class ClusterEngine implements Cluster {
     const offered = this.offered.find((o) => o.group.name === name);
     const type = offered?.types.find((t) => t.name === typeName);
     return offered && type && podCapacity(type, offered.group);
-  }
-
-  #hint(burst: Burst): string {
-    if (!this.#seenSince(burst)) return this.#begunOn(burst) ? 'PENDING' : 'RUNNING';
-    const line = this.#line(burst);
-    if (line === undefined) return 'ABSENT';
-    return line.restarts === burst.restarts ? line.state : 'REQUEUED';
-  }
-
-  /**
-   * It waits for its machine, and by the last look, which is older than that, its job waits: the job was read in full when the burst began, and is again at
-   * its claim. Until a slow Slurm is looked at again it is not asked for each of them.
-   */
-  #begunOn(burst: Burst): boolean {
-    if (burst.state !== 'reserved' && burst.state !== 'provisioning') return false;
-    const line = this.snapshot && lineOf(this.snapshot, burst);
-    const { restarts, submitAt } = burst;
-    return line?.state === 'PENDING' && line.restarts === restarts && line.submitAt === submitAt;
-  }
-
-  #line(burst: Burst): Job | undefined {
-    return this.snapshot !== undefined && this.#seenSince(burst) ? lineOf(this.snapshot, burst) : undefined;
-  }
-
-  #seenSince(burst: Burst): boolean {
-    return this.snapshot !== undefined && this.snapshot.at > burst.enteredAt;
   }
 
   async #nodes(): Promise<readonly NodeView[]> {
@@ -689,24 +664,6 @@ export class ClusterEngine implements Cluster {
       ...(known ? {} : { stack: (e as Error).stack }),
     });
   }
-}
-
-/** Of each look at the queue, the first line by id or ref: asked for every burst of every turn, so not searched each time. */
-const linesOf = new WeakMap<Snapshot, ReadonlyMap<number | string, number>>();
-
-function lineOf(snapshot: Snapshot, burst: Pick<Burst, 'jobId' | 'ref'>): Job | undefined {
-  const { jobs } = snapshot;
-  let lines = linesOf.get(snapshot);
-  if (lines === undefined) {
-    const places = new Map<number | string, number>();
-    for (const [at, job] of jobs.entries())
-      for (const name of [job.id, job.ref]) if (!places.has(name)) places.set(name, at);
-    lines = places;
-    linesOf.set(snapshot, lines);
-  }
-  const byId = lines.get(burst.jobId) ?? jobs.length;
-  const byRef = lines.get(burst.ref) ?? jobs.length;
-  return jobs[Math.min(byId, byRef)];
 }
 
 function message(e: unknown): string {
