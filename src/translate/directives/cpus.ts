@@ -78,7 +78,7 @@ export const cpus: readonly Directive[] = [
   ),
   exact(
     '--propagate[=limits]',
-    'limits are taken from the virtual node, where Slurm set them; one that the pod may not have is lowered, and the log says which',
+    'limits are taken from the virtual node, where Slurm set them; one that the pod may not have is lowered, and the log says which; below 0.9 GB of address space the stand-in may not start, and the job fails before its script',
     'agent/limits.go',
   ),
 ];
