@@ -191,7 +191,11 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   machine: text().optional(),
   unknownSince: instant().optional(),
   absent: object<Have<'absent'>>()({ since: instant(), looks: number() }).optional(),
-  requeue: object<Have<'requeue'>>()({ deadline: instant(), answered: z.boolean() }).optional(),
+  requeue: object<Have<'requeue'>>()({
+    deadline: instant(),
+    answered: z.boolean(),
+    times: z.number().int().optional(),
+  }).optional(),
   cancel: object<Have<'cancel'>>()({ deadline: instant(), answered: z.boolean() }).optional(),
   killBy: maybe(instant()),
 });

@@ -18,9 +18,15 @@ import {
 
 const unchanged: ReadonlySet<Fault> = new Set(['transient', 'unreachable', 'throttled']);
 
+/** How often Slurm may be asked, where no answer ever came: a gateway that died between intent and effect has not asked at all. */
+const mostAsked = 2;
+
 /**
- * One requeue, by the run's own number, and never a second: a repeated one would kill the run that follows. An answer that was
- * lost is waited out; if the run is still this one then, Slurm was never asked. Undefined: it is not, or no longer, to be requeued.
+ * One requeue, by the run's own number: a second one would kill the run that follows. An answer that was lost is waited out, until the
+ * far side would drop what was asked for; if the run is still this one then, nothing came of it, and it is asked for once more.
+ * Undefined: it is not, or no longer, to be requeued.
+ *
+ * @param job as Slurm shows it now
  */
 export async function requeueOnce(
   ctx: BurstContext,
@@ -30,8 +36,9 @@ export async function requeueOnce(
   const { requeue } = burst;
   if (requeue !== undefined) {
     if (!requeue.answered && ctx.clock.now() < later(requeue.deadline, settleMs)) return after(2_000);
-    return undefined;
+    if (requeue.answered || requeue.times === mostAsked || job.restarts !== burst.restarts) return undefined;
   }
+  const times = requeue === undefined ? undefined : mostAsked;
   if (!job.requeue) return undefined;
   const standin = ctx.streams.standinOf(burst.cluster, burst.jobId);
   if (standin?.link !== 'up' || standin.open.restart !== burst.restarts || standin.bye) return undefined;
@@ -40,14 +47,14 @@ export async function requeueOnce(
   const held = await change(
     ctx,
     burst,
-    { requeue: { deadline, answered: false } },
-    `asks Slurm to requeue run ${burst.restarts}`,
+    { requeue: { deadline, answered: false, times } },
+    `asks Slurm to requeue run ${burst.restarts}${times === undefined ? '' : ' once more: nothing came of it'}`,
     [{ kind: 'intent', intent }],
   );
   if (held === undefined) return now;
   try {
     await ctx.slurm.requeue(burst.ref, burst.restarts, deadline);
-    await change(ctx, held, { requeue: { deadline, answered: true } }, 'Slurm requeues it', [
+    await change(ctx, held, { requeue: { deadline, answered: true, times } }, 'Slurm requeues it', [
       answered(ctx, intent, 'requeued'),
     ]);
   } catch (e) {
@@ -60,7 +67,9 @@ export async function requeueOnce(
       await change(ctx, held, { requeue: undefined }, text, [answered(ctx, intent, fault)]);
       return after(5_000);
     }
-    await change(ctx, held, { requeue: { deadline, answered: true } }, text, [answered(ctx, intent, fault)]);
+    await change(ctx, held, { requeue: { deadline, answered: true, times } }, text, [
+      answered(ctx, intent, fault),
+    ]);
   }
   return after(500);
 }

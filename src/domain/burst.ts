@@ -272,8 +272,10 @@ export interface Burst {
   readonly unknownSince?: Instant | undefined;
   /** Both daemons answered and neither knew the job, so often and since then. */
   readonly absent?: { readonly since: Instant; readonly looks: number } | undefined;
-  /** The one requeue of this run that Slurm was asked for: never repeated, whatever became of its answer. */
-  readonly requeue?: { readonly deadline: Instant; readonly answered: boolean } | undefined;
+  /** The one requeue of this run that Slurm was asked for; `times` where nothing came of the first and it was asked for again. */
+  readonly requeue?:
+    | { readonly deadline: Instant; readonly answered: boolean; readonly times?: number | undefined }
+    | undefined;
   /** The last time that Slurm was asked to cancel the job: its hard budget is spent. */
   readonly cancel?: { readonly deadline: Instant; readonly answered: boolean } | undefined;
   /** When a signal that ends the job reached the stand-in: the pod must be gone KillWait later. */

@@ -586,18 +586,39 @@ describe('a lost burst', () => {
     expect(requeues).toEqual(asked);
   });
 
-  it('whose requeue’s answer is lost is never requeued a second time', async () => {
+  it('is asked for once more where nothing came of the first requeue, once that cannot happen any more, and never a third time', async () => {
     onLost = 'requeue';
     onRequeue = () => ({ made: false, fault: fault('unknown') });
     await putLost();
     await terminated();
+    const first = time;
+    while (requeues.length < 2 && time < first + 60_000) {
+      time = instant(time + 2_000);
+      await step();
+    }
+    expect(requeues).toEqual([0, 0]);
+    expect(time - first).toBeGreaterThanOrEqual(30_000);
+    expect(finished).toEqual([]);
     for (let i = 0; i < 40; i++) {
       time = instant(time + 2_000);
       await step();
     }
-    expect(requeues).toEqual([0]);
-    // Slurm was never asked, as is known by now: the run ends as lost.
+    expect(requeues).toEqual([0, 0]);
     expect(finished).toEqual([expect.objectContaining({ lost: true })]);
+  });
+
+  it('is requeued at the second try after a gateway that died before the first', async () => {
+    onLost = 'requeue';
+    onRequeue = () => (requeues.length > 0 ? { made: true } : { made: false, fault: fault('unknown') });
+    await putLost();
+    await terminated();
+    for (let i = 0; i < 30 && requeues.length < 2; i++) {
+      time = instant(time + 2_000);
+      await step();
+    }
+    expect(await finish()).toMatchObject({ state: 'requeued' });
+    expect(requeues).toEqual([0, 0]);
+    expect(finished).toEqual([]);
   });
 
   it('whose requeue was made though its answer is lost goes on as requeued', async () => {

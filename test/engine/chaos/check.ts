@@ -218,13 +218,25 @@ function nothingLeft(run: Run, say: Say): void {
     say(3, `container ${c.container} of pod ${c.pod.name} runs on ${c.node} when all has come to rest`);
 }
 
-/** 1: a requeue whose answer was lost may have been made, and a second one would kill the run that follows. */
+/**
+ * 1: a requeue whose answer was lost may have been made, and a second one would kill the run that follows. Of which nothing came is asked
+ * for again once, when it cannot be obeyed any more: 15 s after its deadline.
+ */
 function requeues(run: Run, say: Say): void {
   const no = new Set(['conflict', 'refused', 'transient', 'unreachable', 'not_found']);
-  for (const [which, outcomes] of run.requeues) {
-    const open = outcomes.findIndex((o) => !no.has(o));
-    if (open >= 0 && open < outcomes.length - 1)
-      say(1, `the requeue of run ${which} was asked for again after: ${outcomes.slice(0, -1).join(', ')}`);
+  const nothing = new Set(['unsent', 'DIED before', 'failed after its death']);
+  for (const [which, asked] of run.requeues) {
+    const open = asked.filter(({ outcome }, i) => !no.has(outcome) && i < asked.length - 1);
+    const last = asked.at(-1);
+    for (const { outcome, deadline } of open)
+      if (!nothing.has(outcome) || last === undefined || last.deadline < deadline + 30_000 || open.length > 1)
+        say(
+          1,
+          `the requeue of run ${which} was asked for again after: ${asked
+            .slice(0, -1)
+            .map((a) => a.outcome)
+            .join(', ')}`,
+        );
   }
 }
 
@@ -254,7 +266,6 @@ async function everBound(run: Run): Promise<ReadonlySet<string>> {
 
 /** 2: a job that may run again is not failed for want of its pod. */
 function failedClosed(run: Run, jobs: readonly TrueJob[], say: Say): void {
-  if (run.scenario.faults.some((f) => f.call === 'slurm.requeue')) return;
   for (const job of jobs) {
     const plan = run.submitted.find(
       (s) => s.ref === job.ref || String(s.ref) === String(job.arrayJobId),

@@ -277,7 +277,7 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: 'src/burst/requeue.ts',
-        find: '    if (!requeue.answered && ctx.clock.now() < later(requeue.deadline, settleMs)) return after(2_000);\n    return undefined;',
+        find: '    if (!requeue.answered && ctx.clock.now() < later(requeue.deadline, settleMs)) return after(2_000);\n    if (requeue.answered || requeue.times === mostAsked || job.restarts !== burst.restarts) return undefined;',
         instead: '    if (burst.cause?.kind !== "no_budget") return undefined;',
       },
     ],

@@ -167,7 +167,8 @@ export class Run implements Fates {
   saw(process: SimProcess, call: string, args: readonly unknown[], outcome: string): void {
     if (call === 'slurm.requeue') {
       const which = `${String(args[0])}#${String(args[1])}`;
-      this.requeues.set(which, [...(this.requeues.get(which) ?? []), outcome]);
+      const deadline = Number(args[2]);
+      this.requeues.set(which, [...(this.requeues.get(which) ?? []), { deadline, outcome }]);
     }
     if (
       call === 'slurm.move' &&
@@ -198,7 +199,7 @@ export class Run implements Fates {
   }
 
   /** Requeues that were asked for, by job and run, and what came of each. */
-  readonly requeues = new Map<string, string[]>();
+  readonly requeues = new Map<string, { deadline: number; outcome: string }[]>();
 
   /** Moves to the burst partition while no pod waited for the job. */
   readonly early: string[] = [];
