@@ -47,6 +47,7 @@ export async function request(
 ): Promise<Said> {
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const base = url ?? `http://${at}`;
+  if (url !== undefined && token !== undefined) keptSecret(url);
   const headers: Record<string, string> = {
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     ...(order === undefined ? {} : { 'content-type': 'application/json', ...order.headers }),
@@ -67,6 +68,16 @@ export async function request(
     if (cause?.code === 'ECONNREFUSED') throw new NoGateway(text);
     throw new CommandError(`${text} (${cause?.code ?? (e as Error).message})`);
   }
+}
+
+/** A token in clear on a network is everybody's on it; on this host's own loopback it stays here. */
+function keptSecret(url: string): void {
+  if (!URL.canParse(url)) throw new CommandError(`SPILLWAY_URL ${url}: write https://HOST:PORT`);
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'https:' || /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)) return;
+  throw new CommandError(
+    `SPILLWAY_URL ${url}: the token would go over the network in clear; write https://, or a tunnel's end on 127.0.0.1`,
+  );
 }
 
 /** What is read at `path`, in the shape that the API promises. */

@@ -25,7 +25,7 @@ const variables: readonly (readonly [string, string])[] = [
   ['SPILLWAY_CONFIG', 'The configuration, where --config names none.'],
   [
     'SPILLWAY_URL',
-    'Where the gateway is reached, where not at the configuration’s listen.http; what only asks the gateway then needs no configuration.',
+    'Where the gateway is reached, where not at the configuration’s listen.http; what only asks the gateway then needs no configuration. A token is given to https alone, or to this host.',
   ],
   ['SPILLWAY_TOKEN', 'An API token, as spillway token create gives one.'],
   ['SPILLWAY_TOKEN_FILE', 'A file with that token alone, where SPILLWAY_TOKEN is not set.'],

@@ -14,6 +14,7 @@ import type { Site } from './explain-site.ts';
 import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
 import { type InitOrder, type InitWish, initOrder } from './init/order.ts';
 import { type JobsOrder, jobsTable } from './jobs.ts';
+import { orderJob } from './order.ts';
 import {
   activatePolicy,
   diffPolicies,
@@ -264,6 +265,22 @@ export function programOf(works: Works): Command {
       const gateway = await works.gateway(chosen());
       for (const line of await letAgain(gateway, id, { by: works.whoAsks(), reason })) console.log(line);
     });
+  for (const what of ['hold', 'release'] as const)
+    program
+      .command(what)
+      .description(
+        what === 'hold'
+          ? 'hold a job that waits, as scontrol hold by whose token it is; a burst of it that has not begun to run is withdrawn'
+          : 'release a job that its user holds, as scontrol release by whose token it is',
+      )
+      .argument('<jobid>', '4711, 4711_3 for an array task, or an array by its own id')
+      .option('--cluster <name>', 'where several have a job of that number')
+      .option('--reason <text>', 'stands in the audit', '')
+      .action(async (id: string, { cluster, reason }: { cluster?: string; reason: string }) => {
+        const gateway = await works.gateway(chosen());
+        const order = { what, cluster, reason, key: works.newId() };
+        for (const line of await orderJob(gateway, id, order)) console.log(line);
+      });
   program
     .command('stop')
     .description('begin and claim no burst any more, in every cluster, until it is resumed')
