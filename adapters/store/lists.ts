@@ -42,6 +42,29 @@ function paged<Row, T>(
   return { rows: kept.map(read), next: rows.length > limit && last !== undefined ? mark(last) : undefined };
 }
 
+/**
+ * A row's content is sent and read where it is not remembered: a page that is looked at again and again is a page of hashes to the database.
+ * One that was taken away meanwhile is left out; one that changed is as it is now.
+ */
+async function recalled<Row extends { readonly hash: string }, Key, T>(
+  memory: Remembered<T>,
+  page: Paged<Row>,
+  key: (row: Row) => Key,
+  read: (keys: readonly Key[]) => Promise<readonly (readonly [Key, string, T])[]>,
+): Promise<Paged<T>> {
+  const known = new Map<Key, T>();
+  const unknown: Key[] = [];
+  for (const row of page.rows) {
+    const held = memory.known(row.hash);
+    if (held === undefined) unknown.push(key(row));
+    else known.set(key(row), held);
+  }
+  if (unknown.length > 0)
+    for (const [of, hash, value] of await read(unknown)) known.set(of, memory.keep(hash, value));
+  const rows = page.rows.map((row) => known.get(key(row))).filter((value) => value !== undefined);
+  return { rows, next: page.next };
+}
+
 /** A hash covers its row's content, and in its chain the row's name: no two rows have the same. Some 10 MiB when full. */
 const receipts = new Remembered<Receipt>(2_000);
 const bursts = new Remembered<Burst>(1_000);
@@ -62,14 +85,24 @@ export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promis
     given(f.to, (v) => sql`at < ${v}`),
     given(page.after, ([at, n]) => sql`(at, n) < (${at}::bigint, ${n}::bigint)`),
   ];
-  const { rows } = await sql<{ n: number; at: number; hash: string; data: unknown }>`
-    select n, at, hash, data from receipts where ${where(conditions)}
+  const { rows } = await sql<{ n: number; at: number; hash: string }>`
+    select n, at, hash from receipts where ${where(conditions)}
     order by at desc, n desc limit ${page.limit + 1}`.execute(db);
-  return paged(
+  const found = paged(
     rows,
     page.limit,
-    (r) => receipts.get(r.hash, () => readReceipt(r.data)),
+    (r) => r,
     (r) => [r.at, r.n],
+  );
+  return recalled(
+    receipts,
+    found,
+    ({ n }) => n,
+    async (keys) => {
+      const of = sql<{ n: number; hash: string; data: unknown }>`
+        select n, hash, data from receipts where n = any(${keys}::bigint[])`;
+      return (await of.execute(db)).rows.map((r) => [r.n, r.hash, readReceipt(r.data)] as const);
+    },
   );
 }
 
@@ -84,14 +117,24 @@ export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Pa
     given(f.to, (v) => sql`created_at < ${v}`),
     given(page.after, ([at, id]) => sql`(created_at, id) < (${at}::bigint, ${id}::text collate "C")`),
   ];
-  const { rows } = await sql<{ id: string; created_at: number; head: string; data: unknown }>`
-    select id, created_at, head, data from bursts where ${where(conditions)}
+  const { rows } = await sql<{ id: string; created_at: number; hash: string }>`
+    select id, created_at, head as hash from bursts where ${where(conditions)}
     order by created_at desc, id desc limit ${page.limit + 1}`.execute(db);
-  return paged(
+  const found = paged(
     rows,
     page.limit,
-    (r) => bursts.get(r.head, () => readBurst(r.data)),
+    (r) => r,
     (r) => [r.created_at, r.id],
+  );
+  return recalled(
+    bursts,
+    found,
+    ({ id }) => id,
+    async (keys) => {
+      const of = sql<{ id: string; head: string; data: unknown }>`
+        select id, head, data from bursts where id = any(${keys}::text[])`;
+      return (await of.execute(db)).rows.map((r) => [r.id, r.head, readBurst(r.data)] as const);
+    },
   );
 }
 

@@ -7,24 +7,20 @@ export class Remembered<T> {
     this.#most = most;
   }
 
-  /** `hash` covers all that `make` reads. */
-  get(hash: string, make: () => T): T {
+  /** Undefined: it has to be read. `hash` covers all that is read of the row. */
+  known(hash: string): T | undefined {
     const known = this.#known.get(hash);
-    if (known !== undefined) {
-      // Asked for again: the last to go.
-      this.#known.delete(hash);
-      this.#known.set(hash, known);
-      return known;
-    }
-    const made = make();
-    this.#known.set(hash, made);
-    if (this.#known.size > this.#most)
-      for (const oldest of this.#known.keys()) return this.#drop(oldest, made);
-    return made;
+    if (known === undefined) return undefined;
+    // Asked for again: the last to go.
+    this.#known.delete(hash);
+    this.#known.set(hash, known);
+    return known;
   }
 
-  #drop(oldest: string, made: T): T {
-    this.#known.delete(oldest);
+  keep(hash: string, made: T): T {
+    this.#known.set(hash, made);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > this.#most && oldest !== undefined) this.#known.delete(oldest);
     return made;
   }
 }

@@ -175,6 +175,16 @@ describe('lists', () => {
     expect(body.request).toBe(headers.get('x-request-id'));
   });
 
+  it('show a burst as it is by now, however often it was listed as it was', async () => {
+    const stands = async () => {
+      const { body } = await bed.ask(operator, 'bursts?account=chemistry');
+      return (body.bursts as { id: string; state: string }[]).map(({ id, state }) => [id, state]);
+    };
+    for (const _ of [1, 2]) expect(await stands()).toEqual([[bobs.id, 'proposed']]);
+    await bed.write(putBurst(next(bobs, 'approved')));
+    for (const _ of [1, 2]) expect(await stands()).toEqual([[bobs.id, 'approved']]);
+  });
+
   it('take a cursor of no other question', async () => {
     const { body } = await bed.ask(operator, 'decisions?limit=2');
     for (const path of ['decisions?verdict=wait&limit=2', 'bursts?limit=2'])
