@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { terminateNode } from '../../lab/real/node.ts';
 import {
   ended,
   endGateway,
@@ -76,6 +77,30 @@ describe('kill -9 of the gateway', { retry: 0 }, () => {
       'the orphan to be terminated',
       async () => !(await instances()).some((i) => i.id === orphan?.id),
       150_000,
+    );
+  });
+
+  it('g: at slurm.requeue, before it is asked for: the job of a lost machine runs again, and is not failed', async () => {
+    const lost = { idle: '5s', onLost: 'requeue', groups: [{ lostAfter: '5s' }] } as const;
+    gateway = await startGateway({ ...lost, dieAt: 'slurm.requeue:before:1' });
+    const script = [
+      '#!/bin/bash',
+      'echo run ${SLURM_RESTART_COUNT:-0}',
+      '[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && exit 6',
+      'sleep 600',
+    ].join('\n');
+    const id = await sbatch('alice', ['-p', 'cloud', '--requeue', '-t', '20'], script);
+    await until('its first line', async () => outputOf('alice', id).includes('run 0\n'), 90_000);
+    const [machine] = await instances();
+    if (machine === undefined) throw new Error('no instance runs it');
+    await terminateNode(machine.dnsName);
+    await gateway.died();
+    gateway = await startGateway({ ...lost, dataDir: gateway.dataDir });
+    expect(await ended(id, 300_000)).toMatchObject({ state: 'FAILED', exit: '6:0' });
+    // Requeued, its output begins anew unless the job says --open-mode=append.
+    expect(counted('run 1\n', outputOf('alice', id))).toBe(1);
+    expect((await gateway.bursts()).filter((b) => b.job === id).map((b) => b.restarts)).toEqual(
+      expect.arrayContaining([0, 1]),
     );
   });
 

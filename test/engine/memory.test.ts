@@ -97,9 +97,17 @@ describe('a job that is killed for its memory', () => {
     expect(pods).toBe(1);
   });
 
-  it('ends, where nobody knows whether Slurm was asked: a requeue is never repeated', async () => {
-    const { job, run } = await played({ outOfMemory: 'return' }, {}, dies('slurm.requeue', 'before'));
-    expect(run.requeues.size).toBe(1);
-    expect(job).toMatchObject({ state: 'FAILED', restarts: 0 });
+  it('comes home, too, where the gateway dies before Slurm was asked: it is asked once it could no longer obey', async () => {
+    const { bursts, job, pods, run } = await played(
+      { outOfMemory: 'return' },
+      {},
+      dies('slurm.requeue', 'before'),
+    );
+    expect([...run.requeues.values()].map((asked) => asked.map((a) => a.outcome))).toEqual([
+      ['DIED before', 'ok'],
+    ]);
+    expect(bursts[0]?.state).toBe('requeued');
+    expect(job).toMatchObject({ state: 'COMPLETED', partition: 'batch', restarts: 1 });
+    expect(pods).toBe(1);
   });
 });
