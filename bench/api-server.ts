@@ -43,7 +43,9 @@ const lines: readonly Job[] = Array.from({ length: Number(jobs) }, (_, i) =>
 const snapshot: Snapshot = {
   ...{ cluster, at: instant(Date.now()), tookMs: 1, jobs: lines, partitions: [], nodes: [], partial: [] },
 };
-const clusters = [{ name: cluster, snapshot, settings: { groups: [group] } }];
+const clusters = [
+  { name: cluster, snapshot, settings: { groups: [group] }, notebook: { last: () => undefined } },
+];
 const served = {
   clusters,
   instances: (limit: number) => store.instances(limit),

@@ -87,6 +87,8 @@ const ofQueue = {
   ...whose,
   partition: name.optional(),
   state: z.enum(seenStates).optional(),
+  rule: name.optional().describe('A rule that kept it here, by the newest decision on it.'),
+  burst: z.enum(burstStates).optional().describe('The state of its burst under way.'),
   q: name.optional().describe('Text that stands in its number, name, user or account, whatever the case.'),
 };
 
@@ -94,14 +96,23 @@ export const jobsQuery = z.strictObject({ ...page, ...ofQueue });
 
 export const countsQuery = z.strictObject({
   ...ofQueue,
-  by: z.enum(['account', 'partition', 'state', 'user']),
+  by: z.enum(['account', 'partition', 'rule', 'state', 'user']),
+});
+
+const jobNumber = z.string().regex(/^\d{1,10}(_\d{1,10})?$/, 'no job id; write 4711 or 4711_3');
+
+/** So many jobs are asked about at once. */
+export const costsAtMost = 500;
+
+export const costsOrder = z.strictObject({
+  jobs: z
+    .array(z.strictObject({ cluster: z.string().min(1).max(200), job: jobNumber }))
+    .max(costsAtMost)
+    .describe('As `GET /jobs` names them; an array by its bare id stands for its tasks.'),
 });
 
 export const jobPath = z.strictObject({
-  id: z
-    .string()
-    .regex(/^\d{1,10}(_\d{1,10})?$/, 'no job id; write 4711 or 4711_3')
-    .describe('4711, or 4711_3 for an array task.'),
+  id: jobNumber.describe('4711, or 4711_3 for an array task.'),
 });
 
 export const burstPath = z.strictObject({
@@ -142,7 +153,7 @@ export type QueueJobView = z.output<typeof queueJobView>;
 /** Jobs of the last look that have something in common. */
 export const jobCountView = z.strictObject({
   cluster: z.string(),
-  /** The account, partition, state or user. */
+  /** The account, partition, rule, state or user. */
   key: z.string(),
   jobs: z.number(),
   pending: z.number(),
@@ -152,6 +163,19 @@ export const jobCountView = z.strictObject({
   oldest: z.strictObject({ job: z.string(), user: z.string(), since: time }).optional(),
 });
 export type JobCountView = z.output<typeof jobCountView>;
+
+/** A burst under way and what it would cost. */
+export const burstCostView = z.strictObject({
+  ...{ burst: z.string(), cluster: z.string(), job: z.string(), user: z.string(), account: z.string() },
+  ...{ name: z.string(), state: z.enum(burstStates) },
+  /** It waits for a person's word. */
+  open: z.boolean(),
+  /** By the decision that began it; absent: that tells none. */
+  expectedMicroUsd: z.number().optional(),
+  /** What it was offered at, or holds; absent: no price is known. */
+  maxMicroUsd: z.number().optional(),
+});
+export type BurstCostView = z.output<typeof burstCostView>;
 
 /** How old what is told of a cluster is. Without `at` this gateway has not looked at its queue. */
 export const sightView = z.strictObject({

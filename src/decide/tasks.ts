@@ -1,6 +1,6 @@
 /** A line of the queue, task by task. */
 import { type ArrayTasks, expandArray } from '../domain/array.ts';
-import { jobRef } from '../domain/ids.ts';
+import { type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
 import { lastOf } from './words.ts';
 
@@ -11,6 +11,13 @@ const atOnce = 200;
 export const expandedTasks: (tasks: string) => ArrayTasks = lastOf((tasks: string) =>
   expandArray(tasks, atOnce),
 );
+
+/** What stands for a line where one word is asked of it: of a pending array the first of its tasks. */
+export function firstTaskOf({ ref, arrayJobId, arrayTask }: Job): JobRef {
+  if (arrayJobId === undefined || arrayTask === undefined || /^\d+$/.test(arrayTask)) return ref;
+  const [first] = expandedTasks(arrayTask).indices;
+  return first === undefined ? ref : jobRef(`${arrayJobId}_${first}`);
+}
 
 /** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
 export function tasksOf(job: Job): readonly Job[] {

@@ -55,6 +55,11 @@ export class Notebook {
     this.#epoch = epoch;
   }
 
+  /** What was decided of it last; undefined: it was not among those that this gateway decided on in its newest turn. */
+  last(ref: JobRef): Decision | undefined {
+    return this.#last.get(ref)?.decision;
+  }
+
   /** Whether the same was decided last time, which is counted; else it is to be written. */
   again(ref: JobRef, attempt: AttemptKey, decision: Decision, at: Instant): boolean {
     const before = this.#last.get(ref);

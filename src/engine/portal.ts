@@ -1,7 +1,9 @@
+import { isOpen } from '../domain/answer.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { ForecastError } from '../domain/forecast.ts';
-import { type BurstId, type ClusterName, jobRef } from '../domain/ids.ts';
+import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
+import type { MicroUsd } from '../domain/money.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -13,9 +15,12 @@ import type {
 } from '../domain/page.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { AuditRow, DeskPort, StorePort } from '../ports.ts';
+import type { Notebook } from './notebook.ts';
 import {
   type Backlog,
+  type Beside,
   backlogOf,
+  byLine,
   type CountBy,
   countsOf,
   type JobCount,
@@ -32,6 +37,23 @@ export interface Watched {
   readonly name: ClusterName;
   readonly snapshot: Snapshot | undefined;
   readonly settings: { readonly groups: readonly NodeGroup[] };
+  readonly notebook: Pick<Notebook, 'last'>;
+}
+
+export interface JobNamed {
+  readonly cluster: string;
+  readonly ref: JobRef;
+}
+
+/** A burst under way and what it would cost. */
+export interface BurstCost {
+  readonly burst: Burst;
+  /** It waits for a person's word. */
+  readonly open: boolean;
+  /** Undefined: its decision tells none. */
+  readonly expected: MicroUsd | undefined;
+  /** The most that it can cost; undefined: no price is known. */
+  readonly most: MicroUsd | undefined;
 }
 
 /** How Slurm says that a job ended: a state of its own each, never folded. */
@@ -98,13 +120,13 @@ export class Portal {
     const found: QueueJob[] = [];
     const [where, id, ref] = after ?? [];
     const from = this.#clusters.findIndex((c) => c.name === where);
-    for (const [i, { name, snapshot }] of this.#clusters.entries()) {
+    for (const [i, cluster] of this.#clusters.entries()) {
+      const { name, snapshot } = cluster;
       if (i < from || snapshot === undefined || (filter.cluster ?? name) !== name) continue;
       const behind = i === from ? ([Number(id), String(ref)] as const) : undefined;
-      const lines = jobsOf(snapshot, filter, behind, limit + 1 - found.length);
-      if (lines.length === 0) continue;
-      const live = new Map((await this.#store.liveBursts(name)).map((b) => [b.ref, b]));
-      found.push(...lines.map((job) => ({ cluster: name, job, burst: live.get(job.ref) })));
+      const beside = await this.#beside(cluster);
+      const lines = jobsOf(snapshot, beside, filter, behind, limit + 1 - found.length);
+      found.push(...lines.map((job) => ({ cluster: name, job, burst: beside.bursts(job.ref)[0] })));
       if (found.length > limit) break;
     }
     const rows = found.slice(0, limit);
@@ -115,15 +137,45 @@ export class Portal {
   }
 
   /** What the last look saw, counted cluster by cluster. */
-  counts(
+  async counts(
     filter: JobFilter,
     by: CountBy,
-  ): readonly { readonly cluster: ClusterName; readonly counts: readonly JobCount[] }[] {
-    return this.#clusters.flatMap(({ name, snapshot }) =>
-      snapshot === undefined || (filter.cluster ?? name) !== name
-        ? []
-        : [{ cluster: name, counts: countsOf(snapshot, filter, by) }],
-    );
+  ): Promise<readonly { readonly cluster: ClusterName; readonly counts: readonly JobCount[] }[]> {
+    const counted = this.#clusters.map(async (cluster) => {
+      const { name, snapshot } = cluster;
+      if (snapshot === undefined || (filter.cluster ?? name) !== name) return [];
+      const beside = filter.burst === undefined ? lineAlone(cluster.notebook) : await this.#beside(cluster);
+      return [{ cluster: name, counts: countsOf(snapshot, beside, filter, by) }];
+    });
+    return (await Promise.all(counted)).flat();
+  }
+
+  async #beside({ name, notebook }: Watched): Promise<Beside> {
+    const bursts = byLine(await this.#store.liveBursts(name));
+    return { decided: (ref) => notebook.last(ref), bursts: (ref) => bursts.get(ref) ?? [] };
+  }
+
+  /** Of these jobs the bursts under way, and what each would cost by the decision that began it; an array that waits has those of its tasks. */
+  async costs(jobs: readonly JobNamed[]): Promise<readonly BurstCost[]> {
+    const at = await this.#store.now();
+    const costs = this.#clusters.map(async ({ name }) => {
+      const asked = jobs.filter((j) => j.cluster === name);
+      if (asked.length === 0) return [];
+      const lines = byLine(await this.#store.liveBursts(name));
+      const bursts = [...new Set(asked.flatMap((j) => lines.get(j.ref) ?? []))];
+      const refs = bursts.map((b) => b.ref);
+      const decided = refs.length === 0 ? [] : await this.#store.lastDecisions(name, refs);
+      const offers = new Map(decided.map((r) => [r.burst, r.basis?.offer]));
+      return bursts.map((burst): BurstCost => {
+        const offer = offers.get(burst.id);
+        return {
+          ...{ burst, open: isOpen(burst, at), expected: offer?.expectedMicroUsd },
+          // What it was offered at or holds counts, not what it was looked at for.
+          most: burst.price?.held ?? burst.quote?.microUsd ?? offer?.worstMicroUsd,
+        };
+      });
+    });
+    return (await Promise.all(costs)).flat();
   }
 
   /** By `12` or `12_3`, in every cluster that knows it. */
@@ -181,6 +233,12 @@ export class Portal {
     );
   }
 }
+
+/** Where no burst is asked about. */
+const lineAlone = (notebook: Watched['notebook']): Beside => ({
+  decided: (ref) => notebook.last(ref),
+  bursts: () => [],
+});
 
 /** What Slurm said of the end, as the step to `final` noted it [burst/settle.ts]; undefined: it has not, or not yet. */
 export function endOf(steps: readonly Pick<AuditRow, 'to' | 'why'>[]): End | undefined {

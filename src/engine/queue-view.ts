@@ -1,5 +1,7 @@
-import type { Burst } from '../domain/burst.ts';
-import type { ClusterName, Instant } from '../domain/ids.ts';
+import { firstTaskOf } from '../decide/tasks.ts';
+import type { Burst, BurstState } from '../domain/burst.ts';
+import type { Decision } from '../domain/decision.ts';
+import type { ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 
 /** What a list of jobs may be asked for. */
@@ -9,8 +11,19 @@ export interface JobFilter {
   readonly account?: string | undefined;
   readonly partition?: string | undefined;
   readonly state?: string | undefined;
+  /** A rule that kept it here, by what was decided of it last. */
+  readonly rule?: string | undefined;
+  /** Of its burst under way. */
+  readonly burst?: BurstState | undefined;
   /** In its number, name, user or account, whatever the case. */
   readonly q?: string | undefined;
+}
+
+/** What is known of a queue's jobs beside their lines. */
+export interface Beside {
+  decided(ref: JobRef): Decision | undefined;
+  /** Bursts under way; an array that waits has those of its tasks. */
+  bursts(ref: JobRef): readonly Burst[];
 }
 
 /** One job as the last look at the queue saw it, and what of it is in the cloud. */
@@ -66,6 +79,7 @@ function ordered(snapshot: Snapshot): Sorted {
 /** Those of a cluster that are asked for, behind `after` [id, ref], `limit` of them at most. */
 export function jobsOf(
   snapshot: Snapshot,
+  beside: Beside,
   filter: JobFilter,
   after: readonly [number, string] | undefined,
   limit: number,
@@ -73,7 +87,7 @@ export function jobsOf(
   const found: Job[] = [];
   for (const job of searched(snapshot, filter)) {
     if (after !== undefined && (job.id > after[0] || (job.id === after[0] && job.ref <= after[1]))) continue;
-    if (!fits(job, filter)) continue;
+    if (!fits(job, filter, beside)) continue;
     found.push(job);
     if (found.length >= limit) break;
   }
@@ -96,10 +110,41 @@ function* searched(snapshot: Snapshot, { user, q }: JobFilter): Generator<Job> {
 
 const textOf = (job: Job): string => `${job.ref} ${job.name} ${job.user} ${job.account}`.toLowerCase();
 
-function fits(job: Job, { account, partition, state }: JobFilter): boolean {
+function fits(job: Job, { account, partition, state, rule, burst }: JobFilter, beside: Beside): boolean {
   if (account !== undefined && job.account !== account) return false;
   if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
-  return state === undefined || job.state === state;
+  if (state !== undefined && job.state !== state) return false;
+  if (rule !== undefined && !rulesOf(job, beside).includes(rule)) return false;
+  return burst === undefined || beside.bursts(job.ref).some((b) => b.state === burst);
+}
+
+/** Decisions are alike by the thousand: each is read once. */
+const failed = new WeakMap<Decision, readonly string[]>();
+const none: readonly string[] = [];
+
+/** The rules that keep it here, by what was decided of it last. */
+function rulesOf(job: Job, beside: Beside): readonly string[] {
+  const decision = job.state === 'PENDING' ? beside.decided(firstTaskOf(job)) : undefined;
+  if (decision === undefined || decision.verdict === 'burst') return none;
+  const known = failed.get(decision);
+  if (known !== undefined) return known;
+  const made = [...new Set(decision.because.filter((r) => !r.pass).map((r) => r.rule))];
+  failed.set(decision, made);
+  return made;
+}
+
+/** By the line that they are of: a task's own, and that of its array. */
+export function byLine(bursts: readonly Burst[]): ReadonlyMap<string, readonly Burst[]> {
+  const found = new Map<string, Burst[]>();
+  for (const burst of bursts) {
+    const [array = '', task] = burst.ref.split('_');
+    for (const line of task === undefined ? [array] : [burst.ref, array]) {
+      const own = found.get(line);
+      if (own === undefined) found.set(line, [burst]);
+      else own.push(burst);
+    }
+  }
+  return found;
 }
 
 /** What waits in a partition. */
@@ -137,7 +182,7 @@ function countedBacklog(snapshot: Snapshot): readonly Backlog[] {
 }
 
 /** By what jobs are counted. */
-export type CountBy = 'account' | 'partition' | 'state' | 'user';
+export type CountBy = 'account' | 'partition' | 'rule' | 'state' | 'user';
 
 /** Jobs that have something in common. */
 export interface JobCount {
@@ -150,24 +195,35 @@ export interface JobCount {
   readonly oldest: { readonly job: Job; readonly since: Instant } | undefined;
 }
 
-/** Those of a cluster that are asked for, counted; by partition a job that would take one of several counts for each of them. */
-export function countsOf(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly JobCount[] {
+/**
+ * Those of a cluster that are asked for, counted. By partition a job that would take one of several counts for each of them; by rule for each that
+ * keeps it here, and one that none keeps for none.
+ */
+export function countsOf(
+  snapshot: Snapshot,
+  beside: Beside,
+  filter: JobFilter,
+  by: CountBy,
+): readonly JobCount[] {
   const { counts } = ordered(snapshot);
-  const { cluster, user, account, partition, state, q } = filter;
+  const { cluster, user, account, partition, state, q, rule, burst } = filter;
+  // What is decided changes under the same look at the queue.
+  if (by === 'rule' || rule !== undefined || burst !== undefined)
+    return counted(snapshot, beside, filter, by);
   const question = JSON.stringify([by, cluster, user, account, partition, state, q]);
   const known = counts.get(question);
   if (known !== undefined) return known;
   if (counts.size >= countsKept) counts.clear();
-  const made = counted(snapshot, filter, by);
+  const made = counted(snapshot, beside, filter, by);
   counts.set(question, made);
   return made;
 }
 
-function counted(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly JobCount[] {
+function counted(snapshot: Snapshot, beside: Beside, filter: JobFilter, by: CountBy): readonly JobCount[] {
   const found = new Map<string, { -readonly [K in keyof JobCount]: JobCount[K] }>();
   for (const job of searched(snapshot, filter)) {
-    if (!fits(job, filter)) continue;
-    for (const key of by === 'partition' ? job.partition.split(',') : [job[by]]) {
+    if (!fits(job, filter, beside)) continue;
+    for (const key of keysOf(job, by, beside)) {
       const c = found.get(key) ?? { key, jobs: 0, pending: 0, running: 0, cpus: 0, oldest: undefined };
       found.set(key, c);
       c.jobs += 1;
@@ -181,4 +237,9 @@ function counted(snapshot: Snapshot, filter: JobFilter, by: CountBy): readonly J
     }
   }
   return [...found.values()].sort((a, b) => b.jobs - a.jobs || (a.key < b.key ? -1 : 1));
+}
+
+function keysOf(job: Job, by: CountBy, beside: Beside): readonly string[] {
+  if (by === 'rule') return rulesOf(job, beside);
+  return by === 'partition' ? job.partition.split(',') : [job[by]];
 }

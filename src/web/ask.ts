@@ -1,16 +1,7 @@
 import { newKey, session } from './browser.ts';
+import { Problem } from './problem.ts';
 
-/** The API said no, or could not be asked (`status` 0). */
-export class Problem extends Error {
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, detail: string) {
-    super(detail);
-    this.status = status;
-    this.code = code;
-  }
-}
+export { Problem } from './problem.ts';
 
 /** No cookie: what nobody else's page can send along needs no guard against it. Gone with the tab. */
 export const token = {
@@ -44,6 +35,7 @@ export async function orProblem(response: Response): Promise<Response> {
     response.status,
     said.code ?? 'failed',
     said.detail ?? said.title ?? `${response.status} ${response.statusText}`,
+    Number(response.headers.get('retry-after') ?? Number.NaN) * 1_000 || undefined,
   );
 }
 
@@ -57,12 +49,22 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await orProblem(response)).json()) as T;
 }
 
-/** One order with a key of its own: pressed twice, it is done once. */
-export async function order<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {
+/** One order with a key of its own: pressed twice, it is done once. One that is tried again comes with the key that it had. */
+export async function order<T>(
+  method: 'POST' | 'PUT',
+  path: string,
+  body: object,
+  key = newKey(),
+): Promise<T> {
   const response = await send(addressOf(path), {
     method,
-    headers: { ...headers(), 'content-type': 'application/json', 'idempotency-key': newKey() },
+    headers: { ...headers(), 'content-type': 'application/json', 'idempotency-key': key },
     body: JSON.stringify(body),
   });
   return (await (await orProblem(response)).json()) as T;
+}
+
+/** Answers nothing. What is gone already is not gone twice. */
+export async function remove(path: string): Promise<void> {
+  await orProblem(await send(addressOf(path), { method: 'DELETE', headers: headers() }));
 }

@@ -13,15 +13,23 @@ const places: Readonly<Record<string, string>> = {
 const chordMs = 1_500;
 
 const types = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.closest('input, textarea, select, dialog') !== null;
+  target instanceof HTMLElement &&
+  target.closest('input:not([type=checkbox]), textarea, select, dialog') !== null;
 
 /** Moves the focus among the rows of a list: each has `data-row`, and opens by Enter as the link or button that it is. */
 function step(by: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')];
-  const at = rows.indexOf(document.activeElement as HTMLElement);
+  const at = rows.indexOf(rowAt()?.querySelector('[data-row]') ?? (document.activeElement as HTMLElement));
   const next = rows[at < 0 ? (by === 1 ? 0 : rows.length - 1) : at + by];
   next?.focus();
   next?.scrollIntoView({ block: 'nearest' });
+}
+
+const rowAt = (): Element | null => document.activeElement?.closest('[role=row]') ?? null;
+
+/** Chooses the row that has the focus, or takes it out, where rows are chosen. */
+function pick(): void {
+  rowAt()?.querySelector<HTMLElement>('.pick input')?.click();
 }
 
 /** The page's keys. None takes one away from a field, the browser or a screen reader. */
@@ -40,6 +48,7 @@ export function useKeys(onHelp: () => void): void {
       if (key === '?') onHelp();
       else if (key === 'j') step(1);
       else if (key === 'k') step(-1);
+      else if (key === 'x') pick();
       else if (key === '/') {
         const search = document.querySelector<HTMLInputElement>('input[type=search]');
         search?.focus();

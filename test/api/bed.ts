@@ -9,7 +9,8 @@ import { app, type Grounds } from '../../src/api/app.ts';
 import { answersClientErrors } from '../../src/api/http.ts';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Role } from '../../src/domain/caller.ts';
-import { clusterName, instant, jobRef } from '../../src/domain/ids.ts';
+import type { Decision } from '../../src/domain/decision.ts';
+import { clusterName, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job, Snapshot } from '../../src/domain/job.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { type ApiToken, tokenText } from '../../src/domain/token.ts';
@@ -84,12 +85,14 @@ export interface Instead {
   readonly served?: Partial<Served>;
   readonly snapshot?: Partial<Snapshot>;
   readonly groups?: readonly NodeGroup[];
+  /** What was decided of each job last. */
+  readonly decisions?: ReadonlyMap<JobRef, Decision>;
   /** By what policies are tried and of which it is said what decides. */
   readonly decided?: readonly Decided[];
 }
 
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
-  const { identity, served = {}, snapshot: seen = {}, groups = [], ...other } = over;
+  const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...other } = over;
   const { decided = [decidedIn(fileSays)], ...more } = other;
   const server = await testServer();
   const database = await server.database();
@@ -103,6 +106,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     ...seen,
   };
   const settings = { groups };
+  const last = (ref: JobRef): Decision | undefined => decisions.get(ref);
   const engine = {
     clusters: [{ name: cluster, snapshot }],
     readiness: async () => ({
@@ -122,7 +126,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
       grounds(new Desk(engine, store, entropy), {
-        portal: new Portal([{ name: cluster, snapshot, settings }], store, desk),
+        portal: new Portal([{ name: cluster, snapshot, settings, notebook: { last } }], store, desk),
         ...{ feed, policies },
         doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }),
         log: (e) => complaints.push(e),

@@ -83,6 +83,17 @@ let [hers, his] = ['', ''];
 const table: Readonly<Record<string, Line>> = {
   listJobs: list,
   countJobs: { good: async () => ({ query: '?by=account' }), others: 'list' },
+  jobCosts: {
+    good: async () => ({
+      body: {
+        jobs: [
+          { cluster, job: '100' },
+          { cluster, job: '200' },
+        ],
+      },
+    }),
+    others: 'list',
+  },
   getJob: ofJob,
   why: ofJob,
   listBursts: list,

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import {
   auditView,
+  burstCostView,
   burstFactsView,
+  costsAtMost,
   forecastView,
   groupView,
   jobCountView,
@@ -12,17 +14,31 @@ import {
   queueJobView,
 } from '../../src/api/portal-schemas.ts';
 import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
-import { instant } from '../../src/domain/ids.ts';
+import type { Decision } from '../../src/domain/decision.ts';
+import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import { anInstance, putInstance } from '../contract/samples.ts';
-import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, putBurst } from './bed.ts';
+import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from './bed.ts';
 
 let bed: Bed;
 let alice: string;
 let operator: string;
 const ended = burstOfJob(900, 'alice', { price: { held: 5_000_000, rates: {} } });
 const bobs = burstOfJob(200, 'bob');
+const kept = (...rules: readonly string[]): Decision => ({
+  verdict: 'wait',
+  because: ['partition', ...rules].map((rule, i) => ({ rule, pass: i === 0, measured: '', limit: '' })),
+  group: undefined,
+});
+/** Two by one rule each, one by both, and one array task of another's. */
+const decisions = new Map<JobRef, Decision>([
+  [jobRef('100'), kept('backlog')],
+  [jobRef('101'), kept('budget')],
+  [jobRef('102'), kept('backlog', 'budget')],
+  [jobRef('103'), { ...kept('backlog'), verdict: 'burst' }],
+  [jobRef('300_7'), kept('array')],
+]);
 beforeAll(async () => {
-  bed = await makeBed();
+  bed = await makeBed({ decisions });
   alice = await bed.token('alice', 'user');
   operator = await bed.token('olga', 'operator');
   const hold = {
@@ -96,6 +112,28 @@ describe('counts of the queue', () => {
     expect(await counted(operator, 'by=user&cluster=none')).toEqual([]);
   });
 
+  it('are by rule for each that keeps a job here, of jobs that any keeps', async () => {
+    expect(await counted(operator, 'by=rule')).toEqual([
+      ['backlog', 2, 2],
+      ['budget', 2, 2],
+      ['array', 1, 1],
+    ]);
+    expect(await counted(alice, 'by=rule&q=100')).toEqual([['backlog', 1, 1]]);
+    expect(await counted(operator, 'by=account&rule=budget')).toEqual([['physics', 2, 2]]);
+    expect(await counted(operator, 'by=rule&rule=backlog')).toEqual([
+      ['backlog', 2, 2],
+      ['budget', 1, 1],
+    ]);
+    expect(await counted(operator, 'by=user&burst=proposed')).toEqual([['bob', 1, 1]]);
+  });
+
+  it('by rule are of what was decided last, though the queue was not looked at again', async () => {
+    const before = decisions.get(jobRef('101'));
+    decisions.set(jobRef('101'), kept('ramp'));
+    expect(await counted(operator, 'by=rule&q=101')).toEqual([['ramp', 1, 1]]);
+    if (before !== undefined) decisions.set(jobRef('101'), before);
+  });
+
   it('are of his own jobs to a user', async () => {
     expect(await counted(alice, 'by=account')).toEqual([['physics', 5, 5]]);
     expect((await bed.ask(alice, 'jobs/counts?by=account&user=bob')).status).toBe(403);
@@ -121,6 +159,10 @@ describe('lists', () => {
     ['jobs?q=300_7', 'jobs', queueJobView, 1],
     ['jobs?q=chem&partition=gpu', 'jobs', queueJobView, 3],
     ['jobs?q=nobody', 'jobs', queueJobView, 0],
+    ['jobs?rule=budget', 'jobs', queueJobView, 2],
+    ['jobs?rule=array&account=chemistry', 'jobs', queueJobView, 1],
+    ['jobs?burst=proposed', 'jobs', queueJobView, 1],
+    ['jobs?burst=running', 'jobs', queueJobView, 0],
     ['bursts?state=settled&live=false', 'bursts', burstView, 1],
     ['bursts?account=chemistry', 'bursts', burstView, 1],
     ['decisions?verdict=never', 'decisions', decisionView, 1],
@@ -157,6 +199,8 @@ describe('lists', () => {
     ['jobs?limit=1e2', 'limit'],
     ['jobs?limit=1001', 'limit'],
     ['jobs?state=DONE', 'state'],
+    ['jobs?burst=over', 'burst'],
+    ['jobs?rule=', 'rule'],
     ['jobs?sort=cpus', 'sort'],
     ['jobs?cluster=%00', 'cluster'],
     ['jobs?user=a&user=b', 'user'],
@@ -189,6 +233,45 @@ describe('lists', () => {
     const { body } = await bed.ask(operator, 'decisions?limit=2');
     for (const path of ['decisions?verdict=wait&limit=2', 'bursts?limit=2'])
       expect((await bed.ask(operator, `${path}&cursor=${String(body.next)}`)).body.code).toBe('bad_cursor');
+  });
+});
+
+describe('costs of jobs', () => {
+  const asked = async (token: string, ...jobs: readonly string[]) => {
+    const body = { jobs: jobs.map((job) => ({ cluster, job })) };
+    const answer = await bed.ask(token, 'jobs/costs', { body });
+    expect(answer.status).toBe(200);
+    return (answer.body.costs as unknown[]).map((c) => burstCostView.parse(c));
+  };
+
+  it('are what each burst under way would cost: expected by its decision, at most what it was offered at or holds', async () => {
+    const quoted = offered(104, 'alice');
+    const running = burstOfJob(103, 'alice', { price: { held: 3_000_000, rates: {} } });
+    await bed.write(putBurst(quoted), putBurst(running), decisionOn(quoted, { burst: quoted.id }));
+    const costs = await asked(operator, '100', '103', '104', '200');
+    expect(new Map(costs.map((c) => [c.job, c]))).toEqual(
+      new Map([
+        ['103', expect.objectContaining({ burst: running.id, open: false, maxMicroUsd: 3_000_000 })],
+        ['104', expect.objectContaining({ open: true, expectedMicroUsd: 800_001, maxMicroUsd: 2_500_000 })],
+        ['200', expect.objectContaining({ user: 'bob', open: false })],
+      ]),
+    );
+    expect(costs.find((c) => c.job === '103')?.expectedMicroUsd).toBeUndefined();
+    expect((await asked(alice, '104', '200')).map((c) => c.job)).toEqual(['104']);
+  });
+
+  it('of an array by its bare id are those of its tasks', async () => {
+    const task = burstOfJob(300, 'bob', { ref: jobRef('300_7') });
+    await bed.write(putBurst(task));
+    expect(await asked(operator, '300', '300_7')).toMatchObject([{ burst: task.id, job: '300_7' }]);
+  });
+
+  it('are told for so many jobs at once, and of no cluster that there is not', async () => {
+    const jobs = Array.from({ length: costsAtMost + 1 }, (_, i) => ({ cluster, job: String(i) }));
+    const { status, body } = await bed.ask(operator, 'jobs/costs', { body: { jobs } });
+    expect([status, body.code, body.field]).toEqual([400, 'bad_order', 'jobs']);
+    const elsewhere = { jobs: [{ cluster: 'none', job: '104' }] };
+    expect((await bed.ask(operator, 'jobs/costs', { body: elsewhere })).body.costs).toEqual([]);
   });
 });
 

@@ -78,6 +78,15 @@ describe('what was decided last', () => {
     expect(books.asked.slice(2)).toEqual([['7'], ['7']]);
   });
 
+  it('is told of jobs that are decided on, and of no other', async () => {
+    const { notebook } = await opened([receipt(waits)]);
+    expect(notebook.last(jobRef('7'))).toEqual(waits);
+    notebook.wrote([receipt(never)]);
+    expect(notebook.last(jobRef('7'))).toEqual(never);
+    await notebook.open([jobRef('8')], 1);
+    expect([notebook.last(jobRef('7')), notebook.last(jobRef('8'))]).toEqual([undefined, undefined]);
+  });
+
   it('a job that left the queue and came back is asked of the store again', async () => {
     const { books, notebook } = await opened();
     await notebook.open([], 1);

@@ -1,8 +1,12 @@
 /** A gateway's API with life in it, on a real Postgres, serving the built page; and a browser to look at it. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Grounds } from '../../src/api/app.ts';
 import type { Burst, BurstState } from '../../src/domain/burst.ts';
-import { cloudId, type InstanceId, instant, jobRef } from '../../src/domain/ids.ts';
+import type { Decision } from '../../src/domain/decision.ts';
+import { cloudId, type InstanceId, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { BudgetState } from '../../src/engine/gateway.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from '../api/bed.ts';
@@ -32,6 +36,17 @@ export function queueOf(jobs: number, now: number): readonly Job[] {
     });
   });
 }
+
+const keptBy = (rule: string): Decision => ({
+  verdict: 'wait',
+  because: [{ rule, pass: false, measured: '', limit: '' }],
+  group: undefined,
+});
+const reasons = [keptBy('backlog'), keptBy('budget')];
+
+/** Of those that wait every other is kept by the backlog, the rest by a budget. */
+const decisionsOn = (jobs: readonly Job[]): ReadonlyMap<JobRef, Decision> =>
+  new Map(jobs.filter((j) => j.state === 'PENDING').map((j) => [j.ref, pick(reasons, j.id)]));
 
 const budget = (account: string, usd: number, spent: number, held: number): BudgetState => ({
   ...{
@@ -74,18 +89,25 @@ export interface Life extends Bed {
 }
 
 /** With a queue of so many jobs; without `open` each request needs a token. */
-export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life> {
+export async function makeLife({
+  jobs = 400,
+  open = false,
+  ...over
+}: Partial<Grounds> & { readonly jobs?: number; readonly open?: boolean } = {}): Promise<Life> {
   const now = Date.now();
+  const queue = queueOf(jobs, now);
   const budgets = [
     budget('physics', 5_000, 2_310.4, 640),
     budget('chemistry', 800, 702.15, 61.5),
     budget('biology', 2_000, 212, 0),
   ];
-  const bed = await makeBed({
+  const bed: Bed = await makeBed({
     page: fileURLToPath(new URL('../../dist/web', import.meta.url)),
+    ...over,
     ...(open ? { doorman: undefined } : {}),
+    decisions: decisionsOn(queue),
     groups: [{ ...group, max: 12 }],
-    snapshot: { jobs: queueOf(jobs, now), at: instant(now) },
+    snapshot: { jobs: queue, at: instant(now) },
     served: {
       budgets: async () => budgets,
       capacities: async () => [
@@ -95,10 +117,14 @@ export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life>
           max: 12,
           instances: { ready: 3, launched: 1 },
           old: 0,
-          drain: undefined,
+          drain: (await bed.store.drains(cluster))[0],
           breaker: undefined,
         },
       ],
+      turnDrain: async ({ drained, group: named = 'cpu', by, why }) => {
+        if (drained) await bed.store.drainGroup(cluster, named, by, why);
+        else await bed.store.openGroup(cluster, named, by, why);
+      },
     },
   });
   const through: Life['through'] = async (burst, to, over = {}) => {
@@ -214,6 +240,25 @@ export const openBrowser = (): Promise<Browser> => {
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
   });
 };
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/** What axe finds by the rules of WCAG 2.2 AA. */
+export async function findings(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  const found = (await page.evaluate(
+    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((r) => r.violations)`,
+  )) as readonly Finding[];
+  return found
+    .filter((f) => f.impact === 'serious' || f.impact === 'critical')
+    .map((f) => `${f.id}: ${f.nodes.map((n) => `${n.html} ${n.failureSummary}`).join('\n')}`);
+}
 
 /** A new visitor; with a token he is signed in. */
 export async function look(

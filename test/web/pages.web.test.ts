@@ -1,11 +1,7 @@
 /** Every page of the operator's page in a real browser, as it is built and served. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+import { findings, type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
 
 let life: Life;
 let browser: Browser;
@@ -31,23 +27,6 @@ async function visit(path: string, options: Parameters<typeof look>[2] = {}): Pr
   open.push(seen);
   await seen.page.goto(path);
   return seen.page;
-}
-
-interface Finding {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-}
-
-/** What axe finds by the rules of WCAG 2.2 AA. */
-async function findings(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe);
-  const found = (await page.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((r) => r.violations)`,
-  )) as readonly Finding[];
-  return found
-    .filter((f) => f.impact === 'serious' || f.impact === 'critical')
-    .map((f) => `${f.id}: ${f.nodes.map((n) => `${n.html} ${n.failureSummary}`).join('\n')}`);
 }
 
 /** Each page, and what stands on it once its data are there. */

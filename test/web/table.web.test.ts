@@ -102,6 +102,11 @@ describe('decisions', () => {
     await page.getByRole('cell', { name: 'batch or gpu' }).waitFor();
     await page.getByText('The receipt in full').click();
     await page.getByText('"kind": "decision"').waitFor();
+    // What is not loaded is counted by the gateway, with the jobs.
+    await page.getByRole('link', { name: 'All jobs that wait, by rule' }).click();
+    await page.getByRole('link', { name: /^backlog\s*33,333/ }).waitFor();
+    await page.getByRole('link', { name: /^budget\s*33,333/ }).waitFor();
+    await page.getByText('of 66,666 loaded').waitFor();
   });
 });
 

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { type Caller, sees } from '../../domain/caller.ts';
+import { jobRef } from '../../domain/ids.ts';
 import type { Page, Paged } from '../../domain/page.ts';
-import { endOf, type JobFacts } from '../../engine/portal.ts';
+import { type BurstCost, endOf, type JobFacts, type JobNamed } from '../../engine/portal.ts';
 import type { CountBy, JobCount, JobFilter, QueueJob, Sight } from '../../engine/queue-view.ts';
 import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
 import {
+  type BurstCostView,
+  burstCostView,
+  costsOrder,
   countsQuery,
   type JobCountView,
   type JobFactsView,
@@ -64,7 +68,8 @@ export interface JobsFacade {
   counts(
     filter: JobFilter,
     by: CountBy,
-  ): readonly { readonly cluster: string; readonly counts: readonly JobCount[] }[];
+  ): Promise<readonly { readonly cluster: string; readonly counts: readonly JobCount[] }[]>;
+  costs(jobs: readonly JobNamed[]): Promise<readonly BurstCost[]>;
   sights(): readonly Sight[];
 }
 
@@ -75,9 +80,9 @@ export function jobs(portal: JobsFacade): readonly Operation[] {
       ...{ id: 'listJobs', method: 'get', path: '/jobs', role: 'user', query: jobsQuery },
       says: 'Jobs of the last look at the queue, the newest first; `clusters` has its age.',
       answer: paged('jobs', queueJobView).extend({ clusters: z.array(sightView) }),
-      act: async ({ query: { partition, state, q, ...query }, caller }) => {
+      act: async ({ query: { partition, state, rule, burst, q, ...query }, caller }) => {
         const { filter, page, question } = listOf('jobs', query, caller);
-        const more = { partition, state, q };
+        const more = { partition, state, rule, burst, q };
         const { rows, next } = await portal.jobs({ ...filter, ...more }, page(more));
         return {
           jobs: rows.map(lineView),
@@ -88,17 +93,28 @@ export function jobs(portal: JobsFacade): readonly Operation[] {
     }),
     operation({
       ...{ id: 'countJobs', method: 'get', path: '/jobs/counts', role: 'user', query: countsQuery },
-      says: 'Jobs of the last look at the queue, counted by account, partition, state or user: the most in front, a thousand at most of each cluster.',
+      says: 'Jobs of the last look at the queue, counted by account, partition, rule that kept them here, state or user: the most in front, a thousand at most of each cluster.',
       answer: z.strictObject({ counts: z.array(jobCountView), clusters: z.array(sightView) }),
-      act: async ({ query: { by, partition, state, q, ...query }, caller }) => {
+      act: async ({ query: { by, partition, state, rule, burst, q, ...query }, caller }) => {
         const { filter } = listOf('counts', { ...query, limit: countsAtMost }, caller);
-        const counted = portal.counts({ ...filter, partition, state, q }, by);
+        const counted = await portal.counts({ ...filter, partition, state, rule, burst, q }, by);
         return {
           counts: counted.flatMap(({ cluster, counts }) =>
             counts.slice(0, countsAtMost).map((c) => countView(cluster, c)),
           ),
           clusters: portal.sights().map(sightOf),
         };
+      },
+    }),
+    operation({
+      ...{ id: 'jobCosts', method: 'post', path: '/jobs/costs', role: 'user', question: true },
+      says: 'Of these jobs the bursts under way, with what each would cost; of a user, his own. What has none is left out.',
+      order: costsOrder,
+      bodyAtMost: '256kb',
+      answer: z.strictObject({ costs: z.array(burstCostView) }),
+      act: async ({ order: { jobs: named }, caller }) => {
+        const costs = await portal.costs(named.map(({ cluster, job }) => ({ cluster, ref: jobRef(job) })));
+        return { costs: costs.filter(({ burst }) => sees(caller, burst.user)).map(costView) };
       },
     }),
     operation({
@@ -123,6 +139,15 @@ const countsAtMost = 1_000;
 function countView(cluster: string, { oldest, ...count }: JobCount): JobCountView {
   const first = oldest && { job: oldest.job.ref, user: oldest.job.user, since: iso(oldest.since) };
   return { cluster, ...count, ...(first === undefined ? {} : { oldest: first }) };
+}
+
+function costView({ burst, open, expected, most }: BurstCost): BurstCostView {
+  const { id, cluster, ref, user, account, name, state } = burst;
+  return {
+    ...{ burst: id, cluster, job: ref, user, account, name, state, open },
+    ...(expected === undefined ? {} : { expectedMicroUsd: expected }),
+    ...(most === undefined ? {} : { maxMicroUsd: most }),
+  };
 }
 
 /** Ids come again: an old burst of this number may have been somebody else's. */

@@ -1,5 +1,5 @@
 import type { GroupView } from '../../api/portal-schemas.ts';
-import type { BurstView, InstanceView } from '../../api/schemas.ts';
+import type { BurstView, CapacityView, InstanceView } from '../../api/schemas.ts';
 import { useAddress } from '../address.ts';
 import { useData } from '../data.ts';
 import { span } from '../format.ts';
@@ -10,6 +10,7 @@ import { ChoiceFilter } from '../parts/filters.tsx';
 import { Plot } from '../parts/plot.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { useNow, useTexts } from '../settings.tsx';
+import { Drains } from './capacity/drain.tsx';
 import { failuresOf, type Life, livesOf, type Stretch, upOverTime, utilisation } from './capacity/use.ts';
 import { Groups } from './now/groups.tsx';
 
@@ -31,6 +32,7 @@ export function CapacityPage() {
   );
   const bursts = useData<{ readonly bursts: readonly BurstView[] }>('bursts?limit=1000', 10_000);
   const groups = useData<{ readonly groups: readonly GroupView[] }>(may('groups'), 10_000);
+  const switches = useData<{ readonly groups: readonly CapacityView[] }>(may('capacity'), 10_000);
   // A plot that is drawn anew each second would not stand still.
   const to = Math.ceil(nowMs / 10_000) * 10_000;
   const window: Stretch = { from: to - Number(hours) * 3_600_000, to };
@@ -81,6 +83,7 @@ export function CapacityPage() {
               )}
               <Prices groups={groups.value?.groups ?? []} />
             </Panel>
+            <Drains capacity={switches} groups={groups.value?.groups ?? []} />
             <Failures lives={lives} at={instances.at} />
           </div>
         </div>

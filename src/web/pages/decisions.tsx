@@ -111,6 +111,7 @@ function Rules({ rows }: { readonly rows: readonly DecisionView[] }) {
     <Panel
       title={decisions.byRule}
       origin={<span className="muted small">{decisions.byRuleSays(n(rows.length))}</span>}
+      aside={<Link href="/jobs?by=rule&state=PENDING">{decisions.byRuleAll}</Link>}
     >
       <div className="chips">
         {[...counts]

@@ -7,12 +7,16 @@ import { State } from '../parts/badge.tsx';
 import { Origin, useWriters } from '../parts/figure.tsx';
 import { ChoiceFilter, ClearFilters, questionOf, TextFilter } from '../parts/filters.tsx';
 import { Link } from '../parts/link.tsx';
-import { type Column, VirtualTable } from '../parts/table.tsx';
+import { type Column, type Picks, VirtualTable } from '../parts/table.tsx';
 import { useNow, useTexts } from '../settings.tsx';
+import { overStates, shownStates } from '../states.ts';
+import { BulkBar } from './jobs/bulk-bar.tsx';
 import { BurstTable } from './jobs/bursts.tsx';
+import { keyOf, type Picked, usePicked } from './jobs/picked.ts';
+import { SavedViews } from './jobs/saved.tsx';
 
-const filters = ['q', 'cluster', 'partition', 'account', 'user', 'state'] as const;
-const groupings = ['account', 'partition', 'state', 'user'] as const;
+const filters = ['q', 'cluster', 'partition', 'account', 'user', 'state', 'rule', 'burst'] as const;
+const groupings = ['account', 'partition', 'rule', 'state', 'user'] as const;
 type Grouping = (typeof groupings)[number];
 /** What most look for; any other stands in the address. */
 const states = [
@@ -44,6 +48,7 @@ export function JobsPage() {
           </Link>
         </nav>
       </div>
+      <SavedViews />
       {view === 'queue' ? <Queue /> : <BurstTable />}
     </div>
   );
@@ -55,8 +60,6 @@ type Jobs = {
   readonly clusters: readonly { readonly cluster: string; readonly at?: string }[];
 };
 type Counts = { readonly counts: readonly JobCountView[] };
-
-const keyOf = (job: QueueJobView): string => `${job.cluster}/${job.job}`;
 
 function Queue() {
   const { jobs } = useTexts();
@@ -74,13 +77,15 @@ function Queue() {
     keyOf,
     5_000,
   );
-  // By partition a job counts more than once.
+  // By partition and by rule a job counts more than once, or not at all.
+  const manifold = by === 'partition' || by === 'rule';
   const states_ = useData<Counts>(
-    by === 'partition' ? `jobs/counts?by=state${question === '' ? '' : `&${question}`}` : undefined,
+    manifold ? `jobs/counts?by=state${question === '' ? '' : `&${question}`}` : undefined,
     5_000,
   );
-  const counted = by === 'partition' ? states_.value : counts.value;
+  const counted = manifold ? states_.value : counts.value;
   const total = counted?.counts.reduce((sum, c) => sum + c.jobs, 0);
+  const picked = usePicked(question, list.rows);
   return (
     <>
       <search className="filters">
@@ -89,6 +94,13 @@ function Queue() {
         <TextFilter name="partition" label={jobs.partition} />
         <TextFilter name="account" label={jobs.account} />
         <TextFilter name="user" label={jobs.user} />
+        <TextFilter name="rule" label={jobs.rule} />
+        <ChoiceFilter
+          name="burst"
+          label={jobs.cloud}
+          any={jobs.all}
+          options={shownStates.filter((s) => !overStates.has(s)).map((s) => [s, s])}
+        />
         <ChoiceFilter
           name="by"
           label={jobs.groupBy}
@@ -99,7 +111,8 @@ function Queue() {
       </search>
       {by !== undefined && counts.value !== undefined && <Groups by={by} counts={counts.value.counts} />}
       <section className="panel" aria-label={jobs.queue}>
-        <Table list={list} />
+        <BulkBar picked={picked} question={question} total={total} />
+        <Table list={list} picked={picked} />
         <footer className="grid-foot">
           <span role="status">
             {list.problem === undefined
@@ -152,8 +165,8 @@ function Groups({ by, counts }: { readonly by: Grouping; readonly counts: readon
   );
 }
 
-function Table({ list }: { readonly list: Listed<QueueJobView, Jobs> }) {
-  const { jobs, loading } = useTexts();
+function Table({ list, picked }: { readonly list: Listed<QueueJobView, Jobs>; readonly picked: Picked }) {
+  const { jobs, bulk, loading } = useTexts();
   const { n } = useWriters();
   const nowMs = useNow();
   const columns: readonly Column<QueueJobView>[] = [
@@ -171,6 +184,10 @@ function Table({ list }: { readonly list: Listed<QueueJobView, Jobs> }) {
       cell: (j) => (j.burst === undefined ? '' : <State of={j.burst.state} />),
     },
   ];
+  const picks: Picks<QueueJobView> = {
+    ...{ title: bulk.choose, labelOf: (j) => bulk.chooseJob(j.job) },
+    ...{ has: picked.has, toggle: picked.toggle },
+  };
   return (
     <VirtualTable
       label={jobs.queue}
@@ -178,6 +195,7 @@ function Table({ list }: { readonly list: Listed<QueueJobView, Jobs> }) {
       rows={list.rows}
       keyOf={keyOf}
       hrefOf={(j) => `/jobs/${j.job}`}
+      picks={picks}
       onNearEnd={list.loadMore}
       empty={list.first === undefined ? loading : jobs.empty}
     />

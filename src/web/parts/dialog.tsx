@@ -5,10 +5,13 @@ import { useTexts } from '../settings.tsx';
 export function Dialog({
   title,
   onClose,
+  wide = false,
   children,
 }: {
   readonly title: string;
   readonly onClose: () => void;
+  /** With a list in it. */
+  readonly wide?: boolean;
   readonly children: ReactNode;
 }) {
   const box = useRef<HTMLDialogElement>(null);
@@ -20,7 +23,7 @@ export function Dialog({
     return () => element?.close();
   }, []);
   return (
-    <dialog ref={box} aria-labelledby={id} onClose={onClose} className="dialog">
+    <dialog ref={box} aria-labelledby={id} onClose={onClose} className={wide ? 'dialog wide' : 'dialog'}>
       <header className="dialog-head">
         <h2 id={id}>{title}</h2>
         <button type="button" className="quiet" onClick={onClose} aria-label={texts.close}>

@@ -11,6 +11,42 @@ export interface Signed {
   readonly reason: string;
 }
 
+/** The fields of a form in which who orders says why, and who he is where the API asks nobody; `signed` is what they hold. */
+export function useSigned(): { readonly signed: () => Signed; readonly fields: ReactNode } {
+  const texts = useTexts();
+  const { open } = useMe();
+  const [by, setBy] = useState(() => local.read('by') ?? '');
+  const [reason, setReason] = useState('');
+  const signed = (): Signed => {
+    const name = by.trim();
+    if (open) local.write('by', name);
+    return { ...(open ? { by: name } : {}), reason: reason.trim() };
+  };
+  const fields = (
+    <>
+      {open && (
+        <label className="field">
+          <span>{texts.order.by}</span>
+          <input
+            required
+            maxLength={100}
+            value={by}
+            onChange={(e) => setBy(e.target.value)}
+            autoComplete="name"
+          />
+          <small>{texts.order.byHint}</small>
+        </label>
+      )}
+      <label className="field">
+        <span>{texts.order.reason}</span>
+        <input maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />
+        <small>{texts.order.reasonHint}</small>
+      </label>
+    </>
+  );
+  return { signed, fields };
+}
+
 /** Says what an order does before it is given, and asks who gives it where the API asks nobody. */
 export function OrderDialog({
   title,
@@ -28,18 +64,14 @@ export function OrderDialog({
   readonly onClose: () => void;
 }) {
   const texts = useTexts();
-  const { open } = useMe();
-  const [by, setBy] = useState(() => local.read('by') ?? '');
-  const [reason, setReason] = useState('');
+  const { signed, fields } = useSigned();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const send = async (): Promise<void> => {
     setBusy(true);
     setProblem(undefined);
     try {
-      const name = by.trim();
-      if (open) local.write('by', name);
-      await act({ ...(open ? { by: name } : {}), reason: reason.trim() });
+      await act(signed());
       onClose();
     } catch (e) {
       setProblem(e instanceof Problem ? e.message : String(e));
@@ -56,24 +88,7 @@ export function OrderDialog({
         }}
       >
         <div className="effects">{effects}</div>
-        {open && (
-          <label className="field">
-            <span>{texts.order.by}</span>
-            <input
-              required
-              maxLength={100}
-              value={by}
-              onChange={(e) => setBy(e.target.value)}
-              autoComplete="name"
-            />
-            <small>{texts.order.byHint}</small>
-          </label>
-        )}
-        <label className="field">
-          <span>{texts.order.reason}</span>
-          <input maxLength={500} value={reason} onChange={(e) => setReason(e.target.value)} />
-          <small>{texts.order.reasonHint}</small>
-        </label>
+        {fields}
         {problem !== undefined && (
           <p role="alert" className="problem">
             {texts.order.failed} {problem}

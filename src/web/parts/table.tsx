@@ -12,7 +12,16 @@ export interface Column<T> {
   readonly cell: (row: T) => ReactNode;
 }
 
+/** Rows that may be chosen, each by its key. */
+export interface Picks<T> {
+  readonly title: string;
+  readonly labelOf: (row: T) => string;
+  has(key: string): boolean;
+  toggle(row: T): void;
+}
+
 export const rowPx = 34;
+const pickWidth = '24px';
 /** So many rows before the last the next page is asked for. */
 const ahead = 40;
 
@@ -24,6 +33,7 @@ export function VirtualTable<T>({
   keyOf,
   hrefOf,
   selected,
+  picks,
   onNearEnd,
   empty,
 }: {
@@ -33,6 +43,7 @@ export function VirtualTable<T>({
   readonly keyOf: (row: T) => string;
   readonly hrefOf: (row: T) => string;
   readonly selected?: string | undefined;
+  readonly picks?: Picks<T>;
   readonly onNearEnd?: () => void;
   readonly empty: string;
 }) {
@@ -54,10 +65,10 @@ export function VirtualTable<T>({
     if (near) onNearEnd?.();
   }, [near, onNearEnd]);
   const widths = (narrow: boolean): string =>
-    columns
-      .filter((c) => !narrow || c.narrow === true)
-      .map((c) => c.width)
-      .join(' ');
+    [
+      ...(picks === undefined ? [] : [pickWidth]),
+      ...columns.filter((c) => !narrow || c.narrow === true).map((c) => c.width),
+    ].join(' ');
   const style = { '--columns': widths(false), '--columns-narrow': widths(true) } as CSSProperties;
   const classOf = ({ narrow, number }: Column<T>): string =>
     [narrow === true ? '' : 'wide-only', number === true ? 'number' : ''].join(' ').trim();
@@ -65,6 +76,11 @@ export function VirtualTable<T>({
     <div className="grid-table" style={style} role="table" aria-label={label} aria-rowcount={rows.length + 1}>
       <div role="rowgroup">
         <div className="grid-head" role="row" aria-rowindex={1}>
+          {picks !== undefined && (
+            <span role="columnheader">
+              <span className="visually-hidden">{picks.title}</span>
+            </span>
+          )}
           {columns.map((c) => (
             <span key={c.key} role="columnheader" className={classOf(c)}>
               {c.title}
@@ -87,6 +103,16 @@ export function VirtualTable<T>({
                 className={selected === key ? 'grid-row selected' : 'grid-row'}
                 style={{ transform: `translateY(${item.start}px)` }}
               >
+                {picks !== undefined && (
+                  <span role="cell" className="pick">
+                    <input
+                      type="checkbox"
+                      checked={picks.has(key)}
+                      aria-label={picks.labelOf(row)}
+                      onChange={() => picks.toggle(row)}
+                    />
+                  </span>
+                )}
                 {columns.map((c, i) => (
                   <span key={c.key} role="cell" className={classOf(c)}>
                     {i === 0 ? (
