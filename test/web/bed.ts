@@ -10,6 +10,7 @@ import { findBrowser } from '../browser.ts';
 import { detail } from '../burst/fixtures.ts';
 import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
 import { group } from '../engine/chaos/centre.ts';
+import { wayToSettled } from './way.ts';
 
 const minute = 60_000;
 const firstId = 1000;
@@ -49,23 +50,6 @@ function offer(id: number, user: string, name: string, why: string): Burst {
   const burst = offered(id, user);
   return { ...burst, name, ...(burst.quote === undefined ? {} : { quote: { ...burst.quote, why } }) };
 }
-
-/** From a burst's beginning to its end. */
-export const wayToSettled: readonly (readonly [BurstState, string])[] = [
-  ['approved', 'by policy'],
-  ['reserved', 'held 5.00 USD'],
-  ['provisioning', 'waits for an instance'],
-  ['ready', 'its pod waits'],
-  ['moving', 'claims the job'],
-  ['placed', 'Slurm started it'],
-  ['attached', 'its stand-in has called'],
-  ['granted', 'start granted'],
-  ['running', 'the script began'],
-  ['draining', 'the script ended: exit 0'],
-  ['reported', 'the stand-in has it all and ends'],
-  ['final', 'Slurm: COMPLETED 0:0'],
-  ['settled', 'ran in the cloud'],
-];
 
 export interface Life extends Bed {
   /** Takes a burst through these states, each a write of its own. */
