@@ -1,14 +1,18 @@
 /** A gateway's API with life in it, on a real Postgres, serving the built page; and a browser to look at it. */
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { OwnFacade } from '../../src/api/app.ts';
 import type { Burst, BurstState } from '../../src/domain/burst.ts';
 import { cloudId, type InstanceId, instant, jobRef } from '../../src/domain/ids.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { BudgetState } from '../../src/engine/gateway.ts';
+import { Outputs } from '../../src/engine/outputs.ts';
+import { Tails } from '../../src/stream/tails.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from '../api/bed.ts';
+import { timers } from '../api/grounds.ts';
 import { findBrowser } from '../browser.ts';
 import { detail } from '../burst/fixtures.ts';
-import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
+import { anInstance, newId, nextInstance, putInstance } from '../contract/samples.ts';
 import { group } from '../engine/chaos/centre.ts';
 import { wayToSettled } from './way.ts';
 
@@ -55,6 +59,8 @@ export interface Life extends Bed {
   /** Takes a burst through these states, each a write of its own. */
   through(burst: Burst, to: BurstState, over?: Partial<Burst>): Promise<Burst>;
   readonly quoted: readonly Burst[];
+  /** What jobs write. */
+  readonly tails: Tails;
 }
 
 /** With a queue of so many jobs; without `open` each request needs a token. */
@@ -65,7 +71,16 @@ export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life>
     budget('chemistry', 800, 702.15, 61.5),
     budget('biology', 2_000, 212, 0),
   ];
-  const bed = await makeBed({
+  const tails = new Tails(timers);
+  const reader = (): Outputs =>
+    new Outputs({
+      clusters: [{ name: cluster, leads: true, settings: { streams: { keeper: () => undefined } } }],
+      ...{ store: bed.store, orders: bed.desk, tails, admins: true },
+      ...{ clock: { now: () => instant(Date.now()) }, entropy: { uuid: newId }, log: () => undefined },
+    });
+  const own = { output: (asked) => reader().read(asked) } as Partial<OwnFacade> as OwnFacade;
+  const bed: Bed = await makeBed({
+    own,
     page: fileURLToPath(new URL('../../dist/web', import.meta.url)),
     ...(open ? { doorman: undefined } : {}),
     groups: [{ ...group, max: 12 }],
@@ -99,7 +114,7 @@ export async function makeLife({ jobs = 400, open = false } = {}): Promise<Life>
     offer(1004, 'bob', 'md-run', '41 jobs in batch pending for 60 min or more'),
   ];
   await fill(bed, through, now, jobs, quoted);
-  return Object.assign(bed, { through, quoted });
+  return Object.assign(bed, { through, quoted, tails });
 }
 
 async function fill(
