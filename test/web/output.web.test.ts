@@ -40,7 +40,7 @@ afterEach(async () => {
   expect(complaints.join('\n')).toBe('');
 });
 
-async function visit(who: string, id = job, options: { readonly locale?: string } = {}): Promise<Page> {
+async function visit(who: string, id = job, options: Parameters<typeof look>[2] = {}): Promise<Page> {
   seen = await look(browser, life.base, { token: tokens[who] ?? '', ...options });
   await seen.page.goto(`/jobs/${id}`);
   return seen.page;
@@ -135,6 +135,15 @@ it('is not shown to an operator, who is not even asked for it; to an admin once 
   expect(await page.getByText('secret').count()).toBe(0);
   await page.getByRole('button', { name: 'Show it' }).click();
   await page.getByRole('log', { name: 'Output' }).getByText('secret').waitFor();
+});
+
+it('fits a phone, however long a line is', async () => {
+  say(`${'x'.repeat(3_000)}\n`);
+  const page = await visit('alice', job, { viewport: { width: 375, height: 740 }, hasTouch: true });
+  await page.getByRole('log', { name: 'Output' }).getByText('xxx').waitFor();
+  expect(await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')).toBeLessThanOrEqual(
+    0,
+  );
 });
 
 it('is told in German', async () => {
