@@ -50,6 +50,10 @@ export const api = z
     perSecond: whole('Requests a second of one caller, in the long run.', 1, 100_000).default(50),
     atOnce: whole('And so many at once.', 1, 100_000).default(200),
     streams: whole('Event streams of one caller at a time.', 1, 10_000).default(8),
+    adminsReadOutput: z
+      .boolean({ error: 'write true (each reading stands in the audit) or false' })
+      .describe('Admins may watch what jobs of others write. Their owners always may, operators never.')
+      .default(false),
   })
   .describe(
     'Authentication is on: API tokens (spillway token create), and OIDC where it is configured. Without it, whoever reaches listen.http is an admin.',

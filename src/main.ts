@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The commands, put together; what each is made of stands in main/. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigError } from '../config/load.ts';
 import { programOf } from './cli/program.ts';
 import { complaintOf } from './main/complaint.ts';
@@ -36,6 +37,7 @@ const program = programOf({
   makeToken,
   listTokens,
   revokeToken,
+  pause: async (ms) => void (await pause(ms)),
   now: () => Date.now(),
   environment: () => Object.keys(process.env),
 });

@@ -25,6 +25,7 @@ import { type EstimatesFacade, estimates } from './routes/estimates.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
 import { type OrdersFacade, orders } from './routes/orders.ts';
+import { type OutputFacade, output } from './routes/output.ts';
 import { type PoliciesFacade, policies } from './routes/policies.ts';
 import { type QuotesFacade, quotes } from './routes/quotes.ts';
 import { type RampFacade, ramp } from './routes/ramp.ts';
@@ -62,7 +63,7 @@ export interface PortalFacade
 }
 
 /** What whoever asks is told of himself alone, or orders as himself. */
-export interface OwnFacade extends EstimatesFacade, OrdersFacade {}
+export interface OwnFacade extends EstimatesFacade, OrdersFacade, OutputFacade {}
 
 /** Everything that the API stands on. */
 export interface Grounds {
@@ -99,6 +100,7 @@ export function operationsOf(
   return [
     ...jobs(portal),
     ...bursts(portal),
+    ...output(own),
     ...quotes(desk),
     ...estimates(own),
     ...orders(own),

@@ -95,7 +95,10 @@ function operationOf(o: Operation): Json {
       200: {
         description: 'As asked.',
         ...answered(o),
-        content: { 'application/json': { schema: shown(o.schemas.answer, 'output') } },
+        content: {
+          'application/json': { schema: shown(o.schemas.answer, 'output') },
+          ...(o.plain === undefined ? {} : { 'text/plain': { schema: { type: 'string' } } }),
+        },
       },
       ...problems(refusals),
     },

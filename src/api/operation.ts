@@ -12,6 +12,12 @@ export interface Asked<Path, Query, Order> {
   readonly seen?: unknown;
 }
 
+/** An answer as it is, without JSON around it. */
+export interface Plain {
+  readonly bytes: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /**
  * One thing that the API does: route, rights, schemas and the document come from it. `act` answers the body; it throws a `Refusal` to say no.
  * A `put` may be repeated as it is; a `post` needs an Idempotency-Key, unless it only asks.
@@ -37,6 +43,8 @@ export interface Operation {
   /** The longest body, as express writes it. */
   readonly bodyAtMost: string;
   act(asked: Asked<unknown, unknown, unknown>): Promise<unknown>;
+  /** For who would rather have text/plain; undefined: there is JSON alone. */
+  readonly plain: ((asked: Asked<unknown, unknown, unknown>) => Promise<Plain>) | undefined;
   /** Of what is edited: the body that its GET answers, whose ETag an If-Match names. */
   readonly current: ((asked: Asked<unknown, unknown, unknown>) => Promise<unknown>) | undefined;
   /** Nobody may do it without having seen what he changes. */
@@ -65,6 +73,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly sunset?: Date;
   readonly current?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
   readonly act: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<z.input<A>>;
+  readonly plain?: (asked: Asked<z.output<P>, z.output<Q>, z.output<O>>) => Promise<Plain>;
 }
 
 /** Its parts' types are checked here, and forgotten: the rest treats all operations alike. */
@@ -90,5 +99,6 @@ export function operation<
     sunset: d.sunset,
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],
+    plain: d.plain as Operation['plain'],
   };
 }

@@ -63,6 +63,11 @@ async function send(o: Operation, req: Request, res: Response, keeper: Keeper | 
       schemas.order === undefined ? undefined : parsed(schemas.order, req.body, 'bad_order', 'Bad order'),
     caller: callerOf(res),
   };
+  if (o.plain !== undefined && req.accepts(['application/json', 'text/plain']) === 'text/plain') {
+    const { bytes, headers } = await o.plain(asked);
+    for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+    return void res.type('text/plain').send(bytes);
+  }
   // Within the order: a repeat with its key is answered the same, though it is not so any more.
   const act = async () => o.act({ ...asked, seen: await unchanged(o, asked, req) });
   const body =

@@ -15,6 +15,7 @@ import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts
 import { type InitOrder, type InitWish, initOrder } from './init/order.ts';
 import { type JobsOrder, jobsTable } from './jobs.ts';
 import { orderJob } from './order.ts';
+import { type OutputOrder, output } from './output.ts';
 import {
   activatePolicy,
   diffPolicies,
@@ -68,6 +69,7 @@ export interface Works {
   makeToken(path: string, order: TokenOrder): Promise<readonly string[]>;
   listTokens(path: string, json: boolean): Promise<readonly string[]>;
   revokeToken(path: string, id: string, reason: string): Promise<readonly string[]>;
+  pause(ms: number): Promise<void>;
   /** This host's clock, in milliseconds: for ages that are shown. */
   now(): number;
   /** The names of the variables that are set here. */
@@ -179,6 +181,26 @@ export function programOf(works: Works): Command {
     .action(async (id: string, { json }: { json?: boolean }) => {
       const gateway = await works.gateway(chosen());
       for (const line of await why(gateway, id, json === true)) console.log(line);
+    });
+  program
+    .command('output')
+    .description(
+      'show the last of what a job in the cloud wrote, while it runs and for some minutes after; its output file on the cluster has all of it',
+    )
+    .argument('<jobid>', '4711, or 4711_3 for an array task; it must be yours')
+    .addOption(
+      new Option('--stream <stream>', 'of a job with one file for both, stdout has all')
+        .choices(['stdout', 'stderr'])
+        .default('stdout'),
+    )
+    .option('-f, --follow', 'go on until the job is over')
+    .option('--cluster <name>', 'of several')
+    .option('--json', 'as JSON, a line for each answer; without it what would steer a terminal is left out')
+    .action(async (id: string, order: OutputOrder) => {
+      const gateway = await works.gateway(chosen());
+      for await (const piece of output(gateway, id, order, works.pause))
+        if ('out' in piece) process.stdout.write(piece.out);
+        else console.error(piece.note);
     });
   program
     .command('explain')

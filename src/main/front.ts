@@ -13,14 +13,22 @@ import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
 import { orderOfJob } from '../engine/orders.ts';
-import type { DeskPort, SlurmPort, UsersPort } from '../ports.ts';
+import { Outputs } from '../engine/outputs.ts';
+import type { DeskPort, SlurmPort, StorePort, UsersPort } from '../ports.ts';
+import type { Tails } from '../stream/tails.ts';
 import { clock, entropy } from './ground.ts';
+
+interface FrontOf {
+  readonly config: Config;
+  readonly gateway: Gateway;
+  readonly desk: DeskPort;
+  readonly store: StorePort;
+  readonly tails: Tails;
+}
 
 /** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
 export async function openFront(
-  config: Config,
-  gateway: Gateway,
-  orders: DeskPort,
+  { config, gateway, desk: orders, store, tails }: FrontOf,
   told: Log,
   log: (line: LogLine) => void,
 ): Promise<{ readonly front: Front; readonly own: OwnFacade; close(): Promise<void> }> {
@@ -47,9 +55,17 @@ export async function openFront(
     users: (name) => clusters.find((c) => c.name === name)?.users,
   });
   const front = new Front({ clusters, clock, entropy, orders, pause: wait, log });
+  const outputs = new Outputs({
+    ...{ clusters: gateway.clusters, store, tails, orders, clock, entropy, log },
+    admins: config.api?.adminsReadOutput === true,
+  });
   return {
     front,
-    own: { estimate: (order) => estimates.estimate(order), order: (asked) => orderOfJob(front, asked) },
+    own: {
+      estimate: (order) => estimates.estimate(order),
+      order: (asked) => orderOfJob(front, asked),
+      output: (asked) => outputs.read(asked),
+    },
     close: async () => void (await Promise.all(ports.map((p) => p.close()))),
   };
 }

@@ -20,6 +20,7 @@ import { type FundSource, Funds } from '../engine/funds.ts';
 import type { Gateway } from '../engine/gateway.ts';
 import type { KubernetesPort, ObjectsPort } from '../ports.ts';
 import { Switchboard } from '../stream/switchboard.ts';
+import { Tails } from '../stream/tails.ts';
 import { cloudOf } from './cloud.ts';
 import { clock, entropy, scheduler, sha256 } from './ground.ts';
 import { policyTermsOf } from './policies.ts';
@@ -48,6 +49,8 @@ interface Reached {
   readonly clusters: readonly ClusterSettings[];
   readonly sources: readonly FundSource[];
   readonly funds: Funds | undefined;
+  /** Of the bursts that all clusters' streams carry here. */
+  readonly tails: Tails;
   readonly health: Health;
   readonly told: Log;
   readonly watched: Watched;
@@ -78,15 +81,16 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
     sources.length === 0 ? undefined : new Funds(sources, { clock, scheduler, log: write, sha256 });
   const stores = await storesOf(config.staging, watched);
   const asked = await askedOfRegistries(hands?.images);
+  const tails = new Tails(scheduler);
   const clusters: ClusterSettings[] = [];
   for (const c of config.clusters)
     clusters.push({
-      ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway, stores, asked)),
+      ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway, stores, asked, tails)),
       funds,
     });
   return {
     kubernetes: kube,
-    ...{ clusters, sources, funds },
+    ...{ clusters, sources, funds, tails },
     health,
     told,
     watched,
@@ -160,6 +164,7 @@ async function clusterOf(
   gateway: () => Gateway | undefined,
   stores: Stores,
   asked: AskedOfRegistries,
+  tails: Tails,
 ): Promise<ClusterSettings> {
   const name = clusterName(c.name);
   const slurm = sshSlurm({
@@ -214,6 +219,7 @@ async function clusterOf(
       dial: (pod) => kube.dial(pod, keeperPort),
       epoch: () => gateway()?.epochOf(name) ?? 0,
       on: (event) => gateway()?.onStream(name, event),
+      tap: tails,
       note: (text, about) => told.info({ cluster: name, ...about }, `stream: ${text}`),
     }),
   };

@@ -142,7 +142,11 @@ async function start(
   const desk = watched(database.desk, 'desk');
   const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
   undo.push(closeOutbox);
-  const { front, own, close: closeFront } = await openFront(config, gateway, desk, told, write);
+  const {
+    front,
+    own,
+    close: closeFront,
+  } = await openFront({ config, gateway, desk, store: ports.store, tails: reached.tails }, told, write);
   undo.push(closeFront);
   const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own }, told);
   undo.push(async () => grounds.feed.close());

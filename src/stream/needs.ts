@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { PodRef } from '../domain/kube.ts';
 import type { Clock, Entropy, ObjectsPort, Scheduler } from '../ports.ts';
 import type { StreamEvent } from './streams.ts';
+import type { Tap } from './tap.ts';
 
 export interface Needs {
   readonly clock: Clock;
@@ -17,6 +18,8 @@ export interface Needs {
   readonly roots?: string | undefined;
   /** Called after each change that a step may care for; what it throws is noted and goes no further. */
   on(event: StreamEvent): void;
+  /** Sees output as it is passed on; undefined: nobody looks. */
+  readonly tap?: Tap | undefined;
   /** For the log: what happened to which connection. */
   note?(text: string, about: Readonly<Record<string, unknown>>): void;
 }

@@ -17,12 +17,15 @@ export interface Receiver {
   end(exit: Exit, ends: { readonly 1: number; readonly 2: number }): void;
 }
 
+type Passed = (channel: 1 | 2, offset: number, bytes: Uint8Array) => void;
+
 const outputs = [1, 2] as const;
 const inputs = [3, 4] as const;
 
 export class Pump {
   readonly #epoch: () => number;
   readonly #progress: () => void;
+  readonly #passed: Passed | undefined;
   readonly #lanes = { 1: new Lane(), 2: new Lane(), 3: new Lane(), 4: new Lane() };
   readonly #signals = new Map<string, Told<'SIGNAL'>>();
   #keeper: Link | undefined;
@@ -33,10 +36,11 @@ export class Pump {
   #written = { 1: 0, 2: 0 };
   dropped = 0;
 
-  /** `progress` is called whenever more output was acknowledged. */
-  constructor(epoch: () => number, progress: () => void) {
+  /** `progress` is called whenever more output was acknowledged; `passed`, which must not throw, after some was passed on. */
+  constructor(epoch: () => number, progress: () => void, passed?: Passed) {
     this.#epoch = epoch;
     this.#progress = progress;
+    this.#passed = passed;
   }
 
   get acked(): { readonly 1: number; readonly 2: number } {
@@ -173,7 +177,9 @@ export class Pump {
     // With nobody there, it is dropped; RESUME brings it again.
     if (to === undefined) return;
     const skip = lane.take(data);
-    if (skip !== undefined) to.forward(data, skip, from);
+    if (skip === undefined) return;
+    to.forward(data, skip, from);
+    this.#passed?.(channel, data.offset + skip, data.bytes.subarray(skip));
   }
 
   #outputWritten({ channel, offset }: Told<'ACK'>): void {

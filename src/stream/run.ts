@@ -9,6 +9,7 @@ import type { Needs } from './needs.ts';
 import { Pump } from './pump.ts';
 import { Stager } from './stage.ts';
 import type { KeeperView, Limits, StartSpec } from './streams.ts';
+import type { Tap } from './tap.ts';
 
 export class Run {
   readonly burst: BurstId;
@@ -32,13 +33,15 @@ export class Run {
   #byeSent = false;
   #drained = false;
 
-  constructor(burst: BurstId, rank: number, needs: Needs, changed: () => void) {
+  /** `tap` must not throw. */
+  constructor(burst: BurstId, rank: number, needs: Needs, changed: () => void, tap: Tap | undefined) {
     this.burst = burst;
     this.rank = rank;
     this.#needs = needs;
     this.#changed = changed;
     this.#born = needs.clock.now();
-    this.pump = new Pump(needs.epoch, () => this.#weigh());
+    const passed = tap?.passed.bind(tap, burst);
+    this.pump = new Pump(needs.epoch, () => this.#weigh(), passed);
     const here = (m: Message): void => this.pump.standin?.link?.send(m);
     // Before main is there nobody could do it.
     const pod = (m: Message): void => {

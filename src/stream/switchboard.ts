@@ -19,6 +19,7 @@ import {
   type Streams,
   standinKey,
 } from './streams.ts';
+import { harmless, type Tap } from './tap.ts';
 
 const rememberGoneMs = 5 * 60_000;
 /** A job has one stand-in; more than a few sessions are a process that plays. */
@@ -33,11 +34,13 @@ export class Switchboard implements Streams {
   readonly #standins = new Map<StandinKey, Standin>();
   readonly #legs = new Set<StandinLeg>();
   readonly #told = new Set<string>();
+  readonly #tap: Tap | undefined;
   #sweep: { cancel(): void } | undefined;
   #closed = false;
 
   constructor(needs: Needs) {
     this.#needs = needs;
+    this.#tap = needs.tap && harmless(needs.tap, needs.note?.bind(needs));
   }
 
   /** A relay's connection; the cluster is what its certificate says. */
@@ -151,6 +154,7 @@ export class Switchboard implements Streams {
     this.#runs.delete(burst);
     run.pump.uncouple();
     run.close();
+    this.#tap?.ended(burst);
     for (const s of this.#standins.values()) if (s.coupled === burst) s.coupled = undefined;
   }
 
@@ -166,7 +170,10 @@ export class Switchboard implements Streams {
   #cut(why: string): void {
     this.#sweep?.cancel();
     this.#sweep = undefined;
-    for (const run of this.#runs.values()) run.close();
+    for (const run of this.#runs.values()) {
+      run.close();
+      this.#tap?.moved(run.burst);
+    }
     for (const leg of this.#legs) leg.link.close(why);
     this.#runs.clear();
     this.#others.clear();
@@ -180,7 +187,7 @@ export class Switchboard implements Streams {
     const known = this.#runs.get(key);
     if (known !== undefined) return known;
     const changed = (): void => this.#tell(`keeper ${burst}`, { kind: 'keeper', burst });
-    const run = new Run(burst, rank, this.#needs, changed);
+    const run = new Run(burst, rank, this.#needs, changed, this.#tap);
     this.#runs.set(key, run);
     if (rank > 0) this.#others.set(burst, (this.#others.get(burst) ?? new Set()).add(rank));
     return run;

@@ -19,11 +19,13 @@ import { Feed } from '../../src/engine/feed.ts';
 import { Front } from '../../src/engine/front.ts';
 import { orderOfJob } from '../../src/engine/orders.ts';
 import { type Hook, Outbox } from '../../src/engine/outbox.ts';
+import { Outputs } from '../../src/engine/outputs.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { Portal } from '../../src/engine/portal.ts';
 import { policyTermsOf } from '../../src/main/policies.ts';
-import type { Entropy, UsersPort } from '../../src/ports.ts';
+import type { Entropy, StorePort, UsersPort } from '../../src/ports.ts';
 import { MemWake } from '../../src/sim/models/wake.ts';
+import { Tails } from '../../src/stream/tails.ts';
 import { detail } from '../burst/fixtures.ts';
 import { testServer } from '../contract/embedded.ts';
 import { newId } from '../contract/samples.ts';
@@ -100,7 +102,7 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
   const api = app(
     grounds(new Desk(site.gateway, store, entropy), {
       portal: new Portal(site.gateway.clusters, store, desk),
-      ...{ feed, hooks: outbox, policies, own: ownOf(site, desk) },
+      ...{ feed, hooks: outbox, policies, own: ownOf(site, desk, store) },
       doorman: new Doorman(desk, undefined, clock),
       rate: { perSecond: 1e6, atOnce: 1e6 },
       // Hasty: nobody who guesses tokens, as schemathesis does, is told to wait.
@@ -123,7 +125,7 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
 }
 
 /** Slurm does as it is told: each job waits in it, is user0's, and whoever asks has an account. */
-function ownOf({ gateway }: Site, desk: PostgresDesk): OwnFacade {
+function ownOf({ gateway }: Site, desk: PostgresDesk, store: StorePort): OwnFacade {
   const users = {
     info: async () => ({
       uid: 2_001,
@@ -146,7 +148,15 @@ function ownOf({ gateway }: Site, desk: PostgresDesk): OwnFacade {
       },
     ],
   });
-  return { estimate: (order) => estimates.estimate(order), order: (asked) => orderOfJob(front, asked) };
+  const outputs = new Outputs({
+    ...{ ...given, clusters: gateway.clusters, store, tails: new Tails(timers), orders: desk },
+    ...{ entropy: { uuid: newId }, log: () => undefined, admins: true },
+  });
+  return {
+    estimate: (order) => estimates.estimate(order),
+    order: (asked) => orderOfJob(front, asked),
+    output: (asked) => outputs.read(asked),
+  };
 }
 
 const ids = /\/(bursts|jobs|why|dead)\/(?!counts|dead\b)[^/]+/;

@@ -35,6 +35,10 @@ it.each<[string, RegExp]>([
     /webhooks\[1\]\.name: "p" is taken/,
   ],
   ['api: { token: true }', /api\.token: unknown key/],
+  [
+    'api: { adminsReadOutput: maybe }',
+    /adminsReadOutput: .*write true \(each reading stands in the audit\) or false/,
+  ],
 ])('%s is refused: %s', (text, words) => {
   expect(() => parsed(text)).toThrow(words);
 });
@@ -48,4 +52,9 @@ it.each([
   ['api: { oidc: { issuer: "https://id.example.org/realms/hpc", audience: spillway, admins: [a] } }'],
 ])('%s is taken', (text) => {
   expect(parsed(text).listen.http.port).toBeGreaterThan(0);
+});
+
+it('what a job writes is no admin’s unless the site says so', () => {
+  expect(parsed('api: {}').api?.adminsReadOutput).toBe(false);
+  expect(parsed('api: { adminsReadOutput: true }').api?.adminsReadOutput).toBe(true);
 });

@@ -19,6 +19,7 @@ import { FrameDecoder } from '../../src/stream/frames.ts';
 import { parse } from '../../src/stream/messages.ts';
 import type { KeeperView, StandinView, StartSpec } from '../../src/stream/streams.ts';
 import { Switchboard } from '../../src/stream/switchboard.ts';
+import type { Tap } from '../../src/stream/tap.ts';
 import { drain } from './drain.ts';
 
 export const cluster = clusterName('hpc1');
@@ -66,6 +67,8 @@ export interface StageSetup {
   readonly frame?: (stage: Stage, leg: Leg, nth: number) => void;
   /** Without a log nothing is decoded on the way. */
   readonly log?: boolean;
+  /** Of each gateway, a new one. */
+  readonly tap?: () => Tap;
 }
 
 /** A gateway process: its switchboard, and what the engine's steps would ask of it, whatever happened before. */
@@ -88,6 +91,7 @@ export class Gateway {
       dial: async () => stage.toKeeper(),
       epoch: () => epoch,
       on: () => this.wake(),
+      tap: stage.setup.tap?.(),
       note: (text, about) => stage.say(`gateway ${epoch}: ${text} ${JSON.stringify(about)}`),
     });
     this.wake();

@@ -3,17 +3,21 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import type { Grounds } from '../../src/api/app.ts';
+import type { Grounds, OwnFacade } from '../../src/api/app.ts';
 import type { Burst, BurstState } from '../../src/domain/burst.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { cloudId, type InstanceId, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { BudgetState } from '../../src/engine/gateway.ts';
+import { Outputs } from '../../src/engine/outputs.ts';
+import { Tails } from '../../src/stream/tails.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from '../api/bed.ts';
+import { timers } from '../api/grounds.ts';
 import { findBrowser } from '../browser.ts';
 import { detail } from '../burst/fixtures.ts';
-import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
+import { anInstance, newId, nextInstance, putInstance } from '../contract/samples.ts';
 import { group } from '../engine/chaos/centre.ts';
+import { wayToSettled } from './way.ts';
 
 const minute = 60_000;
 const firstId = 1000;
@@ -65,27 +69,12 @@ function offer(id: number, user: string, name: string, why: string): Burst {
   return { ...burst, name, ...(burst.quote === undefined ? {} : { quote: { ...burst.quote, why } }) };
 }
 
-/** From a burst's beginning to its end. */
-export const wayToSettled: readonly (readonly [BurstState, string])[] = [
-  ['approved', 'by policy'],
-  ['reserved', 'held 5.00 USD'],
-  ['provisioning', 'waits for an instance'],
-  ['ready', 'its pod waits'],
-  ['moving', 'claims the job'],
-  ['placed', 'Slurm started it'],
-  ['attached', 'its stand-in has called'],
-  ['granted', 'start granted'],
-  ['running', 'the script began'],
-  ['draining', 'the script ended: exit 0'],
-  ['reported', 'the stand-in has it all and ends'],
-  ['final', 'Slurm: COMPLETED 0:0'],
-  ['settled', 'ran in the cloud'],
-];
-
 export interface Life extends Bed {
   /** Takes a burst through these states, each a write of its own. */
   through(burst: Burst, to: BurstState, over?: Partial<Burst>): Promise<Burst>;
   readonly quoted: readonly Burst[];
+  /** What jobs write. */
+  readonly tails: Tails;
 }
 
 /** With a queue of so many jobs; without `open` each request needs a token. */
@@ -93,7 +82,11 @@ export async function makeLife({
   jobs = 400,
   open = false,
   ...over
-}: Partial<Grounds> & { readonly jobs?: number; readonly open?: boolean } = {}): Promise<Life> {
+}: Partial<Omit<Grounds, 'own'>> & {
+  readonly jobs?: number;
+  readonly open?: boolean;
+  readonly own?: Partial<OwnFacade>;
+} = {}): Promise<Life> {
   const now = Date.now();
   const queue = queueOf(jobs, now);
   const budgets = [
@@ -101,9 +94,18 @@ export async function makeLife({
     budget('chemistry', 800, 702.15, 61.5),
     budget('biology', 2_000, 212, 0),
   ];
+  const tails = new Tails(timers);
+  const reader = (): Outputs =>
+    new Outputs({
+      clusters: [{ name: cluster, leads: true, settings: { streams: { keeper: () => undefined } } }],
+      ...{ store: bed.store, orders: bed.desk, tails, admins: true },
+      ...{ clock: { now: () => instant(Date.now()) }, entropy: { uuid: newId }, log: () => undefined },
+    });
+  const own: Partial<OwnFacade> = { output: (asked) => reader().read(asked) };
   const bed: Bed = await makeBed({
     page: fileURLToPath(new URL('../../dist/web', import.meta.url)),
     ...over,
+    own: { ...own, ...over.own } as OwnFacade,
     ...(open ? { doorman: undefined } : {}),
     decisions: decisionsOn(queue),
     groups: [{ ...group, max: 12 }],
@@ -141,7 +143,7 @@ export async function makeLife({
     offer(1004, 'bob', 'md-run', '41 jobs in batch pending for 60 min or more'),
   ];
   await fill(bed, through, now, jobs, quoted);
-  return Object.assign(bed, { through, quoted });
+  return Object.assign(bed, { through, quoted, tails });
 }
 
 async function fill(

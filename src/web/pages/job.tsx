@@ -7,6 +7,7 @@ import { Origin, Panel, useWriters, Waiting } from '../parts/figure.tsx';
 import { Link } from '../parts/link.tsx';
 import { Receipt } from '../parts/receipt.tsx';
 import { useNow, useSettings, useTexts } from '../settings.tsx';
+import { Output } from './job/output.tsx';
 import { Timeline } from './job/timeline.tsx';
 
 type Facts = { readonly jobs: readonly JobFactsView[] };
@@ -70,6 +71,10 @@ export function JobPage({ id }: { readonly id: string }) {
               )}
             </Panel>
           ))}
+          {jobs.map((j) => {
+            const newest = j.bursts.find((b) => b.started !== undefined);
+            return newest === undefined ? null : <Output key={newest.id} burst={newest} />;
+          })}
           {jobs.flatMap((j) => j.bursts.map((b) => <Timeline key={b.id} burst={b} at={facts.at} />))}
         </div>
         <div className="column">
