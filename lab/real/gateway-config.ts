@@ -32,6 +32,8 @@ export interface GatewayWishes {
   readonly staging?: Readonly<Record<string, unknown>>;
   /** What becomes of a job whose pod was lost; it fails, if left out. */
   readonly onLost?: 'fail' | 'requeue';
+  /** With it nobody is answered without a token. */
+  readonly api?: Readonly<Record<string, unknown>>;
 }
 
 export function gatewayConfig(wishes: GatewayWishes): string {
@@ -66,6 +68,7 @@ export function gatewayConfig(wishes: GatewayWishes): string {
       },
     ],
     dataDir: wishes.dataDir,
+    ...(wishes.api === undefined ? {} : { api: wishes.api }),
     listen: {
       http: `127.0.0.1:${ports.gatewayHttp}`,
       ...(hands && {
