@@ -12,6 +12,10 @@ export function headers(): Record<string, string> {
 
 /** A token of a login that is over is renewed, where it may be, and asked with again, once: its 401 says that nothing was done. */
 async function send(path: string, init: RequestInit): Promise<Response> {
+  const before = token.read();
+  // With one that is known to be over the gateway is not asked: it counts wrong tokens, and who comes by the same proxy would wait.
+  if (before !== undefined && token.over() && !(await renewed(before)))
+    throw new Problem(401, 'not_authenticated', 'the sign-in is over');
   const bearer = token.read();
   const response = await sendOnce(path, init);
   const again = response.status === 401 && bearer !== undefined && (await renewed(bearer));

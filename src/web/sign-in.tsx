@@ -23,7 +23,7 @@ export function SignIn({
 }) {
   const { signIn } = useTexts();
   const [text, setText] = useState('');
-  const login = useData<LoginView>('login', Number.POSITIVE_INFINITY).value?.oidc;
+  const login = useData<LoginView>('login', 60_000).value?.oidc;
   return (
     <main className="alone">
       <form

@@ -311,7 +311,23 @@ describe('a login’s time', () => {
     await expect.poll(() => issuer.revoked.length).toBe(1);
   });
 
-  it('that was over sooner, as behind a lid that was shut, is renewed once the gateway says so', async () => {
+  it('that is known to be over is renewed before anything is asked with it', async () => {
+    issuer.ways.refreshes = true;
+    const page = await visit('/');
+    await begin(page);
+    await as(page, 'olga');
+    await page.getByText('olga, operator').waitFor();
+    const refused: string[] = [];
+    page.on('response', (r) => void (r.status() === 401 && refused.push(r.url())));
+    // As after a night under a shut lid, in which no timer ran.
+    await page.evaluate(`sessionStorage.setItem('spillway.until', '1')`);
+    await page.getByRole('link', { name: 'Money' }).click();
+    await page.getByText('Cost by account').waitFor();
+    expect(issuer.asked.map((a) => a.form.grant_type)).toEqual(['authorization_code', 'refresh_token']);
+    expect(refused).toEqual([]);
+  });
+
+  it('that was over sooner than was said is renewed once the gateway says so', async () => {
     Object.assign(issuer.ways, { lifeSeconds: 2, saysSeconds: 3_600, refreshes: true });
     const page = await visit('/jobs');
     await begin(page);
