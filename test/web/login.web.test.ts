@@ -1,13 +1,9 @@
 /** Signing in at an identity provider, from the page and back, in a real browser: a provider with real keys, the real API, the page as it is built. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { oidcIdentity } from '../../adapters/identity/oidc.ts';
-import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+import { findings, type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
 import { clientId, type Issuer, openIssuer } from './issuer.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let issuer: Issuer;
 let life: Life;
@@ -76,10 +72,7 @@ describe('a login', () => {
   it('leads to the provider and back to the address that was opened, as who the claims say', async () => {
     const page = await visit('/jobs?by=account#here');
     await button(page).waitFor();
-    await page.evaluate(axe);
-    expect(
-      await page.evaluate(`axe.run().then((r) => r.violations.map((v) => v.id + v.nodes[0].html))`),
-    ).toEqual([]);
+    expect(await findings(page)).toEqual([]);
     await begin(page);
     expect(issuer.signIns[0]).toMatchObject({
       ...{ response_type: 'code', client_id: clientId, redirect_uri: `${life.base}/login` },
