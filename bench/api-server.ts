@@ -68,7 +68,13 @@ const server = app({
   own: {} as OwnFacade,
   policies: new Policies([], store),
   doorman: new Doorman(desk, undefined, clock),
-  ...{ proxies: undefined, page: undefined, streams: 1, rate: { perSecond: 1e6, atOnce: 1e6 } },
+  ...{
+    proxies: undefined,
+    login: undefined,
+    page: undefined,
+    streams: 1,
+    rate: { perSecond: 1e6, atOnce: 1e6 },
+  },
   ...{ clock, scheduler, newId: entropy.uuid, log: onError },
 }).listen(0, '127.0.0.1', async () => {
   const { port } = server.address() as AddressInfo;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, form, list, text, whole } from './units.ts';
+import { duration, form, list, shown, text, whole } from './units.ts';
 
 /** Who may ask the HTTP API, and how it is proved. Without `api` nobody is asked, and only loopback may be listened on. */
 
@@ -8,6 +8,32 @@ const group = text('A value of roleClaim.', 'write a group or role as the provid
 
 /** Plain HTTP gives tokens and keys away; on this host nobody is in between. */
 const safeUrl = /^(https:\/\/|http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?(\/|$))\S*$/;
+
+/** One origin, as a Content-Security-Policy may name it. */
+const origin = /^(https:\/\/[A-Za-z0-9.-]+|http:\/\/(127\.\d+\.\d+\.\d+|localhost))(:\d{1,5})?$/;
+const isOriginOf = (url: string): boolean => URL.canParse(url) && origin.test(new URL(url).origin);
+
+/** [RFC 6749, section 3.3] */
+const scope = form('A scope.', /^[\x21\x23-\x5b\x5d-\x7e]+$/, 'write a scope, such as profile');
+
+const login = z.strictObject({
+  clientId: text(
+    'The client as which the page signs people in: public, with PKCE, and https://GATEWAY/login as its redirect URI.',
+    'write its id, such as spillway-page',
+  ),
+  name: text(
+    'What the page calls the provider; its host if left out.',
+    'write a name, such as Example University',
+  )
+    .max(60, { error: 'longer than a button; write 60 characters at most' })
+    .optional(),
+  scopes: list('What is asked for besides openid.', scope, 0, '[profile, groups]').default([]),
+  tokenOrigin: form(
+    "Where its token endpoint is, if not at the issuer's own origin.",
+    origin,
+    'write an origin, such as https://tokens.example.org, without a path',
+  ).optional(),
+});
 
 const oidc = z
   .strictObject({
@@ -41,6 +67,18 @@ const oidc = z
       .refine((ms) => ms <= 300_000, { error: 'above 5m, for which a token that is over would do; write 1m' })
       .prefault('1m'),
     timeout: duration('For one answer of the provider.').prefault('5s'),
+    login: login
+      .optional()
+      .describe(
+        'The operator’s page signs people in at the provider, which needs its discovery document. Without it a token is pasted.',
+      ),
+  })
+  .superRefine(({ issuer, login }, ctx) => {
+    if (login !== undefined && !isOriginOf(issuer))
+      ctx.addIssue({
+        ...{ code: 'custom', path: ['issuer'] },
+        message: `${shown(issuer)} is none that a page may be let ask; write its host by name, or leave login out`,
+      });
   })
   .transform(({ clockSkew, timeout, ...o }) => ({ ...o, clockSkewMs: clockSkew, timeoutMs: timeout }));
 

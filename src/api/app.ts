@@ -24,6 +24,7 @@ import { type DecisionsFacade, decisions } from './routes/decisions.ts';
 import { type EstimatesFacade, estimates } from './routes/estimates.ts';
 import { type InstancesFacade, instances } from './routes/instances.ts';
 import { type JobsFacade, jobs } from './routes/jobs.ts';
+import { type Login, login, originsOf } from './routes/login.ts';
 import { type OrdersFacade, orders } from './routes/orders.ts';
 import { type OutputFacade, output } from './routes/output.ts';
 import { type PoliciesFacade, policies } from './routes/policies.ts';
@@ -81,6 +82,8 @@ export interface Grounds {
   readonly rate: Rate;
   /** Event streams of one caller. */
   readonly streams: number;
+  /** Where the page signs people in; undefined: tokens are pasted. */
+  readonly login: Login | undefined;
   /** Where the operator's page lies, built; undefined: none is served. */
   readonly page: string | undefined;
   readonly clock: { now(): number };
@@ -96,6 +99,7 @@ export function operationsOf(
   hooks: WebhooksFacade,
   own: OwnFacade,
   kept: PoliciesFacade,
+  at: Login | undefined,
 ): readonly Operation[] {
   return [
     ...jobs(portal),
@@ -117,6 +121,7 @@ export function operationsOf(
     ...stop(desk),
     ...policies(kept),
     ...webhooks(hooks),
+    ...login(at),
   ];
 }
 
@@ -132,24 +137,40 @@ export function app(grounds: Grounds): Express {
   server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
-  const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.own, grounds.policies);
+  const operations = operationsOf(
+    grounds.desk,
+    portal,
+    grounds.hooks,
+    grounds.own,
+    grounds.policies,
+    grounds.login,
+  );
+  const forAnyone = operations.filter((o) => o.role === 'anyone');
   // Whoever comes may have it, so it costs next to nothing.
   const document = JSON.stringify(openapi(operations));
   server.get('/api/v1/openapi.json', (_req, res) => void res.type('application/json').send(document));
   const v1 = express.Router();
   // One caller has one rate, by whichever door.
   const limits = doorman === undefined ? [] : [limited(grounds.rate, now)];
-  v1.use(sameSite, authenticated, ...limits);
+  v1.use(sameSite);
+  // It costs next to nothing, either.
+  serve(v1, forAnyone, undefined);
+  v1.use(authenticated, ...limits);
   events(v1, {
     feed: grounds.feed,
     generation: () => portal.generation(),
     scheduler: grounds.scheduler,
     most: grounds.streams,
   });
-  serve(v1, operations, portal);
+  serve(
+    v1,
+    operations.filter((o) => !forAnyone.includes(o)),
+    portal,
+  );
   server.use('/api/v1', v1);
   server.use('/firecrest/v2', sameSite, authenticated, ...limits, firecrest(grounds.front, portal, now));
-  if (grounds.page !== undefined) server.use(page(grounds.page));
+  if (grounds.page !== undefined)
+    server.use(page(grounds.page, grounds.login === undefined ? [] : originsOf(grounds.login)));
   server.use((req) => {
     throw new Refusal('not_found', 'Not found', { detail: req.path });
   });

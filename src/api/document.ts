@@ -5,4 +5,4 @@ import type { WebhooksFacade } from './routes/webhooks.ts';
 
 /** docs/openapi.json: what a gateway serves. Nothing is asked of a gateway to make it. */
 export const document = (): string =>
-  `${JSON.stringify(openapi(operationsOf({} as Facade, {} as PortalFacade, {} as WebhooksFacade, {} as OwnFacade, {} as PoliciesFacade)), undefined, 2)}\n`;
+  `${JSON.stringify(openapi(operationsOf({} as Facade, {} as PortalFacade, {} as WebhooksFacade, {} as OwnFacade, {} as PoliciesFacade, undefined)), undefined, 2)}\n`;

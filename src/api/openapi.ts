@@ -66,7 +66,8 @@ export function openapi(operations: readonly Operation[]): Json {
 }
 
 function operationOf(o: Operation): Json {
-  const refusals = new Set([400, 401, 403, 429, 431, 503, ...o.refuses]);
+  const refusals = new Set([400, 403, 431, 503, ...o.refuses]);
+  if (o.role !== 'anyone') for (const code of [401, 429]) refusals.add(code);
   if (o.method !== 'get') refusals.add(413);
   const ordered = o.method === 'post' && !o.question;
   if (o.mustMatch) refusals.add(428);
@@ -76,6 +77,7 @@ function operationOf(o: Operation): Json {
     operationId: o.id,
     summary: o.says,
     'x-role': o.role,
+    ...(o.role === 'anyone' ? { security: [] } : {}),
     ...(o.sunset === undefined ? {} : { deprecated: true }),
     parameters: [
       ...parametersOf(o.schemas.path, 'path'),

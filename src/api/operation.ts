@@ -28,8 +28,8 @@ export interface Operation {
   /** Below /api/v1, parameters in braces. */
   readonly path: string;
   readonly says: string;
-  /** Least. */
-  readonly role: Role;
+  /** Least; `anyone`: nobody is asked who he is. */
+  readonly role: Role | 'anyone';
   readonly schemas: {
     readonly path: z.ZodType;
     readonly query: z.ZodType;
@@ -101,4 +101,13 @@ export function operation<
     act: d.act as Operation['act'],
     plain: d.plain as Operation['plain'],
   };
+}
+
+/** What is told before one signs in. It hears of no caller, as there is none. */
+export function operationForAnyone<A extends z.ZodType>(
+  d: Pick<Definition<z.ZodType, z.ZodType, z.ZodType, A>, 'id' | 'path' | 'says' | 'answer'> & {
+    readonly act: () => Promise<z.input<A>>;
+  },
+): Operation {
+  return { ...operation({ ...d, method: 'get', role: 'user' }), role: 'anyone' };
 }

@@ -3,27 +3,37 @@ import { join } from 'node:path';
 import express, { type RequestHandler, type Response, Router } from 'express';
 import { problem, Refusal } from './problem.ts';
 
-/** Its own files and nothing else: no inline script, no other host, no frame around it. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Its own files and nothing else: no inline script, no frame around it, and asked is this gateway and where one signs in. */
+const policyOf = (asks: readonly string[]): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "font-src 'self'",
+    ["connect-src 'self'", ...asks].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
 
 /** The page's addresses; what stands behind `?` is its own affair. */
-const addresses = ['/', '/jobs', '/jobs/:id', '/bursts/:id', '/decisions', '/money', '/capacity'];
+const addresses = ['/', '/login', '/jobs', '/jobs/:id', '/bursts/:id', '/decisions', '/money', '/capacity'];
 
 /** Built files have their content's hash in the name. */
 const aYearMs = 365 * 86_400_000;
 
-/** The operator's page from the directory that `npm run build` made; it asks the API like anybody else, so it needs no rights here. */
-export function page(dir: string): Router {
+/**
+ * The operator's page from the directory that `npm run build` made; it asks the API like anybody else, so it needs no rights here. `asks`: the
+ * origins that it may ask besides.
+ */
+export function page(dir: string, asks: readonly string[]): Router {
+  const policy = policyOf(asks);
+  const guarded = (res: Response): void => {
+    res.removeHeader('Cache-Control');
+    res.setHeader('Content-Security-Policy', policy);
+    res.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+  };
   const router = Router();
   const index = join(dir, 'index.html');
   const answer: RequestHandler = (_req, res) => {
@@ -47,12 +57,6 @@ export function page(dir: string): Router {
     }),
   );
   return router;
-}
-
-function guarded(res: Response): void {
-  res.removeHeader('Cache-Control');
-  res.setHeader('Content-Security-Policy', policy);
-  res.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
 }
 
 /**

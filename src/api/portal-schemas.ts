@@ -342,6 +342,23 @@ export const meView = z.strictObject({
 });
 export type MeView = z.output<typeof meView>;
 
+/** What a page must know to sign somebody in at the identity provider: by authorization code with PKCE, as a client without a secret. */
+export const loginView = z.strictObject({
+  /** Absent: none is configured, and a token is all there is. */
+  oidc: z
+    .strictObject({
+      issuer: z.string(),
+      name: z.string(),
+      clientId: z.string(),
+      scopes: z.array(z.string()),
+      /** Where the token endpoint may be besides the issuer's own origin. */
+      tokenOrigin: z.string().optional(),
+      clockSkewMs: z.number(),
+    })
+    .optional(),
+});
+export type LoginView = z.output<typeof loginView>;
+
 /** RFC 9457. */
 export const problemView = z.strictObject({
   type: z.string(),

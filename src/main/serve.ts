@@ -32,6 +32,7 @@ import { Switchboard } from '../stream/switchboard.ts';
 import { openDatabase } from './database.ts';
 import { openFront } from './front.ts';
 import { clock, entropy, scheduler } from './ground.ts';
+import { loginOf } from './login.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
 import { hooksOf, openOutbox } from './webhooks.ts';
@@ -223,6 +224,7 @@ function groundsOf(
     proxies: listen.trustedProxy,
     rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },
     streams: api?.streams ?? 100,
+    login: loginOf(api),
     page: pageDir(),
     newId: entropy.uuid,
     log: (error, request) => told.warn({ error: String(error), request }, 'a request failed'),

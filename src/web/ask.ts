@@ -1,22 +1,31 @@
-import { newKey, session } from './browser.ts';
+import { newKey } from './browser.ts';
+import { token } from './held.ts';
+import { renewed } from './login.ts';
 import { Problem } from './problem.ts';
 
 export { Problem } from './problem.ts';
-
-/** No cookie: what nobody else's page can send along needs no guard against it. Gone with the tab. */
-export const token = {
-  read: () => session.read('token'),
-  write: (text: string | undefined) => session.write('token', text),
-};
 
 export function headers(): Record<string, string> {
   const bearer = token.read();
   return bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
 }
 
+/** A token of a login that is over is renewed, where it may be, and asked with again, once: its 401 says that nothing was done. */
 async function send(path: string, init: RequestInit): Promise<Response> {
+  const before = token.read();
+  // With one that is known to be over the gateway is not asked: it counts wrong tokens, and who comes by the same proxy would wait.
+  if (before !== undefined && token.over() && !(await renewed(before)))
+    throw new Problem(401, 'not_authenticated', 'the sign-in is over');
+  const bearer = token.read();
+  const response = await sendOnce(path, init);
+  const again = response.status === 401 && bearer !== undefined && (await renewed(bearer));
+  return again ? sendOnce(path, init) : response;
+}
+
+async function sendOnce(path: string, init: RequestInit): Promise<Response> {
+  const common = { cache: 'no-store', credentials: 'omit', redirect: 'error' } as const;
   try {
-    return await fetch(path, { ...init, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    return await fetch(path, { ...init, ...common, headers: { ...init.headers, ...headers() } });
   } catch (e) {
     if (init.signal?.aborted === true) throw e;
     throw new Problem(0, 'unreachable', 'the gateway does not answer');
@@ -43,7 +52,7 @@ export async function orProblem(response: Response): Promise<Response> {
 const addressOf = (path: string): string => (path.startsWith('/') ? path : `/api/v1/${path}`);
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await send(addressOf(path), { headers: headers(), ...(signal && { signal }) });
+  const response = await send(addressOf(path), signal === undefined ? {} : { signal });
   // Not ready is an answer, too.
   if (path === '/readyz' && response.status === 503) return (await response.json()) as T;
   return (await (await orProblem(response)).json()) as T;
@@ -58,7 +67,7 @@ export async function order<T>(
 ): Promise<T> {
   const response = await send(addressOf(path), {
     method,
-    headers: { ...headers(), 'content-type': 'application/json', 'idempotency-key': key },
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
     body: JSON.stringify(body),
   });
   return (await (await orProblem(response)).json()) as T;

@@ -9,6 +9,9 @@ export function after(ms: number, work: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** Ends what is asked with it, so late. */
+export const within = (ms: number): AbortSignal => AbortSignal.timeout(ms);
+
 export function every(ms: number, work: () => void): () => void {
   const timer = setInterval(work, ms);
   return () => clearInterval(timer);

@@ -42,8 +42,25 @@ const en = {
     how: 'On the gateway’s host: spillway token create --user NAME --role operator --for 30d',
     kept: 'It is kept until this tab is closed, and sent to this gateway only.',
     submit: 'Sign in',
-    wrong: 'The gateway does not take this token.',
+    wrong: (said: string) => `The gateway does not take this token: ${said}.`,
     out: 'Sign out',
+    saysBoth: (name: string) => `This gateway asks who you are. Sign in with ${name}, or write an API token.`,
+    at: (name: string) => `Sign in with ${name}`,
+    returning: 'Signing in …',
+    over: 'Your sign-in is over. Sign in again, and you are back where you were.',
+    signedOut: (name: string) => `You are signed out here. At ${name} you may still be signed in.`,
+    faults: {
+      denied: (name: string, said: string) => `${name} did not let you in (${said}).`,
+      refused: (name: string, said: string) => `${name} refused this sign-in (${said}). Try again.`,
+      foreign: () =>
+        'That was the answer to a sign-in that was not begun in this tab, so it was not taken. Sign in here.',
+      unreachable: (name: string, said: string) =>
+        `${name} does not answer this page (${said}): it is away, or does not let this page ask it. Try again, or write an API token.`,
+      clock: (name: string) =>
+        `What ${name} gave is already over, or not good yet, by this computer’s clock. Set the clock, and try again.`,
+      insecure: () => 'A browser signs in from a page that came by https only. Open this gateway by https.',
+      failed: (_name: string, said: string) => `The sign-in did not work (${said}).`,
+    },
   },
   me: { open: 'Nobody is asked', role: { user: 'user', operator: 'operator', admin: 'admin' } },
   unreachable: 'The gateway does not answer. What you see is as it was; it is asked again all the time.',
@@ -468,8 +485,28 @@ const de: Texts = {
     how: 'Auf dem Rechner des Gateways: spillway token create --user NAME --role operator --for 30d',
     kept: 'Es bleibt, bis dieser Tab geschlossen wird, und geht nur an dieses Gateway.',
     submit: 'Anmelden',
-    wrong: 'Das Gateway nimmt dieses Token nicht an.',
+    wrong: (said: string) => `Das Gateway nimmt dieses Token nicht an: ${said}.`,
     out: 'Abmelden',
+    saysBoth: (name: string) =>
+      `Dieses Gateway fragt, wer Sie sind. Melden Sie sich mit ${name} an, oder geben Sie ein API-Token ein.`,
+    at: (name: string) => `Mit ${name} anmelden`,
+    returning: 'Anmeldung läuft …',
+    over: 'Ihre Anmeldung ist abgelaufen. Melden Sie sich neu an; Sie kommen dahin zurück, wo Sie waren.',
+    signedOut: (name: string) => `Hier sind Sie abgemeldet. Bei ${name} sind Sie es vielleicht noch nicht.`,
+    faults: {
+      denied: (name: string, said: string) => `${name} hat Sie nicht eingelassen (${said}).`,
+      refused: (name: string, said: string) =>
+        `${name} hat diese Anmeldung abgelehnt (${said}). Versuchen Sie es noch einmal.`,
+      foreign: () =>
+        'Das war die Antwort auf eine Anmeldung, die nicht in diesem Tab begann; sie gilt nicht. Melden Sie sich hier an.',
+      unreachable: (name: string, said: string) =>
+        `${name} antwortet dieser Seite nicht (${said}): nicht erreichbar, oder die Seite darf dort nicht fragen. Versuchen Sie es noch einmal, oder geben Sie ein API-Token ein.`,
+      clock: (name: string) =>
+        `Was ${name} gab, ist nach der Uhr dieses Rechners schon abgelaufen oder gilt noch nicht. Stellen Sie die Uhr, und versuchen Sie es noch einmal.`,
+      insecure: () =>
+        'Ein Browser meldet nur von einer Seite an, die über https kam. Öffnen Sie dieses Gateway über https.',
+      failed: (_name: string, said: string) => `Die Anmeldung gelang nicht (${said}).`,
+    },
   },
   me: { open: 'Niemand wird gefragt', role: { user: 'Nutzer', operator: 'Operator', admin: 'Admin' } },
   unreachable: 'Das Gateway antwortet nicht. Sie sehen den letzten Stand; es wird laufend neu gefragt.',

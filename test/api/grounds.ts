@@ -35,6 +35,7 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
     proxies: undefined,
     rate: { perSecond: 1_000, atOnce: 10_000 },
     streams: 4,
+    login: undefined,
     page: undefined,
     clock: { now: () => Date.now() },
     scheduler: timers,

@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { app, type Facade } from '../../src/api/app.ts';
+import type { Login } from '../../src/api/routes/login.ts';
 import { grounds } from './grounds.ts';
 
 const desk = { stops: async () => [] } as Partial<Facade> as Facade;
 const dir = mkdtempSync(join(tmpdir(), '.spillway-page-'));
 const servers: Server[] = [];
 
-async function listen(page: string | undefined): Promise<string> {
-  const server = app(grounds(desk, { page })).listen(0, '127.0.0.1');
+async function listen(page: string | undefined, login?: Login): Promise<string> {
+  const server = app(grounds(desk, { page, login })).listen(0, '127.0.0.1');
   servers.push(server);
   await new Promise((resolve) => server.once('listening', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -32,16 +33,22 @@ afterAll(() => {
 });
 
 describe('the page', () => {
-  it.each(['/', '/jobs', '/jobs/4711_3', '/bursts/b-1', '/decisions?verdict=wait', '/money', '/capacity'])(
-    'is answered at %s, looked after each time',
-    async (path) => {
-      const response = await fetch(`${base}${path}`);
-      expect(response.status).toBe(200);
-      expect(response.headers.get('content-type')).toMatch(/^text\/html/);
-      expect(response.headers.get('cache-control')).toBe('no-cache');
-      expect(await response.text()).toContain('<title>Spillway</title>');
-    },
-  );
+  it.each([
+    '/',
+    '/login',
+    '/jobs',
+    '/jobs/4711_3',
+    '/bursts/b-1',
+    '/decisions?verdict=wait',
+    '/money',
+    '/capacity',
+  ])('is answered at %s, looked after each time', async (path) => {
+    const response = await fetch(`${base}${path}`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(response.headers.get('cache-control')).toBe('no-cache');
+    expect(await response.text()).toContain('<title>Spillway</title>');
+  });
 
   it('runs its own files only, in no frame, and gives no other site a handle', async () => {
     const { headers } = await fetch(`${base}/`);
@@ -78,6 +85,47 @@ describe('the page', () => {
       detail: expect.stringContaining('npm run build'),
     });
     expect((await fetch(`${bare}/api/v1/stop`)).status).toBe(200);
+  });
+});
+
+describe('a login', () => {
+  const at: Login = {
+    ...{
+      issuer: 'https://id.example.org/realms/hpc',
+      name: 'Example',
+      clientId: 'page',
+      clockSkewMs: 60_000,
+    },
+    ...{ scopes: ['openid'], tokenOrigin: undefined },
+  };
+  const asks = async (site: string): Promise<string | undefined> => {
+    const policy = (await fetch(`${site}/login?code=1`)).headers.get('content-security-policy') ?? '';
+    return policy.split('; ').find((p) => p.startsWith('connect-src'));
+  };
+
+  it('is told to whoever comes, and opens the page’s policy to its issuer and to nobody else', async () => {
+    const site = await listen(dir, at);
+    const { tokenOrigin, ...oidc } = at;
+    expect(await (await fetch(`${site}/api/v1/login`)).json()).toEqual({ oidc });
+    expect(await asks(site)).toBe("connect-src 'self' https://id.example.org");
+    const tokens = await listen(dir, { ...at, tokenOrigin: 'https://tokens.example.org:8443' });
+    expect(await asks(tokens)).toBe(
+      "connect-src 'self' https://id.example.org https://tokens.example.org:8443",
+    );
+    expect(await (await fetch(`${tokens}/api/v1/login`)).json()).toMatchObject({
+      oidc: { tokenOrigin: 'https://tokens.example.org:8443' },
+    });
+  });
+
+  it('that there is none is told, too, and the page may ask its gateway alone', async () => {
+    expect(await (await fetch(`${base}/api/v1/login`)).json()).toEqual({});
+    expect(await asks(base)).toBe("connect-src 'self'");
+  });
+
+  it('is told to no other site’s page', async () => {
+    const site = await listen(dir, at);
+    const response = await fetch(`${site}/api/v1/login`, { headers: { 'sec-fetch-site': 'cross-site' } });
+    expect(response.status).toBe(403);
   });
 });
 

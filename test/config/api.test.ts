@@ -39,6 +39,31 @@ it.each<[string, RegExp]>([
     'api: { adminsReadOutput: maybe }',
     /adminsReadOutput: .*write true \(each reading stands in the audit\) or false/,
   ],
+  ['api: { oidc: { issuer: "https://i", audience: a, login: {} } }', /login\.clientId: missing/],
+  [
+    'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, secret: s } } }',
+    /login\.secret: unknown key/,
+  ],
+  [
+    'api: { oidc: { issuer: "https://i; script-src *", audience: a, login: { clientId: c } } }',
+    /issuer: .* will not do/,
+  ],
+  [
+    'api: { oidc: { issuer: "https://i;x", audience: a, login: { clientId: c } } }',
+    /issuer: "https:\/\/i;x" is none that a page may be let ask/,
+  ],
+  [
+    'api: { oidc: { issuer: "https://*.example.org", audience: a, login: { clientId: c } } }',
+    /is none that a page may be let ask/,
+  ],
+  [
+    'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, tokenOrigin: "https://t/token" } } }',
+    /tokenOrigin: .* without a path/,
+  ],
+  [
+    'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, scopes: ["a b"] } } }',
+    /scopes\[0\]: .* write a scope/,
+  ],
 ])('%s is refused: %s', (text, words) => {
   expect(() => parsed(text)).toThrow(words);
 });
@@ -50,6 +75,9 @@ it.each([
   ['listen: { http: "0.0.0.0:8080", trustedProxy: [10.0.0.0/24, "fd00::1"] }\napi: { perSecond: 10 }'],
   ['webhooks: [{ name: p, url: "http://10.0.0.9/hook", secretFile: f, allowPrivate: true, kinds: [burst] }]'],
   ['api: { oidc: { issuer: "https://id.example.org/realms/hpc", audience: spillway, admins: [a] } }'],
+  [
+    'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, tokenOrigin: "https://t:8443", scopes: [groups] } } }',
+  ],
 ])('%s is taken', (text) => {
   expect(parsed(text).listen.http.port).toBeGreaterThan(0);
 });

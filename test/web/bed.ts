@@ -10,6 +10,7 @@ import { cloudId, type InstanceId, instant, type JobRef, jobRef } from '../../sr
 import type { Job } from '../../src/domain/job.ts';
 import type { BudgetState } from '../../src/engine/gateway.ts';
 import { Outputs } from '../../src/engine/outputs.ts';
+import type { IdentityPort } from '../../src/ports.ts';
 import { Tails } from '../../src/stream/tails.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from '../api/bed.ts';
 import { timers } from '../api/grounds.ts';
@@ -77,7 +78,7 @@ export interface Life extends Bed {
   readonly tails: Tails;
 }
 
-/** With a queue of so many jobs; without `open` each request needs a token. */
+/** With a queue of so many jobs; without `open` each request needs a token, of ours or of `over.identity`. */
 export async function makeLife({
   jobs = 400,
   open = false,
@@ -86,6 +87,7 @@ export async function makeLife({
   readonly jobs?: number;
   readonly open?: boolean;
   readonly own?: Partial<OwnFacade>;
+  readonly identity?: IdentityPort;
 } = {}): Promise<Life> {
   const now = Date.now();
   const queue = queueOf(jobs, now);

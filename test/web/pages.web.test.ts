@@ -77,7 +77,9 @@ describe('who looks', () => {
     open.at(-1)?.excuse(/401/);
     await page.getByLabel('API token').fill('spillway_wrong');
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByText('does not take this token').waitFor();
+    await page.getByText('does not take this token: that is no API token of this gateway.').waitFor();
+    // None is configured here.
+    expect(await page.getByRole('button', { name: /Sign in with/ }).count()).toBe(0);
     expect(await findings(page)).toEqual([]);
     await page.getByLabel('API token').fill(operator);
     await page.getByRole('button', { name: 'Sign in' }).click();
