@@ -26,6 +26,7 @@ import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
 import { Policies } from '../engine/policies.ts';
 import { Portal } from '../engine/portal.ts';
+import { WhatIfs } from '../engine/what-if.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
 import { listenForRelays } from '../stream/listen.ts';
 import { Switchboard } from '../stream/switchboard.ts';
@@ -35,6 +36,7 @@ import { clock, entropy, scheduler } from './ground.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
 import { hooksOf, openOutbox } from './webhooks.ts';
+import { threadedReplay } from './what-if.ts';
 
 const stopWithinMs = 25_000;
 
@@ -148,7 +150,9 @@ async function start(
     close: closeFront,
   } = await openFront({ config, gateway, desk, store: ports.store, tails: reached.tails }, told, write);
   undo.push(closeFront);
-  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own }, told);
+  const whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), clock, entropy.uuid);
+  undo.push(async () => whatIfs.close());
+  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own, whatIfs }, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
@@ -207,7 +211,7 @@ function groundsOf(
   gateway: Gateway,
   store: StorePort,
   desk: DeskPort,
-  more: Pick<Grounds, 'hooks' | 'front' | 'own'>,
+  more: Pick<Grounds, 'hooks' | 'front' | 'own' | 'whatIfs'>,
   told: Log,
 ): Grounds {
   const { api, listen } = config;
