@@ -33,6 +33,7 @@ import { type ReportFacade, report } from './routes/report.ts';
 import { type SiteFacade, site } from './routes/site.ts';
 import { type StopFacade, stop, viewOf as stopViewOf } from './routes/stop.ts';
 import { type WebhooksFacade, webhooks } from './routes/webhooks.ts';
+import { type WhatIfsFacade, whatIfs } from './routes/what-if.ts';
 import { type WhyFacade, why } from './routes/why.ts';
 import { serve } from './serve.ts';
 import { authentication, callerOf, onlyProxies, tooMany } from './who.ts';
@@ -73,6 +74,7 @@ export interface Grounds {
   readonly hooks: WebhooksFacade;
   readonly own: OwnFacade;
   readonly policies: PoliciesFacade;
+  readonly whatIfs: WhatIfsFacade;
   readonly front: Front;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
@@ -96,6 +98,7 @@ export function operationsOf(
   hooks: WebhooksFacade,
   own: OwnFacade,
   kept: PoliciesFacade,
+  played: WhatIfsFacade,
 ): readonly Operation[] {
   return [
     ...jobs(portal),
@@ -116,6 +119,7 @@ export function operationsOf(
     ...report(desk),
     ...stop(desk),
     ...policies(kept),
+    ...whatIfs(played),
     ...webhooks(hooks),
   ];
 }
@@ -132,7 +136,14 @@ export function app(grounds: Grounds): Express {
   server.get('/healthz', (_req, res) => void res.type('text/plain').send('ok\n'));
   if (proxies !== undefined) server.use(onlyProxies(proxies));
   server.get('/readyz', readyz(grounds, authenticated));
-  const operations = operationsOf(grounds.desk, portal, grounds.hooks, grounds.own, grounds.policies);
+  const operations = operationsOf(
+    grounds.desk,
+    portal,
+    grounds.hooks,
+    grounds.own,
+    grounds.policies,
+    grounds.whatIfs,
+  );
   // Whoever comes may have it, so it costs next to nothing.
   const document = JSON.stringify(openapi(operations));
   server.get('/api/v1/openapi.json', (_req, res) => void res.type('application/json').send(document));

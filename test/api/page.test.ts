@@ -32,7 +32,7 @@ afterAll(() => {
 });
 
 describe('the page', () => {
-  it.each(['/', '/jobs', '/jobs/4711_3', '/bursts/b-1', '/decisions?verdict=wait', '/money', '/capacity'])(
+  it.each(['/', '/jobs', '/jobs/4711_3', '/bursts/b-1', '/decisions?verdict=wait', '/money', '/capacity', '/what-if'])(
     'is answered at %s, looked after each time',
     async (path) => {
       const response = await fetch(`${base}${path}`);
