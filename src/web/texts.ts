@@ -429,6 +429,7 @@ const en = {
   whatIf: {
     title: 'What if',
     only: 'This page is for operators.',
+    beside: 'Side by side',
     running: 'The policy that decides',
     proposed: 'Your policy',
     file: 'the configuration file',
@@ -967,6 +968,7 @@ const de: Texts = {
   whatIf: {
     title: 'Was wäre wenn',
     only: 'Diese Seite ist für Operatoren.',
+    beside: 'Nebeneinander',
     running: 'Die Policy, die entscheidet',
     proposed: 'Ihre Policy',
     file: 'die Konfigurationsdatei',

@@ -1,46 +1,20 @@
 /** A what-if in a real browser, from edit to activation, on a gateway whose decisions follow it. */
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway } from '../../src/engine/gateway.ts';
-import { Policies } from '../../src/engine/policies.ts';
-import { WhatIfs } from '../../src/engine/what-if.ts';
-import { threadedReplay } from '../../src/main/what-if.ts';
-import { type Bed, makeBed } from '../api/bed.ts';
-import { newId } from '../contract/samples.ts';
 import { minute, second } from '../engine/chaos/centre.ts';
-import { openSite } from '../engine/policy.bed.ts';
 import { findings, type Look, look, openBrowser } from './bed.ts';
+import { makeWhatIfSite } from './what-if.site.ts';
 
-let site: ReturnType<typeof openSite>;
-let gateway: Gateway;
-let whatIfs: WhatIfs;
-let bed: Bed;
+let site: Awaited<ReturnType<typeof makeWhatIfSite>>;
 let browser: Browser;
 let seen: Look | undefined;
 
 beforeAll(async () => {
-  site = openSite();
-  gateway = await site.start();
-  // Some hours of a queue that is too long; then both machines are taken, and one of each waits.
-  for (let i = 0; i < 12; i++) site.submit(i % 2 === 0 ? 'alice' : 'bob', 30 * minute);
-  await site.pass(4 * 60 * minute);
-  for (const user of ['alice', 'bob']) site.submit(user, 20 * 60 * minute);
-  await site.pass(minute);
-  whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), site.time, newId);
-  [bed, browser] = await Promise.all([
-    makeBed({
-      page: fileURLToPath(new URL('../../dist/web', import.meta.url)),
-      ...{ whatIfs, policies: new Policies(gateway.clusters, site.store) },
-    }),
-    openBrowser(),
-  ]);
+  [site, browser] = await Promise.all([makeWhatIfSite([12, 0, 0, 0]), openBrowser()]);
 });
 afterAll(async () => {
-  whatIfs?.close();
   await browser?.close();
-  await bed?.close();
-  await gateway?.stop();
+  await site?.close();
 });
 afterEach(async () => {
   const complaints = seen?.complaints ?? [];
@@ -53,7 +27,7 @@ async function visit(
   role: 'operator' | 'admin' | 'user',
   options: Parameters<typeof look>[2] = {},
 ): Promise<Page> {
-  seen = await look(browser, bed.base, { token: await bed.token('olga', role), ...options });
+  seen = await look(browser, site.bed.base, { token: await site.bed.token('olga', role), ...options });
   await seen.page.goto('/what-if');
   return seen.page;
 }
@@ -128,6 +102,11 @@ describe('a what-if', () => {
         .locator('canvas')
         .waitFor();
     await figures.getByText('What the replay goes by').waitFor();
+    await page.setViewportSize({ width: 375, height: 740 });
+    expect(
+      await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'),
+    ).toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1440, height: 900 });
     expect(await findings(page)).toEqual([]);
 
     await page.getByRole('button', { name: 'Activate' }).click();
@@ -176,7 +155,7 @@ describe('a what-if', () => {
     await page.getByRole('button', { name: 'Keep as a version' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Keep as a version' }).click();
     await page.getByText(/^Kept as version \d+\. An admin activates it\.$/).waitFor();
-    const { decides } = (await new Policies(gateway.clusters, site.store).states())[0] ?? {};
+    const { decides } = (await site.policies.states())[0] ?? {};
     expect((await site.store.policyVersion(Number(decides)))?.text).not.toContain('autumn');
   });
 
@@ -184,10 +163,10 @@ describe('a what-if', () => {
     const page = await visit('admin');
     await page.getByText('Decides now:').waitFor();
     await page.getByLabel('Your policy').fill(`${tighter}# mine\n`);
-    const token = await bed.token('otto', 'admin');
-    const active = await bed.ask(token, 'policies/active');
+    const token = await site.bed.token('otto', 'admin');
+    const active = await site.bed.ask(token, 'policies/active');
     const headers = { 'if-match': active.headers.get('etag') ?? '' };
-    expect((await bed.ask(token, 'policies/file/activate', { body: {}, headers })).status).toBe(200);
+    expect((await site.bed.ask(token, 'policies/file/activate', { body: {}, headers })).status).toBe(200);
     seen?.excuse(/412/);
     await page.getByRole('button', { name: 'Activate' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click();

@@ -94,7 +94,7 @@ function Bench({ running, onAgain }: { readonly running: Running; readonly onAga
   const { underWay, view } = replay;
   return (
     <>
-      <Panel title={whatIf.title} className="what-if">
+      <Panel title={whatIf.beside} className="what-if">
         <div className="what-if-texts">
           <PolicyEditor label={whatIf.running} text={running.policy.text}>
             <Decides running={running} />
@@ -210,7 +210,7 @@ function Say({
     const { policy } = await order<{ policy: { version: number } }>('POST', 'policies', { text, ...signed });
     if (!admin) return onSaid(whatIf.kept(policy.version));
     try {
-      await order('POST', `policies/${policy.version}/activate`, signed, running.tag);
+      await order('POST', `policies/${policy.version}/activate`, signed, undefined, running.tag);
     } catch (e) {
       if (problemOf(e).code !== 'changed') throw e;
       return onSaid(whatIf.changed);

@@ -10,7 +10,8 @@ export interface Point {
 }
 
 const heightPx = 240;
-const fills = ['--fill-calm', '--fill-ending', '--fill-spent'];
+/** As the lines of a plot beside it that shows the same [plot.tsx]. */
+const fills = ['--fill-spent', '--fill-ending', '--fill-busy'];
 
 /** A few points by two measures, each with its name beside it. `says` tells a screen reader where they are. */
 export function Scatter({
@@ -18,11 +19,14 @@ export function Scatter({
   says,
   writeX,
   writeY,
+  stepsY,
 }: {
   readonly points: readonly Point[];
   readonly says: string;
   readonly writeX: (value: number) => string;
   readonly writeY: (value: number) => string;
+  /** Between its marks, ascending. */
+  readonly stepsY: readonly number[];
 }) {
   const box = useRef<HTMLDivElement>(null);
   const { theme } = useSettings();
@@ -65,7 +69,7 @@ export function Scatter({
         scales: { x: { time: false, range: least }, y: { range: least } },
         axes: [
           { ...axis, values: (_u, ticks) => ticks.map((t) => writeX(t)) },
-          { ...axis, size: 72, values: (_u, ticks) => ticks.map((t) => writeY(t)) },
+          { ...axis, size: 72, incrs: [...stepsY], values: (_u, ticks) => ticks.map((t) => writeY(t)) },
         ],
         series: [
           {},
@@ -89,7 +93,7 @@ export function Scatter({
       resized.disconnect();
       plot.destroy();
     };
-  }, [data, theme, writeX, writeY]);
+  }, [data, theme, writeX, writeY, stepsY]);
   return (
     <figure className="plot">
       <div ref={box} role="img" aria-label={says} />

@@ -13,6 +13,12 @@ interface Row {
   readonly write: (value: number) => string;
 }
 
+const minute = 60_000;
+/** Whole minutes, hours and days, for an axis. */
+const spans = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 7_200, 14_400, 43_200].map(
+  (minutes) => minutes * minute,
+);
+
 const signed = (value: number, write: (value: number) => string): string =>
   value === 0 ? '±0' : `${value > 0 ? '+' : '−'}${write(Math.abs(value))}`;
 
@@ -50,9 +56,9 @@ export function WhatIfFigures({ told, aside }: { readonly told: ClusterWhatIfVie
     [language],
   );
   const points = [
-    { label: whatIf.nobody, x: 0, y: nobody.waitMs.mean },
     { label: whatIf.running, x: running.microUsd / 1e6, y: running.waitMs.mean },
     { label: whatIf.proposed, x: proposed.microUsd / 1e6, y: proposed.waitMs.mean },
+    { label: whatIf.nobody, x: 0, y: nobody.waitMs.mean },
   ];
   const most = (values: readonly number[]): string => n(Math.round(Math.max(0, ...values)));
   return (
@@ -71,6 +77,7 @@ export function WhatIfFigures({ told, aside }: { readonly told: ClusterWhatIfVie
             )}
             writeX={dollars}
             writeY={span}
+            stepsY={spans}
           />
         </section>
         <section>
@@ -135,6 +142,10 @@ function GoesBy({ told }: { readonly told: ClusterWhatIfView }) {
   const { whatIf } = texts;
   const { n } = useWriters();
   const { by, leftOut, changed } = told;
+  // Of a CPU it is cents and parts of cents.
+  const cpuHour = new Intl.NumberFormat(language, {
+    ...{ style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol', maximumFractionDigits: 4 },
+  });
   const list = (counts: Readonly<Record<string, number>>, names: Readonly<Record<string, string>>) =>
     Object.entries(names)
       .filter(([key]) => (counts[key] ?? 0) > 0)
@@ -148,7 +159,7 @@ function GoesBy({ told }: { readonly told: ClusterWhatIfView }) {
     <section className="what-if-by pad">
       <h3>{whatIf.goesBy}</h3>
       <p>{whatIf.by(n(by.processors), span(by.lookMs), span(by.bootMs), by.bootMeasured)}</p>
-      <p>{whatIf.price(usd(by.microUsdPerCpuHour, language), by.type, n(by.cloudCpus))}</p>
+      <p>{whatIf.price(cpuHour.format(by.microUsdPerCpuHour / 1e6), by.type, n(by.cloudCpus))}</p>
       <p>{whatIf.not}</p>
       {left.length > 0 && (
         <>
