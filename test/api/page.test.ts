@@ -32,16 +32,22 @@ afterAll(() => {
 });
 
 describe('the page', () => {
-  it.each(['/', '/jobs', '/jobs/4711_3', '/bursts/b-1', '/decisions?verdict=wait', '/money', '/capacity', '/what-if'])(
-    'is answered at %s, looked after each time',
-    async (path) => {
-      const response = await fetch(`${base}${path}`);
-      expect(response.status).toBe(200);
-      expect(response.headers.get('content-type')).toMatch(/^text\/html/);
-      expect(response.headers.get('cache-control')).toBe('no-cache');
-      expect(await response.text()).toContain('<title>Spillway</title>');
-    },
-  );
+  it.each([
+    '/',
+    '/jobs',
+    '/jobs/4711_3',
+    '/bursts/b-1',
+    '/decisions?verdict=wait',
+    '/money',
+    '/capacity',
+    '/what-if',
+  ])('is answered at %s, looked after each time', async (path) => {
+    const response = await fetch(`${base}${path}`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(response.headers.get('cache-control')).toBe('no-cache');
+    expect(await response.text()).toContain('<title>Spillway</title>');
+  });
 
   it('runs its own files only, in no frame, and gives no other site a handle', async () => {
     const { headers } = await fetch(`${base}/`);
