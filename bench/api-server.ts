@@ -4,6 +4,7 @@ import { PostgresDesk } from '../adapters/store/desk.ts';
 import { PostgresOutbox } from '../adapters/store/outbox.ts';
 import { openPostgresStore } from '../adapters/store/postgres.ts';
 import { app, type OwnFacade } from '../src/api/app.ts';
+import type { WhatIfsFacade } from '../src/api/routes/what-if.ts';
 import { resetOf, toldOf } from '../src/api/webhook.ts';
 import { instant, jobRef } from '../src/domain/ids.ts';
 import type { Job, Snapshot } from '../src/domain/job.ts';
@@ -67,6 +68,7 @@ const server = app({
   // Of what is measured here nothing asks them.
   own: {} as OwnFacade,
   policies: new Policies([], store),
+  whatIfs: {} as WhatIfsFacade,
   doorman: new Doorman(desk, undefined, clock),
   ...{
     proxies: undefined,

@@ -34,6 +34,7 @@ import { type ReportFacade, report } from './routes/report.ts';
 import { type SiteFacade, site } from './routes/site.ts';
 import { type StopFacade, stop, viewOf as stopViewOf } from './routes/stop.ts';
 import { type WebhooksFacade, webhooks } from './routes/webhooks.ts';
+import { type WhatIfsFacade, whatIfs } from './routes/what-if.ts';
 import { type WhyFacade, why } from './routes/why.ts';
 import { serve } from './serve.ts';
 import { authentication, callerOf, onlyProxies, tooMany } from './who.ts';
@@ -74,6 +75,7 @@ export interface Grounds {
   readonly hooks: WebhooksFacade;
   readonly own: OwnFacade;
   readonly policies: PoliciesFacade;
+  readonly whatIfs: WhatIfsFacade;
   readonly front: Front;
   /** Undefined: nobody is asked who he is. Only for loopback. */
   readonly doorman: Doorman | undefined;
@@ -99,6 +101,7 @@ export function operationsOf(
   hooks: WebhooksFacade,
   own: OwnFacade,
   kept: PoliciesFacade,
+  played: WhatIfsFacade,
   at: Login | undefined,
 ): readonly Operation[] {
   return [
@@ -120,6 +123,7 @@ export function operationsOf(
     ...report(desk),
     ...stop(desk),
     ...policies(kept),
+    ...whatIfs(played),
     ...webhooks(hooks),
     ...login(at),
   ];
@@ -143,6 +147,7 @@ export function app(grounds: Grounds): Express {
     grounds.hooks,
     grounds.own,
     grounds.policies,
+    grounds.whatIfs,
     grounds.login,
   );
   const forAnyone = operations.filter((o) => o.role === 'anyone');

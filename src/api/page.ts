@@ -18,7 +18,17 @@ const policyOf = (asks: readonly string[]): string =>
   ].join('; ');
 
 /** The page's addresses; what stands behind `?` is its own affair. */
-const addresses = ['/', '/login', '/jobs', '/jobs/:id', '/bursts/:id', '/decisions', '/money', '/capacity'];
+const addresses = [
+  '/',
+  '/login',
+  '/jobs',
+  '/jobs/:id',
+  '/bursts/:id',
+  '/decisions',
+  '/money',
+  '/capacity',
+  '/what-if',
+];
 
 /** Built files have their content's hash in the name. */
 const aYearMs = 365 * 86_400_000;

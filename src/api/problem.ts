@@ -16,6 +16,7 @@ export const problemCodes = {
   method_not_allowed: 405,
   timed_out: 408,
   conflict: 409,
+  busy: 409,
   still_running: 409,
   changed: 412,
   too_large: 413,

@@ -3,12 +3,12 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { compile } from '../../config/expression.ts';
 import { schema } from '../../config/schema.ts';
-import { replayedFacts } from '../sim/replay/expression.ts';
 import type { Bill } from '../sim/replay/figures.ts';
 import { atGateway } from '../sim/replay/gateway-site.ts';
 import type { Site } from '../sim/replay/play.ts';
 import { makePolicy, type Named, type Written } from '../sim/replay/policies.ts';
 import type { Columns, Policy } from '../sim/replay/policy.ts';
+import { toldOfPast } from '../sim/what-if.ts';
 import { CommandError } from './ask.ts';
 
 const usualPollSeconds = 30;
@@ -32,9 +32,6 @@ const form = z.looseObject({
     .array(z.looseObject({ pollSeconds: z.int().min(1).max(3_600).default(usualPollSeconds) }))
     .default([]),
 });
-
-/** Of the fields of an expression those that a replay has as the gateway would; the rest would be made up. */
-const told: ReadonlySet<string> = new Set([...replayedFacts, 'forecast.p10Minutes', 'forecast.p90Minutes']);
 
 export interface GatewaysPolicy {
   readonly label: string;
@@ -60,10 +57,10 @@ export function gatewaysIn(path: string, raw: unknown): GatewaysPolicy {
 }
 
 function mayBePlayed(where: string, expr: string): void {
-  const unseen = compile(expr).names.filter((name) => !told.has(name));
+  const unseen = compile(expr).names.filter((name) => !toldOfPast.has(name));
   if (unseen.length === 0) return;
   throw new CommandError(
-    `${where}: expr: ${expr}: a replay does not know ${unseen.join(', ')}; play a copy of the policy without it. It knows ${[...told].join(', ')}`,
+    `${where}: expr: ${expr}: a replay does not know ${unseen.join(', ')}; play a copy of the policy without it. It knows ${[...toldOfPast].join(', ')}`,
   );
 }
 

@@ -26,6 +26,7 @@ import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
 import { Policies } from '../engine/policies.ts';
 import { Portal } from '../engine/portal.ts';
+import { WhatIfs } from '../engine/what-if.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
 import { listenForRelays } from '../stream/listen.ts';
 import { Switchboard } from '../stream/switchboard.ts';
@@ -36,6 +37,7 @@ import { loginOf } from './login.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
 import { hooksOf, openOutbox } from './webhooks.ts';
+import { threadedReplay } from './what-if.ts';
 
 const stopWithinMs = 25_000;
 
@@ -149,7 +151,9 @@ async function start(
     close: closeFront,
   } = await openFront({ config, gateway, desk, store: ports.store, tails: reached.tails }, told, write);
   undo.push(closeFront);
-  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own }, told);
+  const whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), clock, entropy.uuid);
+  undo.push(async () => whatIfs.close());
+  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own, whatIfs }, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
@@ -208,7 +212,7 @@ function groundsOf(
   gateway: Gateway,
   store: StorePort,
   desk: DeskPort,
-  more: Pick<Grounds, 'hooks' | 'front' | 'own'>,
+  more: Pick<Grounds, 'hooks' | 'front' | 'own' | 'whatIfs'>,
   told: Log,
 ): Grounds {
   const { api, listen } = config;

@@ -1,9 +1,9 @@
 import { newKey } from './browser.ts';
 import { token } from './held.ts';
 import { renewed } from './login.ts';
-import { Problem } from './problem.ts';
+import { Problem, type TextProblem } from './problem.ts';
 
-export { Problem } from './problem.ts';
+export { Problem, type TextProblem } from './problem.ts';
 
 export function headers(): Record<string, string> {
   const bearer = token.read();
@@ -39,12 +39,14 @@ export async function orProblem(response: Response): Promise<Response> {
     code?: string;
     title?: string;
     detail?: string;
+    problems?: readonly TextProblem[];
   };
   throw new Problem(
     response.status,
     said.code ?? 'failed',
     said.detail ?? said.title ?? `${response.status} ${response.statusText}`,
     Number(response.headers.get('retry-after') ?? Number.NaN) * 1_000 || undefined,
+    said.problems,
   );
 }
 
@@ -58,16 +60,29 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await orProblem(response)).json()) as T;
 }
 
-/** One order with a key of its own: pressed twice, it is done once. One that is tried again comes with the key that it had. */
+/** What is edited, with the tag that an order on it names as what was seen. */
+export async function getTagged<T>(path: string): Promise<{ readonly value: T; readonly tag: string }> {
+  const response = await orProblem(await send(addressOf(path), {}));
+  return { value: (await response.json()) as T, tag: response.headers.get('etag') ?? '' };
+}
+
+/**
+ * One order with a key of its own: pressed twice, it is done once. One that is tried again comes with the key that it had. `seen`: the tag of what
+ * it changes.
+ */
 export async function order<T>(
   method: 'POST' | 'PUT',
   path: string,
   body: object,
   key = newKey(),
+  seen?: string,
 ): Promise<T> {
   const response = await send(addressOf(path), {
     method,
-    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    headers: {
+      ...{ 'content-type': 'application/json', 'idempotency-key': key },
+      ...(seen === undefined ? {} : { 'if-match': seen }),
+    },
     body: JSON.stringify(body),
   });
   return (await (await orProblem(response)).json()) as T;
@@ -75,5 +90,5 @@ export async function order<T>(
 
 /** Answers nothing. What is gone already is not gone twice. */
 export async function remove(path: string): Promise<void> {
-  await orProblem(await send(addressOf(path), { method: 'DELETE', headers: headers() }));
+  await orProblem(await send(addressOf(path), { method: 'DELETE' }));
 }

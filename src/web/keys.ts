@@ -8,6 +8,7 @@ const places: Readonly<Record<string, string>> = {
   d: '/decisions',
   m: '/money',
   c: '/capacity',
+  w: '/what-if',
 };
 /** `g` and the letter behind it. */
 const chordMs = 1_500;

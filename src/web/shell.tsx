@@ -12,6 +12,7 @@ import { JobPage } from './pages/job.tsx';
 import { JobsPage } from './pages/jobs.tsx';
 import { MoneyPage } from './pages/money.tsx';
 import { NowPage } from './pages/now.tsx';
+import { WhatIfPage } from './pages/what-if.tsx';
 import { Dialog } from './parts/dialog.tsx';
 import { Link } from './parts/link.tsx';
 import { StopSwitch } from './parts/stop.tsx';
@@ -24,7 +25,10 @@ const pages = [
   ['decisions', '/decisions'],
   ['money', '/money'],
   ['capacity', '/capacity'],
+  ['whatIf', '/what-if'],
 ] as const;
+/** Nothing that a user may ask of the API stands there. */
+const forOperators: readonly string[] = ['whatIf'];
 
 function pageOf(path: string): (typeof pages)[number][0] | undefined {
   const [, first = ''] = path.replace(/^\/bursts\//, '/jobs/').split('/');
@@ -74,14 +78,16 @@ export function Shell({
       </header>
       <nav className="rail" aria-label="Spillway">
         <ul>
-          {pages.map(([name, href]) => (
-            <li key={name}>
-              <Link href={href} aria-current={here === name ? 'page' : undefined}>
-                <span>{texts.pages[name]}</span>
-                {name === 'now' && waiting > 0 && <span className="pill">{waiting}</span>}
-              </Link>
-            </li>
-          ))}
+          {pages
+            .filter(([name]) => operator || !forOperators.includes(name))
+            .map(([name, href]) => (
+              <li key={name}>
+                <Link href={href} aria-current={here === name ? 'page' : undefined}>
+                  <span>{texts.pages[name]}</span>
+                  {name === 'now' && waiting > 0 && <span className="pill">{waiting}</span>}
+                </Link>
+              </li>
+            ))}
         </ul>
         <Footer onHelp={() => setHelp(true)} onSignOut={onSignOut} />
       </nav>
@@ -129,6 +135,8 @@ function Page() {
       return <MoneyPage />;
     case '/capacity':
       return <CapacityPage />;
+    case '/what-if':
+      return <WhatIfPage />;
     default:
       return (
         <div className="page">

@@ -5,6 +5,7 @@ import { type Facade, type OwnFacade, operationsOf, type PortalFacade } from '..
 import type { Operation } from '../../src/api/operation.ts';
 import type { PoliciesFacade } from '../../src/api/routes/policies.ts';
 import type { WebhooksFacade } from '../../src/api/routes/webhooks.ts';
+import type { WhatIfsFacade } from '../../src/api/routes/what-if.ts';
 import { resetOf, toldOf } from '../../src/api/webhook.ts';
 import type { Role } from '../../src/domain/caller.ts';
 import { instant } from '../../src/domain/ids.ts';
@@ -13,6 +14,8 @@ import type { Gateway } from '../../src/engine/gateway.ts';
 import { orderOfJob } from '../../src/engine/orders.ts';
 import { type Hook, Outbox } from '../../src/engine/outbox.ts';
 import { Outputs } from '../../src/engine/outputs.ts';
+import { WhatIfs } from '../../src/engine/what-if.ts';
+import { threadedReplay } from '../../src/main/what-if.ts';
 import type { UsersPort } from '../../src/ports.ts';
 import { Tails } from '../../src/stream/tails.ts';
 import { detail } from '../burst/fixtures.ts';
@@ -44,6 +47,7 @@ const tokens = new Map<Role | 'none' | 'anyone', string | undefined>([
   ['none', undefined],
   ['anyone', undefined],
 ]);
+let whatIfs: WhatIfs;
 
 /** What stands in the path for its one parameter, the query, and what is sent. */
 interface Good {
@@ -75,6 +79,11 @@ const aPolicy = (): string => `${tighter}# ${newId()}\n`;
 const aVersion = async (): Promise<string> => {
   const { body } = await bed.ask(tokens.get('operator'), 'policies', { body: { text: aPolicy() } });
   return String((body.policy as { version: number }).version);
+};
+/** Under way for as long as nobody lets the time of the models pass. */
+const aReplay = async (): Promise<string> => {
+  const { body } = await bed.ask(tokens.get('operator'), 'what-ifs', { body: { text: tighter, days: 1 } });
+  return String(body.id);
 };
 /** Alice's, offered a moment ago, of a job that no other burst is of. */
 let jobs = 5_000;
@@ -165,6 +174,9 @@ const table: Readonly<Record<string, Line>> = {
       return { id, body: {}, headers: { 'if-match': stands.headers.get('etag') ?? '' } };
     },
   },
+  beginWhatIf: { good: async () => ({ body: { text: tighter, days: 1 } }) },
+  getWhatIf: { good: async () => ({ id: await aReplay() }) },
+  discardWhatIf: { good: async () => ({ id: await aReplay(), body: { discarded: true } }) },
   deliverAgain: { good: async () => ({ id: await aDeadLetter() }) },
 };
 
@@ -207,8 +219,9 @@ beforeAll(async () => {
   gateway = await site.start();
   await site.waiting();
   await site.pass(minute);
+  whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), site.time, newId);
   bed = await makeBed({
-    ...{ hooks, own, decided: gateway.clusters },
+    ...{ hooks, own, decided: gateway.clusters, whatIfs },
     served: {
       capacities: async () => [{ cluster, group: 'cpu', ...none }],
       turnDrain: async ({ group = 'cpu', by, why }) => bed.store.drainGroup(cluster, group, by, why),
@@ -231,6 +244,7 @@ beforeAll(async () => {
     tokens.set(role, await bed.token(user, role));
 });
 afterAll(async () => {
+  whatIfs.close();
   await gateway.stop();
   await store.close();
   await bed.close();
@@ -280,6 +294,7 @@ const operations = operationsOf(
   {} as WebhooksFacade,
   {} as OwnFacade,
   {} as PoliciesFacade,
+  {} as WhatIfsFacade,
   undefined,
 );
 const named = (way: (o: Operation) => boolean = () => true): [string, Operation][] =>

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Facade, Grounds, OwnFacade, PortalFacade } from '../../src/api/app.ts';
 import type { PoliciesFacade } from '../../src/api/routes/policies.ts';
 import type { WebhooksFacade } from '../../src/api/routes/webhooks.ts';
+import type { WhatIfsFacade } from '../../src/api/routes/what-if.ts';
 import { instant, uuid } from '../../src/domain/ids.ts';
 import { Feed } from '../../src/engine/feed.ts';
 import { Front } from '../../src/engine/front.ts';
@@ -23,6 +24,7 @@ export function grounds(desk: Facade, over: Partial<Grounds> = {}): Grounds {
     hooks: {} as WebhooksFacade,
     own: {} as OwnFacade,
     policies: {} as PoliciesFacade,
+    whatIfs: {} as WhatIfsFacade,
     front: new Front({
       clusters: [],
       clock: { now: () => instant(Date.now()) },

@@ -42,6 +42,7 @@ describe('the page', () => {
     '/decisions?verdict=wait',
     '/money',
     '/capacity',
+    '/what-if',
   ])('is answered at %s, looked after each time', async (path) => {
     const response = await fetch(`${base}${path}`);
     expect(response.status).toBe(200);

@@ -22,7 +22,9 @@ import { type Hook, Outbox } from '../../src/engine/outbox.ts';
 import { Outputs } from '../../src/engine/outputs.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { Portal } from '../../src/engine/portal.ts';
+import { WhatIfs } from '../../src/engine/what-if.ts';
 import { policyTermsOf } from '../../src/main/policies.ts';
+import { threadedReplay } from '../../src/main/what-if.ts';
 import type { Entropy, StorePort, UsersPort } from '../../src/ports.ts';
 import { MemWake } from '../../src/sim/models/wake.ts';
 import { Tails } from '../../src/stream/tails.ts';
@@ -97,12 +99,14 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
   await outbox.round(rare);
   const policies = new Policies(site.gateway.clusters, store);
   await policies.keep(fileSays, 'olga', '');
+  const whatIfs = new WhatIfs(site.gateway.clusters, threadedReplay(), clock, newId);
+  undo.push(() => whatIfs.close());
   const feed = new Feed(desk, timers, (e) => complaints.push(e));
   undo.push(() => feed.close());
   const api = app(
     grounds(new Desk(site.gateway, store, entropy), {
       portal: new Portal(site.gateway.clusters, store, desk),
-      ...{ feed, hooks: outbox, policies, own: ownOf(site, desk, store) },
+      ...{ feed, hooks: outbox, policies, own: ownOf(site, desk, store), whatIfs },
       doorman: new Doorman(desk, undefined, clock),
       rate: { perSecond: 1e6, atOnce: 1e6 },
       // Hasty: nobody who guesses tokens, as schemathesis does, is told to wait.

@@ -38,6 +38,7 @@ const pages = [
   ['/decisions', 'Decisions', 'wait: backlog'],
   ['/money', 'Money', 'Cost by account'],
   ['/capacity', 'Capacity', 'i-0a0f7c091d0e2'],
+  ['/what-if', 'What if', 'Decides now: the configuration file.'],
 ] as const;
 
 describe('every page', () => {

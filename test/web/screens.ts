@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { look, makeLife, openBrowser } from './bed.ts';
+import { makeWhatIfSite } from './what-if.site.ts';
 
 interface Shot {
   readonly name: string;
@@ -32,6 +33,32 @@ async function take(browser: Browser, base: string, shots: readonly Shot[], toke
   }
 }
 
+/** A day of a queue that was too long in the morning, replayed under a policy that spares one account. */
+async function takeWhatIf(browser: Browser): Promise<void> {
+  const site = await makeWhatIfSite([4, 4, 6, 12, 14, 10, 4, 2, 0, 0, 6, 10, 4, 0, 0, 0, 0, 0, 0, 0]);
+  const token = await site.bed.token('olga', 'admin');
+  const viewport = { width: 1280, height: 860 };
+  const { page, context } = await look(browser, site.bed.base, { token, viewport });
+  await page.goto('/what-if');
+  await page
+    .getByLabel('Your policy')
+    .fill('policy:\n  burstWhen: { waitedAtLeast: 90m }\n  maxBursts: 4 # until summer\n');
+  await page.getByLabel('Days').selectOption('1');
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  const figures = page.getByRole('region', { name: /^Replay of/ });
+  while (!(await figures.isVisible())) {
+    await site.pass(1_000);
+    await page.waitForTimeout(20);
+  }
+  await page.waitForTimeout(1_500);
+  await page.screenshot({
+    path: fileURLToPath(new URL('../../docs/screens/what-if.png', import.meta.url)),
+    fullPage: true,
+  });
+  await context.close();
+  await site.close();
+}
+
 async function newest(base: string, path: string, key: string, id: string): Promise<string> {
   const answer = (await (await fetch(`${base}/api/v1/${path}`)).json()) as Record<
     string,
@@ -56,6 +83,7 @@ if (running === undefined) {
     token,
   );
   await life.close();
+  await takeWhatIf(browser);
 } else {
   const job = await newest(running, 'bursts?state=settled&limit=1', 'bursts', 'job');
   const receipt = await newest(running, 'decisions?verdict=wait&limit=1', 'decisions', 'id');

@@ -41,7 +41,8 @@ const changesAtMost = 500;
 const problemsAtMost = 50;
 const question = questionOf('policies', {});
 /** A text of 200,000 characters, escaped. */
-const bodyAtMost = '2mb';
+export const policyBodyAtMost = '2mb';
+const bodyAtMost = policyBodyAtMost;
 
 /** Cursors are the callers' to keep, so one of them may be anything. */
 function versionIn([mark]: Mark): number {
@@ -80,7 +81,7 @@ function keptViewOf(
 const decidesIn = (name: PolicyName, states: readonly PolicyState[]): string[] =>
   states.filter((s) => s.decides === name).map((s) => s.cluster);
 
-function bad(problems: readonly PolicyProblem[]): Refusal {
+export function bad(problems: readonly PolicyProblem[]): Refusal {
   const told = problems.slice(0, problemsAtMost).map(({ field, text, line, column }) => ({
     ...{ field, text },
     ...(line === undefined || column === undefined ? {} : { line, column }),

@@ -149,6 +149,17 @@ export function jain(values: readonly number[]): number {
   return squares > 0 ? (sum * sum) / (values.length * squares) : 1;
 }
 
+/** When the last of its jobs ends; a moment after the first comes, where there is none. */
+export function lastEndOf(trace: Columns, played: Played): number {
+  let lastMs = (trace.submitMs[0] ?? 0) + 1;
+  for (let i = 0; i < trace.jobs.length; i++)
+    lastMs = Math.max(
+      lastMs,
+      (trace.submitMs[i] as number) + (played.waitMs[i] as number) + (trace.runMs[i] as number),
+    );
+  return lastMs;
+}
+
 /** How many waited and how many cores the cloud held, on average over each of equal spans of the trace. */
 export interface Course {
   readonly fromMs: number;
@@ -157,16 +168,12 @@ export interface Course {
   readonly cloudCores: Float64Array;
 }
 
-export function courseOf(trace: Columns, played: Played, spans = 300): Course {
+/** `until`: where it ends; left out: with the last job. */
+export function courseOf(trace: Columns, played: Played, spans = 300, until?: number): Course {
   const waiting = new Float64Array(spans);
   const cloudCores = new Float64Array(spans);
   const fromMs = trace.submitMs[0] ?? 0;
-  let toMs = fromMs + 1;
-  for (let i = 0; i < trace.jobs.length; i++)
-    toMs = Math.max(
-      toMs,
-      (trace.submitMs[i] as number) + (played.waitMs[i] as number) + (trace.runMs[i] as number),
-    );
+  const toMs = until ?? lastEndOf(trace, played);
   const spanMs = (toMs - fromMs) / spans;
   const add = (to: Float64Array, from: number, until: number, by: number): void => {
     const first = Math.max(0, Math.floor((from - fromMs) / spanMs));

@@ -1,0 +1,37 @@
+/** What a site's accounting and the last look tell of some days: what a replay of them plays. */
+
+/** A job that was there in those days. Times in milliseconds since 1970. */
+export interface PastJob {
+  readonly id: string;
+  readonly user: string;
+  readonly account: string;
+  readonly partition: string;
+  readonly submitMs: number;
+  readonly startMs: number;
+  /** Of one that still runs: the end of those days. */
+  readonly endMs: number;
+  /** Undefined: it had none. */
+  readonly limitMs: number | undefined;
+  readonly cpus: number;
+}
+
+/** Left out, by how many and why. */
+export interface LeftOut {
+  /** Of partitions that are not watched. */
+  readonly elsewhere: number;
+  /** They asked for the cloud themselves. */
+  readonly asked: number;
+  /** They wait still: how long they run nobody knows. */
+  readonly waiting: number;
+  /** Rows of the accounting that could not be read. */
+  readonly unread: number;
+}
+
+export interface Past {
+  readonly jobs: readonly PastJob[];
+  readonly leftOut: LeftOut;
+  /** Of the jobs: they ran still at the end. */
+  readonly running: number;
+  /** Of the jobs: they really ran in the cloud, and are played as if they waited in their own partition. */
+  readonly wereInCloud: number;
+}

@@ -1,0 +1,92 @@
+/** What of the accounting and of the last look is played again. */
+import { describe, expect, it } from 'vitest';
+import { instant, jobRef } from '../../src/domain/ids.ts';
+import type { EndedRun, Job, Snapshot } from '../../src/domain/job.ts';
+import { pastOf, processorsOf } from '../../src/engine/past.ts';
+import { detail } from '../burst/fixtures.ts';
+import { aBurst } from '../contract/samples.ts';
+import { cluster } from './chaos/centre.ts';
+
+const hour = 3_600_000;
+const until = instant(Date.UTC(2026, 9, 8));
+const ago = (hours: number) => instant(until - hours * hour);
+
+const run = (id: string, over: Partial<EndedRun> = {}): EndedRun => ({
+  ...{ ref: jobRef(id), user: 'alice', account: 'physics', partition: 'batch', state: 'COMPLETED' },
+  ...{ submitAt: ago(9), startAt: ago(8), endAt: ago(6), timeLimitMs: 4 * hour, cpus: 4, nodes: 1 },
+  ...over,
+});
+const line = (id: number, over: Partial<Job> = {}): Job =>
+  detail({
+    ...{ ref: jobRef(String(id)), id, partition: 'batch', state: 'RUNNING', submitAt: ago(5) },
+    ...{ startAt: ago(3), timeLimitMs: 8 * hour, cpus: 2 },
+    ...over,
+  });
+const partition = {
+  ...{ name: 'batch', up: true, defaultTimeMs: hour, maxTimeMs: 24 * hour, defMemory: undefined },
+  ...{ priorityJobFactor: 1, nodes: 'n[1-2]', totalNodes: 2, totalCpus: 16, overSubscribe: 'NO' },
+};
+const node = (name: string, partitions: readonly string[], state = 'IDLE') => ({
+  ...{ name, state, partitions, cpus: 8, allocatedCpus: 0, memoryMib: 1, features: '', gres: '' },
+});
+const look = (jobs: readonly Job[] = []): Snapshot => ({
+  ...{ cluster, at: until, tookMs: 1, jobs, partitions: [partition], partial: [] },
+  nodes: [node('n1', ['batch', 'other']), node('n2', ['batch'], 'DOWN'), node('v1', ['burst'])],
+});
+const setup = { watch: ['batch'], explicit: 'cloud', waitPartition: 'burst_wait', burstPartition: 'burst' };
+const past = (
+  runs: readonly EndedRun[],
+  jobs: readonly Job[] = [],
+  bursts: Parameters<typeof pastOf>[0]['bursts'] = [],
+) => pastOf({ runs, unread: 2, snapshot: look(jobs), bursts, setup, until });
+
+describe('the days that are played', () => {
+  it('are the runs that ended and those that run still, which are taken to end now', () => {
+    const made = past([run('1')], [line(2), line(3, { state: 'PENDING', startAt: undefined })]);
+    expect(made.jobs).toMatchObject([
+      { submitMs: ago(9), startMs: ago(8), endMs: ago(6), limitMs: 4 * hour, cpus: 4, partition: 'batch' },
+      { submitMs: ago(5), startMs: ago(3), endMs: until, limitMs: 8 * hour, cpus: 2 },
+    ]);
+    expect(made).toMatchObject({ running: 1, leftOut: { waiting: 1, unread: 2, elsewhere: 0, asked: 0 } });
+  });
+
+  it('have each run of a job that was requeued, under a name of its own', () => {
+    const made = past([run('1'), run('1', { startAt: ago(5), endAt: ago(4) })]);
+    expect(new Set(made.jobs.map((j) => j.id)).size).toBe(2);
+  });
+
+  it('are without other partitions, and without who asked for the cloud himself', () => {
+    const made = past(
+      [run('1', { partition: 'gpu' }), run('2', { partition: 'cloud' })],
+      [line(3, { partition: 'gpu,batch' }), line(4, { partition: 'gpu', state: 'PENDING' })],
+    );
+    expect(made.jobs).toMatchObject([{ partition: 'gpu,batch' }]);
+    expect(made.leftOut).toMatchObject({ elsewhere: 1, asked: 1, waiting: 0 });
+  });
+
+  it('put who ran in the cloud back to where he came from', () => {
+    const came = (id: string, partition: string) => {
+      const b = aBurst({ ref: jobRef(id), submitAt: ago(9) });
+      return { ...b, saved: { ...b.saved, partition } };
+    };
+    const runs = ['1', '2', '3'].map((id) => run(id, { partition: 'burst' }));
+    const made = past(runs, [], [came('1', 'fast,batch'), came('2', 'cloud')]);
+    expect(made.jobs.map((j) => j.partition)).toEqual(['fast,batch', 'batch']);
+    expect(made).toMatchObject({ wereInCloud: 2, leftOut: { asked: 1 } });
+  });
+
+  it('give who asked for no time limit that of his partition', () => {
+    const limits = [
+      run('1', { timeLimitMs: 'partition' }),
+      run('2', { timeLimitMs: 'unlimited' }),
+      run('3', { timeLimitMs: 'partition', partition: 'burst' }),
+    ];
+    expect(past(limits).jobs.map((j) => j.limitMs)).toEqual([24 * hour, undefined, 24 * hour]);
+  });
+});
+
+it('the machine is every node of the watched partitions, whatever its state today', () => {
+  expect(processorsOf(look(), ['batch'])).toBe(16);
+  expect(processorsOf(look(), ['other'])).toBe(8);
+  expect(processorsOf(look(), ['none'])).toBe(0);
+});

@@ -1,0 +1,183 @@
+/** A what-if in a real browser, from edit to activation, on a gateway whose decisions follow it. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { minute, second } from '../engine/chaos/centre.ts';
+import { findings, type Look, look, openBrowser } from './bed.ts';
+import { makeWhatIfSite } from './what-if.site.ts';
+
+let site: Awaited<ReturnType<typeof makeWhatIfSite>>;
+let browser: Browser;
+let seen: Look | undefined;
+
+beforeAll(async () => {
+  [site, browser] = await Promise.all([makeWhatIfSite([12, 0, 0, 0]), openBrowser()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(async () => {
+  const complaints = seen?.complaints ?? [];
+  await seen?.context.close();
+  seen = undefined;
+  expect(complaints.join('\n')).toBe('');
+});
+
+async function visit(
+  role: 'operator' | 'admin' | 'user',
+  options: Parameters<typeof look>[2] = {},
+): Promise<Page> {
+  seen = await look(browser, site.bed.base, { token: await site.bed.token('olga', role), ...options });
+  await seen.page.goto('/what-if');
+  return seen.page;
+}
+
+/** The models' Slurm answers as its time passes. */
+async function until(page: Page, words: string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        await site.pass(second);
+        return page.getByText(words).first().isVisible();
+      },
+      { timeout: 50_000 },
+    )
+    .toBe(true);
+}
+
+const tighter = 'policy:\n  burstWhen: { pendingJobs: 1 }\n  never: [{ account: physics }]\n';
+
+describe('a what-if', () => {
+  it('goes from an edit, checked and tried and replayed, to an activation that the gateway follows', async () => {
+    const page = await visit('admin');
+    await page.getByText('Decides now: the configuration file.').waitFor();
+    const editor = page.getByLabel('Your policy');
+    expect(await editor.inputValue()).toContain('pendingJobs: 1');
+    expect(await page.getByRole('button', { name: 'Activate' }).isDisabled()).toBe(true);
+
+    // What is wrong stands at its line, and leads there.
+    seen?.excuse(/400/);
+    await editor.fill('policy:\n  maxBursts: 0\n');
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('1 thing is wrong').waitFor();
+    await page.getByRole('button', { name: 'Line 2' }).click();
+    expect(
+      await editor.evaluate(
+        'document.activeElement.value.slice(document.activeElement.selectionStart, document.activeElement.selectionEnd)',
+      ),
+    ).toBe('  maxBursts: 0');
+    expect(await findings(page)).toEqual([]);
+
+    await editor.fill(tighter);
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('This is a policy, and none of its fields is wrong.').waitFor();
+
+    const waits = { alice: site.submit('alice'), bob: site.submit('bob') };
+    await site.pass(minute);
+    expect((await site.decided(waits.alice))?.decision.verdict).toBe('burst');
+    const answered = page.waitForResponse((r) => r.url().endsWith('/policies/dry-run'));
+    await page.getByRole('button', { name: 'Try on the queue now' }).click();
+    await answered;
+    await page.getByText('jobs get another verdict').waitFor();
+
+    await page.getByLabel('Days').selectOption('1');
+    await page.getByRole('button', { name: 'Replay', exact: true }).click();
+    await page.getByRole('progressbar').waitFor();
+    await until(page, 'Replay of sim');
+    const figures = page.getByRole('region', { name: /^Replay of sim/ });
+    const spent = await figures
+      .getByRole('row', { name: /^Spent/ })
+      .getByRole('cell')
+      .allTextContents();
+    const [nobody = '', running = '', proposed = '', difference = ''] = spent;
+    expect([nobody, difference]).toEqual(['$0.00', expect.stringMatching(/^−\$/)]);
+    expect(Number(running.slice(1))).toBeGreaterThan(Number(proposed.slice(1)));
+    for (const plot of [
+      'Plot of the average wait against',
+      'Line plot of waiting jobs',
+      'Line plot of what is spent',
+    ])
+      await figures
+        .getByRole('img', { name: new RegExp(`^${plot}`) })
+        .locator('canvas')
+        .waitFor();
+    await figures.getByText('What the replay goes by').waitFor();
+    await page.setViewportSize({ width: 375, height: 740 });
+    expect(
+      await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'),
+    ).toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1440, height: 900 });
+    expect(await findings(page)).toEqual([]);
+
+    await page.getByRole('button', { name: 'Activate' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Let this policy decide?' });
+    await dialog.getByText('It takes the place of the configuration file').waitFor();
+    await dialog.getByLabel('Reason').fill('summer');
+    await dialog.getByRole('button', { name: 'Activate' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByText('Version 1 decides now.').waitFor();
+    await page.getByText('Decides now: version 1.').waitFor();
+    const next = { alice: site.submit('alice'), bob: site.submit('bob') };
+    await site.pass(minute);
+    expect((await site.decided(next.alice))?.decision.verdict).toBe('never');
+    expect((await site.decided(next.bob))?.decision.verdict).toBe('burst');
+  });
+
+  it('is discarded: what is played ends, and the editor says what decides again', async () => {
+    const page = await visit('operator', { locale: 'de-DE' });
+    await page.getByRole('heading', { level: 1, name: 'Was wäre wenn' }).waitFor();
+    const editor = page.getByLabel('Ihre Policy');
+    const before = await editor.inputValue();
+    await editor.fill('policy: { maxBursts: 3 }\n');
+    await page.getByRole('button', { name: 'Nachspielen', exact: true }).click();
+    await page.getByRole('progressbar').waitFor();
+    // Written down for this tab: another page in between takes nothing away.
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Geld' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Geld' }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('w');
+    await page.getByRole('progressbar').waitFor();
+    expect(await editor.inputValue()).toBe('policy: { maxBursts: 3 }\n');
+    const told = page.waitForResponse(
+      (r) => r.request().method() === 'PUT' && r.url().includes('/what-ifs/'),
+    );
+    await page.getByRole('button', { name: 'Verwerfen' }).click();
+    await told;
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+    expect(await editor.inputValue()).toBe(before);
+  });
+
+  it('of an operator is kept for an admin, and does not decide', async () => {
+    const page = await visit('operator');
+    await page.getByLabel('Your policy').fill(`${tighter}# for the autumn\n`);
+    expect(await page.getByRole('button', { name: 'Activate' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Keep as a version' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep as a version' }).click();
+    await page.getByText(/^Kept as version \d+\. An admin activates it\.$/).waitFor();
+    const { decides } = (await site.policies.states())[0] ?? {};
+    expect((await site.store.policyVersion(Number(decides)))?.text).not.toContain('autumn');
+  });
+
+  it('does not overwrite unseen what somebody else said meanwhile: it is told, and read again', async () => {
+    const page = await visit('admin');
+    await page.getByText('Decides now:').waitFor();
+    await page.getByLabel('Your policy').fill(`${tighter}# mine\n`);
+    const token = await site.bed.token('otto', 'admin');
+    const active = await site.bed.ask(token, 'policies/active');
+    const headers = { 'if-match': active.headers.get('etag') ?? '' };
+    expect((await site.bed.ask(token, 'policies/file/activate', { body: {}, headers })).status).toBe(200);
+    seen?.excuse(/412/);
+    await page.getByRole('button', { name: 'Activate' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click();
+    await page.getByText('Somebody else has said what decides.').waitFor();
+    await page.getByText('Decides now: the configuration file.').waitFor();
+    expect(await page.getByLabel('Your policy').inputValue()).toContain('# mine');
+  });
+
+  it('is not there for users', async () => {
+    const page = await visit('user');
+    await page.getByText('This page is for operators.').waitFor();
+    expect(await page.getByRole('link', { name: 'What if' }).count()).toBe(0);
+  });
+});
