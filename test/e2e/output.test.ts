@@ -62,18 +62,17 @@ it('its owner sees it while it runs, nobody else does, and an admin’s look sta
     'its first lines to be shown',
     async () => {
       const { code, stdout } = await shown(alice, id);
-      return code === 0 && stdout.includes('red\n') ? stdout : undefined;
+      return code === 0 && stdout.includes('wrong\n') ? stdout : undefined;
     },
     120_000,
   );
-  // A terminal is not steered by it.
-  expect(seen).toBe('first\nred\n');
-  expect((await shown(alice, id, '--stream', 'stderr')).stdout).toBe('wrong\n');
+  // A terminal is not steered by it; where both go to one file they are one stream, in their order.
+  expect(seen).toBe('first\nred\nwrong\n');
 
   const his = await shown(bob, id);
   expect([his.code, his.stdout]).toEqual([1, '']);
   expect((await shown(olga, id)).stderr).toContain('an operator sees that it ran, not what it wrote');
-  expect((await shown(ada, id)).stdout).toBe('first\nred\n');
+  expect((await shown(ada, id)).stdout).toBe('first\nred\nwrong\n');
   const audit = await fetch(`http://127.0.0.1:${ports.gatewayHttp}/api/v1/audit?limit=50`, {
     headers: { authorization: `Bearer ${olga}` },
   });
@@ -82,9 +81,8 @@ it('its owner sees it while it runs, nobody else does, and an admin’s look sta
   const follows = shown(alice, id, '--follow');
   appendFileSync(go, '');
   await as('root', ['chown', 'alice:alice', go]);
-  expect(await follows).toMatchObject({ code: 0, stdout: 'first\nred\nlast\n' });
+  expect(await follows).toMatchObject({ code: 0, stdout: 'first\nred\nwrong\nlast\n' });
   expect(await ended(id)).toMatchObject({ state: 'FAILED', exit: '3:0' });
-  // stdout and stderr are one file, in their order.
   expect(outputOf('alice', id)).toBe('first\n\u001b[31mred\u001b[0m\nwrong\nlast\n');
   await as('root', ['rm', go]);
 });
