@@ -32,7 +32,9 @@ const login = z.strictObject({
     "Where its token endpoint is, if not at the issuer's own origin.",
     origin,
     'write an origin, such as https://tokens.example.org, without a path',
-  ).optional(),
+  )
+    .refine(isOriginOf, { error: 'names no host; write an origin, such as https://tokens.example.org' })
+    .optional(),
 });
 
 const oidc = z

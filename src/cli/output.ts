@@ -63,7 +63,7 @@ export async function* output(
   }
 }
 
-/** The newest, which is the run that goes on. */
+/** The newest that has begun: what a run before it wrote is kept a while, and one that has not begun has written nothing. */
 async function burstOf(gateway: Gateway, job: string, cluster: string | undefined): Promise<string> {
   const { jobs } = await readAt(gateway, `jobs/${encodeURIComponent(job)}`, facts);
   const found = jobs.filter((j) => j.bursts.length > 0 && (cluster ?? j.cluster) === j.cluster);
@@ -72,7 +72,7 @@ async function burstOf(gateway: Gateway, job: string, cluster: string | undefine
     throw new CommandError(
       `job ${job} is in ${found.map((j) => j.cluster).join(' and ')}: name one (--cluster)`,
     );
-  const burst = first?.bursts[0];
+  const burst = first?.bursts.find((b) => b.started !== undefined) ?? first?.bursts[0];
   if (burst === undefined)
     throw new CommandError(`job ${job} is not in the cloud: what it writes is in its output file alone`);
   return burst.id;

@@ -193,7 +193,7 @@ export function programOf(works: Works): Command {
         .choices(['stdout', 'stderr'])
         .default('stdout'),
     )
-    .option('-f, --follow', 'go on until the job is over')
+    .option('-f, --follow', 'go on until this run of the job is over')
     .option('--cluster <name>', 'of several')
     .option('--json', 'as JSON, a line for each answer; without it what would steer a terminal is left out')
     .action(async (id: string, order: OutputOrder) => {

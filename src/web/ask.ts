@@ -1,6 +1,6 @@
 import { newKey } from './browser.ts';
 import { token } from './held.ts';
-import { renewed } from './login.ts';
+import { renewed, waits } from './login.ts';
 import { Problem, type TextProblem } from './problem.ts';
 
 export { Problem, type TextProblem } from './problem.ts';
@@ -15,7 +15,9 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   const before = token.read();
   // With one that is known to be over the gateway is not asked: it counts wrong tokens, and who comes by the same proxy would wait.
   if (before !== undefined && token.over() && !(await renewed(before)))
-    throw new Problem(401, 'not_authenticated', 'the sign-in is over');
+    throw waits()
+      ? new Problem(503, 'issuer_unreachable', 'the identity provider does not answer; it is asked again')
+      : new Problem(401, 'not_authenticated', 'the sign-in is over');
   const bearer = token.read();
   const response = await sendOnce(path, init);
   const again = response.status === 401 && bearer !== undefined && (await renewed(bearer));

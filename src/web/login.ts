@@ -97,6 +97,9 @@ export async function renewed(bearer: string): Promise<boolean> {
   return (await renewal?.now()) ?? false;
 }
 
+/** There is no new token now, and may be one in a moment. */
+export const waits = (): boolean => renewal?.waits === true;
+
 /** Nothing renews the token any more; it is still to be forgotten itself. */
 export function forgetLogin(): void {
   renewal?.end();

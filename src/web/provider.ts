@@ -64,7 +64,7 @@ async function ask(url: string, { body = null, ...init }: Asked): Promise<Respon
 
 /** The page's policy lets it ask there. */
 const mayAsk = ({ issuer, tokenOrigin }: Login, url: string): boolean =>
-  [new URL(issuer).origin, tokenOrigin].includes(new URL(url).origin);
+  [issuer, tokenOrigin].some((at) => at !== undefined && new URL(at).origin === new URL(url).origin);
 
 export async function providerOf(login: Login): Promise<Provider> {
   const at = new URL(login.issuer);
@@ -132,5 +132,5 @@ export async function revoke({ login, server, client }: Provider, refresh: strin
 const grantOf = (got: oauth.TokenEndpointResponse): Grant => ({
   access: got.access_token,
   refresh: got.refresh_token,
-  lifeMs: got.expires_in === undefined ? undefined : got.expires_in * 1_000,
+  lifeMs: got.expires_in === undefined || got.expires_in === 0 ? undefined : got.expires_in * 1_000,
 });

@@ -32,6 +32,11 @@ export class Renewal {
     return this.#renewing;
   }
 
+  /** It could not be asked, and is asked again. */
+  get waits(): boolean {
+    return !this.#ended;
+  }
+
   end(): void {
     if (this.#ended) return;
     this.#stop();
@@ -66,7 +71,7 @@ export class Renewal {
       }
       return !this.#ended;
     } catch (e) {
-      if (loginFaultOf(e).kind !== 'unreachable') this.#stop();
+      if (['refused', 'denied'].includes(loginFaultOf(e).kind)) this.#stop();
       else if (!this.#ended) this.#cancel = after(againMs, () => void this.now());
       return false;
     }

@@ -320,6 +320,31 @@ describe('a login’s time', () => {
     expect(refused).toEqual([]);
   });
 
+  it.each([
+    ['does not answer', undefined],
+    ['asks for patience', 429],
+  ])('that is over while its provider %s for a moment is renewed after it', async (_, status) => {
+    issuer.ways.refreshes = true;
+    const page = await visit('/', /ERR_|429/);
+    await begin(page);
+    await as(page, 'olga');
+    await page.getByText('olga, operator').waitFor();
+    let away = 0;
+    await page.route(/\/token/, async (route) => {
+      away += 1;
+      const headers = { 'access-control-allow-origin': '*' };
+      await (status === undefined ? route.abort() : route.fulfill({ status, headers, body: 'later' }));
+    });
+    await page.evaluate(`sessionStorage.setItem('spillway.until', '1')`);
+    await expect.poll(() => away, { timeout: 30_000 }).toBeGreaterThan(0);
+    await page.unroute(/\/token/);
+    await expect
+      .poll(() => issuer.asked.map((a) => a.form.grant_type), { timeout: 30_000 })
+      .toContain('refresh_token');
+    expect(await button(page).count()).toBe(0);
+    await page.getByText('olga, operator').waitFor();
+  });
+
   it('that was over sooner than was said is renewed once the gateway says so', async () => {
     Object.assign(issuer.ways, { lifeSeconds: 2, saysSeconds: 3_600, refreshes: true });
     const page = await visit('/jobs');

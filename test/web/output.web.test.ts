@@ -146,6 +146,26 @@ it('fits a phone, however long a line is', async () => {
   );
 });
 
+it('stays while a gateway that has just started does not carry the job yet, and goes on after', async () => {
+  say(lines(0, 50));
+  const page = await visit('alice');
+  const panel = page.getByRole('region', { name: 'Output' });
+  await panel.getByText('line 49').waitFor();
+  await page.route(/\/output\?/, async (route) => {
+    const after = Number(new URL(route.request().url()).searchParams.get('after'));
+    const where = { burst, cluster: 'hpc1', job, stream: 'stdout', offset: after, next: after };
+    const nothing = { text: '', ends: { stdout: 0, stderr: 0 }, missing: 'elsewhere', over: false };
+    await route.fulfill({ json: { output: { ...where, ...nothing } } });
+  });
+  await panel.getByText(/Another gateway/i).waitFor();
+  await panel.getByText('line 49').waitFor();
+  await page.unroute(/\/output\?/);
+  say('line 50\n');
+  await panel.getByText('line 50').waitFor();
+  expect(await panel.getByText(/Another gateway/i).count()).toBe(0);
+  await panel.getByText('line 49').waitFor();
+});
+
 it('is told in German', async () => {
   const page = await visit('alice', job, { locale: 'de-DE' });
   await page.getByRole('region', { name: 'Ausgabe' }).getByText('Es kam noch nichts.').waitFor();

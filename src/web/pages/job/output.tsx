@@ -49,18 +49,26 @@ interface Seen {
 }
 const nothing: Seen = { text: '', offset: 0, last: undefined, missing: undefined, problem: undefined };
 
-/** Behind a gap it begins anew: what stood before it would look as if it were all. */
+/**
+ * Behind a gap it begins anew: what stood before it would look as if it were all. A gateway that does not carry the job now, as one that has just
+ * started, takes nothing away of what was shown.
+ */
 function joined(seen: Seen, next: OutputView): Seen {
-  const goesOn = seen.last !== undefined && next.missing === undefined;
+  const away = next.missing === 'elsewhere';
+  const goesOn = seen.last !== undefined && (next.missing === undefined || away);
+  const before = seen.missing === 'elsewhere' ? undefined : seen.missing;
   const text = (goesOn ? seen.text : '') + next.text;
+  const cut = text.slice(0, Math.max(0, text.length - shownAtMost));
+  const missing = goesOn ? (cut === '' ? before : 'fell_out') : next.missing;
   return {
-    text: text.length > shownAtMost ? text.slice(-shownAtMost) : text,
-    offset: goesOn ? seen.offset : next.offset,
-    missing: goesOn ? (text.length > shownAtMost ? 'fell_out' : seen.missing) : next.missing,
+    text: text.slice(cut.length),
+    offset: (goesOn ? seen.offset : next.offset) + utf8.encode(cut).length,
+    missing: away ? next.missing : missing,
     last: next,
     problem: undefined,
   };
 }
+const utf8 = new TextEncoder();
 
 function useOutput(burst: string, stream: Stream): Seen {
   const [seen, setSeen] = useState<Seen>(nothing);
