@@ -203,8 +203,7 @@ describe('nobody else', () => {
     ]);
     expect(await rowsOf(his)).toEqual([]);
     say(his, 'secret\n');
-    for (let i = 0; i < 5; i++) {
-      const answer = await asAdmin(his);
+    for (const answer of [...(await Promise.all([1, 2, 3].map(() => asAdmin(his)))), await asAdmin(his)]) {
       expect([answer.status, ((await answer.json()) as { output: object }).output]).toEqual([
         200,
         expect.objectContaining({ text: 'secret\n' }),

@@ -61,6 +61,10 @@ it.each<[string, RegExp]>([
     /tokenOrigin: .* without a path/,
   ],
   [
+    'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, tokenOrigin: "https://1.2.3.456" } } }',
+    /tokenOrigin: .*names no host/,
+  ],
+  [
     'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, scopes: ["a b"] } } }',
     /scopes\[0\]: .* write a scope/,
   ],
