@@ -12,16 +12,20 @@ export const expandedTasks: (tasks: string) => ArrayTasks = lastOf((tasks: strin
   expandArray(tasks, atOnce),
 );
 
+/** A pending array is one line until its tasks start. */
+export const ofManyTasks = ({ arrayJobId, arrayTask }: Job): boolean =>
+  arrayJobId !== undefined && arrayTask !== undefined && !/^\d+$/.test(arrayTask);
+
 /** What stands for a line where one word is asked of it: of a pending array the first of its tasks. */
-export function firstTaskOf({ ref, arrayJobId, arrayTask }: Job): JobRef {
-  if (arrayJobId === undefined || arrayTask === undefined || /^\d+$/.test(arrayTask)) return ref;
+export function firstTaskOf(job: Job): JobRef {
+  const { ref, arrayJobId, arrayTask } = job;
+  if (arrayTask === undefined || !ofManyTasks(job)) return ref;
   const [first] = expandedTasks(arrayTask).indices;
   return first === undefined ? ref : jobRef(`${arrayJobId}_${first}`);
 }
 
 /** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
 export function tasksOf(job: Job): readonly Job[] {
-  if (job.arrayJobId === undefined || job.arrayTask === undefined || /^\d+$/.test(job.arrayTask))
-    return [job];
+  if (job.arrayTask === undefined || !ofManyTasks(job)) return [job];
   return expandedTasks(job.arrayTask).indices.map((i) => ({ ...job, ref: jobRef(`${job.arrayJobId}_${i}`) }));
 }

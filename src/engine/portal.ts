@@ -20,6 +20,7 @@ import {
   type Backlog,
   type Beside,
   backlogOf,
+  burstsOf,
   byLine,
   type CountBy,
   countsOf,
@@ -126,7 +127,7 @@ export class Portal {
       const behind = i === from ? ([Number(id), String(ref)] as const) : undefined;
       const beside = await this.#beside(cluster);
       const lines = jobsOf(snapshot, beside, filter, behind, limit + 1 - found.length);
-      found.push(...lines.map((job) => ({ cluster: name, job, burst: beside.bursts(job.ref)[0] })));
+      found.push(...lines.map((job) => ({ cluster: name, job, burst: burstsOf(job, beside)[0] })));
       if (found.length > limit) break;
     }
     const rows = found.slice(0, limit);

@@ -1,5 +1,5 @@
-import { firstTaskOf } from '../decide/tasks.ts';
-import type { Burst, BurstState } from '../domain/burst.ts';
+import { firstTaskOf, ofManyTasks } from '../decide/tasks.ts';
+import { type Burst, type BurstState, ungrantedStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
@@ -115,7 +115,13 @@ function fits(job: Job, { account, partition, state, rule, burst }: JobFilter, b
   if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
   if (state !== undefined && job.state !== state) return false;
   if (rule !== undefined && !rulesOf(job, beside).includes(rule)) return false;
-  return burst === undefined || beside.bursts(job.ref).some((b) => b.state === burst);
+  return burst === undefined || burstsOf(job, beside).some((b) => b.state === burst);
+}
+
+/** Its bursts under way. Of an array's tasks that wait it is one line: those that have started have lines of their own. */
+export function burstsOf(job: Job, beside: Beside): readonly Burst[] {
+  const bursts = beside.bursts(job.ref);
+  return ofManyTasks(job) ? bursts.filter((b) => ungrantedStates.has(b.state)) : bursts;
 }
 
 /** Decisions are alike by the thousand: each is read once. */

@@ -82,3 +82,20 @@ it('a burst of an array task is its own line’s and that of its array', () => {
     undefined,
   ]);
 });
+
+it('a burst that has started is its task’s own line’s alone: the tasks that wait are not in the list for it', () => {
+  const line = (ref: string, over: Partial<Job>): Job =>
+    detail({ ref: jobRef(ref), arrayJobId: 12, ...over });
+  const jobs = [
+    line('12', { id: 12, arrayTask: '5-9' }),
+    line('12_3', { id: 13, arrayTask: '3', state: 'RUNNING' }),
+  ];
+  const bursts = byLine([
+    aBurst({ ref: jobRef('12_3'), state: 'running' }),
+    aBurst({ ref: jobRef('12_5'), state: 'proposed' }),
+  ]);
+  const beside: Beside = { ...besideOf(new Map()), bursts: (ref) => bursts.get(ref) ?? [] };
+  const shown = (burst: 'running' | 'proposed') =>
+    jobsOf(snapshotOf(jobs), beside, { burst }, undefined, 9).map((j) => j.ref);
+  expect([shown('running'), shown('proposed')]).toEqual([['12_3'], ['12']]);
+});

@@ -74,7 +74,7 @@ describe('an action on many jobs', () => {
     const plan = planOf('decline', [row('7'), row('7_2', { state: 'RUNNING' })], costs);
     expect(plan.items.map((i) => i.job)).toEqual(['7_1', '7_2']);
     expect(plan.money.bursts).toBe(2);
-    const held = planOf('cancel', [row('7'), row('7_2')], costs);
+    const held = planOf('hold', [row('7'), row('7_2')], costs);
     expect(held.items.map((i) => [i.job, i.money.bursts])).toEqual([
       ['7', 2],
       ['7_2', 1],
@@ -92,6 +92,8 @@ describe('an action on many jobs', () => {
     ['release', {}, 'not_held'],
     ['release', { reason: 'JobHeldAdmin' }, 'held_by_admin'],
     ['cancel', { state: 'TIMEOUT' }, 'over'],
+    // By the number that it has all its tasks would go, also those that the list does not show.
+    ['cancel', { arrayTask: '3-9%2' }, 'whole_array'],
   ] as const)('%s leaves out what it would do nothing to: %o', (action, over, why) => {
     const plan = planOf(action, [row('1', over)], []);
     expect([plan.items.length, ...plan.left]).toEqual([0, [why, 1]]);
@@ -101,6 +103,8 @@ describe('an action on many jobs', () => {
     ['hold', {}],
     ['release', { reason: 'JobHeldUser' }],
     ['cancel', { state: 'RUNNING' }],
+    ['cancel', { state: 'RUNNING', arrayTask: '3' }],
+    ['hold', { arrayTask: '3-9%2' }],
     ['cancel', { state: 'UNKNOWN' }],
   ] as const)('%s takes %o, and no dollars where nothing is in the cloud', (action, over) => {
     const plan = planOf(action, [row('1', over)], []);

@@ -36,7 +36,9 @@ export interface Money {
 }
 
 /** Why a job that was chosen is left out. */
-export const leftOut = ['no_quote', 'not_waiting', 'held', 'not_held', 'held_by_admin', 'over'] as const;
+export const leftOut = [
+  ...(['no_quote', 'not_waiting', 'held', 'not_held', 'held_by_admin', 'over', 'whole_array'] as const),
+] as const;
 export type LeftOut = (typeof leftOut)[number];
 
 export interface Plan {
@@ -79,11 +81,16 @@ export function planOf(action: Action, rows: readonly QueueJobView[], costs: rea
   return { items: [...items.values()], money: total([...counted.values()].map(moneyOf)), left };
 }
 
+/** What of an array waits is one line until its tasks start. */
+const ofManyTasks = ({ arrayTask }: QueueJobView): boolean =>
+  arrayTask !== undefined && !/^\d+$/.test(arrayTask);
+
 function leftBecause(
   action: Action,
-  { state, reason }: QueueJobView,
+  row: QueueJobView,
   costs: readonly BurstCostView[],
 ): LeftOut | undefined {
+  const { state, reason } = row;
   switch (action) {
     case 'approve':
     case 'decline':
@@ -95,7 +102,9 @@ function leftBecause(
       if (reason.startsWith('JobHeldAdmin')) return 'held_by_admin';
       return reason.startsWith('JobHeld') ? undefined : 'not_held';
     case 'cancel':
-      return over.has(state) ? 'over' : undefined;
+      if (over.has(state)) return 'over';
+      // By its number all its tasks would go, those that run with them, which may be none of the chosen.
+      return ofManyTasks(row) ? 'whole_array' : undefined;
   }
 }
 
