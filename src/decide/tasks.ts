@@ -2,7 +2,7 @@
 import { type ArrayTasks, expandArray } from '../domain/array.ts';
 import { type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
-import { lastOf } from './words.ts';
+import { lastOf, onceFor } from './words.ts';
 
 /** At most so many tasks of one array are looked at in a turn; the rest come in the next. */
 const atOnce = 200;
@@ -16,13 +16,13 @@ export const expandedTasks: (tasks: string) => ArrayTasks = lastOf((tasks: strin
 export const ofManyTasks = ({ arrayJobId, arrayTask }: Job): boolean =>
   arrayJobId !== undefined && arrayTask !== undefined && !/^\d+$/.test(arrayTask);
 
-/** What stands for a line where one word is asked of it: of a pending array the first of its tasks. */
-export function firstTaskOf(job: Job): JobRef {
-  const { ref, arrayJobId, arrayTask } = job;
-  if (arrayTask === undefined || !ofManyTasks(job)) return ref;
-  const [first] = expandedTasks(arrayTask).indices;
+const firstOf = onceFor(({ ref, arrayJobId, arrayTask = '' }: Job): JobRef => {
+  const [first] = expandArray(arrayTask, 1).indices;
   return first === undefined ? ref : jobRef(`${arrayJobId}_${first}`);
-}
+});
+
+/** What stands for a line where one word is asked of it: of a pending array the first of its tasks. */
+export const firstTaskOf = (job: Job): JobRef => (ofManyTasks(job) ? firstOf(job) : job.ref);
 
 /** A pending array is one line until its tasks start: each of its first tasks is a job of its own here. */
 export function tasksOf(job: Job): readonly Job[] {

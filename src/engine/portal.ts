@@ -38,7 +38,7 @@ export interface Watched {
   readonly name: ClusterName;
   readonly snapshot: Snapshot | undefined;
   readonly settings: { readonly groups: readonly NodeGroup[] };
-  readonly notebook: Pick<Notebook, 'last'>;
+  readonly notebook: Pick<Notebook, 'last' | 'turn'>;
 }
 
 export interface JobNamed {
@@ -153,7 +153,7 @@ export class Portal {
 
   async #beside({ name, notebook }: Watched): Promise<Beside> {
     const bursts = byLine(await this.#store.liveBursts(name));
-    return { decided: (ref) => notebook.last(ref), bursts: (ref) => bursts.get(ref) ?? [] };
+    return { ...lineAlone(notebook), bursts: (ref) => bursts.get(ref) ?? [] };
   }
 
   /** Of these jobs the bursts under way, and what each would cost by the decision that began it; an array that waits has those of its tasks. */
@@ -238,6 +238,7 @@ export class Portal {
 /** Where no burst is asked about. */
 const lineAlone = (notebook: Watched['notebook']): Beside => ({
   decided: (ref) => notebook.last(ref),
+  turn: notebook.turn,
   bursts: () => [],
 });
 

@@ -22,6 +22,8 @@ export interface JobFilter {
 /** What is known of a queue's jobs beside their lines. */
 export interface Beside {
   decided(ref: JobRef): Decision | undefined;
+  /** Another number: what was decided may be something else. */
+  readonly turn: number;
   /** Bursts under way; an array that waits has those of its tasks. */
   bursts(ref: JobRef): readonly Burst[];
 }
@@ -47,6 +49,8 @@ interface Sorted {
   texts: readonly string[] | undefined;
   /** What was counted of this look, by the question. */
   readonly counts: Map<string, readonly JobCount[]>;
+  /** By rule: what is decided changes under the same look. */
+  byRule: { readonly turn: number; readonly counts: Map<string, readonly JobCount[]> };
   backlog: readonly Backlog[] | undefined;
 }
 
@@ -71,7 +75,8 @@ function ordered(snapshot: Snapshot): Sorted {
     if (own === undefined) byUser.set(job.user, [job]);
     else own.push(job);
   }
-  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), backlog: undefined };
+  const byRule = { turn: 0, counts: new Map() };
+  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), byRule, backlog: undefined };
   orders.set(snapshot, sorted);
   return sorted;
 }
@@ -211,12 +216,14 @@ export function countsOf(
   filter: JobFilter,
   by: CountBy,
 ): readonly JobCount[] {
-  const { counts } = ordered(snapshot);
   const { cluster, user, account, partition, state, q, rule, burst } = filter;
-  // What is decided changes under the same look at the queue.
-  if (by === 'rule' || rule !== undefined || burst !== undefined)
-    return counted(snapshot, beside, filter, by);
-  const question = JSON.stringify([by, cluster, user, account, partition, state, q]);
+  // Bursts go on under the same look at the queue.
+  if (burst !== undefined) return counted(snapshot, beside, filter, by);
+  const look = ordered(snapshot);
+  const ofRules = by === 'rule' || rule !== undefined;
+  if (ofRules && look.byRule.turn !== beside.turn) look.byRule = { turn: beside.turn, counts: new Map() };
+  const { counts } = ofRules ? look.byRule : look;
+  const question = JSON.stringify([by, cluster, user, account, partition, state, q, rule]);
   const known = counts.get(question);
   if (known !== undefined) return known;
   if (counts.size >= countsKept) counts.clear();

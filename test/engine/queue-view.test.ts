@@ -22,6 +22,7 @@ const kept = (...rules: readonly string[]): Decision => ({
 });
 const besideOf = (decided: ReadonlyMap<JobRef, Decision>): Beside => ({
   decided: (ref) => decided.get(ref),
+  turn: 1,
   bursts: () => [],
 });
 
@@ -61,6 +62,31 @@ describe('jobs by rule', () => {
       ['array', 1],
       ['budget', 1],
     ]);
+  });
+
+  it('are counted once for each turn: what was decided is read again when it may be something else', () => {
+    const snapshot = snapshotOf([detail({ ref: jobRef('8'), id: 8 }), detail({ ref: jobRef('9'), id: 9 })]);
+    const decided = new Map([[jobRef('8'), kept('backlog')]]);
+    let read = 0;
+    const besideAt = (turn: number): Beside => ({
+      ...{ ...besideOf(decided), turn },
+      decided: (ref) => {
+        read += 1;
+        return decided.get(ref);
+      },
+    });
+    const counted = (turn: number, rule?: string) =>
+      countsOf(snapshot, besideAt(turn), { rule }, 'rule').map((c) => [c.key, c.jobs]);
+    expect([counted(1), counted(1), read]).toEqual([[['backlog', 1]], [['backlog', 1]], 2]);
+    expect(counted(1, 'budget')).toEqual([]);
+    decided.set(jobRef('9'), kept('budget'));
+    expect(counted(2, 'budget')).toEqual([['budget', 1]]);
+    expect(new Map(counted(2).map(([key, jobs]) => [key, jobs]))).toEqual(
+      new Map([
+        ['backlog', 1],
+        ['budget', 1],
+      ]),
+    );
   });
 
   it('are none of a job that has started, whatever was decided while it waited', () => {
