@@ -290,6 +290,7 @@ const en = {
       not_held: (n: number) => `${n} left out: held by nobody.`,
       held_by_admin: (n: number) => `${n} left out: held by an administrator.`,
       over: (n: number) => `${n} left out: ended already.`,
+      gone: (n: number) => `${n} left out: not in this list any more.`,
       whole_array: (n: number) =>
         `${n} left out: with an array that waits all its tasks would go, also those that run. Cancel it by itself, with scancel.`,
     },
@@ -848,6 +849,7 @@ const de: Texts = {
       not_held: (n) => `${n} ausgelassen: von niemandem angehalten.`,
       held_by_admin: (n) => `${n} ausgelassen: von einem Administrator angehalten.`,
       over: (n) => `${n} ausgelassen: schon zu Ende.`,
+      gone: (n) => `${n} ausgelassen: nicht mehr in dieser Liste.`,
       whole_array: (n) =>
         `${n} ausgelassen: Mit einem wartenden Array gingen alle seine Tasks, auch laufende. Brechen Sie es für sich ab, mit scancel.`,
     },

@@ -82,6 +82,19 @@ describe('an action on many jobs', () => {
     expect(held.money).toMatchObject({ bursts: 2, most: { microUsd: 6_000_000 } });
   });
 
+  it.each(['hold', 'release'] as const)('%s of an array is about no burst that runs', (action) => {
+    const reason = action === 'hold' ? 'Priority' : 'JobHeldUser';
+    const costs = [cost('7_1', { state: 'running', open: false }), cost('7_2')];
+    const plan = planOf(action, [row('7', { reason, arrayTask: '2-9' })], costs);
+    expect(plan.money).toMatchObject({ bursts: 1, most: { microUsd: 3_000_000 } });
+    expect(plan.items[0]?.money.bursts).toBe(1);
+  });
+
+  it('leaves out what the list does not have any more: it was chosen while it waited, and may run', () => {
+    const plan = planOf('cancel', [row('1'), row('2')], [], new Set(['c/1']));
+    expect([plan.items.map((i) => i.job), ...plan.left]).toEqual([['2'], ['gone', 1]]);
+  });
+
   it('takes no job of the same number in another cluster', () => {
     expect(planOf('approve', [row('1')], [cost('1', { cluster: 'd' })]).items).toEqual([]);
   });

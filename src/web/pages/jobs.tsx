@@ -85,7 +85,7 @@ function Queue() {
   );
   const counted = partly ? states_.value : counts.value;
   const total = counted?.counts.reduce((sum, c) => sum + c.jobs, 0);
-  const picked = usePicked(question, list.rows);
+  const picked = usePicked(question, list.first && list.rows);
   return (
     <>
       <search className="filters">

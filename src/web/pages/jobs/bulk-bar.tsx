@@ -21,7 +21,7 @@ export function BulkBar({
   const { bulk } = useTexts();
   const { n } = useWriters();
   const { open, operator } = useMe();
-  const [acting, setActing] = useState<{ readonly action: Action; readonly rows: readonly QueueJobView[] }>();
+  const [acting, setActing] = useState<Pick<Picked, 'rows' | 'gone'> & { readonly action: Action }>();
   const [problem, setProblem] = useState<string>();
   const [asking, setAsking] = useState(false);
   const newest = useRef(question);
@@ -64,7 +64,7 @@ export function BulkBar({
               type="button"
               className={action === 'cancel' ? 'danger-quiet' : undefined}
               disabled={k > rowsAtMost}
-              onClick={() => setActing({ action, rows: picked.rows })}
+              onClick={() => setActing({ action, rows: picked.rows, gone: picked.gone })}
             >
               {bulk.action[action]}
             </button>
