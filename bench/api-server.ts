@@ -45,7 +45,7 @@ const snapshot: Snapshot = {
   ...{ cluster, at: instant(Date.now()), tookMs: 1, jobs: lines, partitions: [], nodes: [], partial: [] },
 };
 const clusters = [
-  { name: cluster, snapshot, settings: { groups: [group] }, notebook: { last: () => undefined } },
+  { name: cluster, snapshot, settings: { groups: [group] }, notebook: { last: () => undefined, turn: 0 } },
 ];
 const served = {
   clusters,

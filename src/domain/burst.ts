@@ -93,6 +93,12 @@ export const grantedStates: ReadonlySet<BurstState> = new Set<BurstState>([
   'requeueing',
 ]);
 
+/** Of a burst under way: nothing of the user's ran, so its job may wait still. */
+export const ungrantedStates: ReadonlySet<BurstState> = new Set<BurstState>([
+  ...(['proposed', 'approved', 'reserved', 'provisioning', 'ready', 'moving'] as const),
+  ...(['placed', 'attached', 'returning'] as const),
+]);
+
 export function mayGo(from: BurstState, to: BurstState): boolean {
   return transitions[from].includes(to);
 }

@@ -28,6 +28,7 @@ export class Notebook {
   #last = new Map<JobRef, Noted | undefined>();
   #again = new Map<Uuid, SeenAgain>();
   #toldAt: Instant | undefined;
+  #turn = 0;
 
   constructor(store: Pick<StorePort, 'lastDecisions' | 'seenAgain'>, cluster: ClusterName) {
     this.#store = store;
@@ -53,6 +54,12 @@ export class Notebook {
     }
     this.#last = page;
     this.#epoch = epoch;
+    this.#turn += 1;
+  }
+
+  /** Another number: what was decided last may be something else. */
+  get turn(): number {
+    return this.#turn;
   }
 
   /** What was decided of it last; undefined: it was not among those that this gateway decided on in its newest turn. */
@@ -73,11 +80,13 @@ export class Notebook {
   /** These were written. */
   wrote(receipts: readonly Receipt[]): void {
     for (const { ref, id, attempt, decision } of receipts) this.#last.set(ref, { id, attempt, decision });
+    if (receipts.length > 0) this.#turn += 1;
   }
 
   /** What was written, or not, is not known: the store is asked anew. */
   forget(): void {
     this.#last = new Map();
+    this.#turn += 1;
   }
 
   /** Tells the store what was counted, once in a while or `now`. What it could not take is counted on. */

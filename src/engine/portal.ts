@@ -20,6 +20,7 @@ import {
   type Backlog,
   type Beside,
   backlogOf,
+  burstsOf,
   byLine,
   type CountBy,
   countsOf,
@@ -37,7 +38,7 @@ export interface Watched {
   readonly name: ClusterName;
   readonly snapshot: Snapshot | undefined;
   readonly settings: { readonly groups: readonly NodeGroup[] };
-  readonly notebook: Pick<Notebook, 'last'>;
+  readonly notebook: Pick<Notebook, 'last' | 'turn'>;
 }
 
 export interface JobNamed {
@@ -126,7 +127,7 @@ export class Portal {
       const behind = i === from ? ([Number(id), String(ref)] as const) : undefined;
       const beside = await this.#beside(cluster);
       const lines = jobsOf(snapshot, beside, filter, behind, limit + 1 - found.length);
-      found.push(...lines.map((job) => ({ cluster: name, job, burst: beside.bursts(job.ref)[0] })));
+      found.push(...lines.map((job) => ({ cluster: name, job, burst: burstsOf(job, beside)[0] })));
       if (found.length > limit) break;
     }
     const rows = found.slice(0, limit);
@@ -152,7 +153,7 @@ export class Portal {
 
   async #beside({ name, notebook }: Watched): Promise<Beside> {
     const bursts = byLine(await this.#store.liveBursts(name));
-    return { decided: (ref) => notebook.last(ref), bursts: (ref) => bursts.get(ref) ?? [] };
+    return { ...lineAlone(notebook), bursts: (ref) => bursts.get(ref) ?? [] };
   }
 
   /** Of these jobs the bursts under way, and what each would cost by the decision that began it; an array that waits has those of its tasks. */
@@ -237,6 +238,7 @@ export class Portal {
 /** Where no burst is asked about. */
 const lineAlone = (notebook: Watched['notebook']): Beside => ({
   decided: (ref) => notebook.last(ref),
+  turn: notebook.turn,
   bursts: () => [],
 });
 

@@ -1,5 +1,5 @@
-import { firstTaskOf } from '../decide/tasks.ts';
-import type { Burst, BurstState } from '../domain/burst.ts';
+import { firstTaskOf, ofManyTasks } from '../decide/tasks.ts';
+import { type Burst, type BurstState, ungrantedStates } from '../domain/burst.ts';
 import type { Decision } from '../domain/decision.ts';
 import type { ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
@@ -22,6 +22,8 @@ export interface JobFilter {
 /** What is known of a queue's jobs beside their lines. */
 export interface Beside {
   decided(ref: JobRef): Decision | undefined;
+  /** Another number: what was decided may be something else. */
+  readonly turn: number;
   /** Bursts under way; an array that waits has those of its tasks. */
   bursts(ref: JobRef): readonly Burst[];
 }
@@ -47,6 +49,8 @@ interface Sorted {
   texts: readonly string[] | undefined;
   /** What was counted of this look, by the question. */
   readonly counts: Map<string, readonly JobCount[]>;
+  /** By rule: what is decided changes under the same look. */
+  byRule: { readonly turn: number; readonly counts: Map<string, readonly JobCount[]> };
   backlog: readonly Backlog[] | undefined;
 }
 
@@ -71,7 +75,8 @@ function ordered(snapshot: Snapshot): Sorted {
     if (own === undefined) byUser.set(job.user, [job]);
     else own.push(job);
   }
-  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), backlog: undefined };
+  const byRule = { turn: 0, counts: new Map() };
+  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), byRule, backlog: undefined };
   orders.set(snapshot, sorted);
   return sorted;
 }
@@ -115,7 +120,13 @@ function fits(job: Job, { account, partition, state, rule, burst }: JobFilter, b
   if (partition !== undefined && !job.partition.split(',').includes(partition)) return false;
   if (state !== undefined && job.state !== state) return false;
   if (rule !== undefined && !rulesOf(job, beside).includes(rule)) return false;
-  return burst === undefined || beside.bursts(job.ref).some((b) => b.state === burst);
+  return burst === undefined || burstsOf(job, beside).some((b) => b.state === burst);
+}
+
+/** Its bursts under way. Of an array's tasks that wait it is one line: those that have started have lines of their own. */
+export function burstsOf(job: Job, beside: Beside): readonly Burst[] {
+  const bursts = beside.bursts(job.ref);
+  return ofManyTasks(job) ? bursts.filter((b) => ungrantedStates.has(b.state)) : bursts;
 }
 
 /** Decisions are alike by the thousand: each is read once. */
@@ -205,12 +216,14 @@ export function countsOf(
   filter: JobFilter,
   by: CountBy,
 ): readonly JobCount[] {
-  const { counts } = ordered(snapshot);
   const { cluster, user, account, partition, state, q, rule, burst } = filter;
-  // What is decided changes under the same look at the queue.
-  if (by === 'rule' || rule !== undefined || burst !== undefined)
-    return counted(snapshot, beside, filter, by);
-  const question = JSON.stringify([by, cluster, user, account, partition, state, q]);
+  // Bursts go on under the same look at the queue.
+  if (burst !== undefined) return counted(snapshot, beside, filter, by);
+  const look = ordered(snapshot);
+  const ofRules = by === 'rule' || rule !== undefined;
+  if (ofRules && look.byRule.turn !== beside.turn) look.byRule = { turn: beside.turn, counts: new Map() };
+  const { counts } = ofRules ? look.byRule : look;
+  const question = JSON.stringify([by, cluster, user, account, partition, state, q, rule]);
   const known = counts.get(question);
   if (known !== undefined) return known;
   if (counts.size >= countsKept) counts.clear();

@@ -257,7 +257,7 @@ const en = {
       decline: 'The jobs stay in their queue and are not offered again for a while.',
       hold: 'Their owners’ hold: none of them starts. A burst that has not begun to run is withdrawn. Of an array its tasks that wait are held.',
       release: 'They wait again. What an administrator holds stays held.',
-      cancel: 'By scancel: what waits never runs, what runs ends now, and an array goes with all its tasks.',
+      cancel: 'By scancel: what waits never runs, what runs ends now.',
     },
     as: (name: string) =>
       `Slurm is asked as ${name}, one job after the other, and refuses what ${name} may not.`,
@@ -290,6 +290,9 @@ const en = {
       not_held: (n: number) => `${n} left out: held by nobody.`,
       held_by_admin: (n: number) => `${n} left out: held by an administrator.`,
       over: (n: number) => `${n} left out: ended already.`,
+      gone: (n: number) => `${n} left out: not in this list any more.`,
+      whole_array: (n: number) =>
+        `${n} left out: with an array that waits all its tasks would go, also those that run. Cancel it by itself, with scancel.`,
     },
     progress: (done: number, all: number, failed: number) =>
       failed === 0 ? `${done} of ${all} done.` : `${done} of ${all} done, ${failed} not.`,
@@ -814,8 +817,7 @@ const de: Texts = {
       decline: 'Die Jobs bleiben in ihrer Warteschlange und werden eine Weile nicht wieder angeboten.',
       hold: 'Wie ihre Besitzer sie anhielten: Keiner startet. Ein Burst, der noch nicht lief, wird zurückgezogen. Von einem Array werden die wartenden Tasks angehalten.',
       release: 'Sie warten wieder. Was ein Administrator anhält, bleibt angehalten.',
-      cancel:
-        'Mit scancel: Was wartet, läuft nie, was läuft, endet jetzt, und ein Array geht mit allen Tasks.',
+      cancel: 'Mit scancel: Was wartet, läuft nie, was läuft, endet jetzt.',
     },
     as: (name) => `Slurm wird als ${name} gefragt, Job für Job, und verweigert, was ${name} nicht darf.`,
     money: {
@@ -847,6 +849,9 @@ const de: Texts = {
       not_held: (n) => `${n} ausgelassen: von niemandem angehalten.`,
       held_by_admin: (n) => `${n} ausgelassen: von einem Administrator angehalten.`,
       over: (n) => `${n} ausgelassen: schon zu Ende.`,
+      gone: (n) => `${n} ausgelassen: nicht mehr in dieser Liste.`,
+      whole_array: (n) =>
+        `${n} ausgelassen: Mit einem wartenden Array gingen alle seine Tasks, auch laufende. Brechen Sie es für sich ab, mit scancel.`,
     },
     progress: (done, all, failed) =>
       failed === 0 ? `${done} von ${all} getan.` : `${done} von ${all} getan, ${failed} nicht.`,

@@ -106,7 +106,14 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     ...seen,
   };
   const settings = { groups };
-  const last = (ref: JobRef): Decision | undefined => decisions.get(ref);
+  let turn = 0;
+  const notebook = {
+    last: (ref: JobRef): Decision | undefined => decisions.get(ref),
+    // A test may decide otherwise at any time.
+    get turn() {
+      return ++turn;
+    },
+  };
   const engine = {
     clusters: [{ name: cluster, snapshot }],
     readiness: async () => ({
@@ -126,7 +133,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
       grounds(new Desk(engine, store, entropy), {
-        portal: new Portal([{ name: cluster, snapshot, settings, notebook: { last } }], store, desk),
+        portal: new Portal([{ name: cluster, snapshot, settings, notebook }], store, desk),
         ...{ feed, policies },
         doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }),
         log: (e) => complaints.push(e),

@@ -81,8 +81,10 @@ describe('what was decided last', () => {
   it('is told of jobs that are decided on, and of no other', async () => {
     const { notebook } = await opened([receipt(waits)]);
     expect(notebook.last(jobRef('7'))).toEqual(waits);
+    const before = notebook.turn;
     notebook.wrote([receipt(never)]);
     expect(notebook.last(jobRef('7'))).toEqual(never);
+    expect(notebook.turn).not.toBe(before);
     await notebook.open([jobRef('8')], 1);
     expect([notebook.last(jobRef('7')), notebook.last(jobRef('8'))]).toEqual([undefined, undefined]);
   });

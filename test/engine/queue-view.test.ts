@@ -22,6 +22,7 @@ const kept = (...rules: readonly string[]): Decision => ({
 });
 const besideOf = (decided: ReadonlyMap<JobRef, Decision>): Beside => ({
   decided: (ref) => decided.get(ref),
+  turn: 1,
   bursts: () => [],
 });
 
@@ -63,6 +64,31 @@ describe('jobs by rule', () => {
     ]);
   });
 
+  it('are counted once for each turn: what was decided is read again when it may be something else', () => {
+    const snapshot = snapshotOf([detail({ ref: jobRef('8'), id: 8 }), detail({ ref: jobRef('9'), id: 9 })]);
+    const decided = new Map([[jobRef('8'), kept('backlog')]]);
+    let read = 0;
+    const besideAt = (turn: number): Beside => ({
+      ...{ ...besideOf(decided), turn },
+      decided: (ref) => {
+        read += 1;
+        return decided.get(ref);
+      },
+    });
+    const counted = (turn: number, rule?: string) =>
+      countsOf(snapshot, besideAt(turn), { rule }, 'rule').map((c) => [c.key, c.jobs]);
+    expect([counted(1), counted(1), read]).toEqual([[['backlog', 1]], [['backlog', 1]], 2]);
+    expect(counted(1, 'budget')).toEqual([]);
+    decided.set(jobRef('9'), kept('budget'));
+    expect(counted(2, 'budget')).toEqual([['budget', 1]]);
+    expect(new Map(counted(2).map(([key, jobs]) => [key, jobs]))).toEqual(
+      new Map([
+        ['backlog', 1],
+        ['budget', 1],
+      ]),
+    );
+  });
+
   it('are none of a job that has started, whatever was decided while it waited', () => {
     const started = detail({ ref: jobRef('8'), id: 8, state: 'RUNNING' });
     const beside = besideOf(new Map([[jobRef('8'), kept('backlog')]]));
@@ -81,4 +107,21 @@ it('a burst of an array task is its own line’s and that of its array', () => {
     ['8'],
     undefined,
   ]);
+});
+
+it('a burst that has started is its task’s own line’s alone: the tasks that wait are not in the list for it', () => {
+  const line = (ref: string, over: Partial<Job>): Job =>
+    detail({ ref: jobRef(ref), arrayJobId: 12, ...over });
+  const jobs = [
+    line('12', { id: 12, arrayTask: '5-9' }),
+    line('12_3', { id: 13, arrayTask: '3', state: 'RUNNING' }),
+  ];
+  const bursts = byLine([
+    aBurst({ ref: jobRef('12_3'), state: 'running' }),
+    aBurst({ ref: jobRef('12_5'), state: 'proposed' }),
+  ]);
+  const beside: Beside = { ...besideOf(new Map()), bursts: (ref) => bursts.get(ref) ?? [] };
+  const shown = (burst: 'running' | 'proposed') =>
+    jobsOf(snapshotOf(jobs), beside, { burst }, undefined, 9).map((j) => j.ref);
+  expect([shown('running'), shown('proposed')]).toEqual([['12_3'], ['12']]);
 });

@@ -74,12 +74,25 @@ describe('an action on many jobs', () => {
     const plan = planOf('decline', [row('7'), row('7_2', { state: 'RUNNING' })], costs);
     expect(plan.items.map((i) => i.job)).toEqual(['7_1', '7_2']);
     expect(plan.money.bursts).toBe(2);
-    const held = planOf('cancel', [row('7'), row('7_2')], costs);
+    const held = planOf('hold', [row('7'), row('7_2')], costs);
     expect(held.items.map((i) => [i.job, i.money.bursts])).toEqual([
       ['7', 2],
       ['7_2', 1],
     ]);
     expect(held.money).toMatchObject({ bursts: 2, most: { microUsd: 6_000_000 } });
+  });
+
+  it.each(['hold', 'release'] as const)('%s of an array is about no burst that runs', (action) => {
+    const reason = action === 'hold' ? 'Priority' : 'JobHeldUser';
+    const costs = [cost('7_1', { state: 'running', open: false }), cost('7_2')];
+    const plan = planOf(action, [row('7', { reason, arrayTask: '2-9' })], costs);
+    expect(plan.money).toMatchObject({ bursts: 1, most: { microUsd: 3_000_000 } });
+    expect(plan.items[0]?.money.bursts).toBe(1);
+  });
+
+  it('leaves out what the list does not have any more: it was chosen while it waited, and may run', () => {
+    const plan = planOf('cancel', [row('1'), row('2')], [], new Set(['c/1']));
+    expect([plan.items.map((i) => i.job), ...plan.left]).toEqual([['2'], ['gone', 1]]);
   });
 
   it('takes no job of the same number in another cluster', () => {
@@ -92,6 +105,8 @@ describe('an action on many jobs', () => {
     ['release', {}, 'not_held'],
     ['release', { reason: 'JobHeldAdmin' }, 'held_by_admin'],
     ['cancel', { state: 'TIMEOUT' }, 'over'],
+    // By the number that it has all its tasks would go, also those that the list does not show.
+    ['cancel', { arrayTask: '3-9%2' }, 'whole_array'],
   ] as const)('%s leaves out what it would do nothing to: %o', (action, over, why) => {
     const plan = planOf(action, [row('1', over)], []);
     expect([plan.items.length, ...plan.left]).toEqual([0, [why, 1]]);
@@ -101,6 +116,8 @@ describe('an action on many jobs', () => {
     ['hold', {}],
     ['release', { reason: 'JobHeldUser' }],
     ['cancel', { state: 'RUNNING' }],
+    ['cancel', { state: 'RUNNING', arrayTask: '3' }],
+    ['hold', { arrayTask: '3-9%2' }],
     ['cancel', { state: 'UNKNOWN' }],
   ] as const)('%s takes %o, and no dollars where nothing is in the cloud', (action, over) => {
     const plan = planOf(action, [row('1', over)], []);

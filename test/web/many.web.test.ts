@@ -225,6 +225,28 @@ describe('many jobs', () => {
     await page.getByText('0 chosen').waitFor();
   });
 
+  it('that were asked for under another question are not chosen when they are told late', async () => {
+    const page = await visit('/jobs');
+    await page.getByText('60 of 60 loaded').waitFor();
+    let tell = (): void => undefined;
+    const told = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    // The list itself asks for as many; only what is asked from now on waits.
+    await page.route(/api\/v1\/jobs\?limit=500$/, async (route) => {
+      await told;
+      await route.continue().catch(() => undefined);
+    });
+    await page.getByRole('button', { name: 'Choose all 60' }).click();
+    await page.getByRole('combobox', { name: 'State' }).selectOption('RUNNING');
+    await page.getByText('20 of 20 loaded').waitFor();
+    const all = page.getByRole('button', { name: 'Choose all 20' });
+    expect(await all.isDisabled()).toBe(true);
+    tell();
+    await expect.poll(() => all.isEnabled()).toBe(true);
+    await page.getByText('0 chosen').waitFor();
+  });
+
   it('of his own are what a user may hold, release and cancel; he approves nothing', async () => {
     const page = await visit('/jobs', await life.token('alice', 'user'));
     await page.getByRole('button', { name: /Choose all 10/ }).click();

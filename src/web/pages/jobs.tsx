@@ -77,15 +77,15 @@ function Queue() {
     keyOf,
     5_000,
   );
-  // By partition and by rule a job counts more than once, or not at all.
-  const manifold = by === 'partition' || by === 'rule';
+  // By partition and by rule a job counts more than once, or not at all; and groups may be more than are told.
+  const partly = by !== undefined && by !== 'state';
   const states_ = useData<Counts>(
-    manifold ? `jobs/counts?by=state${question === '' ? '' : `&${question}`}` : undefined,
+    partly ? `jobs/counts?by=state${question === '' ? '' : `&${question}`}` : undefined,
     5_000,
   );
-  const counted = manifold ? states_.value : counts.value;
+  const counted = partly ? states_.value : counts.value;
   const total = counted?.counts.reduce((sum, c) => sum + c.jobs, 0);
-  const picked = usePicked(question, list.rows);
+  const picked = usePicked(question, list.first && list.rows);
   return (
     <>
       <search className="filters">

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { QueueJobView } from '../../../api/portal-schemas.ts';
 import { get, Problem } from '../../ask.ts';
 import { useMe } from '../../me.tsx';
@@ -21,9 +21,11 @@ export function BulkBar({
   const { bulk } = useTexts();
   const { n } = useWriters();
   const { open, operator } = useMe();
-  const [acting, setActing] = useState<{ readonly action: Action; readonly rows: readonly QueueJobView[] }>();
+  const [acting, setActing] = useState<Pick<Picked, 'rows' | 'gone'> & { readonly action: Action }>();
   const [problem, setProblem] = useState<string>();
   const [asking, setAsking] = useState(false);
+  const newest = useRef(question);
+  newest.current = question;
   const k = picked.rows.length;
   const few = Math.min(total ?? 0, rowsAtMost);
   // What Slurm is told is told as who asks: where nobody is known it refuses.
@@ -33,9 +35,11 @@ export function BulkBar({
     setProblem(undefined);
     try {
       const path = `jobs?${question === '' ? '' : `${question}&`}limit=${rowsAtMost}`;
-      picked.choose((await get<{ readonly jobs: readonly QueueJobView[] }>(path)).jobs);
+      const { jobs } = await get<{ readonly jobs: readonly QueueJobView[] }>(path);
+      // What was asked of another question is not chosen under this one.
+      if (newest.current === question) picked.choose(jobs);
     } catch (e) {
-      setProblem(e instanceof Problem ? e.message : String(e));
+      if (newest.current === question) setProblem(e instanceof Problem ? e.message : String(e));
     }
     setAsking(false);
   };
@@ -60,7 +64,7 @@ export function BulkBar({
               type="button"
               className={action === 'cancel' ? 'danger-quiet' : undefined}
               disabled={k > rowsAtMost}
-              onClick={() => setActing({ action, rows: picked.rows })}
+              onClick={() => setActing({ action, rows: picked.rows, gone: picked.gone })}
             >
               {bulk.action[action]}
             </button>

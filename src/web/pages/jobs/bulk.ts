@@ -1,4 +1,5 @@
 import type { BurstCostView, QueueJobView } from '../../../api/portal-schemas.ts';
+import { ungrantedStates } from '../../../domain/burst.ts';
 
 /** What the API does to one job, and this page to many. */
 export const actions = ['approve', 'decline', 'hold', 'release', 'cancel'] as const;
@@ -36,7 +37,18 @@ export interface Money {
 }
 
 /** Why a job that was chosen is left out. */
-export const leftOut = ['no_quote', 'not_waiting', 'held', 'not_held', 'held_by_admin', 'over'] as const;
+export const leftOut = [
+  ...([
+    'no_quote',
+    'not_waiting',
+    'held',
+    'not_held',
+    'held_by_admin',
+    'over',
+    'whole_array',
+    'gone',
+  ] as const),
+] as const;
 export type LeftOut = (typeof leftOut)[number];
 
 export interface Plan {
@@ -51,8 +63,16 @@ const over = new Set<QueueJobView['state']>([
   ...(['DEADLINE', 'OUT_OF_MEMORY', 'REVOKED'] as const),
 ]);
 
-/** What is begun of an action on these rows, what it is about in dollars, and what is left out and why. */
-export function planOf(action: Action, rows: readonly QueueJobView[], costs: readonly BurstCostView[]): Plan {
+/**
+ * What is begun of an action on these rows, what it is about in dollars, and what is left out and why. Of those that left the list nothing
+ * is begun: one that was chosen while it waited may run by now.
+ */
+export function planOf(
+  action: Action,
+  rows: readonly QueueJobView[],
+  costs: readonly BurstCostView[],
+  gone: ReadonlySet<string> = new Set(),
+): Plan {
   const lines = new Map<string, BurstCostView[]>();
   for (const cost of costs) {
     const [array = ''] = cost.job.split('_');
@@ -66,24 +86,35 @@ export function planOf(action: Action, rows: readonly QueueJobView[], costs: rea
   const left = new Map<LeftOut, number>();
   for (const row of rows) {
     const own = lines.get(`${row.cluster}/${row.job}`) ?? [];
-    const why = leftBecause(action, row, own);
+    const why = gone.has(`${row.cluster}/${row.job}`) ? 'gone' : leftBecause(action, row, own);
     if (why !== undefined) {
       left.set(why, (left.get(why) ?? 0) + 1);
       continue;
     }
     // An array that waits and one of its tasks may both be chosen: a burst is answered, and its dollars count, once.
-    const about = ofBurst(action) ? own.filter((c) => c.open) : own;
+    const about = own.filter((cost) => isAbout(action, cost));
     for (const cost of about) counted.set(cost.burst, cost);
     for (const item of itemsOf(action, row, about)) items.set(item.key, item);
   }
   return { items: [...items.values()], money: total([...counted.values()].map(moneyOf)), left };
 }
 
+/** A hold and a release touch no task that has begun to run. */
+function isAbout(action: Action, { open, state }: BurstCostView): boolean {
+  if (ofBurst(action)) return open;
+  return action === 'cancel' || ungrantedStates.has(state);
+}
+
+/** What of an array waits is one line until its tasks start. */
+const ofManyTasks = ({ arrayTask }: QueueJobView): boolean =>
+  arrayTask !== undefined && !/^\d+$/.test(arrayTask);
+
 function leftBecause(
   action: Action,
-  { state, reason }: QueueJobView,
+  row: QueueJobView,
   costs: readonly BurstCostView[],
 ): LeftOut | undefined {
+  const { state, reason } = row;
   switch (action) {
     case 'approve':
     case 'decline':
@@ -95,7 +126,9 @@ function leftBecause(
       if (reason.startsWith('JobHeldAdmin')) return 'held_by_admin';
       return reason.startsWith('JobHeld') ? undefined : 'not_held';
     case 'cancel':
-      return over.has(state) ? 'over' : undefined;
+      if (over.has(state)) return 'over';
+      // By its number all its tasks would go, those that run with them, which may be none of the chosen.
+      return ofManyTasks(row) ? 'whole_array' : undefined;
   }
 }
 

@@ -17,10 +17,13 @@ import { carryOut, type Outcome } from './carry.ts';
 export function BulkDialog({
   action,
   rows,
+  gone,
   onClose,
 }: {
   readonly action: Action;
   readonly rows: readonly QueueJobView[];
+  /** The keys of those that left the list since they were chosen. */
+  readonly gone: ReadonlySet<string>;
   /** With the keys of the jobs of which it was done. */
   readonly onClose: (done: ReadonlySet<string>) => void;
 }) {
@@ -30,17 +33,17 @@ export function BulkDialog({
   const [plan, setPlan] = useState<Plan>();
   const [problem, setProblem] = useState<string>();
   // What is shown is what is done: it does not change under the eyes of who reads it.
-  const asked = useRef({ action, rows });
+  const asked = useRef({ action, rows, gone });
   useEffect(() => {
-    const { action: what, rows: chosen } = asked.current;
+    const { action: what, rows: chosen, gone: left } = asked.current;
     const body = { jobs: chosen.map(({ cluster, job }) => ({ cluster, job })) };
-    let gone = false;
+    let closed = false;
     order<{ readonly costs: readonly BurstCostView[] }>('POST', 'jobs/costs', body).then(
-      ({ costs }) => gone || setPlan(planOf(what, chosen, costs)),
-      (e: unknown) => gone || setProblem(e instanceof Problem ? e.message : String(e)),
+      ({ costs }) => closed || setPlan(planOf(what, chosen, costs, left)),
+      (e: unknown) => closed || setProblem(e instanceof Problem ? e.message : String(e)),
     );
     return () => {
-      gone = true;
+      closed = true;
     };
   }, []);
   return (
