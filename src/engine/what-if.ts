@@ -81,6 +81,8 @@ export class WhatIfs {
   readonly #clock: Clock;
   readonly #newId: () => string;
   #last: Running | undefined;
+  /** Of the one that was begun last: what was discarded still waits for slurmdbd's answer, and none is asked beside it. */
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(clusters: readonly Playable[], replay: ReplayPort, clock: Clock, newId: () => string) {
     this.#clusters = clusters;
@@ -115,7 +117,7 @@ export class WhatIfs {
       abort: new AbortController(),
     };
     this.#last = running;
-    void this.#run(running, read.policy);
+    this.#ended = this.#run(running, read.policy, this.#ended);
     return { kind: 'begun', whatIf: running.whatIf };
   }
 
@@ -150,12 +152,14 @@ export class WhatIfs {
     return undefined;
   }
 
-  async #run(running: Running, proposed: PlainPolicy): Promise<void> {
+  async #run(running: Running, proposed: PlainPolicy, before: Promise<void>): Promise<void> {
     const { signal } = running.abort;
     const say = (progress: Progress): void => {
       running.whatIf = { ...running.whatIf, progress };
     };
     const all = this.#clusters.length;
+    await before;
+    if (signal.aborted) return;
     try {
       const clusters: ClusterWhatIf[] = [];
       for (const [i, cluster] of this.#clusters.entries()) {

@@ -59,7 +59,8 @@ export function whatIf(
   };
   const own = subsetOf(trace, counted);
   const of = (played: Played): Played => playedBy(played, counted);
-  const until = Math.max(...Object.values(plays).map((played) => lastEndOf(own, of(played))));
+  const ends = Object.values(plays).map((played) => lastEndOf(own, of(played)));
+  const until = counted.length === 0 ? order.untilMs : Math.max(...ends);
   const fared = (played: Played): Fared => faredBy(figuresOf(own, of(played), site, bill));
   const course = (played: Played): Course => {
     const { waiting, cloudCores, spanMs } = courseOf(own, of(played), spans, until);

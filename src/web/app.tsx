@@ -8,6 +8,7 @@ import { endLive, startLive } from './live.ts';
 import { forgetBegun, forgetLogin, loginPath } from './login.ts';
 import type { LoginFault } from './login-fault.ts';
 import { MeProvider } from './me.tsx';
+import { forgetWhatIf } from './pages/what-if/use.ts';
 import { Returning } from './returning.tsx';
 import { useTexts } from './settings.tsx';
 import { Shell } from './shell.tsx';
@@ -47,6 +48,7 @@ function Known({ fault, onToken }: { readonly fault: LoginFault | undefined; rea
       setOut((before) => (held ? next : (before ?? next)));
       token.write(undefined);
       forgetLogin();
+      forgetWhatIf();
       endLive();
     });
   }, []);
@@ -68,6 +70,7 @@ function Known({ fault, onToken }: { readonly fault: LoginFault | undefined; rea
   const signOut = useCallback(() => {
     token.write(undefined);
     forgetLogin();
+    forgetWhatIf();
     setOut({ why: 'out' });
     forgetAll();
   }, []);

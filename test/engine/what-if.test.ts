@@ -119,6 +119,32 @@ describe('a replay of the last days', () => {
     begun(all.begin(fileSays, 2, 'olga'));
   });
 
+  it('asks slurmdbd one thing at a time, however often it is discarded and begun', async () => {
+    const [engine] = site.gateway.clusters as unknown as readonly Playable[];
+    if (engine === undefined) throw new Error('no cluster');
+    const { name, settings, ports, offered, snapshot } = engine;
+    const asked: (() => void)[] = [];
+    const history = () =>
+      new Promise<{ runs: never[]; partial: never[] }>((resolve) =>
+        asked.push(() => resolve({ runs: [], partial: [] })),
+      );
+    const slurm = { ...settings.slurm, history };
+    const all = whatIfs(held().port, [{ name, ports, offered, snapshot, settings: { ...settings, slurm } }]);
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+    for (let i = 0; i < 6; i++) {
+      all.discard(begun(all.begin(i % 2 === 0 ? tighter : fileSays, 2, 'olga')).id);
+      await turn();
+    }
+    const last = begun(all.begin(tighter, 2, 'otto'));
+    await turn();
+    expect(asked.length).toBe(1);
+    asked[0]?.();
+    // Of those between nothing is asked.
+    await expect.poll(() => asked.length).toBe(2);
+    expect(all.ask(last.id)?.progress.state).toBe('reading');
+    asked[1]?.();
+  });
+
   it('is not begun for what is no policy, cannot be played, or is not seen here', async () => {
     const all = whatIfs(threadedReplay());
     expect(all.begin('policy: [', 2, 'olga')).toMatchObject({ kind: 'unreadable', problems: [{ line: 1 }] });

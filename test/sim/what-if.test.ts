@@ -113,6 +113,9 @@ describe('the last days under another policy', () => {
     const made = play([]);
     expect(made).toMatchObject({ jobs: 0, proposed: { bursts: 0, microUsd: 0, waitMs: { mean: 0 } } });
     expect(JSON.stringify(made)).not.toContain('null');
+    // Nor with none but who ran already: the days are as long as they are.
+    for (const jobs of [[], [job('before', -2 * hour, -hour, hour)]])
+      expect(play(jobs).course).toMatchObject({ fromMs: t0, spanMs: (2 * day) / 240 });
   });
 
   it('tell how far they have come, never backwards', () => {

@@ -1,6 +1,7 @@
 /** A what-if in a real browser, from edit to activation, on a gateway whose decisions follow it. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../contract/samples.ts';
 import { minute, second } from '../engine/chaos/centre.ts';
 import { findings, type Look, look, openBrowser } from './bed.ts';
 import { makeWhatIfSite } from './what-if.site.ts';
@@ -43,6 +44,22 @@ async function until(page: Page, words: string): Promise<void> {
       { timeout: 50_000 },
     )
     .toBe(true);
+}
+
+/** Begins one, and tells its id. */
+async function replay(page: Page): Promise<string> {
+  const begun = page.waitForResponse((r) => r.request().method() === 'POST' && r.url().endsWith('/what-ifs'));
+  await page.getByRole('button', { name: 'Replay', exact: true }).click();
+  await page.getByRole('progressbar').waitFor();
+  return ((await (await begun).json()) as { id: string }).id;
+}
+
+/** Until the gateway, too, knows of it. */
+async function stop(page: Page): Promise<void> {
+  const told = page.waitForResponse((r) => r.request().method() === 'PUT' && r.url().includes('/what-ifs/'));
+  await page.getByRole('button', { name: 'Stop the replay' }).click();
+  await told;
+  await page.getByRole('progressbar').waitFor({ state: 'detached' });
 }
 
 const tighter = 'policy:\n  burstWhen: { pendingJobs: 1 }\n  never: [{ account: physics }]\n';
@@ -103,9 +120,9 @@ describe('a what-if', () => {
         .waitFor();
     await figures.getByText('What the replay goes by').waitFor();
     await page.setViewportSize({ width: 375, height: 740 });
-    expect(
-      await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'),
-    ).toBeLessThanOrEqual(0);
+    // The plots are drawn anew a moment later.
+    const wide = () => page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    await expect.poll(wide).toBeLessThanOrEqual(0);
     await page.setViewportSize({ width: 1440, height: 900 });
     expect(await findings(page)).toEqual([]);
 
@@ -175,9 +192,91 @@ describe('a what-if', () => {
     expect(await page.getByLabel('Your policy').inputValue()).toContain('# mine');
   });
 
+  it('that was begun on what decides no more does not take its place unseen, also after another page and a reload', async () => {
+    const page = await visit('admin');
+    await page.getByText('Decides now:').waitFor();
+    const mine = `${tighter}# mine, too\n`;
+    await page.getByLabel('Your policy').fill(mine);
+    const token = await site.bed.token('otto', 'admin');
+    const ottos = { text: `${tighter}# ottos\n`, reason: 'autumn' };
+    const kept = await site.bed.ask(token, 'policies', { body: ottos });
+    const { version } = kept.body.policy as { version: number };
+    const active = await site.bed.ask(token, 'policies/active');
+    const headers = { 'if-match': active.headers.get('etag') ?? '' };
+    const path = `policies/${version}/activate`;
+    expect((await site.bed.ask(token, path, { body: {}, headers })).status).toBe(200);
+    await page.getByRole('link', { name: 'Money' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Money' }).waitFor();
+    await page.getByRole('link', { name: 'What if' }).click();
+    await page.getByText('Somebody else has said what decides.').waitFor();
+    await page.reload();
+    await page.getByText('Somebody else has said what decides.').waitFor();
+    expect(await page.getByLabel('Your policy').inputValue()).toBe(mine);
+    seen?.excuse(/412/);
+    const activate = async (status: number): Promise<void> => {
+      await page.getByRole('button', { name: 'Activate' }).click();
+      const answer = page.waitForResponse((r) => r.url().endsWith('/activate'));
+      const again = page.waitForResponse((r) => r.url().endsWith(`/policies/active`));
+      await page.getByRole('dialog').getByRole('button', { name: 'Activate' }).click();
+      expect((await answer).status()).toBe(status);
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await (await again).finished();
+    };
+    await activate(412);
+    expect((await site.policies.states())[0]?.decides).toBe(version);
+    // Now it was read again before her eyes.
+    await page.getByText(`Decides now: version ${version}.`).waitFor();
+    const draft = () => page.evaluate(`sessionStorage['spillway.what-if.draft']`);
+    await expect.poll(draft).not.toContain(headers['if-match'].replaceAll('"', ''));
+    await activate(200);
+    await page.getByText(`Decides now: version ${version + 1}.`).waitFor();
+  });
+
+  it('goes with the sign-out: it is nobody else’s', async () => {
+    const page = await visit('operator');
+    await page.getByLabel('Your policy').fill('policy: {} # of olga\n');
+    const kept = 'JSON.stringify({ ...sessionStorage })';
+    await expect.poll(() => page.evaluate(kept)).toContain('of olga');
+    seen?.excuse(/401/);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('API token').waitFor();
+    expect(await page.evaluate(kept)).toBe('{}');
+  });
+
   it('is not there for users', async () => {
     const page = await visit('user');
     await page.getByText('This page is for operators.').waitFor();
     expect(await page.getByRole('link', { name: 'What if' }).count()).toBe(0);
+  });
+});
+
+describe('a replay on the page', () => {
+  it('that somebody else discarded is told to be gone, and another can be begun', async () => {
+    const page = await visit('operator');
+    const id = await replay(page);
+    seen?.excuse(/404/);
+    const otto = await site.bed.token('otto', 'operator');
+    const order = { method: 'PUT', body: { discarded: true }, headers: { 'idempotency-key': newId() } };
+    expect((await site.bed.ask(otto, `what-ifs/${id}`, order)).status).toBe(200);
+    await page.getByText('The replay is not there any more').waitFor();
+    expect(await page.getByRole('progressbar').count()).toBe(0);
+    expect(await findings(page)).toEqual([]);
+    expect(await replay(page)).not.toBe(id);
+    expect(await page.getByText('The replay is not there any more').count()).toBe(0);
+    await stop(page);
+  });
+
+  it('is followed on after a reload where the gateway does not answer the first time', async () => {
+    const page = await visit('operator');
+    await replay(page);
+    seen?.excuse(/503/);
+    let asked = 0;
+    await page.route('**/api/v1/what-ifs/*', (route) =>
+      asked++ === 0 ? route.fulfill({ status: 503, json: { code: 'not_available' } }) : route.continue(),
+    );
+    await page.reload();
+    await page.getByRole('progressbar').waitFor();
+    expect(asked).toBeGreaterThan(1);
+    await stop(page);
   });
 });

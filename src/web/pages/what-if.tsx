@@ -2,7 +2,6 @@ import { useState } from 'react';
 import type { DryRunView } from '../../api/policy-schemas.ts';
 import type { WhatIfView } from '../../api/what-if-schemas.ts';
 import { order, type Problem, type TextProblem } from '../ask.ts';
-import { session } from '../browser.ts';
 import { refresh } from '../data.ts';
 import { useMe } from '../me.tsx';
 import { Panel } from '../parts/figure.tsx';
@@ -11,7 +10,7 @@ import { useTexts } from '../settings.tsx';
 import { DryRun } from './what-if/dry.tsx';
 import { PolicyEditor } from './what-if/editor.tsx';
 import { WhatIfFigures } from './what-if/figures.tsx';
-import { problemOf, type Running, useReplay, useRunning } from './what-if/use.ts';
+import { problemOf, type Running, useDraft, useReplay, useRunning } from './what-if/use.ts';
 
 const spans = ['1', '2', '7', '14', '30'] as const;
 
@@ -44,7 +43,8 @@ type Found =
 function Bench({ running, onAgain }: { readonly running: Running; readonly onAgain: () => void }) {
   const { whatIf } = useTexts();
   const replay = useReplay();
-  const [text, setText] = useState(() => session.read('what-if.text') ?? running.policy.text);
+  const draft = useDraft(running);
+  const { text, tag } = draft;
   const [days, setDays] = useState<(typeof spans)[number]>('7');
   const [found, setFound] = useState<Found>();
   const [dry, setDry] = useState<{ readonly text: string; readonly told: DryRunView }>();
@@ -53,9 +53,8 @@ function Bench({ running, onAgain }: { readonly running: Running; readonly onAga
   const [asking, setAsking] = useState(false);
   const same = text === running.policy.text;
   const write = (next: string): void => {
-    setText(next);
+    draft.write(next);
     setSaid(undefined);
-    session.write('what-if.text', next === running.policy.text ? undefined : next);
   };
   const doing = async (act: () => Promise<Found | undefined>): Promise<void> => {
     setBusy(true);
@@ -92,6 +91,7 @@ function Bench({ running, onAgain }: { readonly running: Running; readonly onAga
   };
   const now = found?.text === text ? found : undefined;
   const { underWay, view } = replay;
+  const changed = tag !== running.tag ? whatIf.changed : undefined;
   return (
     <>
       <Panel title={whatIf.beside} className="what-if">
@@ -106,7 +106,7 @@ function Bench({ running, onAgain }: { readonly running: Running; readonly onAga
             onChange={write}
           >
             <p className="muted" role="status">
-              {said ?? (now?.kind === 'valid' ? whatIf.valid : same ? whatIf.same : '')}
+              {said ?? changed ?? (now?.kind === 'valid' ? whatIf.valid : same ? whatIf.same : '')}
             </p>
           </PolicyEditor>
         </div>
@@ -143,6 +143,11 @@ function Bench({ running, onAgain }: { readonly running: Running; readonly onAga
         </footer>
       </Panel>
       {dry !== undefined && <DryRun told={dry.told} earlier={dry.text !== text} />}
+      {replay.gone && (
+        <p role="alert" className="problem">
+          {whatIf.gone}
+        </p>
+      )}
       {view !== undefined && (
         <Replay view={view} earlier={replay.text !== text} onStop={() => void replay.discard()} />
       )}
@@ -150,6 +155,7 @@ function Bench({ running, onAgain }: { readonly running: Running; readonly onAga
         <Say
           running={running}
           text={text}
+          tag={tag}
           replayed={view?.state === 'done' && replay.text === text}
           onSaid={(words) => {
             setSaid(words);
@@ -193,12 +199,15 @@ function Decide({ disabled, onAsk }: { readonly disabled: boolean; readonly onAs
 function Say({
   running,
   text,
+  tag,
   replayed,
   onSaid,
   onClose,
 }: {
   readonly running: Running;
   readonly text: string;
+  /** Of what he saw decide. */
+  readonly tag: string;
   readonly replayed: boolean;
   readonly onSaid: (words: string) => void;
   readonly onClose: () => void;
@@ -210,7 +219,7 @@ function Say({
     const { policy } = await order<{ policy: { version: number } }>('POST', 'policies', { text, ...signed });
     if (!admin) return onSaid(whatIf.kept(policy.version));
     try {
-      await order('POST', `policies/${policy.version}/activate`, signed, undefined, running.tag);
+      await order('POST', `policies/${policy.version}/activate`, signed, undefined, tag);
     } catch (e) {
       if (problemOf(e).code !== 'changed') throw e;
       return onSaid(whatIf.changed);

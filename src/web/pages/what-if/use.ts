@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { ActivePolicyView, PolicyView } from '../../../api/policy-schemas.ts';
 import type { WhatIfView } from '../../../api/what-if-schemas.ts';
 import { get, getTagged, order, Problem } from '../../ask.ts';
@@ -44,6 +44,40 @@ export function useRunning(): {
   return { running, problem, again: useCallback(() => setTurn((n) => n + 1), []) };
 }
 
+/** What somebody writes, and the tag of what decided when he began: an activation names that one as what he saw. */
+interface Draft {
+  readonly text: string;
+  readonly tag: string;
+}
+
+const drafts = {
+  read: (): Draft | undefined => {
+    const kept = session.read('what-if.draft');
+    return kept === undefined ? undefined : (JSON.parse(kept) as Draft);
+  },
+  write: (draft: Draft | undefined) => session.write('what-if.draft', draft && JSON.stringify(draft)),
+};
+
+/** Kept over a visit to another page, and over a reload. Only what is read again before somebody's eyes counts as seen by him. */
+export function useDraft(running: Running) {
+  const [draft, setDraft] = useState(drafts.read);
+  const shown = useRef(running);
+  useEffect(() => drafts.write(draft), [draft]);
+  useEffect(() => {
+    if (shown.current === running) return;
+    shown.current = running;
+    setDraft((d) => d && draftOf(d.text, running.tag, running));
+  }, [running]);
+  return {
+    text: draft?.text ?? running.policy.text,
+    tag: draft?.tag ?? running.tag,
+    write: (text: string): void => setDraft((d) => draftOf(text, d?.tag ?? running.tag, running)),
+  };
+}
+
+const draftOf = (text: string, tag: string, { policy }: Running): Draft | undefined =>
+  text === policy.text ? undefined : { text, tag };
+
 interface Asked {
   readonly id: string;
   /** The text that is played. */
@@ -58,6 +92,12 @@ const asked = {
   write: (of: Asked | undefined) => session.write('what-if.asked', of && JSON.stringify(of)),
 };
 
+/** Who signs in next in this tab is perhaps somebody else. */
+export function forgetWhatIf(): void {
+  drafts.write(undefined);
+  asked.write(undefined);
+}
+
 const isUnderWay = (view: WhatIfView | undefined): boolean =>
   view?.state === 'reading' || view?.state === 'playing';
 
@@ -66,6 +106,9 @@ export function useReplay() {
   const [of, setOf] = useState(asked.read);
   const [view, setView] = useState<WhatIfView>();
   const [problem, setProblem] = useState<Problem>();
+  const [gone, setGone] = useState(false);
+  /** Of the questions that failed: each is asked again. */
+  const [turn, setTurn] = useState(0);
   const keep = useCallback((next: Asked | undefined) => {
     asked.write(next);
     setOf(next);
@@ -73,23 +116,26 @@ export function useReplay() {
   useEffect(() => {
     if (of === undefined || (view?.id === of.id && !isUnderWay(view))) return undefined;
     let left = false;
-    const call = after(view === undefined ? 0 : everyMs, () => {
+    const call = after(view === undefined && turn === 0 ? 0 : everyMs, () => {
       get<WhatIfView>(`what-ifs/${of.id}`)
         .then((next) => left || setView(next))
         .catch((e) => {
           if (left) return;
-          // Of a gateway that was started since nothing is known any more.
-          if (problemOf(e).status === 404) keep(undefined);
-          else setView((v) => v && { ...v });
+          if (problemOf(e).status !== 404) return setTurn((n) => n + 1);
+          // Somebody discarded it, or the gateway was started since.
+          setView(undefined);
+          keep(undefined);
+          setGone(true);
         });
     });
     return () => {
       left = true;
       call();
     };
-  }, [of, view, keep]);
+  }, [of, view, turn, keep]);
   const begin = async (text: string, days: number): Promise<void> => {
     setProblem(undefined);
+    setGone(false);
     try {
       const next = await order<WhatIfView>('POST', 'what-ifs', { text, days });
       setView(next);
@@ -101,6 +147,7 @@ export function useReplay() {
   };
   const discard = async (): Promise<void> => {
     setProblem(undefined);
+    setGone(false);
     setView(undefined);
     keep(undefined);
     if (of !== undefined)
@@ -110,7 +157,8 @@ export function useReplay() {
     view: of === undefined ? undefined : view,
     text: of?.text,
     problem,
-    underWay: isUnderWay(view),
+    gone,
+    underWay: of !== undefined && isUnderWay(view),
     begin,
     discard,
   };
