@@ -1,5 +1,5 @@
 /** A what-if in a real browser, from edit to activation, on a gateway whose decisions follow it. */
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../contract/samples.ts';
 import { minute, second } from '../engine/chaos/centre.ts';
@@ -251,8 +251,25 @@ describe('a what-if', () => {
 });
 
 describe('a replay on the page', () => {
+  /** Each question for a replay gets its answer by this; a replay may be done before anybody looks. */
+  const answered = (page: Page, by: (route: Route, nth: number) => Promise<void>): Promise<unknown> => {
+    let asked = 0;
+    return page.route('**/api/v1/what-ifs/*', (route) =>
+      route.request().method() === 'GET' ? by(route, asked++) : route.continue(),
+    );
+  };
+  const underWay = async (route: Route): Promise<void> => {
+    const answer = await route.fetch();
+    const json = (await answer.json()) as object;
+    await route.fulfill({
+      status: answer.status(),
+      json: answer.ok() ? { ...json, state: 'reading' } : json,
+    });
+  };
+
   it('that somebody else discarded is told to be gone, and another can be begun', async () => {
     const page = await visit('operator');
+    await answered(page, underWay);
     const id = await replay(page);
     seen?.excuse(/404/);
     const otto = await site.bed.token('otto', 'operator');
@@ -271,9 +288,10 @@ describe('a replay on the page', () => {
     await replay(page);
     seen?.excuse(/503/);
     let asked = 0;
-    await page.route('**/api/v1/what-ifs/*', (route) =>
-      asked++ === 0 ? route.fulfill({ status: 503, json: { code: 'not_available' } }) : route.continue(),
-    );
+    await answered(page, (route, nth) => {
+      asked = nth + 1;
+      return nth === 0 ? route.fulfill({ status: 503, json: { code: 'not_available' } }) : underWay(route);
+    });
     await page.reload();
     await page.getByRole('progressbar').waitFor();
     expect(asked).toBeGreaterThan(1);
