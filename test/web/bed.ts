@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 import type { Grounds, OwnFacade } from '../../src/api/app.ts';
 import type { Burst, BurstState } from '../../src/domain/burst.ts';
 import type { Decision } from '../../src/domain/decision.ts';
@@ -234,6 +235,12 @@ export interface Look {
   readonly complaints: string[];
   /** The browser notes each refusal and each cut line on its console, maybe late: that is expected of what comes. */
   excuse(what: RegExp): void;
+}
+
+/** Ends a visit: the page must have complained of nothing that was not excused. */
+export async function leave(seen: Look | undefined): Promise<void> {
+  await seen?.context.close();
+  expect((seen?.complaints ?? []).join('\n')).toBe('');
 }
 
 export const openBrowser = (): Promise<Browser> => {

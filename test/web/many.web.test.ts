@@ -8,7 +8,7 @@ import type { UsersPort } from '../../src/ports.ts';
 import { cluster, decisionOn, offered, putBurst } from '../api/bed.ts';
 import { detail } from '../burst/fixtures.ts';
 import { newId } from '../contract/samples.ts';
-import { findings, type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+import { findings, type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
 
 let life: Life;
 let browser: Browser;
@@ -36,10 +36,9 @@ afterAll(async () => {
   await life?.close();
 });
 afterEach(async () => {
-  const complaints = seen?.complaints ?? [];
-  await seen?.context.close();
+  const left = seen;
   seen = undefined;
-  expect(complaints.join('\n')).toBe('');
+  await leave(left);
 });
 
 /** Slurm has any job that it is asked of, and cancels it. */

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { burstOfJob, putBurst } from '../api/bed.ts';
-import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
 
 /** The issue's: from the step in the store until it can be read. */
 const liveMs = 2_000;
@@ -20,10 +20,9 @@ afterAll(async () => {
   await life?.close();
 });
 afterEach(async () => {
-  const complaints = seen?.complaints ?? [];
-  await seen?.context.close();
+  const left = seen;
   seen = undefined;
-  expect(complaints.join('\n')).toBe('');
+  await leave(left);
 });
 
 async function visit(path: string): Promise<Page> {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type BurstId, burstId } from '../../src/domain/ids.ts';
-import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** alice's, which runs, and one of hers that is over. */
@@ -33,11 +33,10 @@ afterAll(async () => {
   await life?.close();
 });
 afterEach(async () => {
-  const complaints = seen?.complaints ?? [];
-  await seen?.context.close();
+  const left = seen;
   seen = undefined;
   life.tails.moved(burst);
-  expect(complaints.join('\n')).toBe('');
+  await leave(left);
 });
 
 async function visit(who: string, id = job, options: Parameters<typeof look>[2] = {}): Promise<Page> {

@@ -1,7 +1,7 @@
 /** A queue of a hundred thousand jobs on the page: found, grouped, counted and scrolled through without waiting. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Life, type Look, look, makeLife, openBrowser } from './bed.ts';
+import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
 
 const jobs = 100_000;
 /** Of what a person waits for; a busy machine of two cores has a browser, a database and the gateway on it. */
@@ -20,10 +20,9 @@ afterAll(async () => {
   await life?.close();
 });
 afterEach(async () => {
-  const complaints = seen?.complaints ?? [];
-  await seen?.context.close();
+  const left = seen;
   seen = undefined;
-  expect(complaints.join('\n')).toBe('');
+  await leave(left);
 });
 
 async function visit(path: string): Promise<Page> {

@@ -3,7 +3,7 @@ import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../contract/samples.ts';
 import { minute, second } from '../engine/chaos/centre.ts';
-import { findings, type Look, look, openBrowser } from './bed.ts';
+import { findings, type Look, leave, look, openBrowser } from './bed.ts';
 import { makeWhatIfSite } from './what-if.site.ts';
 
 let site: Awaited<ReturnType<typeof makeWhatIfSite>>;
@@ -18,10 +18,9 @@ afterAll(async () => {
   await site?.close();
 });
 afterEach(async () => {
-  const complaints = seen?.complaints ?? [];
-  await seen?.context.close();
+  const left = seen;
   seen = undefined;
-  expect(complaints.join('\n')).toBe('');
+  await leave(left);
 });
 
 async function visit(

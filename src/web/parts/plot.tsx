@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useSettings } from '../settings.tsx';
+import { fitted, paintOf } from './uplot.ts';
 
 export interface Series {
   readonly label: string;
@@ -38,13 +39,7 @@ export function Plot({
     const element = box.current;
     if (element === null) return undefined;
     const [at, lines] = JSON.parse(data) as [number[], Series[]];
-    const style = getComputedStyle(element);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
-    const axis = {
-      stroke: colour('--muted'),
-      grid: { stroke: colour('--line'), width: 1 },
-      ticks: { show: false },
-    };
+    const { colour, axis } = paintOf(element);
     const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     const day = new Intl.DateTimeFormat(language, { month: 'short', day: 'numeric' });
     const long = (at.at(-1) ?? 0) - (at[0] ?? 0) > 2 * 86_400_000;
@@ -85,12 +80,7 @@ export function Plot({
       [at.map((t) => t / 1_000), ...lines.map((l) => [...l.values])] as uPlot.AlignedData,
       element,
     );
-    const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: heightPx }));
-    resized.observe(element);
-    return () => {
-      resized.disconnect();
-      plot.destroy();
-    };
+    return fitted(plot, element, heightPx);
   }, [data, language, theme, steps, write, when]);
   return (
     <figure className="plot">

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useSettings } from '../settings.tsx';
+import { fitted, paintOf } from './uplot.ts';
 
 export interface Point {
   readonly label: string;
@@ -36,19 +37,13 @@ export function Scatter({
     const element = box.current;
     if (element === null) return undefined;
     const all = JSON.parse(data) as Point[];
-    const style = getComputedStyle(element);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
-    const axis = {
-      stroke: colour('--muted'),
-      grid: { stroke: colour('--line'), width: 1 },
-      ticks: { show: false },
-    };
+    const { colour, axis, letters } = paintOf(element);
     const xs = [...new Set(all.map((p) => p.x))].sort((a, b) => a - b);
     const least = (_u: uPlot, _min: number, max: number): [number, number] => [0, max > 0 ? max * 1.15 : 1];
     const named = (plot: uPlot): void => {
       const { ctx } = plot;
       ctx.save();
-      ctx.font = `${12 * devicePixelRatio}px ${style.fontFamily}`;
+      ctx.font = `${12 * devicePixelRatio}px ${letters}`;
       ctx.fillStyle = colour('--ink');
       for (const { label, x, y } of all) {
         const [left, top] = [plot.valToPos(x, 'x', true), plot.valToPos(y, 'y', true)];
@@ -87,12 +82,7 @@ export function Scatter({
       [xs, ...all.map((p) => xs.map((x) => (x === p.x ? p.y : null)))] as uPlot.AlignedData,
       element,
     );
-    const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: heightPx }));
-    resized.observe(element);
-    return () => {
-      resized.disconnect();
-      plot.destroy();
-    };
+    return fitted(plot, element, heightPx);
   }, [data, theme, writeX, writeY, stepsY]);
   return (
     <figure className="plot">
