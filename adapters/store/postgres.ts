@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Breaker, breakerSwitch } from '../../src/domain/boot.ts';
 import type { Burst } from '../../src/domain/burst.ts';
@@ -213,7 +214,13 @@ export class PostgresStore implements StorePort {
         .orderBy('id', 'desc')
         .limit(filter.limit)
         .execute();
-      return rows.map((r) => readBurst(r.data));
+      const read: Burst[] = [];
+      for (const [i, { data }] of rows.entries()) {
+        // Ten thousand in one piece would hold up whatever else this process has to do, for up to a second.
+        if (i > 0 && i % readAtOnce === 0) await setImmediate();
+        read.push(readBurst(data));
+      }
+      return read;
     });
   }
 
@@ -491,6 +498,7 @@ const conflicting: ReadonlySet<string> = new Set(['bursts_pkey', 'instances_pkey
 
 /** Rows of one statement. */
 const seenAtOnce = 5_000;
+const readAtOnce = 500;
 
 /** The next link of a chain, which another commit was first to write; of a subject, its first, when both made it. */
 const lengthening: ReadonlySet<string> = new Set(['receipts_chain', 'audit_pkey']);

@@ -14,15 +14,20 @@ export function headers(): Record<string, string> {
 async function send(path: string, init: RequestInit): Promise<Response> {
   const before = token.read();
   // With one that is known to be over the gateway is not asked: it counts wrong tokens, and who comes by the same proxy would wait.
-  if (before !== undefined && token.over() && !(await renewed(before)))
-    throw waits()
-      ? new Problem(503, 'issuer_unreachable', 'the identity provider does not answer; it is asked again')
-      : new Problem(401, 'not_authenticated', 'the sign-in is over');
+  if (before !== undefined && token.over() && !(await renewed(before))) throw notNow();
   const bearer = token.read();
   const response = await sendOnce(path, init);
-  const again = response.status === 401 && bearer !== undefined && (await renewed(bearer));
-  return again ? sendOnce(path, init) : response;
+  if (response.status !== 401 || bearer === undefined) return response;
+  if (await renewed(bearer)) return sendOnce(path, init);
+  if (waits()) throw notNow();
+  return response;
 }
+
+/** A provider that is away for a moment has not said no. */
+const notNow = (): Problem =>
+  waits()
+    ? new Problem(503, 'issuer_unreachable', 'the identity provider does not answer; it is asked again')
+    : new Problem(401, 'not_authenticated', 'the sign-in is over');
 
 async function sendOnce(path: string, init: RequestInit): Promise<Response> {
   const common = { cache: 'no-store', credentials: 'omit', redirect: 'error' } as const;

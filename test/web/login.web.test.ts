@@ -345,16 +345,28 @@ describe('a login’s time', () => {
     await page.getByText('olga, operator').waitFor();
   });
 
-  it('that was over sooner than was said is renewed once the gateway says so', async () => {
-    Object.assign(issuer.ways, { lifeSeconds: 2, saysSeconds: 3_600, refreshes: true });
-    const page = await visit('/jobs');
-    await begin(page);
-    await as(page, 'olga');
-    await page.getByText('olga, operator').waitFor();
-    await expect
-      .poll(() => issuer.asked.map((a) => a.form.grant_type), { timeout: 30_000 })
-      .toContain('refresh_token');
-    expect(await button(page).count()).toBe(0);
-    await page.getByText('olga, operator').waitFor();
-  });
+  it.each(['there', 'away for a moment'])(
+    'that was over sooner than was said is renewed once the gateway says so, its provider %s',
+    async (where) => {
+      Object.assign(issuer.ways, { lifeSeconds: 2, saysSeconds: 3_600, refreshes: true });
+      const page = await visit('/jobs', /ERR_/);
+      await begin(page);
+      await as(page, 'olga');
+      await page.getByText('olga, operator').waitFor();
+      if (where !== 'there') {
+        let away = 0;
+        await page.route(/\/token/, async (route) => {
+          away += 1;
+          await route.abort();
+        });
+        await expect.poll(() => away, { timeout: 30_000 }).toBeGreaterThan(0);
+        await page.unroute(/\/token/);
+      }
+      await expect
+        .poll(() => issuer.asked.map((a) => a.form.grant_type), { timeout: 30_000 })
+        .toContain('refresh_token');
+      expect(await button(page).count()).toBe(0);
+      await page.getByText('olga, operator').waitFor();
+    },
+  );
 });
