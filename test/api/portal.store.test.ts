@@ -229,6 +229,28 @@ describe('lists', () => {
     for (const _ of [1, 2]) expect(await stands()).toEqual([[bobs.id, 'approved']]);
   });
 
+  it('are not read out of the database again where nothing of them has changed', async () => {
+    for (const [path, table, id] of [
+      ['bursts', 'spillway.bursts', 'id'],
+      ['decisions?limit=1', 'spillway.receipts', 'n'],
+    ] as const) {
+      const before = (await bed.ask(operator, path)).body;
+      const kept = `${table}_kept`;
+      await bed.query(`create table ${kept} as select ${id}, data from ${table}`, bed.database);
+      // What is not even a burst: it would be a fault if it were read.
+      await bed.query(`update ${table} set data = '{}'`, bed.database);
+      try {
+        expect((await bed.ask(operator, path)).body).toEqual(before);
+      } finally {
+        await bed.query(
+          `update ${table} t set data = k.data from ${kept} k where k.${id} = t.${id}`,
+          bed.database,
+        );
+        await bed.query(`drop table ${kept}`, bed.database);
+      }
+    }
+  });
+
   it('take a cursor of no other question', async () => {
     const { body } = await bed.ask(operator, 'decisions?limit=2');
     for (const path of ['decisions?verdict=wait&limit=2', 'bursts?limit=2'])
