@@ -63,10 +63,7 @@ cloudContract(
     let listening = true;
     const listen = async (on: boolean) => {
       if (on && !listening) server = await serveEc2(cloud, { port: at, groups });
-      else if (!on && listening) {
-        await server.close();
-        await sleep(50);
-      }
+      else if (!on && listening) await server.close();
       listening = on;
     };
     const none = async (): Promise<never> => {

@@ -1,5 +1,6 @@
 /** What a CloudPort says when there is no capacity, too much asked, or no answer. */
 import { describe, expect, test } from 'vitest';
+import { faultOf } from '../../src/domain/fault.ts';
 import { cloudId } from '../../src/domain/ids.ts';
 import { type CloudCase, expectFault } from './cloud.cases.ts';
 
@@ -32,6 +33,13 @@ export function faultCases(c: CloudCase): void {
   describe('no answer', () => {
     test('a cloud that is away is unreachable, for every call, and comes back', async () => {
       await c.cloud.fault('api-down', true);
+      // A call on a connection that is just being cut does not know whether it was heard; of those there must be none left.
+      await c.cloud.eventually(() =>
+        c.port.list().then(
+          () => false,
+          (e: unknown) => faultOf(e) === 'unreachable',
+        ),
+      );
       const t = c.token();
       await expectFault(c.port.launch(c.spec, t), 'unreachable');
       await expectFault(c.port.list(), 'unreachable');
