@@ -3,40 +3,32 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ConfigError } from '../config/load.ts';
 import { programOf } from './cli/program.ts';
+import { gatewayOf, whoAsks } from './main/asking.ts';
 import { complaintOf } from './main/complaint.ts';
-import { cost, exportFocus } from './main/costs.ts';
-import { doctor } from './main/doctor.ts';
 import { entropy } from './main/ground.ts';
-import { init } from './main/init.ts';
-import { backup, bringBack, verifyAudit } from './main/keeping.ts';
-import { exportOodBalances } from './main/ood.ts';
-import { serve } from './main/serve.ts';
-import { siteFor } from './main/site.ts';
-import { gatewayOf, turn, turnTheCapacity, turnTheRamp, whoAsks } from './main/switches.ts';
-import { tenants } from './main/tenants.ts';
-import { listTokens, makeToken, revokeToken } from './main/tokens.ts';
 
+// Each is loaded once it is asked for: who only asks a gateway need not wait for the clients of clouds and databases to load.
 const program = programOf({
-  init: (order) => init(order),
-  serve,
-  doctor,
-  turn,
-  turnTheRamp,
-  turnTheCapacity,
-  verifyAudit,
-  backup,
-  bringBack,
-  cost,
-  exportFocus,
-  exportOodBalances,
-  tenants,
-  siteFor,
+  init: async (order) => (await import('./main/init.ts')).init(order),
+  serve: async (path) => (await import('./main/serve.ts')).serve(path),
+  doctor: async (path) => (await import('./main/doctor.ts')).doctor(path),
+  turn: async (path, order) => (await import('./main/switches.ts')).turn(path, order),
+  turnTheRamp: async (path, order) => (await import('./main/switches.ts')).turnTheRamp(path, order),
+  turnTheCapacity: async (path, order) => (await import('./main/switches.ts')).turnTheCapacity(path, order),
+  verifyAudit: async (path, anchors) => (await import('./main/keeping.ts')).verifyAudit(path, anchors),
+  backup: async (path, dir) => (await import('./main/keeping.ts')).backup(path, dir),
+  bringBack: async (path, dir, force) => (await import('./main/keeping.ts')).bringBack(path, dir, force),
+  cost: async (path, order) => (await import('./main/costs.ts')).cost(path, order),
+  exportFocus: async (path, order) => (await import('./main/costs.ts')).exportFocus(path, order),
+  exportOodBalances: async (path, to) => (await import('./main/ood.ts')).exportOodBalances(path, to),
+  tenants: async (path, order) => (await import('./main/tenants.ts')).tenants(path, order),
+  siteFor: async (config, cluster) => (await import('./main/site.ts')).siteFor(config, cluster),
+  makeToken: async (path, order) => (await import('./main/tokens.ts')).makeToken(path, order),
+  listTokens: async (path, json) => (await import('./main/tokens.ts')).listTokens(path, json),
+  revokeToken: async (path, id, reason) => (await import('./main/tokens.ts')).revokeToken(path, id, reason),
   whoAsks,
   newId: entropy.uuid,
   gateway: gatewayOf,
-  makeToken,
-  listTokens,
-  revokeToken,
   pause: async (ms) => void (await pause(ms)),
   now: () => Date.now(),
   environment: () => Object.keys(process.env),

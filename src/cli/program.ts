@@ -1,7 +1,7 @@
-/** The command line: each verb, what it takes, and who does it. */
+/** The command line: each verb, what it takes, and who does it. What takes long to load is loaded by the verb that needs it. */
 import { Argument, Command, Option } from 'commander';
 import { configPath } from '../../config/load.ts';
-import { outputs } from '../translate/output/index.ts';
+import { outputNames } from '../translate/output/names.ts';
 import { letAgain } from './again.ts';
 import { CommandError, type Gateway } from './ask.ts';
 import { budgetTable } from './budget.ts';
@@ -9,7 +9,7 @@ import { type CapacityOrder, showCapacity } from './capacity.ts';
 import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { dryRunPolicy } from './dry-run.ts';
-import { type ExplainOrder, explain } from './explain.ts';
+import type { ExplainOrder } from './explain.ts';
 import type { Site } from './explain-site.ts';
 import { type ExportOptions, type ExportOrder, exportOrderOf } from './export.ts';
 import { type InitOrder, type InitWish, initOrder } from './init/order.ts';
@@ -27,8 +27,8 @@ import {
 import { type QuoteOrder, quote } from './quote.ts';
 import { answerQuotes, openQuotes } from './quotes.ts';
 import { type RampOrder, showRamp } from './ramp.ts';
-import { type ReplayOrder, replay } from './replay.ts';
-import { type ReportOrder, report } from './report.ts';
+import type { ReplayOrder } from './replay.ts';
+import type { ReportOrder } from './report.ts';
 import { status } from './status.ts';
 import type { Order } from './stop.ts';
 import type { TenantsOrder } from './tenants.ts';
@@ -216,7 +216,7 @@ export function programOf(works: Works): Command {
       new Option(
         '--as <kind>',
         'print it as YAML for another controller instead, with what that cannot promise; nothing is applied',
-      ).choices(Object.keys(outputs)),
+      ).choices(outputNames),
     )
     .option('--json', 'as JSON')
     .action(async (script: string, options: ExplainOrder & { readonly cluster?: string }) => {
@@ -227,6 +227,7 @@ export function programOf(works: Works): Command {
         process.exit(2);
       };
       const path = { path: chosen(), named: program.opts<{ config?: string }>().config !== undefined };
+      const { explain } = await import('./explain.ts');
       const told = works
         .siteFor(path, options.cluster)
         .then((site) => explain(script, options, site, works.environment()));
@@ -515,6 +516,7 @@ export function programOf(works: Works): Command {
     .option('--csv', 'as CSV')
     .option('--html <file>', 'write a page with plots as well')
     .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
+      const { replay } = await import('./replay.ts');
       for await (const line of replay({ traces, ...options })) console.log(line);
     });
   program
@@ -533,6 +535,7 @@ export function programOf(works: Works): Command {
     .option('--prices <file>', 'with --sacct: usdPerCoreHour and instanceCores')
     .option('--json', 'as JSON')
     .action(async (order: ReportOrder) => {
+      const { report } = await import('./report.ts');
       const gateway = () => works.gateway(chosen());
       for (const line of await report(order, gateway)) console.log(line);
     });

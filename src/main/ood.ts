@@ -8,8 +8,8 @@ import type { ClusterConfig } from '../../config/schema.ts';
 import { CommandError } from '../cli/ask.ts';
 import { allBudgets, balancesInWords } from '../cli/ood-balances.ts';
 import { balancesOf, type Member } from '../ledger/ood-balances.ts';
+import { gatewayOf } from './asking.ts';
 import { clock } from './ground.ts';
-import { gatewayOf } from './switches.ts';
 import { replaceFile } from './whole-file.ts';
 
 /** Every user's dashboard reads it, as that user. */

@@ -1,10 +1,7 @@
-/** `spillway stop`, `resume` and `ramp`; and where a running gateway is asked. */
-import { readFileSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
+/** `spillway stop`, `resume`, `ramp` and `capacity`. */
 import { requireCurrent } from '../../adapters/store/migrate.ts';
 import { PostgresStore } from '../../adapters/store/postgres.ts';
 import { loadConfig } from '../../config/load.ts';
-import type { Config } from '../../config/schema.ts';
 import { viewOf as capacityView } from '../api/routes/capacity.ts';
 import { viewOf as rampView } from '../api/routes/ramp.ts';
 import { viewOf as stopView } from '../api/routes/stop.ts';
@@ -15,14 +12,10 @@ import { type Order, stands, turnStop } from '../cli/stop.ts';
 import { type ClusterName, clusterName } from '../domain/ids.ts';
 import { groupStates, openGroup } from '../engine/capacity.ts';
 import type { StorePort } from '../ports.ts';
+import { addressOf } from './asking.ts';
 import { visiting } from './database.ts';
 import { clock } from './ground.ts';
 import { groupsOf } from './settings.ts';
-
-/** Who turns the switch: as whom they came to this host, behind sudo too. */
-export function whoAsks(): string {
-  return `${process.env.SUDO_USER || userInfo().username}@${hostname()}`;
-}
 
 /** By the running gateway; where none runs, in the store itself: the next gateway begins as it stands there. */
 export async function turn(path: string, order: Order): Promise<void> {
@@ -90,43 +83,4 @@ async function byGatewayOr(
       }
     });
   }
-}
-
-/** Of this configuration, by SPILLWAY_URL where it is reached otherwise. */
-function addressOf({ listen: { http, tls } }: Config): GatewayAddress {
-  const { url, token } = asked();
-  // Listened on everywhere, it answers here.
-  const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host;
-  const at = host.includes(':') ? `[${host}]` : host;
-  const own = tls === undefined ? undefined : `https://${at}:${http.port}`;
-  return { host, port: http.port, url: url ?? own, token };
-}
-
-interface AskedBy {
-  readonly url: string | undefined;
-  readonly token: string | undefined;
-}
-
-/** What the environment says of where the gateway is and of who asks. */
-function asked(): AskedBy {
-  const { SPILLWAY_URL, SPILLWAY_TOKEN, SPILLWAY_TOKEN_FILE } = process.env;
-  return {
-    url: SPILLWAY_URL?.replace(/\/$/, '') || undefined,
-    token: SPILLWAY_TOKEN?.trim() || (SPILLWAY_TOKEN_FILE ? tokenIn(SPILLWAY_TOKEN_FILE) : undefined),
-  };
-}
-
-function tokenIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (e) {
-    throw new CommandError(`SPILLWAY_TOKEN_FILE: ${(e as Error).message}`);
-  }
-}
-
-/** On a host with SPILLWAY_URL no configuration is needed: a portal's has none. */
-export async function gatewayOf(path: string): Promise<GatewayAddress> {
-  const { url, token } = asked();
-  if (url !== undefined) return { host: '', port: 0, url, token };
-  return addressOf(await loadConfig(path));
 }

@@ -7,9 +7,9 @@ import { type TokenOrder, tokenJson, tokenLines } from '../cli/token.ts';
 import { instant } from '../domain/ids.ts';
 import { tokenName, tokenParts, tokenText } from '../domain/token.ts';
 import type { DeskPort } from '../ports.ts';
+import { whoAsks } from './asking.ts';
 import { visiting } from './database.ts';
 import { entropy, sha256 } from './ground.ts';
-import { whoAsks } from './switches.ts';
 
 /** Tokens are made, told and revoked in the store itself: who may read the configuration and reach the database may. */
 async function withTokens<T>(path: string, work: (desk: DeskPort) => Promise<T>): Promise<T> {

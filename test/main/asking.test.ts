@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { gatewayOf } from '../../src/main/switches.ts';
+import { gatewayOf } from '../../src/main/asking.ts';
 
 let dir: string;
 beforeEach(() => {
