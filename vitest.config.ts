@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { UnsteadyReporter } from './test/unsteady.ts';
 
@@ -14,6 +15,8 @@ const { SPILLWAY_REPORT: report } = process.env;
 
 export default defineConfig({
   test: {
+    // On two cores the default is one, and half of the time that is spent in waiting for a database's disk.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     ...(report !== undefined && {
       reporters: ['default', ['json', { outputFile: report }], new UnsteadyReporter(`${report}.unsteady`)],
     }),

@@ -71,11 +71,11 @@ interface By {
   readonly env: Record<string, string>;
 }
 
-function vitest(lane: Lane, by?: By): void {
+function vitest(lane: Lane, by?: By, lanes: string = lane): void {
   const report = join(scratch, `${lane}.json`);
   const { node = process.execPath, args = ['--project', lane], env = {} } = by ?? {};
   const vitestRun = ['node_modules/vitest/vitest.mjs', 'run', ...args, ...files];
-  run(`lane ${lane}`, node, vitestRun, { ...env, SPILLWAY_REPORT: report });
+  run(`lane ${lanes}`, node, vitestRun, { ...env, SPILLWAY_REPORT: report });
   try {
     const counts = JSON.parse(readFileSync(report, 'utf8')) as {
       numPassedTests: number;
@@ -130,14 +130,34 @@ function findNode24(): string | undefined {
   return undefined;
 }
 
-/** The suite on the next Node that is supported, two files at a time: what it takes on Node 20 was shown by the other lanes. */
+const suite = ['--project', 'unit', '--project', 'model'];
+/** Beside the lab a test may miss its time. One that passes at a second try is told by name, and only so many may [mostUnsteady]. */
+const onBusyMachine = process.env.SPILLWAY_BESIDE === undefined ? [] : ['--retry=1'];
+
+/** The suite on the next Node that is supported. */
 function onNode24(): void {
   const node = findNode24();
   if (node === undefined) return;
-  const args = ['--project', 'unit', '--project', 'model', '--maxWorkers=2'];
   // Programs that tests start are to be found there, too, and to leave no cache of Node's own among what tests look at.
   const env = { PATH: `${dirname(node)}:${process.env.PATH ?? ''}`, NODE_DISABLE_COMPILE_CACHE: '1' };
-  vitest('node24', { node, args, env });
+  vitest('node24', { node, args: [...suite, ...onBusyMachine], env });
+}
+
+/** What is read rather than run, and the agent's own tests. */
+async function checks(): Promise<void> {
+  run('types', 'npx', ['--no-install', 'tsc', '--noEmit']);
+  run('types of the page', 'npx', ['--no-install', 'tsc', '--noEmit', '-p', 'src/web']);
+  run('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
+  await goTests();
+}
+
+/** Both in one run where both are wanted, so that no core waits for the last file of the first. */
+function onNode20(): void {
+  const own = (['unit', 'model'] as const).filter(alone);
+  const [first] = own;
+  if (first === undefined) return;
+  const args = [...own.flatMap((lane) => ['--project', lane]), ...onBusyMachine];
+  vitest(first, { node: process.execPath, args, env: {} }, own.join(', '));
 }
 
 /** Two MPIs for the agent's tests, and what compiles with any. Where they cannot be put, those tests are left out, and told. */
@@ -195,10 +215,10 @@ async function onPage(): Promise<void> {
   if (run('the page', 'npm', ['run', '-s', 'build:web'])) vitest('web');
 }
 
-/** Those that only reckon: where the lab runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
-const reckoning: readonly Lane[] = ['chaos', 'traces', 'node24'];
+/** Those that need no lab: where it runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
+const labless: readonly Lane[] = ['unit', 'model', 'chaos', 'traces', 'node24'];
 const onLab = wanted.includes('real') || wanted.includes('parity');
-const beside = onLab && files.length === 0 ? reckoning.filter((lane) => wanted.includes(lane)) : [];
+const beside = onLab && files.length === 0 ? labless.filter((lane) => wanted.includes(lane)) : [];
 const alone = (lane: Lane): boolean => wanted.includes(lane) && !beside.includes(lane);
 const besideLog = join(scratch, 'beside.log');
 
@@ -208,7 +228,7 @@ function startBeside(): ChildProcess | undefined {
   const log = openSync(besideLog, 'w');
   return spawn('nice', ['-n', '15', 'npx', '--no-install', 'tsx', 'test/run.ts'], {
     stdio: ['ignore', log, log],
-    env: { ...process.env, LANES: beside.join(',') },
+    env: { ...process.env, LANES: beside.join(','), SPILLWAY_BESIDE: '1' },
   });
 }
 
@@ -222,16 +242,9 @@ async function awaitBeside(child: ChildProcess): Promise<void> {
   if (child.exitCode !== 0 || ok === undefined) broken.push(`beside the lab: ${beside.join(', ')}`);
 }
 
-if (wanted.includes('unit')) {
-  if (files.length === 0) {
-    run('types', 'npx', ['--no-install', 'tsc', '--noEmit']);
-    run('types of the page', 'npx', ['--no-install', 'tsc', '--noEmit', '-p', 'src/web']);
-    run('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
-    await goTests();
-  }
-  vitest('unit');
-}
-if (wanted.includes('model')) vitest('model');
+if (wanted.includes('unit') && files.length === 0 && process.env.SPILLWAY_BESIDE === undefined)
+  await checks();
+onNode20();
 if (wanted.includes('web')) await onPage();
 if (alone('chaos') && files.length === 0) {
   const chaos = ['--no-install', 'tsx', 'test/engine/chaos/main.ts'];
