@@ -139,6 +139,17 @@ describe('a quote', () => {
     expect(large.basis.offer).toBeUndefined();
   });
 
+  it('in a watched partition and the cloud’s at once tells when it starts here, and goes to the cloud by being asked', async () => {
+    const both = { options: ['--partition=batch,cloud'] };
+    const idle = await told(both);
+    expect(idle.decision.verdict).toBe('burst');
+    expect(idle.basis.forecast?.startsIn).toEqual({ p10Ms: 0, p50Ms: 0, p90Ms: 0 });
+    await open({ mode: 'observe' });
+    for (let i = 0; i < 8; i++) submit();
+    await pass(2 * minute);
+    expect((await told(both)).basis.forecast).toEqual((await told()).basis.forecast);
+  });
+
   it('asks nothing but the store and the namespace, writes nothing, and leaves the forecasts as they were', async () => {
     for (let i = 0; i < 6; i++) submit();
     await pass(2 * minute);
