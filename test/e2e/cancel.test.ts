@@ -98,7 +98,8 @@ describe('scancel', () => {
   });
 });
 
-describe('limits and signals', () => {
+// Side by side, as most of it is waiting for a time limit.
+describe.concurrent('limits and signals', () => {
   it('what --full and --signal without B: are for hears it, and nothing else does', async () => {
     const heard = (who: string): string =>
       `trap "echo ${who} heard" USR1; echo ${who} up; while :; do sleep 0.2; done`;

@@ -22,6 +22,8 @@ import { cloudId, clusterName as cluster, instant } from '../../src/domain/ids.t
 
 const exec = promisify(execFile);
 export const root = new URL('../..', import.meta.url).pathname;
+const tsx = import.meta.resolve('tsx');
+
 export { clusterName, dirs, ports, stateDir };
 
 export interface Ran {
@@ -58,7 +60,7 @@ export async function ran(
 }
 
 export async function lab(...args: readonly string[]): Promise<string> {
-  const done = await ran('npx', ['--no-install', 'tsx', 'lab/real/main.ts', ...args], { cwd: root });
+  const done = await ran(process.execPath, ['--import', tsx, 'lab/real/main.ts', ...args], { cwd: root });
   if (done.code !== 0) throw new Error(`lab ${args.join(' ')}: ${done.stderr}`);
   return done.stdout;
 }
@@ -398,24 +400,20 @@ export async function startGateway(
   const logFile = join(dataDir, 'gateway.log');
   writeFileSync(config, gatewayConfig({ ...rest, dataDir: join(dataDir, 'data'), env }));
   const log = createWriteStream(logFile, { flags: 'a' });
-  const child = spawn(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), join(root, 'src/main.ts'), 'serve'],
-    {
-      env: {
-        PATH: process.env.PATH,
-        HOME: process.env.HOME,
-        ...(wishes.onlyLooks !== true && {
-          AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
-          AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
-        }),
-        SPILLWAY_CONFIG: config,
-        ...(dieAt === undefined ? {} : { SPILLWAY_DIE_AT: dieAt }),
-        ...(trusts === undefined ? {} : { NODE_EXTRA_CA_CERTS: trusts }),
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, ['--import', tsx, join(root, 'src/main.ts'), 'serve'], {
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...(wishes.onlyLooks !== true && {
+        AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID,
+        AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY,
+      }),
+      SPILLWAY_CONFIG: config,
+      ...(dieAt === undefined ? {} : { SPILLWAY_DIE_AT: dieAt }),
+      ...(trusts === undefined ? {} : { NODE_EXTRA_CA_CERTS: trusts }),
     },
-  );
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   child.stdout?.pipe(log);
   child.stderr?.pipe(log);
@@ -468,7 +466,7 @@ export async function startGateway(
     },
     log: () => readFileSync(logFile, 'utf8'),
     spillway: (...args) =>
-      ran(process.execPath, ['--import', import.meta.resolve('tsx'), join(root, 'src/main.ts'), ...args], {
+      ran(process.execPath, ['--import', tsx, join(root, 'src/main.ts'), ...args], {
         env: { ...process.env, SPILLWAY_CONFIG: config },
       }),
   };
@@ -503,6 +501,12 @@ export async function endGateway(gateway: RunningGateway): Promise<void> {
     },
     120_000,
   );
+  // What is up need not be idle for its time. A gateway that has no groups, or has ended, has nothing to drain.
+  await fetch(`http://127.0.0.1:${ports.gatewayHttp}/api/v1/capacity`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ drained: true, by: 'the tests', reason: 'the file is over' }),
+  }).catch(() => undefined);
   await until('no instance to be left', async () => (await instances()).length === 0, 120_000);
   await gateway.stop();
   // The newest log is kept, for whoever wonders about a failure.
