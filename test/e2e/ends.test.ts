@@ -1,5 +1,7 @@
-/** How a run ends that did not end by itself: out of memory, an image that is not there, a burst host without room. Each says so on the job. */
-import { mkdirSync } from 'node:fs';
+/** How a run ends that did not end by itself: out of memory, evicted, an image that is not there, a burst host without room. Each says so on the job. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spoolDir } from '../../lab/real/slurm-conf.ts';
 import {
@@ -8,6 +10,7 @@ import {
   endGateway,
   jobFields,
   killGateways,
+  kubectl,
   outputOf,
   type RunningGateway,
   ran,
@@ -52,6 +55,43 @@ describe('a run that is killed for its memory', { retry: 0 }, () => {
     expect(await commentOf(id)).toMatch(/^mine/);
     expect((await ended(id)).adminComment).toMatch(/;oom=1(;|$)/);
   });
+});
+
+describe('a pod that its kubelet evicts', { retry: 0 }, () => {
+  /** As a site may bound what its pods write to a machine's disk; ours ask for no limit. */
+  const scratch = {
+    apiVersion: 'v1',
+    kind: 'LimitRange',
+    metadata: { name: 'scratch', namespace: 'spillway-alice' },
+    spec: { limits: [{ type: 'Container', default: { 'ephemeral-storage': '40Mi' } }] },
+  };
+
+  it('fails in the kubelet’s own words, and what the script had said is there', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'spillway-ends-'));
+    const file = join(dir, 'scratch.json');
+    writeFileSync(file, JSON.stringify(scratch));
+    try {
+      expect(await kubectl(['apply', '-f', file])).toMatchObject({ code: 0 });
+      const script = [
+        '#!/bin/bash',
+        'echo begun',
+        'head -c 300000000 /dev/zero > /tmp/much',
+        'echo written',
+        'sleep 600',
+      ].join('\n');
+      const id = await sbatch('alice', ['-p', 'cloud', '-t', '9', '--comment=mine'], script);
+      const over = await ended(id, 200_000);
+      expect(over).toMatchObject({ state: 'FAILED', partition: 'burst' });
+      expect(outputOf('alice', id)).toContain('begun\nwritten\n');
+      expect(outputOf('alice', id)).toMatch(/spillway: .*evicted by node/);
+      await gateway.reaches(id, ['failed'], 60_000);
+      await until('a line behind the comment', async () => /evicted/.test(await commentOf(id)), 30_000);
+      expect(await commentOf(id)).toMatch(/^mine; .*evicted by node \S+: .*ephemeral/);
+    } finally {
+      await kubectl(['delete', '--ignore-not-found', '-f', file]);
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }, 300_000);
 });
 
 describe('an image that cannot be pulled', { retry: 0 }, () => {
