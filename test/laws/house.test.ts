@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { breaches, houseFiles } from './house.ts';
+import { breaches, houseFiles, packagesAtStart } from './house.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const plant = (file: string, text: string, more: Record<string, string> = {}) =>
@@ -53,5 +53,23 @@ describe('the laws of the house', () => {
       'src/domain/b.ts': "import { a } from './a.ts';",
     });
     expect(loop.map((b) => b.law)).toEqual(['cycle']);
+  });
+
+  it('a command waits for no client of a cloud or a database', () => {
+    const few = ['@marcbachmann/cel-js', 'commander', 'yaml', 'zod'];
+    expect(packagesAtStart(houseFiles(root), 'src/main.ts')).toEqual(few);
+  });
+
+  it.each([
+    ["import { Pool } from 'pg';", ['pg']],
+    ["export * from '@aws-sdk/client-ec2/dist';", ['@aws-sdk/client-ec2']],
+    ["import type { Pool } from 'pg';", []],
+    ["const { Pool } = await import('pg');", []],
+  ])('what is loaded at the start is told from what is later: %s', (text, packages) => {
+    const files = new Map([
+      ['src/main.ts', "import { b } from './main/b.ts';"],
+      ['src/main/b.ts', text],
+    ]);
+    expect(packagesAtStart(files, 'src/main.ts')).toEqual(packages);
   });
 });

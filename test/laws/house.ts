@@ -77,8 +77,35 @@ export function breaches(files: ReadonlyMap<string, string>): readonly Breach[] 
   return found;
 }
 
-function importsOf(source: ts.SourceFile): { fileName: string; typeOnly: boolean }[] {
-  const found: { fileName: string; typeOnly: boolean }[] = [];
+/** Packages that are loaded before `entry` does anything: those that an `import()` brings later are not among them. Sorted. */
+export function packagesAtStart(files: ReadonlyMap<string, string>, entry: string): readonly string[] {
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    const text = files.get(file);
+    if (text === undefined || seen.has(file)) return;
+    seen.add(file);
+    const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true);
+    for (const { fileName, typeOnly, later } of importsOf(source)) {
+      if (typeOnly || later || fileName.startsWith('node:')) continue;
+      if (fileName.startsWith('.')) visit(normalize(join(dirname(file), fileName)));
+      else
+        found.add(fileName.startsWith('@') ? fileName.split('/', 2).join('/') : fileName.replace(/\/.*/, ''));
+    }
+  };
+  visit(entry);
+  return [...found].sort();
+}
+
+interface Import {
+  readonly fileName: string;
+  readonly typeOnly: boolean;
+  /** By import(), once it is come to. */
+  readonly later?: true;
+}
+
+function importsOf(source: ts.SourceFile): readonly Import[] {
+  const found: Import[] = [];
   const visit = (node: ts.Node): void => {
     if (
       (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
@@ -93,7 +120,7 @@ function importsOf(source: ts.SourceFile): { fileName: string; typeOnly: boolean
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [argument] = node.arguments;
       if (argument !== undefined && ts.isStringLiteral(argument))
-        found.push({ fileName: argument.text, typeOnly: false });
+        found.push({ fileName: argument.text, typeOnly: false, later: true });
     }
     if (
       ts.isImportTypeNode(node) &&
