@@ -314,6 +314,13 @@ describe('what goes wrong is one line', () => {
     expect(
       await wrong(`printf '\\n\\033[31mthe gateway answers 403: <b>\\007no\\033[0m\\nmore\\n' >&2; exit 1`),
     ).toEqual([502, 'the gateway answers 403: <b> no']);
+    const warned = [
+      '(node:7) Warning: x',
+      '(Use `node --trace-warnings` to show where)',
+      'Warning: Ignoring extra',
+    ];
+    const lines = [...warned, 'no gateway answers'].map((l) => `'${l}'`).join(' ');
+    expect(await wrong(`printf '%s\\n' ${lines} >&2; exit 1`)).toEqual([502, 'no gateway answers']);
     expect(await wrong('printf "\\377 x" >&2; exit 3')).toEqual([502, '\uFFFD x']);
     expect(await wrong(`head -c 5000 /dev/zero | tr '\\0' x >&2; exit 1`)).toEqual([502, 'x'.repeat(300)]);
     expect(await wrong('exit 7')).toEqual([502, 'Spillway failed, and does not say why']);

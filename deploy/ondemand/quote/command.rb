@@ -13,6 +13,7 @@ module SpillwayQuote
     MOST = 1 << 20
     SECONDS = 8
     MOST_SECONDS = 600
+    NODES_OWN = /\A(\(node:\d+\) |\(Use `node --trace-|Warning: )/.freeze
     LATE = 'Spillway did not answer in time'.freeze
     # One each, as its owner may read it; deploy/ondemand/bin/spillway-token puts it there.
     TOKENS = '/run/spillway-tokens'.freeze
@@ -75,9 +76,10 @@ module SpillwayQuote
       # It ended by itself meanwhile.
     end
 
-    # The first line that says something.
+    # The first line that says something; what Node itself warns of is nothing to a user.
     def line(err)
-      said = err.gsub(/\e\[[0-9;]*m/, '').lines.map { |l| l.gsub(/[[:cntrl:]]/, ' ').strip }.find { |l| !l.empty? }
+      lines = err.gsub(/\e\[[0-9;]*m/, '').lines.map { |l| l.gsub(/[[:cntrl:]]/, ' ').strip }
+      said = lines.find { |l| !l.empty? && !l.match?(NODES_OWN) }
       said ? said[0, 300] : 'Spillway failed, and does not say why'
     end
 
