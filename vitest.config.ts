@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { RanReporter } from './test/ran.ts';
 import { UnsteadyReporter } from './test/unsteady.ts';
 
 /** A lane is a set of tests with the same needs. unit and model need nothing but Node, npm and Go; real needs the lab (root). */
@@ -18,7 +19,12 @@ export default defineConfig({
     // On two cores the default is one, and half of the time that is spent in waiting for a database's disk.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     ...(report !== undefined && {
-      reporters: ['default', ['json', { outputFile: report }], new UnsteadyReporter(`${report}.unsteady`)],
+      reporters: [
+        'default',
+        ['json', { outputFile: report }],
+        new UnsteadyReporter(`${report}.unsteady`),
+        new RanReporter(`${report}.ran`),
+      ],
     }),
     projects: [
       {

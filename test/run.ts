@@ -24,6 +24,11 @@ if (unknown.length > 0) {
   console.error(`LANES: unknown lane ${unknown.join(', ')}; write some of ${lanes.join(',')}`);
   process.exit(2);
 }
+// `LANES= npm test` is a slip, and a run that tests nothing is none that passed.
+if (asked?.length === 0) {
+  console.error(`LANES: names no lane; write some of ${lanes.join(',')}, or unset it`);
+  process.exit(2);
+}
 const wanted: readonly Lane[] = asked === undefined ? plain : lanes.filter((l) => asked.includes(l));
 const files = process.argv.slice(2);
 const scratch = mkdtempSync(join(tmpdir(), 'spillway-test-'));
@@ -67,13 +72,17 @@ function ownLines(messages: readonly string[]): string {
 /** How a lane's tests are run, where it is not by the Node that runs this, all of the lane's own project. */
 interface By {
   readonly node: string;
-  readonly args: readonly string[];
+  readonly projects: readonly string[];
   readonly env: Record<string, string>;
 }
 
 function vitest(lane: Lane, by?: By, lanes: string = lane): void {
   const report = join(scratch, `${lane}.json`);
-  const { node = process.execPath, args = ['--project', lane], env = {} } = by ?? {};
+  const { node = process.execPath, projects = [lane], env = {} } = by ?? {};
+  const args = [
+    ...projects.flatMap((name) => ['--project', name]),
+    ...(by === undefined ? [] : onBusyMachine),
+  ];
   const vitestRun = ['node_modules/vitest/vitest.mjs', 'run', ...args, ...files];
   run(`lane ${lanes}`, node, vitestRun, { ...env, SPILLWAY_REPORT: report });
   try {
@@ -99,6 +108,10 @@ function vitest(lane: Lane, by?: By, lanes: string = lane): void {
     failed += counts.numFailedTests;
     // A lane that runs nothing, or leaves tests out, has not shown what it is there for.
     if (counts.numTotalTests === 0) broken.push(`lane ${lane} ran no test`);
+    const ran = JSON.parse(readFileSync(`${report}.ran`, 'utf8')) as string[];
+    const idle = files.length > 0 || counts.numTotalTests === 0 ? [] : projects;
+    for (const name of idle.filter((p) => !ran.includes(p)))
+      broken.push(`lane ${lane} ran no test of ${name}`);
     // As root nothing may be left out; without it, what needs it is told.
     if (counts.numPendingTests > 0 && root)
       broken.push(`lane ${lane} skipped ${counts.numPendingTests} tests`);
@@ -130,7 +143,7 @@ function findNode24(): string | undefined {
   return undefined;
 }
 
-const suite = ['--project', 'unit', '--project', 'model'];
+const suite = ['unit', 'model'] as const;
 /** Beside the lab a test may miss its time. One that passes at a second try is told by name, and only so many may [mostUnsteady]. */
 const onBusyMachine = process.env.SPILLWAY_BESIDE === undefined ? [] : ['--retry=1'];
 
@@ -140,7 +153,7 @@ function onNode24(): void {
   if (node === undefined) return;
   // Programs that tests start are to be found there, too, and to leave no cache of Node's own among what tests look at.
   const env = { PATH: `${dirname(node)}:${process.env.PATH ?? ''}`, NODE_DISABLE_COMPILE_CACHE: '1' };
-  vitest('node24', { node, args: [...suite, ...onBusyMachine], env });
+  vitest('node24', { node, projects: suite, env });
 }
 
 /** What is read rather than run, and the agent's own tests. */
@@ -153,11 +166,10 @@ async function checks(): Promise<void> {
 
 /** Both in one run where both are wanted, so that no core waits for the last file of the first. */
 function onNode20(): void {
-  const own = (['unit', 'model'] as const).filter(alone);
+  const own = suite.filter(alone);
   const [first] = own;
   if (first === undefined) return;
-  const args = [...own.flatMap((lane) => ['--project', lane]), ...onBusyMachine];
-  vitest(first, { node: process.execPath, args, env: {} }, own.join(', '));
+  vitest(first, { node: process.execPath, projects: own, env: {} }, own.join(', '));
 }
 
 /** Two MPIs for the agent's tests, and what compiles with any. Where they cannot be put, those tests are left out, and told. */

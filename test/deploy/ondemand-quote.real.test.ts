@@ -89,6 +89,8 @@ beforeEach(() => {
   telling(quoteOf());
 });
 
+const rule = { rule: 'budget', pass: false, measured: '12.00 USD at most', limit: '3.10 USD' };
+
 describe('what it asks', () => {
   it('each field of the form as its word, without a shell, in the form’s queue and in the cloud at once', async () => {
     const said = await ask(
@@ -117,12 +119,29 @@ describe('what it asks', () => {
     expect(called().slice(3, 5)).toEqual(['--cluster=hpc1', '--partition=batch,burstable']);
   });
 
+  it('what a site says by an empty variable, or by half of a pair, it does not say', async () => {
+    for (const [SPILLWAY_CLUSTERS, cluster] of [
+      ['pitzer=hpc2, owens = hpc1', 'hpc1'],
+      ['owens', 'owens'],
+      ['owens=', 'owens'],
+      ['=,,', 'owens'],
+      ['', 'owens'],
+    ] as const) {
+      writeFileSync(join(dir, 'args'), '');
+      await ask('cluster=owens&bc_queue=batch', { SPILLWAY_CLUSTERS, SPILLWAY_CLOUD_PARTITION: ' ' });
+      expect(called().slice(3, 5)).toEqual([`--cluster=${cluster}`, '--partition=batch,cloud']);
+    }
+  });
+
   it('asks by the user’s own token where there is one', async () => {
     writeFileSync(join(dir, userInfo().username), 'spw_x');
     stub('echo "asked by ${SPILLWAY_TOKEN_FILE:-none}" >&2; exit 1');
     const file = join(dir, userInfo().username);
     expect((await ask('', { SPILLWAY_TOKENS: dir })).json).toEqual({ error: `asked by ${file}` });
     expect((await ask('', { SPILLWAY_TOKENS: '/nowhere' })).json).toEqual({ error: 'asked by none' });
+    // The command line takes an empty one for none, too.
+    const empty = { SPILLWAY_TOKENS: dir, SPILLWAY_TOKEN: '' };
+    expect((await ask('', empty)).json).toEqual({ error: `asked by ${file}` });
   });
 
   it('a value that is not exactly as it must be is refused by its field’s name, and nothing is run', async () => {
@@ -153,6 +172,7 @@ describe('what it asks', () => {
       ['auto_cores', '1_0'],
       ['memory', '0'],
       ['memory', '16X'],
+      ['memory', '16B'],
       ['memory', '-5G'],
       ['num_gpus', 'a100:2'],
     ] as const;
@@ -229,7 +249,6 @@ describe('what it says', () => {
     return json;
   };
   const { forecast: _f, ready: _r, offer: _o, ...bare } = viewOf(told);
-  const rule = { rule: 'budget', pass: false, measured: '12.00 USD at most', limit: '3.10 USD' };
 
   it('both starts as ranges, and the most that it costs, to the whole cent above', async () => {
     expect(await shown({ verdict: 'burst', against: [] })).toEqual({
@@ -272,6 +291,7 @@ describe('what it says', () => {
     });
     const ready = { group: 'cpu', p50Ms: 1, p90Ms: 90_000, measured: 0 };
     expect((await shown({ ready })).cloud).toBe('up to 2 min');
+    expect((await shown({ ready: { ...ready, p90Ms: 5 } })).cloud).toBe('now');
   });
 
   it('spans as the command line says them', async () => {
@@ -294,6 +314,13 @@ describe('what goes wrong is one line', () => {
     expect(
       await wrong(`printf '\\n\\033[31mthe gateway answers 403: <b>\\007no\\033[0m\\nmore\\n' >&2; exit 1`),
     ).toEqual([502, 'the gateway answers 403: <b> no']);
+    const warned = [
+      '(node:7) Warning: x',
+      '(Use `node --trace-warnings` to show where)',
+      'Warning: Ignoring extra',
+    ];
+    const lines = [...warned, 'no gateway answers'].map((l) => `'${l}'`).join(' ');
+    expect(await wrong(`printf '%s\\n' ${lines} >&2; exit 1`)).toEqual([502, 'no gateway answers']);
     expect(await wrong('printf "\\377 x" >&2; exit 3')).toEqual([502, '\uFFFD x']);
     expect(await wrong(`head -c 5000 /dev/zero | tr '\\0' x >&2; exit 1`)).toEqual([502, 'x'.repeat(300)]);
     expect(await wrong('exit 7')).toEqual([502, 'Spillway failed, and does not say why']);
@@ -334,6 +361,26 @@ describe('what goes wrong is one line', () => {
     const started = readFileSync(pids, 'utf8').trim().split(/\s+/);
     expect(started).toHaveLength(4);
     await vi.waitFor(() => expect(started.filter(lives)).toEqual([]), 10_000);
+  });
+
+  it('half of a character, which JSON can write and no text can have', async () => {
+    telling(quoteOf({ against: [rule] }));
+    stub(`sed 's/budget/\\\\udc00x/' ${join(dir, 'told.json')}`);
+    const { status, json } = await ask('');
+    expect([status, json.waits]).toEqual([200, expect.stringMatching(/^\uFFFD+x: 12/)]);
+  });
+
+  it.each(['abc', '-1', '1e400', '1e30', 'NaN'])('a patience of %s', async (SPILLWAY_QUOTE_SECONDS) => {
+    const { status, json } = await ask('', { SPILLWAY_QUOTE_SECONDS });
+    expect([status, json.error]).toEqual([502, 'SPILLWAY_QUOTE_SECONDS: write seconds, such as 8']);
+    expect((await ask('', { SPILLWAY_QUOTE_SECONDS: '' })).status).toBe(200);
+  });
+
+  it('a user whom the host does not know, as when its directory is away', async () => {
+    const nobody = join(dir, 'nobody.rb');
+    writeFileSync(nobody, 'require "etc"; def Etc.getpwuid(*) = raise(ArgumentError, "no user")');
+    const { status, json } = await ask('', { RUBYOPT: `-r${nobody}` });
+    expect([status, json]).toEqual([502, { error: 'this host does not know whose portal this is' }]);
   });
 
   it('a command that is not there', async () => {

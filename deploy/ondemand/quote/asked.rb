@@ -1,5 +1,6 @@
 # What a form says, by the names of its fields, as words of the command line. Nothing passes that is not exactly as written here.
 require 'uri'
+require_relative 'site'
 
 module SpillwayQuote
   module Asked
@@ -15,7 +16,7 @@ module SpillwayQuote
     LONGEST = 2048
     NAME = /\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\z/.freeze
     NAMES = /\A(?=.{1,255}\z)[A-Za-z0-9_][A-Za-z0-9_.-]*(,[A-Za-z0-9_][A-Za-z0-9_.-]*)*\z/.freeze
-    MEMORY = /\A([1-9]\d{0,8})\s?([MGT])?(?:i?B)?\z/i.freeze
+    MEMORY = /\A([1-9]\d{0,8})\s?(?:([MGT])(?:i?B)?)?\z/i.freeze
 
     name = ->(value) { value.match?(NAME) ? value : raise('write one name') }
     names = ->(value) { value.match?(NAMES) ? value : raise('write one name, or several with commas') }
@@ -83,12 +84,13 @@ module SpillwayQuote
 
     # Both at once: the first says when it starts here, the other that the cloud is asked for, so that one question tells both.
     def partitions(queue)
-      [*queue&.split(','), ENV.fetch('SPILLWAY_CLOUD_PARTITION', 'cloud')].uniq.join(',')
+      [*queue&.split(','), Site.said('SPILLWAY_CLOUD_PARTITION', 'cloud')].uniq.join(',')
     end
 
     # Where the portal's name of a cluster is not the gateway's: SPILLWAY_CLUSTERS="owens=hpc1,pitzer=hpc2".
     def cluster(name)
-      ENV.fetch('SPILLWAY_CLUSTERS', '').split(',').to_h { |pair| pair.split('=', 2).values_at(0, 1) }.fetch(name, name)
+      pairs = Site.said('SPILLWAY_CLUSTERS', '').split(',').map { |pair| pair.split('=', 2).map(&:strip) }
+      pairs.reject { |_, ours| ours.to_s.empty? }.to_h.fetch(name, name)
     end
 
     def joined(options)

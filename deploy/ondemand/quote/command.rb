@@ -1,6 +1,7 @@
 # `spillway quote` as the portal's user: no shell, no longer and no more of it than a form can wait for and show.
 require 'etc'
 require 'json'
+require_relative 'site'
 
 module SpillwayQuote
   module Command
@@ -11,6 +12,8 @@ module SpillwayQuote
     # Bytes that it may print; a quote has some kB.
     MOST = 1 << 20
     SECONDS = 8
+    MOST_SECONDS = 600
+    NODES_OWN = /\A(\(node:\d+\) |\(Use `node --trace-|Warning: )/.freeze
     LATE = 'Spillway did not answer in time'.freeze
     # One each, as its owner may read it; deploy/ondemand/bin/spillway-token puts it there.
     TOKENS = '/run/spillway-tokens'.freeze
@@ -19,7 +22,7 @@ module SpillwayQuote
     module_function
 
     def quote(words)
-      out, err, status = run(environment, ENV.fetch('SPILLWAY_BIN', 'spillway'), 'quote', JOB, '--json', *words)
+      out, err, status = run(environment, Site.said('SPILLWAY_BIN', 'spillway'), 'quote', JOB, '--json', *words)
       raise Failed, line(err) unless status.success?
 
       JSON.parse(out)
@@ -28,7 +31,7 @@ module SpillwayQuote
     end
 
     def run(env, command, *args)
-      until_when = now + Float(ENV.fetch('SPILLWAY_QUOTE_SECONDS', SECONDS))
+      until_when = now + patience
       (out, out_in), (err, err_in) = IO.pipe, IO.pipe
       # A group of its own, so that what it starts ends with it. The pair is the form that never means a shell.
       pid = Process.spawn(
@@ -73,21 +76,34 @@ module SpillwayQuote
       # It ended by itself meanwhile.
     end
 
-    # The first line that says something.
+    # The first line that says something; what Node itself warns of is nothing to a user.
     def line(err)
-      said = err.gsub(/\e\[[0-9;]*m/, '').lines.map { |l| l.gsub(/[[:cntrl:]]/, ' ').strip }.find { |l| !l.empty? }
+      lines = err.gsub(/\e\[[0-9;]*m/, '').lines.map { |l| l.gsub(/[[:cntrl:]]/, ' ').strip }
+      said = lines.find { |l| !l.empty? && !l.match?(NODES_OWN) }
       said ? said[0, 300] : 'Spillway failed, and does not say why'
+    end
+
+    def patience
+      seconds = Float(Site.said('SPILLWAY_QUOTE_SECONDS', SECONDS), exception: false)
+      seconds&.between?(0, MOST_SECONDS) ? seconds : raise(Failed, "SPILLWAY_QUOTE_SECONDS: write seconds, such as #{SECONDS}")
+    end
+
+    # A directory of users that does not answer has nobody either.
+    def user
+      Etc.getpwuid || raise(ArgumentError)
+    rescue ArgumentError
+      raise Failed, 'this host does not know whose portal this is'
     end
 
     # A job is submitted from there, and whether the cloud has that directory is part of the answer; it has not this app's.
     def home
-      dir = Etc.getpwuid.dir
+      dir = user.dir
       File.directory?(dir) ? dir : '/'
     end
 
     def environment
-      file = File.join(ENV.fetch('SPILLWAY_TOKENS', TOKENS), Etc.getpwuid.name)
-      ENV.key?('SPILLWAY_TOKEN') || !File.exist?(file) ? {} : { 'SPILLWAY_TOKEN_FILE' => file }
+      file = File.join(Site.said('SPILLWAY_TOKENS', TOKENS), user.name)
+      Site.said('SPILLWAY_TOKEN') || !File.exist?(file) ? {} : { 'SPILLWAY_TOKEN_FILE' => file }
     end
 
     def now

@@ -38,6 +38,7 @@ module SpillwayQuote
     def range(starts)
       least = starts['p10Ms'] && span(number(starts['p10Ms']))
       most = span(number(starts.fetch('p90Ms')))
+      return most if most == 'now'
       return "up to #{most}" unless least
 
       least == most ? most : "#{least} to #{most}"
@@ -71,7 +72,8 @@ module SpillwayQuote
     end
 
     def words(value)
-      value.is_a?(String) ? value.gsub(/[[:cntrl:]]/, ' ')[0, 200] : raise(TypeError, 'no words')
+      # Half of a pair of \u, which JSON may have, is no text.
+      value.is_a?(String) ? value.scrub.gsub(/[[:cntrl:]]/, ' ')[0, 200] : raise(TypeError, 'no words')
     end
   end
 end
