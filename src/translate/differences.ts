@@ -67,8 +67,8 @@ export const differences: readonly ExpectedDifference[] = [
     place: 'output',
     of: '*',
     always: false,
-    what: 'a script that itself writes to the file that its output goes to',
-    why: 'output comes through the stand-in some milliseconds later, so what is written past it may stand before it',
+    what: 'a script that itself writes to the file that its output goes to, or reads it',
+    why: 'output comes through the stand-in some milliseconds later, so what is written past it may stand before it, and a copy made at once lacks the last of it',
   },
   {
     name: 'script-group',
