@@ -79,10 +79,7 @@ interface By {
 function vitest(lane: Lane, by?: By, lanes: string = lane): void {
   const report = join(scratch, `${lane}.json`);
   const { node = process.execPath, projects = [lane], env = {} } = by ?? {};
-  const args = [
-    ...projects.flatMap((name) => ['--project', name]),
-    ...(by === undefined ? [] : onBusyMachine),
-  ];
+  const args = projects.flatMap((name) => ['--project', name]);
   const vitestRun = ['node_modules/vitest/vitest.mjs', 'run', ...args, ...files];
   run(`lane ${lanes}`, node, vitestRun, { ...env, SPILLWAY_REPORT: report });
   try {
@@ -143,9 +140,8 @@ function findNode24(): string | undefined {
   return undefined;
 }
 
-const suite = ['unit', 'model'] as const;
-/** Beside the lab a test may miss its time. One that passes at a second try is told by name, and only so many may [mostUnsteady]. */
-const onBusyMachine = process.env.SPILLWAY_BESIDE === undefined ? [] : ['--retry=1'];
+/** The suite's lanes, each with its projects of vitest.config.ts. */
+const suite = { unit: ['unit'], model: ['model', 'engine'] } as const;
 
 /** The suite on the next Node that is supported. */
 function onNode24(): void {
@@ -153,7 +149,7 @@ function onNode24(): void {
   if (node === undefined) return;
   // Programs that tests start are to be found there, too, and to leave no cache of Node's own among what tests look at.
   const env = { PATH: `${dirname(node)}:${process.env.PATH ?? ''}`, NODE_DISABLE_COMPILE_CACHE: '1' };
-  vitest('node24', { node, projects: suite, env });
+  vitest('node24', { node, projects: Object.values(suite).flat(), env });
 }
 
 /** What is read rather than run, and the agent's own tests. */
@@ -166,10 +162,11 @@ async function checks(): Promise<void> {
 
 /** Both in one run where both are wanted, so that no core waits for the last file of the first. */
 function onNode20(): void {
-  const own = suite.filter(alone);
+  const own = (['unit', 'model'] as const).filter(alone);
   const [first] = own;
   if (first === undefined) return;
-  vitest(first, { node: process.execPath, projects: own, env: {} }, own.join(', '));
+  const projects = own.flatMap((lane) => suite[lane]);
+  vitest(first, { node: process.execPath, projects, env: {} }, own.join(', '));
 }
 
 /** Two MPIs for the agent's tests, and what compiles with any. Where they cannot be put, those tests are left out, and told. */
