@@ -503,12 +503,6 @@ export async function endGateway(gateway: RunningGateway | undefined): Promise<v
     },
     120_000,
   );
-  // What is up need not be idle for its time. A gateway that has no groups, or has ended, has nothing to drain.
-  await fetch(`http://127.0.0.1:${ports.gatewayHttp}/api/v1/capacity`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ drained: true, by: 'the tests', reason: 'the file is over' }),
-  }).catch(() => undefined);
   await until('no instance to be left', async () => (await instances()).length === 0, 120_000);
   await gateway.stop();
   // The newest log is kept, for whoever wonders about a failure.
