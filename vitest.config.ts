@@ -9,14 +9,10 @@ const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
 const traces = ['test/**/*.traces.test.ts'];
 /** Needs a browser and the built page; test/run.ts sees to both. */
 const web = ['test/**/*.web.test.ts'];
-const model = ['test/contract/**/*.test.ts', 'test/api/**/*.store.test.ts'];
-/** Of lane model too. What they say of a job that is lost or run twice is said at the first try. */
-const engine = ['test/engine/**/*.test.ts'];
+const model = ['test/contract/**/*.test.ts', 'test/engine/**/*.test.ts', 'test/api/**/*.store.test.ts'];
 
 /** Where test/run.ts wants to know what became of a lane. */
-const { SPILLWAY_REPORT: report, SPILLWAY_BESIDE: beside } = process.env;
-/** Beside the lab a test may miss its time. One that passes at a second try is told by name, and only so many may [test/run.ts]. */
-const retry = beside === undefined ? 0 : 1;
+const { SPILLWAY_REPORT: report } = process.env;
 
 export default defineConfig({
   test: {
@@ -35,8 +31,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...real, ...model, ...engine, ...traces, ...web, 'node_modules/**'],
-          retry,
+          exclude: [...real, ...model, ...traces, ...web, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -46,15 +41,6 @@ export default defineConfig({
           name: 'model',
           include: model,
           exclude: [...real, 'node_modules/**'],
-          retry,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: 'engine',
-          include: engine,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -49,8 +49,8 @@ describe('npm test', () => {
   });
 
   it('fails where of two projects in a run one ran no test', () => {
-    expect(run('node24', ['unit', 'model', 'engine'])).toMatchObject({ status: 0 });
-    expect(run('node24', ['unit', 'engine'])).toMatchObject({
+    expect(run('node24', ['unit', 'model'])).toMatchObject({ status: 0 });
+    expect(run('node24', ['unit'])).toMatchObject({
       status: 1,
       said: expect.stringContaining('broken: lane node24 ran no test of model\n'),
     });

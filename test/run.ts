@@ -140,8 +140,7 @@ function findNode24(): string | undefined {
   return undefined;
 }
 
-/** The suite's lanes, each with its projects of vitest.config.ts. */
-const suite = { unit: ['unit'], model: ['model', 'engine'] } as const;
+const suite = ['unit', 'model'] as const;
 
 /** The suite on the next Node that is supported. */
 function onNode24(): void {
@@ -149,7 +148,7 @@ function onNode24(): void {
   if (node === undefined) return;
   // Programs that tests start are to be found there, too, and to leave no cache of Node's own among what tests look at.
   const env = { PATH: `${dirname(node)}:${process.env.PATH ?? ''}`, NODE_DISABLE_COMPILE_CACHE: '1' };
-  vitest('node24', { node, projects: Object.values(suite).flat(), env });
+  vitest('node24', { node, projects: suite, env });
 }
 
 /** What is read rather than run, and the agent's own tests. */
@@ -161,12 +160,11 @@ async function checks(): Promise<void> {
 }
 
 /** Both in one run where both are wanted, so that no core waits for the last file of the first. */
-function onNode20(): void {
-  const own = (['unit', 'model'] as const).filter(alone);
+function onThisNode(): void {
+  const own = suite.filter(alone);
   const [first] = own;
   if (first === undefined) return;
-  const projects = own.flatMap((lane) => suite[lane]);
-  vitest(first, { node: process.execPath, projects, env: {} }, own.join(', '));
+  vitest(first, { node: process.execPath, projects: own, env: {} }, own.join(', '));
 }
 
 /** Two MPIs for the agent's tests, and what compiles with any. Where they cannot be put, those tests are left out, and told. */
@@ -253,7 +251,7 @@ async function awaitBeside(child: ChildProcess): Promise<void> {
 
 if (wanted.includes('unit') && files.length === 0 && process.env.SPILLWAY_BESIDE === undefined)
   await checks();
-onNode20();
+onThisNode();
 if (wanted.includes('web')) await onPage();
 if (alone('chaos') && files.length === 0) {
   const chaos = ['--no-install', 'tsx', 'test/engine/chaos/main.ts'];
