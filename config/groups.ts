@@ -29,6 +29,10 @@ export const nodeGroup = z
       'ec2: boots a node that joins the cluster by itself; mode observe needs none.',
       'write the name of a launch template',
     ).optional(),
+    placementGroup: text(
+      'ec2: the cluster placement group that all its instances are put into, as MPI over EFA wants it; then zones names one.',
+      'write the name of a placement group',
+    ).optional(),
     scalingGroup: text(
       'asg: the name of the auto scaling group; mode observe needs none.',
       'write the name of an auto scaling group',
@@ -177,6 +181,12 @@ export const nodeGroup = z
         code: 'custom',
         path: ['capacity', 'spot'],
         message: `is for provider ec2, and this is ${g.provider}; leave it out`,
+      });
+    if (g.placementGroup !== undefined && g.zones?.length !== 1)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['zones'],
+        message: 'a cluster placement group is in one zone; write it alone, such as [a]',
       });
   })
   .transform(({ disk, joinTimeout, lostAfter, memoryOverhead, prices, price, types, zones, ...g }) => ({

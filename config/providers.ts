@@ -24,6 +24,7 @@ const keys: Readonly<Record<string, Key>> = {
   endpoint: { of: aws },
   prices: { of: [...aws, 'external'] },
   launchTemplate: { of: ['ec2'] },
+  placementGroup: { of: ['ec2'] },
   scalingGroup: { of: ['asg'] },
   selector: {
     of: ['external', 'static'],

@@ -11,6 +11,7 @@ import type { Caller } from './domain/caller.ts';
 import type { Bill, CostFacts } from './domain/cost.ts';
 import type { Receipt } from './domain/decision.ts';
 import type { Drain } from './domain/drain.ts';
+import type { PortError } from './domain/fault.ts';
 import type { ForecastError } from './domain/forecast.ts';
 import type {
   BurstId,
@@ -296,6 +297,13 @@ export interface PeoplePort {
   close(): Promise<void>;
 }
 
+/** What one call for several made. */
+export interface LaunchedLot {
+  readonly made: readonly CloudInstance[];
+  /** Why it made fewer than were asked for; undefined: it did not. */
+  readonly short: PortError | undefined;
+}
+
 export interface CloudPort {
   /**
    * One instance, or none. Idempotent on `token`: a repeat answers with the same instance. A spec that is `fixed` takes a machine that has room
@@ -305,6 +313,11 @@ export interface CloudPort {
    * offer by offer what was not to be had (`missed`), as far as the cloud says it.
    */
   launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance>;
+  /**
+   * Up to `count` instances alike, one at least, by one call; left out where a cloud takes no such call. Idempotent on `token` with the same
+   * `count`: a repeat answers with the same instances. Faults as of `launch`: nothing was made.
+   */
+  launchLot?(spec: LaunchSpec, token: LaunchToken, count: number): Promise<LaunchedLot>;
   /** Everything with this cluster's tag, terminated ones as long as the cloud shows them; eventually consistent. */
   list(): Promise<readonly CloudInstance[]>;
   /**

@@ -27,6 +27,12 @@ export function grouped(members: readonly Member[]): CloudPort {
     (await Promise.all(members.map(({ port }) => ask(port)))).flat();
   return {
     launch: async (spec, token) => of('cloud.launch', spec.group).launch(spec, token),
+    launchLot: async (spec, token, count) => {
+      const { launchLot } = of('cloud.launchLot', spec.group);
+      if (launchLot === undefined)
+        throw new PortError('refused', 'cloud.launchLot', `node group ${spec.group} is asked for one by one`);
+      return launchLot(spec, token, count);
+    },
     list: () => all((port) => port.list()),
     console: async (id) => find('cloud.console', id, (m) => m.owns(id)).console(id),
     terminate: async (id) => find('cloud.terminate', id, (m) => m.owns(id)).terminate(id),

@@ -116,6 +116,14 @@ export const actions: Readonly<Record<string, Action>> = {
     return { availabilityZoneInfo: { item } };
   },
 
+  DescribePlacementGroups: (form, model) => {
+    dryRun(form);
+    const item = model
+      .placementGroups(form.texts('GroupName'))
+      .map(({ name, strategy }) => ({ groupName: name, strategy, state: 'available' }));
+    return { placementGroupSet: { item } };
+  },
+
   DescribeSpotPriceHistory: (form, model) => {
     dryRun(form);
     const only = form.list('Filter').map((f) => {
@@ -250,9 +258,13 @@ function override(form: Form, zones: readonly string[]): Override {
     subnet === undefined ? form.text('AvailabilityZone') : zones.find((z) => subnetOf(z) === subnet);
   if (zone === undefined && subnet !== undefined)
     throw new Ec2Error('InvalidSubnetID.NotFound', `The subnet ID '${subnet}' does not exist`);
-  const pool = { type: needed(form, 'InstanceType'), zone: zone ?? needed(form, 'AvailabilityZone') };
   const most = form.number('MaxPrice');
-  return most === undefined ? pool : { ...pool, maxPrice: Math.round(most * 1_000_000) };
+  const placementGroup = form.at('Placement').text('GroupName');
+  return {
+    ...{ type: needed(form, 'InstanceType'), zone: zone ?? needed(form, 'AvailabilityZone') },
+    ...(most === undefined ? {} : { maxPrice: Math.round(most * 1_000_000) }),
+    ...(placementGroup === undefined ? {} : { placementGroup }),
+  };
 }
 
 /** Each zone has one subnet, named after it. */

@@ -42,6 +42,8 @@ export interface LaunchSpec {
   readonly maxPrices?: Readonly<Record<string, MicroUsd>> | undefined;
   /** Pairs of those types and zones that are not asked for: they were taken back, or had nothing, a moment ago. */
   readonly without?: readonly SpotPool[] | undefined;
+  /** The cluster placement group that it is put into: near the others, in one zone. */
+  readonly placementGroup?: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
   /** Of a group whose machines stay: `needs` is what is planned on it at first, `most` what may be, where it has room for that. */
   readonly fixed?: { readonly needs: Resources; readonly most: Resources } | undefined;
@@ -96,8 +98,11 @@ export interface Instance {
   readonly group: string;
   readonly state: InstanceState;
   readonly rev: number;
+  /** Of a lot, that of all its rows. */
   readonly token: LaunchToken;
   readonly spec: LaunchSpec;
+  /** It is asked for by one call with others that are alike; undefined: by itself. */
+  readonly lot?: Lot | undefined;
   readonly cloudId: CloudId | undefined;
   readonly type: string | undefined;
   readonly zone: string | undefined;
@@ -135,6 +140,12 @@ export interface Instance {
   /** Of the overhead budget; undefined: there was none at its launch. */
   readonly hold?: InstanceHold | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
+}
+
+/** A row's part in a launch of several: they are `size`, and who sits at 0, or is the first that is left, asks for all. */
+export interface Lot {
+  readonly size: number;
+  readonly seat: number;
 }
 
 /** What a launch template says of the end of what is launched from it. */

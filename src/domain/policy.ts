@@ -93,6 +93,10 @@ export interface NodeGroup extends GroupOffers {
   readonly fixed?: true | undefined;
   /** Somebody else scales it: a machine is asked for by a pod that holds its place, and taken away by him once it is empty. */
   readonly external?: true | undefined;
+  /** Several instances alike may be asked for by one call. */
+  readonly byLot?: true | undefined;
+  /** The cluster placement group of all its instances, which are in one zone. */
+  readonly placementGroup?: string | undefined;
   readonly max: number;
   readonly idleMs: number;
   /** Its instances power themselves off when no gateway renewed their lease for this long and no burst runs there; 30 min if undefined. */

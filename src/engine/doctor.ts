@@ -281,7 +281,7 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
         if (missing.length > 0) throw new Error(`unknown instance types: ${missing.join(', ')}`);
         const spec = {
           group: group.name,
-          launchTemplate: group.launchTemplate,
+          ...{ launchTemplate: group.launchTemplate, placementGroup: group.placementGroup },
           types: group.types,
           zones: group.zones,
           capacityType: group.capacityType,

@@ -2,8 +2,9 @@
 import type { Launch } from '../decide/launches.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { capsOf } from '../decide/spot.ts';
-import { instanceId, launchToken, type Uuid } from '../domain/ids.ts';
+import { instanceId, type Uuid } from '../domain/ids.ts';
 import { type Instance, isForeign, type Lack, type LaunchSpec } from '../domain/instance.ts';
+import { instanceTag, tokenOf } from '../domain/lot.ts';
 import type { ClusterSetup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
 import type { Ports } from './context.ts';
@@ -31,7 +32,7 @@ export function intended(
   const types = spot ? capped : launch.types;
   const capacityType = spot ? 'spot' : 'on-demand';
   const id = instanceId(entropy.uuid());
-  const token = launchToken(`${generation.replaceAll('-', '').slice(0, 12)}-${id.replaceAll('-', '')}`);
+  const token = tokenOf(generation, id);
   const spec: LaunchSpec = {
     ...{ group: group.name, launchTemplate: group.launchTemplate, types, zones: group.zones, capacityType },
     ...(spot ? { maxPrices: Object.fromEntries(types.flatMap((t) => asPair(t, caps[t]))) } : {}),
@@ -40,10 +41,11 @@ export function intended(
       group.zones,
       lacking.filter((l) => l.capacityType === capacityType),
     ),
+    ...(group.placementGroup === undefined ? {} : { placementGroup: group.placementGroup }),
     tags: {
       'spillway.dev/cluster': cluster,
       'spillway.dev/group': group.name,
-      'spillway.dev/instance': id,
+      [instanceTag]: id,
       'spillway.dev/generation': generation,
     },
     ...(group.fixed === undefined ? {} : { fixed: { needs, most: launch.capacity } }),

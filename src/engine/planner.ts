@@ -9,6 +9,7 @@ import { drainInWords } from '../domain/drain.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { BurstId, InstanceId, Instant, Uuid } from '../domain/ids.ts';
 import { type Instance, isOld, type Lack } from '../domain/instance.ts';
+import { alikeAs, asLot, lotAtMost, whoseTags } from '../domain/lot.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
@@ -98,13 +99,13 @@ export async function planAll({
       entropy,
       clock,
     );
-    return [{ instance, bursts: l.bursts, fresh: true }];
+    return [{ instance, bursts: l.bursts, fresh: true, byLot: offer.group.byLot === true }];
   });
   const homes = [...groupBy(made.assign, (a) => a.instance)].flatMap(([id, group]) => {
     const instance = instances.find((i) => i.id === id);
     return instance === undefined ? [] : [{ instance, bursts: group.map((a) => a.burst), fresh: false }];
   });
-  for (const rows of together([...homes, ...launches])) {
+  for (const rows of together([...homes, ...inLots(launches, waiting)])) {
     const bound = new Map<BurstId, InstanceId[]>();
     for (const { instance, bursts: of } of rows)
       for (const id of of) bound.set(id, [...(bound.get(id) ?? []), instance.id]);
@@ -155,20 +156,53 @@ interface Row {
   readonly fresh: boolean;
 }
 
-/** Rows that a burst of several nodes joins are committed together: it gets all its instances or none. */
+/** Those to launch, with what may be asked for by one call in lots: where too few come, the oldest bursts have them. */
+function inLots(
+  launches: readonly (Row & { readonly byLot: boolean })[],
+  oldestFirst: readonly Burst[],
+): readonly Row[] {
+  const age = new Map(oldestFirst.map(({ id }, at) => [id, at]));
+  const byId = new Map(oldestFirst.map((b) => [b.id, b]));
+  const oldest = ({ bursts }: Row) => Math.min(...bursts.map((id) => age.get(id) ?? 0));
+  const alike = groupBy(launches, ({ instance, byLot }) => (byLot ? alikeAs(instance) : instance.id));
+  return [...alike.values()].flatMap((rows) => {
+    const inTurn = [...rows].sort((a, b) => oldest(a) - oldest(b));
+    const lots: Row[] = [];
+    for (let from = 0; from < inTurn.length; from += lotAtMost) {
+      const part = inTurn.slice(from, from + lotAtMost);
+      const on = new Set(part.flatMap(({ bursts }) => bursts));
+      const instances = asLot(
+        part.map((r) => r.instance),
+        whoseTags([...on].flatMap((id) => byId.get(id) ?? [])),
+      );
+      for (const [seat, { bursts, fresh }] of part.entries()) {
+        const instance = instances[seat];
+        if (instance !== undefined) lots.push({ instance, bursts, fresh });
+      }
+    }
+    return lots;
+  });
+}
+
+/**
+ * Rows that a burst of several nodes joins are committed together: it gets all its instances or none. So are those of one lot: whoever asks for it finds
+ * them all.
+ */
 function together(rows: readonly Row[]): readonly (readonly Row[])[] {
   const sets = new Set<readonly Row[]>();
-  const ofBurst = new Map<BurstId, readonly Row[]>();
+  const setOf = new Map<string, readonly Row[]>();
+  const ties = ({ instance, bursts }: Row): readonly string[] =>
+    instance.lot === undefined ? bursts : [...bursts, instance.token];
   for (const row of rows) {
     const joined = new Set<readonly Row[]>();
-    for (const id of row.bursts) {
-      const known = ofBurst.get(id);
+    for (const tie of ties(row)) {
+      const known = setOf.get(tie);
       if (known !== undefined) joined.add(known);
     }
     const set = [...[...joined].flat(), row];
     for (const old of joined) sets.delete(old);
     sets.add(set);
-    for (const { bursts } of set) for (const id of bursts) ofBurst.set(id, set);
+    for (const each of set) for (const tie of ties(each)) setOf.set(tie, set);
   }
   return [...sets];
 }

@@ -235,10 +235,12 @@ async function instanceOf(
   const rows = await store.liveInstances(engine.name);
   const row =
     rows.find((i) => i.cloudId === (machine?.id ?? on?.cloudId)) ??
-    rows.find((i) => i.token === (machine?.token ?? on?.token));
+    rows.find((i) => i.lot === undefined && i.token === (machine?.token ?? on?.token));
   if (row !== undefined) return row.id;
   if (machine === undefined && on === undefined) return undefined;
-  const id = on?.id ?? instanceId(entropy.uuid());
+  // Of several that are asked for by one call nobody knows which is which before the answer: it gets a row beside theirs.
+  const waits = rows.some((i) => i.id === on?.id && i.lot !== undefined && i.cloudId === undefined);
+  const id = on === undefined || waits ? instanceId(entropy.uuid()) : on.id;
   if ((await store.instance(id)) !== undefined) return id;
   const at = clock.now();
   // One that is not ours to end is not, though its cloud knows nothing of it any more.

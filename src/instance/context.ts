@@ -96,29 +96,52 @@ export async function changeWithin(
   why: string,
   extra: readonly Write[],
 ): Promise<Instance | 'conflict' | 'over_budget'> {
-  const to: InstanceState = patch.state ?? instance.state;
-  if (to !== instance.state && !instanceMayGo(instance.state, to))
-    throw new PortError(
-      'invalid',
-      'instance.change',
-      `no way from ${instance.state} to ${to} (instance ${instance.id})`,
-    );
-  const at = ctx.clock.now();
-  const next: Instance = {
-    ...instance,
-    ...patch,
-    enteredAt: to === instance.state ? instance.enteredAt : at,
-  };
-  const answer = await ctx.store.commit(ctx.entropy.uuid(), instance.cluster, ctx.epoch(), [
-    { kind: 'instance', instance: next, why },
-    ...(to === 'gone' ? await settles(ctx.store, next, ctx.overhead?.()?.besides ?? 0, at) : []),
-    ...extra,
-  ]);
-  const written = answer === 'ok' ? { ...next, rev: instance.rev + 1 } : undefined;
+  const answer = await changeEach(ctx, [{ instance, patch, why }], extra);
+  const written = typeof answer === 'string' ? undefined : answer[0];
   ctx.wrote?.(written);
-  if (written !== undefined && to !== instance.state)
-    ctx.log({ level: 'info', text: why, instance: instance.id, from: instance.state, to });
-  return answer === 'ok' && written !== undefined ? written : answer === 'ok' ? 'conflict' : answer;
+  return written ?? (answer === 'over_budget' ? answer : 'conflict');
+}
+
+export interface InstanceChange {
+  readonly instance: Instance;
+  readonly patch: InstancePatch;
+  readonly why: string;
+}
+
+/** All of them in one commit, or none. */
+export async function changeEach(
+  ctx: InstanceContext,
+  changes: readonly InstanceChange[],
+  extra: readonly Write[] = [],
+): Promise<readonly Instance[] | 'conflict' | 'over_budget'> {
+  const at = ctx.clock.now();
+  const besides = ctx.overhead?.()?.besides ?? 0;
+  const nexts: Instance[] = [];
+  const writes: Write[] = [];
+  for (const { instance, patch, why } of changes) {
+    const to: InstanceState = patch.state ?? instance.state;
+    if (to !== instance.state && !instanceMayGo(instance.state, to))
+      throw new PortError(
+        'invalid',
+        'instance.change',
+        `no way from ${instance.state} to ${to} (instance ${instance.id})`,
+      );
+    const next = { ...instance, ...patch, enteredAt: to === instance.state ? instance.enteredAt : at };
+    nexts.push(next);
+    writes.push({ kind: 'instance', instance: next, why });
+    if (to === 'gone') writes.push(...(await settles(ctx.store, next, besides, at)));
+  }
+  const [first] = changes;
+  if (first === undefined) return [];
+  const { cluster } = first.instance;
+  const answer = await ctx.store.commit(ctx.entropy.uuid(), cluster, ctx.epoch(), [...writes, ...extra]);
+  if (answer !== 'ok') return answer;
+  for (const [i, { instance, why }] of changes.entries()) {
+    const to = nexts[i]?.state;
+    if (to !== instance.state)
+      ctx.log({ level: 'info', text: why, instance: instance.id, from: instance.state, to });
+  }
+  return nexts.map((next) => ({ ...next, rev: next.rev + 1 }));
 }
 
 /** Somebody's word that nothing new goes to the instance's node group; undefined: there is none. */

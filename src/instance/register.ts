@@ -6,9 +6,9 @@ import { instanceLabel, type NodeView } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Resources } from '../domain/resources.ts';
+import { priceOf } from './answered.ts';
 import { bootFailed } from './boots.ts';
 import { change, type InstanceContext, type InstancePatch, nodeOf, wakeBursts } from './context.ts';
-import { priceOf } from './launch.ts';
 import { renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 

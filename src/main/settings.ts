@@ -51,6 +51,8 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
       ? { fixed: true as const }
       : { leaseMs: g.capacity.leaseMs, maxAgeMs: g.capacity.maxAgeMs }),
     ...(g.provider === 'external' ? { external: true as const } : {}),
+    ...(g.provider === 'ec2' ? { byLot: true as const } : {}),
+    placementGroup: g.placementGroup,
     spares: g.capacity.spares,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,

@@ -6,6 +6,7 @@ import { type CloudCase, type CloudHarness, type CloudKind, tolerant } from './c
 import { boughtCases } from './cloud.contract.bought.ts';
 import { callCases } from './cloud.contract.calls.ts';
 import { faultCases } from './cloud.contract.faults.ts';
+import { lotCases } from './cloud.contract.lots.ts';
 import { spotCases } from './cloud.contract.spot.ts';
 
 /**
@@ -35,6 +36,16 @@ export function cloudContract(
           ids.add(launched.id);
           return launched;
         },
+        ...(one.launchLot === undefined
+          ? {}
+          : {
+              launchLot: async (...asked: Parameters<NonNullable<CloudPort['launchLot']>>) => {
+                const lot = await one.launchLot?.(...asked);
+                if (lot === undefined) throw new Error('it launches no lots');
+                for (const { id } of lot.made) ids.add(id);
+                return lot;
+              },
+            }),
       };
       made.set(noted, ids);
       return noted;
@@ -86,6 +97,7 @@ export function cloudContract(
     faultCases(c);
     if (kind !== 'bought') return;
     boughtCases(c);
+    lotCases(c);
     spotCases(c);
   });
 }

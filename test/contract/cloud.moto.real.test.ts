@@ -86,6 +86,17 @@ test.each(['on-demand', 'spot'] as const)(
   },
 );
 
+test('a fleet of several in a placement group is one call, and so many instances under one token', async () => {
+  const near = { ...spec, zones: [`${region}a`], placementGroup: 'near' };
+  const token = launchToken('moto-lot');
+  const { made = [], short } = (await port.launchLot?.(near, token, 4)) ?? {};
+  expect(new Set(made.map(({ id }) => id)).size).toBe(4);
+  expect(short).toBeUndefined();
+  const ours = (await port.list()).filter((i) => i.token === token);
+  expect(ours.map(({ id }) => id).sort()).toEqual(made.map(({ id }) => id).sort());
+  for (const { id } of made) await port.terminate(id);
+});
+
 test('spot prices are told for what was asked', async () => {
   const told = await port.spotPrices(spec.types, spec.zones, realTime.now());
   const pools = told.map(({ type, zone }) => `${type} ${zone}`).sort();

@@ -16,7 +16,7 @@ import { type CloudId, cloudId, type LaunchToken } from '../../../src/domain/ids
 import type { CloudInstance, LaunchSpec } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort } from '../../../src/ports.ts';
 import { connect } from '../ec2/connect.ts';
-import { codeOf, emptyFleet, missedOf } from '../ec2/faults.ts';
+import { codeOf, missedOf, shortFleet } from '../ec2/faults.ts';
 import { isAsked, tagsOf } from '../ec2/fleet.ts';
 import type { Ec2Config } from '../ec2/schema.ts';
 import { whyNot } from './check.ts';
@@ -84,7 +84,7 @@ export function withScalingGroups(
       };
     }
     const { said, missed } = none();
-    throw emptyFleet(said, missed);
+    throw shortFleet('cloud.launch', said, missed);
   }
 
   /**
@@ -149,6 +149,11 @@ export function withScalingGroups(
     launch: async (spec, token) => {
       const group = find(spec.group);
       return group === undefined ? ec2.launch(spec, token) : launch(spec, token, group);
+    },
+    launchLot: async (spec, token, count) => {
+      if (find(spec.group) === undefined && ec2.launchLot !== undefined)
+        return ec2.launchLot(spec, token, count);
+      throw new PortError('invalid', 'cloud.launchLot', `${spec.group} launches one instance at a time`);
     },
     terminate,
     check: async (spec) => {

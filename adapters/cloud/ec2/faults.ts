@@ -40,6 +40,7 @@ const refused = [
   'ExpiredTokenException',
   'InvalidClientTokenId',
   'InvalidInstanceType',
+  'InvalidPlacementGroup.Unknown',
   'InvalidSignatureException',
   'InvalidSubnetID.NotFound',
   'MissingAuthenticationToken',
@@ -154,10 +155,14 @@ export function missedOf(
   });
 }
 
-/** The fleet answered, and with nothing. */
-export function emptyFleet(errors: readonly CreateFleetError[], missed: readonly Missed[]): PortError {
+/** The fleet answered, and with nothing, or with less than was asked for. */
+export function shortFleet(
+  at: string,
+  errors: readonly CreateFleetError[],
+  missed: readonly Missed[],
+): PortError {
   const faults = errors.map(({ ErrorCode = '' }) =>
-    ErrorCode === 'InternalError' ? 'transient' : faultOfCode(ErrorCode),
+    ErrorCode === 'InternalError' ? 'throttled' : faultOfCode(ErrorCode),
   );
   const lines = errors.map(({ ErrorCode, ErrorMessage, Lifecycle, LaunchTemplateAndOverrides }) => {
     const { InstanceType, AvailabilityZone, SubnetId } = LaunchTemplateAndOverrides?.Overrides ?? {};
@@ -166,10 +171,11 @@ export function emptyFleet(errors: readonly CreateFleetError[], missed: readonly
     );
     return `${offer.join(' ')}: ${ErrorCode}: ${ErrorMessage}`;
   });
-  const best = hope.find((fault) => faults.includes(fault)) ?? 'transient';
+  // Its own trouble says nothing of capacity, and under this token it says so for ever.
+  const best = hope.find((fault) => faults.includes(fault)) ?? 'throttled';
   const text =
     lines.length === 0 ? 'the fleet has neither an instance nor an error' : [...new Set(lines)].join('; ');
-  return new PortError(best, 'cloud.launch', text, { missed });
+  return new PortError(best, at, text, { missed });
 }
 
 /** EC2's code, for the few that a caller expects. */

@@ -10,7 +10,12 @@ import type { LaunchSpec } from '../../../src/domain/instance.ts';
 import { type Bought, type Ec2Config, tag } from './schema.ts';
 
 /** The same for the same arguments, so that a repeat under the same token is the same request. */
-export function fleetOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken): CreateFleetCommandInput {
+export function fleetOf(
+  config: Ec2Config,
+  spec: LaunchSpec,
+  token: LaunchToken,
+  count: number,
+): CreateFleetCommandInput {
   if (!/^[\x21-\x7e]{1,64}$/.test(token))
     throw new PortError('invalid', 'cloud.launch', `a launch token is 1 to 64 ASCII characters: ${token}`);
   const Tags = Object.entries(tagsOf(config, spec, token)).map(([Key, Value]) => ({ Key, Value }));
@@ -28,7 +33,7 @@ export function fleetOf(config: Ec2Config, spec: LaunchSpec, token: LaunchToken)
         ),
       },
     ],
-    TargetCapacitySpecification: { TotalTargetCapacity: 1, DefaultTargetCapacityType: spec.capacityType },
+    TargetCapacitySpecification: { TotalTargetCapacity: count, DefaultTargetCapacityType: spec.capacityType },
     ...(spec.capacityType === 'spot'
       ? { SpotOptions: { AllocationStrategy: 'price-capacity-optimized' } }
       : { OnDemandOptions: { AllocationStrategy: 'lowest-price' } }),
@@ -46,7 +51,7 @@ export const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string
 
 function override(
   { subnets }: Ec2Config,
-  { maxPrices }: LaunchSpec,
+  { maxPrices, placementGroup }: LaunchSpec,
   InstanceType: _InstanceType,
   zone: string,
 ): FleetLaunchTemplateOverridesRequest {
@@ -56,6 +61,7 @@ function override(
     InstanceType,
     ...(subnet === undefined ? { AvailabilityZone: zone } : { SubnetId: subnet }),
     ...(most === undefined ? {} : { MaxPrice: (most / 1_000_000).toFixed(6) }),
+    ...(placementGroup === undefined ? {} : { Placement: { GroupName: placementGroup } }),
   };
 }
 

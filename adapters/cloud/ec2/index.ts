@@ -6,6 +6,7 @@ import {
   DescribeInstanceTypesCommand,
   DescribeLaunchTemplatesCommand,
   DescribeLaunchTemplateVersionsCommand,
+  DescribePlacementGroupsCommand,
   DescribeSpotInstanceRequestsCommand,
   DescribeSpotPriceHistoryCommand,
   EC2Client,
@@ -28,9 +29,9 @@ import type {
   LaunchTemplate,
   SpotPrice,
 } from '../../../src/domain/instance.ts';
-import type { Clock, CloudPort } from '../../../src/ports.ts';
+import type { Clock, CloudPort, LaunchedLot } from '../../../src/ports.ts';
 import { connect } from './connect.ts';
-import { codeOf, emptyFleet, missedOf } from './faults.ts';
+import { codeOf, missedOf, shortFleet } from './faults.ts';
 import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf, zoneOfSubnet } from './fleet.ts';
 import {
   type Ec2Config,
@@ -45,32 +46,48 @@ import {
 
 export type { Ec2Config } from './schema.ts';
 
+interface Fleet extends LaunchedLot {
+  readonly made: readonly [CloudInstance, ...CloudInstance[]];
+}
+
 export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }): CloudPort {
   const { client, calling } = connect(EC2Client, config);
   const known = new Map<string, InstanceType>();
 
   async function launch(spec: LaunchSpec, token: LaunchToken): Promise<CloudInstance> {
-    const input = fleetOf(config, spec, token);
-    const { errors, made } = await calling('cloud.launch', 'changes', async () => {
+    const [one] = (await fleet('cloud.launch', spec, token, 1)).made;
+    return one;
+  }
+
+  const launchLot = (spec: LaunchSpec, token: LaunchToken, count: number) =>
+    fleet('cloud.launchLot', spec, token, count);
+
+  async function fleet(at: string, spec: LaunchSpec, token: LaunchToken, count: number): Promise<Fleet> {
+    const input = fleetOf(config, spec, token, count);
+    const { errors, made } = await calling(at, 'changes', async () => {
       const answer = await client.send(new CreateFleetCommand(input));
       return { errors: answer.Errors ?? [], made: parseFleet(answer) };
     });
-    const [one] = made;
     const missed = missedOf(errors, (subnet) => zoneOfSubnet(subnet, config));
-    if (one === undefined) throw emptyFleet(errors, missed);
-    return {
-      id: cloudId(one.id),
-      type: one.type,
-      zone: zoneOf(one, spec, config),
-      state: 'pending',
-      capacityType: spec.capacityType,
-      // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
-      privateDnsName: '',
-      launchedAt: clock.now(),
-      missed,
-      token,
-      tags: tagsOf(config, spec, token),
-    };
+    const instances = made.map(
+      (one): CloudInstance => ({
+        id: cloudId(one.id),
+        type: one.type,
+        zone: zoneOf(one, spec, config),
+        state: 'pending',
+        capacityType: spec.capacityType,
+        // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
+        privateDnsName: '',
+        launchedAt: clock.now(),
+        missed,
+        token,
+        tags: tagsOf(config, spec, token),
+      }),
+    );
+    const [first, ...more] = instances;
+    const short = instances.length < count ? shortFleet(at, errors, missed) : undefined;
+    if (first === undefined) throw shortFleet(at, errors, missed);
+    return { made: [first, ...more], short };
   }
 
   async function list(): Promise<CloudInstance[]> {
@@ -178,7 +195,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
 
   /** Rights alone: EC2 answers DryRunOperation where it would have gone on. */
   async function tryFleet(at: string, as: Ec2Config, spec: LaunchSpec): Promise<void> {
-    const input = { ...fleetOf(as, spec, launchToken('spillway-check')), DryRun: true };
+    const input = { ...fleetOf(as, spec, launchToken('spillway-check'), 1), DryRun: true };
     await calling(at, 'reads', async () => {
       try {
         await client.send(new CreateFleetCommand(input));
@@ -220,11 +237,27 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     if (spec.zones.some((zone) => AvailabilityZones.every(({ ZoneName }) => ZoneName !== zone)))
       throw new PortError('refused', at, missing);
     await typesOf(spec.types, at);
+    if (spec.placementGroup !== undefined) await checkPlacement(at, spec.placementGroup);
     await tryFleet(at, config, spec);
     await calling(at, 'reads', () => client.send(new DescribeInstancesCommand({ MaxResults: 5 })));
     if (spec.capacityType !== 'spot') return;
     await spotPrices(spec.types, spec.zones, clock.now());
     await interruptions();
+  }
+
+  async function checkPlacement(at: string, name: string): Promise<void> {
+    const missing = `no placement group ${name} in ${config.region}`;
+    const { PlacementGroups = [] } = await expecting('InvalidPlacementGroup', missing, () =>
+      calling(at, 'reads', () => client.send(new DescribePlacementGroupsCommand({ GroupNames: [name] }))),
+    );
+    const [found] = PlacementGroups;
+    if (found === undefined) throw new PortError('refused', at, missing);
+    if (found.Strategy !== 'cluster')
+      throw new PortError(
+        'refused',
+        at,
+        `placement group ${name} is of strategy ${found.Strategy}, and only cluster puts instances near each other`,
+      );
   }
 
   /** EC2 keeps the last 64 KiB, and has nothing yet of an instance that is young. */
@@ -244,6 +277,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
 
   return {
     launch,
+    launchLot,
     list,
     terminate,
     types: (names) => typesOf(names),

@@ -33,7 +33,7 @@ export function answerFleet(request: FleetRequest, types: readonly TypeSpec[], s
   const taken: Offer[] = [];
   const errors: FleetError[] = [];
   for (const override of ordered(request, types, stock)) {
-    const { maxPrice, ...pool } = override;
+    const { maxPrice, placementGroup: _, ...pool } = override;
     const offer: Offer = { ...pool, capacityType: request.capacityType };
     const type = types.find(({ name }) => name === offer.type);
     while (taken.length < request.target) {

@@ -10,7 +10,7 @@ import {
 } from '../../domain/ids.ts';
 import type { CloudInstance, InstanceType, LaunchSpec, Missed } from '../../domain/instance.ts';
 import { MiB } from '../../domain/resources.ts';
-import type { Clock, CloudPort } from '../../ports.ts';
+import type { Clock, CloudPort, LaunchedLot } from '../../ports.ts';
 import {
   type CloudConfig,
   type CloudFault,
@@ -34,10 +34,17 @@ interface Model {
   describe(): Shown[];
   terminate(ids: readonly string[]): unknown;
   types(names: readonly string[]): TypeSpec[];
+  placementGroups(
+    names: readonly string[],
+  ): readonly { readonly name: string; readonly strategy: 'cluster' | 'spread' }[];
   templates(names: readonly string[]): Template[];
   spotHistory(types: readonly string[], zones: readonly string[], from: Instant): SpotChange[];
   spotRequests(): { readonly machine: Machine; readonly status: string }[];
   consoleOf(id: string): string | undefined;
+}
+
+interface Fleet extends LaunchedLot {
+  readonly made: readonly [CloudInstance, ...CloudInstance[]];
 }
 
 /** Every code that the model can answer with. */
@@ -56,6 +63,7 @@ const meaning: Readonly<Record<string, Fault>> = {
   UnauthorizedOperation: 'refused',
   'InvalidLaunchTemplateName.NotFoundException': 'refused',
   InvalidInstanceType: 'refused',
+  'InvalidPlacementGroup.Unknown': 'refused',
   'InvalidInstanceID.NotFound': 'not_found',
 };
 
@@ -77,38 +85,50 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
     'spillway.dev/token': token,
   });
 
-  return {
-    async launch(spec, token) {
-      const tags = tagsOf(spec, token);
-      const answer = await ask('cloud.launch', true, () =>
-        model.createFleet({
-          clientToken: token,
-          template: spec.launchTemplate,
-          overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
-          capacityType: spec.capacityType,
-          target: 1,
-          minTarget: 0,
-          instanceTags: tags,
-          fleetTags: tags,
-        }),
-      );
-      const [made] = answer.instances;
-      const missed = answer.errors.map(missedOf);
-      if (made === undefined) throw emptyFleet(answer, missed);
-      // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
-      return {
-        id: cloudId(made.id),
-        type: made.type,
-        zone: made.zone,
+  async function fleet(at: string, spec: LaunchSpec, token: LaunchToken, target: number): Promise<Fleet> {
+    const tags = tagsOf(spec, token);
+    const answer = await ask(at, true, () =>
+      model.createFleet({
+        clientToken: token,
+        template: spec.launchTemplate,
+        overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
+        capacityType: spec.capacityType,
+        target,
+        minTarget: 0,
+        instanceTags: tags,
+        fleetTags: tags,
+      }),
+    );
+    const missed = answer.errors.map(missedOf);
+    const made = answer.instances.map(
+      ({ id, type, zone, capacityType }): CloudInstance => ({
+        id: cloudId(id),
+        type,
+        zone,
         state: 'pending',
-        capacityType: made.capacityType,
+        capacityType,
+        // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
         privateDnsName: '',
         launchedAt: clock.now(),
         missed,
         token,
         tags,
-      };
+      }),
+    );
+    const [first, ...more] = made;
+    if (first === undefined) throw shortFleet(at, answer, missed);
+    return {
+      made: [first, ...more],
+      short: made.length < target ? shortFleet(at, answer, missed) : undefined,
+    };
+  }
+
+  return {
+    async launch(spec, token) {
+      const [one] = (await fleet('cloud.launch', spec, token, 1)).made;
+      return one;
     },
+    launchLot: (spec, token, count) => fleet('cloud.launchLot', spec, token, count),
     list: () =>
       ask('cloud.list', false, () =>
         model
@@ -152,6 +172,9 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
       ask('cloud.check', false, () => {
         model.templates([spec.launchTemplate]);
         model.types(spec.types);
+        const [near] = spec.placementGroup === undefined ? [] : model.placementGroups([spec.placementGroup]);
+        if (near?.strategy === 'spread')
+          throw new PortError('refused', 'cloud.check', `placement group ${near.name} is of strategy spread`);
         const unknown = spec.zones.find((zone) => !model.config.zones.includes(zone));
         if (unknown !== undefined) throw new PortError('refused', 'cloud.check', `no zone ${unknown}`);
       }),
@@ -159,11 +182,15 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
   };
 }
 
-function overridesOf({ zones, maxPrices, without = [] }: LaunchSpec, type: string) {
-  const most = maxPrices?.[type];
+function overridesOf({ zones, maxPrices, placementGroup, without = [] }: LaunchSpec, type: string) {
+  const maxPrice = maxPrices?.[type];
   return zones
     .filter((zone) => !without.some((pool) => pool.type === type && pool.zone === zone))
-    .map((zone) => (most === undefined ? { type, zone } : { type, zone, maxPrice: most }));
+    .map((zone) => ({
+      ...{ type, zone },
+      ...(maxPrice === undefined ? {} : { maxPrice }),
+      ...(placementGroup === undefined ? {} : { placementGroup }),
+    }));
 }
 
 function shown(machine: Shown): CloudInstance {
@@ -202,11 +229,9 @@ function missedOf({ type, zone, code }: FleetError): Missed {
   return { type, zone, why };
 }
 
-function emptyFleet({ errors }: FleetAnswer, missed: readonly Missed[]): PortError {
+function shortFleet(at: string, { errors }: FleetAnswer, missed: readonly Missed[]): PortError {
   const faults = errors.map(({ code }) => meaning[code] ?? 'invalid');
   const text = errors.map((e) => `${e.type} ${e.zone} ${e.capacityType}: ${e.code}: ${e.message}`);
-  const best = hope.find((one) => faults.includes(one)) ?? 'transient';
-  return new PortError(best, 'cloud.launch', text.join('; ') || 'neither an instance nor an error', {
-    missed,
-  });
+  const best = hope.find((one) => faults.includes(one)) ?? 'throttled';
+  return new PortError(best, at, text.join('; ') || 'neither an instance nor an error', { missed });
 }

@@ -61,6 +61,8 @@ export interface CloudConfig {
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
+  /** By name, the strategy of each. */
+  readonly placementGroups: Readonly<Record<string, 'cluster' | 'spread'>>;
   /** As deploy/aws/gateway-policy.json has it: nothing is launched under the tag of another cluster; undefined: there is no such policy. */
   readonly launchesOnlyFor?: string;
 }
@@ -83,6 +85,7 @@ export const cloudDefaults: CloudConfig = {
   vcpuLimit: Number.MAX_SAFE_INTEGER,
   spotLimit: Number.MAX_SAFE_INTEGER,
   addressesPerZone: 4_000,
+  placementGroups: { near: 'cluster', apart: 'spread' },
 };
 
 export const cloudFaults = [
@@ -143,6 +146,7 @@ export interface Override {
   readonly zone: string;
   /** Of spot: micro-dollars an hour; undefined = what it costs on demand. */
   readonly maxPrice?: number;
+  readonly placementGroup?: string;
 }
 
 /** What spot costs in a pool from then on. */

@@ -114,6 +114,8 @@ export class CloudModel {
     }
     const template = this.#templates.get(request.template);
     if (template === undefined) throw noTemplate(request.template);
+    for (const { placementGroup } of request.overrides)
+      if (placementGroup !== undefined) this.placementGroups([placementGroup]);
     const { offers, errors } = answerFleet(request, this.config.types, this.#stock());
     const fleetId = `fleet-${this.#deps.entropy.uuid()}`;
     const mostFor = ({ type, zone }: Offer) =>
@@ -190,6 +192,16 @@ export class CloudModel {
         'InvalidInstanceType',
         `The following supplied instance types do not exist: [${name}]`,
       );
+    });
+  }
+
+  placementGroups(
+    names: readonly string[],
+  ): readonly { readonly name: string; readonly strategy: 'cluster' | 'spread' }[] {
+    return names.map((name) => {
+      const strategy = this.config.placementGroups[name];
+      if (strategy !== undefined) return { name, strategy };
+      throw new Ec2Error('InvalidPlacementGroup.Unknown', `The Placement Group '${name}' is unknown.`);
     });
   }
 

@@ -1,6 +1,6 @@
 /** design.md, section 4, on the models' own truth: what the gateway believes counts for nothing here. */
 import { spentBy } from '../../../src/decide/price.ts';
-import { instant, type JobRef } from '../../../src/domain/ids.ts';
+import { cloudId, instant, type JobRef } from '../../../src/domain/ids.ts';
 import { ranksOf } from '../../../src/domain/ranks.ts';
 import { stateOf } from '../../../src/sim/models/cloud-types.ts';
 import type { TrueJob, TrueRun } from '../../../src/sim/models/slurm-types.ts';
@@ -42,7 +42,7 @@ export async function breaches(run: Run): Promise<readonly Breach[]> {
       `${run.highest} micro-dollars were held and spent of one account at once; its hard budget is ${run.scenario.budget}`,
     );
   for (const text of run.early) say(2, text);
-  launches(run, say);
+  await launches(run, say);
   for (const text of run.usurped) say(1, text);
   requeues(run, say);
   await unbound(run, say);
@@ -245,9 +245,11 @@ async function unbound(run: Run, say: Say): Promise<void> {
   if (run.scenario.groups?.some((g) => (g.spares ?? 0) > 0) === true) return;
   if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
   const bursts = await run.store.bursts({ cluster, limit: 10_000 });
+  const rows = await run.store.instances(10_000);
   let bound: ReadonlySet<string> | undefined;
   for (const { id, tags } of run.world.launched) {
-    const intent = tags['spillway.dev/instance'];
+    // Of a lot it is known by its row, once there is one that has it.
+    const intent = tags['spillway.dev/instance'] ?? rows.find((r) => r.cloudId === cloudId(id))?.id;
     if (bursts.some((b) => ranksOf(b).some(({ instance }) => instance === intent))) continue;
     // Or it was planned anew: as spot there was none, or none of all its nodes.
     bound ??= await everBound(run);
@@ -282,13 +284,26 @@ function failedClosed(run: Run, jobs: readonly TrueJob[], say: Say): void {
 }
 
 /** 4: one intent buys one machine, however often it is asked for and whatever answer was lost. */
-function launches(run: Run, say: Say): void {
+async function launches(run: Run, say: Say): Promise<void> {
   const seen = new Map<string, string>();
+  const lots = new Map<string, string[]>();
   for (const { id, tags } of run.world.launched) {
+    if (tags['spillway.dev/lot'] !== undefined) {
+      const token = tags['spillway.dev/token'] ?? '';
+      lots.set(token, [...(lots.get(token) ?? []), id]);
+      continue;
+    }
     const intent = tags['spillway.dev/instance'] ?? '';
     const other = seen.get(intent);
     if (other !== undefined) say(4, `instances ${other} and ${id} were both launched for intent ${intent}`);
     seen.set(intent, id);
+  }
+  // A store that was set back may have lost its rows.
+  if (run.scenario.kills.some((k) => k.olderMs !== undefined)) return;
+  const rows = await run.store.instances(10_000);
+  for (const [token, ids] of lots) {
+    const of = rows.filter((r) => r.token === token).length;
+    if (ids.length > of) say(4, `${ids.join(', ')} were launched for ${of} intents of one lot`);
   }
 }
 

@@ -74,6 +74,26 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'a lot of one too many',
+    edits: [
+      {
+        file: 'src/instance/lot.ts',
+        find: 'await ctx.cloud.launchLot(first.spec, first.token, size);',
+        instead: 'await ctx.cloud.launchLot(first.spec, first.token, size + 1);',
+      },
+    ],
+  },
+  {
+    name: 'a lot whose answer was lost is asked for anew, each by itself',
+    edits: [
+      {
+        file: 'src/instance/lot.ts',
+        find: '  if (!together || (!asked && (rows',
+        instead: '  if (!together || asked || (!asked && (rows',
+      },
+    ],
+  },
+  {
     name: 'two start grants for one run',
     edits: [
       {
@@ -291,10 +311,10 @@ export const plants: readonly Plant[] = [
     name: 'an instance forgotten during launch',
     edits: [
       {
-        file: 'src/instance/launch.ts',
-        find: "if (fault === 'no_capacity' ||",
+        file: 'src/instance/answered.ts',
+        find: "if (fault !== 'no_capacity' &&",
         instead:
-          "if (fault === 'unknown') { await change(ctx, held, { state: 'gone', endedAt: ctx.clock.now(), why: 'planted' }, 'planted', [answered(fault)]); await wakeBursts(ctx, held); return never; }\n    if (fault === 'no_capacity' ||",
+          "if (fault === 'unknown') return { instance, patch: { state: 'gone', endedAt: ctx.clock.now(), why: 'planted' }, why: 'planted' };\n  if (fault !== 'no_capacity' &&",
       },
       { file: 'src/engine/cluster.ts', find: '    await this.#collect(seen);\n', instead: '' },
     ],

@@ -24,6 +24,10 @@ export interface Fates {
 
 type Method = (...args: readonly unknown[]) => unknown;
 
+/** A launch of several is met by what is planned for a launch. */
+const callOf = (port: string, method: string): string =>
+  `${port}.${method === 'launchLot' ? 'launch' : method}`;
+
 export class SimProcess {
   readonly name: string;
   readonly #time: Scheduler;
@@ -97,7 +101,7 @@ export class SimProcess {
         }
         const method = value as Method;
         return (...args: readonly unknown[]) =>
-          this.#call(`${name}.${String(key)}`, () => Promise.resolve(method.apply(target, [...args])), args);
+          this.#call(callOf(name, String(key)), () => Promise.resolve(method.apply(target, [...args])), args);
       },
     });
   }

@@ -294,6 +294,7 @@ export class Run implements Fates {
       groups: (this.scenario.groups ?? [this.#group()]).map((of) => ({
         ...of,
         idleMs: this.scenario.idleMs,
+        ...(this.scenario.seed % 3 === 0 ? {} : { byLot: true as const }),
         ...(this.scenario.spot === true ? { spot: { capPercent: 100 } } : {}),
       })),
       pods: {

@@ -1,0 +1,120 @@
+/** What a CloudPort does of which several instances are asked for by one call. */
+import { describe, expect, test } from 'vitest';
+import type { LaunchSpec } from '../../src/domain/instance.ts';
+import type { LaunchedLot } from '../../src/ports.ts';
+import { type CloudCase, expectFault } from './cloud.cases.ts';
+
+export function lotCases(c: CloudCase): void {
+  const lot = (count: number, token = c.token(), spec: LaunchSpec = c.spec): Promise<LaunchedLot> => {
+    if (c.port.launchLot === undefined) throw new Error('it launches no lots');
+    return c.port.launchLot(spec, token, count);
+  };
+  const idsOf = ({ made }: LaunchedLot) => made.map(({ id }) => id).sort();
+
+  describe('launch of several by one call', () => {
+    test('makes as many as were asked for, all under the one token', async () => {
+      const t = c.token();
+      const { made, short } = await lot(5, t);
+      expect(new Set(made.map(({ id }) => id)).size).toBe(5);
+      expect(short).toBeUndefined();
+      for (const one of made) {
+        expect(one).toMatchObject({ state: 'pending', token: t, capacityType: 'on-demand', missed: [] });
+        expect(c.spec.zones).toContain(one.zone);
+      }
+      await c.seen(t, 5);
+      for (const one of await c.under(t)) expect(one.tags).toMatchObject(c.spec.tags);
+    });
+
+    test('repeated, also three times at once, makes no other', async () => {
+      const t = c.token();
+      const [first, ...again] = await Promise.all([lot(3, t), lot(3, t), lot(3, t)]);
+      for (const one of [...again, await lot(3, t)]) expect(idsOf(one)).toEqual(first && idsOf(first));
+      await c.seen(t, 3);
+    });
+
+    test('with a used token and another count is invalid and makes nothing', async () => {
+      const t = c.token();
+      await lot(2, t);
+      await expectFault(lot(3, t), 'invalid');
+      await c.seen(t, 2);
+    });
+
+    test('whose answer is lost is unknown, and the same is found again', async () => {
+      const t = c.token();
+      await c.cloud.fault('lost-answer', true);
+      await expectFault(lot(3, t), 'unknown');
+      await c.cloud.fault('lost-answer', false);
+      const found = await lot(3, t);
+      expect(found.made).toHaveLength(3);
+      await c.seen(t, 3);
+    });
+
+    test('goes over to the next offers where one has not enough for all', async () => {
+      const [zone = '', other = ''] = c.spec.zones;
+      const [type = ''] = c.spec.types;
+      await c.cloud.limit({}, { atMost: 0 });
+      await c.cloud.limit({ type, zone }, { atMost: 2 });
+      await c.cloud.limit({ type, zone: other }, { atMost: 5 });
+      const { made, short } = await lot(4);
+      expect(made.map((m) => m.zone).sort()).toEqual([zone, zone, other, other].sort());
+      expect(short).toBeUndefined();
+      expect(made[0]?.missed).toEqual([{ type, zone, why: 'none' }]);
+    });
+
+    test('makes what there is where that is less, and tells why; again under its token it says the same', async () => {
+      const [zone = ''] = c.spec.zones;
+      const [type = ''] = c.spec.types;
+      await c.cloud.limit({}, { atMost: 0 });
+      await c.cloud.limit({ type, zone }, { atMost: 2 });
+      const t = c.token();
+      const first = await lot(5, t);
+      expect(first.made).toHaveLength(2);
+      expect(first.short?.fault).toBe('no_capacity');
+      expect(first.short?.message).toContain('InsufficientInstanceCapacity');
+      expect(first.short?.missed).toContainEqual({ type, zone, why: 'none' });
+      await c.cloud.heal();
+      const again = await lot(5, t);
+      expect(idsOf(again)).toEqual(idsOf(first));
+      expect(again.short?.fault).toBe('no_capacity');
+      await c.seen(t, 2);
+    });
+
+    test('of nothing is no_capacity, and leaves nothing', async () => {
+      await c.cloud.fault('no-capacity', true);
+      const t = c.token();
+      await expectFault(lot(4, t), 'no_capacity');
+      await c.cloud.fault('no-capacity', false);
+      expect(await c.under(t)).toEqual([]);
+    });
+
+    test('that is throttled on its way has what came before', async () => {
+      const [zone = '', other = ''] = c.spec.zones;
+      const [type = ''] = c.spec.types;
+      await c.cloud.limit({}, { atMost: 0 });
+      await c.cloud.limit({ type, zone }, { atMost: 1 });
+      await c.cloud.limit({ type, zone: other }, { code: 'RequestLimitExceeded' });
+      const { made, short } = await lot(3);
+      expect(made).toHaveLength(1);
+      expect(short?.fault).toBe('throttled');
+    });
+  });
+
+  describe('placement groups', () => {
+    test('an instance may be put into one that is there', async () => {
+      const near = { ...c.spec, zones: c.spec.zones.slice(0, 1), placementGroup: 'near' };
+      await c.port.check(near);
+      expect((await lot(2, c.token(), near)).made).toHaveLength(2);
+    });
+
+    test('check refuses one that does not put instances near each other', async () => {
+      const apart = { ...c.spec, zones: c.spec.zones.slice(0, 1), placementGroup: 'apart' };
+      expect((await expectFault(c.port.check(apart), 'refused')).message).toContain('strategy spread');
+    });
+
+    test('one that is not there is refused, and named by check', async () => {
+      const far = { ...c.spec, placementGroup: 'no-such' };
+      await expectFault(lot(2, c.token(), far), 'refused');
+      expect((await expectFault(c.port.check(far), 'refused')).message).toContain('no-such');
+    });
+  });
+}
