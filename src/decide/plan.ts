@@ -224,6 +224,7 @@ function kindsOf(offered: PlanGroup): Kinds {
     hasDevices: (i) => hasDevices(i.capacity, group),
     // Until it is launched, the one that was planned.
     perHour: ({ spec, type = spec.types[0] ?? '' }) => priced[spec.capacityType].get(type) ?? 0,
+    idleMs: group.idleMs,
   };
 }
 

@@ -51,6 +51,7 @@ export interface Kinds {
   readonly hasDevices: (i: Instance) => boolean;
   /** Micro-dollars an hour. */
   readonly perHour: (i: Instance) => number;
+  readonly idleMs: number;
 }
 
 export class Room {
@@ -63,12 +64,12 @@ export class Room {
   constructor(
     open: readonly Instance[],
     bound: readonly Bound[],
-    { hasDevices, perHour }: Kinds,
+    { hasDevices, perHour, idleMs }: Kinds,
     now: Instant,
   ) {
     this.#now = now;
     this.#nodes = open.map((instance) => ({
-      ...{ instance, free: instance.capacity, on: [], until: instance.idleSince ?? now },
+      ...{ instance, free: instance.capacity, on: [], until: usedUntil(instance, idleMs, now) },
       ...{ devices: hasDevices(instance), perHour: perHour(instance) },
     }));
     this.#byId = new Map(this.#nodes.map((n) => [n.instance.id, n]));
@@ -150,6 +151,10 @@ export class Room {
     return ends.find((at) => fits(needs, freeAt(node, at))) ?? Number.POSITIVE_INFINITY;
   }
 }
+
+/** Whoever is idle for longer than idle machines are left is kept warm, and what that costs is paid whether or not a job goes there. */
+const usedUntil = ({ idleSince }: Instance, idleMs: number, now: Instant): number =>
+  idleSince !== undefined && now < idleSince + idleMs ? idleSince : now;
 
 function put(node: Node, needs: Resources, endsAt: number, expectedAt: number): void {
   node.free = minus(node.free, needs);

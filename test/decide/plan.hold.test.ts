@@ -156,6 +156,11 @@ describe('what is up', () => {
     expect(made([job], [idle(small)]).assign).toHaveLength(1);
   });
 
+  it('and kept warm for hours is taken: those hours are paid for', () => {
+    const spare = { ...machine(1), idleSince: instant(now - 2 * hour) };
+    expect(made([burst(1, { limitMs: 5 * minute })], [spare]).assign).toHaveLength(1);
+  });
+
   it('with GPUs is kept for who asks for them, unless nothing else would ever hold the job', () => {
     const up = [machine(1, gpu)];
     const both = made([burst(1), burst(2, { needs: need(1, 1, 1) })], up);
