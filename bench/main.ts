@@ -11,7 +11,7 @@ const benches: Readonly<Record<string, string>> = {
   replay: '[log…]: the default policy against the baselines on five real logs, at their own share of cloud',
   pipeline:
     '[all|embedded|redis|memory] [bursts] [at once]: bursts settled a second, from sbatch to the settled row',
-  plan: '[log…] [--jobs N]: what planning buys, against one instance for each job and the lower bound; its time for 5,000',
+  plan: '[log…] [--jobs N] [--whole]: what planning buys, against one instance for each job and the lower bound; its time for 5,000',
   wake: '[wakes]: from a wake to the step that it asks for, on each queue',
   memory: '[bursts] [streams] [seconds]: resident memory of a gateway, in a process of its own',
 };

@@ -30,7 +30,7 @@ export interface Fleet {
   readonly everyMs: number;
 }
 
-interface Ran {
+export interface Ran {
   readonly needs: Resources;
   readonly from: number;
   readonly until: number;
@@ -186,7 +186,8 @@ export function through(
 }
 
 function row(m: Machine, at: number): Instance {
-  return m.readyAt > at || m.row.state === 'ready' ? m.row : { ...m.row, state: 'ready' };
+  if (m.readyAt > at) return m.row;
+  return { ...m.row, state: 'ready', idleSince: m.jobs === 0 ? instant(m.idleAt) : undefined };
 }
 
 function instanceRow(n: number, capacity: Resources, type: string, at: number): Instance {
@@ -214,12 +215,15 @@ function instanceRow(n: number, capacity: Resources, type: string, at: number): 
   };
 }
 
-/** Each job on the cheapest machine that holds it, which boots for it and ends with it. */
+/** Each job on the cheapest machine that holds it, which boots for it and goes by the same rule as any other. */
 export function naive(jobs: readonly Shaped[], { offered: { group, types }, bootMs }: Fleet): Spent {
   let microUsd = 0;
   for (const { needs, runMs } of jobs) {
     const able = types.filter((t) => fits(needs, podCapacity(t, group)));
-    microUsd += billed(Math.min(...able.map((t) => group.prices?.[t.name] ?? 0)), bootMs + runMs);
+    microUsd += billed(
+      Math.min(...able.map((t) => group.prices?.[t.name] ?? 0)),
+      bootMs + runMs + group.idleMs,
+    );
   }
   return { microUsd, instances: jobs.length };
 }
@@ -302,7 +306,7 @@ function* stretches(ran: readonly Ran[]): Generator<{ readonly ms: number; reado
 }
 
 /** The least that an hour of so much can cost, however machines are cut. */
-function worthOf({ offered: { group, types } }: Fleet): (load: Resources) => number {
+export function worthOf({ offered: { group, types } }: Fleet): (load: Resources) => number {
   const machines = types.map((t) => ({ ...podCapacity(t, group), price: group.prices?.[t.name] ?? 0 }));
   const rates = corners(machines.map((m) => [m.cpuMillis, m.memoryBytes / 2 ** 30, m.price]));
   return ({ cpuMillis, memoryBytes }) =>

@@ -1,8 +1,8 @@
 /**
  * What planning buys against one instance for each job and against the lower bound, on real logs, and how long it takes for 5,000 that wait: `npm run
- * bench -- plan [NAME...] [--jobs N]`: the logs whose name begins so, the first N of each; they lie where SPILLWAY_TRACES says, or in ../shared/traces.
+ * bench -- plan [NAME...] [--jobs N] [--whole]`: the logs whose name begins so, the first N of each; they lie where SPILLWAY_TRACES says, or in ../shared/traces.
  * All jobs of up to one node burst when they are submitted. The logs tell no memory: each user's jobs ask for 1.5, 3 or 6 GiB for each CPU, by his name. Run times
- * are expected as the gateway does it, from what ended before.
+ * are expected as the gateway does it, from what ended before. `--whole`: with the bound that cuts no job as well, which takes minutes.
  */
 import { join, resolve } from 'node:path';
 import { type PlanGroup, podCapacity } from '../src/decide/group.ts';
@@ -15,6 +15,7 @@ import { clean, type TraceJob } from '../src/sim/trace/job.ts';
 import { readTrace } from '../src/sim/trace/read.ts';
 import { keeperNeeds } from '../src/translate/index.ts';
 import { heading, quantile } from './machine.ts';
+import { wholeBound } from './plan-bound.ts';
 import {
   bound,
   type Fleet,
@@ -130,6 +131,12 @@ async function compare(file: string, name: string, most: number, vcpuPerCpu: num
   }
   line('one instance for each job', naive(shaped, fleet), least);
   line('packed anew at each moment', { microUsd: repacked(planned.ran, fleet), instances: 0 }, least);
+  if (whole) {
+    const tight = wholeBound(planned.ran, fleet);
+    const over = (100 * (planned.microUsd / tight - 1)).toFixed(1);
+    line('bound with whole jobs', { microUsd: tight, instances: 0 }, least);
+    console.log(`  ${'planned'.padEnd(28)} ${over} % over the bound with whole jobs`);
+  }
   console.log(`  ${'lower bound'.padEnd(28)} ${usd(least)}`);
 }
 
@@ -138,11 +145,13 @@ function inWords({ empty, outlived, sizes, ratios }: Parts, least: number): stri
   return `of it empty ${percent(empty)}, larger than what is left on it ${percent(outlived)}, sizes ${percent(sizes)}, ratios of memory ${percent(ratios)}`;
 }
 
-const args = process.argv.slice(2);
+const asked = process.argv.slice(2);
+const whole = asked.includes('--whole');
+const args = asked.filter((a) => a !== '--whole');
 const flag = args.indexOf('--jobs');
 const most = flag < 0 ? 10_000 : Number(args[flag + 1]);
 const wanted = args.filter((_, i) => flag < 0 || (i !== flag && i !== flag + 1));
-console.log(heading(`npm run bench -- plan ${args.join(' ')}`));
+console.log(heading(`npm run bench -- plan ${asked.join(' ')}`));
 planTime();
 for (const { file, name } of logs)
   if (wanted.length === 0 || wanted.some((w) => name.startsWith(w)))

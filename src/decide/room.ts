@@ -30,8 +30,8 @@ interface Node {
   readonly instance: Instance;
   free: Resources;
   readonly on: { readonly needs: Resources; readonly endsAt: number }[];
-  /** It is paid for until then anyhow, as far as is known. */
-  paid: number;
+  /** Until then it is of use anyhow, as far as is known; it is paid for until its idle time after that. */
+  until: number;
   readonly devices: boolean;
   /** Micro-dollars an hour. */
   readonly perHour: number;
@@ -69,7 +69,7 @@ export class Room {
   ) {
     this.#now = now;
     this.#nodes = open.map((instance) => ({
-      ...{ instance, free: instance.capacity, on: [], paid: (instance.idleSince ?? now) + idleMs },
+      ...{ instance, free: instance.capacity, on: [], until: usedUntil(instance, idleMs, now) },
       ...{ devices: hasDevices(instance), perHour: perHour(instance) },
     }));
     this.#byId = new Map(this.#nodes.map((n) => [n.instance.id, n]));
@@ -152,10 +152,14 @@ export class Room {
   }
 }
 
+/** Whoever is idle for longer than idle machines are left is kept warm, and what that costs is paid whether or not a job goes there. */
+const usedUntil = ({ idleSince }: Instance, idleMs: number, now: Instant): number =>
+  idleSince !== undefined && now < idleSince + idleMs ? idleSince : now;
+
 function put(node: Node, needs: Resources, endsAt: number, expectedAt: number): void {
   node.free = minus(node.free, needs);
   node.on.push({ needs, endsAt });
-  node.paid = Math.max(node.paid, expectedAt);
+  node.until = Math.max(node.until, expectedAt);
 }
 
 /** What it has once all are gone that end by then. */
@@ -165,21 +169,21 @@ const freeAt = (node: Node, at: number): Resources =>
     node.instance.capacity,
   );
 
-/** In micro-dollars. Both ends may be unknown, and their difference is no number. */
-const costToKeep = ({ paid, perHour }: Node, seeker: Seeker, now: number): number =>
-  (perHour * keptMs(paid - now, seeker.expectedAt - now, seeker.endsAt - now)) / 3_600_000;
+/** In micro-dollars. Its idle time is paid for with the job and without it. Both ends may be unknown, and their difference is no number. */
+const costToKeep = ({ until, perHour }: Node, seeker: Seeker, now: number): number =>
+  (perHour * keptMs(until - now, seeker.expectedAt - now, seeker.endsAt - now)) / 3_600_000;
 
 /**
- * For how long beyond `paidMs` a job keeps a machine that is expected to run for `expectedMs`: more than what is left of that, as it may run for much longer,
- * and then keeps a large machine for itself. Taken as run times that end at a constant rate, whose mean beyond any time is the same, up to the limit; the nearer
- * the expected is to that, the surer it is.
+ * For how long beyond `usedMs` a job keeps a machine that is expected to run for `expectedMs`: more than what is left of that, as it may run for much longer, or
+ * what is there may end long before, and it then keeps a large machine for itself. Both are taken to end at a constant rate: it is the last with the share
+ * that it has in their sum, and then has its whole run before it, up to its limit; the nearer the expected is to that, the surer it is.
  */
-function keptMs(paidMs: number, expectedMs: number, limitMs: number): number {
+function keptMs(usedMs: number, expectedMs: number, limitMs: number): number {
   const expected = Math.min(expectedMs, forEver);
-  const surely = Math.max(0, expected - paidMs);
-  if (expected <= 0 || paidMs >= limitMs) return surely;
-  const most = Math.min(expected, limitMs - paidMs);
-  const maybe = Math.max(surely, most * Math.exp(-Math.max(0, paidMs) / expected));
+  const surely = Math.max(0, expected - usedMs);
+  if (expected <= 0 || usedMs >= limitMs) return surely;
+  const most = Math.min(expected, limitMs - usedMs);
+  const maybe = Math.max(surely, (most * expected) / (expected + Math.max(0, usedMs)));
   return surely + Math.max(0, 1 - expected / limitMs) * (maybe - surely);
 }
 

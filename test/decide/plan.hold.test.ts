@@ -141,6 +141,26 @@ describe('what is up', () => {
     expect(asked(30 * minute).assign).toEqual([{ burst: 'b1', instance: 'i1' }]);
   });
 
+  it('does not take a job that may well be its last, and that is the likelier the shorter what is there runs', () => {
+    const job = burst(1, { limitMs: 24 * hour, expectedMs: hour });
+    const beside = (expectedMs: number) => ({ ...on(1, 1, now + 24 * hour), expectedAt: now + expectedMs });
+    const [soonGone, thereForLong] = [beside(1.5 * hour), beside(12 * hour)];
+    expect(made([job], [machine(1, large)], [soonGone]).launch[0]?.types[0]).toBe('small');
+    expect(made([job], [machine(1, large)], [thereForLong]).assign).toHaveLength(1);
+  });
+
+  it('does not get its idle minutes for nothing: they come again after the job', () => {
+    const job = burst(1, { limitMs: 5 * minute });
+    const idle = (of: InstanceType) => ({ ...machine(1, of), idleSince: now });
+    expect(made([job], [idle(large)]).launch[0]?.types[0]).toBe('small');
+    expect(made([job], [idle(small)]).assign).toHaveLength(1);
+  });
+
+  it('and kept warm for hours is taken: those hours are paid for', () => {
+    const spare = { ...machine(1), idleSince: instant(now - 2 * hour) };
+    expect(made([burst(1, { limitMs: 5 * minute })], [spare]).assign).toHaveLength(1);
+  });
+
   it('with GPUs is kept for who asks for them, unless nothing else would ever hold the job', () => {
     const up = [machine(1, gpu)];
     const both = made([burst(1), burst(2, { needs: need(1, 1, 1) })], up);
