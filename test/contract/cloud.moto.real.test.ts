@@ -1,11 +1,19 @@
-/** The EC2 adapter's requests, as moto takes them: an EC2 that nobody here wrote. It knows no capacity, no client tokens and no notices of spot, so shapes alone are held against it. */
+/** The EC2 adapter's requests, as moto takes them: an EC2 that nobody here wrote, and an SQS. It knows no capacity, no client tokens and no notices of spot, so shapes alone are held against it. */
 import { CreateLaunchTemplateCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import { interruptionQueue } from '../../adapters/cloud/sqs/index.ts';
 import { cloudId, launchToken } from '../../src/domain/ids.ts';
 import type { LaunchSpec } from '../../src/domain/instance.ts';
 import { GiB } from '../../src/domain/resources.ts';
 import type { CloudPort } from '../../src/ports.ts';
+import { events } from '../fixtures/eventbridge.ts';
 import { expectFault } from './cloud.cases.ts';
 import { others, own, realTime } from './cloud.harness.ts';
 import { type Moto, startMoto } from './moto.ts';
@@ -98,4 +106,48 @@ test('what is not there is told as the real one tells it', async () => {
   await expectFault(port.check({ ...spec, launchTemplate: 'no-such' }), 'refused');
   await expectFault(port.check({ ...spec, zones: [`${region}z`] }), 'refused');
   await expectFault(port.types(['c5.nothing']), 'refused');
+});
+
+test('what EventBridge puts on a queue is told, kept and deleted, and what is strange there with it', async () => {
+  const { endpoint } = moto;
+  const sqs = new SQSClient({ region, endpoint, credentials });
+  const read = (url: string) =>
+    interruptionQueue(
+      { ...{ url, region, credentials, waitSeconds: 1 }, maxAttempts: 1 },
+      { clock: realTime, log: { info: () => undefined, warn: () => undefined } },
+    );
+  const { QueueUrl = '' } = await sqs.send(
+    // A message that was not deleted would be back at once.
+    new CreateQueueCommand({ QueueName: 'spillway-interruptions', Attributes: { VisibilityTimeout: '0' } }),
+  );
+  const [queue, lost] = [read(QueueUrl), read(QueueUrl.replace('interruptions', 'no-such'))];
+  const command = new GetQueueAttributesCommand({
+    QueueUrl,
+    AttributeNames: ['ApproximateNumberOfMessages'],
+  });
+  const left = async () => Number((await sqs.send(command)).Attributes?.ApproximateNumberOfMessages);
+  try {
+    const [mine, other] = [cloudId('i-1234567890abcdef0'), cloudId('i-0fedcba9876543210')];
+    const bodies = [
+      events.interruption(mine),
+      events.rebalance(other),
+      events.state(mine, 'running'),
+      'none',
+    ];
+    for (const MessageBody of bodies) await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+    await queue.check('cloud.check');
+    expect([await left(), queue.takenBack()]).toEqual([bodies.length, []]);
+    const told = new Map<string, string>();
+    // One answer may bring less than there is; what it brought is deleted with the next question.
+    for (let asked = 0; asked < 10 && (await left()) > 0; asked++)
+      for (const { id, what } of await queue.read()) told.set(id, what);
+    expect(Object.fromEntries(told)).toEqual({ [mine]: 'taken-back', [other]: 'at-risk' });
+    expect([await left(), queue.takenBack()]).toEqual([0, [mine]]);
+    expect((await expectFault(lost.read(), 'refused')).message).toContain('interruptionQueue');
+    await expectFault(lost.check('cloud.check'), 'refused');
+  } finally {
+    await queue.close();
+    await lost.close();
+    sqs.destroy();
+  }
 });
