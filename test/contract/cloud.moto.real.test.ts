@@ -1,4 +1,12 @@
 /** The EC2 adapter's requests, as moto takes them: an EC2 that nobody here wrote, and an SQS. It knows no capacity, no client tokens and no notices of spot, so shapes alone are held against it. */
+import {
+  AutoScalingClient,
+  CreateAutoScalingGroupCommand,
+  PutWarmPoolCommand,
+  SetDesiredCapacityCommand,
+  SuspendProcessesCommand,
+  UpdateAutoScalingGroupCommand,
+} from '@aws-sdk/client-auto-scaling';
 import { CreateLaunchTemplateCommand, EC2Client } from '@aws-sdk/client-ec2';
 import {
   CreateQueueCommand,
@@ -7,9 +15,10 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withScalingGroups } from '../../adapters/cloud/asg/index.ts';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { interruptionQueue } from '../../adapters/cloud/sqs/index.ts';
-import { cloudId, launchToken } from '../../src/domain/ids.ts';
+import { cloudId, instant, launchToken } from '../../src/domain/ids.ts';
 import type { LaunchSpec } from '../../src/domain/instance.ts';
 import { GiB } from '../../src/domain/resources.ts';
 import type { CloudPort } from '../../src/ports.ts';
@@ -149,5 +158,59 @@ test('what EventBridge puts on a queue is told, kept and deleted, and what is st
     await queue.close();
     await lost.close();
     sqs.destroy();
+  }
+});
+
+test('an auto scaling group with a warm pool is judged by what it is, and its instances are asked what they are', async () => {
+  const { endpoint } = moto;
+  const scaling = new AutoScalingClient({ region, endpoint, credentials });
+  const name = 'eks-burst-0123';
+  const tags = {
+    'eks:nodegroup-name': 'burst',
+    'spillway.dev/cluster': own,
+    'spillway.dev/group': 'workers',
+  };
+  const config = { cluster: own, region, endpoint, credentials, maxAttempts: 1 };
+  const clock = { ahead: 0, now: () => instant(realTime.now() + clock.ahead) };
+  const grouped = withScalingGroups(
+    ec2Cloud(config, { clock }),
+    { ...config, groups: [{ name: 'workers', scalingGroup: name, max: 3 }] },
+    { clock },
+  );
+  const asked = { ...spec, group: 'workers', types: ['c5.large'], launchTemplate: name };
+  const refused = async () => (await expectFault(grouped.check(asked), 'refused')).message;
+  try {
+    await scaling.send(
+      new CreateAutoScalingGroupCommand({
+        AutoScalingGroupName: name,
+        LaunchTemplate: { LaunchTemplateName: 'spillway-cpu', Version: '$Default' },
+        ...{ MinSize: 0, MaxSize: 2, DesiredCapacity: 0, NewInstancesProtectedFromScaleIn: true },
+        AvailabilityZones: [...spec.zones],
+        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value, PropagateAtLaunch: true })),
+      }),
+    );
+    expect(await refused()).toContain('--nodegroup-name burst --scaling-config maxSize=3');
+    await scaling.send(new UpdateAutoScalingGroupCommand({ AutoScalingGroupName: name, MaxSize: 3 }));
+    expect(await refused()).toContain('suspend its process AZRebalance and ReplaceUnhealthy');
+    const ScalingProcesses = ['AZRebalance', 'ReplaceUnhealthy'];
+    await scaling.send(new SuspendProcessesCommand({ AutoScalingGroupName: name, ScalingProcesses }));
+    const pool = (ReuseOnScaleIn: boolean) =>
+      new PutWarmPoolCommand({ AutoScalingGroupName: name, InstanceReusePolicy: { ReuseOnScaleIn } });
+    await scaling.send(pool(true));
+    expect(await refused()).toContain('ReuseOnScaleIn');
+    await scaling.send(pool(false));
+    await grouped.check(asked);
+    // Somebody else's: of an instance that is in service without our token, moto fills no pool.
+    await scaling.send(new SetDesiredCapacityCommand({ AutoScalingGroupName: name, DesiredCapacity: 1 }));
+    const ours = async () => (await grouped.list()).filter((i) => i.tags['spillway.dev/group'] === 'workers');
+    clock.ahead = 60_000;
+    const [stray] = await ours();
+    if (stray === undefined) throw new Error('one was launched');
+    expect(stray).toMatchObject({ token: undefined, state: 'running' });
+    await grouped.terminate(stray.id);
+    expect((await ours()).filter(({ state }) => state !== 'terminated')).toEqual([]);
+  } finally {
+    await grouped.close();
+    scaling.destroy();
   }
 });
