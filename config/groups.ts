@@ -25,6 +25,11 @@ export const nodeGroup = z
       /^https?:\/\/\S+$/,
       'write a URL, such as http://127.0.0.1:4566',
     ).optional(),
+    interruptionQueue: form(
+      'ec2: the URL of an SQS queue that EventBridge fills with notices of spot (deploy/aws), one for a gateway; they come sooner than by the poll of spot requests, which goes on.',
+      /^https?:\/\/[^\s/?#]+\/[^\s?#]+$/,
+      'write its URL, such as https://sqs.eu-central-1.amazonaws.com/123456789012/spillway-interruptions',
+    ).optional(),
     launchTemplate: text(
       'ec2: boots a node that joins the cluster by itself; mode observe needs none.',
       'write the name of a launch template',

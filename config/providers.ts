@@ -23,6 +23,7 @@ const keys: Readonly<Record<string, Key>> = {
   zones: { of: aws, advice: 'write a list such as [a, b]' },
   endpoint: { of: aws },
   prices: { of: [...aws, 'external'] },
+  interruptionQueue: { of: ['ec2'] },
   launchTemplate: { of: ['ec2'] },
   placementGroup: { of: ['ec2'] },
   scalingGroup: { of: ['asg'] },

@@ -215,6 +215,15 @@ export const schema = z
         message: `another region or endpoint than ${first.name}'s; one gateway serves one region, write ${first.region}`,
       });
     });
+    const queued = c.nodeGroups.find((g) => g.interruptionQueue !== undefined);
+    c.nodeGroups.forEach((g, i) => {
+      if (g.interruptionQueue === undefined || g.interruptionQueue === queued?.interruptionQueue) return;
+      ctx.addIssue({
+        code: 'custom',
+        path: ['nodeGroups', i, 'interruptionQueue'],
+        message: `another queue than ${queued?.name}'s; one gateway reads one queue, write ${queued?.interruptionQueue}`,
+      });
+    });
     c.nodeGroups.forEach((g, i) => {
       const bare = typesOf(g).filter((type) => g.prices?.[type] === undefined);
       if (g.capacity.spot === undefined || c.pricesFrom !== undefined || bare.length === 0) return;

@@ -25,6 +25,7 @@ import type {
 } from './domain/ids.ts';
 import type {
   CloudInstance,
+  CloudNotice,
   Instance,
   InstanceType,
   LaunchSpec,
@@ -340,6 +341,12 @@ export interface CloudPort {
   ): Promise<readonly SpotPrice[]>;
   /** The spot instances that the cloud has said it takes back and that still run, those of others in the account included; told two minutes ahead, or not at all. */
   interruptions(): Promise<readonly CloudId[]>;
+  /**
+   * Where the cloud tells by a queue as well: waits, for half a minute at most, for what it tells next, of others in the account too, and of some
+   * twice; empty when nothing came, or as soon as `stop` is. What it calls taken back `interruptions` tells, too. Left out: it has no queue. Faults:
+   * `refused` (rights, no such queue), `unreachable`, `throttled`, `transient`; `interruptions` goes on without it.
+   */
+  notices?(stop: AbortSignal): Promise<readonly CloudNotice[]>;
   /**
    * What it wrote on its console, as far as the cloud has it: for people, about a machine that does not boot. Undefined: nothing yet. Faults:
    * `not_found`, `refused` (rights), `throttled`.

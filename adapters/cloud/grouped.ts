@@ -25,6 +25,8 @@ export function grouped(members: readonly Member[]): CloudPort {
   const of = (at: string, group: string) => find(at, `node group ${group}`, (m) => m.groups.has(group));
   const all = async <T>(ask: (port: CloudPort) => Promise<readonly T[]>): Promise<T[]> =>
     (await Promise.all(members.map(({ port }) => ask(port)))).flat();
+  // At most one of them is a cloud that has a queue.
+  const queued = members.find(({ port }) => port.notices !== undefined)?.port;
   return {
     launch: async (spec, token) => of('cloud.launch', spec.group).launch(spec, token),
     launchLot: async (spec, token, count) => {
@@ -55,6 +57,7 @@ export function grouped(members: readonly Member[]): CloudPort {
         return own.length === 0 ? Promise.resolve([]) : port.spotPrices(own, zones, from);
       }),
     interruptions: () => all((port) => port.interruptions()),
+    ...(queued?.notices === undefined ? {} : { notices: queued.notices }),
     check: async (spec) => of('cloud.check', spec.group).check(spec),
     launchesFor: async (other, spec) => of('cloud.launchesFor', spec.group).launchesFor?.(other, spec),
     close: async () => {

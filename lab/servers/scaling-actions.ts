@@ -14,6 +14,14 @@ export const scalingActions: Readonly<Record<string, Action>> = {
     AutoScalingGroups: { member: groups.describe(members(form, 'AutoScalingGroupNames')).map(shown) },
   }),
 
+  DescribeAutoScalingInstances: (form, groups) => ({
+    AutoScalingInstances: {
+      member: groups.lifecycles(members(form, 'InstanceIds')).map(({ id, group, state }) => ({
+        ...{ InstanceId: id, AutoScalingGroupName: group, LifecycleState: state },
+      })),
+    },
+  }),
+
   LaunchInstances: (form, groups) => {
     const group = needed(form, 'AutoScalingGroupName');
     const [zone, ...more] = members(form, 'AvailabilityZones');
@@ -68,6 +76,11 @@ const shown = (group: GroupShown): Xml => ({
   NewInstancesProtectedFromScaleIn: group.protectsNew,
   SuspendedProcesses: { member: group.suspended.map((ProcessName) => ({ ProcessName })) },
   Instances: { member: group.members.map((InstanceId) => ({ InstanceId, LifecycleState: 'InService' })) },
+  WarmPoolConfiguration: group.pool && {
+    ...{ MinSize: 0, PoolState: 'Running' },
+    InstanceReusePolicy: { ReuseOnScaleIn: group.pool.reuse === true },
+  },
+  MaxInstanceLifetime: group.lifetime,
   Tags: {
     member: Object.entries(group.tags).map(([Key, Value]) => ({ Key, Value, PropagateAtLaunch: true })),
   },

@@ -68,6 +68,13 @@ export interface Lack extends SpotPool {
   readonly capacityType: CapacityType;
 }
 
+/** What a cloud tells of an instance unasked. */
+export interface CloudNotice {
+  readonly id: CloudId;
+  /** `taken-back`: it ends in two minutes or so. `at-risk`: more likely than others to be taken back some time, and it may as well stay. */
+  readonly what: 'taken-back' | 'at-risk';
+}
+
 /** An offer that a launch asked for and did not get. */
 export interface Missed extends SpotPool {
   /** `full`: its zone's subnet has no address left, for any type. `throttled` says nothing about capacity. */

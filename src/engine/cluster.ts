@@ -20,7 +20,7 @@ import {
   type JobRef,
   type Uuid,
 } from '../domain/ids.ts';
-import type { CloudInstance, Instance } from '../domain/instance.ts';
+import type { CloudInstance, CloudNotice, Instance } from '../domain/instance.ts';
 import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
@@ -62,6 +62,8 @@ const recoverMs = 5_000;
 const objectsMs = 3_600_000;
 /** Between two looks at what fixed nodes there are. */
 const offerMs = 60_000;
+/** Between two long polls of the queue of spot notices. */
+const heardMs = 1_000;
 /** A create that was sent arrives within this time or never. */
 const strayPodMs = 60_000;
 
@@ -97,6 +99,9 @@ export class ClusterEngine implements Cluster {
   #planning: Promise<void> | undefined;
   #planAgain = false;
   #stopped = false;
+  readonly #stopping = new AbortController();
+  /** The queue of spot notices was read, be it without a message. */
+  #heard = false;
   #offeredAt = 0;
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
@@ -165,6 +170,12 @@ export class ClusterEngine implements Cluster {
     this.#loop('policy', () => this.heed(), this.settings.setup.pollMs);
     if (!this.hands) return;
     this.#loop('cloud', () => this.#listCloud(), this.#settings.cloudPollMs);
+    if (this.spot.listens)
+      this.#loop(
+        'spot notices by queue',
+        () => this.#listen(),
+        () => (this.#heard ? heardMs : this.#settings.cloudPollMs),
+      );
     this.#loop('sweep', () => this.sweep(), this.#settings.sweepMs);
     this.#loop('objects', () => this.#sweepObjects(), objectsMs);
     this.#loop('recover', () => this.#recover(), recoverMs);
@@ -173,6 +184,7 @@ export class ClusterEngine implements Cluster {
   /** Ends the loops, waits for what is under way, gives the lease up. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#stopping.abort();
     for (const t of this.#timers.values()) t.cancel();
     await Promise.allSettled([...this.#busy]);
     await this.notebook.tell(this.ports.clock.now(), true).catch(() => undefined);
@@ -349,19 +361,45 @@ export class ClusterEngine implements Cluster {
 
   /** Neither keeps the list from being read. */
   async #lookAtSpot(): Promise<void> {
-    const { store, wake } = this.ports;
     await this.spot.read().catch((e: unknown) => this.#complain(`spot prices: ${message(e)}`, e));
-    const ours = new Map<CloudId, InstanceId>();
-    for (const { id, cloudId, spec } of await store.liveInstances(this.name))
-      if (cloudId !== undefined && spec.capacityType === 'spot') ours.set(cloudId, id);
+    const ours = await this.#boughtAsSpot();
     if (ours.size === 0) return;
     const news = await this.spot
       .look(new Set(ours.keys()))
       .catch((e: unknown) => this.#complain(`spot notices: ${message(e)}`, e));
-    for (const told of news ?? []) {
+    await this.#takenBack(news ?? [], ours);
+  }
+
+  /** Sooner than the poll, which goes on beside it: what the queue does not tell, or cannot, that does. */
+  async #listen(): Promise<void> {
+    this.#heard = false;
+    if (!this.acts || (await this.#boughtAsSpot()).size === 0) return;
+    const told = await this.spot.hear(this.#stopping.signal);
+    this.#heard = true;
+    if (told.length === 0 || !this.acts) return;
+    const ours = await this.#boughtAsSpot();
+    const ids = (what: CloudNotice['what']) => told.flatMap((n) => (n.what === what ? [n.id] : []));
+    for (const id of ids('at-risk').filter((one) => ours.has(one)))
+      this.ports.log({
+        level: 'info',
+        text: `the cloud may take ${id} back some time, and recommends to leave it; it stays in use`,
+        cluster: this.name,
+      });
+    await this.#takenBack(this.spot.take(ids('taken-back'), new Set(ours.keys())), ours);
+  }
+
+  async #boughtAsSpot(): Promise<ReadonlyMap<CloudId, InstanceId>> {
+    const ours = new Map<CloudId, InstanceId>();
+    for (const { id, cloudId, spec } of await this.ports.store.liveInstances(this.name))
+      if (cloudId !== undefined && spec.capacityType === 'spot') ours.set(cloudId, id);
+    return ours;
+  }
+
+  async #takenBack(news: readonly CloudId[], ours: ReadonlyMap<CloudId, InstanceId>): Promise<void> {
+    for (const told of news) {
       const id = ours.get(told);
       this.ports.log({ level: 'warn', text: `the cloud takes ${told} back`, cluster: this.name });
-      if (id !== undefined) await wake.wake(id);
+      if (id !== undefined) await this.ports.wake.wake(id);
     }
   }
 

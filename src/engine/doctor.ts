@@ -292,7 +292,9 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
         if (group.external !== undefined)
           return `somebody else brings ${types.map((t) => t.name).join(', ')}, for pods that may be made`;
         if (group.spot !== undefined) await cloud.check({ ...spec, capacityType: 'spot' });
-        return `${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}`;
+        const heard = group.spot !== undefined && cloud.notices !== undefined;
+        const queue = heard ? '; the queue of spot notices can be read' : '';
+        return `${group.launchTemplate}, ${types.map((t) => t.name).join(', ')}${queue}`;
       },
       adviceFor(group),
     );

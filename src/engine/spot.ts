@@ -2,7 +2,7 @@
 import type { SpotSeen } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
 import type { CloudId, Instant } from '../domain/ids.ts';
-import type { SpotPool, SpotPrice } from '../domain/instance.ts';
+import type { CloudNotice, SpotPool, SpotPrice } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Clock, CloudPort } from '../ports.ts';
 import type { Shortage } from './shortage.ts';
@@ -60,12 +60,27 @@ export class Spot {
 
   /** Looks which are to be taken back; answers with those of which it is news. */
   async look(ours: ReadonlySet<CloudId>): Promise<readonly CloudId[]> {
-    const at = this.#clock.now();
-    const told = (await this.#cloud.interruptions()).filter((id) => ours.has(id));
-    const news = told.filter((id) => !this.#interrupted.has(id));
-    for (const id of news) this.#interrupted.set(id, at);
+    const news = this.take(await this.#cloud.interruptions(), ours);
     for (const id of this.#interrupted.keys()) if (!ours.has(id)) this.#interrupted.delete(id);
     return news;
+  }
+
+  /** Notes those of ours that are to be taken back; answers with those of which it is news. */
+  take(told: readonly CloudId[], ours: ReadonlySet<CloudId>): readonly CloudId[] {
+    const at = this.#clock.now();
+    const news = told.filter((id) => ours.has(id) && !this.#interrupted.has(id));
+    for (const id of news) this.#interrupted.set(id, at);
+    return news;
+  }
+
+  /** Whether the cloud tells by a queue besides. */
+  get listens(): boolean {
+    return this.used && this.#cloud.notices !== undefined;
+  }
+
+  /** Waits for what that tells next. Throws what the port throws. */
+  async hear(stop: AbortSignal): Promise<readonly CloudNotice[]> {
+    return (await this.#cloud.notices?.(stop)) ?? [];
   }
 
   /** Since when the cloud is known to take it back. */

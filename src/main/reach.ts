@@ -14,14 +14,14 @@ import { type Call, type Log, measured, retried } from '../../adapters/wrap.ts';
 import { type Hands, handsOf } from '../../config/load.ts';
 import type { ClusterConfig, Config, StagingConfig } from '../../config/schema.ts';
 import type { LogLine } from '../burst/context.ts';
-import { clusterName } from '../domain/ids.ts';
+import { type ClusterName, clusterName } from '../domain/ids.ts';
 import type { ClusterSettings } from '../engine/context.ts';
 import { type FundSource, Funds } from '../engine/funds.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { KubernetesPort, ObjectsPort } from '../ports.ts';
+import type { CloudPort, KubernetesPort, ObjectsPort } from '../ports.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { Tails } from '../stream/tails.ts';
-import { cloudOf } from './cloud.ts';
+import { cloudsOf } from './cloud.ts';
 import { clock, entropy, scheduler, sha256 } from './ground.ts';
 import { policyTermsOf } from './policies.ts';
 import { type AskedOfRegistries, askedOfRegistries } from './registries.ts';
@@ -82,10 +82,24 @@ export async function reach(config: Config, write: (line: LogLine) => void): Pro
   const stores = await storesOf(config.staging, watched);
   const asked = await askedOfRegistries(hands?.images);
   const tails = new Tails(scheduler);
+  const clouds =
+    hands === undefined ? () => withoutCloud(shapesOf(config)) : cloudsOf(config.nodeGroups, kube, told);
   const clusters: ClusterSettings[] = [];
   for (const c of config.clusters)
     clusters.push({
-      ...(await clusterOf(c, config, hands, kube, told, watched, () => gateway, stores, asked, tails)),
+      ...(await clusterOf(
+        c,
+        config,
+        hands,
+        kube,
+        clouds,
+        told,
+        watched,
+        () => gateway,
+        stores,
+        asked,
+        tails,
+      )),
       funds,
     });
   return {
@@ -141,12 +155,14 @@ function kubernetesOf(
 
 /**
  * A far side that answers, be it with a refusal of one thing, is there; what could not be asked or heard counts as away, and so does
- * a look at the whole that is refused (a wrong host key, lost rights).
+ * a look at the whole that is refused (a wrong host key, lost rights). A queue of notices is another far side than the cloud itself, which is asked
+ * for them too.
  */
 function noting(health: Health): (call: Call) => void {
   const away = new Set<Call['outcome']>(['unreachable', 'unknown', 'throttled']);
   const looks = new Set(['snapshot', 'facts', 'list', 'nodes']);
   return ({ port, method, outcome, text }) => {
+    if (method === 'notices') return;
     const bad = away.has(outcome) || (outcome === 'refused' && looks.has(method));
     health.note(port, !bad, bad ? `${outcome}: ${text}` : 'ok');
   };
@@ -159,6 +175,7 @@ async function clusterOf(
   config: Config,
   hands: Hands | undefined,
   kube: KubernetesPort,
+  clouds: (cluster: ClusterName) => CloudPort,
   told: Log,
   watched: Watched,
   gateway: () => Gateway | undefined,
@@ -178,7 +195,6 @@ async function clusterOf(
     clock,
     log: told,
   });
-  const cloud = hands === undefined ? withoutCloud(shapesOf(config)) : cloudOf(name, config.nodeGroups, kube);
   const { objects, roots } = stores;
   const keeperPort = hands?.kubernetes.keeperPort ?? 0;
   return {
@@ -208,7 +224,7 @@ async function clusterOf(
       'slurm',
       `slurm/${name}`,
     ),
-    cloud: watched(cloud, 'cloud', `cloud/${name}`),
+    cloud: watched(clouds(name), 'cloud', `cloud/${name}`),
     objects,
     streams: new Switchboard({
       objects,

@@ -143,6 +143,29 @@ describe('what a node group has', () => {
   const group = (over: Record<string, unknown>): string =>
     refused((c) => Object.assign((c.nodeGroups as unknown as Record<string, unknown>[])[0] ?? {}, over));
 
+  it('is a queue of spot notices, one for all groups, by its URL', () => {
+    expect(group({ interruptionQueue: 'spillway-interruptions' })).toContain(
+      'write its URL, such as https://sqs.',
+    );
+    expect(group({ interruptionQueue: 'https://sqs.eu-central-1.amazonaws.com' })).toContain('write its URL');
+    const two = refused((c) => {
+      const [g = {}] = c.nodeGroups as unknown as Record<string, unknown>[];
+      const at = (name: string) => ({
+        interruptionQueue: `https://sqs.eu-central-1.amazonaws.com/1/${name}`,
+      });
+      Object.assign(c, {
+        nodeGroups: [
+          { ...g, ...at('a') },
+          { ...g, name: 'second', ...at('b') },
+        ],
+      });
+    });
+    expect(two).toContain('nodeGroups[1].interruptionQueue: another queue than');
+    expect(
+      group({ provider: 'static', selector: { a: 'b' }, interruptionQueue: 'https://sqs.x/1/a' }),
+    ).toContain('is for provider ec2, and this is static');
+  });
+
   it('is read with its defaults', () => {
     const config = parse(base) as { nodeGroups: Record<string, unknown>[] };
     Object.assign(config.nodeGroups[0] ?? {}, {

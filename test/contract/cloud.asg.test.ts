@@ -5,7 +5,8 @@ import { type AsgGroup, withScalingGroups } from '../../adapters/cloud/asg/index
 import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { serveEc2 } from '../../lab/servers/ec2.ts';
 import type { ClusterName } from '../../src/domain/ids.ts';
-import { launchToken } from '../../src/domain/ids.ts';
+import { type CloudId, instant, launchToken } from '../../src/domain/ids.ts';
+import type { Clock } from '../../src/ports.ts';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
 import { type ScalingGroup, ScalingGroups } from '../../src/sim/models/cloud-groups.ts';
 import { Ec2Error, NoAnswer, stateOf } from '../../src/sim/models/cloud-types.ts';
@@ -33,7 +34,7 @@ const shape = (cluster: ClusterName, over: Partial<ScalingGroup> = {}): ScalingG
 const connected = (
   endpoint: string,
   cluster: ClusterName,
-  more: Partial<Ec2Config & { max: number }> = {},
+  { clock = realTime, ...more }: Partial<Ec2Config & { max: number; clock: Clock }> = {},
 ) => {
   const config = {
     ...{ cluster, region: 'eu-sim-1', endpoint },
@@ -48,7 +49,7 @@ const connected = (
     },
   };
   const groups: AsgGroup[] = [{ name: 'cpu', scalingGroup: `workers-${cluster}`, max: more.max ?? 100 }];
-  return withScalingGroups(ec2Cloud(config, { clock: realTime }), { ...config, groups }, { clock: realTime });
+  return withScalingGroups(ec2Cloud(config, { clock }), { ...config, groups }, { clock });
 };
 
 cloudContract(
@@ -56,7 +57,11 @@ cloudContract(
   async () => {
     const cloud = model(realTime, quick);
     const groups = new ScalingGroups(cloud);
-    for (const cluster of [own, others]) groups.put(shape(cluster));
+    for (const cluster of [own, others]) {
+      // What waits in a warm pool has a group's tags, and is nobody's.
+      groups.put(shape(cluster, { pool: {} }));
+      for (const zone of spec.zones) groups.warm(`workers-${cluster}`, zone);
+    }
     let server = await serveEc2(cloud, { port: 0, groups });
     const { port: at, endpoint } = server;
     const [port, other] = [connected(endpoint, own), connected(endpoint, others)];
@@ -94,6 +99,8 @@ cloudContract(
   'grouped',
 );
 
+const ofEks = { 'eks:nodegroup-name': 'burst', 'spillway.dev/cluster': own, 'spillway.dev/group': 'cpu' };
+
 describe('an auto scaling group', () => {
   const open: { close(): Promise<void> }[] = [];
   afterEach(async () => {
@@ -110,7 +117,7 @@ describe('an auto scaling group', () => {
     open.push(port, server);
     const desired = () => groups.describe([])[0]?.desired;
     const live = () => cloud.truth().filter((m) => !['terminated', 'shutting-down'].includes(stateOf(m)));
-    return { cloud, groups, port, lines, desired, live };
+    return { cloud, groups, port, lines, desired, live, endpoint: server.endpoint };
   }
 
   test('wants as many as were launched: one more each time, and one less for each that is given up', async () => {
@@ -220,6 +227,26 @@ describe('an auto scaling group', () => {
     ['holds less than is planned', { max: 5 }, 6, 'write max: 5'],
     ['scales in', { protectsNew: false }, 1, 'NewInstancesProtectedFromScaleIn'],
     ['replaces by itself', { suspended: ['AZRebalance'] }, 1, 'suspend its process ReplaceUnhealthy'],
+    ['takes back what was terminated', { pool: { reuse: true } }, 1, 'set ReuseOnScaleIn to false'],
+    ['replaces what is old', { lifetime: 86_400 }, 1, 'set MaxInstanceLifetime to 0'],
+    [
+      'is of EKS and keeps a minimum',
+      { min: 1, tags: ofEks },
+      1,
+      '--nodegroup-name burst --scaling-config minSize=0',
+    ],
+    [
+      'is of EKS and holds less',
+      { max: 5, tags: ofEks },
+      6,
+      '--scaling-config maxSize=6, and no desiredSize',
+    ],
+    [
+      'is of EKS and has not our tags',
+      { tags: { 'eks:nodegroup-name': 'burst' } },
+      1,
+      'tags of an EKS node group do not reach its instances',
+    ],
     ['has not our tags', { tags: { 'spillway.dev/cluster': own } }, 1, 'spillway.dev/group=cpu'],
     ['has not our zones', { zones: ['eu-sim-1a'] }, 1, 'no zone eu-sim-1b'],
   ])('that %s is refused by check, with what to do', async (_what, over, max, words) => {
@@ -253,5 +280,100 @@ describe('an auto scaling group', () => {
       throw new Ec2Error('InternalFailure', 'An internal error has occurred', 500);
     };
     await expectFault(port.launch(asked, launchToken('a')), 'unknown');
+  });
+
+  describe('with a warm pool', () => {
+    const [zone = ''] = spec.zones;
+    const minute = 60_000;
+
+    /** A clock that can go ahead: what is new is then settled. */
+    async function warmed(pool: ScalingGroup['pool'], zones = [zone]) {
+      const clock = { ahead: 0, now: () => instant(realTime.now() + clock.ahead) };
+      const s = await start({ pool, zones }, { clock });
+      const asking = { ...asked, zones };
+      const ids = async () =>
+        (await s.port.list()).filter((i) => i.state !== 'terminated').map(({ id }) => id);
+      const find = async (id: CloudId) => (await s.port.list()).find((i) => i.id === id);
+      const settle = () => {
+        clock.ahead += minute;
+      };
+      return { ...s, clock, asking, ids, find, settle, warm: () => s.groups.warm('workers-hpc1', zone) };
+    }
+
+    test('lists what it launched and not what waits there', async () => {
+      const s = await warmed({});
+      s.warm();
+      s.settle();
+      expect(await s.ids()).toEqual([]);
+      const { id } = await s.port.launch(s.asking, launchToken('a'));
+      expect([await s.ids(), s.live().length, s.desired()]).toEqual([[id], 2, 1]);
+      await s.port.check(s.asking);
+    });
+
+    test('knows what a launch takes out of it by the answer alone, however old that is', async () => {
+      const s = await warmed({ draws: true });
+      const waits = [s.warm(), s.warm()];
+      s.settle();
+      const { id } = await s.port.launch(s.asking, launchToken('a'));
+      expect(waits).toContain(id);
+      expect((await s.port.launch(s.asking, launchToken('a'))).id).toBe(id);
+      expect([await s.ids(), (await s.find(id))?.token, s.live().length]).toEqual([[id], 'a', 2]);
+    });
+
+    test('says nothing for a minute of what is in service without a token: it may be a launch’s; after it that is a stray', async () => {
+      const s = await warmed({ draws: true });
+      const old = s.warm();
+      s.settle();
+      // As the answer of a launch that nobody heard.
+      s.groups.launch({ group: 'workers-hpc1', token: 'lost', zone, count: 1 });
+      const again = connected(s.endpoint, own, { clock: s.clock });
+      open.push(again);
+      expect((await again.list()).map(({ id }) => id)).not.toContain(old);
+      s.settle();
+      expect((await again.list()).map(({ id }) => id)).toContain(old);
+    });
+
+    test('that takes back what is terminated ends it for us, also where it is asked again', async () => {
+      const s = await warmed({ reuse: true, draws: true });
+      const { id } = await s.port.launch(s.asking, launchToken('a'));
+      await s.port.terminate(id);
+      expect([(await s.find(id))?.state, s.live().length, s.desired()]).toEqual(['terminated', 1, 0]);
+      await s.port.terminate(id);
+      expect((await s.find(id))?.state).toBe('terminated');
+      // A gateway that knows nothing of it finds the same once it asks.
+      const later = connected(s.endpoint, own);
+      open.push(later);
+      await later.terminate(id);
+      expect((await later.list()).find((i) => i.id === id)?.state).toBe('terminated');
+      const next = await s.port.launch(s.asking, launchToken('b'));
+      expect([next.id, (await s.find(id))?.token]).toEqual([id, 'b']);
+      expect(await s.ids()).toEqual([id]);
+    });
+
+    test('that cannot be asked is a fault, not another list', async () => {
+      const s = await warmed({});
+      s.warm();
+      s.groups.lifecycles = () => {
+        throw new Ec2Error('AccessDenied', 'not allowed to DescribeAutoScalingInstances', 403);
+      };
+      expect((await expectFault(s.port.list(), 'refused')).message).toContain('IAM policy');
+      await expectFault(s.port.check(s.asking), 'refused');
+    });
+  });
+
+  test('without a warm pool is asked of none, but where an instance has no token', async () => {
+    const { port, lines, cloud } = await start();
+    const { id } = await port.launch(asked, launchToken('a'));
+    await port.list();
+    expect(lines.filter((line) => line.startsWith('DescribeAutoScaling'))).toEqual([]);
+    cloud.createFleet({
+      ...{ clientToken: 'x', template: 'spillway-cpu', capacityType: 'on-demand', target: 1, minTarget: 0 },
+      overrides: [{ type: small, zone: spec.zones[0] ?? '' }],
+      ...{ instanceTags: shape(own).tags, fleetTags: {} },
+    });
+    expect((await port.list()).map((i) => i.id === id || i.token === undefined)).toEqual([true, true]);
+    expect(lines.filter((line) => line.startsWith('DescribeAutoScaling'))).toEqual([
+      'DescribeAutoScalingGroups: ok',
+    ]);
   });
 });

@@ -1,11 +1,28 @@
-/** The EC2 adapter's requests, as moto takes them: an EC2 that nobody here wrote. It knows no capacity, no client tokens and no notices of spot, so shapes alone are held against it. */
+/** The EC2 adapter's requests, as moto takes them: an EC2 that nobody here wrote, and an SQS. It knows no capacity, no client tokens and no notices of spot, so shapes alone are held against it. */
+import {
+  AutoScalingClient,
+  CreateAutoScalingGroupCommand,
+  PutWarmPoolCommand,
+  SetDesiredCapacityCommand,
+  SuspendProcessesCommand,
+  UpdateAutoScalingGroupCommand,
+} from '@aws-sdk/client-auto-scaling';
 import { CreateLaunchTemplateCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withScalingGroups } from '../../adapters/cloud/asg/index.ts';
 import { ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
-import { cloudId, launchToken } from '../../src/domain/ids.ts';
+import { interruptionQueue } from '../../adapters/cloud/sqs/index.ts';
+import { cloudId, instant, launchToken } from '../../src/domain/ids.ts';
 import type { LaunchSpec } from '../../src/domain/instance.ts';
 import { GiB } from '../../src/domain/resources.ts';
 import type { CloudPort } from '../../src/ports.ts';
+import { events } from '../fixtures/eventbridge.ts';
 import { expectFault } from './cloud.cases.ts';
 import { others, own, realTime } from './cloud.harness.ts';
 import { type Moto, startMoto } from './moto.ts';
@@ -109,4 +126,102 @@ test('what is not there is told as the real one tells it', async () => {
   await expectFault(port.check({ ...spec, launchTemplate: 'no-such' }), 'refused');
   await expectFault(port.check({ ...spec, zones: [`${region}z`] }), 'refused');
   await expectFault(port.types(['c5.nothing']), 'refused');
+});
+
+test('what EventBridge puts on a queue is told, kept and deleted, and what is strange there with it', async () => {
+  const { endpoint } = moto;
+  const sqs = new SQSClient({ region, endpoint, credentials });
+  const read = (url: string) =>
+    interruptionQueue(
+      { ...{ url, region, credentials, waitSeconds: 1 }, maxAttempts: 1 },
+      { clock: realTime, log: { info: () => undefined, warn: () => undefined } },
+    );
+  const { QueueUrl = '' } = await sqs.send(
+    // A message that was not deleted would be back at once.
+    new CreateQueueCommand({ QueueName: 'spillway-interruptions', Attributes: { VisibilityTimeout: '0' } }),
+  );
+  const [queue, lost] = [read(QueueUrl), read(QueueUrl.replace('interruptions', 'no-such'))];
+  const command = new GetQueueAttributesCommand({
+    QueueUrl,
+    AttributeNames: ['ApproximateNumberOfMessages'],
+  });
+  const left = async () => Number((await sqs.send(command)).Attributes?.ApproximateNumberOfMessages);
+  try {
+    const [mine, other] = [cloudId('i-1234567890abcdef0'), cloudId('i-0fedcba9876543210')];
+    const bodies = [
+      events.interruption(mine),
+      events.rebalance(other),
+      events.state(mine, 'running'),
+      'none',
+    ];
+    for (const MessageBody of bodies) await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+    await queue.check('cloud.check');
+    expect([await left(), queue.takenBack()]).toEqual([bodies.length, []]);
+    const told = new Map<string, string>();
+    // One answer may bring less than there is; what it brought is deleted with the next question.
+    for (let asked = 0; asked < 10 && (await left()) > 0; asked++)
+      for (const { id, what } of await queue.read()) told.set(id, what);
+    expect(Object.fromEntries(told)).toEqual({ [mine]: 'taken-back', [other]: 'at-risk' });
+    expect([await left(), queue.takenBack()]).toEqual([0, [mine]]);
+    expect((await expectFault(lost.read(), 'refused')).message).toContain('interruptionQueue');
+    await expectFault(lost.check('cloud.check'), 'refused');
+  } finally {
+    await queue.close();
+    await lost.close();
+    sqs.destroy();
+  }
+});
+
+test('an auto scaling group with a warm pool is judged by what it is, and its instances are asked what they are', async () => {
+  const { endpoint } = moto;
+  const scaling = new AutoScalingClient({ region, endpoint, credentials });
+  const name = 'eks-burst-0123';
+  const tags = {
+    'eks:nodegroup-name': 'burst',
+    'spillway.dev/cluster': own,
+    'spillway.dev/group': 'workers',
+  };
+  const config = { cluster: own, region, endpoint, credentials, maxAttempts: 1 };
+  const clock = { ahead: 0, now: () => instant(realTime.now() + clock.ahead) };
+  const grouped = withScalingGroups(
+    ec2Cloud(config, { clock }),
+    { ...config, groups: [{ name: 'workers', scalingGroup: name, max: 3 }] },
+    { clock },
+  );
+  const asked = { ...spec, group: 'workers', types: ['c5.large'], launchTemplate: name };
+  const refused = async () => (await expectFault(grouped.check(asked), 'refused')).message;
+  try {
+    await scaling.send(
+      new CreateAutoScalingGroupCommand({
+        AutoScalingGroupName: name,
+        LaunchTemplate: { LaunchTemplateName: 'spillway-cpu', Version: '$Default' },
+        ...{ MinSize: 0, MaxSize: 2, DesiredCapacity: 0, NewInstancesProtectedFromScaleIn: true },
+        AvailabilityZones: [...spec.zones],
+        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value, PropagateAtLaunch: true })),
+      }),
+    );
+    expect(await refused()).toContain('--nodegroup-name burst --scaling-config maxSize=3');
+    await scaling.send(new UpdateAutoScalingGroupCommand({ AutoScalingGroupName: name, MaxSize: 3 }));
+    expect(await refused()).toContain('suspend its process AZRebalance and ReplaceUnhealthy');
+    const ScalingProcesses = ['AZRebalance', 'ReplaceUnhealthy'];
+    await scaling.send(new SuspendProcessesCommand({ AutoScalingGroupName: name, ScalingProcesses }));
+    const pool = (ReuseOnScaleIn: boolean) =>
+      new PutWarmPoolCommand({ AutoScalingGroupName: name, InstanceReusePolicy: { ReuseOnScaleIn } });
+    await scaling.send(pool(true));
+    expect(await refused()).toContain('ReuseOnScaleIn');
+    await scaling.send(pool(false));
+    await grouped.check(asked);
+    // Somebody else's: of an instance that is in service without our token, moto fills no pool.
+    await scaling.send(new SetDesiredCapacityCommand({ AutoScalingGroupName: name, DesiredCapacity: 1 }));
+    const ours = async () => (await grouped.list()).filter((i) => i.tags['spillway.dev/group'] === 'workers');
+    clock.ahead = 60_000;
+    const [stray] = await ours();
+    if (stray === undefined) throw new Error('one was launched');
+    expect(stray).toMatchObject({ token: undefined, state: 'running' });
+    await grouped.terminate(stray.id);
+    expect((await ours()).filter(({ state }) => state !== 'terminated')).toEqual([]);
+  } finally {
+    await grouped.close();
+    scaling.destroy();
+  }
 });

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
+import type { InterruptionQueue } from '../../adapters/cloud/sqs/index.ts';
 import { serveEc2 } from '../../lab/servers/ec2.ts';
-import { cloudId, launchToken } from '../../src/domain/ids.ts';
+import { type CloudId, cloudId, launchToken } from '../../src/domain/ids.ts';
 import type { CloudPort } from '../../src/ports.ts';
 import { type CloudConfig, Ec2Error, NoAnswer } from '../../src/sim/models/cloud-types.ts';
 import { expectFault } from './cloud.cases.ts';
@@ -164,6 +165,43 @@ describe('the EC2 adapter', () => {
     const { cloud, port } = await start({ subnets });
     cloud.limit({ zone: 'eu-sim-1a' }, { atMost: 0 });
     expect((await port.launch(spec, launchToken('a'))).zone).toBe('eu-sim-1b');
+  });
+
+  test('tells what a queue told beside the spot requests, until the list says that it is over', async () => {
+    const { cloud, server } = await start();
+    const taken = new Set<CloudId>();
+    const asked: string[] = [];
+    const queue: InterruptionQueue = {
+      read: async () => [],
+      takenBack: () => [...taken],
+      forget: (ids) => {
+        for (const id of ids) taken.delete(id);
+      },
+      check: async () => void asked.push('check'),
+      close: async () => void asked.push('close'),
+    };
+    const port = ec2Cloud(config(server.endpoint), { clock: realTime, queue });
+    const spot = { ...spec, capacityType: 'spot' } as const;
+    const [a, b] = await Promise.all(['a', 'b'].map((t) => port.launch(spot, launchToken(t))));
+    if (a === undefined || b === undefined) throw new Error('two were launched');
+    taken.add(a.id).add(b.id);
+    cloud.reclaim(b.id);
+    expect(new Set(await port.interruptions())).toEqual(new Set([a.id, b.id]));
+    expect(await port.interruptions()).toHaveLength(2);
+    await port.list();
+    expect(taken.size).toBe(2);
+    await port.terminate(a.id);
+    const deadline = performance.now() + 5_000;
+    while ((await port.list()).find(({ id }) => id === a.id)?.state !== 'terminated') {
+      expect(performance.now()).toBeLessThan(deadline);
+      await sleep(10);
+    }
+    expect(await port.interruptions()).not.toContain(a.id);
+    await port.check(spec);
+    expect(asked).toEqual([]);
+    await port.check(spot);
+    await port.close();
+    expect(asked).toEqual(['check', 'close']);
   });
 
   test('asks for a type only once', async () => {

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { tag } from '../../adapters/cloud/ec2/schema.ts';
+import { readEvent } from '../../adapters/cloud/sqs/schema.ts';
+import { events } from '../fixtures/eventbridge.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const text = z.union([z.string(), z.array(z.string())]).transform((v) => (typeof v === 'string' ? [v] : v));
@@ -78,8 +80,38 @@ it('for auto scaling groups allows what their adapter calls beside that, under o
     [...new Set(calls.map((name) => `${service(name)}:${name}`))].sort(),
   );
   for (const { Resource, Action, Condition } of groups)
-    if (Resource.includes('*')) expect(Action).toEqual(['autoscaling:DescribeAutoScalingGroups']);
+    if (Resource.includes('*')) expect(Action.every((a) => a.startsWith('autoscaling:Describe'))).toBe(true);
     else expect(Condition.StringEquals).toEqual({ [`aws:ResourceTag/${tag.cluster}`]: ['CLUSTER'] });
+});
+
+it('for the queue of spot notices lets the gateway read and delete there alone, and EventBridge write what the reader knows', () => {
+  const source = read('adapters/cloud/sqs/index.ts');
+  const calls = [...source.matchAll(/new (\w+)Command\(/g)].map((m) => m[1] ?? '');
+  // A batch is asked of the right to do one.
+  const wanted = new Set(calls.map((name) => `sqs:${name.replace(/Batch$/, '')}`));
+  const queue = 'arn:aws:sqs:REGION:ACCOUNT:spillway-CLUSTER';
+  const rights = policy.parse(JSON.parse(read('deploy/aws/queue-policy.json'))).Statement;
+  expect(rights.flatMap((s) => s.Action).sort()).toEqual([...wanted].sort());
+  for (const { Effect, Resource } of rights) expect([Effect, Resource]).toEqual(['Allow', [queue]]);
+
+  const rule = JSON.parse(read('deploy/aws/interruptions-rule.json'));
+  const targets = JSON.parse(read('deploy/aws/interruptions-targets.json'));
+  const attributes = JSON.parse(read('deploy/aws/interruptions-queue.json'));
+  expect(targets).toEqual({ Rule: rule.Name, Targets: [{ Id: 'spillway', Arn: queue }] });
+  const pattern = JSON.parse(rule.EventPattern);
+  const id = 'i-1234567890abcdef0';
+  const sent = [events.interruption(id), events.rebalance(id)].map((text) => JSON.parse(text));
+  expect(pattern).toEqual({ source: ['aws.ec2'], 'detail-type': sent.map((e) => e['detail-type']) });
+  for (const event of sent) expect(readEvent(JSON.stringify(event))).toMatchObject({ id });
+  // An attribute is text, whatever it says.
+  for (const value of Object.values(attributes)) expect(value).toBeTypeOf('string');
+  const [write, ...others] = JSON.parse(attributes.Policy).Statement;
+  expect(others).toEqual([]);
+  expect(write).toMatchObject({
+    ...{ Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' }, Action: 'sqs:SendMessage' },
+    Resource: queue,
+    Condition: { ArnEquals: { 'aws:SourceArn': `arn:aws:events:REGION:ACCOUNT:rule/${rule.Name}` } },
+  });
 });
 
 it('what the budget action attaches denies every launch, and ends nothing', () => {

@@ -1,7 +1,9 @@
 /** What a gateway knows of spot, on the model of EC2: prices, notices, pools that rest. */
 import { expect, it } from 'vitest';
 import { reclaimedMs, refusedMs, standOf } from '../../src/decide/spot.ts';
-import { clusterName, instant, launchToken } from '../../src/domain/ids.ts';
+import { PortError } from '../../src/domain/fault.ts';
+import { cloudId, clusterName, instant, launchToken } from '../../src/domain/ids.ts';
+import type { CloudNotice } from '../../src/domain/instance.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
 import { Shortage } from '../../src/engine/shortage.ts';
@@ -177,4 +179,55 @@ it('one whose spot is taken back each time while its pod waits goes on demand af
     ['settled', undefined, undefined, 2],
   ]);
   expect(job).toMatchObject({ state: 'COMPLETED', restarts: 0 });
+});
+
+it('a notice by a queue is taken at once, of ours alone; the queue is read only while it may be of use, and its fault is told', async () => {
+  const run = new Run({ ...calm }, () => new Promise((resolve) => setImmediate(resolve)), true);
+  const real = run.cloud.asPort.bind(run.cloud);
+  const asked = { times: 0, before: 0 };
+  const said = { fails: false, told: false };
+  const stopped: boolean[] = [];
+  run.cloud.asPort = (of) => ({
+    ...real(of),
+    // The poll sees nothing: what comes, comes by the queue.
+    interruptions: async () => [],
+    notices: (stop) => {
+      asked.times += 1;
+      if (run.cloud.truth().length === 0) asked.before += 1;
+      if (!said.fails) {
+        said.fails = true;
+        return Promise.reject(new PortError('unreachable', 'cloud.notices', 'no queue'));
+      }
+      const [machine] = run.cloud.truth();
+      if (!said.told && machine !== undefined) {
+        said.told = true;
+        const notices = ['at-risk', 'taken-back'].flatMap((what) =>
+          [machine.id, 'i-0fedcba9876543210'].map((id) => ({
+            id: cloudId(id),
+            what: what as CloudNotice['what'],
+          })),
+        );
+        return Promise.resolve(notices);
+      }
+      return new Promise((resolve) =>
+        stop.addEventListener('abort', () => {
+          stopped.push(true);
+          resolve([]);
+        }),
+      );
+    },
+  });
+  const begun = run.time.now();
+  run.startGateway();
+  const work = { ms: 10 * minute, exit: 0 };
+  run.slurm.submit('alice', { partition: 'cloud', cpusPerTask: 3, timeMs: 20 * minute, work });
+  await run.time.run(instant(begun + 8 * minute));
+  run.stop();
+  expect(run.errors).toEqual([]);
+  const lines = run.history.join('\n');
+  expect(lines).toContain('spot notices by queue: no queue');
+  expect(lines.match(/recommends to leave it/g)).toHaveLength(1);
+  expect(lines.match(/WARN the cloud takes i-\w+ back/g)).toHaveLength(1);
+  expect(lines).not.toContain('i-0fedcba9876543210');
+  expect([asked.before, asked.times > 2]).toEqual([0, true]);
 });

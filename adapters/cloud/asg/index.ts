@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AutoScalingClient,
   DescribeAutoScalingGroupsCommand,
+  DescribeAutoScalingInstancesCommand,
   LaunchInstancesCommand,
   TerminateInstanceInAutoScalingGroupCommand,
 } from '@aws-sdk/client-auto-scaling';
@@ -20,7 +21,14 @@ import { codeOf, missedOf, shortFleet } from '../ec2/faults.ts';
 import { isAsked, tagsOf } from '../ec2/fleet.ts';
 import type { Ec2Config } from '../ec2/schema.ts';
 import { whyNot } from './check.ts';
-import { type Launched, parseGroups, parseLaunched, type ScalingGroupShown } from './schema.ts';
+import {
+  type Launched,
+  parseGroups,
+  parseLaunched,
+  parseLifecycles,
+  type ScalingGroupShown,
+} from './schema.ts';
+import { warmPools } from './warm.ts';
 
 export interface AsgGroup {
   readonly name: string;
@@ -36,6 +44,8 @@ export interface AsgConfig extends Ec2Config {
 }
 
 const markTries = 10;
+/** Most instances of one question, the service's own limit. */
+const mostAsked = 50;
 
 export function withScalingGroups(
   ec2: CloudPort,
@@ -46,8 +56,11 @@ export function withScalingGroups(
   const tagging = connect(EC2Client, config);
   const find = (group: string): AsgGroup | undefined => config.groups.find((g) => g.name === group);
 
+  const pools = warmPools({ pooled, lifecycles }, { clock });
+
   async function launch(spec: LaunchSpec, token: LaunchToken, group: AsgGroup): Promise<CloudInstance> {
     const at = 'cloud.launch';
+    pools.launches();
     if (!/^[\x21-\x7e]{1,64}$/.test(token))
       throw new PortError('invalid', at, `a launch token is 1 to 64 ASCII characters: ${token}`);
     const errors: Launched['Errors'] = [];
@@ -77,6 +90,7 @@ export function withScalingGroups(
       }
       const tags = tagsOf(config, spec, token);
       await mark(id, tags);
+      pools.launched(cloudId(id));
       return {
         ...{ id: cloudId(id), type: one.InstanceType, zone: one.AvailabilityZone ?? zone, state: 'pending' },
         capacityType: one.MarketType.toLowerCase() === 'spot' ? 'spot' : 'on-demand',
@@ -119,17 +133,43 @@ export function withScalingGroups(
     try {
       await scaling.calling('cloud.terminate', 'changes', () => scaling.client.send(command));
     } catch (e) {
-      if (!isForeign(e)) throw e;
       // In no group, or not any more: EC2 knows what it is.
-      await ec2.terminate(id);
+      if (isForeign(e)) return ec2.terminate(id);
+      // Back in a warm pool, where Auto Scaling ends nothing by this call: it ended for us.
+      if (!isInvalid(e) || !(await pools.holds(id).catch(() => false))) throw e;
     }
+    pools.ends(id);
+  }
+
+  async function groupsOf(names: readonly string[], at: string): Promise<readonly ScalingGroupShown[]> {
+    const command = new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [...names] });
+    return scaling.calling(at, 'reads', async () => parseGroups(await scaling.client.send(command)));
+  }
+
+  async function pooled(): Promise<ReadonlySet<string>> {
+    const found = await groupsOf([...new Set(config.groups.map((g) => g.scalingGroup))], 'cloud.list');
+    const names = new Set(
+      found.filter((g) => g.WarmPoolConfiguration !== undefined).map((g) => g.AutoScalingGroupName),
+    );
+    return new Set(config.groups.filter((g) => names.has(g.scalingGroup)).map((g) => g.name));
+  }
+
+  async function lifecycles(ids: readonly CloudId[]): Promise<ReadonlyMap<CloudId, string>> {
+    const found = new Map<CloudId, string>();
+    for (let from = 0; from < ids.length; from += mostAsked) {
+      const command = new DescribeAutoScalingInstancesCommand({
+        InstanceIds: ids.slice(from, from + mostAsked),
+      });
+      for (const [id, state] of await scaling.calling('cloud.list', 'reads', async () =>
+        parseLifecycles(await scaling.client.send(command)),
+      ))
+        found.set(id, state);
+    }
+    return found;
   }
 
   async function described(name: string, at: string): Promise<ScalingGroupShown> {
-    const command = new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [name] });
-    const [found] = await scaling.calling(at, 'reads', async () =>
-      parseGroups(await scaling.client.send(command)),
-    );
+    const [found] = await groupsOf([name], at);
     if (found === undefined)
       throw new PortError('refused', at, `no auto scaling group ${name} in ${config.region}`);
     return found;
@@ -141,11 +181,17 @@ export function withScalingGroups(
     const why = whyNot(found, spec, group, config.cluster, await ec2.types(spec.types));
     if (why !== undefined)
       throw new PortError('refused', at, `auto scaling group ${group.scalingGroup}: ${why}`);
+    // Where there is a warm pool the list asks this, too.
+    if (found.WarmPoolConfiguration !== undefined) {
+      const command = new DescribeAutoScalingInstancesCommand({ MaxRecords: 1 });
+      await scaling.calling(at, 'reads', () => scaling.client.send(command));
+    }
     await ec2.list();
   }
 
   return {
     ...ec2,
+    list: async () => pools.sift(await ec2.list()),
     launch: async (spec, token) => {
       const group = find(spec.group);
       return group === undefined ? ec2.launch(spec, token) : launch(spec, token, group);
@@ -208,14 +254,14 @@ function inFleetsWords({
  * unknown: that one may have launched.
  */
 function refusedWhereInvalid(e: unknown): never {
-  if (e instanceof PortError && e.fault === 'invalid' && codeOf(e.cause) === 'ValidationError')
+  if (isInvalid(e) && e.fault === 'invalid')
     throw new PortError('refused', e.at, e.message, { cause: e.cause });
   throw e;
 }
 
-const isForeign = (e: unknown): boolean =>
-  e instanceof PortError &&
-  codeOf(e.cause) === 'ValidationError' &&
-  /no managed instance|not found/i.test(e.message);
+const isInvalid = (e: unknown): e is PortError =>
+  e instanceof PortError && codeOf(e.cause) === 'ValidationError';
+
+const isForeign = (e: unknown): boolean => isInvalid(e) && /no managed instance|not found/i.test(e.message);
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,5 +1,6 @@
 /** Auto Scaling's answers as they enter. */
 import { z } from 'zod';
+import { type CloudId, cloudId } from '../../../src/domain/ids.ts';
 
 const tag = z.object({
   Key: z.string(),
@@ -19,6 +20,10 @@ const group = z.object({
   NewInstancesProtectedFromScaleIn: z.boolean().default(false),
   SuspendedProcesses: z.array(z.object({ ProcessName: z.string().default('') })).default([]),
   Tags: z.array(tag).default([]),
+  MaxInstanceLifetime: z.number().default(0),
+  WarmPoolConfiguration: z
+    .object({ InstanceReusePolicy: z.object({ ReuseOnScaleIn: z.boolean().default(false) }).optional() })
+    .optional(),
   LaunchTemplate: template.optional(),
   MixedInstancesPolicy: z
     .object({
@@ -34,6 +39,15 @@ export type ScalingGroupShown = z.output<typeof group>;
 const groups = z.object({ AutoScalingGroups: z.array(group).default([]) });
 export const parseGroups = (answer: unknown): readonly ScalingGroupShown[] =>
   groups.parse(answer).AutoScalingGroups;
+
+const lifecycles = z.object({
+  AutoScalingInstances: z
+    .array(z.object({ InstanceId: z.string().transform(cloudId), LifecycleState: z.string().default('') }))
+    .default([]),
+});
+/** By instance. */
+export const parseLifecycles = (answer: unknown): readonly (readonly [CloudId, string])[] =>
+  lifecycles.parse(answer).AutoScalingInstances.map((i) => [i.InstanceId, i.LifecycleState]);
 
 const launched = z.object({
   Instances: z

@@ -6,6 +6,10 @@ import type { Ec2Config } from './schema.ts';
 export type Calling = <T>(at: string, effect: 'reads' | 'changes', work: () => Promise<T>) => Promise<T>;
 
 type Next = (args: never) => Promise<unknown>;
+export type ConnectConfig = Pick<
+  Ec2Config,
+  'region' | 'endpoint' | 'credentials' | 'maxAttempts' | 'connectTimeoutMs' | 'requestTimeoutMs'
+>;
 /** As far as the SDK's clients are alike. */
 interface Client {
   readonly middlewareStack: {
@@ -18,7 +22,7 @@ interface Client {
 
 export function connect<C>(
   Service: new (config: ReturnType<typeof settingsOf>) => C,
-  config: Ec2Config,
+  config: ConnectConfig,
 ): { readonly client: C; readonly calling: Calling } {
   const client = new Service(settingsOf(config));
   const attempts = new AsyncLocalStorage<unknown[]>();
@@ -43,7 +47,7 @@ export function connect<C>(
   return { client, calling };
 }
 
-const settingsOf = (config: Ec2Config) => ({
+const settingsOf = (config: ConnectConfig) => ({
   region: config.region,
   retryMode: 'standard' as const,
   maxAttempts: config.maxAttempts ?? 3,

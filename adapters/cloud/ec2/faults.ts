@@ -34,6 +34,7 @@ const refused = [
   'AccessDenied',
   'AccessDeniedException',
   'AuthFailure',
+  'AWS.SimpleQueueService.NonExistentQueue',
   'Blocked',
   'CredentialsProviderError',
   'ExpiredToken',
@@ -43,9 +44,11 @@ const refused = [
   'InvalidPlacementGroup.Unknown',
   'InvalidSignatureException',
   'InvalidSubnetID.NotFound',
+  'KmsAccessDenied',
   'MissingAuthenticationToken',
   'OptInRequired',
   'PendingVerification',
+  'QueueDoesNotExist',
   'RequestExpired',
   'SignatureDoesNotMatch',
   'UnauthorizedOperation',
@@ -61,6 +64,11 @@ const byCode = new Map<string, Fault>([
 
 /** What an operator can do about it. */
 const advice: Readonly<Record<string, string>> = {
+  AccessDenied: "add the action to the gateway's IAM policy",
+  AccessDeniedException: "add the action to the gateway's IAM policy",
+  KmsAccessDenied:
+    "let the gateway's role use the queue's key (kms:Decrypt), or encrypt the queue with SQS's own",
+  QueueDoesNotExist: 'make the queue (deploy/aws), or correct interruptionQueue',
   CredentialsProviderError: 'give the gateway AWS credentials: an instance profile, or AWS_ACCESS_KEY_ID',
   RequestExpired: "set this machine's clock",
   SignatureDoesNotMatch: 'check the secret access key',

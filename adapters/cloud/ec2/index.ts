@@ -30,6 +30,7 @@ import type {
   SpotPrice,
 } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort, LaunchedLot } from '../../../src/ports.ts';
+import type { InterruptionQueue } from '../sqs/index.ts';
 import { connect } from './connect.ts';
 import { codeOf, missedOf, shortFleet } from './faults.ts';
 import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf, zoneOfSubnet } from './fleet.ts';
@@ -50,7 +51,11 @@ interface Fleet extends LaunchedLot {
   readonly made: readonly [CloudInstance, ...CloudInstance[]];
 }
 
-export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }): CloudPort {
+/** `queue` is closed with the port. */
+export function ec2Cloud(
+  config: Ec2Config,
+  { clock, queue }: { readonly clock: Clock; readonly queue?: InterruptionQueue | undefined },
+): CloudPort {
   const { client, calling } = connect(EC2Client, config);
   const known = new Map<string, InstanceType>();
 
@@ -103,6 +108,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
       found.push(...page.instances);
       next = page.next === undefined ? undefined : { NextToken: page.next };
     }
+    queue?.forget(found.flatMap(({ id, state }) => (state === 'terminated' ? [id] : [])));
     return found;
   }
 
@@ -171,7 +177,7 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
   }
 
   /** The request of a spot instance tells when it is marked; DescribeInstances does not. */
-  async function interruptions(): Promise<CloudId[]> {
+  async function marked(): Promise<CloudId[]> {
     const found: CloudId[] = [];
     const input = {
       Filters: [{ Name: 'status-code', Values: ['marked-for-termination', 'marked-for-stop'] }],
@@ -191,6 +197,10 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
       next = page.NextToken === undefined ? undefined : { NextToken: page.NextToken };
     }
     return found;
+  }
+
+  async function interruptions(): Promise<CloudId[]> {
+    return [...new Set([...(await marked()), ...(queue?.takenBack() ?? [])])];
   }
 
   /** Rights alone: EC2 answers DryRunOperation where it would have gone on. */
@@ -242,7 +252,8 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     await calling(at, 'reads', () => client.send(new DescribeInstancesCommand({ MaxResults: 5 })));
     if (spec.capacityType !== 'spot') return;
     await spotPrices(spec.types, spec.zones, clock.now());
-    await interruptions();
+    await marked();
+    await queue?.check(at);
   }
 
   async function checkPlacement(at: string, name: string): Promise<void> {
@@ -284,10 +295,14 @@ export function ec2Cloud(config: Ec2Config, { clock }: { readonly clock: Clock }
     template,
     spotPrices,
     interruptions,
+    ...(queue === undefined ? {} : { notices: (stop) => queue.read(stop) }),
     console,
     check,
     launchesFor,
-    close: async () => client.destroy(),
+    close: async () => {
+      client.destroy();
+      await queue?.close();
+    },
   };
 }
 

@@ -56,6 +56,14 @@ describe('several providers as one', () => {
     expect(b.asked).toEqual(['launch b', 'terminate b-1']);
   });
 
+  it('what a queue tells comes from whom has one, and no queue is made up', async () => {
+    const notice = { id: cloudId('e-1'), what: 'taken-back' } as const;
+    const tells = Object.assign(provider('e').member.port, { notices: async () => [notice] });
+    const both = grouped([a.member, { ...provider('e').member, port: tells }]);
+    expect(await both.notices?.(new AbortController().signal)).toEqual([notice]);
+    expect(cloud.notices).toBeUndefined();
+  });
+
   it('whether the cloud keeps launches to one tag is asked of whom can tell', async () => {
     const tells = Object.assign(provider('d').member.port, { launchesFor: async () => false });
     const both = grouped([a.member, { ...provider('d').member, port: tells }]);

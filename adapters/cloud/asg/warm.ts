@@ -1,0 +1,82 @@
+/**
+ * Instances of a warm pool bear their group's tags, as those that were launched for us, and are nobody's work: not strays, not ours. One that goes back
+ * there instead of ending has ended for us. By AWS's manual LaunchInstances asks CreateFleet, which knows of no pool; nothing here relies on that.
+ */
+import type { CloudId, Instant } from '../../../src/domain/ids.ts';
+import type { CloudInstance } from '../../../src/domain/instance.ts';
+import type { Clock } from '../../../src/ports.ts';
+import { tag } from '../ec2/schema.ts';
+
+interface Ask {
+  /** Of the node groups, those whose auto scaling group has a warm pool. */
+  readonly pooled: () => Promise<ReadonlySet<string>>;
+  /** The lifecycle state of those that are in an auto scaling group. */
+  readonly lifecycles: (ids: readonly CloudId[]) => Promise<ReadonlyMap<CloudId, string>>;
+}
+
+export interface WarmPools {
+  /** What there is of ours in a list of instances, those of warm pools left out or told as terminated. Throws what it is that cannot be asked. */
+  sift(listed: readonly CloudInstance[]): Promise<readonly CloudInstance[]>;
+  /** Something is being launched, and may be an old instance that has not our token yet. */
+  launches(): void;
+  launched(id: CloudId): void;
+  /** It was asked to end. */
+  ends(id: CloudId): void;
+  holds(id: CloudId): Promise<boolean>;
+}
+
+/** A pool that is younger has only instances that are left alone for their youth. */
+const pooledMs = 30_000;
+/** So long a launch, also that of a process before this one, may be without its token; and an answer about lifecycles late. A new instance is left alone anyway. */
+const settlesMs = 60_000;
+
+const isWarm = (lifecycle: string | undefined): boolean => lifecycle?.startsWith('Warmed:') === true;
+const isUp = ({ state }: CloudInstance): boolean => state !== 'terminated' && state !== 'shutting-down';
+const isDown = ({ state }: CloudInstance): boolean => state === 'stopping' || state === 'stopped';
+
+export function warmPools(ask: Ask, { clock }: { readonly clock: Clock }): WarmPools {
+  const ended = new Set<CloudId>();
+  let launchedAt = clock.now();
+  let pooled: { readonly at: Instant; readonly groups: ReadonlySet<string> } | undefined;
+
+  async function groups(): Promise<ReadonlySet<string>> {
+    const at = clock.now();
+    if (pooled === undefined || at - pooled.at > pooledMs) pooled = { at, groups: await ask.pooled() };
+    return pooled.groups;
+  }
+
+  async function sift(listed: readonly CloudInstance[]): Promise<readonly CloudInstance[]> {
+    const up = listed.filter(isUp);
+    for (const id of ended) if (!up.some((i) => i.id === id)) ended.delete(id);
+    const doubtful = up.filter((i) => i.token === undefined || isDown(i) || ended.has(i.id));
+    const pools = doubtful.length === 0 ? new Set<string>() : await groups();
+    const asked = new Set(doubtful.filter((i) => pools.has(i.tags[tag.group] ?? '')));
+    if (asked.size === 0) return listed;
+    // After the list: what has a token there and is warm by now was given back.
+    const lifecycles = await ask.lifecycles([...asked].map(({ id }) => id));
+    const at = clock.now();
+    const settled = at - launchedAt >= settlesMs;
+    const isOld = (i: CloudInstance): boolean => at - i.launchedAt >= settlesMs / 2;
+    return listed.flatMap((i): CloudInstance[] => {
+      if (!asked.has(i)) return [i];
+      const warm = isWarm(lifecycles.get(i.id));
+      if (i.token === undefined) return warm || (!settled && isOld(i)) ? [] : [i];
+      return warm && (settled || ended.has(i.id)) ? [{ ...i, state: 'terminated' }] : [i];
+    });
+  }
+
+  return {
+    sift,
+    launches: () => {
+      launchedAt = clock.now();
+    },
+    launched: (id) => {
+      ended.delete(id);
+      launchedAt = clock.now();
+    },
+    ends: (id) => {
+      ended.add(id);
+    },
+    holds: async (id) => isWarm((await ask.lifecycles([id])).get(id)),
+  };
+}
