@@ -10,7 +10,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -296,7 +298,18 @@ func TestCallersWhoFloodTheLoginSocketHarmNobodyElse(t *testing.T) {
 
 func TestANameThatTheHostHasForAnotherUidIsRefused(t *testing.T) {
 	names := &nameService{}
-	if user, err := userOf(1, names); err != nil || user != "daemon" {
+	passwd, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Any user of this host.
+	found := regexp.MustCompile(`(?m)^([a-z]+):[^:]*:([1-9][0-9]{0,3}):`).FindSubmatch(passwd)
+	if found == nil {
+		t.Fatal("/etc/passwd has nobody but root")
+	}
+	name := string(found[1])
+	uid, _ := strconv.ParseInt(string(found[2]), 10, 64)
+	if user, err := userOf(uid, names); err != nil || user != name {
 		t.Errorf("%q, %v", user, err)
 	}
 	if user, err := userOf(3_999_999_999, names); err == nil || errors.Is(err, errNames) {
@@ -305,11 +318,11 @@ func TestANameThatTheHostHasForAnotherUidIsRefused(t *testing.T) {
 	kept := func(uid int64, line string) {
 		names.keep(map[string]answer{key("passwd", uid): {line, time.Now()}})
 	}
-	kept(70001, "daemon:x:70001:70001::/:/bin/sh")
-	if user, err := userOf(70001, names); err == nil || !strings.Contains(err.Error(), "daemon is uid 1") {
+	kept(70001, name+":x:70001:70001::/:/bin/sh")
+	if user, err := userOf(70001, names); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%s is uid %d", name, uid)) {
 		t.Errorf("%q, %v", user, err)
 	}
-	for _, name := range []string{"root", "-s", "a b", "", "../x", "a\\b"} {
+	for _, name := range []string{"root", "Ünal", "-s", "a b", "", "../x", "a\\b"} {
 		kept(70002, name+":x:70002:70002::/:/bin/sh")
 		if user, err := userOf(70002, names); err == nil {
 			t.Errorf("%q is taken", user)

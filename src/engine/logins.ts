@@ -58,7 +58,8 @@ export class Logins {
     if (uid === 0 || user === 'root' || overflow.includes(uid))
       throw refused(`${user} (uid ${uid}) is nobody's user: ask as yourself, or bring an API token`);
     if (!unixName.test(user)) throw refused(`uid ${uid} has no Unix name that Slurm could have`);
-    const wait = this.#users.take(`${host}/${user}`) || this.#hosts.take(host);
+    // The host's first: names that it makes up must not cost anything either.
+    const wait = this.#hosts.wait(host) || this.#users.take(`${host}/${user}`) || this.#hosts.take(host);
     if (wait > 0) throw new PortError('throttled', at, `too many tokens for ${user}; ask again in ${wait} s`);
     await this.#agree(proved);
     const { id, secret } = minted(entropy);

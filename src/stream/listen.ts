@@ -74,7 +74,8 @@ export function listenForRelays(spec: ListenSpec): Promise<Listener> {
   });
   server.on('secureConnection', (socket) => {
     settle(shaking, socket);
-    const caller = socket.authorized ? callerOf(socket) : undefined;
+    // A ticket of an earlier connection would bring a certificate that nobody looked at again; relays and login hosts ask for none.
+    const caller = socket.authorized && !socket.isSessionReused() ? callerOf(socket) : undefined;
     const enter = caller && doorFor(spec, caller);
     if (enter === undefined) {
       const what = caller?.login ? 'a login host that is not configured' : 'a relay of no configured cluster';

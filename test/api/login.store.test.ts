@@ -18,9 +18,18 @@ import { until } from '../stream/wire.ts';
 import { type Bed, cluster, makeBed } from './bed.ts';
 
 const root = process.getuid?.() === 0;
-/** Whom every Linux has; one who is not root can only be himself. */
-const daemon = root ? { name: 'daemon', uid: 1 } : { name: userInfo().username, uid: userInfo().uid };
-const known: Record<string, number> = { [daemon.name]: daemon.uid, bin: 7 };
+/** Somebody whom this host has; who is not root can only be himself. */
+const somebody = root ? someUser() : { name: userInfo().username, uid: userInfo().uid };
+const known: Record<string, number> = { [somebody.name]: somebody.uid };
+
+function someUser(): { readonly name: string; readonly uid: number } {
+  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
+    const [name = '', , uid = ''] = line.split(':');
+    if (/^[a-z]{2,10}$/.test(name) && Number(uid) > 0 && Number(uid) < 60_000)
+      return { name, uid: Number(uid) };
+  }
+  throw new Error('/etc/passwd has nobody but root');
+}
 
 let bed: Bed;
 let dir: string;
@@ -32,7 +41,7 @@ beforeAll(async () => {
   installed = install();
   certificates();
   const jobOf = (id: number, user: string) => detail({ ref: jobRef(String(id)), id, user });
-  bed = await makeBed({ snapshot: { jobs: [jobOf(1, daemon.name), jobOf(2, 'alice')] } });
+  bed = await makeBed({ snapshot: { jobs: [jobOf(1, somebody.name), jobOf(2, 'alice')] } });
 }, 300_000);
 afterAll(async () => {
   await bed?.close();
@@ -138,28 +147,28 @@ const made = () => bed.desk.tokens();
 it('a user sees his jobs by who he is on the host, and asks twice by one token', async () => {
   const socket = await startHost(await openGateway());
   for (let i = 0; i < 2; i++) {
-    const { code, said } = await spillway(socket, daemon.uid, {}, 'jobs');
-    expect([code, said]).toEqual([0, expect.stringMatching(new RegExp(`\\n1 +${daemon.name} `))]);
+    const { code, said } = await spillway(socket, somebody.uid, {}, 'jobs');
+    expect([code, said]).toEqual([0, expect.stringMatching(new RegExp(`\\n1 +${somebody.name} `))]);
     expect(said).not.toContain('alice');
   }
   const tokens = await made();
-  expect(tokens).toMatchObject([{ user: daemon.name, role: 'user', by: 'login socket of login1' }]);
+  expect(tokens).toMatchObject([{ user: somebody.name, role: 'user', by: 'login socket of login1' }]);
   const [row] = await bed.store.audit(tokens[0]?.id ?? '');
-  const words = `by login socket of login1: for ${daemon.name} as user until `;
-  expect(row?.why).toMatch(new RegExp(`^${words}.*: uid ${daemon.uid} there$`));
+  const words = `by login socket of login1: for ${somebody.name} as user until `;
+  expect(row?.why).toMatch(new RegExp(`^${words}.*: uid ${somebody.uid} there$`));
 });
 
 it('who has a token keeps using that', async () => {
   const socket = await startHost(await openGateway());
   const SPILLWAY_TOKEN = await bed.token('alice', 'user');
-  const { said } = await spillway(socket, daemon.uid, { SPILLWAY_TOKEN }, 'jobs');
+  const { said } = await spillway(socket, somebody.uid, { SPILLWAY_TOKEN }, 'jobs');
   expect(said).toMatch(/\n2 +alice /);
   expect(await made()).toHaveLength(1);
 });
 
 it("a relay's certificate signs nobody in, though a login host has its name", async () => {
   const socket = await startHost(await openGateway(), 'relay');
-  const { code, said } = await spillway(socket, daemon.uid, {}, 'jobs');
+  const { code, said } = await spillway(socket, somebody.uid, {}, 'jobs');
   expect(code).toBe(1);
   expect(said).toMatch(/gateway_unreachable.*api\.loginHosts.*OU=login.*or set SPILLWAY_TOKEN/);
   expect(await made()).toEqual([]);
@@ -167,15 +176,15 @@ it("a relay's certificate signs nobody in, though a login host has its name", as
 
 it('root, and a user whom the cluster has by another uid, are told so', async () => {
   const socket = await startHost(await openGateway());
-  known[daemon.name] = 4711;
+  known[somebody.name] = 4711;
   try {
-    const { code, said } = await spillway(socket, daemon.uid, {}, 'jobs');
+    const { code, said } = await spillway(socket, somebody.uid, {}, 'jobs');
     expect([code, said]).toEqual([
       1,
       expect.stringMatching(/not_allowed.*another on the login node of hpc1/),
     ]);
   } finally {
-    known[daemon.name] = daemon.uid;
+    known[somebody.name] = somebody.uid;
   }
   if (root) expect((await spillway(socket, 0, {}, 'jobs')).said).toMatch(/the gateway asks who you are/);
   expect(await made()).toEqual([]);
@@ -185,13 +194,13 @@ it('a gateway that is away is told, and its return too', async () => {
   const port = await openGateway();
   const socket = await startHost(port);
   await listener?.close();
-  const { code, said } = await spillway(socket, daemon.uid, {}, 'jobs');
+  const { code, said } = await spillway(socket, somebody.uid, {}, 'jobs');
   expect([code, said]).toEqual([
     1,
     expect.stringMatching(/gateway_unreachable.*refused.*or set SPILLWAY_TOKEN/),
   ]);
   await openGateway(port);
   await expect
-    .poll(async () => (await spillway(socket, daemon.uid, {}, 'jobs')).code, { timeout: 30_000 })
+    .poll(async () => (await spillway(socket, somebody.uid, {}, 'jobs')).code, { timeout: 30_000 })
     .toBe(0);
 });

@@ -228,6 +228,25 @@ describe('the door for relays', () => {
     expect([hosts, names.length]).toEqual([['login1'], relays]);
   });
 
+  it('no session is taken up again: a certificate may be over by then', async () => {
+    const { hosts, listener } = await withLogins(['login1']);
+    const first = call(listener.port, 'login');
+    let session: Buffer | undefined;
+    first.on('session', (ticket: Buffer) => {
+      session = ticket;
+    });
+    first.resume();
+    await until('a ticket', () => hosts.length === 1 && session !== undefined);
+    const again = call(listener.port, undefined, { session: session as Buffer });
+    let reused = false;
+    again.once('secureConnect', () => {
+      reused = again.isSessionReused();
+    });
+    await until('its end', () => again.destroyed);
+    expect(reused).toBe(true);
+    expect(hosts).toEqual(['login1']);
+  });
+
   it("a login host's certificate is no relay's, and none is let in where none is configured", async () => {
     const { listener, names, notes } = await listen();
     for (const who of ['login of a cluster', 'login']) {
