@@ -220,6 +220,17 @@ type closeBody struct {
 	Sha256  string `json:"sha256"`
 }
 
+// loginBody is one user of a login host, as its kernel and name service have him.
+type loginBody struct {
+	UID  int64  `json:"uid"`
+	User string `json:"user"`
+}
+
+type tokenBody struct {
+	Token string `json:"token"`
+	ForMs int64  `json:"forMs"`
+}
+
 type readyBody struct {
 	Main    string     `json:"main"`
 	Fault   string     `json:"fault,omitempty"`
@@ -258,6 +269,8 @@ var newBody = map[byte]func() any{
 	tBlobs:     func() any { return new(blobsBody) },
 	tSigned:    func() any { return new(signedBody) },
 	tStaged:    func() any { return new(stagedBody) },
+	tLogin:     func() any { return new(loginBody) },
+	tToken:     func() any { return new(tokenBody) },
 	tCarried:   func() any { return new(carriedBody) },
 }
 
@@ -349,6 +362,10 @@ func breach(v any) string {
 			check(b.Role == "standin" || b.Role == "gateway" || b.Role == "keeper", "role"),
 			check(isHex(b.Nonce, 32), "nonce"),
 			check(b.Epoch == nil || isOffset(*b.Epoch), "epoch"))
+	case *loginBody:
+		return first(check(isOffset(b.UID), "uid"), check(b.User != "", "no user"))
+	case *tokenBody:
+		return first(check(b.Token != "", "no token"), check(isOffset(b.ForMs), "forMs"))
 	case *authBody:
 		return check(isHex(b.Mac, 64), "mac")
 	case *peerBody:

@@ -20,6 +20,14 @@ type hostConfig struct {
 	// ChainTaskProlog is the site's own TaskProlog, run after ours.
 	ChainTaskProlog string      `json:"chainTaskProlog"`
 	Relay           relayConfig `json:"relay"`
+	// Login is of a host where users log in, which has no relay.
+	Login loginConfig `json:"login"`
+}
+
+type loginConfig struct {
+	// Socket is where users are told apart.
+	Socket string `json:"socket"`
+	relayConfig
 }
 
 type relayConfig struct {
@@ -35,7 +43,10 @@ type relayConfig struct {
 	MaxTotal   int `json:"maxTotal"`
 }
 
-const defaultRelaySocket = "/run/spill/relay.sock"
+const (
+	defaultRelaySocket = "/run/spill/relay.sock"
+	defaultLoginSocket = "/run/spillway-login/login.sock"
+)
 
 // Slurm's own default, and Debian's; a host of several slurmds has %n in it.
 var defaultSpoolDirs = []string{"/var/spool/slurmd", "/var/spool/slurmd/%n", "/var/spool/slurmd.%n", "/var/lib/slurm/slurmd"}
@@ -51,7 +62,7 @@ func ownDir() (string, error) {
 
 // readHostConfig refuses a file that anyone but owner (root, outside of tests) may change.
 func readHostConfig(path string, owner uint32) (hostConfig, error) {
-	config := hostConfig{RelaySocket: defaultRelaySocket, SpoolDirs: defaultSpoolDirs}
+	config := hostConfig{RelaySocket: defaultRelaySocket, SpoolDirs: defaultSpoolDirs, Login: loginConfig{Socket: defaultLoginSocket}}
 	if err := trustedDir(filepath.Dir(path), owner); err != nil {
 		return config, err
 	}

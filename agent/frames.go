@@ -36,6 +36,8 @@ const (
 	tBlobs     = 23
 	tSigned    = 24
 	tStaged    = 25
+	tLogin     = 26
+	tToken     = 27
 	tCarried   = 128 // an older gateway ignores it
 )
 

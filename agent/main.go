@@ -1,5 +1,5 @@
 // spill is everything of Spillway that runs beside a user's job: on the burst host TaskProlog, stand-in and
-// relay; in the pod its process 1 and the keeper. One static executable, and each name it is called by is a
+// relay; on a login host what tells its users apart; in the pod its process 1 and the keeper. One static executable, and each name it is called by is a
 // program with a file of its own here. The wire between them is ../protocol/spill.md.
 package main
 
@@ -18,6 +18,7 @@ var programs = map[string]func() int{
 	"spill-taskprolog": taskPrologMain,
 	"spill-standin":    standinMain,
 	"spill-relay":      relayMain,
+	"spill-login":      loginMain,
 	"spill-main":       podMain,
 	"spill-keeper":     keeperMain,
 	"spill-rsh":        rshMain,
@@ -59,7 +60,7 @@ func dispatch(name string) int {
 			return run()
 		}
 	}
-	complain("usage: spill install DIR [ETC] | version | spill-main | spill-keeper | spill-relay [-config FILE]")
+	complain("usage: spill install DIR [ETC] | version | spill-main | spill-keeper | spill-relay [-config FILE] | spill-login [-config FILE]")
 	return 2
 }
 

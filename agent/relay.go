@@ -48,17 +48,23 @@ func relayMain() int {
 }
 
 type relay struct {
-	dial       func(ctx context.Context) (net.Conn, error)
-	peer       func(*net.UnixConn) (peerBody, error)
-	log        func(format string, args ...any)
+	seats
+	dial func(ctx context.Context) (net.Conn, error)
+	peer func(*net.UnixConn) (peerBody, error)
+	log  func(format string, args ...any)
+
+	said   time.Time // that the gateway is unreachable
+	unsaid int
+}
+
+// seats bounds the connections held open at once.
+type seats struct {
 	maxPerUser int
 	maxTotal   int
 
 	mu      sync.Mutex
 	perUser map[int64]int
 	total   int
-	said    time.Time // that the gateway is unreachable
-	unsaid  int
 }
 
 const (
@@ -69,53 +75,58 @@ const (
 
 func newRelay(config hostConfig) (*relay, error) {
 	c := config.Relay
+	dial, err := c.dialer("relay")
+	if err != nil {
+		return nil, err
+	}
+	names := &nameService{}
+	r := &relay{
+		seats: seats{maxPerUser: orDefault(c.MaxPerUser, 512), maxTotal: orDefault(c.MaxTotal, 8192), perUser: map[int64]int{}},
+		dial:  dial,
+		peer:  func(c *net.UnixConn) (peerBody, error) { return identify(c, realProc, names) },
+		log:   logLine,
+	}
+	return r, nil
+}
+
+// dialer calls the gateway with the files that a section of spill.json names. They are read anew for every connection, so that
+// a renewed certificate needs no restart, and once now to say at start what is wrong.
+func (c relayConfig) dialer(section string) (func(context.Context) (net.Conn, error), error) {
 	if c.Gateway == "" || c.Cert == "" || c.Key == "" || c.CA == "" {
-		return nil, errors.New("spill.json: relay.gateway, relay.cert, relay.key and relay.ca are needed")
+		return nil, fmt.Errorf("spill.json: %[1]s.gateway, %[1]s.cert, %[1]s.key and %[1]s.ca are needed", section)
 	}
 	if c.ServerName == "" {
 		host, _, err := net.SplitHostPort(c.Gateway)
 		if err != nil {
-			return nil, fmt.Errorf("spill.json: relay.gateway: %w; write host:port", err)
+			return nil, fmt.Errorf("spill.json: %s.gateway: %w; write host:port", section, err)
 		}
 		c.ServerName = host
 	}
-	// Read anew for every connection, so that a renewed certificate needs no restart; read once now to say at
-	// start what is wrong.
-	if _, err := relayTLS(c); err != nil {
+	if _, err := c.tls(section); err != nil {
 		return nil, err
 	}
-	dial := func(ctx context.Context) (net.Conn, error) {
-		config, err := relayTLS(c)
+	return func(ctx context.Context) (net.Conn, error) {
+		config, err := c.tls(section)
 		if err != nil {
 			return nil, err
 		}
 		d := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: 20 * time.Second}, Config: config}
 		return d.DialContext(ctx, "tcp", c.Gateway)
-	}
-	names := &nameService{}
-	r := &relay{
-		dial:       dial,
-		peer:       func(c *net.UnixConn) (peerBody, error) { return identify(c, realProc, names) },
-		log:        logLine,
-		maxPerUser: orDefault(c.MaxPerUser, 512),
-		maxTotal:   orDefault(c.MaxTotal, 8192),
-		perUser:    map[int64]int{},
-	}
-	return r, nil
+	}, nil
 }
 
-func relayTLS(c relayConfig) (*tls.Config, error) {
+func (c relayConfig) tls(section string) (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 	if err != nil {
-		return nil, fmt.Errorf("relay.cert, relay.key: %w", err)
+		return nil, fmt.Errorf("%[1]s.cert, %[1]s.key: %[2]w", section, err)
 	}
 	authority, err := os.ReadFile(c.CA)
 	if err != nil {
-		return nil, fmt.Errorf("relay.ca: %w", err)
+		return nil, fmt.Errorf("%s.ca: %w", section, err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(authority) {
-		return nil, fmt.Errorf("relay.ca: no certificate in %s", c.CA)
+		return nil, fmt.Errorf("%s.ca: no certificate in %s", section, c.CA)
 	}
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: c.ServerName,
@@ -123,20 +134,8 @@ func relayTLS(c relayConfig) (*tls.Config, error) {
 }
 
 func (r *relay) listenAndServe(path string) error {
-	if err := trustedDir(filepath.Dir(path), uint32(os.Getuid())); err != nil {
-		return err
-	}
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
-		return fmt.Errorf("another relay listens on %s", path)
-	}
-	os.Remove(path)
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	listener, err := listenToAnybody(path)
 	if err != nil {
-		return err
-	}
-	// Anybody may connect: who may go on is decided by who the kernel says he is.
-	if err := os.Chmod(path, 0o666); err != nil {
 		return err
 	}
 	r.log("relay %s listens on %s", version, path)
@@ -144,17 +143,38 @@ func (r *relay) listenAndServe(path string) error {
 }
 
 func (r *relay) serve(listener *net.UnixListener) error {
+	return acceptAll(listener, r.handle, r.log)
+}
+
+// listenToAnybody: who may go on is decided by who the kernel says he is.
+func listenToAnybody(path string) (*net.UnixListener, error) {
+	if err := trustedDir(filepath.Dir(path), uint32(os.Getuid())); err != nil {
+		return nil, err
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("another one listens on %s", path)
+	}
+	os.Remove(path)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	return listener, os.Chmod(path, 0o666)
+}
+
+func acceptAll(listener *net.UnixListener, handle func(*net.UnixConn), log func(format string, args ...any)) error {
 	for {
 		conn, err := listener.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		if err != nil { // out of descriptors, mostly: those connected go on
-			r.log("accept: %v", err)
+			log("accept: %v", err)
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		go r.handle(conn)
+		go handle(conn)
 	}
 }
 
@@ -262,23 +282,23 @@ func (r *relay) unreachable(job int64, err error) {
 	}
 }
 
-func (r *relay) enter(uid int64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.total >= r.maxTotal || r.perUser[uid] >= r.maxPerUser {
+func (s *seats) enter(uid int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.total >= s.maxTotal || s.perUser[uid] >= s.maxPerUser {
 		return false
 	}
-	r.total++
-	r.perUser[uid]++
+	s.total++
+	s.perUser[uid]++
 	return true
 }
 
-func (r *relay) leave(uid int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.total--
-	if r.perUser[uid]--; r.perUser[uid] == 0 {
-		delete(r.perUser, uid)
+func (s *seats) leave(uid int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total--
+	if s.perUser[uid]--; s.perUser[uid] == 0 {
+		delete(s.perUser, uid)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -160,6 +161,36 @@ func (n *nameService) account(uid int64) (account, error) {
 	return account{user: fields[0], home: fields[5], shell: fields[6]}, nil
 }
 
+// uidOf is the other way round: what the name service has by that name, which need not be what it names by that uid.
+func (n *nameService) uidOf(user string) (int64, error) {
+	key := "uid of " + user
+	n.mu.Lock()
+	kept, ok := n.asked[key]
+	n.mu.Unlock()
+	if !ok || time.Since(kept.at) >= namesKeptFor {
+		out, err := runGetent([]string{"passwd", user})
+		if err != nil {
+			return 0, err
+		}
+		kept = answer{strings.TrimSuffix(out, "\n"), time.Now()}
+		n.keep(map[string]answer{key: kept})
+	}
+	fields := strings.Split(kept.text, ":")
+	if len(fields) != 7 || fields[0] != user {
+		return 0, fmt.Errorf("%s has no uid here", user)
+	}
+	return strconv.ParseInt(fields[2], 10, 64)
+}
+
+func (n *nameService) keep(answers map[string]answer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.asked) >= namesKeptAtAll || n.asked == nil {
+		n.asked = map[string]answer{}
+	}
+	maps.Copy(n.asked, answers)
+}
+
 // groups leaves the name of an unknown group empty: a gid without a name still counts.
 func (n *nameService) groups(gids []int64) ([]namedGroup, error) {
 	lines, err := n.ask("group", gids)
@@ -209,14 +240,11 @@ func (n *nameService) ask(database string, ids []int64) (map[int64]string, error
 			}
 		}
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.asked) >= namesKeptAtAll || n.asked == nil {
-		n.asked = map[string]answer{}
-	}
+	answers := map[string]answer{}
 	for _, id := range unknown {
-		n.asked[key(database, id)] = answer{lines[id], time.Now()}
+		answers[key(database, id)] = answer{lines[id], time.Now()}
 	}
+	n.keep(answers)
 	return lines, nil
 }
 

@@ -366,7 +366,7 @@ func TestTheSocketIsForAllInAFolderOfRoots(t *testing.T) {
 		info, err := os.Stat(dir + "/relay.sock")
 		return err == nil && info.Mode().Type() == os.ModeSocket && info.Mode().Perm() == 0o666
 	})
-	if err := r.listenAndServe(dir + "/relay.sock"); err == nil || !strings.Contains(err.Error(), "another relay") {
+	if err := r.listenAndServe(dir + "/relay.sock"); err == nil || !strings.Contains(err.Error(), "another one") {
 		t.Fatal(err)
 	}
 }

@@ -90,6 +90,16 @@ export const api = z
     perSecond: whole('Requests a second of one caller, in the long run.', 1, 100_000).default(50),
     atOnce: whole('And so many at once.', 1, 100_000).default(200),
     streams: whole('Event streams of one caller at a time.', 1, 10_000).default(8),
+    loginHosts: list(
+      'Hosts whose login socket proves Unix users, by the common name of their certificates (OU=login, of listen.clientCa). Each can be any user of role user.',
+      form(
+        'A login host.',
+        /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
+        'write the common name in its certificate, such as login1',
+      ),
+      0,
+      '[login1]',
+    ).default([]),
     adminsReadOutput: z
       .boolean({ error: 'write true (each reading stands in the audit) or false' })
       .describe('Admins may watch what jobs of others write. Their owners always may, operators never.')

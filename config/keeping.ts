@@ -40,7 +40,7 @@ const kept = (doc: string) =>
 export const retention = z
   .strictObject({
     audit: kept(
-      'Ended bursts and gone instances, with their audit rows and intents, are kept this long.',
+      'Ended bursts, gone instances and API tokens that are over, with their audit rows and intents, are kept this long.',
     ).prefault('400d'),
     receipts: kept('Receipts of attempts of which nothing was decided since are kept this long.').prefault(
       '400d',

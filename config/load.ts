@@ -31,15 +31,33 @@ export class ConfigError extends Error {
 export interface Hands {
   readonly kubernetes: KubernetesConfig;
   readonly images: ImagesConfig;
-  readonly relays: { readonly cert: string; readonly key: string; readonly clientCa: string };
+  readonly relays: Certificates;
+}
+
+/** What is listened on `listen.relay` with; paths. */
+export interface Certificates {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
 }
 
 /** Undefined: it only observes, and nothing but Slurm is ever asked. */
 export function handsOf({ kubernetes, images, listen }: Config): Hands | undefined {
-  const { cert, key, clientCa } = listen;
-  if (kubernetes === undefined || images === undefined) return undefined;
-  if (cert === undefined || key === undefined || clientCa === undefined) return undefined;
-  return { kubernetes, images, relays: { cert, key, clientCa } };
+  const relays = certificatesOf(listen);
+  if (kubernetes === undefined || images === undefined || relays === undefined) return undefined;
+  return { kubernetes, images, relays };
+}
+
+/** Undefined: `listen.relay` is not listened on. Login hosts need no hands. */
+export function callersOf(config: Config): Certificates | undefined {
+  const logins = config.api?.loginHosts ?? [];
+  return handsOf(config)?.relays ?? (logins.length > 0 ? certificatesOf(config.listen) : undefined);
+}
+
+function certificatesOf({ cert, key, clientCa }: Config['listen']): Certificates | undefined {
+  return cert === undefined || key === undefined || clientCa === undefined
+    ? undefined
+    : { cert, key, clientCa };
 }
 
 /** Where the configuration is, unless the command line says so. */

@@ -26,13 +26,14 @@ const listen = z
       'API, health and metrics. Beyond loopback only with authentication (api) and with tls or behind a trustedProxy.',
       '127.0.0.1:8080',
     ).prefault('127.0.0.1:8080'),
-    relay: address("Where the burst hosts' relays connect, by mutual TLS.", '0.0.0.0:8443').prefault(
+    relay: address(
+      "Where the burst hosts' relays and login hosts connect, by mutual TLS.",
       '0.0.0.0:8443',
-    ),
+    ).prefault('0.0.0.0:8443'),
     cert: file("The gateway's certificate for relays (PEM); mode observe needs none.").optional(),
     key: file('Its private key.').optional(),
     clientCa: file(
-      "The CA that signs the relays' certificates; a relay's common name is its cluster.",
+      "The CA that signs the certificates of relays and login hosts; a relay's common name is its cluster.",
     ).optional(),
     tls: tls.optional().describe('listen.http speaks HTTPS.'),
     trustedProxy: list(
@@ -233,6 +234,13 @@ export const schema = z
         message: `the most that is paid for spot comes from the price on demand, and ${bare.join(', ')} has none; write prices: { ${bare[0]}: 0.714 }, or pricesFrom`,
       });
     });
+    if ((c.api?.loginHosts ?? []).length > 0)
+      for (const key of ['cert', 'key', 'clientCa'] as const)
+        if (c.listen[key] === undefined)
+          ctx.addIssue({
+            ...{ code: 'custom', path: ['listen', key] },
+            message: 'missing, and api.loginHosts needs it; write the path of a file',
+          });
     reachable(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     const claims = c.kubernetes?.tenants?.claims.map(({ claim }) => claim);
     c.mounts.forEach((m, i) => {

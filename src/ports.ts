@@ -717,6 +717,7 @@ export interface DeskPort {
   makeToken(token: Omit<ApiToken, 'at' | 'state' | 'rev'>): Promise<ApiToken>;
   /** Undefined: there is none. One that is over already stays as it is. */
   revokeToken(id: string, by: string, why: string): Promise<ApiToken | undefined>;
+  /** Without those that login hosts lent and that are over. */
   tokens(): Promise<readonly (ApiToken & { readonly usedAt: Instant | undefined })[]>;
   token(id: string): Promise<(ApiToken & { readonly usedAt: Instant | undefined }) | undefined>;
   /** To the hour, and outside of the audit. */
@@ -750,7 +751,7 @@ export interface IdentityPort {
 
 /** How old, by the store's clock, what is over must be to be taken away. */
 export interface Retention {
-  /** Ended bursts and gone instances, with their audit rows and intents. */
+  /** Ended bursts, gone instances and API tokens that are over, with their audit rows and intents. */
   readonly auditMs: number;
   readonly receiptsMs: number;
 }

@@ -26,6 +26,8 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
   // What was on it is told with it, or not at all.
   if (instances.length > 0) await sql`delete from stays where instance = any(${instances})`.execute(tx);
   const told = await pruneOrders(tx, auditMs);
+  const tokens = await over(tx, auditMs);
+  await take(tx, 'tokens', tokens);
   const attempts = await silent(tx, receiptsMs);
   await takeReceipts(tx, attempts);
   const { numAffectedRows: commits = 0n } = await sql`
@@ -37,7 +39,7 @@ export async function prune(tx: Kysely<Tables>, { auditMs, receiptsMs }: Retenti
     delete from deliveries where id in (
       select id from deliveries where dead_at < ${nowMs} - ${auditMs}::bigint limit ${commitsAtATime}
     )`.execute(tx);
-  if (Math.max(bursts.length, instances.length, told, attempts.length) >= atATime) return true;
+  if (Math.max(bursts.length, instances.length, told, tokens.length, attempts.length) >= atATime) return true;
   // Not before: what is about to go needs no new anchor.
   return (await forgetHeads(tx, Math.max(auditMs, receiptsMs))) || commits >= commitsAtATime;
 }
@@ -67,9 +69,19 @@ async function pruneOrders(tx: Kysely<Tables>, forMs: number): Promise<number> {
   return rows.length;
 }
 
+/** Tokens that ended by then; by the time of their rows in the audit, which has an index. */
+async function over(tx: Kysely<Tables>, forMs: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select t.id from tokens t join audit a on a.subject = t.id and a.seq = 1
+    where a.at < ${nowMs} - ${forMs}::bigint and (t.data->>'until')::bigint < ${nowMs} - ${forMs}::bigint
+      and not exists (select 1 from unanchored u where u.chain = 'audit/' || t.id)
+    order by a.at limit ${atATime} for update of t skip locked`.execute(tx);
+  return rows.map((r) => r.id);
+}
+
 async function take(
   tx: Kysely<Tables>,
-  table: 'bursts' | 'instances' | 'orders',
+  table: 'bursts' | 'instances' | 'orders' | 'tokens',
   ids: readonly string[],
 ): Promise<void> {
   if (ids.length === 0) return;

@@ -4,7 +4,7 @@ import { roles } from '../../src/domain/caller.ts';
 import { unstorable } from '../../src/domain/chain.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type Instant, instant } from '../../src/domain/ids.ts';
-import { type ApiToken, tokenLink } from '../../src/domain/token.ts';
+import { type ApiToken, loginSocketWords, tokenLink } from '../../src/domain/token.ts';
 import { databaseNow, writeAuditLink } from './audit-row.ts';
 import { sha256 } from './commit.ts';
 import { constraintOf } from './faults.ts';
@@ -34,7 +34,15 @@ const tokenOf = (row: { readonly data: unknown; readonly used_at: number | null 
 });
 
 export async function readTokens(db: Kysely<Tables>): Promise<readonly UsedToken[]> {
-  const rows = await db.selectFrom('tokens').select(['data', 'used_at']).orderBy('id').execute();
+  // What login hosts lend is many, and soon over: those stand in the audit.
+  const rows = await db
+    .selectFrom('tokens')
+    .select(['data', 'used_at'])
+    .where(
+      sql<boolean>`not (starts_with(data->>'by', ${loginSocketWords}) and (data->>'until')::bigint <= ${nowMs})`,
+    )
+    .orderBy('id')
+    .execute();
   return rows.map(tokenOf).sort((a, b) => b.at - a.at);
 }
 

@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { atLeast } from '../domain/caller.ts';
 import { faultOf } from '../domain/fault.ts';
+import { Buckets, type Rate } from '../domain/rate.ts';
 import type { ClusterStop } from '../engine/desk.ts';
 import type { Doorman } from '../engine/doorman.ts';
 import type { Feed } from '../engine/feed.ts';
@@ -13,7 +14,6 @@ import { openapi } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { page, sameSite } from './page.ts';
 import { type ProblemCode, problem, Refusal, refuse } from './problem.ts';
-import { Buckets, type Rate } from './rate.ts';
 import { requestIds, securityHeaders } from './request.ts';
 import { type AgainFacade, again } from './routes/again.ts';
 import { type BooksFacade, books } from './routes/books.ts';

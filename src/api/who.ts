@@ -3,9 +3,9 @@ import { BlockList, isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { type Caller, openCaller } from '../domain/caller.ts';
 import { faultOf } from '../domain/fault.ts';
+import { Buckets, type Rate } from '../domain/rate.ts';
 import type { Doorman } from '../engine/doorman.ts';
 import { Refusal } from './problem.ts';
-import { Buckets, type Rate } from './rate.ts';
 
 /** Wrong tokens of one address: guessing is hopeless, and must not cost the database much either. */
 const wrongOnes: Rate = { perSecond: 1, atOnce: 20 };

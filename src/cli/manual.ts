@@ -29,6 +29,10 @@ const variables: readonly (readonly [string, string])[] = [
   ],
   ['SPILLWAY_TOKEN', 'An API token, as spillway token create gives one.'],
   ['SPILLWAY_TOKEN_FILE', 'A file with that token alone, where SPILLWAY_TOKEN is not set.'],
+  [
+    'SPILLWAY_LOGIN_SOCKET',
+    'The socket of this host that proves who asks, where no token is given: /run/spillway-login/login.sock if unset, none if empty.',
+  ],
   ['LOG_LEVEL', 'Of serve: trace, debug, info (default), warn, error.'],
 ];
 

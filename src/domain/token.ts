@@ -33,6 +33,10 @@ export const tokenText = (id: string, secret: string): string => `spw_${id.repla
 /** Without the word before it, as people call it. */
 export const tokenName = (id: string): string => id.replace('token/', '');
 
+/** Who made a token that a login host's socket gives its user [engine/logins.ts]. */
+export const loginSocketOf = (host: string): string => `${loginSocketWords}${host}`;
+export const loginSocketWords = 'login socket of ';
+
 /** The audit row of its making or its end; `prev` is the hash of the one before. */
 export function tokenLink(token: ApiToken, prev: string | undefined, sha256: Sha256): AuditLink {
   const made = token.state === 'made';

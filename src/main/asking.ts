@@ -4,6 +4,7 @@ import { hostname, userInfo } from 'node:os';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { CommandError, type Gateway as GatewayAddress } from '../cli/ask.ts';
+import { tokenOfSocket, usualSocket } from './login-socket.ts';
 
 /** Who turns the switch: as whom they came to this host, behind sudo too. */
 export function whoAsks(): string {
@@ -42,9 +43,11 @@ function tokenIn(file: string): string {
   }
 }
 
-/** On a host with SPILLWAY_URL no configuration is needed: a portal's has none. */
+/** On a host with SPILLWAY_URL no configuration is needed: a portal's has none. Who brings no token is given one by the host's login socket, if it has one. */
 export async function gatewayOf(path: string): Promise<GatewayAddress> {
   const { url, token } = asked();
-  if (url !== undefined) return { host: '', port: 0, url, token };
-  return addressOf(await loadConfig(path));
+  const gateway = url === undefined ? addressOf(await loadConfig(path)) : { host: '', port: 0, url, token };
+  if (token !== undefined) return gateway;
+  const { SPILLWAY_LOGIN_SOCKET } = process.env;
+  return { ...gateway, token: await tokenOfSocket(SPILLWAY_LOGIN_SOCKET ?? usualSocket) };
 }

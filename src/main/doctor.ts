@@ -4,7 +4,7 @@ import { access, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import type { Log } from '../../adapters/wrap.ts';
-import { handsOf, loadConfig } from '../../config/load.ts';
+import { callersOf, handsOf, loadConfig } from '../../config/load.ts';
 import type { Config, StagingConfig, WebhookConfig } from '../../config/schema.ts';
 import { faultOf } from '../domain/fault.ts';
 import { clusterName } from '../domain/ids.ts';
@@ -142,6 +142,7 @@ async function writable(dir: string): Promise<string> {
 
 function filesOf(config: Config): readonly (readonly [string, string])[] {
   const hands = handsOf(config);
+  const callers = callersOf(config);
   const { tls } = config.listen;
   return [
     ...(tls === undefined
@@ -150,14 +151,14 @@ function filesOf(config: Config): readonly (readonly [string, string])[] {
           ['listen.tls.cert', tls.cert],
           ['listen.tls.key', tls.key],
         ] as const)),
-    ...(hands === undefined
+    ...(callers === undefined
       ? []
       : ([
-          ['listen.cert', hands.relays.cert],
-          ['listen.key', hands.relays.key],
-          ['listen.clientCa', hands.relays.clientCa],
-          ['kubernetes.kubeconfig', hands.kubernetes.kubeconfig],
+          ['listen.cert', callers.cert],
+          ['listen.key', callers.key],
+          ['listen.clientCa', callers.clientCa],
         ] as const)),
+    ...(hands === undefined ? [] : [['kubernetes.kubeconfig', hands.kubernetes.kubeconfig] as const]),
     ...config.clusters.map((c, i) => [`clusters[${i}].slurm.keyFile`, c.slurm.keyFile] as const),
   ];
 }

@@ -12,6 +12,7 @@ import type { ClusterName } from '../domain/ids.ts';
 import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
+import type { LoginsGiven } from '../engine/logins.ts';
 import { orderOfJob } from '../engine/orders.ts';
 import { Outputs } from '../engine/outputs.ts';
 import type { DeskPort, SlurmPort, StorePort, UsersPort } from '../ports.ts';
@@ -26,12 +27,20 @@ interface FrontOf {
   readonly tails: Tails;
 }
 
+interface Fronts {
+  readonly front: Front;
+  readonly own: OwnFacade;
+  /** Whom each cluster's login node knows. */
+  readonly clusters: LoginsGiven['clusters'];
+  close(): Promise<void>;
+}
+
 /** Connections of its own, made once somebody asks: what users want of a login node keeps no burst waiting. */
 export async function openFront(
   { config, gateway, desk: orders, store, tails }: FrontOf,
   told: Log,
   log: (line: LogLine) => void,
-): Promise<{ readonly front: Front; readonly own: OwnFacade; close(): Promise<void> }> {
+): Promise<Fronts> {
   const ports: UsersPort[] = [];
   const clusters = await Promise.all(
     config.clusters.map(async (c) => {
@@ -60,7 +69,7 @@ export async function openFront(
     admins: config.api?.adminsReadOutput === true,
   });
   return {
-    front,
+    ...{ front, clusters },
     own: {
       estimate: (order) => estimates.estimate(order),
       order: (asked) => orderOfJob(front, asked),

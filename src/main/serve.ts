@@ -11,7 +11,7 @@ import { oidcIdentity } from '../../adapters/identity/oidc.ts';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import { FileWitness } from '../../adapters/store/witness.ts';
 import type { Log } from '../../adapters/wrap.ts';
-import { type Hands, handsOf, loadConfig } from '../../config/load.ts';
+import { type Certificates, callersOf, loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { app, type Grounds } from '../api/app.ts';
 import { answersClientErrors } from '../api/http.ts';
@@ -24,16 +24,17 @@ import { Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
+import { Logins } from '../engine/logins.ts';
 import { Policies } from '../engine/policies.ts';
 import { Portal } from '../engine/portal.ts';
 import { WhatIfs } from '../engine/what-if.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
-import { listenForRelays } from '../stream/listen.ts';
+import { type LoginHosts, listenForRelays } from '../stream/listen.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { openDatabase } from './database.ts';
 import { openFront } from './front.ts';
 import { clock, entropy, scheduler } from './ground.ts';
-import { loginOf } from './login.ts';
+import { loginOf, loginsOf } from './login.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
 import { hooksOf, openOutbox } from './webhooks.ts';
@@ -139,18 +140,20 @@ async function start(
   reached.serves(gateway);
   undo.push(() => gateway.stop());
   const { listen } = config;
-  const hands = handsOf(config);
-  const relays = hands && (await relaysOf(listen.relay, hands, reached.clusters, gateway, told));
-  if (relays !== undefined) undo.push(() => relays.close());
   const desk = watched(database.desk, 'desk');
   const { outbox, close: closeOutbox } = openOutbox(hooks, database.url, desk, told, write);
   undo.push(closeOutbox);
   const {
     front,
     own,
+    clusters: users,
     close: closeFront,
   } = await openFront({ config, gateway, desk, store: ports.store, tails: reached.tails }, told, write);
   undo.push(closeFront);
+  const callers = callersOf(config);
+  const logins = loginsOf(config.api, new Logins({ desk, clusters: users, clock, entropy }), told);
+  const relays = callers && (await relaysOf(listen.relay, callers, reached.clusters, gateway, logins, told));
+  if (relays !== undefined) undo.push(() => relays.close());
   const whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), clock, entropy.uuid);
   undo.push(async () => whatIfs.close());
   const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own, whatIfs }, told);
@@ -174,9 +177,10 @@ async function start(
 /** Each cluster's stand-ins, by the name in their relay's certificate. */
 async function relaysOf(
   { host, port }: Address,
-  { relays: { cert, key, clientCa } }: Hands,
+  { cert, key, clientCa }: Certificates,
   clusters: readonly ClusterSettings[],
   gateway: Gateway,
+  logins: LoginHosts | undefined,
   told: Log,
 ) {
   const boards = new Map<ClusterName, Switchboard>();
@@ -192,6 +196,7 @@ async function relaysOf(
       if (gateway.leads(name)) boards.get(name)?.accept(socket, name);
       else socket.on('error', () => undefined).destroy();
     },
+    logins,
     note: (text, about) => told.info(about, `relays: ${text}`),
   }).catch((e: unknown) => taken('listen.relay', { host, port }, e));
 }

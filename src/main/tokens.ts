@@ -6,6 +6,7 @@ import { CommandError } from '../cli/ask.ts';
 import { type TokenOrder, tokenJson, tokenLines } from '../cli/token.ts';
 import { instant } from '../domain/ids.ts';
 import { tokenName, tokenParts, tokenText } from '../domain/token.ts';
+import { minted } from '../engine/mint.ts';
 import type { DeskPort } from '../ports.ts';
 import { whoAsks } from './asking.ts';
 import { visiting } from './database.ts';
@@ -22,8 +23,7 @@ async function withTokens<T>(path: string, work: (desk: DeskPort) => Promise<T>)
 
 export function makeToken(path: string, { user, role, forMs, note }: TokenOrder): Promise<readonly string[]> {
   return withTokens(path, async (desk) => {
-    const id = `token/${Buffer.from(entropy.bytes(6)).toString('hex')}`;
-    const secret = Buffer.from(entropy.bytes(32)).toString('base64url');
+    const { id, secret } = minted(entropy);
     const until = instant((await desk.now()) + forMs);
     await desk.makeToken({ id, user, role, hash: sha256(secret), note, until, by: whoAsks(), why: note });
     return [

@@ -1,4 +1,7 @@
-/** Where relays call: TLS 1.3, a client certificate of our CA required, its CN is the cluster. */
+/**
+ * Where relays call, and login hosts: TLS 1.3, a client certificate of our CA required. A relay's CN is its cluster. A certificate whose
+ * OU is `login` is a login host's: it is no relay's, and without it nobody is one.
+ */
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { type ClusterName, clusterName } from '../domain/ids.ts';
@@ -19,7 +22,15 @@ export interface ListenSpec {
   /** Whether a cluster of that name is configured. */
   knows(cluster: ClusterName): boolean;
   accept(socket: TLSSocket, cluster: ClusterName): void;
+  /** Undefined: no login host is let in. */
+  readonly logins?: LoginHosts | undefined;
   note?(text: string, about: Readonly<Record<string, unknown>>): void;
+}
+
+export interface LoginHosts {
+  /** Whether a login host of that name is configured. */
+  knows(host: string): boolean;
+  accept(socket: TLSSocket, host: string): void;
 }
 
 export interface Listener {
@@ -28,7 +39,9 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-const clusterPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+/** The OU of a login host's certificate. */
+const loginUnit = 'login';
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /** Rejects if the address cannot be had. */
 export function listenForRelays(spec: ListenSpec): Promise<Listener> {
@@ -61,15 +74,18 @@ export function listenForRelays(spec: ListenSpec): Promise<Listener> {
   });
   server.on('secureConnection', (socket) => {
     settle(shaking, socket);
-    const name = commonName(socket);
-    if (!socket.authorized || name === undefined || !spec.knows(name)) {
-      spec.note?.('a relay of no configured cluster was turned away', { name, from: socket.remoteAddress });
+    // A ticket of an earlier connection would bring a certificate that nobody looked at again; relays and login hosts ask for none.
+    const caller = socket.authorized && !socket.isSessionReused() ? callerOf(socket) : undefined;
+    const enter = caller && doorFor(spec, caller);
+    if (enter === undefined) {
+      const what = caller?.login ? 'a login host that is not configured' : 'a relay of no configured cluster';
+      spec.note?.(`${what} was turned away`, { name: caller?.name, from: socket.remoteAddress });
       socket.on('error', () => {});
       socket.destroy();
       return;
     }
     socket.setKeepAlive(true, 30_000);
-    spec.accept(socket, name);
+    enter(socket);
   });
 
   return new Promise((resolve, reject) => {
@@ -90,10 +106,24 @@ export function listenForRelays(spec: ListenSpec): Promise<Listener> {
   });
 }
 
-function commonName(socket: TLSSocket): ClusterName | undefined {
-  const cn: unknown = socket.getPeerCertificate().subject?.CN;
-  // Several CNs come as a list: such a certificate names no cluster.
-  return typeof cn === 'string' && clusterPattern.test(cn) ? clusterName(cn) : undefined;
+interface CallerName {
+  readonly name: string;
+  readonly login: boolean;
+}
+
+function callerOf(socket: TLSSocket): CallerName | undefined {
+  const { CN, OU }: { CN?: unknown; OU?: unknown } = socket.getPeerCertificate().subject ?? {};
+  // Several CNs come as a list: such a certificate names nobody. One that is a login host's and something else is neither.
+  if (typeof CN !== 'string' || !namePattern.test(CN)) return undefined;
+  return Array.isArray(OU) && OU.includes(loginUnit) ? undefined : { name: CN, login: OU === loginUnit };
+}
+
+/** Undefined: it is turned away. */
+function doorFor(spec: ListenSpec, { name, login }: CallerName): ((socket: TLSSocket) => void) | undefined {
+  const { logins } = spec;
+  if (login) return logins?.knows(name) ? (socket) => logins.accept(socket, name) : undefined;
+  const cluster = clusterName(name);
+  return spec.knows(cluster) ? (socket) => spec.accept(socket, cluster) : undefined;
 }
 
 /** The handshake is over: the connection counts no longer as one that might never say anything. */

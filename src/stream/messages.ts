@@ -193,6 +193,8 @@ const shapes = {
     bytes: whole,
     told: list(text),
   }),
+  LOGIN: object({ uid: whole, user: nonEmpty }),
+  TOKEN: object({ token: nonEmpty, forMs: whole }),
 };
 
 const DATA = 9;
@@ -221,6 +223,8 @@ const numbers = {
   BLOBS: 23,
   SIGNED: 24,
   STAGED: 25,
+  LOGIN: 26,
+  TOKEN: 27,
   CARRIED: 128,
 } as const satisfies Record<keyof typeof shapes, number>;
 type Spoken = keyof typeof shapes;

@@ -34,6 +34,8 @@ it.each<[string, RegExp]>([
     'webhooks: [{ name: p, url: "https://p/", secretFile: f }, { name: p, url: "https://q/", secretFile: f }]',
     /webhooks\[1\]\.name: "p" is taken/,
   ],
+  ['api: { loginHosts: [login1] }', /listen\.clientCa: missing, and api\.loginHosts needs it/],
+  ['api: { loginHosts: [a b] }', /api\.loginHosts\[0\]: .*write the common name in its certificate/],
   ['api: { token: true }', /api\.token: unknown key/],
   [
     'api: { adminsReadOutput: maybe }',

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { jobRef } from '../../src/domain/ids.ts';
+import { PostgresDesk } from '../../adapters/store/desk.ts';
+import { instant, jobRef } from '../../src/domain/ids.ts';
+import { loginSocketOf } from '../../src/domain/token.ts';
 import type { Retention } from '../../src/ports.ts';
 import { type Scene, scene } from './audit.scene.ts';
 import { type TestServer, testServer } from './embedded.ts';
@@ -61,6 +63,39 @@ describe('retention', () => {
     expect(await s.verify()).toMatchObject(clean);
     await s.loop.round();
     expect(await s.verify()).toMatchObject(clean);
+  });
+
+  it('takes tokens that are over, and of those that login hosts lent tells no more once they are', async () => {
+    const desk = new PostgresDesk({ url: s.url, onError: () => undefined });
+    const now = await desk.now();
+    const make = (n: number, ms: number, by: string) =>
+      desk.makeToken({
+        ...{ id: `token/00000000000${n}`, user: 'alice', role: 'user', hash: '', note: '', by, why: '' },
+        until: instant(now + ms),
+      });
+    try {
+      const [old, live, lent, over] = [
+        await make(1, -60_000, 'root@gw'),
+        await make(2, 60_000, 'root@gw'),
+        await make(3, 60_000, loginSocketOf('login1')),
+        await make(4, -60_000, loginSocketOf('login1')),
+      ];
+      const ids = async () => new Set((await desk.tokens()).map((t) => t.id));
+      expect(await ids()).toEqual(new Set([old.id, live.id, lent.id]));
+      await pruneAll();
+      expect(await count('tokens')).toBe(4);
+      await s.loop.round();
+      await pruneAll();
+      expect(await ids()).toEqual(new Set([live.id, lent.id]));
+      expect(await count('tokens')).toBe(2);
+      expect(await s.store.audit(over.id)).toEqual([]);
+      expect(await s.store.audit(live.id)).toHaveLength(1);
+      expect(await s.verify()).toMatchObject(clean);
+      await s.loop.round();
+      expect(await s.verify()).toMatchObject(clean);
+    } finally {
+      await desk.close();
+    }
   });
 
   it('takes nothing that no anchor has yet', async () => {

@@ -8,6 +8,7 @@ import { gatewayOf } from '../../src/main/asking.ts';
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'spillway-asked-'));
+  vi.stubEnv('SPILLWAY_LOGIN_SOCKET', '');
   for (const name of ['SPILLWAY_URL', 'SPILLWAY_TOKEN', 'SPILLWAY_TOKEN_FILE']) vi.stubEnv(name, undefined);
 });
 afterEach(() => {

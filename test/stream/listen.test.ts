@@ -31,7 +31,7 @@ function authority(name: string): void {
     path(`${name}.crt`),
   );
 }
-function certificate(name: string, subject: string, ca: string): void {
+function certificate(name: string, subject: string, ca: string, days = '2'): void {
   openssl(
     'req',
     '-new',
@@ -55,7 +55,7 @@ function certificate(name: string, subject: string, ca: string): void {
     path(`${ca}.key`),
     '-CAcreateserial',
     '-days',
-    '2',
+    days,
     '-extfile',
     path(`${name}.ext`),
     '-out',
@@ -71,6 +71,15 @@ beforeAll(() => {
   certificate('stranger', '/CN=hpc9', 'ca');
   certificate('twofold', '/CN=hpc1/CN=hpc2', 'ca');
   certificate('forged', '/CN=hpc1', 'foreign');
+  certificate('login', '/OU=login/CN=login1', 'ca');
+  certificate('login of a cluster', '/CN=hpc1/OU=login', 'ca');
+  certificate('login of nobody', '/CN=login9/OU=login', 'ca');
+  certificate('login and more', '/CN=login1/OU=login/OU=hpc', 'ca');
+  certificate('login by its look', '/CN=login1/OU=Login', 'ca');
+  certificate('login of two', '/CN=login1/CN=alice/OU=login', 'ca');
+  certificate('forged login', '/CN=login1/OU=login', 'foreign');
+  certificate('login that is over', '/CN=login1/OU=login', 'ca', '-1');
+  certificate('relay of a unit', '/CN=hpc1/OU=HPC', 'ca');
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
@@ -101,6 +110,16 @@ async function listen(
   });
   closers.push(() => listener.close());
   return { listener, names, notes };
+}
+
+async function withLogins(known: readonly string[]) {
+  const hosts: string[] = [];
+  const accept = (socket: TLSSocket, host: string): void => {
+    hosts.push(host);
+    socket.on('error', () => {});
+    closers.push(() => socket.destroy());
+  };
+  return { hosts, ...(await listen({ logins: { knows: (host) => known.includes(host), accept } })) };
 }
 
 function call(port: number, who: string | undefined, more: ConnectionOptions = {}): TLSSocket {
@@ -180,6 +199,62 @@ describe('the door for relays', () => {
     const fourth = call(listener.port, 'relay');
     await until('turned away', () => fourth.destroyed);
     expect(names).toHaveLength(3);
+  });
+
+  it('a login host is let in by its own certificate, to its own door', async () => {
+    const { hosts, listener, names } = await withLogins(['login1', 'hpc1']);
+    call(listener.port, 'login');
+    await until('let in', () => hosts.length === 1);
+    call(listener.port, 'relay of a unit');
+    await until('a relay is let in', () => names.length === 1);
+    expect([hosts, names]).toEqual([['login1'], ['hpc1']]);
+  });
+
+  it.each([
+    ['a relay, though a host has its name', 'relay', 1],
+    ['one that is not configured', 'login of nobody', 0],
+    ['one of another unit too', 'login and more', 0],
+    ['one whose unit looks like it', 'login by its look', 0],
+    ['one of two names', 'login of two', 0],
+    ['one of another authority', 'forged login', 0],
+    ['one whose certificate is over', 'login that is over', 0],
+    ['one without a certificate', undefined, 0],
+  ])('no login host is %s', async (_, who, relays) => {
+    const { hosts, listener, names } = await withLogins(['login1', 'hpc1']);
+    const socket = call(listener.port, who);
+    await until('its end', () => (relays === 1 ? names.length === 1 : socket.destroyed));
+    call(listener.port, 'login');
+    await until('a good one is let in', () => hosts.length === 1);
+    expect([hosts, names.length]).toEqual([['login1'], relays]);
+  });
+
+  it('no session is taken up again: a certificate may be over by then', async () => {
+    const { hosts, listener } = await withLogins(['login1']);
+    const first = call(listener.port, 'login');
+    let session: Buffer | undefined;
+    first.on('session', (ticket: Buffer) => {
+      session = ticket;
+    });
+    first.resume();
+    await until('a ticket', () => hosts.length === 1 && session !== undefined);
+    const again = call(listener.port, undefined, { session: session as Buffer });
+    let reused = false;
+    again.once('secureConnect', () => {
+      reused = again.isSessionReused();
+    });
+    await until('its end', () => again.destroyed);
+    expect(reused).toBe(true);
+    expect(hosts).toEqual(['login1']);
+  });
+
+  it("a login host's certificate is no relay's, and none is let in where none is configured", async () => {
+    const { listener, names, notes } = await listen();
+    for (const who of ['login of a cluster', 'login']) {
+      const socket = call(listener.port, who);
+      await until('closed', () => socket.destroyed);
+    }
+    expect(names).toEqual([]);
+    expect(notes.filter((n) => n.startsWith('a login host that is not configured'))).toHaveLength(2);
   });
 
   it('says why it cannot listen', async () => {
