@@ -46,7 +46,7 @@ import type {
   Paged,
   ReceiptFilter,
 } from './domain/page.ts';
-import type { Activation, ActivationOrder, PolicyVersion } from './domain/policy-version.ts';
+import type { Activation, ActivationOrder, DamagedVersion, PolicyVersion } from './domain/policy-version.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
 import type { JobRecord, OrderedOfJob, SubmitOrder, UserInfo } from './domain/submit.ts';
@@ -612,8 +612,8 @@ export interface StorePort {
   keepPolicy(text: string, by: string, why: string): Promise<PolicyVersion>;
   /** Undefined: there is none. `invalid`: its row was damaged. */
   policyVersion(version: number): Promise<PolicyVersion | undefined>;
-  /** Newest first; below that one where one is named. */
-  policyVersions(limit: number, below?: number): Promise<readonly PolicyVersion[]>;
+  /** Newest first; below that one where one is named. One whose row was damaged stands in its place and hides no other. */
+  policyVersions(limit: number, below?: number): Promise<readonly (PolicyVersion | DamagedVersion)[]>;
   /** Who said last what decides in this cluster; undefined: nobody yet, so the configuration file does. `invalid` as above. */
   activePolicy(cluster: ClusterName): Promise<Activation | undefined>;
   /**

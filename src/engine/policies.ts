@@ -2,7 +2,7 @@
 import { type Difference, differencesOf } from '../domain/differences.ts';
 import { PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
-import type { PolicyName, PolicyVersion } from '../domain/policy-version.ts';
+import type { DamagedVersion, PolicyName, PolicyVersion } from '../domain/policy-version.ts';
 import type { StorePort } from '../ports.ts';
 import type { PolicyProblem, PolicyRead, PolicyTerms } from './context.ts';
 import { type DryRun, type DryRunning, dryRun } from './dry-run.ts';
@@ -52,7 +52,7 @@ export class Policies {
   }
 
   /** Newest first. */
-  versions(limit: number, below: number | undefined): Promise<readonly PolicyVersion[]> {
+  versions(limit: number, below: number | undefined): Promise<readonly (PolicyVersion | DamagedVersion)[]> {
     return this.#store.policyVersions(limit, below);
   }
 
