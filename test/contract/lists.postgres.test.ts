@@ -43,7 +43,7 @@ describe('a page of a list', () => {
     const pool = makePool({ url, name: 'test', max: 1, hurried: false, onError });
     const db = new Kysely<Tables>({
       dialect: new PostgresDialect({ pool: new KyselyPool(pool) }),
-      log: ({ query: of }) => asked.push(of),
+      log: ({ query: of }) => void asked.push(of),
     });
     try {
       await ask(db);
