@@ -173,4 +173,25 @@ describe('spillway policy', () => {
       expect.stringMatching(new RegExp(`^sim: policy version ${then.version} decides by `)),
     ]);
   });
+
+  it('of ten thousand expressions is tried beside the gateway, which answers others meanwhile', async () => {
+    const s = await scene();
+    const never = Array.from({ length: 10_000 }, (_, i) => `{expr: 1==${i + 100}}`).join(',');
+    const path = await s.file(`{policy: {burstWhen: {pendingJobs: 1}, never: [${never}]}}`);
+    const answered: string[] = [];
+    const dry = dryRunPolicy(s.address, path, true).then((lines) => {
+      answered.push('dry run');
+      return lines;
+    });
+    const { host, port } = s.address;
+    for (let i = 0; i < 8; i++) {
+      const { status } = await fetch(`http://${host}:${port}/api/v1/policies/active`);
+      answered.push(`${status}`);
+    }
+    expect(JSON.parse((await dry).join('\n'))).toMatchObject({ clusters: [{ changed: 0 }] });
+    expect(answered).toEqual([...Array.from({ length: 8 }, () => '200'), 'dry run']);
+    const wrong = await s.file(`{policy: {burstWhen: {pendingJobs: 1}, never: [${never},{expr: job.cpus==}]}}`);
+    await expect(dryRunPolicy(s.address, wrong, true)).rejects.toThrow('policy.never[10000].expr');
+    expect(s.complaints).toEqual([]);
+  });
 });

@@ -34,7 +34,16 @@ import { signed } from '../signed.ts';
 
 export type PoliciesFacade = Pick<
   Policies,
-  'states' | 'read' | 'hashOf' | 'versions' | 'shown' | 'differences' | 'keep' | 'dryRun' | 'activate'
+  | 'states'
+  | 'read'
+  | 'readBeside'
+  | 'hashOf'
+  | 'versions'
+  | 'shown'
+  | 'differences'
+  | 'keep'
+  | 'dryRun'
+  | 'activate'
 >;
 
 /** Of so many jobs it is told what would become of each. */
@@ -196,7 +205,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       ...{ order: policyText, answer: validView, question: true, bodyAtMost },
       says: 'Whether a policy is one; else 400 with every field that is wrong, its line and what to write. Nothing is kept.',
       act: async ({ order: { text } }) => {
-        const read = facade.read(text);
+        const read = await facade.readBeside(text);
         if (!read.ok) throw bad(read.problems);
         return { valid: true as const, hash: facade.hashOf(text), policy: read.policyHash };
       },
