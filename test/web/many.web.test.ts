@@ -102,6 +102,25 @@ describe('a view', () => {
     expect(await view.count()).toBe(0);
   });
 
+  it.each(['rule', 'partition', 'state'] as const)(
+    'by %s tells of how many jobs it is, each counted once, though only some are loaded',
+    async (by) => {
+      // Of the page's 500 rows the first few, as if there were many more; by rule a job counts not at all or several times.
+      seen = await look(browser, life.base, { token: operator });
+      const { page } = seen;
+      await page.route(/\/api\/v1\/jobs\?/, async (route) => {
+        const answer = await route.fetch();
+        const body = (await answer.json()) as { readonly jobs: readonly unknown[] };
+        await route.fulfill({ response: answer, json: { ...body, jobs: body.jobs.slice(0, 7) } });
+      });
+      await page.goto(`/jobs?by=${by}`);
+      await page.getByText('7 of 60 loaded').waitFor();
+      await page.getByRole('button', { name: 'Choose all 60' }).waitFor();
+      await page.goto(`/jobs?by=${by}&account=physics`);
+      await page.getByText('7 of 20 loaded').waitFor();
+    },
+  );
+
   it('that is removed is gone', async () => {
     const page = await visit('/jobs?account=physics');
     await page.getByRole('button', { name: 'Save this view' }).click();
