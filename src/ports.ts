@@ -44,6 +44,7 @@ import type {
   Mark,
   Page,
   Paged,
+  ReceiptCounts,
   ReceiptFilter,
 } from './domain/page.ts';
 import type { Activation, ActivationOrder, DamagedVersion, PolicyVersion } from './domain/policy-version.ts';
@@ -682,6 +683,7 @@ export type Once =
 /** What people and portals ask of the store beside `StorePort`, which is the engine's: tokens, keys, and lists by page. Newest first. */
 export interface DeskPort {
   receipts(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
+  receiptCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
   ledger(filter: LedgerFilter, page: Page): Promise<Paged<LedgerRow>>;
   auditRows(filter: AuditFilter, page: Page): Promise<Paged<AuditEvent>>;
