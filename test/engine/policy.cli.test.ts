@@ -190,7 +190,9 @@ describe('spillway policy', () => {
     }
     expect(JSON.parse((await dry).join('\n'))).toMatchObject({ clusters: [{ changed: 0 }] });
     expect(answered).toEqual([...Array.from({ length: 8 }, () => '200'), 'dry run']);
-    const wrong = await s.file(`{policy: {burstWhen: {pendingJobs: 1}, never: [${never},{expr: job.cpus==}]}}`);
+    const wrong = await s.file(
+      `{policy: {burstWhen: {pendingJobs: 1}, never: [${never},{expr: job.cpus==}]}}`,
+    );
     await expect(dryRunPolicy(s.address, wrong, true)).rejects.toThrow('policy.never[10000].expr');
     expect(s.complaints).toEqual([]);
   });
