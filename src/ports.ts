@@ -46,9 +46,10 @@ import type {
   Mark,
   Page,
   Paged,
+  ReceiptCounts,
   ReceiptFilter,
 } from './domain/page.ts';
-import type { Activation, ActivationOrder, PolicyVersion } from './domain/policy-version.ts';
+import type { Activation, ActivationOrder, DamagedVersion, PolicyVersion } from './domain/policy-version.ts';
 import type { Lift } from './domain/ramp.ts';
 import type { Stop } from './domain/stop.ts';
 import type { JobRecord, OrderedOfJob, SubmitOrder, UserInfo } from './domain/submit.ts';
@@ -632,8 +633,8 @@ export interface StorePort {
   keepPolicy(text: string, by: string, why: string): Promise<PolicyVersion>;
   /** Undefined: there is none. `invalid`: its row was damaged. */
   policyVersion(version: number): Promise<PolicyVersion | undefined>;
-  /** Newest first; below that one where one is named. */
-  policyVersions(limit: number, below?: number): Promise<readonly PolicyVersion[]>;
+  /** Newest first; below that one where one is named. One whose row was damaged stands in its place and hides no other. */
+  policyVersions(limit: number, below?: number): Promise<readonly (PolicyVersion | DamagedVersion)[]>;
   /** Who said last what decides in this cluster; undefined: nobody yet, so the configuration file does. `invalid` as above. */
   activePolicy(cluster: ClusterName): Promise<Activation | undefined>;
   /**
@@ -702,6 +703,7 @@ export type Once =
 /** What people and portals ask of the store beside `StorePort`, which is the engine's: tokens, keys, and lists by page. Newest first. */
 export interface DeskPort {
   receipts(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
+  receiptCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
   ledger(filter: LedgerFilter, page: Page): Promise<Paged<LedgerRow>>;
   auditRows(filter: AuditFilter, page: Page): Promise<Paged<AuditEvent>>;

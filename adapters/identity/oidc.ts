@@ -9,7 +9,18 @@ import type { IdentityPort } from '../../src/ports.ts';
  * Bearer tokens of an OpenID Connect provider: signed by one of its keys, for us, within their time. Only signatures by a key pair are
  * taken, so neither `none` nor a MAC with a public key as its secret passes. [OpenID Connect Discovery 1.0; RFC 7519; RFC 8725]
  */
-const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+export const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+];
 /** A key that is not known is looked for at most so often: an invented key id must not make us ask for each request. */
 const cooldownMs = 10_000;
 /** Keys that were taken back are forgotten by then. */

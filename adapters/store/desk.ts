@@ -14,7 +14,7 @@ import type { DeskPort } from '../../src/ports.ts';
 import { vet } from './age.ts';
 import { databaseNow } from './audit-row.ts';
 import { asFault } from './faults.ts';
-import { auditPage, burstsPage, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
+import { auditPage, burstsPage, countReceipts, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
 import { askOrder, endOrder } from './orders.ts';
 import { KyselyPool, makePool } from './pool.ts';
@@ -39,6 +39,8 @@ export class PostgresDesk implements DeskPort {
 
   receipts = (filter: ReceiptFilter, page: Page) =>
     this.#ask('receipts', false, (db) => receiptsPage(db, filter, page));
+  receiptCounts = (filter: ReceiptFilter) =>
+    this.#ask('receiptCounts', false, (db) => countReceipts(db, filter));
   bursts = (filter: BurstFilter, page: Page) =>
     this.#ask('bursts', false, (db) => burstsPage(db, filter, page));
   ledger = (filter: LedgerFilter, page: Page) =>

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
-import type { Receipt } from '../../src/domain/decision.ts';
+import type { Receipt, Verdict } from '../../src/domain/decision.ts';
 import { burstId, clusterName, instant, jobRef } from '../../src/domain/ids.ts';
 import type {
   AuditFilter,
@@ -9,6 +9,7 @@ import type {
   Mark,
   Page,
   Paged,
+  ReceiptCounts,
   ReceiptFilter,
 } from '../../src/domain/page.ts';
 import type { AuditEvent, LedgerRow } from '../../src/ports.ts';
@@ -69,20 +70,24 @@ async function recalled<Row extends { readonly hash: string }, Key, T>(
 const receipts = new Remembered<Receipt>(2_000);
 const bursts = new Remembered<Burst>(1_000);
 
+const receiptsOf = (f: ReceiptFilter): readonly (Condition | undefined)[] => [
+  given(f.cluster, (v) => sql`cluster = ${v}`),
+  given(f.ref, (v) => sql`ref = ${v}`),
+  given(f.kind, (v) => sql`kind = ${v}`),
+  given(f.user, (v) => sql`data->>'user' = ${v}`),
+  given(f.account, (v) => sql`data->>'account' = ${v}`),
+  given(f.verdict, (v) => sql`data->'decision'->>'verdict' = ${v}`),
+  given(
+    f.rule,
+    (v) => sql`data->'decision'->'because' @> ${JSON.stringify([{ rule: v, pass: false }])}::jsonb`,
+  ),
+  given(f.from, (v) => sql`at >= ${v}`),
+  given(f.to, (v) => sql`at < ${v}`),
+];
+
 export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promise<Paged<Receipt>> {
   const conditions = [
-    given(f.cluster, (v) => sql`cluster = ${v}`),
-    given(f.ref, (v) => sql`ref = ${v}`),
-    given(f.kind, (v) => sql`kind = ${v}`),
-    given(f.user, (v) => sql`data->>'user' = ${v}`),
-    given(f.account, (v) => sql`data->>'account' = ${v}`),
-    given(f.verdict, (v) => sql`data->'decision'->>'verdict' = ${v}`),
-    given(
-      f.rule,
-      (v) => sql`data->'decision'->'because' @> ${JSON.stringify([{ rule: v, pass: false }])}::jsonb`,
-    ),
-    given(f.from, (v) => sql`at >= ${v}`),
-    given(f.to, (v) => sql`at < ${v}`),
+    ...receiptsOf(f),
     given(page.after, ([at, n]) => sql`(at, n) < (${at}::bigint, ${n}::bigint)`),
   ];
   const { rows } = await sql<{ n: number; at: number; hash: string }>`
@@ -106,20 +111,50 @@ export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promis
   );
 }
 
+const failed = sql.lit('$.decision.because[*] ? (@.pass == false).rule');
+
+/** In one walk over what fits; of the same verdict for the same rules there are few. */
+export async function countReceipts(db: Db, f: ReceiptFilter): Promise<ReceiptCounts> {
+  const { rows } = await sql<{ verdict: Verdict; rules: readonly string[]; times: number }>`
+    select data->'decision'->>'verdict' as verdict, jsonb_path_query_array(data, ${failed}) as rules, count(*) as times
+    from receipts where ${where(receiptsOf(f))} group by 1, 2`.execute(db);
+  const none = { burst: 0, wait: 0, never: 0 };
+  const verdicts = { ...none };
+  const byRule = new Map<string, typeof none>();
+  for (const { verdict, rules, times } of rows) {
+    verdicts[verdict] += times;
+    for (const rule of new Set(rules)) {
+      const of = byRule.get(rule) ?? { ...none };
+      of[verdict] += times;
+      byRule.set(rule, of);
+    }
+  }
+  const sum = (of: typeof none): number => of.burst + of.wait + of.never;
+  return {
+    receipts: sum(verdicts),
+    verdicts,
+    rules: [...byRule]
+      .map(([rule, of]) => ({ rule, ...of }))
+      .sort((a, b) => sum(b) - sum(a) || (a.rule < b.rule ? -1 : 1)),
+  };
+}
+
 export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Paged<Burst>> {
+  // As its index has it [migrations/0025_listed.ts].
+  const age = f.account === undefined ? sql`created_at` : sql`(created_at + 0)`;
   const conditions = [
     given(f.cluster, (v) => sql`cluster = ${v}`),
     given(f.live, (v) => sql`live = ${sql.lit(v)}`),
     given(f.state, (v) => sql`state = ${v}`),
     given(f.user, (v) => sql`data->>'user' = ${v}`),
     given(f.account, (v) => sql`data->>'account' = ${v}`),
-    given(f.from, (v) => sql`created_at >= ${v}`),
-    given(f.to, (v) => sql`created_at < ${v}`),
-    given(page.after, ([at, id]) => sql`(created_at, id) < (${at}::bigint, ${id}::text collate "C")`),
+    given(f.from, (v) => sql`${age} >= ${v}`),
+    given(f.to, (v) => sql`${age} < ${v}`),
+    given(page.after, ([at, id]) => sql`(${age}, id) < (${at}::bigint, ${id}::text collate "C")`),
   ];
   const { rows } = await sql<{ id: string; created_at: number; hash: string }>`
     select id, created_at, head as hash from bursts where ${where(conditions)}
-    order by created_at desc, id desc limit ${page.limit + 1}`.execute(db);
+    order by ${age} desc, id desc limit ${page.limit + 1}`.execute(db);
   const found = paged(
     rows,
     page.limit,

@@ -18,6 +18,7 @@ import { drain } from './migrations/0014_drain.ts';
 import { webhooks } from './migrations/0020_webhooks.ts';
 import { api } from './migrations/0022_api.ts';
 import { policies } from './migrations/0023_policies.ts';
+import { listed } from './migrations/0025_listed.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -39,6 +40,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0020_webhooks': webhooks,
   '0022_api': api,
   '0023_policies': policies,
+  '0025_listed': listed,
 };
 
 interface Plan {

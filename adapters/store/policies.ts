@@ -12,6 +12,7 @@ import {
   activatedAnew,
   activationId,
   activationLink,
+  type DamagedVersion,
   type PolicyVersion,
   versionId,
   versionLink,
@@ -38,9 +39,14 @@ const storedActivation: z.ZodType<Activation> = z.object({
 function read<T>(schema: z.ZodType<T>, data: unknown, what: string): T {
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
-  const wrong = parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; ');
+  const wrong = wrongIn(parsed.error);
   throw new PortError('invalid', 'store.read', `the store holds ${what} that cannot be read: ${wrong}`);
 }
+
+const wrongIn = ({ issues }: z.ZodError): string =>
+  issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+    .join('; ');
 
 export async function readVersion(db: Kysely<Tables>, version: number): Promise<PolicyVersion | undefined> {
   const row = await db
@@ -55,10 +61,13 @@ export async function readVersions(
   db: Kysely<Tables>,
   limit: number,
   below: number | undefined,
-): Promise<readonly PolicyVersion[]> {
+): Promise<readonly (PolicyVersion | DamagedVersion)[]> {
   const all = db.selectFrom('policies').select(['version', 'data']).orderBy('version', 'desc').limit(limit);
   const rows = await (below === undefined ? all : all.where('version', '<', below)).execute();
-  return rows.map((r) => read(storedVersion, r.data, `a policy version ${r.version}`));
+  return rows.map(({ version, data }) => {
+    const parsed = storedVersion.safeParse(data);
+    return parsed.success ? parsed.data : { version, damaged: wrongIn(parsed.error) };
+  });
 }
 
 export async function readActivation(
@@ -84,8 +93,12 @@ export async function keepPolicy(
   const hash = sha256(text);
   return db.transaction().execute(async (tx) => {
     await lock(tx);
-    const found = await tx.selectFrom('policies').select('data').where('hash', '=', hash).executeTakeFirst();
-    if (found !== undefined) return read(storedVersion, found.data, 'a policy version');
+    const found = await tx
+      .selectFrom('policies')
+      .select(['version', 'data'])
+      .where('hash', '=', hash)
+      .executeTakeFirst();
+    if (found !== undefined) return read(storedVersion, found.data, `a policy version ${found.version}`);
     const last = await tx
       .selectFrom('policies')
       .select((e) => e.fn.max('version').as('version'))

@@ -18,7 +18,12 @@ import {
 } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Money, MoneyOf } from '../../src/domain/ledger.ts';
-import type { Activation, ActivationOrder, PolicyVersion } from '../../src/domain/policy-version.ts';
+import type {
+  Activation,
+  ActivationOrder,
+  DamagedVersion,
+  PolicyVersion,
+} from '../../src/domain/policy-version.ts';
 import { type Lift, rampSwitch } from '../../src/domain/ramp.ts';
 import { type Stop, stopSwitch } from '../../src/domain/stop.ts';
 import { type Turn, turnOf } from '../../src/domain/switch.ts';
@@ -384,7 +389,7 @@ export class PostgresStore implements StorePort {
     return this.read('policyVersion', (db) => readVersion(db, version));
   }
 
-  policyVersions(limit: number, below?: number): Promise<readonly PolicyVersion[]> {
+  policyVersions(limit: number, below?: number): Promise<readonly (PolicyVersion | DamagedVersion)[]> {
     return this.read('policyVersions', (db) => readVersions(db, limit, below));
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { paged } from './portal-schemas.ts';
 import { by, reason, time } from './schemas.ts';
 
 /** What is asked and answered of policies. */
@@ -36,6 +37,21 @@ export const keptPolicyView = z.strictObject({
   decidesIn: z.array(z.string()),
 });
 export type KeptPolicyView = z.output<typeof keptPolicyView>;
+
+/** A version whose row in the store was damaged. */
+export const damagedPolicyView = z.strictObject({
+  version: z.number(),
+  /** What of it cannot be read. */
+  damaged: z.string(),
+  todo: z.string(),
+});
+export type DamagedPolicyView = z.output<typeof damagedPolicyView>;
+
+export const keptPoliciesView = z.strictObject({
+  ...paged('policies', keptPolicyView).shape,
+  /** Those of the page that cannot be told; absent: none is. */
+  damaged: z.array(damagedPolicyView).optional(),
+});
 
 export const policyView = z.strictObject({
   ...keptPolicyView.shape,

@@ -49,8 +49,7 @@ export const burstsQuery = z.strictObject({
   state: z.enum(burstStates).optional(),
 });
 
-export const decisionsQuery = z.strictObject({
-  ...page,
+const decisionFilters = {
   ...whose,
   ...span,
   verdict: z.enum(['burst', 'wait', 'never']).optional(),
@@ -60,7 +59,19 @@ export const decisionsQuery = z.strictObject({
     .string()
     .regex(/^\d{1,10}(_\d{1,10})?$/, 'write 4711 or 4711_3')
     .optional(),
+};
+export const decisionsQuery = z.strictObject({ ...page, ...decisionFilters });
+export const decisionCountsQuery = z.strictObject(decisionFilters);
+
+const byVerdict = { burst: z.number(), wait: z.number(), never: z.number() };
+export const decisionCountsView = z.strictObject({
+  /** All that fit, whether a list of them would be one page or a thousand. */
+  decisions: z.number(),
+  verdicts: z.strictObject(byVerdict),
+  /** Rules that did not hold, the most frequent first; a decision counts with each of its own. */
+  rules: z.array(z.strictObject({ rule: z.string(), ...byVerdict })),
 });
+export type DecisionCountsView = z.output<typeof decisionCountsView>;
 
 export const ledgerQuery = z.strictObject({
   ...page,

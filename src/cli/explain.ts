@@ -81,6 +81,8 @@ export function explanationOf(
     partition: who.partition ?? '',
     images: site.images,
   });
+  // Of numbers that mean nothing there is no price and no pod.
+  const told = asked.problems.length === 0;
   const data = dataOf(script.staged, site, asked.nodes);
   const against = [
     ...refusals(script, asked),
@@ -111,10 +113,10 @@ export function explanationOf(
     marks,
     image,
     signatures: signatures.map(({ keys }) => keys.map((file) => basename(file))),
-    cost: site.groups.map((group) => costOf(asked, group, site.policy.limitMarginMs)),
+    cost: (told ? site.groups : []).map((group) => costOf(asked, group, site.policy.limitMarginMs)),
     data,
     against,
-    objects: image.kind === 'image' ? objectsOf(script, asked, who, image.image, site) : [],
+    objects: told && image.kind === 'image' ? objectsOf(script, asked, who, image.image, site) : [],
     notes: [
       ...(site.from === undefined
         ? ['No configuration was read: policy, allowed images and prices are left out; --config tells.']
@@ -161,10 +163,10 @@ function notesOf(script: Script, asked: Asked, who: Who, variables: readonly str
     ...(who.account === undefined
       ? ['No account is named: rules, images and budgets of accounts were left out; --account tells.']
       : []),
-    ...(asked.timeMs === undefined
+    ...(asked.timeMs === undefined && written(script, 'time') === undefined
       ? ["No --time: the limit is the partition's, which only the cluster knows."]
       : []),
-    ...(asked.memory === undefined
+    ...(asked.memory === undefined && asked.problems.length === 0
       ? ["No --mem: it is the partition's default; the objects have 1 MiB in its place."]
       : []),
     ...(asked.nodes > 1

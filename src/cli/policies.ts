@@ -6,6 +6,7 @@ import { isConfiguration, policyTextIn, readPolicyText, writtenIn } from '../../
 import {
   type ActivePolicyView,
   activeView,
+  keptPoliciesView,
   keptPolicyView,
   type PolicyView,
   policyView,
@@ -14,7 +15,6 @@ import { differencesOf } from '../domain/differences.ts';
 import { ask, CommandError, type Gateway, problemOf, readAt, request } from './ask.ts';
 import { tableOf } from './table.ts';
 
-const keptList = z.object({ policies: z.array(keptPolicyView) });
 const one = z.object({ policy: policyView });
 const kept = z.object({ policy: keptPolicyView });
 
@@ -60,8 +60,8 @@ export async function validatePolicy(path: string, json: boolean): Promise<reado
 /** `spillway policy list`, newest first, under what decides. */
 export async function listPolicies(gateway: Gateway, json: boolean): Promise<readonly string[]> {
   const { clusters } = await readAt(gateway, 'policies/active', activeView);
-  const { policies } = await readAt(gateway, `policies?limit=${listed}`, keptList);
-  if (json) return linesOf({ clusters, policies });
+  const { policies, damaged } = await readAt(gateway, `policies?limit=${listed}`, keptPoliciesView);
+  if (json) return linesOf({ clusters, policies, ...(damaged === undefined ? {} : { damaged }) });
   const rows = policies.map((p) => [
     `${p.version}`,
     p.since,
@@ -71,8 +71,11 @@ export async function listPolicies(gateway: Gateway, json: boolean): Promise<rea
   ]);
   return [
     ...clusters.flatMap(decidesInWords),
+    ...(damaged ?? []).map(
+      ({ version, damaged: what, todo }) => `version ${version} is damaged (${what}): ${todo}`,
+    ),
     ...(rows.length === 0
-      ? ['no version was kept yet']
+      ? [damaged === undefined ? 'no version was kept yet' : 'no version can be read']
       : tableOf(['version', 'kept', 'by', '', 'reason'], rows)),
   ];
 }

@@ -61,6 +61,15 @@ export interface Decided {
  * Those that burst come first, in that order. Pure: the same snapshot gives the same decisions.
  */
 export function decideBacklog(input: BacklogInput): readonly Decided[] {
+  const deciding = decidingBacklog(input);
+  for (;;) {
+    const { done, value } = deciding.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, halting before each job's part: whoever may not keep others waiting goes on when they had their turn. */
+export function* decidingBacklog(input: BacklogInput): Generator<void, readonly Decided[], void> {
   const { snapshot, now, setup, policy, groups, returned } = input;
   const pending = pendingIn(input);
   if (pending.length === 0) return [];
@@ -85,7 +94,11 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
   const named = (cost: WorstCase, [only]: readonly OfferedGroup[]): WorstCase =>
     cost.kind === 'known' && groups.length > 1 ? { ...cost, group: only?.group.name } : cost;
   const budgetLeft = (job: Owner) => purse.left(job);
-  const begun = pending.map((job) => sayings.begin(job));
+  const begun: Begun[] = [];
+  for (const job of pending) {
+    yield;
+    begun.push(sayings.begin(job));
+  }
   const pendingFor = agesOf(pending, begun, input);
   const worths = worthsFor(pending, begun, input);
   let alive = input.liveBursts;
@@ -122,14 +135,16 @@ export function decideBacklog(input: BacklogInput): readonly Decided[] {
     );
     return (first.verdict === 'burst' ? input.examined(job) : undefined) ?? first;
   };
-  const { stay, candidates } = parted(
-    pending,
-    pending.map((_, at) => judge(at)),
-    worths,
-  );
+  const decisions: Decision[] = [];
+  for (let at = 0; at < pending.length; at++) {
+    yield;
+    decisions.push(judge(at));
+  }
+  const { stay, candidates } = parted(pending, decisions, worths);
   // What one takes is not left for the next: each is judged again when it is its turn.
   const go: Decided[] = [];
   for (const { at } of fairOrder(candidates, input.had)) {
+    yield;
     const job = pending[at] as Job;
     const decision = judge(at);
     if (decision.verdict !== 'burst') {

@@ -63,6 +63,9 @@ interface Played {
   readonly by: Forecaster;
 }
 
+/** What was foreseen at one look. */
+export type Foreseen = Pick<Foresight, 'of' | 'queues'>;
+
 export class Foresight {
   readonly #forecaster: Forecaster;
   readonly #predictor: Predictor;
@@ -147,6 +150,12 @@ export class Foresight {
   /** Of a job that waits for its turn or for nodes; nobody knows when one that waits for something else will start. */
   of(ref: JobRef): StartForecast | undefined {
     return this.#forecasts.get(ref);
+  }
+
+  /** What was foreseen at the last look, for whoever is still at it when the next one comes. */
+  kept(): Foreseen {
+    const [forecasts, queues] = [this.#forecasts, this.queues()];
+    return { of: (ref) => forecasts.get(ref), queues: () => queues };
   }
 
   /**

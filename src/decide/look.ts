@@ -5,9 +5,9 @@
 import type { Decision } from '../domain/decision.ts';
 import type { JobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
-import { type BacklogInput, type Decided, decideBacklog } from './backlog.ts';
+import { type BacklogInput, type Decided, decideBacklog, decidingBacklog } from './backlog.ts';
 import { type Carried, type Carrying, carryingOf, readyWith, type Sizes, transfersOf } from './carry.ts';
-import type { Foresight, StartForecast } from './foresight.ts';
+import type { Foreseen, Foresight, StartForecast } from './foresight.ts';
 import { assumed, type Ended, type Ready, readyByGroup } from './ready.ts';
 import type { StagingRates } from './staging.ts';
 
@@ -41,17 +41,23 @@ export function decideOn(foresight: Foresight, look: Look): Looked {
 }
 
 /** By what was foreseen at the last look, which this leaves as it is: the same question under another policy. */
-export function decideBy(foresight: Pick<Foresight, 'of' | 'queues'>, look: Look): Looked {
+export function decideBy(foresight: Foreseen, look: Look): Looked {
   const times = timesOf(look);
-  const decided = decideBacklog({
-    ...look,
-    live: look.gone,
-    forecast: (job) => foresight.of(job.ref),
-    queues: foresight.queues(),
-    readyIn: times.readyIn,
-  });
-  return { decided, ...times };
+  return { decided: decideBacklog(askedBy(foresight, look, times)), ...times };
 }
+
+/** The same, halting before each job's part. */
+export function* decidingBy(foresight: Foreseen, look: Look): Generator<void, readonly Decided[], void> {
+  return yield* decidingBacklog(askedBy(foresight, look, timesOf(look)));
+}
+
+const askedBy = (foresight: Foreseen, look: Look, { readyIn }: Pick<Looked, 'readyIn'>): BacklogInput => ({
+  ...look,
+  live: look.gone,
+  forecast: (job) => foresight.of(job.ref),
+  queues: foresight.queues(),
+  readyIn,
+});
 
 /** The times that are the cloud's. */
 function timesOf({ ended, staging }: Pick<Look, 'ended' | 'staging'>): Pick<Looked, 'readyIn' | 'carrying'> {

@@ -34,6 +34,14 @@ export interface ReceiptFilter extends Whose {
   readonly to?: Instant | undefined;
 }
 
+/** All receipts that fit a filter, by verdict, and by each rule that did not hold; one of several such rules counts with each. */
+export interface ReceiptCounts {
+  readonly receipts: number;
+  readonly verdicts: Readonly<Record<Verdict, number>>;
+  /** The most frequent first. */
+  readonly rules: readonly ({ readonly rule: string } & Readonly<Record<Verdict, number>>)[];
+}
+
 export interface BurstFilter extends Whose {
   readonly live?: boolean | undefined;
   readonly state?: BurstState | undefined;

@@ -15,6 +15,13 @@ export interface PolicyVersion extends Turn {
   readonly hash: string;
 }
 
+/** A version whose row was damaged: that it was kept is known, and what it said is not. */
+export interface DamagedVersion {
+  readonly version: number;
+  /** What of it cannot be read. */
+  readonly damaged: string;
+}
+
 /** What may decide: the configuration file of whoever decides, or a version that somebody activated. */
 export type PolicyName = number | 'file';
 

@@ -57,6 +57,10 @@ export interface PolicyTerms {
   readonly file: string;
   readonly fileHash: string;
   read(text: string): PolicyRead;
+  /** The same, and where the text is long beside the gateway's own loop. Faults: `refused` (it took too long or too much memory). */
+  readBeside(text: string): Promise<PolicyRead>;
+  /** Ends once whatever else waits for the loop had its turn. */
+  pause(): Promise<void>;
   /** Its values as they were written, for telling two of them apart. */
   written(text: string): unknown;
   readonly sha256: Sha256;

@@ -1,6 +1,7 @@
 /** What another policy would decide on the queue as it is now, beside what decides: nothing is written, held or asked of Slurm. */
 import { inWords } from '../decide/decide.ts';
-import { decideBy, type Look } from '../decide/look.ts';
+import type { Foreseen } from '../decide/foresight.ts';
+import { decidingBy, type Look } from '../decide/look.ts';
 import { worstCaseOf } from '../decide/price.ts';
 import { askedAt } from '../decide/sight.ts';
 import type { Decision, Verdict } from '../domain/decision.ts';
@@ -53,22 +54,25 @@ export interface DryRun {
 export async function dryRun(
   engine: DryRunning,
   { policy, policyHash }: { readonly policy: Policy; readonly policyHash: string },
+  pause: () => Promise<void>,
 ): Promise<DryRun | undefined> {
-  const { snapshot, ports, name } = engine;
-  if (snapshot === undefined || engine.offered.length === 0) return undefined;
+  const { snapshot, ports, name, offered } = engine;
+  if (snapshot === undefined || offered.length === 0) return undefined;
+  // The gateway goes on meanwhile: both policies are asked of one and the same moment.
+  const foreseen = engine.foresight.kept();
+  const [examined, carries] = [new Map(engine.examined), new Map(engine.carries)];
   const at = ports.clock.now();
   const live = await ports.store.liveBursts(name);
   const stop = await ports.store.stopped(name);
   const under = async (settings: Cluster['settings']) => {
-    const { ports, offered, examined, carries } = engine;
     const asked: Giving = { name, settings, ports, offered, examined, carries };
     const { look } = await givenFor(asked, snapshot, live, stop, at);
     return { ...look, now: askedAt(snapshot, settings.setup, look.policy, at) };
   };
   const now = await under(engine.settings);
   const then = await under({ ...engine.settings, policy, policyHash });
-  const before = sideOf(engine, now);
-  const after = sideOf(engine, then);
+  const before = await sideOf(foreseen, now, pause);
+  const after = await sideOf(foreseen, then, pause);
   const changes: DryChange[] = [];
   for (const [ref, { job, decision }] of after.decided) {
     const was = before.decided.get(ref)?.decision;
@@ -83,8 +87,25 @@ export async function dryRun(
   };
 }
 
-function sideOf({ foresight }: DryRunning, look: Look) {
-  const { decided } = decideBy(foresight, look);
+/** So many expressions are asked, or so many jobs of which none is, before others have their turn: some 20 ms. */
+const askedAtOnce = 10_000;
+
+async function sideOf(foreseen: Foreseen, look: Look, pause: () => Promise<void>) {
+  const { burstWhen, never, expressions } = look.policy;
+  const texts = [...burstWhen, ...never].flatMap((rule) => (rule.kind === 'cel' ? [rule.expr] : []));
+  // To compile one takes a hundred times as long as to ask it.
+  for (const [i, text] of texts.entries()) {
+    expressions?.(text);
+    if (i % (askedAtOnce / 100) === 0) await pause();
+  }
+  const jobsAtOnce = Math.max(1, Math.floor(askedAtOnce / (texts.length + 1)));
+  const deciding = decidingBy(foreseen, look);
+  let halt = deciding.next();
+  for (let i = 1; halt.done !== true; i++) {
+    if (i % jobsAtOnce === 0) await pause();
+    halt = deciding.next();
+  }
+  const decided = halt.value;
   const verdicts: Record<Verdict, number> = { burst: 0, wait: 0, never: 0 };
   let [heldMicroUsd, unpriced] = [0, 0];
   for (const { job, decision } of decided) {

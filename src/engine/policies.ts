@@ -2,7 +2,7 @@
 import { type Difference, differencesOf } from '../domain/differences.ts';
 import { PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
-import type { PolicyName, PolicyVersion } from '../domain/policy-version.ts';
+import type { DamagedVersion, PolicyName, PolicyVersion } from '../domain/policy-version.ts';
 import type { StorePort } from '../ports.ts';
 import type { PolicyProblem, PolicyRead, PolicyTerms } from './context.ts';
 import { type DryRun, type DryRunning, dryRun } from './dry-run.ts';
@@ -47,12 +47,17 @@ export class Policies {
     return this.#terms().read(text);
   }
 
+  /** As `read`; of a long text beside the gateway's own loop. */
+  readBeside(text: string): Promise<PolicyRead> {
+    return this.#terms().readBeside(text);
+  }
+
   hashOf(text: string): string {
     return this.#terms().sha256(text);
   }
 
   /** Newest first. */
-  versions(limit: number, below: number | undefined): Promise<readonly PolicyVersion[]> {
+  versions(limit: number, below: number | undefined): Promise<readonly (PolicyVersion | DamagedVersion)[]> {
     return this.#store.policyVersions(limit, below);
   }
 
@@ -72,7 +77,7 @@ export class Policies {
 
   /** Only one that can be read is kept. */
   async keep(text: string, by: string, why: string): Promise<PolicyVersion | readonly PolicyProblem[]> {
-    const read = this.read(text);
+    const read = await this.readBeside(text);
     return read.ok ? this.#store.keepPolicy(text, by, why) : read.problems;
   }
 
@@ -82,12 +87,13 @@ export class Policies {
   ): Promise<
     { readonly runs: readonly DryRun[]; readonly unseen: readonly ClusterName[] } | readonly PolicyProblem[]
   > {
-    const read = this.read(text);
+    const { pause } = this.#terms();
+    const read = await this.readBeside(text);
     if (!read.ok) return read.problems;
     const runs: DryRun[] = [];
     const unseen: ClusterName[] = [];
     for (const cluster of this.#clusters) {
-      const run = await dryRun(cluster, read);
+      const run = await dryRun(cluster, read, pause);
       if (run === undefined) unseen.push(cluster.name);
       else runs.push(run);
     }

@@ -100,6 +100,7 @@ export class Portal {
 
   bursts = (filter: BurstFilter, page: Page) => this.#desk.bursts(filter, page);
   decisions = (filter: ReceiptFilter, page: Page) => this.#desk.receipts(filter, page);
+  decisionCounts = (filter: ReceiptFilter) => this.#desk.receiptCounts(filter);
   ledger = (filter: LedgerFilter, page: Page) => this.#desk.ledger(filter, page);
   audit = (filter: AuditFilter, page: Page) => this.#desk.auditRows(filter, page);
   generation = () => this.#desk.generation();

@@ -2,10 +2,12 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { algorithms } from '../../adapters/identity/oidc.ts';
+import { describedAt, keysAt } from '../../adapters/identity/provider.ts';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import type { Log } from '../../adapters/wrap.ts';
 import { callersOf, handsOf, loadConfig } from '../../config/load.ts';
-import type { Config, StagingConfig, WebhookConfig } from '../../config/schema.ts';
+import type { Config, OidcConfig, StagingConfig, WebhookConfig } from '../../config/schema.ts';
 import { faultOf } from '../domain/fault.ts';
 import { clusterName } from '../domain/ids.ts';
 import {
@@ -19,6 +21,7 @@ import {
 import { examineDaemons } from '../engine/doctor-daemons.ts';
 import { examineImages } from '../engine/doctor-images.ts';
 import { examineBreakers, examineMachines } from '../engine/doctor-nodes.ts';
+import { examineOidc } from '../engine/doctor-oidc.ts';
 import { examinePolicies } from '../engine/doctor-policy.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
@@ -50,6 +53,8 @@ export async function doctor(path: string): Promise<number> {
     ),
   );
   for (const hook of config.webhooks) say(await signedBy(hook));
+  const { oidc } = config.api ?? {};
+  if (oidc !== undefined) for await (const finding of askProvider(oidc)) say(finding);
   if (bad === 0) {
     const quiet: Log = { info: () => undefined, warn: () => undefined };
     const halted: Finding[] = [];
@@ -89,6 +94,13 @@ async function askStaging(staging: StagingConfig): Promise<Finding> {
   const where = `${staging.bucket}/${staging.prefix}${staging.endpoint === undefined ? '' : ` at ${staging.endpoint}`}`;
   return examineStaging(where, () => objectsOf(staging));
 }
+
+const askProvider = (oidc: OidcConfig): AsyncGenerator<Finding> =>
+  examineOidc({
+    ...{ issuer: oidc.issuer, jwksUri: oidc.jwksUri, login: oidc.login, algorithms },
+    describe: () => describedAt(oidc),
+    keys: (address) => keysAt(address, oidc),
+  });
 
 /** Nothing is sent: a receiver would take it for an event. */
 function signedBy(hook: WebhookConfig): Promise<Finding> {

@@ -1,10 +1,16 @@
 /** How a policy is read that stands in the store, beside all else that the configuration says. */
+import { setImmediate } from 'node:timers/promises';
 import { policyTextOf } from '../../config/load.ts';
 import { type PolicyText, readPolicyText, writtenIn } from '../../config/policy-text.ts';
 import type { Config } from '../../config/schema.ts';
 import type { PolicyRead, PolicyTerms } from '../engine/context.ts';
+import type { PlainPolicy } from '../engine/replayed.ts';
 import { sha256 } from './ground.ts';
-import { policyHashOf, policyOf } from './settings.ts';
+import { readInThread } from './policy-thread.ts';
+import { expressionsOfOne, policyHashOf, policyOf } from './settings.ts';
+
+/** Characters: a shorter text is read sooner than a thread begins. */
+const long = 10_000;
 
 export function policyTermsOf(config: Config): PolicyTerms {
   const file = policyTextOf(config);
@@ -14,10 +20,27 @@ export function policyTermsOf(config: Config): PolicyTerms {
     if (last?.text !== text) last = { text, read: readAs(config, text) };
     return last.read;
   };
-  return { file, fileHash: sha256(file), read, written: writtenIn, sha256 };
+  const readBeside = async (text: string): Promise<PolicyRead> => {
+    if (text.length < long) return read(text);
+    const beside = await readInThread(config, text);
+    return beside.ok ? { ...beside, policy: { ...beside.policy, expressions: expressionsOfOne() } } : beside;
+  };
+  const pause = (): Promise<void> => setImmediate();
+  return { file, fileHash: sha256(file), read, readBeside, pause, written: writtenIn, sha256 };
 }
 
-function readAs(config: Config, text: string): PolicyRead {
+/** Without what its expressions mean, which no other thread can be given. */
+export type PlainRead =
+  | { readonly ok: true; readonly policy: PlainPolicy; readonly policyHash: string }
+  | Extract<PolicyRead, { readonly ok: false }>;
+
+export function plainly(read: PolicyRead): PlainRead {
+  if (!read.ok) return read;
+  const { expressions: _, ...policy } = read.policy;
+  return { ...read, policy };
+}
+
+export function readAs(config: Config, text: string): PolicyRead {
   const read = readPolicyText(text);
   if (!read.ok) return read;
   const beside = withPolicy(config, read.value);

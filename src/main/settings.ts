@@ -1,11 +1,12 @@
 /** What the configuration means to the rooms that know nothing of it. */
 import { join } from 'node:path';
 import { csvPrices } from '../../adapters/prices/csv.ts';
-import { compile } from '../../config/expression.ts';
+import { type Compiled, compile } from '../../config/expression.ts';
 import { isAws } from '../../config/providers.ts';
 import type { ClusterConfig, Config } from '../../config/schema.ts';
 import { listedGroup } from '../decide/price-list.ts';
 import { canonical } from '../domain/chain.ts';
+import type { Expressions } from '../domain/expression.ts';
 import { clusterName } from '../domain/ids.ts';
 import type { InstanceType } from '../domain/instance.ts';
 import type { Budget } from '../domain/money.ts';
@@ -77,7 +78,19 @@ export function policyOf(config: Config): Policy {
     ...fundsOf(config),
     translation: config.policy.translation,
     spot: config.policy.spot,
-    expressions: compile,
+    expressions: expressionsOfOne(),
+  };
+}
+
+/** Each is compiled once for as long as the policy lives: what all policies share forgets, and one of ten thousand would be compiled for each job anew. */
+export function expressionsOfOne(): Expressions {
+  const known = new Map<string, Compiled>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const made = compile(text);
+    known.set(text, made);
+    return made;
   };
 }
 

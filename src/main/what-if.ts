@@ -1,9 +1,9 @@
 /** Replays in a thread of their own: whatever they take of time and memory, the gateway's loop goes on. */
-import { Worker } from 'node:worker_threads';
 import { compile } from '../../config/expression.ts';
 import { PortError } from '../domain/fault.ts';
-import type { Replayed, ReplayOrder, ReplayPort } from '../engine/replayed.ts';
+import type { Replayed, ReplayPort } from '../engine/replayed.ts';
 import { unseenIn } from '../sim/what-if.ts';
+import { threadOf } from './thread.ts';
 
 export interface ThreadLimits {
   readonly withinMs: number;
@@ -22,7 +22,7 @@ export function threadedReplay({ withinMs, megabytes }: ThreadLimits = usual): R
       return new Promise<Replayed>((resolve, reject) => {
         const refuse = (why: string): void =>
           reject(new PortError('refused', 'what-if', `${cluster}: ${why}`));
-        const thread = begun(order, megabytes);
+        const thread = threadOf('what-if-worker', { order }, megabytes);
         const end = (): void => {
           clearTimeout(timer);
           signal.removeEventListener('abort', discarded);
@@ -57,17 +57,4 @@ export function threadedReplay({ withinMs, megabytes }: ThreadLimits = usual): R
       });
     },
   };
-}
-
-/** Beside the compiled code; from the source a thread needs the loader that its process has. */
-function begun(order: ReplayOrder, megabytes: number): Worker {
-  const limits = { resourceLimits: { maxOldGenerationSizeMb: megabytes }, stdin: false };
-  if (!import.meta.url.endsWith('.ts'))
-    return new Worker(new URL('./what-if-worker.js', import.meta.url), { ...limits, workerData: { order } });
-  const file = new URL('./what-if-worker.ts', import.meta.url).href;
-  const load = `import('tsx/esm/api').then(async ({ register }) => {
-    register();
-    await import(${JSON.stringify(file)});
-  })`;
-  return new Worker(load, { ...limits, eval: true, workerData: { order } });
 }

@@ -5,7 +5,7 @@ import type { Problem } from './ask.ts';
 import { forgetAll, hearProblems, useData } from './data.ts';
 import { token } from './held.ts';
 import { endLive, startLive } from './live.ts';
-import { forgetBegun, forgetLogin, loginPath } from './login.ts';
+import { forgetBegun, forgetLogin, loginPath, signOutThere } from './login.ts';
 import type { LoginFault } from './login-fault.ts';
 import { MeProvider } from './me.tsx';
 import { forgetWhatIf } from './pages/what-if/use.ts';
@@ -69,10 +69,10 @@ function Known({ fault, onToken }: { readonly fault: LoginFault | undefined; rea
   );
   const signOut = useCallback(() => {
     token.write(undefined);
-    forgetLogin();
     forgetWhatIf();
     setOut({ why: 'out' });
     forgetAll();
+    signOutThere();
   }, []);
   if (out !== undefined) return <SignIn out={out} fault={fault} onToken={signIn} />;
   if (me.value === undefined)

@@ -2,7 +2,16 @@
 import { now, session } from './browser.ts';
 import { token } from './held.ts';
 import { LoginFault, loginFaultOf } from './login-fault.ts';
-import { type Grant, type Login, newProof, type Proof, providerOf, redeem, signInAt } from './provider.ts';
+import {
+  type Grant,
+  type Login,
+  newProof,
+  type Proof,
+  providerOf,
+  redeem,
+  signInAt,
+  signOutAt,
+} from './provider.ts';
 import { Renewal } from './renewal.ts';
 
 /** Where the provider sends people back to: its registered redirect URI. */
@@ -84,6 +93,7 @@ async function signIn(login: Login, answer: URLSearchParams, begun: Begun): Prom
   const grant = await redeem(provider, answer, begun, redirectUri());
   forgetLogin();
   hold(grant);
+  session.write('login.end', signOutAt(provider, grant.idToken, redirectUri())?.href);
   if (grant.refresh !== undefined) renewal = new Renewal(provider, grant.refresh, grant.lifeMs, hold);
 }
 
@@ -104,4 +114,12 @@ export const waits = (): boolean => renewal?.waits === true;
 export function forgetLogin(): void {
   renewal?.end();
   renewal = undefined;
+  session.write('login.end', undefined);
+}
+
+/** Forgets the sign-in, and ends it at the provider where that has a way: the browser goes there and comes back. */
+export function signOutThere(): void {
+  const at = session.read('login.end');
+  forgetLogin();
+  if (at !== undefined) window.location.assign(at);
 }

@@ -35,6 +35,8 @@ export interface Grant {
   readonly refresh: string | undefined;
   /** How long `access` is good from now on; undefined: it was not said. */
   readonly lifeMs: number | undefined;
+  /** Names the sign-in to the provider, when it is to end. */
+  readonly idToken: string | undefined;
 }
 
 /** For one answer. */
@@ -54,7 +56,8 @@ type Asked = Omit<RequestInit, 'body'> & { readonly body?: BodyInit | null | und
 async function ask(url: string, { body = null, ...init }: Asked): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { ...init, body, credentials: 'omit', cache: 'no-store' });
+    // What is given back at the end goes on while the browser leaves.
+    response = await fetch(url, { ...init, body, credentials: 'omit', cache: 'no-store', keepalive: true });
   } catch (e) {
     throw new LoginFault('unreachable', e instanceof Error ? e.message : String(e));
   }
@@ -129,8 +132,26 @@ export async function revoke({ login, server, client }: Provider, refresh: strin
   await oauth.revocationRequest(...([server, client, oauth.None(), refresh] as const), asking(login));
 }
 
+/** Where the browser goes to end the provider's session, too. Undefined: it has no such address, or none by https. [OpenID Connect RP-Initiated Logout 1.0] */
+export function signOutAt(
+  { login, server }: Provider,
+  idToken: string | undefined,
+  redirectUri: string,
+): URL | undefined {
+  const { end_session_endpoint: address } = server;
+  // One that nobody may be sent to is none: it keeps nobody from signing in.
+  if (address === undefined || !URL.canParse(address)) return undefined;
+  const at = new URL(address);
+  if (at.protocol !== 'https:' && !(isPlain(login) && at.protocol === 'http:')) return undefined;
+  at.searchParams.set('client_id', login.clientId);
+  at.searchParams.set('post_logout_redirect_uri', redirectUri);
+  if (idToken !== undefined) at.searchParams.set('id_token_hint', idToken);
+  return at;
+}
+
 const grantOf = (got: oauth.TokenEndpointResponse): Grant => ({
   access: got.access_token,
   refresh: got.refresh_token,
+  idToken: got.id_token,
   lifeMs: got.expires_in === undefined || got.expires_in === 0 ? undefined : got.expires_in * 1_000,
 });

@@ -126,6 +126,7 @@ const table: Readonly<Record<string, Line>> = {
   },
   listQuotes: list,
   listDecisions: list,
+  countDecisions: list,
   listLedger: list,
   listBudgets: list,
   forecast: { others: { nothing: 'numbers of the queue, and nobody’s name' } },

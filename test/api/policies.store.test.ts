@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresAnchors } from '../../adapters/store/anchors.ts';
 import { verifyStore } from '../../adapters/store/verify.ts';
 import { cursorOf, questionOf } from '../../src/api/cursor.ts';
+import { listPolicies } from '../../src/cli/policies.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { newId } from '../contract/samples.ts';
 import { tighter } from '../policies.ts';
@@ -147,6 +148,44 @@ describe('a policy', () => {
       expect.stringContaining('has not looked at the queue of hpc1'),
     ]);
     expect(headers.get('retry-after')).toBe('30');
+  });
+});
+
+describe('a policy whose row was damaged', () => {
+  it('hides no other: it is told as damaged, with what to do, by the list and where it is asked for', async () => {
+    const text = unique();
+    const [first, broken, last] = [await keep(unique()), await keep(text), await keep(unique())];
+    const search = `${bed.database}&options=${encodeURIComponent('-c search_path=spillway')}`;
+    await bed.query(`update policies set data = data - 'text' where version = ${broken}`, search);
+    const list = (await bed.ask(operator, 'policies?limit=3')).body;
+    expect(list).toMatchObject({
+      policies: [{ version: last }, { version: first }],
+      damaged: [{ version: broken, damaged: expect.stringContaining('text: '), todo: expect.any(String) }],
+    });
+    // A page may hold damaged ones alone, and goes on.
+    const page = (await bed.ask(operator, 'policies?limit=1')).body;
+    const next = (await bed.ask(operator, `policies?limit=1&cursor=${page.next}`)).body;
+    expect(next).toMatchObject({ policies: [], damaged: [{ version: broken }], next: expect.any(String) });
+    const { hostname: host, port } = new URL(bed.base);
+    const lines = await listPolicies({ host, port: Number(port), token: operator }, false);
+    expect(lines.join('\n')).toMatch(new RegExp(`version ${broken} is damaged .*audit verify`));
+    expect(lines.join('\n')).toMatch(new RegExp(`^ *${first} `, 'm'));
+    for (const path of [`policies/${broken}`, `policies/${broken}/diff?against=file`]) {
+      const { status, body } = await bed.ask(operator, path);
+      expect([status, body.detail]).toEqual([
+        409,
+        expect.stringContaining(`version ${broken} that cannot be read`),
+      ]);
+    }
+    const before = await stands();
+    expect((await activate(broken)).body).toMatchObject({ status: 409, title: 'Damaged' });
+    expect(await stands()).toEqual(before);
+    // The same text again is that version, which is not made whole by it.
+    expect((await bed.ask(operator, 'policies', { body: { text } })).body).toMatchObject({ status: 409 });
+    expect(bed.complaints).toEqual([]);
+    const whole = `jsonb_build_object('text', E'${text.replace('\n', '\\n')}')`;
+    await bed.query(`update policies set data = data || ${whole} where version = ${broken}`, search);
+    expect((await bed.ask(operator, `policies/${broken}`)).body).toMatchObject({ policy: { text } });
   });
 });
 

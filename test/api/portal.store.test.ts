@@ -258,6 +258,49 @@ describe('lists', () => {
   });
 });
 
+describe('counts of decisions', () => {
+  interface Counts {
+    readonly decisions: number;
+    readonly verdicts: Readonly<Record<string, number>>;
+    readonly rules: readonly { readonly rule: string; readonly wait: number }[];
+  }
+  const counted = async (token: string, query = ''): Promise<Counts> => {
+    const { status, body } = await bed.ask(token, `decisions/counts${query}`);
+    expect(status).toBe(200);
+    return body as unknown as Counts;
+  };
+
+  it.each([
+    '',
+    '?verdict=never',
+    '?rule=backlog&account=physics',
+    '?rule=shape',
+    '?job=900',
+    '?kind=decision',
+  ])('are of all that the list has, page by page: %s', async (query) => {
+    const listed = (await all(operator, `decisions${query}`, 'decisions')) as unknown as readonly z.output<
+      typeof decisionView
+    >[];
+    const of = await counted(operator, query);
+    expect(of.decisions).toBe(listed.length);
+    for (const verdict of ['burst', 'wait', 'never'])
+      expect(of.verdicts[verdict]).toBe(listed.filter((d) => d.verdict === verdict).length);
+    const rules = new Set(listed.flatMap((d) => d.because.filter((r) => !r.pass).map((r) => r.rule)));
+    expect(new Set(of.rules.map((r) => r.rule))).toEqual(rules);
+    for (const { rule, wait } of of.rules)
+      expect(wait).toBe(
+        listed.filter((d) => d.verdict === 'wait' && d.because.some((r) => r.rule === rule && !r.pass))
+          .length,
+      );
+  });
+
+  it('are of his own for a user, and of nobody else', async () => {
+    expect((await counted(alice)).decisions).toBe(5);
+    expect((await bed.ask(alice, 'decisions/counts?user=bob')).body).toMatchObject({ code: 'forbidden' });
+    expect((await bed.ask(operator, 'decisions/counts?limit=3')).body).toMatchObject({ status: 400 });
+  });
+});
+
 describe('costs of jobs', () => {
   const asked = async (token: string, ...jobs: readonly string[]) => {
     const body = { jobs: jobs.map((job) => ({ cluster, job })) };

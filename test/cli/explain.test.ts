@@ -64,6 +64,41 @@ const of = (text: string, order: ExplainOrder = {}, at: Site = site) => explanat
 const against = (text: string, order: ExplainOrder = {}, at: Site = site) =>
   of(text, order, at).against.map((r) => `${r.rule}: ${r.measured}`);
 
+describe('a number that means nothing', () => {
+  it.each([
+    ['--mem=999999999T', '--mem=999999999T: more than 8 PiB'],
+    ['--mem=99999999999999999999G', 'more than 8 PiB'],
+    ['--mem-per-cpu=4096T -c 64', '--mem-per-cpu with 64 CPUs on a node: more than 8 PiB'],
+    ['--mem-per-gpu=4096T --gpus-per-node=8', '--mem-per-gpu with 8 GPUs: more than 8 PiB'],
+    ['--cpus-per-task=999999999', '--cpus-per-task=999999999: more than 65533'],
+    ['-n 70000 -c 2', 'it asks for 140000 CPUs on a node: more than 65533'],
+    ['--ntasks=99999999999', '--ntasks=99999999999: more than 4294967293'],
+    ['--nodes=999999999', '--nodes=999999999: more than 65533'],
+    ['--gres=gpu:99999999999T', 'more of gpu on a node than any has'],
+    ['--gpus-per-task=60000 -n 2', 'more of gpu on a node than any has'],
+    ['--gres=bandwidth:99999999999T', 'more of bandwidth on a node than any has'],
+    ['--time=999999-00:00:00', '--time=999999-00:00:00: more than 68 years'],
+    ['--time=99999999999999999999', 'more than 68 years'],
+  ])('is told as such, with no price or pod made of it: %s', (option, words) => {
+    const { verdict, against: told, objects, cost } = of(script(`#SBATCH -A physics ${option}`));
+    expect(verdict).toBe('never');
+    expect(told.map((r) => r.measured).join('\n')).toContain(words);
+    expect([objects, cost]).toEqual([[], []]);
+  });
+
+  it.each([
+    '--mem=8192T',
+    '-n 65533',
+    '--nodes=65533 -n 4000000000',
+    '--gres=bandwidth:10G',
+    '--time=24855-00:00:00',
+  ])('is none that a large machine may have: %s', (option) => {
+    const { against: told, objects } = of(script(`#SBATCH ${option}`));
+    expect(told.filter((r) => r.rule === 'sbatch')).toEqual([]);
+    expect(JSON.stringify(objects)).not.toMatch(/\de\+\d|Infinity|NaN/);
+  });
+});
+
 describe('a script that may burst', () => {
   const whole = script(
     '#SBATCH --job-name=md -p batch -A physics',

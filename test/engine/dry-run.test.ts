@@ -1,6 +1,7 @@
 /** What a policy would decide on the queue as it is, beside the one that decides. */
 import { describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/fault.ts';
+import { dryRun } from '../../src/engine/dry-run.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { fileSays, tighter } from '../policies.ts';
 import { minute } from './chaos/centre.ts';
@@ -95,6 +96,25 @@ describe('a dry run', () => {
     const s = await scene();
     s.store.liveBursts = () => Promise.reject(new PortError('unreachable', 'store.liveBursts', 'away'));
     await expect(s.policies.dryRun(tighter)).rejects.toMatchObject({ fault: 'unreachable' });
+    await s.gateway.stop();
+  });
+
+  it('halts again and again, and is of one moment however often the gateway looks at the queue meanwhile', async () => {
+    const s = await scene();
+    const [engine] = s.gateway.clusters;
+    const never = Array.from({ length: 900 }, (_, i) => `{expr: job.cpus==${i + 100}}`).join(',');
+    const read = s.policies.read(`{policy: {never: [${never},{account: physics}]}}`);
+    if (engine === undefined || !read.ok) throw new Error('no policy');
+    const quiet = await dryRun(engine, read, async () => undefined);
+    let halts = 0;
+    const busy = await dryRun(engine, read, async () => {
+      halts += 1;
+      if (halts % 3 === 0) await s.pass(pollMs);
+      if (halts === 4) s.submit('alice');
+    });
+    expect(halts).toBeGreaterThan(8);
+    expect(engine.snapshot?.at).toBeGreaterThan(quiet?.at ?? Number.POSITIVE_INFINITY);
+    expect(busy).toEqual(quiet);
     await s.gateway.stop();
   });
 });

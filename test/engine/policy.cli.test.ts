@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { app, type Facade, type PortalFacade } from '../../src/api/app.ts';
 import { type Gateway as Address, CommandError } from '../../src/cli/ask.ts';
 import { dryRunPolicy } from '../../src/cli/dry-run.ts';
@@ -56,7 +56,7 @@ async function scene() {
     return join(dir, name);
   };
   const order = (reason = '') => ({ by: 'olga@gw', reason, key: newId() });
-  return { ...site, jobs, address, file, order, complaints };
+  return { ...site, jobs, address, file, order, complaints, policies };
 }
 
 describe('spillway policy', () => {
@@ -172,5 +172,35 @@ describe('spillway policy', () => {
     expect(await rollBack(s.address, s.order(), false)).toEqual([
       expect.stringMatching(new RegExp(`^sim: policy version ${then.version} decides by `)),
     ]);
+  });
+
+  it('of ten thousand expressions is tried beside the gateway, which answers others meanwhile', async () => {
+    const s = await scene();
+    const never = Array.from({ length: 10_000 }, (_, i) => `{expr: 1==${i + 100}}`).join(',');
+    const path = await s.file(`{policy: {burstWhen: {pendingJobs: 1}, never: [${never}]}}`);
+    const happened: string[] = [];
+    const reading = vi.spyOn(s.policies, 'readBeside').mockImplementation(async (text) => {
+      happened.push('begun');
+      const read = await Policies.prototype.readBeside.call(s.policies, text);
+      happened.push('read');
+      return read;
+    });
+    const dry = dryRunPolicy(s.address, path, true).finally(() => happened.push('done'));
+    const { host, port } = s.address;
+    while (!happened.includes('done')) {
+      const { status } = await fetch(`http://${host}:${port}/api/v1/policies/active`);
+      happened.push(`${status}`);
+    }
+    expect(JSON.parse((await dry).join('\n'))).toMatchObject({ clusters: [{ changed: 0 }] });
+    const between = (from: string, to: string) =>
+      happened.slice(happened.indexOf(from) + 1, happened.indexOf(to));
+    expect(between('begun', 'read').length).toBeGreaterThan(3);
+    expect(between('read', 'done').length).toBeGreaterThan(3);
+    reading.mockRestore();
+    const wrong = await s.file(
+      `{policy: {burstWhen: {pendingJobs: 1}, never: [${never},{expr: job.cpus==}]}}`,
+    );
+    await expect(dryRunPolicy(s.address, wrong, true)).rejects.toThrow('policy.never[10000].expr');
+    expect(s.complaints).toEqual([]);
   });
 });

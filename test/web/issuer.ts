@@ -27,11 +27,13 @@ export interface Ways {
   nonce: string | undefined;
   /** In place of its own token endpoint. */
   tokensAt: string | undefined;
+  /** Has a way to sign out. */
+  ends: boolean;
 }
 
 const usual: Ways = {
   ...{ lifeSeconds: 300, saysSeconds: undefined, refreshes: false, down: false, aheadSeconds: 0 },
-  ...{ audience: 'spillway', nonce: undefined, tokensAt: undefined },
+  ...{ audience: 'spillway', nonce: undefined, tokensAt: undefined, ends: false },
 };
 
 export interface Issuer {
@@ -42,6 +44,8 @@ export interface Issuer {
   /** What its sign-in page was asked. */
   readonly signIns: Readonly<Record<string, string>>[];
   readonly revoked: string[];
+  /** Sign-outs that it was asked for. */
+  readonly ended: Readonly<Record<string, string>>[];
   /** The one client: public, with this page as its own. */
   register(origin: string): void;
   reset(): void;
@@ -65,6 +69,7 @@ export async function openIssuer(): Promise<Issuer> {
   const asked: Issuer['asked'] = [];
   const signIns: Issuer['signIns'] = [];
   const revoked: string[] = [];
+  const ended: Issuer['ended'] = [];
   const codes = new Map<string, Asked>();
   const refreshTokens = new Map<string, Asked>();
   let origin = '';
@@ -166,12 +171,19 @@ export async function openIssuer(): Promise<Issuer> {
         ...{ issuer: url, jwks_uri: `${url}/keys`, authorization_endpoint: `${url}/authorize` },
         ...{ token_endpoint: ways.tokensAt ?? `${url}/token`, revocation_endpoint: `${url}/revoke` },
         ...{ response_types_supported: ['code'], subject_types_supported: ['public'] },
+        ...(ways.ends ? { end_session_endpoint: `${url}/end` } : {}),
         id_token_signing_alg_values_supported: ['ES256'],
         authorization_response_iss_parameter_supported: true,
       });
     // A browser asks for it by itself.
     if (pathname === '/favicon.ico') return void res.writeHead(204).end();
     if (pathname === '/keys') return void json({ keys: [jwk] });
+    if (pathname === '/end') {
+      ended.push(query);
+      const ours = query.client_id === clientId && query.post_logout_redirect_uri === `${origin}/login`;
+      if (!ours) return void res.writeHead(400).end(page('<p>no such client</p>'));
+      return void res.writeHead(302, { location: query.post_logout_redirect_uri }).end();
+    }
     if (pathname === '/authorize') return authorize(res, query);
     const form = Object.fromEntries(new URLSearchParams(await textOf(req)));
     if (req.method === 'POST' && pathname === '/token') return token(res, form);
@@ -187,13 +199,13 @@ export async function openIssuer(): Promise<Issuer> {
   await new Promise((resolve) => server.once('listening', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    ...{ url, ways, asked, signIns, revoked },
+    ...{ url, ways, asked, signIns, revoked, ended },
     register: (its) => {
       origin = its;
     },
     reset: () => {
       Object.assign(ways, usual);
-      for (const list of [asked, signIns, revoked]) list.length = 0;
+      for (const list of [asked, signIns, revoked, ended]) list.length = 0;
     },
     close: () => {
       server.closeAllConnections();

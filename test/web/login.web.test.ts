@@ -304,6 +304,32 @@ describe('a login’s time', () => {
     await expect.poll(() => issuer.revoked.length).toBe(1);
   });
 
+  it.each([
+    ['at once', false],
+    ['after a reload', true],
+  ])(
+    'ends at the provider, too, where that has a way, %s: the browser goes there and comes back',
+    async (_, reloads) => {
+      Object.assign(issuer.ways, { ends: true, refreshes: true });
+      const page = await visit('/jobs');
+      await begin(page);
+      await as(page, 'olga');
+      await page.getByText('olga, operator').waitFor();
+      if (reloads) await page.reload();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await expect.poll(() => issuer.ended.length).toBe(1);
+      expect(issuer.ended[0]).toEqual({
+        ...{ client_id: clientId, post_logout_redirect_uri: `${life.base}/login` },
+        id_token_hint: expect.stringMatching(/^ey[\w-]+\.[\w-]+\.[\w-]+$/),
+      });
+      await page.waitForURL(`${life.base}/`);
+      await button(page).waitFor();
+      expect(await stored(page)).toEqual({});
+      // What renewed the token was in the page's memory alone.
+      if (!reloads) await expect.poll(() => issuer.revoked.length).toBe(1);
+    },
+  );
+
   it('that is known to be over is renewed before anything is asked with it', async () => {
     issuer.ways.refreshes = true;
     const page = await visit('/');

@@ -1,5 +1,5 @@
 /** Many jobs at once on the page: grouped, kept as a view, and acted on, with what becomes of each; and a node group drained. */
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/fault.ts';
 import { instant, jobRef } from '../../src/domain/ids.ts';
@@ -101,6 +101,27 @@ describe('a view', () => {
     await page.getByText('otto, operator').waitFor();
     expect(await view.count()).toBe(0);
   });
+
+  it.each(['rule', 'partition', 'state'] as const)(
+    'by %s tells of how many jobs it is, each counted once, though only some are loaded',
+    async (by) => {
+      // Of the page's 500 rows the first few, as if there were many more; by rule a job counts not at all or several times.
+      seen = await look(browser, life.base, { token: operator });
+      const { page } = seen;
+      const few = async (route: Route): Promise<void> => {
+        const answer = await route.fetch();
+        const body = (await answer.json()) as { readonly jobs: readonly unknown[] };
+        await route.fulfill({ response: answer, json: { ...body, jobs: body.jobs.slice(0, 7) } });
+      };
+      // What was asked by a page that has gone on since gets no answer.
+      await page.route(/\/api\/v1\/jobs\?/, (route) => few(route).catch(() => undefined));
+      await page.goto(`/jobs?by=${by}`);
+      await page.getByText('7 of 60 loaded').waitFor();
+      await page.getByRole('button', { name: 'Choose all 60' }).waitFor();
+      await page.goto(`/jobs?by=${by}&account=physics`);
+      await page.getByText('7 of 20 loaded').waitFor();
+    },
+  );
 
   it('that is removed is gone', async () => {
     const page = await visit('/jobs?account=physics');

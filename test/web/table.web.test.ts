@@ -87,6 +87,24 @@ describe('a hundred thousand jobs', () => {
 });
 
 describe('decisions', () => {
+  it('are counted by verdict and rule over all of the store, however few are loaded', async () => {
+    const page = await visit('/');
+    await page.route(/\/api\/v1\/decisions\?/, (route) =>
+      route.continue({ url: route.request().url().replace('limit=500', 'limit=1') }),
+    );
+    const counted = page.waitForResponse((r) => r.url().endsWith('/decisions/counts'));
+    await page.goto('/decisions');
+    const of = (await (await counted).json()) as {
+      readonly decisions: number;
+      readonly verdicts: { readonly wait: number };
+    };
+    expect(of.decisions).toBeGreaterThan(1);
+    await page.getByText(`in all ${of.decisions} receipts that fit`).waitFor();
+    await page.getByRole('link', { name: new RegExp(`^wait\\s*${of.verdicts.wait}$`) }).click();
+    await page.waitForURL(/verdict=wait/);
+    await page.getByText(`in all ${of.verdicts.wait} receipts that fit`).waitFor();
+  });
+
   it('are grouped by the rule that kept the job, and one says what would have made it yes', async () => {
     const page = await visit('/decisions');
     await page.getByText('What kept jobs at home').waitFor();

@@ -1,8 +1,8 @@
 import type { Receipt } from '../../domain/decision.ts';
-import type { Page, Paged, ReceiptFilter } from '../../domain/page.ts';
+import type { Page, Paged, ReceiptCounts, ReceiptFilter } from '../../domain/page.ts';
 import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { decisionsQuery, paged } from '../portal-schemas.ts';
+import { decisionCountsQuery, decisionCountsView, decisionsQuery, paged } from '../portal-schemas.ts';
 import { type DecisionView, decisionView, iso } from '../schemas.ts';
 
 export function viewOf({
@@ -38,6 +38,7 @@ export function viewOf({
 
 export interface DecisionsFacade {
   decisions(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
+  decisionCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
 }
 
 /** A user sees those of his own jobs. */
@@ -52,6 +53,17 @@ export function decisions(portal: DecisionsFacade): readonly Operation[] {
         const more = { verdict, kind, rule, ref: job };
         const { rows, next } = await portal.decisions({ ...filter, ...more }, page(more));
         return { decisions: rows.map(viewOf), ...nextOf(question(more), next) };
+      },
+    }),
+    operation({
+      ...{ id: 'countDecisions', method: 'get', path: '/decisions/counts', role: 'user' },
+      ...{ query: decisionCountsQuery, answer: decisionCountsView },
+      says: 'All decisions that fit, counted by verdict and by each rule that did not hold: those of the store, not of a page.',
+      act: async ({ query: { verdict, kind, rule, job, ...query }, caller }) => {
+        const { filter } = listOf('decisions', { ...query, limit: 1 }, caller);
+        const asked = { ...filter, verdict, kind, rule, ref: job };
+        const { receipts, verdicts, rules } = await portal.decisionCounts(asked);
+        return { decisions: receipts, verdicts, rules: [...rules] };
       },
     }),
   ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { faultOf } from '../../domain/fault.ts';
 import { clusterName } from '../../domain/ids.ts';
 import type { Mark } from '../../domain/page.ts';
 import type { PolicyName, PolicyVersion } from '../../domain/policy-version.ts';
@@ -18,6 +19,7 @@ import {
   dryRunView,
   type KeptPolicyView,
   keepOrder,
+  keptPoliciesView,
   keptPolicyView,
   type PolicyView,
   policyPath,
@@ -25,14 +27,23 @@ import {
   policyView,
   validView,
 } from '../policy-schemas.ts';
-import { paged, pageQuery } from '../portal-schemas.ts';
+import { pageQuery } from '../portal-schemas.ts';
 import { Refusal } from '../problem.ts';
 import { iso, plainOrder } from '../schemas.ts';
 import { signed } from '../signed.ts';
 
 export type PoliciesFacade = Pick<
   Policies,
-  'states' | 'read' | 'hashOf' | 'versions' | 'shown' | 'differences' | 'keep' | 'dryRun' | 'activate'
+  | 'states'
+  | 'read'
+  | 'readBeside'
+  | 'hashOf'
+  | 'versions'
+  | 'shown'
+  | 'differences'
+  | 'keep'
+  | 'dryRun'
+  | 'activate'
 >;
 
 /** Of so many jobs it is told what would become of each. */
@@ -91,6 +102,19 @@ export function bad(problems: readonly PolicyProblem[]): Refusal {
   return new Refusal('bad_policy', 'Bad policy', { detail, field: field || undefined, problems: told });
 }
 
+const mend =
+  'spillway audit verify tells whether others were damaged too; the store as it was is in a backup (spillway restore); until then keep and activate another version';
+
+/** What a row that was damaged comes to: nothing that will be there when asked again. */
+async function orDamaged<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (e) {
+    if (faultOf(e) !== 'invalid') throw e;
+    throw new Refusal('conflict', 'Damaged', { detail: `${(e as Error).message}: ${mend}` });
+  }
+}
+
 const none = (name: PolicyName): Refusal =>
   new Refusal('not_found', 'Not found', { detail: `there is no policy version ${name}` });
 
@@ -122,7 +146,7 @@ const verdictView = ({ verdict, text, group, heldMicroUsd }: DryVerdict) => ({
 /** Policies: kept, tried, told apart, and which of them decides. Who says that may raise limits, so he is an admin. */
 export function policies(facade: PoliciesFacade): readonly Operation[] {
   const shown = async (name: PolicyName): Promise<PolicyView> => {
-    const found = await facade.shown(name);
+    const found = await orDamaged(facade.shown(name));
     if (found === undefined) throw none(name);
     return shownView(found, await facade.states(), facade);
   };
@@ -130,15 +154,18 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listPolicies', method: 'get', path: '/policies', role: 'operator', query: pageQuery },
-      says: 'Every policy that was kept, newest first.',
-      answer: paged('policies', keptPolicyView),
+      says: 'Every policy that was kept, newest first; beside them those whose rows were damaged, with what to do.',
+      answer: keptPoliciesView,
       act: async ({ query }) => {
         const { limit, after } = pageOf(question, query);
         const rows = await facade.versions(limit + 1, after && versionIn(after));
         const states = await facade.states();
         const last = rows.length > limit ? rows[limit - 1] : undefined;
+        const page = rows.slice(0, limit);
+        const damaged = page.flatMap((v) => ('damaged' in v ? [{ ...v, todo: mend }] : []));
         return {
-          policies: rows.slice(0, limit).map((v) => keptViewOf(v, states)),
+          policies: page.flatMap((v) => ('damaged' in v ? [] : [keptViewOf(v, states)])),
+          ...(damaged.length === 0 ? {} : { damaged }),
           ...nextOf(question, last && [last.version]),
         };
       },
@@ -157,18 +184,18 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
         role: 'operator',
         params: policyPath,
       },
-      says: 'One policy as it was written.',
+      says: 'One policy as it was written; 409 where its row was damaged.',
       answer: z.strictObject({ policy: policyView }),
-      refuses: [404],
+      refuses: [404, 409],
       act: async ({ path }) => ({ policy: await shown(nameOf(path.version)) }),
     }),
     operation({
       ...{ id: 'diffPolicy', method: 'get', path: '/policies/{version}/diff', role: 'operator' },
-      ...{ params: policyPath, query: differencesQuery, answer: differencesView, refuses: [404] },
+      ...{ params: policyPath, query: differencesQuery, answer: differencesView, refuses: [404, 409] },
       says: 'What is written otherwise in it than in another, field by field.',
       act: async ({ path, query }) => {
         const [from, to] = [nameOf(query.against), nameOf(path.version)];
-        const differences = await facade.differences(from, to);
+        const differences = await orDamaged(facade.differences(from, to));
         if (differences === undefined) throw none((await facade.shown(from)) === undefined ? from : to);
         return { from, to, differences: [...differences] };
       },
@@ -178,7 +205,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       ...{ order: policyText, answer: validView, question: true, bodyAtMost },
       says: 'Whether a policy is one; else 400 with every field that is wrong, its line and what to write. Nothing is kept.',
       act: async ({ order: { text } }) => {
-        const read = facade.read(text);
+        const read = await facade.readBeside(text);
         if (!read.ok) throw bad(read.problems);
         return { valid: true as const, hash: facade.hashOf(text), policy: read.policyHash };
       },
@@ -214,7 +241,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       says: 'Keeps a policy as a version, which decides nothing before it is activated; the same text again is the version that there is.',
       answer: z.strictObject({ policy: keptPolicyView }),
       act: async ({ order: { text, by, reason }, caller }) => {
-        const kept = await facade.keep(text, signed(caller, by), reason);
+        const kept = await orDamaged(facade.keep(text, signed(caller, by), reason));
         if (!('version' in kept)) throw bad(kept);
         return { policy: keptViewOf(kept, await facade.states()) };
       },
@@ -228,7 +255,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
         const { clusters } = activeView.parse(seen);
         const revs = new Map(clusters.map((c) => [clusterName(c.cluster), c.revision]));
         const name = nameOf(path.version);
-        const done = await facade.activate(name, revs, signed(caller, by), reason);
+        const done = await orDamaged(facade.activate(name, revs, signed(caller, by), reason));
         if (done === undefined) throw none(name);
         if (done.kind === 'unreadable') throw bad(done.problems);
         if (done.kind === 'changed')

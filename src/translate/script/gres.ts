@@ -1,7 +1,7 @@
 /** What a script asks for besides CPUs and memory, as Slurm would show it of its job. */
 import type { Asker } from '../asks.ts';
-import { mebibytes } from './asked.ts';
 import { type Script, written } from './script.ts';
+import { mebibytes } from './values.ts';
 
 const units = [
   ['gres', 'gres:'],

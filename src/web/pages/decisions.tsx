@@ -1,5 +1,7 @@
+import type { DecisionCountsView } from '../../api/portal-schemas.ts';
 import type { DecisionView } from '../../api/schemas.ts';
 import { useAddress, withQuery } from '../address.ts';
+import { useData } from '../data.ts';
 import { moment } from '../format.ts';
 import { useList } from '../paged.ts';
 import { Badge, State, toneOf } from '../parts/badge.tsx';
@@ -10,6 +12,7 @@ import { Receipt } from '../parts/receipt.tsx';
 import { type Column, VirtualTable } from '../parts/table.tsx';
 import { useNow, useSettings, useTexts } from '../settings.tsx';
 
+const verdicts = ['burst', 'wait', 'never'] as const;
 const filters = ['verdict', 'kind', 'rule', 'account', 'user', 'job', 'from', 'to', 'cluster'] as const;
 
 /** Receipts, "no" included: grouped by the rules that did not hold, and one of them in full. */
@@ -25,6 +28,10 @@ export function DecisionsPage() {
     'decisions',
     question === '' ? 'decisions' : `decisions?${question}`,
     (d) => d.id,
+  );
+  const counts = useData<DecisionCountsView>(
+    question === '' ? 'decisions/counts' : `decisions/counts?${question}`,
+    60_000,
   );
   const chosen = list.rows.find((d) => d.id === query.get('receipt'));
   const columns: readonly Column<DecisionView>[] = [
@@ -52,7 +59,7 @@ export function DecisionsPage() {
           name="verdict"
           label={decisions.verdictLabel}
           any={jobs.all}
-          options={(['burst', 'wait', 'never'] as const).map((v) => [v, decisions.verdict[v]])}
+          options={verdicts.map((v) => [v, decisions.verdict[v]])}
         />
         <ChoiceFilter
           name="kind"
@@ -66,7 +73,7 @@ export function DecisionsPage() {
         <TextFilter name="job" label={decisions.job} />
         <ClearFilters names={[...filters]} />
       </search>
-      <Rules rows={list.rows} />
+      <Rules counts={counts.value} />
       <div className="columns">
         <section className="panel column-fit" aria-label={decisions.title}>
           <VirtualTable
@@ -98,34 +105,46 @@ const failedOf = (d: DecisionView): readonly string[] => [
   ...new Set(d.because.filter((r) => !r.pass).map((r) => r.rule)),
 ];
 
-/** How often each rule kept a job at home, among what is loaded; one that is chosen becomes a filter. */
-function Rules({ rows }: { readonly rows: readonly DecisionView[] }) {
+/** How often each verdict was given, and each rule did not hold, among all that fit; one that is chosen becomes a filter. */
+function Rules({ counts }: { readonly counts: DecisionCountsView | undefined }) {
   const { decisions } = useTexts();
   const { n } = useWriters();
   const address = useAddress();
-  const counts = new Map<string, number>();
-  for (const d of rows) for (const rule of failedOf(d)) counts.set(rule, (counts.get(rule) ?? 0) + 1);
-  const chosen = address.query.get('rule');
-  if (counts.size === 0) return null;
+  if (counts === undefined || counts.decisions === 0) return null;
+  const chip = (name: 'verdict' | 'rule', value: string) => {
+    const chosen = address.query.get(name) === value;
+    return {
+      ...{ className: 'chip', 'aria-current': chosen ? ('true' as const) : undefined },
+      href: withQuery(address, { [name]: chosen ? undefined : value, receipt: undefined }),
+    };
+  };
   return (
     <Panel
       title={decisions.byRule}
-      origin={<span className="muted small">{decisions.byRuleSays(n(rows.length))}</span>}
+      origin={<span className="muted small">{decisions.byRuleSays(n(counts.decisions))}</span>}
       aside={<Link href="/jobs?by=rule&state=PENDING">{decisions.byRuleAll}</Link>}
     >
       <div className="chips">
-        {[...counts]
-          .sort((a, b) => b[1] - a[1])
-          .map(([rule, k]) => (
-            <Link
-              key={rule}
-              className="chip"
-              href={withQuery(address, { rule: rule === chosen ? undefined : rule, receipt: undefined })}
-              aria-current={rule === chosen ? 'true' : undefined}
-            >
-              {rule} <b>{n(k)}</b>
+        {verdicts
+          .filter((v) => counts.verdicts[v] > 0)
+          .map((v) => (
+            <Link key={v} {...chip('verdict', v)}>
+              <Badge tone={toneOf(v)}>{decisions.verdict[v]}</Badge> <b>{n(counts.verdicts[v])}</b>
             </Link>
           ))}
+      </div>
+      <div className="chips">
+        {counts.rules.map(({ rule, ...of }) => (
+          <Link key={rule} {...chip('rule', rule)}>
+            {rule} <b>{n(of.burst + of.wait + of.never)}</b>{' '}
+            <span className="muted small">
+              {verdicts
+                .filter((v) => of[v] > 0)
+                .map((v) => `${decisions.verdict[v]} ${n(of[v])}`)
+                .join(' · ')}
+            </span>
+          </Link>
+        ))}
       </div>
     </Panel>
   );
