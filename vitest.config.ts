@@ -54,8 +54,9 @@ export default defineConfig({
           testTimeout: 240_000,
           // The first time it fetches from PyPI.
           hookTimeout: 900_000,
-          // Each has daemons of its own, and in CI the lab runs beside them.
+          // Each has daemons of its own, and in CI the lab runs beside them: with what that leaves of the machine, as lane real.
           fileParallelism: false,
+          retry: 1,
         },
       },
       {
