@@ -57,7 +57,7 @@ function run(
   return done.status === 0;
 }
 
-/** So many tests of a lane may pass at their second try only [vitest.config.ts: lane real has one]. More is a fault of ours. */
+/** So many tests of a lane may pass at their second try only [vitest.config.ts: lanes servers and real have one]. More is a fault of ours. */
 const mostUnsteady = 2;
 
 const failureChars = 1_500;
