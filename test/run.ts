@@ -12,9 +12,10 @@ import { findBrowser } from './browser.ts';
 import { ensureMpiWheels } from './mpi.ts';
 import type { Unsteady } from './unsteady.ts';
 
-const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'web', 'real', 'parity'] as const;
+const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'servers', 'web', 'real', 'parity'] as const;
 type Lane = (typeof lanes)[number];
 const plain: readonly Lane[] = ['unit', 'model', 'chaos'];
+const rooted: readonly Lane[] = ['servers', 'real', 'parity'];
 
 const asked = process.env.LANES?.split(',')
   .map((l) => l.trim())
@@ -56,7 +57,7 @@ function run(
   return done.status === 0;
 }
 
-/** So many tests of a lane may pass at their second try only [vitest.config.ts: lane real has one]. More is a fault of ours. */
+/** So many tests of a lane may pass at their second try only [vitest.config.ts: lanes servers and real have one]. More is a fault of ours. */
 const mostUnsteady = 2;
 
 const failureChars = 1_500;
@@ -222,8 +223,19 @@ async function onPage(): Promise<void> {
   if (run('the page', 'npm', ['run', '-s', 'build:web'])) vitest('web');
 }
 
+/** What lane servers runs. Its tests would fetch it, too, but apt-get takes one caller at a time, and the lab may be another. */
+const daemons = ['postgresql', 'redis-server', 'python3-venv', 'ruby', 'ruby-rack'];
+
+async function serverPackages(): Promise<void> {
+  if (!root) broken.push('lane servers needs root: it runs a Postgres as its own account');
+  else if (existsSync('/usr/bin/apt-get'))
+    await ensurePackages(daemons, (line) => console.log(`\n== servers: ${line}`)).catch((e: unknown) => {
+      broken.push(`servers: ${e instanceof Error ? e.message : String(e)}`);
+    });
+}
+
 /** Those that need no lab: where it runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
-const labless: readonly Lane[] = ['unit', 'model', 'chaos', 'traces', 'node24'];
+const labless: readonly Lane[] = ['unit', 'model', 'chaos', 'traces', 'node24', 'servers'];
 const onLab = wanted.includes('real') || wanted.includes('parity');
 const beside = onLab && files.length === 0 ? labless.filter((lane) => wanted.includes(lane)) : [];
 const alone = (lane: Lane): boolean => wanted.includes(lane) && !beside.includes(lane);
@@ -251,6 +263,7 @@ async function awaitBeside(child: ChildProcess): Promise<void> {
 
 if (wanted.includes('unit') && files.length === 0 && process.env.SPILLWAY_BESIDE === undefined)
   await checks();
+if (wanted.includes('servers')) await serverPackages();
 onThisNode();
 if (wanted.includes('web')) await onPage();
 if (alone('chaos') && files.length === 0) {
@@ -260,6 +273,7 @@ if (alone('chaos') && files.length === 0) {
 }
 if (alone('traces')) vitest('traces');
 if (alone('node24')) onNode24();
+if (alone('servers') && root) vitest('servers');
 const child = startBeside();
 if (wanted.includes('real')) {
   if (process.getuid?.() !== 0)
@@ -281,7 +295,7 @@ if (skipped.length > 0) {
 const left = lanes.filter((l) => !wanted.includes(l));
 if (left.length > 0)
   console.log(
-    `\nLeft out: ${left.join(', ')}; run with LANES=${lanes.join(',')} npm test${left.includes('real') ? ' as root on Debian 12' : ''}.`,
+    `\nLeft out: ${left.join(', ')}; run with LANES=${lanes.join(',')} npm test${left.some((l) => rooted.includes(l)) ? ' as root on Debian 12' : ''}.`,
   );
 for (const failure of failures) console.log(`failed: ${failure}\n`);
 for (const b of broken) console.log(`broken: ${b}`);

@@ -91,7 +91,7 @@ export const differences: readonly ExpectedDifference[] = [
     place: 'output',
     of: '*',
     always: false,
-    what: '`sbatch`, `squeue` and `scancel` in the script',
+    what: '`sbatch`, `squeue`, `scancel` and any `scontrol` but `show` in the script: what requeues or cancels itself goes on',
     why: 'no credentials of the cluster are in the pod; submit on the login node, with --dependency',
   },
 ];

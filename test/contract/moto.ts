@@ -35,7 +35,7 @@ export async function startMoto(): Promise<Moto> {
 }
 
 async function answers(endpoint: string, server: ChildProcess, said: readonly string[]): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 240_000;
   for (;;) {
     if (server.exitCode !== null) throw new Error(`moto ended: ${said.join('').slice(-2_000)}`);
     const there = await fetch(`${endpoint}/moto-api/data.json`).then(

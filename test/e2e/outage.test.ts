@@ -34,35 +34,45 @@ const outages = [
   ['ec2', 'api-down', 'cloud/lab'],
 ] as const;
 
-describe('out of reach', () => {
+let turn: Promise<void> = Promise.resolve();
+/** One outage at a time; how what ran in it ends is waited for beside the next. */
+function inTurn(work: () => Promise<void>): Promise<void> {
+  const mine = turn.then(work);
+  turn = mine.catch(() => undefined);
+  return mine;
+}
+
+describe.concurrent('out of reach', () => {
   it.each(outages)(
     'i: %s %s: readyz and log say so, the running job goes on, and what was submitted meanwhile runs afterwards',
     async (part, fault, check) => {
-      const running = await sbatch(
-        'alice',
-        ['-p', 'cloud'],
-        '#!/bin/bash\nfor i in $(seq 1 30); do echo line-$i; sleep 1; done\nexit 6',
-      );
-      await until('its first line', async () => outputOf('alice', running).includes('line-1'), 60_000);
-      await lab('fault', part, fault, 'on');
-      let queued = '';
-      try {
-        const said = await until(
-          'readyz to say so',
-          async () => {
-            const { status, body } = await gateway.readyz();
-            return status === 503 && body.checks.some((c) => !c.ok && c.name.startsWith(check))
-              ? body
-              : undefined;
-          },
-          90_000,
+      let [running, queued] = ['', ''];
+      await inTurn(async () => {
+        running = await sbatch(
+          'alice',
+          ['-p', 'cloud'],
+          '#!/bin/bash\nfor i in $(seq 1 30); do echo line-$i; sleep 1; done\nexit 6',
         );
-        expect(said.ready).toBe(false);
-        queued = await sbatch('alice', ['-p', 'cloud', '--wrap', 'echo afterwards']);
-      } finally {
-        await lab('fault', part, fault, 'off');
-      }
-      await until('readyz to be well again', async () => (await gateway.readyz()).status === 200, 90_000);
+        await until('its first line', async () => outputOf('alice', running).includes('line-1'), 60_000);
+        await lab('fault', part, fault, 'on');
+        try {
+          const said = await until(
+            'readyz to say so',
+            async () => {
+              const { status, body } = await gateway.readyz();
+              return status === 503 && body.checks.some((c) => !c.ok && c.name.startsWith(check))
+                ? body
+                : undefined;
+            },
+            90_000,
+          );
+          expect(said.ready).toBe(false);
+          queued = await sbatch('alice', ['-p', 'cloud', '--wrap', 'echo afterwards']);
+        } finally {
+          await lab('fault', part, fault, 'off');
+        }
+        await until('readyz to be well again', async () => (await gateway.readyz()).status === 200, 90_000);
+      });
       expect(await ended(running)).toMatchObject({ state: 'FAILED', exit: '6:0' });
       expect(outputOf('alice', running)).toBe(
         Array.from({ length: 30 }, (_, i) => `line-${i + 1}\n`).join(''),

@@ -37,13 +37,13 @@ beforeAll(async () => {
     endpoint: env.SPILLWAY_LAB_EC2_ENDPOINT ?? '',
     credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
   });
-  for (const [name, age] of [
-    [shortLease, 3_600],
-    [shortLife, maxAgeSeconds],
+  for (const [name, group, age] of [
+    [shortLease, 'cpu', 3_600],
+    [shortLife, 'licensed', maxAgeSeconds],
   ] as const) {
     const UserData = Buffer.from(
       JSON.stringify({
-        labels: { 'spillway.dev/group': 'cpu' },
+        labels: { 'spillway.dev/group': group },
         taints: ['spillway.dev/burst=true:NoSchedule'],
         'spillway-switch': `LEASE_SECONDS=${leaseSeconds}\nMAX_AGE_SECONDS=${age}\nEVERY_SECONDS=2`,
       }),
@@ -69,41 +69,50 @@ async function fateOf(id: string): Promise<{ readonly state: string; readonly re
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-it('an idle instance stays while a gateway stands for it, and goes by itself when that is dead for good', async () => {
-  gateway = await startGateway({ ...short, groups: [{ launchTemplate: shortLease }] });
+it('an idle instance stays while a gateway stands for it; once that is dead for good it goes by itself, and one with a job on it outlives the lease, to its maximum age', async () => {
+  const wishes = {
+    ...short,
+    groups: [
+      { name: 'cpu', launchTemplate: shortLease, prices: { 'lab.large': 0.1 } },
+      { name: 'licensed', launchTemplate: shortLife, licenses: ['matlab'], prices: { 'lab.large': 0.2 } },
+    ],
+  };
+  gateway = await startGateway(wishes);
   // Doctor reads what is in the template: here a machine could be ended before it has come up.
   const doctor = await gateway.spillway('doctor');
   expect(doctor.stdout).toMatch(
     /^BAD {2}node group cpu: dead man's switch: .*joinTimeout.* LEASE_SECONDS=15; /m,
   );
-  const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran');
-  expect(await ended(id)).toMatchObject({ state: 'COMPLETED' });
-  await gateway.reaches(id, ['settled']);
+  const first = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran');
+  expect(await ended(first)).toMatchObject({ state: 'COMPLETED' });
+  await gateway.reaches(first, ['settled']);
   const [idle] = await instances();
   if (idle === undefined) throw new Error('no instance');
   // Twice the lease: what is claimed is that nothing happens.
   await sleep(2 * leaseSeconds * 1_000);
   expect((await fateOf(idle.id)).state).toBe('running');
-  await gateway.kill9();
-  await until('it to be gone', async () => (await instances()).length === 0, 3 * leaseSeconds * 1_000);
-  expect(await fateOf(idle.id)).toEqual({
-    state: 'terminated',
-    reason: 'Client.InstanceInitiatedShutdown',
-  });
-  gateway = await startGateway({ ...short, dataDir: gateway.dataDir });
-});
 
-it('one with a job on it outlives the lease, to its maximum age', async () => {
-  const wishes = { ...short, groups: [{ launchTemplate: shortLife }] };
-  gateway = await startGateway(wishes);
-  const id = await sbatch('alice', ['-p', 'cloud'], '#!/bin/bash\necho ran\nexec sleep 600');
+  const script = '#!/bin/bash\necho ran\nexec sleep 600';
+  const id = await sbatch('alice', ['-p', 'cloud', '-L', 'matlab'], script);
   await until('its first line', async () => outputOf('alice', id).includes('ran'), 60_000);
-  const [busy] = await instances();
-  if (busy === undefined) throw new Error('no instance');
+  const busy = (await instances()).find((i) => i.id !== idle.id);
+  if (busy === undefined) throw new Error('no second instance');
   await gateway.kill9();
-  await sleep(2 * leaseSeconds * 1_000);
+  await Promise.all([
+    until(
+      'the idle one to be gone',
+      async () => (await fateOf(idle.id)).state === 'terminated',
+      3 * leaseSeconds * 1_000,
+    ),
+    sleep(2 * leaseSeconds * 1_000),
+  ]);
+  expect((await fateOf(idle.id)).reason).toBe('Client.InstanceInitiatedShutdown');
   expect((await fateOf(busy.id)).state).toBe('running');
-  await until('its age to end it', async () => (await instances()).length === 0, maxAgeSeconds * 1_000);
+  await until(
+    'its age to end the other',
+    async () => (await instances()).length === 0,
+    maxAgeSeconds * 1_000,
+  );
   expect((await fateOf(busy.id)).reason).toBe('Client.InstanceInitiatedShutdown');
   gateway = await startGateway({ ...wishes, dataDir: gateway.dataDir });
   await ended(id);

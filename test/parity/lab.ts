@@ -182,10 +182,19 @@ function fileAt(path: string): FileLeft {
   };
 }
 
+/** All below it, and nothing behind a link: one may lead in a circle. */
+function* namesIn(dir: string, at = ''): Generator<string> {
+  for (const entry of readdirSync(join(dir, at), { withFileTypes: true })) {
+    const name = join(at, entry.name);
+    yield name;
+    if (entry.isDirectory()) yield* namesIn(dir, name);
+  }
+}
+
 function filesIn(dir: string, say: (text: string) => string): Map<string, FileLeft> {
   const found = new Map<string, FileLeft>();
-  const names = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => name !== scriptName);
-  for (const name of names) {
+  for (const name of namesIn(dir)) {
+    if (name === scriptName) continue;
     const left = fileAt(join(dir, name));
     found.set(say(name), { ...left, content: Buffer.from(say(left.content.toString('latin1')), 'latin1') });
   }

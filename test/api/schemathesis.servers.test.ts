@@ -19,7 +19,7 @@ const packages = [
 ];
 const venv = resolve('node_modules/.cache/schemathesis-4.32.5');
 const own = resolve('test/api/schemathesis');
-const patientMs = 280_000;
+const patientMs = 600_000;
 
 /** What failed is kept by schemathesis where it is started. */
 let scratch: string;
@@ -47,7 +47,7 @@ beforeAll(async () => {
     '/why/': [job, jobs],
     '/policies/': [String.raw`file|[1-9]\d{0,8}`, ['file', '1']],
   };
-}, 300_000);
+});
 afterAll(async () => {
   await site?.close();
   await rm(scratch, { recursive: true, force: true });

@@ -59,7 +59,7 @@ beforeAll(async () => {
     },
   });
   await client.send(command);
-}, 300_000);
+});
 afterAll(async () => {
   await port?.close();
   await other?.close();

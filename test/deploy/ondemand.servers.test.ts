@@ -1,4 +1,4 @@
-/** What deploy/ondemand ships in Ruby, by Debian's Ruby: ERB and YAML as Open OnDemand reads them, and the check of its adapter. Lane real has the root that installs it. */
+/** What deploy/ondemand ships in Ruby, by Debian's Ruby: ERB and YAML as Open OnDemand reads them, and the check of its adapter. Lane servers has the root that installs it. */
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
