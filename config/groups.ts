@@ -104,6 +104,10 @@ export const nodeGroup = z
           1,
           100,
         ).default(100),
+        reservations: oneOf(
+          'ec2: first = capacity that is reserved (open, or named by the launch template) is used before cheaper types; matching = the cheapest type is taken, reserved or not.',
+          ['first', 'matching'],
+        ).default('matching'),
         idle: duration(
           'An instance without work is given up after this, a static node given back, an external one left to whoever scales it.',
         ).prefault('5m'),
@@ -133,16 +137,30 @@ export const nodeGroup = z
           'ec2, asg, external: an instance that is older gets no new burst, and is given up once it is empty. It and the longest time limit together must be less than MAX_AGE_SECONDS of its user data, when the machine ends whatever runs.',
         ).prefault('7d'),
       })
-      .transform(({ bootRetry, idle, lease, maxAge, soldOutFor, spot, spotPercent, waitForRoom, ...c }) => ({
-        ...c,
-        bootRetryMs: bootRetry,
-        idleMs: idle,
-        leaseMs: lease,
-        maxAgeMs: maxAge,
-        soldOutMs: soldOutFor,
-        roomMs: waitForRoom,
-        ...(spot === 'allowed' ? { spot: { capPercent: spotPercent } } : {}),
-      })),
+      .transform(
+        ({
+          bootRetry,
+          idle,
+          lease,
+          maxAge,
+          reservations,
+          soldOutFor,
+          spot,
+          spotPercent,
+          waitForRoom,
+          ...c
+        }) => ({
+          ...c,
+          bootRetryMs: bootRetry,
+          idleMs: idle,
+          leaseMs: lease,
+          maxAgeMs: maxAge,
+          soldOutMs: soldOutFor,
+          roomMs: waitForRoom,
+          ...(spot === 'allowed' ? { spot: { capPercent: spotPercent } } : {}),
+          ...(reservations === 'first' ? { reservedFirst: true as const } : {}),
+        }),
+      ),
     prices: z
       .record(
         form('An instance type.', /^[A-Za-z0-9._-]+$/, 'write a type, such as c7i.4xlarge'),
@@ -185,6 +203,12 @@ export const nodeGroup = z
       ctx.addIssue({
         code: 'custom',
         path: ['capacity', 'spot'],
+        message: `is for provider ec2, and this is ${g.provider}; leave it out`,
+      });
+    if (g.provider !== 'ec2' && g.capacity.reservedFirst === true)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['capacity', 'reservations'],
         message: `is for provider ec2, and this is ${g.provider}; leave it out`,
       });
     if (g.placementGroup !== undefined && g.zones?.length !== 1)

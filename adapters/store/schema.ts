@@ -217,6 +217,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     maxPrices: map(number()).optional(),
     without: z.array(object<SpotPool>()({ type: text(), zone: text() })).optional(),
     placementGroup: text().optional(),
+    reservedFirst: z.literal(true).optional(),
     tags: map(text()),
     fixed: object<NonNullable<LaunchSpec['fixed']>>()({ needs: resources, most: resources }).optional(),
     external: object<NonNullable<LaunchSpec['external']>>()({ needs: resources }).optional(),

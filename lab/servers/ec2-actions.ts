@@ -245,6 +245,9 @@ function fleetRequest(form: Form, { config }: CloudModel): FleetRequest {
     template,
     overrides: configs.flatMap((one) => one.list('Overrides').map((o) => override(o, config.zones))),
     capacityType: spot ? 'spot' : 'on-demand',
+    ...(options.at('CapacityReservationOptions').text('UsageStrategy') === 'use-capacity-reservations-first'
+      ? { reservedFirst: true }
+      : {}),
     target: Number(needed(target, 'TotalTargetCapacity')),
     minTarget: options.number('MinTargetCapacity') ?? 0,
     instanceTags: tagged('instance'),

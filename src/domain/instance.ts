@@ -44,6 +44,8 @@ export interface LaunchSpec {
   readonly without?: readonly SpotPool[] | undefined;
   /** The cluster placement group that it is put into: near the others, in one zone. */
   readonly placementGroup?: string | undefined;
+  /** On demand: offers of which capacity is reserved come before cheaper ones. */
+  readonly reservedFirst?: true | undefined;
   readonly tags: Readonly<Record<string, string>>;
   /** Of a group whose machines stay: `needs` is what is planned on it at first, `most` what may be, where it has room for that. */
   readonly fixed?: { readonly needs: Resources; readonly most: Resources } | undefined;

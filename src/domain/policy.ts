@@ -97,6 +97,8 @@ export interface NodeGroup extends GroupOffers {
   readonly byLot?: true | undefined;
   /** The cluster placement group of all its instances, which are in one zone. */
   readonly placementGroup?: string | undefined;
+  /** Capacity that the site has reserved, and pays for whether it is used or not, is used before anything cheaper. */
+  readonly reservedFirst?: true | undefined;
   readonly max: number;
   readonly idleMs: number;
   /** Its instances power themselves off when no gateway renewed their lease for this long and no burst runs there; 30 min if undefined. */

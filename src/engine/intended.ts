@@ -41,6 +41,7 @@ export function intended(
       group.zones,
       lacking.filter((l) => l.capacityType === capacityType),
     ),
+    ...(group.reservedFirst === true && !spot ? { reservedFirst: true as const } : {}),
     ...(group.placementGroup === undefined ? {} : { placementGroup: group.placementGroup }),
     tags: {
       'spillway.dev/cluster': cluster,

@@ -58,8 +58,8 @@ async function hold(
   const askedAt = ctx.clock.now();
   const changes: InstanceChange[] = [];
   const extra: Write[] = [{ kind: 'intent', intent }];
-  for (const row of rows) {
-    // What is held for them was held with the first asking.
+  // What is held for them was held with the first asking.
+  for (const row of asked ? [first] : rows) {
     const money = asked ? ({ kind: 'free' } as const) : await forLaunch(ctx, row);
     if (money.kind === 'none') return 'over_budget';
     const patch = { askedAt: row.askedAt ?? askedAt, ...(money.kind === 'held' ? { hold: money.hold } : {}) };
@@ -67,7 +67,8 @@ async function hold(
     if (money.kind === 'held') extra.push(money.write);
   }
   const written = await changeEach(ctx, changes, extra);
-  return typeof written === 'string' ? written : { rows: written, intent: intent.id };
+  if (typeof written === 'string') return written;
+  return { rows: [...written, ...rows.slice(written.length)], intent: intent.id };
 }
 
 async function ask(ctx: InstanceContext, { rows, intent }: Held, size: number): Promise<Next> {

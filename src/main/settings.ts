@@ -54,6 +54,7 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     ...(g.provider === 'external' ? { external: true as const } : {}),
     ...(g.provider === 'ec2' ? { byLot: true as const } : {}),
     placementGroup: g.placementGroup,
+    reservedFirst: g.capacity.reservedFirst,
     spares: g.capacity.spares,
     prices: g.prices,
     joinTimeoutMs: g.joinTimeoutMs,

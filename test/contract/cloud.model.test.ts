@@ -102,6 +102,16 @@ describe('the EC2 model', () => {
     await port.launch(spec, launchToken('d'));
   });
 
+  test('uses what is reserved first where it is told to, and then what is cheapest', async () => {
+    const [type = ''] = spec.types.slice(-1);
+    const { port } = start({ reserved: [{ type, zone: 'eu-sim-1b', count: 1 }] });
+    const first = { ...spec, reservedFirst: true as const };
+    expect((await port.launch(spec, launchToken('a'))).type).toBe(spec.types[0]);
+    expect(await port.launch(first, launchToken('b'))).toMatchObject({ type, zone: 'eu-sim-1b' });
+    // All that is reserved is in use.
+    expect((await port.launch(first, launchToken('c'))).type).toBe(spec.types[0]);
+  });
+
   test('refuses beyond vCPUs, spot count and addresses, each with its own code', async () => {
     const { port } = start({ vcpuLimit: 2, spotLimit: 1, addressesPerZone: 2 });
     const one = { ...spec, zones: ['eu-sim-1a'] };

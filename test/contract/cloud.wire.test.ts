@@ -160,6 +160,16 @@ describe('the EC2 adapter', () => {
     await expectFault(locked.port.launchesFor?.(others, spec) ?? Promise.resolve(), 'throttled');
   });
 
+  test('uses what is reserved first where it is told to, and then what is cheapest', async () => {
+    const [type = ''] = spec.types.slice(-1);
+    const { port } = await start({}, { reserved: [{ type, zone: 'eu-sim-1b', count: 1 }] });
+    const first = { ...spec, reservedFirst: true as const };
+    expect((await port.launch(spec, launchToken('a'))).type).toBe(spec.types[0]);
+    expect(await port.launch(first, launchToken('b'))).toMatchObject({ type, zone: 'eu-sim-1b' });
+    // All that is reserved is in use.
+    expect((await port.launch(first, launchToken('c'))).type).toBe(spec.types[0]);
+  });
+
   test('asks by subnet where the zones have one, and knows the zone again', async () => {
     const subnets = { 'eu-sim-1a': 'subnet-eu-sim-1a', 'eu-sim-1b': 'subnet-eu-sim-1b' };
     const { cloud, port } = await start({ subnets });

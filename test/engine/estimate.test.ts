@@ -275,15 +275,11 @@ describe('a quote', () => {
 
 describe('a quote of a script that means ill', () => {
   const lines = (...all: readonly string[]) => `#!/bin/sh\n${all.join('\n')}\n`;
-  const huge = '999999999';
   it.each<[string, Partial<EstimateOrder>]>([
     ['parentheses without end', { script: lines(`#SBATCH -C ${'('.repeat(120_000)}a`) }],
     ['brackets without end', { script: lines(`#SBATCH -C ${'[('.repeat(60_000)}a`) }],
     ['thousands of features', { script: lines(`#SBATCH -C ${'a&'.repeat(60_000)}a`) }],
     ['thousands of devices', { script: lines(`#SBATCH --gres=${'gpu:1,'.repeat(40_000)}`) }],
-    ['more nodes and CPUs than there are atoms', { options: ['-N', huge, '-n', huge, '-c', huge] }],
-    ['more memory than a number holds', { options: ['--mem=999999999999T', `-n${huge}`] }],
-    ['a time that no calendar has', { options: ['--time=999999-999999999:999999:999999'] }],
     ['an array of all numbers', { options: ['--array=0-999999999'] }],
     ['nothing at all', { options: ['-N0', '-n0', '-c0', '--mem=0', '--time=0'] }],
     ['the names of what every object has', { options: ['-p__proto__', '--qos=constructor', '-Lvalueof'] }],
@@ -303,6 +299,16 @@ describe('what is not quoted', () => {
       { script: `${'#!/bin/sh\n#SBATCH --time=soon'}\n` },
       'script',
       /--time=soon/,
+    ],
+    ['more nodes than a cluster can have', { options: ['-N', '999999999'] }, 'options', /--nodes/],
+    ['more CPUs than a cluster can have', { options: ['-c', '999999999'] }, 'options', /--cpus-per-task/],
+    ['more tasks than a cluster can have', { options: ['-n', '999999999'] }, 'options', /more than 65533/],
+    ['more memory than a number holds', { options: ['--mem=999999999999T'] }, 'options', /--mem/],
+    [
+      'a time that no calendar has',
+      { options: ['--time=999999-999999999:999999:999999'] },
+      'options',
+      /--time/,
     ],
     ['a word that is no option', { options: ['job.sh'] }, 'options', /"job.sh" is no option/],
     ['an option without its value', { options: ['--nodes'] }, 'options', /--nodes needs a value/],

@@ -3,6 +3,7 @@ import type {
   _InstanceType,
   CreateFleetCommandInput,
   FleetLaunchTemplateOverridesRequest,
+  OnDemandOptionsRequest,
 } from '@aws-sdk/client-ec2';
 import { PortError } from '../../../src/domain/fault.ts';
 import type { LaunchToken } from '../../../src/domain/ids.ts';
@@ -36,7 +37,7 @@ export function fleetOf(
     TargetCapacitySpecification: { TotalTargetCapacity: count, DefaultTargetCapacityType: spec.capacityType },
     ...(spec.capacityType === 'spot'
       ? { SpotOptions: { AllocationStrategy: 'price-capacity-optimized' } }
-      : { OnDemandOptions: { AllocationStrategy: 'lowest-price' } }),
+      : { OnDemandOptions: { AllocationStrategy: 'lowest-price', ...reservations(spec) } }),
     TagSpecifications: [
       { ResourceType: 'instance', Tags },
       { ResourceType: 'volume', Tags },
@@ -44,6 +45,12 @@ export function fleetOf(
     ],
   };
 }
+
+/** Open ones, and those that the launch template names. Without it what is cheapest is taken, reserved or not. */
+const reservations = ({ reservedFirst }: LaunchSpec): OnDemandOptionsRequest =>
+  reservedFirst === true
+    ? { CapacityReservationOptions: { UsageStrategy: 'use-capacity-reservations-first' } }
+    : {};
 
 /** Left out are pools that the launch is to avoid. */
 export const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string): boolean =>

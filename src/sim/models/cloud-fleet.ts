@@ -18,6 +18,7 @@ export interface Stock {
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
+  readonly reserved: readonly { readonly type: string; readonly zone: string; readonly count: number }[];
   /** What spot costs now, in micro-dollars an hour. */
   readonly spotPrice: (type: TypeSpec, zone: string) => number;
   /** Takes from the account's launch rate. */
@@ -67,9 +68,18 @@ function ordered(request: FleetRequest, types: readonly TypeSpec[], stock: Stock
         : of.price[capacityType];
   };
   const room = (override: Override) => Math.min(10, left({ ...override, capacityType }, [], stock));
+  const reserved = (override: Override) =>
+    request.reservedFirst === true && isReserved(override, stock) ? 1 : 0;
   return [...request.overrides].sort(
-    (a, b) => (capacityType === 'spot' ? room(b) - room(a) : 0) || price(a) - price(b),
+    (a, b) =>
+      (capacityType === 'spot' ? room(b) - room(a) : reserved(b) - reserved(a)) || price(a) - price(b),
   );
+}
+
+/** More is reserved of it than is in use. */
+function isReserved({ type, zone }: Override, { reserved, live }: Stock): boolean {
+  const of = reserved.find((r) => r.type === type && r.zone === zone)?.count ?? 0;
+  return live.filter((m) => m.type === type && m.zone === zone && m.capacityType === 'on-demand').length < of;
 }
 
 type Refusal = readonly [code: string, message: string];

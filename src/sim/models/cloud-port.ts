@@ -93,6 +93,7 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
         template: spec.launchTemplate,
         overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
         capacityType: spec.capacityType,
+        ...(spec.reservedFirst === true ? { reservedFirst: true } : {}),
         target,
         minTarget: 0,
         instanceTags: tags,

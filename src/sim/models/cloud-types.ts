@@ -61,6 +61,8 @@ export interface CloudConfig {
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
+  /** What the account has reserved. */
+  readonly reserved: readonly { readonly type: string; readonly zone: string; readonly count: number }[];
   /** By name, the strategy of each. */
   readonly placementGroups: Readonly<Record<string, 'cluster' | 'spread'>>;
   /** As deploy/aws/gateway-policy.json has it: nothing is launched under the tag of another cluster; undefined: there is no such policy. */
@@ -85,6 +87,7 @@ export const cloudDefaults: CloudConfig = {
   vcpuLimit: Number.MAX_SAFE_INTEGER,
   spotLimit: Number.MAX_SAFE_INTEGER,
   addressesPerZone: 4_000,
+  reserved: [],
   placementGroups: { near: 'cluster', apart: 'spread' },
 };
 
@@ -162,6 +165,7 @@ export interface FleetRequest {
   readonly template: string;
   readonly overrides: readonly Override[];
   readonly capacityType: CapacityType;
+  readonly reservedFirst?: boolean;
   readonly target: number;
   /** All or nothing from this many on; 0 = whatever can be had. */
   readonly minTarget: number;

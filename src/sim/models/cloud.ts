@@ -452,12 +452,12 @@ export class CloudModel {
 
   #stock(): Stock {
     const live = this.truth().filter((machine) => stateOf(machine) !== 'terminated');
-    const { vcpuLimit, spotLimit, addressesPerZone, zones } = this.config;
+    const { vcpuLimit, spotLimit, addressesPerZone, reserved, zones } = this.config;
     const off = this.on('throttle-launches');
     const rules = this.on('no-capacity') ? [...this.#rules, { match: {}, atMost: 0 }] : this.#rules;
     const mayLaunch = () => !off && this.#launches.take();
     const spotPrice: Stock['spotPrice'] = (type, zone) => this.#market.price(type, zone);
-    return { live, rules, vcpuLimit, spotLimit, addressesPerZone, zones, spotPrice, mayLaunch };
+    return { live, rules, vcpuLimit, spotLimit, addressesPerZone, reserved, zones, spotPrice, mayLaunch };
   }
 
   #now(): Instant {
