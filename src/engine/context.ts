@@ -57,7 +57,7 @@ export interface PolicyTerms {
   readonly file: string;
   readonly fileHash: string;
   read(text: string): PolicyRead;
-  /** The same, and where the text is long beside the gateway's own loop. Faults: `refused` (it took too long or too much memory). */
+  /** The same, and where the text is long beside the gateway's own loop. Faults: `throttled` (too many are read), `refused` (its thread broke). */
   readBeside(text: string): Promise<PolicyRead>;
   /** Ends once whatever else waits for the loop had its turn. */
   pause(): Promise<void>;

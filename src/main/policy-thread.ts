@@ -11,34 +11,56 @@ export interface ReadLimits {
 
 const usual: ReadLimits = { withinMs: 60_000, megabytes: 512 };
 
-export function readInThread(
+const at = 'policy.read';
+/** Threads, each with its memory; so many more texts wait for one. */
+const atOnce = 2;
+const waitAtMost = 8;
+const waiting: (() => void)[] = [];
+let under = 0;
+
+/** Faults: `throttled`: too many are read. */
+export async function readInThread(
   config: Config,
   text: string,
-  { withinMs, megabytes }: ReadLimits = usual,
+  limits: ReadLimits = usual,
 ): Promise<PlainRead> {
+  if (under < atOnce) under += 1;
+  else if (waiting.length < waitAtMost) await new Promise<void>((begin) => waiting.push(begin));
+  else throw new PortError('throttled', at, 'too many long policies are read; ask again in some seconds');
+  try {
+    return await readNow(config, text, limits);
+  } finally {
+    const next = waiting.shift();
+    if (next === undefined) under -= 1;
+    else next();
+  }
+}
+
+function readNow(config: Config, text: string, { withinMs, megabytes }: ReadLimits): Promise<PlainRead> {
   return new Promise((resolve, reject) => {
     const thread = threadOf('policy-worker', { config, text }, megabytes);
     const end = (): void => {
       clearTimeout(timer);
       void thread.terminate();
     };
-    const refuse = (why: string): void => {
+    const tooMuch = (took: string): void => {
       end();
-      reject(new PortError('refused', 'policy', why));
+      resolve({ ok: false, problems: [{ field: '', text: `reading it took ${took}; write fewer entries` }] });
     };
-    const timer = setTimeout(
-      () => refuse(`reading it took longer than ${withinMs / 1_000} s; write fewer entries`),
-      withinMs,
-    );
+    const fail = (why: string): void => {
+      end();
+      reject(new PortError('refused', at, why));
+    };
+    const timer = setTimeout(() => tooMuch(`longer than ${withinMs / 1_000} s`), withinMs);
     timer.unref();
     thread.on('message', (read: PlainRead) => {
       end();
       resolve(read);
     });
     thread.on('error', (e: NodeJS.ErrnoException) => {
-      const much = e.code === 'ERR_WORKER_OUT_OF_MEMORY';
-      refuse(much ? `reading it took more than ${megabytes} MB; write fewer entries` : e.message);
+      if (e.code === 'ERR_WORKER_OUT_OF_MEMORY') tooMuch(`more than ${megabytes} MB`);
+      else fail(e.message);
     });
-    thread.on('exit', () => refuse('the thread that read it ended without an answer'));
+    thread.on('exit', () => fail('the thread that read it ended without an answer'));
   });
 }

@@ -3,6 +3,7 @@ import type { EventView } from '../api/portal-schemas.ts';
 import { headers, orProblem, Problem } from './ask.ts';
 import { after } from './browser.ts';
 import { refresh } from './data.ts';
+import { touches } from './touched.ts';
 
 /** Whether events come in; `off`: nobody is signed in, or the gateway cannot be reached and is tried again. */
 export type Liveness = 'off' | 'connecting' | 'live';
@@ -12,19 +13,6 @@ interface Line {
   readonly event?: string;
   readonly data?: string;
 }
-
-/** Addresses of the API that an event of a kind may have changed. */
-const touched: Readonly<Record<EventView['kind'], RegExp>> = {
-  burst: /^(bursts|quotes|budgets|ledger|groups|jobs|why|decisions|audit|\/readyz)/,
-  instance: /^(instances|groups|capacity|audit|\/readyz)/,
-  stop: /^(stop|audit|\/readyz|quotes)/,
-  ramp: /^(ramp|audit)/,
-  drain: /^(capacity|groups|audit)/,
-  breaker: /^(capacity|groups|audit|\/readyz)/,
-  policy: /^(policies|audit|budgets|\/readyz)/,
-  token: /^audit/,
-  order: /^(jobs|webhooks|audit)/,
-};
 
 const againMs = 2_000;
 /** Three comments of the gateway that did not come: the line is dead though nothing said so. */
@@ -60,8 +48,7 @@ function take({ id, event, data }: Line): void {
   if (event === 'begin' || event === 'reset') refresh();
   if (event !== 'audit' || data === undefined) return;
   const { kind } = JSON.parse(data) as EventView;
-  const paths = touched[kind];
-  refresh((path) => paths?.test(path) ?? true);
+  refresh((path) => touches(kind, path));
 }
 
 async function listen(signal: AbortSignal): Promise<void> {

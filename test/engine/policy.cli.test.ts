@@ -15,6 +15,7 @@ import {
   showPolicy,
   validatePolicy,
 } from '../../src/cli/policies.ts';
+import { PortError } from '../../src/domain/fault.ts';
 import { Policies } from '../../src/engine/policies.ts';
 import { grounds } from '../api/grounds.ts';
 import { newId } from '../contract/samples.ts';
@@ -172,6 +173,20 @@ describe('spillway policy', () => {
     expect(await rollBack(s.address, s.order(), false)).toEqual([
       expect.stringMatching(new RegExp(`^sim: policy version ${then.version} decides by `)),
     ]);
+  });
+
+  it('is told to come again while too many long ones are read', async () => {
+    const s = await scene();
+    const path = await s.file('policy: { maxBursts: 5 }\n');
+    vi.spyOn(s.policies, 'readBeside').mockRejectedValue(
+      new PortError('throttled', 'policy.read', 'too many long policies are read; ask again in some seconds'),
+    );
+    await expect(dryRunPolicy(s.address, path, true)).rejects.toThrow('ask again in some seconds');
+    await expect(activatePolicy(s.address, path, s.order('tried'), true)).rejects.toThrow(
+      'ask again in some seconds',
+    );
+    vi.restoreAllMocks();
+    expect(s.complaints).toEqual([]);
   });
 
   it('of ten thousand expressions is tried beside the gateway, which answers others meanwhile', async () => {

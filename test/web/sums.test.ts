@@ -7,6 +7,7 @@ import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
 import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
 import { languages } from '../../src/web/texts.ts';
+import { touches } from '../../src/web/touched.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 5, 8, minute)).toISOString();
 const instant = (minute: number): number => Date.parse(at(minute));
@@ -145,5 +146,12 @@ describe('the texts', () => {
     expect([...en, ...de].filter(([, words]) => words.trim() === '')).toEqual([]);
     const same = en.filter(([, words], i) => de[i]?.[1] === words).length;
     expect(same / en.length).toBeLessThan(0.25);
+  });
+});
+
+describe('what an event has the page ask again', () => {
+  it('is its lists, and never the counts of all receipts, which take the store seconds where there are millions', () => {
+    const asked = ['decisions', 'decisions?rule=shape', 'decisions/counts', 'decisions/counts?rule=shape'];
+    expect(asked.filter((path) => touches('burst', path))).toEqual(asked.slice(0, 2));
   });
 });

@@ -115,6 +115,17 @@ async function orDamaged<T>(asked: Promise<T>): Promise<T> {
   }
 }
 
+/** Long texts are read few at a time. */
+async function orBusy<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (e) {
+    if (faultOf(e) !== 'throttled') throw e;
+    const { message: detail } = e as Error;
+    throw new Refusal('too_many_requests', 'Too many requests', { detail }, { 'Retry-After': '5' });
+  }
+}
+
 const none = (name: PolicyName): Refusal =>
   new Refusal('not_found', 'Not found', { detail: `there is no policy version ${name}` });
 
@@ -205,7 +216,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       ...{ order: policyText, answer: validView, question: true, bodyAtMost },
       says: 'Whether a policy is one; else 400 with every field that is wrong, its line and what to write. Nothing is kept.',
       act: async ({ order: { text } }) => {
-        const read = await facade.readBeside(text);
+        const read = await orBusy(facade.readBeside(text));
         if (!read.ok) throw bad(read.problems);
         return { valid: true as const, hash: facade.hashOf(text), policy: read.policyHash };
       },
@@ -215,7 +226,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       ...{ order: policyText, answer: dryRunView, question: true, bodyAtMost },
       says: 'What a policy would decide on the queue as it was last looked at, beside the one that decides. Nothing is written or held. 503 by a gateway that has not looked at the queue.',
       act: async ({ order: { text } }) => {
-        const ran = await facade.dryRun(text);
+        const ran = await orBusy(facade.dryRun(text));
         if (!('runs' in ran)) throw bad(ran);
         if (ran.unseen.length > 0)
           throw new Refusal(
@@ -241,7 +252,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       says: 'Keeps a policy as a version, which decides nothing before it is activated; the same text again is the version that there is.',
       answer: z.strictObject({ policy: keptPolicyView }),
       act: async ({ order: { text, by, reason }, caller }) => {
-        const kept = await orDamaged(facade.keep(text, signed(caller, by), reason));
+        const kept = await orBusy(orDamaged(facade.keep(text, signed(caller, by), reason)));
         if (!('version' in kept)) throw bad(kept);
         return { policy: keptViewOf(kept, await facade.states()) };
       },
