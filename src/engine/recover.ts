@@ -235,7 +235,10 @@ async function instanceOf(
   const rows = await store.liveInstances(engine.name);
   const row =
     rows.find((i) => i.cloudId === (machine?.id ?? on?.cloudId)) ??
-    rows.find((i) => i.lot === undefined && i.token === (machine?.token ?? on?.token));
+    // A row that knows its machine stands for no other: those of one call share its token.
+    rows.find(
+      (i) => i.cloudId === undefined && i.lot === undefined && i.token === (machine?.token ?? on?.token),
+    );
   if (row !== undefined) return row.id;
   if (machine === undefined && on === undefined) return undefined;
   // Of several that are asked for by one call nobody knows which is which before the answer: it gets a row beside theirs.

@@ -34,7 +34,11 @@ const shape = (cluster: ClusterName, over: Partial<ScalingGroup> = {}): ScalingG
 const connected = (
   endpoint: string,
   cluster: ClusterName,
-  { clock = realTime, ...more }: Partial<Ec2Config & { max: number; clock: Clock }> = {},
+  {
+    clock = realTime,
+    before = [],
+    ...more
+  }: Partial<Ec2Config & { max: number; clock: Clock; before: readonly AsgGroup[] }> = {},
 ) => {
   const config = {
     ...{ cluster, region: 'eu-sim-1', endpoint },
@@ -48,7 +52,8 @@ const connected = (
       ...more,
     },
   };
-  const groups: AsgGroup[] = [{ name: 'cpu', scalingGroup: `workers-${cluster}`, max: more.max ?? 100 }];
+  const cpu: AsgGroup = { name: 'cpu', scalingGroup: `workers-${cluster}`, max: more.max ?? 100 };
+  const groups = [...before, cpu];
   return withScalingGroups(ec2Cloud(config, { clock }), { ...config, groups }, { clock });
 };
 
@@ -348,6 +353,21 @@ describe('an auto scaling group', () => {
       const next = await s.port.launch(s.asking, launchToken('b'));
       expect([next.id, (await s.find(id))?.token]).toEqual([id, 'b']);
       expect(await s.ids()).toEqual([id]);
+    });
+
+    test('is found behind more groups than one question may name', async () => {
+      const s = await warmed({});
+      s.warm();
+      s.settle();
+      const many = Array.from({ length: 60 }, (_, n) => ({
+        name: `g${n}`,
+        scalingGroup: `none-${n}`,
+        max: 1,
+      }));
+      const port = connected(s.endpoint, own, { clock: s.clock, before: many });
+      open.push(port);
+      s.clock.ahead += minute;
+      expect(await port.list()).toEqual([]);
     });
 
     test('that cannot be asked is a fault, not another list', async () => {

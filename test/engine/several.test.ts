@@ -201,6 +201,8 @@ describe('a job of three nodes', () => {
     expect(run.history.join('\n')).toContain('the store is as it was');
     expect(job?.state).toBe('COMPLETED');
     expect(bursts.filter((b) => b.state === 'settled').map(nodesOf)).toEqual([3]);
+    // They were asked for by one call, and share its token: each is the machine of one pod all the same.
+    expect(run.history.join('\n')).not.toContain('no record explains');
   });
 
   it('whose script’s own machine falls silent ends its other pods, and takes no other machine with it', async () => {

@@ -44,7 +44,7 @@ export interface AsgConfig extends Ec2Config {
 }
 
 const markTries = 10;
-/** Most instances of one question, the service's own limit. */
+/** Most instances, or groups, of one question, the service's own limit. */
 const mostAsked = 50;
 
 export function withScalingGroups(
@@ -142,8 +142,15 @@ export function withScalingGroups(
   }
 
   async function groupsOf(names: readonly string[], at: string): Promise<readonly ScalingGroupShown[]> {
-    const command = new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [...names] });
-    return scaling.calling(at, 'reads', async () => parseGroups(await scaling.client.send(command)));
+    const found: ScalingGroupShown[] = [];
+    for (let from = 0; from < names.length; from += mostAsked) {
+      const AutoScalingGroupNames = names.slice(from, from + mostAsked);
+      const command = new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames });
+      found.push(
+        ...(await scaling.calling(at, 'reads', async () => parseGroups(await scaling.client.send(command)))),
+      );
+    }
+    return found;
   }
 
   async function pooled(): Promise<ReadonlySet<string>> {

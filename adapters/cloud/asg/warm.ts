@@ -38,6 +38,8 @@ export function warmPools(ask: Ask, { clock }: { readonly clock: Clock }): WarmP
   const ended = new Set<CloudId>();
   let launchedAt = clock.now();
   let pooled: { readonly at: Instant; readonly groups: ReadonlySet<string> } | undefined;
+  /** Since when they are seen out of the pool without a token. */
+  let loose: ReadonlyMap<CloudId, Instant> = new Map();
 
   async function groups(): Promise<ReadonlySet<string>> {
     const at = clock.now();
@@ -57,10 +59,16 @@ export function warmPools(ask: Ask, { clock }: { readonly clock: Clock }): WarmP
     const at = clock.now();
     const settled = at - launchedAt >= settlesMs;
     const isOld = (i: CloudInstance): boolean => at - i.launchedAt >= settlesMs / 2;
+    const before = loose;
+    const out = [...asked].filter((i) => i.token === undefined && !isWarm(lifecycles.get(i.id)));
+    loose = new Map(out.map(({ id }) => [id, before.get(id) ?? at]));
+    // However often something is launched: no launch that began since took what was out before.
+    const isTaken = (i: CloudInstance): boolean =>
+      !settled && isOld(i) && at - (loose.get(i.id) ?? at) < settlesMs;
     return listed.flatMap((i): CloudInstance[] => {
       if (!asked.has(i)) return [i];
       const warm = isWarm(lifecycles.get(i.id));
-      if (i.token === undefined) return warm || (!settled && isOld(i)) ? [] : [i];
+      if (i.token === undefined) return warm || isTaken(i) ? [] : [i];
       return warm && (settled || ended.has(i.id)) ? [{ ...i, state: 'terminated' }] : [i];
     });
   }

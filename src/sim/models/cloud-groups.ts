@@ -31,6 +31,9 @@ interface Launch {
   readonly count: number;
 }
 
+/** Of one DescribeAutoScalingGroups. */
+const mostNames = 50;
+
 const invalid = (message: string): Ec2Error => new Ec2Error('ValidationError', message);
 
 export class ScalingGroups {
@@ -50,6 +53,7 @@ export class ScalingGroups {
 
   /** Those that are there; of what is not nothing is said. */
   describe(names: readonly string[]): readonly GroupShown[] {
+    if (names.length > mostNames) throw invalid(`More than ${mostNames} AutoScalingGroupNames were given.`);
     const asked = names.length === 0 ? [...this.#groups.keys()] : names;
     return asked.flatMap((name) => {
       const group = this.#groups.get(name);

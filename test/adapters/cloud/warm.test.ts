@@ -62,9 +62,20 @@ it.each([undefined, 'InService', 'Pending', 'Terminating:Wait'])(
     s.clock.ms += minute;
     expect(await s.told({})).toBe('running');
     s.pools.launches();
-    expect(await s.told({})).toBe('');
+    expect(await s.told({ id: cloudId('i-0fedcba0987654321') })).toBe('');
   },
 );
+
+it('what no launch tags is told of after a minute, however often something is launched', async () => {
+  const s = scene('InService');
+  for (let seconds = 0; seconds < 60; seconds += 10) {
+    s.pools.launches();
+    expect(await s.told({})).toBe('');
+    s.clock.ms += minute / 6;
+  }
+  s.pools.launches();
+  expect(await s.told({})).toBe('running');
+});
 
 it('what is stopped in the pool with a token has ended, but not in the minute of a launch', async () => {
   const s = scene('Warmed:Stopped');
