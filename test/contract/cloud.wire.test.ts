@@ -194,7 +194,11 @@ describe('the EC2 adapter', () => {
     const spot = { ...spec, capacityType: 'spot' } as const;
     const [a, b] = await Promise.all(['a', 'b'].map((t) => port.launch(spot, launchToken(t))));
     if (a === undefined || b === undefined) throw new Error('two were launched');
+    cloud.switch('throttle', true);
+    await expectFault(port.interruptions(), 'throttled');
     taken.add(a.id).add(b.id);
+    expect(new Set(await port.interruptions())).toEqual(new Set([a.id, b.id]));
+    cloud.switch('throttle', false);
     cloud.reclaim(b.id);
     expect(new Set(await port.interruptions())).toEqual(new Set([a.id, b.id]));
     expect(await port.interruptions()).toHaveLength(2);

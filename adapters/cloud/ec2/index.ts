@@ -200,7 +200,11 @@ export function ec2Cloud(
   }
 
   async function interruptions(): Promise<CloudId[]> {
-    return [...new Set([...(await marked()), ...(queue?.takenBack() ?? [])])];
+    const [seen] = await Promise.allSettled([marked()]);
+    const told = queue?.takenBack() ?? [];
+    // What the queue told is told, whatever becomes of the other question.
+    if (seen.status === 'rejected' && told.length === 0) throw seen.reason;
+    return [...new Set([...(seen.status === 'fulfilled' ? seen.value : []), ...told])];
   }
 
   /** Rights alone: EC2 answers DryRunOperation where it would have gone on. */
