@@ -134,6 +134,8 @@ export interface SlurmPort {
   facts(): Promise<ClusterFacts>;
   /** From slurmdbd, those associations and QOS that have one; for `doctor`. */
   minutesLimits(): Promise<readonly MinutesLimit[]>;
+  /** From slurmdbd, by sacctmgr's names (`GrpTRES`), those that are set; for `doctor`. `not_found`: there is no such QOS. */
+  qosLimits(name: string): Promise<Readonly<Record<string, string>>>;
   /** Whether the account may watch, and whether it is an Operator; for `doctor`. */
   whoami(): Promise<{ readonly user: string; readonly adminLevel: string }>;
   close(): Promise<void>;

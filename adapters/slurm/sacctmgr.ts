@@ -13,6 +13,19 @@ export function readMinutesLimits(associations: string, qos: string): readonly M
   return [...found.values()];
 }
 
+/** What bounds all that runs under a QOS together, or what each user or account has of it. [sacctmgr(1)] */
+export const qosLimitNames = [
+  ...['GrpTRES', 'GrpJobs', 'GrpSubmit'],
+  ...['MaxTRESPU', 'MaxJobsPU', 'MaxTRESPA', 'MaxJobsPA'],
+];
+
+/** A line of `name|` and those limits; undefined: there is none of that name. */
+export function readQosLimits(text: string, qos: string): Readonly<Record<string, string>> | undefined {
+  const [, ...limits] = cells(text).find(([name]) => name === qos) ?? [];
+  if (limits.length === 0) return undefined;
+  return Object.fromEntries(qosLimitNames.flatMap((name, i) => (limits[i] ? [[name, limits[i]]] : [])));
+}
+
 const cells = (text: string): readonly (readonly string[])[] =>
   text
     .split('\n')

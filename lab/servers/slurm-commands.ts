@@ -13,6 +13,7 @@ import {
   nodeDetailText,
   nodeText,
   partitionText,
+  qosText,
   queueText,
   runText,
 } from './slurm-print.ts';
@@ -273,6 +274,8 @@ function sacctmgr({ model, user, args }: Call): string {
   if (/^show assoc (cluster=\S+ )?format=account,user,partition$/.test(text)) return associationsText(model);
   if (text === 'show assoc format=account,user,grptresmins') return limitsText(model, 'assoc');
   if (text === 'show qos format=name,grptresmins') return limitsText(model, 'qos');
+  const [, qos, format] = /^show qos (\S+) format=name,(\S+)$/.exec(text) ?? [];
+  if (qos !== undefined && format !== undefined) return qosText(model, qos, format.split(','));
   const [, id, key, value = ''] = /^modify job where jobid=(\S+) set (\w+)=(.*)$/s.exec(text) ?? [];
   const ref = refIn(id);
   if (ref === undefined || (key !== 'AdminComment' && key !== 'Comment'))
