@@ -4,9 +4,8 @@ import { policyTextOf } from '../../config/load.ts';
 import { type PolicyText, readPolicyText, writtenIn } from '../../config/policy-text.ts';
 import type { Config } from '../../config/schema.ts';
 import type { PolicyRead, PolicyTerms } from '../engine/context.ts';
-import type { PlainPolicy } from '../engine/replayed.ts';
 import { sha256 } from './ground.ts';
-import { readInThread } from './policy-thread.ts';
+import { type PlainRead, readInThread } from './policy-thread.ts';
 import { expressionsOfOne, policyHashOf, policyOf } from './settings.ts';
 
 /** Characters: a shorter text is read sooner than a thread begins. */
@@ -35,11 +34,6 @@ export function policyTermsOf(config: Config): PolicyTerms {
   const pause = (): Promise<void> => setImmediate();
   return { file, fileHash: sha256(file), read, readBeside, pause, written: writtenIn, sha256 };
 }
-
-/** Without what its expressions mean, which no other thread can be given. */
-export type PlainRead =
-  | { readonly ok: true; readonly policy: PlainPolicy; readonly policyHash: string }
-  | Extract<PolicyRead, { readonly ok: false }>;
 
 export function plainly(read: PolicyRead): PlainRead {
   if (!read.ok) return read;
