@@ -1,4 +1,4 @@
-/** What only `sacctmgr show` prints: the limits that slurmdbd keeps. */
+/** What only `sacctmgr show` prints: the limits that slurmdbd keeps, and who coordinates accounts. */
 import type { MinutesLimit } from '../../src/domain/job.ts';
 
 /** Lines of `account|user|grptresmins` and of `name|grptresmins`; most have none. */
@@ -24,6 +24,18 @@ export function readQosLimits(text: string, qos: string): Readonly<Record<string
   const [, ...limits] = cells(text).find(([name]) => name === qos) ?? [];
   if (limits.length === 0) return undefined;
   return Object.fromEntries(qosLimitNames.flatMap((name, i) => (limits[i] ? [[name, limits[i]]] : [])));
+}
+
+/**
+ * Lines of `user|account,account`; most have none. slurmdbd puts accounts below one that he coordinates beside it itself.
+ * [as_mysql_user.c, _get_user_coords; sacctmgr prints both alike]
+ */
+export function coordinatorsIn(text: string): ReadonlyMap<string, ReadonlySet<string>> {
+  const found = new Map<string, ReadonlySet<string>>();
+  for (const [user = '', accounts = '', ...more] of cells(text))
+    if (user !== '' && accounts !== '' && more.length === 0)
+      found.set(user, new Set(accounts.split(',').filter((account) => account !== '')));
+  return found;
 }
 
 const cells = (text: string): readonly (readonly string[])[] =>

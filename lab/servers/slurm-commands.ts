@@ -269,6 +269,8 @@ function sacctmgr({ model, user, args }: Call): string {
     const known = model.state.users.get(name);
     return known === undefined ? '' : `${name}|${known.adminLevel ?? 'None'}\n`;
   }
+  if (text === 'show user withcoord format=user,coord')
+    return [...model.state.users.values()].map((u) => `${u.name}|${u.coordinates?.join() ?? ''}\n`).join('');
   if (text === 'show cluster format=cluster,federation')
     return `${model.config.settings?.ClusterName ?? 'cluster'}|\n`;
   if (/^show assoc (cluster=\S+ )?format=account,user,partition$/.test(text)) return associationsText(model);

@@ -45,6 +45,8 @@ export interface UserSpec {
   readonly home: string;
   /** None unless told; root may do everything. */
   readonly adminLevel?: 'None' | 'Operator' | 'Administrator';
+  /** On the wire: the accounts that he coordinates, as slurmdbd lists them. */
+  readonly coordinates?: readonly string[];
 }
 
 export interface SlurmConfig {
