@@ -66,6 +66,7 @@ const slurm: SlurmPort = {
     ...{ version: '22.05.8', killWaitMs: 30_000, minJobAgeMs: 300_000, partitions: [], preemptMode: 'OFF' },
   }),
   minutesLimits: unused('minutesLimits'),
+  qosLimits: unused('qosLimits'),
   whoami: unused('whoami'),
   close: done,
 };

@@ -134,6 +134,8 @@ export interface SlurmPort {
   facts(): Promise<ClusterFacts>;
   /** From slurmdbd, those associations and QOS that have one; for `doctor`. */
   minutesLimits(): Promise<readonly MinutesLimit[]>;
+  /** From slurmdbd, by sacctmgr's names (`GrpTRES`), those that are set; for `doctor`. `not_found`: there is no such QOS. */
+  qosLimits(name: string): Promise<Readonly<Record<string, string>>>;
   /** Whether the account may watch, and whether it is an Operator; for `doctor`. */
   whoami(): Promise<{ readonly user: string; readonly adminLevel: string }>;
   close(): Promise<void>;
@@ -162,6 +164,11 @@ export interface UsersPort {
   records(user: string | undefined, of: JobRef | { readonly since: Instant }): Promise<readonly JobRecord[]>;
   /** `not_found`: the login node knows no such user. */
   info(user: string): Promise<UserInfo>;
+  /**
+   * By user, the accounts that he coordinates by this cluster's slurmdbd, those below them with them; who coordinates none is left out. One
+   * question for all users.
+   */
+  coordinators(): Promise<ReadonlyMap<string, ReadonlySet<string>>>;
   close(): Promise<void>;
 }
 
@@ -676,6 +683,8 @@ export interface StorePort {
 export interface AuditEvent extends AuditRow {
   readonly cluster: ClusterName | undefined;
   readonly user: string | undefined;
+  /** Of a burst; an order to Slurm is between its user and who gave it. */
+  readonly account: string | undefined;
   readonly job: JobRef | undefined;
   readonly mark: Mark;
 }

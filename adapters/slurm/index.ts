@@ -17,7 +17,7 @@ import { readAnswer, readable, writeAnswer } from './answers.ts';
 import { partlyMoved, updateKeys } from './move.ts';
 import { notThatRun, requeueRefusal } from './requeue.ts';
 import { historyArgs, readEnded, readRuns, sacctArgs } from './sacct.ts';
-import { readMinutesLimits } from './sacctmgr.ts';
+import { qosLimitNames, readMinutesLimits, readQosLimits } from './sacctmgr.ts';
 import { detailOf, readConfig, readHints, readPartitions } from './scontrol.ts';
 import { refOf, Shell } from './shell.ts';
 import { nodeFormat, readNodes } from './sinfo.ts';
@@ -237,6 +237,15 @@ class SshSlurm implements SlurmPort {
       show('qos', 'name,grptresmins'),
     ]);
     return readMinutesLimits(associations, qos);
+  }
+
+  async qosLimits(qos: string): Promise<Readonly<Record<string, string>>> {
+    const name = 'slurm.qosLimits';
+    if (!/^[A-Za-z0-9_.-]+$/.test(qos)) throw new PortError('invalid', name, `${qos} is no name of a QOS`);
+    const args = ['sacctmgr', '-nP', 'show', 'qos', qos, `format=name,${qosLimitNames.join(',')}`];
+    const limits = readQosLimits(await this.#read(name, args), qos);
+    if (limits === undefined) throw new PortError('not_found', name, `slurmdbd has no QOS ${qos}`);
+    return limits;
   }
 
   async whoami(): Promise<{ readonly user: string; readonly adminLevel: string }> {

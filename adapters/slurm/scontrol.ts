@@ -145,6 +145,7 @@ export function partitionOf(p: ReadonlyMap<string, string>): Partition {
     totalCpus: count(p.get('TotalCPUs') ?? '0', `TotalCPUs of ${name}`),
     overSubscribe: p.get('OverSubscribe') ?? '',
     billingWeights: weights(p.get('TRESBillingWeights')),
+    qos: word(p.get('QoS') ?? '') || undefined,
   };
 }
 
@@ -193,5 +194,8 @@ export function readConfig(text: string): Omit<ClusterFacts, 'partitions'> {
     killWaitMs: seconds('KillWait'),
     minJobAgeMs: seconds('MinJobAge'),
     preemptMode: values.get('PreemptMode') ?? '',
+    enforced: word(values.get('AccountingStorageEnforce') ?? '')
+      .split(',')
+      .filter((what) => what !== ''),
   };
 }

@@ -14,6 +14,7 @@ import type { UsersPort } from '../../src/ports.ts';
 import { readAnswer, readable, wordsOf, writeAnswer } from './answers.ts';
 import { clusterIn } from './people.ts';
 import { readRecords, recordArgs } from './records.ts';
+import { coordinatorsIn } from './sacctmgr.ts';
 import { killedCode, refOf, Shell } from './shell.ts';
 import type { Answer, Transport } from './ssh.ts';
 import { makeMark } from './table.ts';
@@ -187,6 +188,11 @@ class SshUsers implements UsersPort {
       groups: gids.map((gid) => ({ gid: integer(gid, 'gid'), name: names.get(gid) ?? gid })),
       accounts: [...accounts].map(([account, isDefault]) => ({ name: account, isDefault })),
     }));
+  }
+
+  async coordinators(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const argv = ['sacctmgr', '-nP', 'show', 'user', 'withcoord', 'format=user,coord'];
+    return coordinatorsIn(await this.#read('users.coordinators', argv));
   }
 
   /** One line each of those that have a name; 2 says that some have none. [getent(1)] */

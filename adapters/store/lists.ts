@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt, Verdict } from '../../src/domain/decision.ts';
-import { burstId, clusterName, instant, jobRef } from '../../src/domain/ids.ts';
+import { burstId, type ClusterName, clusterName, instant, jobRef } from '../../src/domain/ids.ts';
 import type {
   AuditFilter,
   BurstFilter,
@@ -11,6 +11,7 @@ import type {
   Paged,
   ReceiptCounts,
   ReceiptFilter,
+  SeenBy,
 } from '../../src/domain/page.ts';
 import type { AuditEvent, LedgerRow } from '../../src/ports.ts';
 import { Remembered } from './remembered.ts';
@@ -31,6 +32,45 @@ function where(conditions: readonly (Condition | undefined)[]) {
 
 const given = <T>(value: T | undefined, condition: (value: T) => Condition): Condition | undefined =>
   value === undefined ? undefined : condition(value);
+
+interface Whose {
+  readonly cluster?: ClusterName | undefined;
+  readonly user?: string | undefined;
+  readonly account?: string | undefined;
+  readonly seenBy?: SeenBy | undefined;
+}
+
+/** Of the accounts that he coordinates, those that a filter names, by cluster. */
+function coordinated({ seenBy, cluster, account }: Whose): readonly (readonly [ClusterName, string[]])[] {
+  return [...(seenBy?.accounts ?? [])]
+    .filter(([of]) => cluster === undefined || of === cluster)
+    .map(([of, accounts]) => [of, [...accounts].filter((a) => account === undefined || a === account)]);
+}
+
+/**
+ * The newest that fit, for whoever looks: his own and those of each account that he coordinates, each read by its own index to the end of a page and
+ * no further, since no index has the order of what the one condition or the other lets through. What is both comes once.
+ */
+function newestSeen<Row, F extends Whose>(
+  f: F,
+  newest: (f: F, inAccount?: Condition) => RawBuilder<Row>,
+  account: RawBuilder<unknown>,
+  order: RawBuilder<unknown>,
+  limit: number,
+): RawBuilder<Row> {
+  if (f.seenBy === undefined) return newest(f);
+  const pairs = coordinated(f).flatMap(([cluster, accounts]) => accounts.map((a) => [cluster, a] as const));
+  const [clusters, accounts] = [pairs.map(([cluster]) => cluster), pairs.map(([, account]) => account)];
+  const each = { ...f, cluster: undefined, account: undefined, seenBy: undefined };
+  const inAccount = sql<boolean>`cluster = in_cluster and ${account} = in_account`;
+  const theirs = sql`
+    select one.* from unnest(${clusters}::text[], ${accounts}::text[]) as coordinated (in_cluster, in_account)
+    cross join lateral (${newest(each, inAccount)}) as one`;
+  // Of another user there is nothing of his own.
+  if (f.user !== undefined) return sql`select * from (${theirs}) as seen order by ${order} limit ${limit}`;
+  const own = newest({ ...f, user: f.seenBy.user, seenBy: undefined });
+  return sql`select * from ((${own}) union (${theirs})) as seen order by ${order} limit ${limit}`;
+}
 
 function paged<Row, T>(
   rows: readonly Row[],
@@ -70,7 +110,7 @@ async function recalled<Row extends { readonly hash: string }, Key, T>(
 const receipts = new Remembered<Receipt>(2_000);
 const bursts = new Remembered<Burst>(1_000);
 
-const receiptsOf = (f: ReceiptFilter): readonly (Condition | undefined)[] => [
+const receiptsOf = (f: ReceiptFilter, age = sql`at`): readonly (Condition | undefined)[] => [
   given(f.cluster, (v) => sql`cluster = ${v}`),
   given(f.ref, (v) => sql`ref = ${v}`),
   given(f.kind, (v) => sql`kind = ${v}`),
@@ -81,18 +121,26 @@ const receiptsOf = (f: ReceiptFilter): readonly (Condition | undefined)[] => [
     f.rule,
     (v) => sql`data->'decision'->'because' @> ${JSON.stringify([{ rule: v, pass: false }])}::jsonb`,
   ),
-  given(f.from, (v) => sql`at >= ${v}`),
-  given(f.to, (v) => sql`at < ${v}`),
+  given(f.from, (v) => sql`${age} >= ${v}`),
+  given(f.to, (v) => sql`${age} < ${v}`),
 ];
 
+const account = sql`data->>'account'`;
+
 export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promise<Paged<Receipt>> {
-  const conditions = [
-    ...receiptsOf(f),
-    given(page.after, ([at, n]) => sql`(at, n) < (${at}::bigint, ${n}::bigint)`),
-  ];
-  const { rows } = await sql<{ n: number; at: number; hash: string }>`
-    select n, at, hash from receipts where ${where(conditions)}
-    order by at desc, n desc limit ${page.limit + 1}`.execute(db);
+  const limit = page.limit + 1;
+  const newest = (of: ReceiptFilter, inAccount?: Condition) => {
+    // As its index has it [migrations/0026_coordinated.ts].
+    const age = of.account === undefined && inAccount === undefined ? sql`at` : sql`(at + 0)`;
+    const conditions = [
+      inAccount,
+      ...receiptsOf(of, age),
+      given(page.after, ([at, n]) => sql`(${age}, n) < (${at}::bigint, ${n}::bigint)`),
+    ];
+    return sql<{ n: number; at: number; hash: string }>`
+      select n, at, hash from receipts where ${where(conditions)} order by ${age} desc, n desc limit ${limit}`;
+  };
+  const { rows } = await newestSeen(f, newest, account, sql`at desc, n desc`, limit).execute(db);
   const found = paged(
     rows,
     page.limit,
@@ -113,11 +161,26 @@ export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promis
 
 const failed = sql.lit('$.decision.because[*] ? (@.pass == false).rule');
 
+/** Each row once: his own are none of his accounts'. */
+function receiptsSeen(f: ReceiptFilter): RawBuilder<unknown> {
+  const { seenBy, ...rest } = f;
+  const among = (conditions: readonly (Condition | undefined)[]) =>
+    sql`select data from receipts where ${where(conditions)}`;
+  if (seenBy === undefined) return among(receiptsOf(f));
+  const { user } = seenBy;
+  const own = rest.user === undefined ? receiptsOf({ ...rest, user }) : [sql<boolean>`false`];
+  const theirs = coordinated(f).map(([cluster, accounts]) => [
+    ...receiptsOf({ ...rest, cluster, account: undefined }),
+    sql<boolean>`${account} = any(${accounts}::text[]) and data->>'user' is distinct from ${user}`,
+  ]);
+  return sql.join([own, ...theirs].map(among), sql` union all `);
+}
+
 /** In one walk over what fits; of the same verdict for the same rules there are few. */
 export async function countReceipts(db: Db, f: ReceiptFilter): Promise<ReceiptCounts> {
   const { rows } = await sql<{ verdict: Verdict; rules: readonly string[]; times: number }>`
     select data->'decision'->>'verdict' as verdict, jsonb_path_query_array(data, ${failed}) as rules, count(*) as times
-    from receipts where ${where(receiptsOf(f))} group by 1, 2`.execute(db);
+    from (${receiptsSeen(f)}) as seen group by 1, 2`.execute(db);
   const none = { burst: 0, wait: 0, never: 0 };
   const verdicts = { ...none };
   const byRule = new Map<string, typeof none>();
@@ -140,21 +203,26 @@ export async function countReceipts(db: Db, f: ReceiptFilter): Promise<ReceiptCo
 }
 
 export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Paged<Burst>> {
-  // As its index has it [migrations/0025_listed.ts].
-  const age = f.account === undefined ? sql`created_at` : sql`(created_at + 0)`;
-  const conditions = [
-    given(f.cluster, (v) => sql`cluster = ${v}`),
-    given(f.live, (v) => sql`live = ${sql.lit(v)}`),
-    given(f.state, (v) => sql`state = ${v}`),
-    given(f.user, (v) => sql`data->>'user' = ${v}`),
-    given(f.account, (v) => sql`data->>'account' = ${v}`),
-    given(f.from, (v) => sql`${age} >= ${v}`),
-    given(f.to, (v) => sql`${age} < ${v}`),
-    given(page.after, ([at, id]) => sql`(${age}, id) < (${at}::bigint, ${id}::text collate "C")`),
-  ];
-  const { rows } = await sql<{ id: string; created_at: number; hash: string }>`
-    select id, created_at, head as hash from bursts where ${where(conditions)}
-    order by ${age} desc, id desc limit ${page.limit + 1}`.execute(db);
+  const limit = page.limit + 1;
+  const newest = (of: BurstFilter, inAccount?: Condition) => {
+    // As its index has it [migrations/0025_listed.ts].
+    const age = of.account === undefined && inAccount === undefined ? sql`created_at` : sql`(created_at + 0)`;
+    const conditions = [
+      inAccount,
+      given(of.cluster, (v) => sql`cluster = ${v}`),
+      given(of.live, (v) => sql`live = ${sql.lit(v)}`),
+      given(of.state, (v) => sql`state = ${v}`),
+      given(of.user, (v) => sql`data->>'user' = ${v}`),
+      given(of.account, (v) => sql`${account} = ${v}`),
+      given(of.from, (v) => sql`${age} >= ${v}`),
+      given(of.to, (v) => sql`${age} < ${v}`),
+      given(page.after, ([at, id]) => sql`(${age}, id) < (${at}::bigint, ${id}::text collate "C")`),
+    ];
+    return sql<{ id: string; created_at: number; hash: string }>`
+      select id, created_at, head as hash from bursts where ${where(conditions)}
+      order by ${age} desc, id desc limit ${limit}`;
+  };
+  const { rows } = await newestSeen(f, newest, account, sql`created_at desc, id desc`, limit).execute(db);
   const found = paged(
     rows,
     page.limit,
@@ -174,18 +242,25 @@ export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Pa
 }
 
 export async function ledgerPage(db: Db, f: LedgerFilter, page: Page): Promise<Paged<LedgerRow>> {
-  const conditions = [
-    given(f.cluster, (v) => sql`cluster = ${v}`),
-    given(f.user, (v) => sql`user_name = ${v}`),
-    given(f.account, (v) => sql`account = ${v}`),
-    given(f.state, (v) => sql`state = ${v}`),
-    given(f.from, (v) => sql`at >= ${v}`),
-    given(f.to, (v) => sql`at < ${v}`),
-    given(page.after, ([at, burst]) => sql`(at, burst) < (${at}::bigint, ${burst}::text)`),
-  ];
-  const { rows } = await sql<Tables['ledger']>`
-    select burst, cluster, account, user_name, micro_usd, state, at from ledger where ${where(conditions)}
-    order by at desc, burst desc limit ${page.limit + 1}`.execute(db);
+  const limit = page.limit + 1;
+  const newest = (of: LedgerFilter, inAccount?: Condition) => {
+    // As its index has it [migrations/0026_coordinated.ts].
+    const age = of.account === undefined && inAccount === undefined ? sql`at` : sql`(at + 0)`;
+    const conditions = [
+      inAccount,
+      given(of.cluster, (v) => sql`cluster = ${v}`),
+      given(of.user, (v) => sql`user_name = ${v}`),
+      given(of.account, (v) => sql`account = ${v}`),
+      given(of.state, (v) => sql`state = ${v}`),
+      given(of.from, (v) => sql`${age} >= ${v}`),
+      given(of.to, (v) => sql`${age} < ${v}`),
+      given(page.after, ([at, burst]) => sql`(${age}, burst) < (${at}::bigint, ${burst}::text)`),
+    ];
+    return sql<Tables['ledger']>`
+      select burst, cluster, account, user_name, micro_usd, state, at from ledger where ${where(conditions)}
+      order by ${age} desc, burst desc limit ${limit}`;
+  };
+  const { rows } = await newestSeen(f, newest, sql`account`, sql`at desc, burst desc`, limit).execute(db);
   return paged(rows, page.limit, ledgerRow, (r) => [r.at, r.burst]);
 }
 
@@ -212,12 +287,13 @@ interface EventRow {
   readonly n: number;
   readonly cluster: string | null;
   readonly user_name: string | null;
+  readonly account: string | null;
   readonly ref: string | null;
 }
 
 const events = sql`
   select a.subject, a.seq, a.at, a.from_state, a.to_state, a.why, a.prev, a.hash, a.xid::text as xid, a.n,
-    coalesce(b.cluster, i.cluster, o.data->>'cluster') as cluster, coalesce(b.data->>'user', o.data->>'user') as user_name,
+    coalesce(b.cluster, i.cluster, o.data->>'cluster') as cluster, b.data->>'account' as account, coalesce(b.data->>'user', o.data->>'user') as user_name,
     coalesce(b.ref, o.data->>'ref', o.data->>'job') as ref
   from audit a left join bursts b on b.id = a.subject left join instances i on i.id = a.subject
     left join orders o on o.id = a.subject`;
@@ -233,6 +309,7 @@ const eventOf = (r: EventRow): AuditEvent => ({
   hash: r.hash,
   cluster: r.cluster === null ? clusterOf(r.subject) : clusterName(r.cluster),
   user: r.user_name ?? undefined,
+  account: r.account ?? undefined,
   job: r.ref === null ? undefined : jobRef(r.ref),
   mark: markOf(r),
 });

@@ -19,6 +19,7 @@ import { webhooks } from './migrations/0020_webhooks.ts';
 import { api } from './migrations/0022_api.ts';
 import { policies } from './migrations/0023_policies.ts';
 import { listed } from './migrations/0025_listed.ts';
+import { coordinated } from './migrations/0026_coordinated.ts';
 import { KyselyPool, makePool, schemaName } from './pool.ts';
 
 /** In order; a name never changes once it was released. */
@@ -41,6 +42,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0022_api': api,
   '0023_policies': policies,
   '0025_listed': listed,
+  '0026_coordinated': coordinated,
 };
 
 interface Plan {

@@ -13,6 +13,7 @@ import {
   nodeDetailText,
   nodeText,
   partitionText,
+  qosText,
   queueText,
   runText,
 } from './slurm-print.ts';
@@ -268,11 +269,15 @@ function sacctmgr({ model, user, args }: Call): string {
     const known = model.state.users.get(name);
     return known === undefined ? '' : `${name}|${known.adminLevel ?? 'None'}\n`;
   }
+  if (text === 'show user withcoord format=user,coord')
+    return [...model.state.users.values()].map((u) => `${u.name}|${u.coordinates?.join() ?? ''}\n`).join('');
   if (text === 'show cluster format=cluster,federation')
     return `${model.config.settings?.ClusterName ?? 'cluster'}|\n`;
   if (/^show assoc (cluster=\S+ )?format=account,user,partition$/.test(text)) return associationsText(model);
   if (text === 'show assoc format=account,user,grptresmins') return limitsText(model, 'assoc');
   if (text === 'show qos format=name,grptresmins') return limitsText(model, 'qos');
+  const [, qos, format] = /^show qos (\S+) format=name,(\S+)$/.exec(text) ?? [];
+  if (qos !== undefined && format !== undefined) return qosText(model, qos, format.split(','));
   const [, id, key, value = ''] = /^modify job where jobid=(\S+) set (\w+)=(.*)$/s.exec(text) ?? [];
   const ref = refIn(id);
   if (ref === undefined || (key !== 'AdminComment' && key !== 'Comment'))

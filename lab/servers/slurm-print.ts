@@ -109,7 +109,7 @@ export function partitionText(
       const defaultTime = p.defaultTimeMs === undefined ? 'NONE' : longTime(p.defaultTimeMs);
       return (
         `PartitionName=${p.name} AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL AllocNodes=ALL ` +
-        `Default=${p.name === byDefault ? 'YES' : 'NO'} QoS=N/A DefaultTime=${defaultTime} DisableRootJobs=NO ` +
+        `Default=${p.name === byDefault ? 'YES' : 'NO'} QoS=${p.qos ?? 'N/A'} DefaultTime=${defaultTime} DisableRootJobs=NO ` +
         `ExclusiveUser=NO GraceTime=0 Hidden=${hidden.has(p.name) ? 'YES' : 'NO'} MaxNodes=UNLIMITED MaxTime=${longTime(p.maxTimeMs)} MinNodes=0 ` +
         `LLN=NO MaxCPUsPerNode=UNLIMITED Nodes=${orNull(p.nodes)} PriorityJobFactor=${p.priorityJobFactor} ` +
         `PriorityTier=1 RootOnly=NO ReqResv=NO OverSubscribe=${p.overSubscribe} OverTimeLimit=NONE ` +
@@ -137,12 +137,19 @@ export function limitsText({ config, state }: SlurmModel, what: 'assoc' | 'qos')
   return [...new Set(lines)].map((line) => `${line}\n`).join('');
 }
 
+/** `name|` and what is asked of it, of one QOS. */
+export function qosText({ config }: SlurmModel, name: string, format: readonly string[]): string {
+  const limits = config.qosLimits?.[name];
+  return limits === undefined ? '' : `${[name, ...format.map((of) => limits[of] ?? '')].join('|')}\n`;
+}
+
 export function configText({ config, state }: SlurmModel): string {
   const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} sec`;
   const lines: readonly (readonly [string, string])[] = [
     ['BOOT_TIME', epoch(state.bornAt, '')],
     ['KillWait', seconds(config.killWaitMs)],
     ['MinJobAge', seconds(config.minJobAgeMs)],
+    ['AccountingStorageEnforce', 'associations,limits,qos'],
     ['PreemptMode', 'OFF'],
     ['SchedulerType', 'sched/backfill'],
     ['SelectType', 'select/cons_tres'],

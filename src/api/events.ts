@@ -1,5 +1,5 @@
 import type { Request, Response, Router } from 'express';
-import { type Caller, sees, seesOnly } from '../domain/caller.ts';
+import { type Caller, coordinates, sees, seesOnly } from '../domain/caller.ts';
 import type { Mark } from '../domain/page.ts';
 import type { Feed } from '../engine/feed.ts';
 import type { AuditEvent } from '../engine/portal.ts';
@@ -24,11 +24,14 @@ const oldestMs = 5 * 60_000;
 /** Bytes; who is so far behind is let go, and comes back with the last id that he has. One reading of many events is less. */
 const behindAtMost = 8 * 2 ** 20;
 
-/** A user hears of his own bursts and orders, and of the stop switch; an operator of all. */
-export function hears(caller: Caller, event: Pick<AuditEvent, 'subject' | 'user'>): boolean {
+/** A user hears of his own bursts and orders, of bursts of accounts that he coordinates, and of the stop switch; an operator of all. */
+export function hears(
+  caller: Caller,
+  { subject, user, cluster, account }: Pick<AuditEvent, 'subject' | 'user' | 'cluster' | 'account'>,
+): boolean {
   if (seesOnly(caller) === undefined) return true;
-  if (event.user !== undefined) return sees(caller, event.user);
-  return event.subject.startsWith('stop/');
+  if (user === undefined) return subject.startsWith('stop/');
+  return sees(caller, user) || (cluster !== undefined && coordinates(caller, cluster, account));
 }
 
 export function eventView(e: AuditEvent): EventView {

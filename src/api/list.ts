@@ -1,6 +1,6 @@
 import { type Caller, seesOnly } from '../domain/caller.ts';
 import { type ClusterName, clusterName, type Instant, instant } from '../domain/ids.ts';
-import type { Mark, Page } from '../domain/page.ts';
+import type { Mark, Page, SeenBy } from '../domain/page.ts';
 import { cursorOf, pageOf, questionOf } from './cursor.ts';
 import { Refusal } from './problem.ts';
 
@@ -16,6 +16,7 @@ interface ListQuery {
 type Filter<Q> = Omit<Q, 'limit' | 'cursor' | 'cluster' | 'user' | 'from' | 'to'> & {
   readonly cluster?: ClusterName;
   readonly user?: string;
+  readonly seenBy?: SeenBy;
   readonly from?: Instant;
   readonly to?: Instant;
 };
@@ -23,15 +24,18 @@ type Filter<Q> = Omit<Q, 'limit' | 'cursor' | 'cluster' | 'user' | 'from' | 'to'
 /** What of a list a caller may see, and from where on; filters of the list's own come as `more`. */
 export function listOf<Q extends ListQuery>(list: string, query: Q, caller: Caller) {
   const { limit, cursor, cluster, from, to, user: _, ...rest } = query;
-  const user = whose(query.user, caller);
+  const { user, seenBy } = whose(query.user, caller);
   const filter = {
     ...rest,
     ...(cluster === undefined ? {} : { cluster: clusterName(cluster) }),
     ...(user === undefined ? {} : { user }),
+    ...(seenBy === undefined ? {} : { seenBy }),
     ...(from === undefined ? {} : { from: instant(Date.parse(from)) }),
     ...(to === undefined ? {} : { to: instant(Date.parse(to)) }),
   } as Filter<Q>;
-  const question = (more: object = {}): string => questionOf(list, { ...filter, ...more });
+  // A place in a list stays one while what he coordinates changes.
+  const asked = { ...filter, user: user ?? seenBy?.user, seenBy: undefined };
+  const question = (more: object = {}): string => questionOf(list, { ...asked, ...more });
   return {
     filter,
     question,
@@ -40,14 +44,20 @@ export function listOf<Q extends ListQuery>(list: string, query: Q, caller: Call
 }
 
 /** A user who asks for somebody else's is told that he may not, rather than that there are none. */
-function whose(asked: string | undefined, caller: Caller): string | undefined {
+function whose(
+  asked: string | undefined,
+  caller: Caller,
+): { readonly user: string | undefined; readonly seenBy?: SeenBy } {
   const only = seesOnly(caller);
-  if (only !== undefined && asked !== undefined && asked !== only)
+  if (only === undefined || asked === only) return { user: asked };
+  const { coordinates: accounts } = caller;
+  if (accounts !== undefined && accounts.size > 0) return { user: asked, seenBy: { user: only, accounts } };
+  if (asked !== undefined)
     throw new Refusal('forbidden', 'Forbidden', {
       detail: `user: ${caller.name} sees what is his own only`,
       field: 'user',
     });
-  return only ?? asked;
+  return { user: only };
 }
 
 export const nextOf = (question: string, next: Mark | undefined): { next?: string } =>

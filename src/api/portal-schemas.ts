@@ -350,6 +350,8 @@ export const meView = z.strictObject({
   /** open: nobody is asked who he is, and only this host comes by. */
   by: z.enum(['open', 'token', 'oidc']),
   token: z.string().optional(),
+  /** Accounts whose jobs he sees beside his own, by the slurmdbd of each cluster; absent: none. */
+  coordinates: z.array(z.strictObject({ cluster: z.string(), accounts: z.array(z.string()) })).optional(),
 });
 export type MeView = z.output<typeof meView>;
 

@@ -1,3 +1,5 @@
+import type { ClusterName } from './ids.ts';
+
 /** What a caller may do: a user reads what is his own, an operator reads all and answers for the site, an admin lifts limits too. */
 export const roles = ['user', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
@@ -10,7 +12,12 @@ export interface Caller {
   readonly by: 'open' | 'token' | 'oidc';
   /** Which token: stands in the audit beside the name. */
   readonly token?: string | undefined;
+  /** The accounts that he coordinates; of an operator, who sees all, nobody is asked. */
+  readonly coordinates?: Coordinated | undefined;
 }
+
+/** Accounts by cluster: one of the same name in another cluster is another. */
+export type Coordinated = ReadonlyMap<ClusterName, ReadonlySet<string>>;
 
 /** Nobody is asked who he is; only for loopback. */
 export const openCaller: Caller = { name: '', role: 'admin', by: 'open' };
@@ -24,6 +31,23 @@ export const seesOnly = (caller: Caller): string | undefined =>
 
 export const sees = (caller: Caller, owner: string): boolean =>
   seesOnly(caller) === undefined || caller.name === owner;
+
+/** Whose a row is. */
+export interface Belongs {
+  readonly cluster: ClusterName;
+  readonly user: string;
+  readonly account?: string | undefined;
+}
+
+/** What of a job is no secret within its account: unlike what it writes, whoever coordinates that account reads it too. */
+export const reads = (caller: Caller, { cluster, user, account }: Belongs): boolean =>
+  sees(caller, user) || coordinates(caller, cluster, account);
+
+export const coordinates = (
+  { coordinates }: Pick<Caller, 'coordinates'>,
+  cluster: ClusterName,
+  account: string | undefined,
+): boolean => account !== undefined && coordinates?.get(cluster)?.has(account) === true;
 
 /** As he stands in the audit. */
 export function signature({ name, by, token }: Caller): string {

@@ -167,6 +167,8 @@ export interface Partition {
   readonly overSubscribe: string;
   /** TRESBillingWeights, without their units; undefined: none are set, and a job is billed its CPUs. */
   readonly billingWeights?: Readonly<Record<string, number>> | undefined;
+  /** Its own, whose limits hold for all that runs in it together; undefined: it has none. */
+  readonly qos?: string | undefined;
 }
 
 /** GrpTRESMins: minutes of TRES that an association or a QOS may use, whatever a partition bills for them. */
@@ -205,6 +207,8 @@ export interface ClusterFacts {
   readonly minJobAgeMs: number;
   readonly partitions: readonly Partition[];
   readonly preemptMode: string;
+  /** AccountingStorageEnforce: what of slurmdbd's limits binds a job. */
+  readonly enforced?: readonly string[] | undefined;
 }
 
 /** The partitions that a job may start in; most name one, and a hundred thousand are asked in a turn. */

@@ -1,4 +1,5 @@
 import type { BurstState } from './burst.ts';
+import type { Coordinated } from './caller.ts';
 import type { Verdict } from './decision.ts';
 import type { ClusterName, Instant } from './ids.ts';
 
@@ -17,10 +18,18 @@ export interface Paged<T> {
   readonly next: Mark | undefined;
 }
 
+/** Who looks: at his own rows, and at those of accounts that he coordinates. */
+export interface SeenBy {
+  readonly user: string;
+  readonly accounts: Coordinated;
+}
+
 interface Whose {
   readonly cluster?: ClusterName | undefined;
   readonly user?: string | undefined;
   readonly account?: string | undefined;
+  /** Undefined: all that fit are for him. */
+  readonly seenBy?: SeenBy | undefined;
 }
 
 export interface ReceiptFilter extends Whose {

@@ -31,6 +31,12 @@ export class Buckets {
     return 0;
   }
 
+  /** One that was taken for what then could not be done. */
+  back(who: string): void {
+    const bucket = this.#filled(who);
+    bucket.left = Math.min(this.#rate.atOnce, bucket.left + 1);
+  }
+
   /** As `take`, without taking. */
   wait(who: string): number {
     const { left } = this.#filled(who);

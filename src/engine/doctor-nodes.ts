@@ -16,7 +16,7 @@ export async function* examineMachines(clusters: readonly ClusterSettings[]): As
     yield {
       what: 'locks outside the gateway',
       ok: true,
-      text: 'cannot be asked from here: the budget action and the QOS of deploy/aws/README.md',
+      text: 'cannot be asked from here: the budget action of deploy/aws/README.md',
     };
 }
 

@@ -136,7 +136,32 @@ async function* examineSlurm({ slurm, setup }: ClusterSettings): AsyncGenerator<
   if (setup.mode === 'observe') return;
   const limits = await slurm.minutesLimits().catch(() => undefined);
   yield* examineCharge(facts, limits, { setup });
+  yield await qosLock(slurm, facts, setup.burstPartition);
 }
+
+/** Whether Slurm itself bounds what can be in the cloud at once. A site may do without, so it is told, not mended. */
+export async function qosLock(
+  slurm: Pick<SlurmPort, 'qosLimits'>,
+  { partitions, enforced = [] }: Pick<ClusterFacts, 'partitions' | 'enforced'>,
+  burst: string,
+): Promise<Finding> {
+  const told = (text: string): Finding => ({ what: `partition ${burst}: lock by its QOS`, ok: true, text });
+  const { qos } = partitions.find(({ name }) => name === burst) ?? {};
+  if (qos === undefined) return told(`does not hold: it has none (QoS= in slurm.conf; deploy/aws/README.md)`);
+  try {
+    const limits = Object.entries(await slurm.qosLimits(qos)).map(([name, value]) => `${name}=${value}`);
+    if (limits.length === 0) return told(`does not hold: QOS ${qos} limits nothing that runs at once`);
+    const words = `QOS ${qos} has ${limits.join(', ')}`;
+    if (!enforced.some((what) => binding.has(what)))
+      return told(`does not hold: ${words}, and AccountingStorageEnforce has no limits`);
+    return told(`holds: ${words}`);
+  } catch (e) {
+    return told(`could not be asked: ${e instanceof Error ? e.message : String(e)}`);
+  }
+}
+
+/** Of AccountingStorageEnforce; safe has limits with it. [slurm.conf(5)] */
+const binding: ReadonlySet<string> = new Set(['limits', 'safe', 'all']);
 
 async function operator(slurm: SlurmPort, name: string): Promise<Finding> {
   const todo = 'sacctmgr modify user where name=USER set adminlevel=Operator';

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Caller } from '../domain/caller.ts';
+import { atLeast, type Caller } from '../domain/caller.ts';
 import { PortError } from '../domain/fault.ts';
 import { tokenName, tokenParts } from '../domain/token.ts';
 import type { Clock, DeskPort, IdentityPort } from '../ports.ts';
+import type { Coordinators } from './coordinators.ts';
 
 const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
@@ -15,15 +16,29 @@ export class Doorman {
   readonly #desk: Pick<DeskPort, 'token' | 'tokenUsed'>;
   readonly #identity: IdentityPort | undefined;
   readonly #clock: Clock;
+  readonly #coordinators: Pick<Coordinators, 'of'> | undefined;
 
-  constructor(desk: Pick<DeskPort, 'token' | 'tokenUsed'>, identity: IdentityPort | undefined, clock: Clock) {
+  /** Without `coordinators` every user sees his own alone. */
+  constructor(
+    desk: Pick<DeskPort, 'token' | 'tokenUsed'>,
+    identity: IdentityPort | undefined,
+    clock: Clock,
+    coordinators?: Pick<Coordinators, 'of'>,
+  ) {
     this.#desk = desk;
     this.#identity = identity;
     this.#clock = clock;
+    this.#coordinators = coordinators;
   }
 
   /** Faults: `refused` with what is wrong with it; `unreachable`: nobody can say now. */
   async who(bearer: string): Promise<Caller> {
+    const caller = await this.#named(bearer);
+    if (this.#coordinators === undefined || atLeast(caller, 'operator')) return caller;
+    return { ...caller, coordinates: await this.#coordinators.of(caller.name) };
+  }
+
+  async #named(bearer: string): Promise<Caller> {
     if (bearer.startsWith('spw_')) return this.#ours(bearer);
     if (this.#identity === undefined) throw refused('that is no API token of this gateway');
     return this.#identity.who(bearer);

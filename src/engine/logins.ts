@@ -1,7 +1,7 @@
 /** API tokens for people whose Unix user a login host proved (docs/decisions/0051). */
 import { createHash } from 'node:crypto';
 import { unixName } from '../domain/caller.ts';
-import { ignoring, PortError } from '../domain/fault.ts';
+import { faultOf, ignoring, PortError } from '../domain/fault.ts';
 import { type ClusterName, instant } from '../domain/ids.ts';
 import { Buckets, type Rate } from '../domain/rate.ts';
 import { loginSocketOf, tokenText } from '../domain/token.ts';
@@ -61,7 +61,11 @@ export class Logins {
     // The host's first: names that it makes up must not cost anything either.
     const wait = this.#hosts.wait(host) || this.#users.take(`${host}/${user}`) || this.#hosts.take(host);
     if (wait > 0) throw new PortError('throttled', at, `too many tokens for ${user}; ask again in ${wait} s`);
-    await this.#agree(proved);
+    await this.#agree(proved).catch((error: unknown) => {
+      // Who waits for a login node to answer asks often, and is to read that it is away.
+      if (faultOf(error) !== 'refused') this.#users.back(`${host}/${user}`);
+      throw error;
+    });
     const { id, secret } = minted(entropy);
     await desk.makeToken({
       ...{ id, user, role: 'user', note: `login@${host}`, by: loginSocketOf(host) },

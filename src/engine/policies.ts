@@ -113,7 +113,7 @@ export class Policies {
     const shown = await this.shown(name);
     if (shown === undefined) return undefined;
     // The file was read at the start.
-    const read = name === 'file' ? undefined : this.read(shown.text);
+    const read = name === 'file' ? undefined : await this.readBeside(shown.text);
     if (read?.ok === false) return { kind: 'unreadable', problems: read.problems };
     const { version, hash } = await this.#store.keepPolicy(this.#terms().file, byFile, '');
     const order = { decides: name, file: { version, hash }, by, why };

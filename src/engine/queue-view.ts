@@ -3,12 +3,14 @@ import { type Burst, type BurstState, ungrantedStates } from '../domain/burst.ts
 import type { Decision } from '../domain/decision.ts';
 import type { ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
+import type { SeenBy } from '../domain/page.ts';
 
 /** What a list of jobs may be asked for. */
 export interface JobFilter {
   readonly cluster?: ClusterName | undefined;
   readonly user?: string | undefined;
   readonly account?: string | undefined;
+  readonly seenBy?: SeenBy | undefined;
   readonly partition?: string | undefined;
   readonly state?: string | undefined;
   /** A rule that kept it here, by what was decided of it last. */
@@ -99,8 +101,15 @@ export function jobsOf(
   return found;
 }
 
-/** The newest first: those of the user, and in which the text stands, that are asked for. */
-function* searched(snapshot: Snapshot, { user, q }: JobFilter): Generator<Job> {
+/** The newest first: those of the user, and in which the text stands, that are asked for and may be seen. */
+function* searched(snapshot: Snapshot, { user, q, seenBy }: JobFilter): Generator<Job> {
+  if (seenBy === undefined) return yield* found(snapshot, user, q);
+  const accounts = seenBy.accounts.get(snapshot.cluster);
+  for (const job of found(snapshot, user, q))
+    if (job.user === seenBy.user || accounts?.has(job.account) === true) yield job;
+}
+
+function* found(snapshot: Snapshot, user: string | undefined, q: string | undefined): Generator<Job> {
   const look = ordered(snapshot);
   const jobs = user === undefined ? look.all : (look.byUser.get(user) ?? []);
   if (q === undefined) return yield* jobs;
@@ -216,14 +225,15 @@ export function countsOf(
   filter: JobFilter,
   by: CountBy,
 ): readonly JobCount[] {
-  const { cluster, user, account, partition, state, q, rule, burst } = filter;
+  const { cluster, user, account, seenBy, partition, state, q, rule, burst } = filter;
   // Bursts go on under the same look at the queue.
   if (burst !== undefined) return counted(snapshot, beside, filter, by);
   const look = ordered(snapshot);
   const ofRules = by === 'rule' || rule !== undefined;
   if (ofRules && look.byRule.turn !== beside.turn) look.byRule = { turn: beside.turn, counts: new Map() };
   const { counts } = ofRules ? look.byRule : look;
-  const question = JSON.stringify([by, cluster, user, account, partition, state, q, rule]);
+  const his = seenBy && [seenBy.user, ...(seenBy.accounts.get(snapshot.cluster) ?? [])];
+  const question = JSON.stringify([by, cluster, user, account, his, partition, state, q, rule]);
   const known = counts.get(question);
   if (known !== undefined) return known;
   if (counts.size >= countsKept) counts.clear();

@@ -12,7 +12,6 @@ import type { ClusterName } from '../domain/ids.ts';
 import { Estimates } from '../engine/estimates.ts';
 import { Front } from '../engine/front.ts';
 import type { Gateway } from '../engine/gateway.ts';
-import type { LoginsGiven } from '../engine/logins.ts';
 import { orderOfJob } from '../engine/orders.ts';
 import { Outputs } from '../engine/outputs.ts';
 import type { DeskPort, SlurmPort, StorePort, UsersPort } from '../ports.ts';
@@ -30,8 +29,8 @@ interface FrontOf {
 interface Fronts {
   readonly front: Front;
   readonly own: OwnFacade;
-  /** Whom each cluster's login node knows. */
-  readonly clusters: LoginsGiven['clusters'];
+  /** Whom each cluster's login node and slurmdbd know. */
+  readonly clusters: readonly { readonly name: ClusterName; readonly users: UsersPort }[];
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname, isAbsolute } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { CommandError } from '../cli/ask.ts';
 import { tokenParts } from '../domain/token.ts';
@@ -10,6 +11,7 @@ export const usualSocket = '/run/spillway-login/login.sock';
 /** `spill-login` and the gateway behind it wait for less. */
 const withinMs = 60_000;
 const longest = 65_536;
+const againMs = 500;
 const instead = 'or set SPILLWAY_TOKEN to an API token';
 
 const told = z.union([z.object({ token: z.string() }), z.object({ error: z.string(), text: z.string() })]);
@@ -23,9 +25,19 @@ export async function tokenOfSocket(
   if (path === '' || uid === 0) return undefined;
   if (!isAbsolute(path)) throw new CommandError(`SPILLWAY_LOGIN_SOCKET ${path}: write a path from /`);
   if (!isThere(path)) return undefined;
-  const line = await lineOf(path, within);
-  const read = told.safeParse(jsonOf(line));
-  if (!read.success) throw new CommandError(`${path} answers something else than spill-login does`);
+  const until = performance.now() + within;
+  const ask = async () => {
+    const line = await lineOf(path, Math.max(1, until - performance.now()));
+    const answer = told.safeParse(jsonOf(line));
+    if (answer.success) return answer;
+    throw new CommandError(`${path} answers something else than spill-login does`);
+  };
+  let read = await ask();
+  // Commands that begin together, such as those of `xargs -P`: the first of them brings the token for all.
+  while ('error' in read.data && read.data.error === 'too_many' && until - performance.now() > againMs) {
+    await sleep(againMs);
+    read = await ask();
+  }
   if ('error' in read.data)
     throw new CommandError(
       `no token for you by ${path} (${read.data.error}): ${plain(read.data.text)}; ${instead}`,

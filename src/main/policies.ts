@@ -4,35 +4,36 @@ import { policyTextOf } from '../../config/load.ts';
 import { type PolicyText, readPolicyText, writtenIn } from '../../config/policy-text.ts';
 import type { Config } from '../../config/schema.ts';
 import type { PolicyRead, PolicyTerms } from '../engine/context.ts';
-import type { PlainPolicy } from '../engine/replayed.ts';
 import { sha256 } from './ground.ts';
-import { readInThread } from './policy-thread.ts';
+import { type PlainRead, readInThread } from './policy-thread.ts';
 import { expressionsOfOne, policyHashOf, policyOf } from './settings.ts';
 
 /** Characters: a shorter text is read sooner than a thread begins. */
 const long = 10_000;
+/** Texts whose reading is kept: the one that decides, and those that somebody looks at. */
+const knownAtMost = 4;
 
 export function policyTermsOf(config: Config): PolicyTerms {
   const file = policyTextOf(config);
-  // What decides is read whenever somebody looks at it.
-  let last: { readonly text: string; readonly read: PolicyRead } | undefined;
-  const read = (text: string): PolicyRead => {
-    if (last?.text !== text) last = { text, read: readAs(config, text) };
-    return last.read;
+  // What decides is read whenever somebody looks at it, and others are asked about meanwhile.
+  const known = new Map<string, PolicyRead>();
+  const remember = (text: string, read: PolicyRead): PolicyRead => {
+    known.delete(text);
+    known.set(text, read);
+    for (const oldest of [...known.keys()].slice(0, -knownAtMost)) known.delete(oldest);
+    return read;
   };
+  const read = (text: string): PolicyRead => remember(text, known.get(text) ?? readAs(config, text));
   const readBeside = async (text: string): Promise<PolicyRead> => {
-    if (text.length < long) return read(text);
+    if (text.length < long || known.has(text)) return read(text);
     const beside = await readInThread(config, text);
-    return beside.ok ? { ...beside, policy: { ...beside.policy, expressions: expressionsOfOne() } } : beside;
+    // It may have been for want of time alone.
+    if (!beside.ok) return beside;
+    return remember(text, { ...beside, policy: { ...beside.policy, expressions: expressionsOfOne() } });
   };
   const pause = (): Promise<void> => setImmediate();
   return { file, fileHash: sha256(file), read, readBeside, pause, written: writtenIn, sha256 };
 }
-
-/** Without what its expressions mean, which no other thread can be given. */
-export type PlainRead =
-  | { readonly ok: true; readonly policy: PlainPolicy; readonly policyHash: string }
-  | Extract<PolicyRead, { readonly ok: false }>;
 
 export function plainly(read: PolicyRead): PlainRead {
   if (!read.ok) return read;

@@ -1,8 +1,14 @@
 /** Long policies are read in a thread of their own: the reader of YAML takes seconds for ten thousand entries. */
 import type { Config } from '../../config/schema.ts';
 import { PortError } from '../domain/fault.ts';
-import type { PlainRead } from './policies.ts';
+import type { PolicyRead } from '../engine/context.ts';
+import type { PlainPolicy } from '../engine/replayed.ts';
 import { threadOf } from './thread.ts';
+
+/** Without what its expressions mean, which no other thread can be given. */
+export type PlainRead =
+  | { readonly ok: true; readonly policy: PlainPolicy; readonly policyHash: string }
+  | Extract<PolicyRead, { readonly ok: false }>;
 
 export interface ReadLimits {
   readonly withinMs: number;

@@ -20,6 +20,7 @@ import { PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
 import { Anchors } from '../engine/anchor.ts';
 import type { ClusterSettings, Ports } from '../engine/context.ts';
+import { Coordinators } from '../engine/coordinators.ts';
 import { Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
@@ -156,7 +157,10 @@ async function start(
   if (relays !== undefined) undo.push(() => relays.close());
   const whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), clock, entropy.uuid);
   undo.push(async () => whatIfs.close());
-  const grounds = groundsOf(config, gateway, ports.store, desk, { hooks: outbox, front, own, whatIfs }, told);
+  const elapsed = times.monotonic;
+  const coordinators = new Coordinators({ clusters: users, scheduler, elapsed, log: write });
+  const more = { hooks: outbox, front, own, whatIfs };
+  const grounds = groundsOf(config, gateway, ports.store, desk, more, coordinators, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
   undo.push(async () => {
@@ -218,6 +222,7 @@ function groundsOf(
   store: StorePort,
   desk: DeskPort,
   more: Pick<Grounds, 'hooks' | 'front' | 'own' | 'whatIfs'>,
+  coordinators: Coordinators,
   told: Log,
 ): Grounds {
   const { api, listen } = config;
@@ -229,7 +234,7 @@ function groundsOf(
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
     policies: new Policies(gateway.clusters, store),
     ...more,
-    doorman: api === undefined ? undefined : new Doorman(desk, identity, clock),
+    doorman: api === undefined ? undefined : new Doorman(desk, identity, clock, coordinators),
     proxies: listen.trustedProxy,
     rate: { perSecond: api?.perSecond ?? 0, atOnce: api?.atOnce ?? 0 },
     streams: api?.streams ?? 100,

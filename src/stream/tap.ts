@@ -1,6 +1,5 @@
 import type { BurstId } from '../domain/ids.ts';
 import { wordsOf } from './link.ts';
-import type { Needs } from './needs.ts';
 
 /** Sees what stand-ins are sent of their jobs' output, after it was sent. It must copy what it keeps, and change nothing. */
 export interface Tap {
@@ -12,8 +11,10 @@ export interface Tap {
   moved(burst: BurstId): void;
 }
 
+type Note = (text: string, about: Readonly<Record<string, unknown>>) => void;
+
 /** A tap that cannot hurt: where it fails it is noted, and asked no more for that burst. */
-export function harmless(tap: Tap, note: Needs['note']): Tap {
+export function harmless(tap: Tap, note: Note | undefined): Tap {
   const broken = new Set<BurstId>();
   /** True: it did. */
   const dared = (burst: BurstId, work: () => void): boolean => {

@@ -14,6 +14,7 @@ import { clusterName, instant, type JobRef, jobRef } from '../../src/domain/ids.
 import type { Job, Snapshot } from '../../src/domain/job.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { type ApiToken, tokenText } from '../../src/domain/token.ts';
+import type { Coordinators } from '../../src/engine/coordinators.ts';
 import { Desk, type Served } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
 import { Feed } from '../../src/engine/feed.ts';
@@ -82,8 +83,11 @@ export const queue: readonly Job[] = [
 /** What stands in the place of an engine; all but the identity has something simple unless it is given. */
 export interface Instead {
   readonly identity?: IdentityPort;
+  readonly coordinators?: Pick<Coordinators, 'of'>;
   readonly served?: Partial<Served>;
   readonly snapshot?: Partial<Snapshot>;
+  /** The queue of a second cluster. */
+  readonly elsewhere?: Snapshot;
   readonly groups?: readonly NodeGroup[];
   /** What was decided of each job last. */
   readonly decisions?: ReadonlyMap<JobRef, Decision>;
@@ -93,7 +97,7 @@ export interface Instead {
 
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
   const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...other } = over;
-  const { decided = [decidedIn(fileSays)], ...more } = other;
+  const { decided = [decidedIn(fileSays)], coordinators, elsewhere, ...more } = other;
   const server = await testServer();
   const database = await server.database();
   const onError = (): void => undefined;
@@ -105,6 +109,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     ...{ cluster, at: instant(Date.now()), tookMs: 1, jobs: queue, partitions: [], nodes: [], partial: [] },
     ...seen,
   };
+  const queues = elsewhere === undefined ? [snapshot] : [snapshot, elsewhere];
   const settings = { groups };
   let turn = 0;
   const notebook = {
@@ -115,7 +120,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     },
   };
   const engine = {
-    clusters: [{ name: cluster, snapshot }],
+    clusters: queues.map((of) => ({ name: of.cluster, snapshot: of })),
     readiness: async () => ({
       ready: true,
       checks: [{ name: 'store', ok: true, text: 'ok', at: undefined }],
@@ -129,13 +134,14 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     ...served,
   } as Partial<Served> as Served;
   const policies = new Policies(decided, store);
+  const watched = queues.map((of) => ({ name: of.cluster, snapshot: of, settings, notebook }));
   const opened = async (changed: Partial<Grounds>) => {
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
       grounds(new Desk(engine, store, entropy), {
-        portal: new Portal([{ name: cluster, snapshot, settings, notebook }], store, desk),
+        portal: new Portal(watched, store, desk),
         ...{ feed, policies },
-        doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }),
+        doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }, coordinators),
         log: (e) => complaints.push(e),
         ...changed,
       }),

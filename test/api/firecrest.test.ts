@@ -51,6 +51,7 @@ const users: UsersPort = {
   },
   submitted: async (_user, key) => (key === asked.at(-1) ? found : undefined),
   slurmName: async () => 'centre',
+  coordinators: async () => new Map(),
   cancel: async (user, ref) => void cancelled.push([user, ref]),
   alter: async () => undefined,
   records: async (user, of) =>

@@ -143,7 +143,8 @@ it('one delivery that cannot be written down keeps the round until the others ha
 
 it('each switch is a kind of its own, and no instance', () => {
   for (const kind of ['stop', 'ramp', 'drain', 'breaker'] as const) {
-    const of = { subject: `${kind}/hpc1/cpu`, cluster: clusterName('hpc1'), job: undefined, user: undefined };
+    const nobodys = { job: undefined, user: undefined, account: undefined };
+    const of = { subject: `${kind}/hpc1/cpu`, cluster: clusterName('hpc1'), ...nobodys };
     const row = {
       seq: 1,
       at: instant(0),

@@ -76,11 +76,14 @@ const rowsOf = async (burst: Burst) =>
 let hers: Burst;
 let his: Burst;
 beforeAll(async () => {
-  bed = await makeBed({ own: outputs(false) });
+  const physics = new Map([[cluster, new Set(['physics'])]]);
+  const coordinators = { of: async (user: string) => (user === 'prof' ? physics : new Map()) };
+  bed = await makeBed({ own: outputs(false), coordinators });
   lenient = await bed.another({ own: outputs(true) });
   for (const [name, role] of [
     ['alice', 'user'],
     ['bob', 'user'],
+    ['prof', 'user'],
     ['olga', 'operator'],
     ['ada', 'admin'],
   ] as const)
@@ -170,6 +173,13 @@ describe('nobody else', () => {
     expect([refused.status, refused.body.code]).toEqual([404, 'not_found']);
     expect(JSON.stringify(refused.body)).not.toMatch(/alice|step/);
     expect((await get('alice', { ...hers, id: 'none' as never })).status).toBe(404);
+  });
+
+  it('reads it as coordinator of the account, who sees that it ran', async () => {
+    expect((await bed.ask(tokens.prof, `bursts/${hers.id}`)).status).toBe(200);
+    const refused = await get('prof', hers);
+    expect(refused.status).toBe(404);
+    expect(JSON.stringify(refused.body)).not.toMatch(/step/);
   });
 
   it('reads it for being an operator, who is told why', async () => {

@@ -6,7 +6,7 @@ import type { Burst } from '../../src/domain/burst.ts';
 import { instant, uuid } from '../../src/domain/ids.ts';
 import { jobFlags, jobStates, type MinutesLimit } from '../../src/domain/job.ts';
 import { explain, heldUp, strays } from '../../src/engine/adopt.ts';
-import { examineCharge, examinePartitions } from '../../src/engine/doctor.ts';
+import { examineCharge, examinePartitions, qosLock } from '../../src/engine/doctor.ts';
 import { at, burst, detail, pod } from './fixtures.ts';
 
 describe('sightOf', () => {
@@ -205,6 +205,47 @@ describe('doctor on partitions', () => {
     const forced = [...well.slice(0, 3), partition('burst', true, { overSubscribe: 'FORCE:4' })];
     expect(bad(forced, 'SUSPEND,GANG')).toEqual(['partition burst: OverSubscribe']);
     expect(bad(forced)).toEqual([]);
+  });
+
+  describe('on the lock by the QOS of the burst partition', () => {
+    const limited = { GrpTRES: 'cpu=512,gres/gpu=8', MaxJobsPU: '50' };
+    const lock = async (
+      { qos, enforced = ['associations', 'limits', 'qos'] }: { qos?: string; enforced?: string[] },
+      limits: Readonly<Record<string, string>> | Error = limited,
+    ) => {
+      const slurm = {
+        qosLimits: async () => {
+          if (limits instanceof Error) throw limits;
+          return limits;
+        },
+      };
+      const { ok, text } = await qosLock(
+        slurm,
+        { partitions: [partition('burst', true, { qos })], enforced },
+        'burst',
+      );
+      // A site may do without.
+      expect(ok).toBe(true);
+      return text;
+    };
+
+    it('says which limits hold, and what is missing that they would', async () => {
+      expect(await lock({ qos: 'cloud' })).toBe(
+        'holds: QOS cloud has GrpTRES=cpu=512,gres/gpu=8, MaxJobsPU=50',
+      );
+      expect(await lock({ qos: 'cloud', enforced: ['safe'] })).toMatch(/^holds/);
+      expect(await lock({})).toMatch(/^does not hold: it has none/);
+      expect(await lock({ qos: 'cloud' }, {})).toMatch(/^does not hold: QOS cloud limits nothing/);
+      expect(await lock({ qos: 'cloud', enforced: ['associations'] })).toMatch(
+        /^does not hold: QOS cloud has .* AccountingStorageEnforce has no limits$/,
+      );
+    });
+
+    it('says where it could not be asked', async () => {
+      expect(await lock({ qos: 'cloud' }, new Error('slurmdbd is away'))).toBe(
+        'could not be asked: slurmdbd is away',
+      );
+    });
   });
 
   describe('on what a burst is charged to', () => {

@@ -1,13 +1,15 @@
 /** Lists by page on a store that is full: what people filter by is read by an index, and not by reading everything. */
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { burstsPage } from '../../adapters/store/lists.ts';
+import { burstsPage, countReceipts, ledgerPage, receiptsPage } from '../../adapters/store/lists.ts';
 import { KyselyPool, makePool } from '../../adapters/store/pool.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import type { Tables } from '../../adapters/store/tables.ts';
+import { type ClusterName, clusterName } from '../../src/domain/ids.ts';
+import type { Mark, Page, Paged, SeenBy } from '../../src/domain/page.ts';
 import type { StorePort } from '../../src/ports.ts';
 import { type TestServer, testServer } from './embedded.ts';
-import { aCluster, aFullBurst, newId, putBurst } from './samples.ts';
+import { aCluster, aFullBurst, aReceipt, newId, putBurst, putReceipt } from './samples.ts';
 
 const onError = () => undefined;
 const bursts = 10_000;
@@ -16,21 +18,32 @@ describe('a page of a list', () => {
   let server: TestServer;
   let url: string;
   let store: StorePort;
+  let cluster: ClusterName;
   const query = (sql: string) =>
     server.query(sql, `${url}&options=${encodeURIComponent('-c search_path=spillway')}`);
   beforeAll(async () => {
     server = await testServer();
     url = await server.database();
     store = await openPostgresStore({ url, onError });
-    const burst = aFullBurst({ cluster: aCluster() });
-    await store.commit(newId(), burst.cluster, 1, [putBurst(burst)]);
-    // One account in twelve for most, and one that has five bursts in all.
+    cluster = aCluster();
+    const burst = aFullBurst({ cluster });
+    await store.commit(newId(), cluster, 1, [putBurst(burst), putReceipt(aReceipt(burst))]);
+    // One account in twelve for most, and one that has five bursts in all; forty users, and a second cluster. Two of each age.
     await query(`
       insert into bursts (id, cluster, ref, job_id, attempt, state, live, rev, head, data, created_at, updated_at)
-      select 'b' || g, cluster, g::text, g, 'a' || g, 'settled', false, 1, md5('b' || g), data || jsonb_build_object('id', 'b' || g, 'state', 'settled',
-        'createdAt', g, 'account', case when g % 2000 = 0 then 'rare' else 'account' || g % 12 end), g, g
-      from bursts, generate_series(1, ${bursts}) g`);
-    await query('analyze bursts');
+      select 'b' || g, c, g::text, g, 'a' || g, 'settled', false, 1, md5('b' || g), data || jsonb_build_object('id', 'b' || g, 'state', 'settled',
+        'createdAt', g / 2, 'cluster', c, 'user', 'user' || g % 40,
+        'account', case when g % 2000 = 0 then 'rare' else 'account' || g % 12 end), g / 2, g
+      from bursts, generate_series(1, ${bursts}) g, lateral (select case when g % 5 = 1 then 'elsewhere' else cluster end c) as of`);
+    await query(`
+      insert into receipts (id, cluster, ref, attempt, seq, kind, at, data, prev, hash)
+      select b.id, b.cluster, b.ref, b.attempt, 1, 'decision', b.created_at, r.data || jsonb_build_object('id', b.id, 'cluster', b.cluster,
+        'at', b.created_at, 'user', b.data->>'user', 'account', b.data->>'account'), '', md5('r' || b.id)
+      from receipts r, bursts b where b.state = 'settled' order by b.job_id`);
+    await query(`
+      insert into ledger (burst, cluster, account, user_name, micro_usd, state, at)
+      select id, cluster, data->>'account', data->>'user', 1, 'settled', created_at from bursts where state = 'settled'`);
+    await query('analyze');
   });
   afterAll(async () => {
     await store?.close();
@@ -65,4 +78,88 @@ describe('a page of a list', () => {
       expect(plan).not.toMatch(/Removed by Filter|Seq Scan/);
     },
   );
+
+  const lists = {
+    bursts: { index: 'bursts_of_account', page: burstsPage },
+    receipts: { index: 'receipts_of_account', page: receiptsPage },
+    ledger: { index: 'ledger_of_account', page: ledgerPage },
+  } as const;
+  type Row = Partial<Record<'id' | 'burst' | 'user' | 'account', string>> & { readonly cluster: string };
+  type PageOf = (db: Kysely<Tables>, f: object, page: Page) => Promise<Paged<Row>>;
+  const seenBy = (user: string, of: Readonly<Record<string, readonly string[]>>): SeenBy => ({
+    user,
+    accounts: new Map(
+      Object.entries(of).map(([name, accounts]) => [clusterName(name), new Set(accounts)] as const),
+    ),
+  });
+  /** All that fit a filter, whoever looks; read once. */
+  const known = new Map<string, Promise<Paged<Row>>>();
+  const all = (
+    name: string,
+    filter: object,
+    read: (page: Page) => Promise<Paged<Row>>,
+  ): Promise<Paged<Row>> => {
+    const question = JSON.stringify([name, filter]);
+    const found = known.get(question) ?? read({ limit: bursts + 10, after: undefined });
+    known.set(question, found);
+    return found;
+  };
+
+  it.each(Object.entries(lists))(
+    'of the %s of accounts that somebody coordinates reads a page of each, and no row of other accounts',
+    async (name, { index, page }) => {
+      const his = { [cluster]: ['rare', 'account3', 'nobodys'] };
+      const plan = await planOf((db) =>
+        page(db, { seenBy: seenBy('user7', his) }, { limit: 50, after: undefined }),
+      );
+      expect(plan).toMatch(new RegExp(`Index Scan using ${index}`));
+      // The accounts' rows of the other cluster are all that is read for nothing; of one's own in the ledger there is no index over all clusters.
+      const read = [...plan.matchAll(/Rows Removed by Filter: (\d+)/g)].map(([, n]) => Number(n));
+      expect(
+        read.every((n) => n < (name === 'ledger' ? 3_000 : 100)),
+        plan,
+      ).toBe(true);
+      expect(plan).not.toMatch(/Seq Scan/);
+    },
+  );
+
+  it.each<[string, Readonly<Record<string, readonly string[]>>, object]>([
+    ['one account', { here: ['rare'] }, {}],
+    ['accounts of two clusters', { here: ['account1', 'rare'], elsewhere: ['account6', 'account1'] }, {}],
+    ['those of one cluster', { here: ['account1'], elsewhere: ['account6'] }, { cluster: 'elsewhere' }],
+    ['one of them', { here: ['account1', 'account7'] }, { account: 'account7' }],
+    ['none of them', { here: ['account1'] }, { account: 'account2' }],
+    ['his own account', { here: ['account7', 'account3'] }, {}],
+    ['somebody’s', { here: ['account7', 'account3'], elsewhere: ['account7'] }, { user: 'user27' }],
+    ['somebody’s of no account of his', { here: ['account1'] }, { user: 'user8' }],
+    ['nothing', { here: ['nobodys'] }, { from: 1_000, to: 3_000 }],
+    ['a span', { here: ['account4'], elsewhere: ['account6'] }, { from: 1_000, to: 3_000 }],
+  ])('page by page is what he may see, in order and once: %s', async (_what, of, filter) => {
+    const { here = [], ...there } = of;
+    const seen = seenBy('user7', { [cluster]: here, ...there });
+    const pool = makePool({ url, name: 'test', max: 2, hurried: false, onError });
+    const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
+    try {
+      for (const [name, { page }] of Object.entries(lists) as [string, { page: PageOf }][]) {
+        const key = (row: Row): string => (name === 'ledger' ? row.burst : row.id) ?? '';
+        const { rows: fitting } = await all(name, filter, (of) => page(db, filter, of));
+        const expected = fitting.filter(
+          (r) =>
+            r.user === seen.user || seen.accounts.get(clusterName(r.cluster))?.has(r.account ?? '') === true,
+        );
+        const found: Row[] = [];
+        let after: Mark | undefined;
+        do {
+          const { rows, next } = await page(db, { ...filter, seenBy: seen }, { limit: 97, after });
+          found.push(...rows);
+          after = next;
+        } while (after !== undefined);
+        expect([name, found.map(key)]).toEqual([name, expected.map(key)]);
+        if (name === 'receipts')
+          expect((await countReceipts(db, { ...filter, seenBy: seen })).receipts).toBe(expected.length);
+      }
+    } finally {
+      await db.destroy();
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { faultOf } from '../../src/domain/fault.ts';
 import { type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job } from '../../src/domain/job.ts';
 import { faultIn, jobOf, type SlurmHarness } from './slurm.harness.ts';
@@ -181,6 +182,8 @@ export function readCases(of: () => SlurmHarness): void {
       expect(facts.version).toMatch(/^\d\d\.\d\d/);
       expect(facts.killWaitMs).toBeGreaterThan(0);
       expect(facts.minJobAgeMs).toBeGreaterThan(0);
+      expect(facts.enforced).toEqual(['associations', 'limits', 'qos']);
+      expect(facts.partitions.map((p) => p.qos)).toEqual(facts.partitions.map(() => undefined));
       expect(facts.partitions.map((p) => p.name)).toEqual(expect.arrayContaining(Object.values(partitions)));
     });
 
@@ -189,6 +192,14 @@ export function readCases(of: () => SlurmHarness): void {
         expect(whose).toMatch(/^(account|user|QOS) ./);
         expect(tres).toMatch(/^[a-z/]+=\d+/);
       }
+    });
+
+    test('the limits of a QOS, where any are set, and that there is none of a name', async () => {
+      const { port } = of();
+      expect(await port.qosLimits('normal')).toEqual({});
+      const fault = (name: string) => port.qosLimits(name).then(() => 'found', faultOf);
+      expect(await fault('no-such-qos')).toBe('not_found');
+      expect(await fault('a b')).toBe('invalid');
     });
 
     test('the account is an Operator', async () => {

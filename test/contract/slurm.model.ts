@@ -31,6 +31,7 @@ export const setup: Partial<SlurmConfig> = {
     { name: partitions.wait, nodes: virtual, up: false, ...rules },
     { name: partitions.burst, nodes: virtual, up: true, billingWeights: { CPU: 0, Mem: 0 }, ...rules },
   ],
+  qosLimits: { normal: {}, burst: { GrpTRES: 'cpu=512', MaxJobsPU: '50' } },
   minutesLimits: [
     { of: 'account physics', tres: 'cpu=1000' },
     { of: 'user bob in account chemistry', tres: 'billing=7' },

@@ -113,3 +113,13 @@ it('a host that asks for a user over and over, or for everybody, fills no table'
   s.pass(60_000);
   expect(await s.refused(2001, 'alice')).toBe('lent');
 });
+
+it('who asks while a login node is away reads that, however often, and has his token when it is back', async () => {
+  const known: { alice: number | PortError } = {
+    alice: new PortError('unreachable', 'users.info', 'no route'),
+  };
+  const s = scene(known);
+  for (let i = 0; i < 25; i++) expect(await s.refused(2001, 'alice')).toMatch(/^unreachable/);
+  known.alice = 2001;
+  expect(await s.refused(2001, 'alice')).toBe('lent');
+});

@@ -1,5 +1,6 @@
 /** What the Slurm model's login node prints to people who type `squeue`. */
 import { expect, it } from 'vitest';
+import { coordinatorsIn } from '../../adapters/slurm/sacctmgr.ts';
 import { commands } from '../../lab/servers/slurm-commands.ts';
 import { instant } from '../../src/domain/ids.ts';
 import { Chance } from '../../src/sim/chance.ts';
@@ -40,4 +41,21 @@ it('is Slurm’s own table: running jobs with their time and node, waiting ones 
     ].join('\n'),
   );
   expect(squeue('-t', 'R')).not.toContain('sweep');
+});
+
+it('names coordinators as sacctmgr does, a line for each user', () => {
+  const time = new VirtualTime(instant(0), () => Promise.resolve());
+  const user = { gid: 1, groups: [1], account: 'a', home: '/home' };
+  const users = [
+    { ...user, name: 'alice', uid: 1 },
+    { ...user, name: 'prof', uid: 2, coordinates: ['physics', 'theory'] },
+  ];
+  const model = new SlurmModel(
+    { nodes: [], partitions: [], users },
+    { clock: time, scheduler: time, entropy: new Chance(1) },
+  );
+  const args = ['-nP', 'show', 'user', 'withcoord', 'format=user,coord'];
+  const shown = commands.sacctmgr?.run({ model, user: 'alice', args, stdin: '', deadline: undefined }) ?? '';
+  expect(shown).toContain('alice|\n');
+  expect(coordinatorsIn(shown)).toEqual(new Map([['prof', new Set(['physics', 'theory'])]]));
 });

@@ -1,5 +1,5 @@
 /** One trace through the gateway on the models and through replay gives the same decisions, row by row. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { assumed } from '../../src/decide/ready.ts';
 import { instant } from '../../src/domain/ids.ts';
 import type { Condition, Policy } from '../../src/domain/policy.ts';
@@ -10,6 +10,9 @@ import { clean, type TraceJob } from '../../src/sim/trace/job.ts';
 import { readTrace } from '../../src/sim/trace/read.ts';
 import { type Site, setup, throughGateway } from '../sim/gateway.world.ts';
 import { goesOfReplay, parting, type Rows, rowsOfGateway, rowsOfReplay } from './replay.rows.ts';
+
+// Each plays a trace twice, beside whatever else the machine does.
+vi.setConfig({ testTimeout: 240_000 });
 
 const second = 1_000;
 const minute = 60 * second;

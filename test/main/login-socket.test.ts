@@ -69,6 +69,16 @@ it.each<[string, string, RegExp]>([
   await expect(ask()).rejects.toThrow(words);
 });
 
+it('too many at once are no refusal: the next question has the token, within the time that there is', async () => {
+  const busy = JSON.stringify({ error: 'too_many', text: 'try again' });
+  let asked = 0;
+  await serve((socket) => socket.end(++asked < 3 ? busy : JSON.stringify({ token })));
+  expect(await ask()).toBe(token);
+  expect(asked).toBe(3);
+  asked = Number.NEGATIVE_INFINITY;
+  await expect(ask(600)).rejects.toThrow(/\(too_many\): try again/);
+});
+
 it('one that says nothing is not waited for without end', async () => {
   await serve(() => undefined);
   await expect(ask(50)).rejects.toThrow(/does not answer; is the gateway up\?; or set SPILLWAY_TOKEN/);

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../config/load.ts';
 import { faultOf } from '../../src/domain/fault.ts';
+import { policyTermsOf } from '../../src/main/policies.ts';
 import { readInThread } from '../../src/main/policy-thread.ts';
 import { configuration } from '../policies.ts';
 
@@ -27,4 +28,17 @@ it('one that takes too much memory is told so, as what is wrong with it', async 
     ok: false,
     problems: [{ field: '', text: 'reading it took more than 8 MB; write fewer entries' }],
   });
+});
+
+it('what a thread has read is not read again where it decides, also while somebody looks at others', async () => {
+  const terms = policyTermsOf(config);
+  const never = Array.from({ length: 800 }, (_, i) => `{expr: 1==${i + 100}}`).join(',');
+  const long = `{policy: {burstWhen: {pendingJobs: 1}, never: [${never}]}}`;
+  const before = await terms.readBeside(long);
+  expect(before.ok).toBe(true);
+  for (const bursts of [1, 2, 3]) terms.read(`policy: { maxBursts: ${bursts} }\n`);
+  expect(terms.read(long)).toBe(before);
+  expect(await terms.readBeside(long)).toBe(before);
+  for (const bursts of [4, 5, 6, 7]) terms.read(`policy: { maxBursts: ${bursts} }\n`);
+  expect(terms.read(long)).not.toBe(before);
 });

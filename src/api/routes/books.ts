@@ -16,7 +16,7 @@ export function books(portal: BooksFacade): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listLedger', method: 'get', path: '/ledger', role: 'user', query: ledgerQuery },
-      says: 'What bursts hold and what they cost, newest first; of a user, his own.',
+      says: 'What bursts hold and what they cost, newest first; of a user, his own and of accounts that he coordinates.',
       answer: paged('ledger', ledgerView),
       act: async ({ query: { state, ...query }, caller }) => {
         const { filter, page, question } = listOf('ledger', query, caller);

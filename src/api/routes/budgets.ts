@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { seesOnly } from '../../domain/caller.ts';
+import { coordinates, seesOnly } from '../../domain/caller.ts';
 import { sourceOf } from '../../domain/money.ts';
 import type { BudgetState } from '../../engine/gateway.ts';
 import { type Operation, operation } from '../operation.ts';
@@ -24,17 +24,20 @@ export interface BudgetsFacade {
   budgets(): Promise<readonly BudgetState[]>;
 }
 
-/** Budgets as they stand now; a user sees those that are his own. */
+/** Budgets as they stand now; a user sees those that are his own, and of accounts that he coordinates. */
 export function budgets(gateway: BudgetsFacade): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listBudgets', method: 'get', path: '/budgets', role: 'user' },
-      says: 'Budgets, with what is held and spent of each; of a user, those of his name.',
+      says: 'Budgets, with what is held and spent of each; of a user, those of his name and of accounts that he coordinates.',
       answer: z.strictObject({ budgets: z.array(budgetView) }),
       act: async ({ caller }) => {
         const only = seesOnly(caller);
         const all = await gateway.budgets();
-        return { budgets: all.filter((b) => only === undefined || b.user === only).map(viewOf) };
+        const seen = all.filter(
+          (b) => only === undefined || b.user === only || coordinates(caller, b.cluster, b.account),
+        );
+        return { budgets: seen.map(viewOf) };
       },
     }),
   ];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Burst } from '../../domain/burst.ts';
-import { sees } from '../../domain/caller.ts';
+import { reads } from '../../domain/caller.ts';
 import { type BurstId, burstId } from '../../domain/ids.ts';
 import type { BurstFilter, Page, Paged } from '../../domain/page.ts';
 import type { Answer, Quote } from '../../domain/quote.ts';
@@ -81,7 +81,7 @@ export interface BurstsFacade {
   burst(id: BurstId): Promise<{ readonly burst: Burst; readonly steps: readonly AuditRow[] } | undefined>;
 }
 
-/** A user sees those of his own jobs. */
+/** A user sees those of his own jobs, and of accounts that he coordinates. */
 export function bursts(portal: BurstsFacade): readonly Operation[] {
   return [
     operation({
@@ -103,7 +103,7 @@ export function bursts(portal: BurstsFacade): readonly Operation[] {
       act: async ({ path: { id }, caller }) => {
         const found = await portal.burst(burstId(id));
         // Another's is told from none by nobody.
-        if (found === undefined || !sees(caller, found.burst.user))
+        if (found === undefined || !reads(caller, found.burst))
           throw new Refusal('not_found', 'Not found', { detail: `there is no burst ${id}` });
         return { burst: factsOf(found.burst, found.steps) };
       },

@@ -41,7 +41,7 @@ export interface DecisionsFacade {
   decisionCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
 }
 
-/** A user sees those of his own jobs. */
+/** A user sees those of his own jobs, and of accounts that he coordinates. */
 export function decisions(portal: DecisionsFacade): readonly Operation[] {
   return [
     operation({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Caller, sees } from '../../domain/caller.ts';
+import { type Caller, reads } from '../../domain/caller.ts';
 import { jobRef } from '../../domain/ids.ts';
 import type { Page, Paged } from '../../domain/page.ts';
 import { type BurstCost, endOf, type JobFacts, type JobNamed } from '../../engine/portal.ts';
@@ -73,7 +73,7 @@ export interface JobsFacade {
   sights(): readonly Sight[];
 }
 
-/** Of the last look at the queue, whose age is told; Slurm itself is never asked. A user sees his own. */
+/** Of the last look at the queue, whose age is told; Slurm itself is never asked. A user sees his own, and those of accounts that he coordinates. */
 export function jobs(portal: JobsFacade): readonly Operation[] {
   return [
     operation({
@@ -108,13 +108,13 @@ export function jobs(portal: JobsFacade): readonly Operation[] {
     }),
     operation({
       ...{ id: 'jobCosts', method: 'post', path: '/jobs/costs', role: 'user', question: true },
-      says: 'Of these jobs the bursts under way, with what each would cost; of a user, his own. What has none is left out.',
+      says: 'Of these jobs the bursts under way, with what each would cost; of a user, those that he sees. What has none is left out.',
       order: costsOrder,
       bodyAtMost: '256kb',
       answer: z.strictObject({ costs: z.array(burstCostView) }),
       act: async ({ order: { jobs: named }, caller }) => {
         const costs = await portal.costs(named.map(({ cluster, job }) => ({ cluster, ref: jobRef(job) })));
-        return { costs: costs.filter(({ burst }) => sees(caller, burst.user)).map(costView) };
+        return { costs: costs.filter(({ burst }) => reads(caller, burst)).map(costView) };
       },
     }),
     operation({
@@ -152,8 +152,8 @@ function costView({ burst, open, expected, most }: BurstCost): BurstCostView {
 
 /** Ids come again: an old burst of this number may have been somebody else's. */
 function own({ line, bursts, ...facts }: JobFacts, caller: Caller): readonly JobFacts[] {
-  const mine = bursts.filter(({ burst }) => sees(caller, burst.user));
-  const kept = line !== undefined && sees(caller, line.user) ? line : undefined;
+  const mine = bursts.filter(({ burst }) => reads(caller, burst));
+  const kept = line !== undefined && reads(caller, { ...line, cluster: facts.cluster }) ? line : undefined;
   return kept === undefined && mine.length === 0 ? [] : [{ ...facts, line: kept, bursts: mine }];
 }
 

@@ -266,7 +266,7 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
         const { clusters } = activeView.parse(seen);
         const revs = new Map(clusters.map((c) => [clusterName(c.cluster), c.revision]));
         const name = nameOf(path.version);
-        const done = await orDamaged(facade.activate(name, revs, signed(caller, by), reason));
+        const done = await orBusy(orDamaged(facade.activate(name, revs, signed(caller, by), reason)));
         if (done === undefined) throw none(name);
         if (done.kind === 'unreadable') throw bad(done.problems);
         if (done.kind === 'changed')

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Burst } from '../../domain/burst.ts';
-import { type Caller, sees } from '../../domain/caller.ts';
+import { type Caller, reads } from '../../domain/caller.ts';
 import { type BurstId, burstId } from '../../domain/ids.ts';
 import type { Answered } from '../../engine/desk.ts';
 import { type Operation, operation } from '../operation.ts';
@@ -45,10 +45,10 @@ export function quotes(gateway: QuotesFacade): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listQuotes', method: 'get', path: '/quotes', role: 'user' },
-      says: "Mode approve: what waits for a person's word, the one that ends first in front; of a user, his own.",
+      says: "Mode approve: what waits for a person's word, the one that ends first in front; of a user, those that he sees.",
       answer: z.strictObject({ quotes: z.array(burstView) }),
       act: async ({ caller }) => ({
-        quotes: (await gateway.quotes()).filter((b) => sees(caller, b.user)).map(viewOf),
+        quotes: (await gateway.quotes()).filter((b) => reads(caller, b)).map(viewOf),
       }),
     }),
     operation({

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import type { Caller } from '../../domain/caller.ts';
 import { withinOf } from '../../domain/forecast.ts';
 import type { ForecastState, GroupState } from '../../engine/portal.ts';
 import { type Operation, operation } from '../operation.ts';
-import { forecastView, groupView, meView } from '../portal-schemas.ts';
+import { forecastView, groupView, type MeView, meView } from '../portal-schemas.ts';
 import { iso } from '../schemas.ts';
 import { sightOf } from './jobs.ts';
 
@@ -29,6 +30,13 @@ function forecastOf({ sight, backlog, errors }: ForecastState): z.output<typeof 
   };
 }
 
+function coordinatedBy({ coordinates }: Caller): Pick<MeView, 'coordinates'> {
+  if (coordinates === undefined || coordinates.size === 0) return {};
+  return {
+    coordinates: [...coordinates].map(([cluster, accounts]) => ({ cluster, accounts: [...accounts].sort() })),
+  };
+}
+
 export interface SiteFacade {
   groups(): Promise<readonly GroupState[]>;
   forecasts(): Promise<readonly ForecastState[]>;
@@ -39,10 +47,11 @@ export function site(portal: SiteFacade): readonly Operation[] {
   return [
     operation({
       ...{ id: 'me', method: 'get', path: '/me', role: 'user', answer: meView },
-      says: 'Who asks, and what he may do.',
+      says: 'Who asks, what he may do, and the accounts that he coordinates.',
       act: async ({ caller }) => ({
         ...{ name: caller.name, role: caller.role, by: caller.by },
         ...(caller.token === undefined ? {} : { token: caller.token }),
+        ...coordinatedBy(caller),
       }),
     }),
     operation({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Caller, sees } from '../../domain/caller.ts';
+import { type Caller, reads } from '../../domain/caller.ts';
 import type { JobStory } from '../../engine/desk.ts';
 import { type Operation, operation } from '../operation.ts';
 import { jobPath } from '../portal-schemas.ts';
@@ -30,7 +30,7 @@ export interface WhyFacade {
   why(id: string): Promise<readonly JobStory[]>;
 }
 
-/** The newest decision on a job and what became of its bursts; a user sees what was his: ids come again after years. */
+/** The newest decision on a job and what became of its bursts; a user sees what was his or of his accounts: ids come again after years. */
 export function why(gateway: WhyFacade): readonly Operation[] {
   return [
     operation({
@@ -49,8 +49,8 @@ export function why(gateway: WhyFacade): readonly Operation[] {
 }
 
 function own(story: JobStory, caller: Caller): readonly JobStory[] {
-  const bursts = story.bursts.filter(({ burst }) => sees(caller, burst.user));
+  const bursts = story.bursts.filter(({ burst }) => reads(caller, burst));
   const decision =
-    story.decision !== undefined && sees(caller, story.decision.receipt.user) ? story.decision : undefined;
+    story.decision !== undefined && reads(caller, story.decision.receipt) ? story.decision : undefined;
   return decision === undefined && bursts.length === 0 ? [] : [{ ...story, decision, bursts }];
 }

@@ -178,8 +178,22 @@ export function slurmPort(model: Model, cluster: ClusterName, userName: string):
         minJobAgeMs: state.config.minJobAgeMs,
         partitions: [...state.partitions.values()].map(partitionView),
         preemptMode: 'OFF',
+        enforced: ['associations', 'limits', 'qos'],
       })),
     minutesLimits: () => read('slurm.minutesLimits', () => state.config.minutesLimits ?? [], 'slurmdbd'),
+    qosLimits: (name) =>
+      read(
+        'slurm.qosLimits',
+        () => {
+          if (!/^[A-Za-z0-9_.-]+$/.test(name))
+            throw new PortError('invalid', 'slurm.qosLimits', `${name} is no name of a QOS`);
+          const limits = state.config.qosLimits?.[name];
+          if (limits === undefined)
+            throw new PortError('not_found', 'slurm.qosLimits', `slurmdbd has no QOS ${name}`);
+          return limits;
+        },
+        'slurmdbd',
+      ),
     whoami: () =>
       read('slurm.whoami', () => ({ user: userName, adminLevel: user.adminLevel ?? 'None' }), 'slurmdbd'),
     close: async () => {

@@ -30,6 +30,7 @@ export interface PartitionSpec {
   readonly maxTimeMs: Limit;
   readonly defMemory?: Memory;
   readonly billingWeights?: Readonly<Record<string, number>>;
+  readonly qos?: string;
   /** Seen only by who asks for all partitions, as with `squeue -a`. */
   readonly hidden?: boolean;
 }
@@ -44,6 +45,8 @@ export interface UserSpec {
   readonly home: string;
   /** None unless told; root may do everything. */
   readonly adminLevel?: 'None' | 'Operator' | 'Administrator';
+  /** On the wire: the accounts that he coordinates, as slurmdbd lists them. */
+  readonly coordinates?: readonly string[];
 }
 
 export interface SlurmConfig {
@@ -60,6 +63,8 @@ export interface SlurmConfig {
   /** Jobs of one user that run at once: of all (by association), and by QOS. */
   readonly maxJobsPerUser: number;
   readonly qos: Readonly<Record<string, { readonly maxJobsPerUser?: number }>>;
+  /** As slurmdbd keeps them, by sacctmgr's names; the model holds no job to them. */
+  readonly qosLimits?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** A job's priority: this, and its share of `ageWeight` by its age up to `maxAgeMs`, and its own, less its nice value. */
   readonly basePriority: number;
   readonly ageWeight: number;

@@ -140,6 +140,7 @@ export function partitionView({ spec, up, nodes, nodeList, totalCpus }: Partitio
     totalCpus,
     overSubscribe: 'NO',
     billingWeights: spec.billingWeights,
+    qos: spec.qos,
   };
 }
 

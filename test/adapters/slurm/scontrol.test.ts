@@ -153,6 +153,11 @@ test('a partition without defaults of its own', () => {
   });
 });
 
+test('the QOS of a partition; N/A is none', () => {
+  const of = (qos: string) => readPartitions(`PartitionName=b MaxTime=UNLIMITED State=UP${qos}`)[0]?.qos;
+  expect([of(' QoS=cloud'), of(' QoS=N/A'), of('')]).toEqual(['cloud', undefined, undefined]);
+});
+
 test('what a partition bills, with units or without; none is not nothing', () => {
   const of = (weights: string) =>
     readPartitions(`PartitionName=b MaxTime=UNLIMITED State=UP${weights}`)[0]?.billingWeights;
@@ -195,6 +200,9 @@ test('the configuration', () => {
     killWaitMs: 10_000,
     minJobAgeMs: 300_000,
     preemptMode: 'OFF',
+    enforced: [],
   });
+  const strict = `${fixture('config')}\nAccountingStorageEnforce = associations,limits,qos\n`;
+  expect(readConfig(strict).enforced).toEqual(['associations', 'limits', 'qos']);
   expect(() => readConfig('nothing')).toThrow('KillWait in scontrol show config');
 });

@@ -282,6 +282,28 @@ it('a record that cannot be read keeps nobody from the others, and is a fault of
   await expect(port.records('alice', jobRef('1'))).rejects.toMatchObject({ fault: 'transient' });
 });
 
+it('who coordinates accounts is one question for all users, and who coordinates none is left out', async () => {
+  const { port, asked } = over(() =>
+    out('root|\nprof|physics,physics-theory\nalice|\nbob|chemistry\n\nnot a line of it\nodd|a|b\n|x\n'),
+  );
+  expect(await port.coordinators()).toEqual(
+    new Map([
+      ['prof', new Set(['physics', 'physics-theory'])],
+      ['bob', new Set(['chemistry'])],
+    ]),
+  );
+  expect(asked).toHaveLength(1);
+  expect(asked[0]?.line).toContain('sacctmgr -nP show user withcoord');
+  expect(asked[0]?.effect).toBe(false);
+});
+
+it('a slurmdbd that is away is no word on who coordinates what', async () => {
+  const { port } = over(() =>
+    bad('sacctmgr: error: _open_persist_conn: failed to open persistent connection: Connection refused'),
+  );
+  await expect(port.coordinators()).rejects.toMatchObject({ fault: 'unreachable' });
+});
+
 it('a group that has no name keeps nobody from being told who he is', async () => {
   const { port } = over(({ line }) => {
     if (line.includes('getent')) return { code: 2, stdout: 'physics:x:3001:\n', stderr: '' };
