@@ -1,5 +1,5 @@
 /** Nodes that somebody else scales in the place of a cloud, by the real engine on the models. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Burst } from '../../src/domain/burst.ts';
 import { instant, type JobRef } from '../../src/domain/ids.ts';
 import { instanceLabel, placesNamespace } from '../../src/domain/kube.ts';
@@ -9,6 +9,9 @@ import { cluster, minute, second } from './chaos/centre.ts';
 import { breaches } from './chaos/check.ts';
 import { Run } from './chaos/run.ts';
 import { type JobPlan, type Scenario, scenarioOf } from './chaos/scenario.ts';
+
+// Two dozen histories are played, beside whatever else the machine does.
+vi.setConfig({ testTimeout: 240_000 });
 
 const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
