@@ -4,6 +4,7 @@ import type { OidcConfig } from '../../config/schema.ts';
 import { type Caller, type Role, unixName } from '../../src/domain/caller.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import type { IdentityPort } from '../../src/ports.ts';
+import { bodyAt } from './provider.ts';
 
 /**
  * Bearer tokens of an OpenID Connect provider: signed by one of its keys, for us, within their time. Only signatures by a key pair are
@@ -59,10 +60,7 @@ async function addressOf({ issuer, jwksUri, timeoutMs }: OidcConfig): Promise<UR
   const at = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   let body: unknown;
   try {
-    // A redirect could lead anywhere, and what it says is believed.
-    const response = await fetch(at, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
-    body = await response.json();
+    body = await bodyAt(at, timeoutMs);
   } catch (e) {
     throw new PortError('unreachable', 'identity.who', `${at}: ${reasonOf(e)}`, { cause: e });
   }

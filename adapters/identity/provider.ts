@@ -31,15 +31,20 @@ export async function keysAt(address: string, { timeoutMs }: OidcConfig): Promis
   return (await read(address, keySet, timeoutMs)).keys;
 }
 
+/** What stands there, as JSON; what goes wrong is thrown as it came. */
+export async function bodyAt(address: string, timeoutMs: number): Promise<unknown> {
+  // A redirect could lead anywhere, and what it says is believed.
+  const response = await fetch(address, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
+  if (!response.ok) throw new Error(`it answers ${response.status}`);
+  return response.json();
+}
+
 async function read<T>(at: string, schema: z.ZodType<T>, timeoutMs: number): Promise<T> {
   const fault = (why: string, cause?: unknown) =>
     new PortError('unreachable', 'identity.describe', `${at}: ${why}`, { cause });
   let body: unknown;
   try {
-    // As serve does: a redirect could lead anywhere.
-    const response = await fetch(at, { redirect: 'error', signal: AbortSignal.timeout(timeoutMs) });
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
-    body = await response.json();
+    body = await bodyAt(at, timeoutMs);
   } catch (e) {
     throw fault(reasonOf(e, timeoutMs), e);
   }

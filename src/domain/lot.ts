@@ -6,7 +6,7 @@ import type { Instance } from './instance.ts';
 export const instanceTag = 'spillway.dev/instance';
 export const lotTag = 'spillway.dev/lot';
 
-/** By one call at most: a commit writes them all, and whoever is first has a budget to hold for each. */
+/** By one call at most: one commit writes them all, and money is held for each before the cloud is asked. */
 export const lotAtMost = 25;
 
 export const tokenOf = (generation: Uuid, id: InstanceId): LaunchToken =>
