@@ -87,7 +87,7 @@ async function python(token: string, ...lines: readonly string[]): Promise<unkno
     '  except firecrest.UnexpectedStatusException as e: return e.responses[-1].status_code',
     ...lines,
   ].join('\n');
-  const { stdout } = await exec(resolve(venv, 'bin/python'), ['-c', code]);
+  const { stdout } = await exec(resolve(venv, 'bin/python'), ['-c', code], { maxBuffer: 1 << 28 });
   return JSON.parse(stdout);
 }
 
