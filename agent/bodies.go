@@ -91,6 +91,8 @@ type openBody struct {
 	Stages bool `json:"stages,omitempty"`
 	// Ranks: for jobs of several nodes, too.
 	Ranks bool `json:"ranks,omitempty"`
+	// Calls: it knows section 14, and this host's administrator allows it.
+	Calls bool `json:"calls,omitempty"`
 }
 
 type waitBody struct {
@@ -165,6 +167,8 @@ type startBody struct {
 	// Stays: when its script has ended main waits for what is asked of it still [section 12].
 	Stays bool      `json:"stays,omitempty"`
 	Warn  *warnBody `json:"warn,omitempty"`
+	// Calls: the stand-in runs Slurm's programs for the script [section 14].
+	Calls bool `json:"calls,omitempty"`
 }
 
 // warnBody is what --signal asks for: the job's steps get a signal some time before its end, by the clock of NowMs.
@@ -272,6 +276,8 @@ var newBody = map[byte]func() any{
 	tLogin:     func() any { return new(loginBody) },
 	tToken:     func() any { return new(tokenBody) },
 	tCarried:   func() any { return new(carriedBody) },
+	tCall:      func() any { return new(callBody) },
+	tCalled:    func() any { return new(calledBody) },
 }
 
 // decode gives a pointer to the type's body, a dataBody for DATA, nil for a type that is to be ignored.
@@ -420,7 +426,7 @@ func breach(v any) string {
 			check(b.Started == nil || isOffset(b.Started.Epoch), "started"),
 			check(b.Acked == nil || outBreach(*b.Acked) == "", "acked"))
 	}
-	return stageBreach(v)
+	return first(stageBreach(v), callBreach(v))
 }
 
 func exitBreach(b *exitBody) string {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -18,8 +19,12 @@ type hostConfig struct {
 	// SpoolDirs are the slurmds' SlurmdSpoolDir as in slurm.conf: %n is a node's name, %h the host's.
 	SpoolDirs []string `json:"spoolDirs"`
 	// ChainTaskProlog is the site's own TaskProlog, run after ours.
-	ChainTaskProlog string      `json:"chainTaskProlog"`
-	Relay           relayConfig `json:"relay"`
+	ChainTaskProlog string `json:"chainTaskProlog"`
+	// ScriptCommands is which of Slurm's programs the stand-in runs for a script: none, own or all [callrules.go].
+	ScriptCommands string `json:"scriptCommands"`
+	// SlurmBin is where Slurm's programs lie; empty: on the job's PATH, or where they usually are.
+	SlurmBin string      `json:"slurmBin"`
+	Relay    relayConfig `json:"relay"`
 	// Login is of a host where users log in, which has no relay.
 	Login loginConfig `json:"login"`
 }
@@ -62,7 +67,7 @@ func ownDir() (string, error) {
 
 // readHostConfig refuses a file that anyone but owner (root, outside of tests) may change.
 func readHostConfig(path string, owner uint32) (hostConfig, error) {
-	config := hostConfig{RelaySocket: defaultRelaySocket, SpoolDirs: defaultSpoolDirs, Login: loginConfig{Socket: defaultLoginSocket}}
+	config := hostConfig{RelaySocket: defaultRelaySocket, SpoolDirs: defaultSpoolDirs, ScriptCommands: callOwn, Login: loginConfig{Socket: defaultLoginSocket}}
 	if err := trustedDir(filepath.Dir(path), owner); err != nil {
 		return config, err
 	}
@@ -80,6 +85,9 @@ func readHostConfig(path string, owner uint32) (hostConfig, error) {
 	}
 	if err := json.Unmarshal(text, &config); err != nil {
 		return config, fmt.Errorf("%s: %w", path, err)
+	}
+	if !slices.Contains([]string{callNone, callOwn, callAll}, config.ScriptCommands) {
+		return config, fmt.Errorf("%s: scriptCommands is none, own or all, not %q", path, config.ScriptCommands)
 	}
 	return config, nil
 }

@@ -66,6 +66,12 @@ func memoryFile(name string) (*os.File, error) {
 	return os.NewFile(fd, name), nil
 }
 
+// environEntries are all of a block of NAME=value and NUL.
+func environEntries(block io.ReaderAt) ([]string, error) {
+	all, err := io.ReadAll(io.NewSectionReader(block, 0, maxOffset))
+	return splitEnviron(all), err
+}
+
 // environValue looks one variable up in a block of NAME=value and NUL.
 func environValue(block io.ReaderAt, name string) string {
 	entries := bufio.NewReader(io.NewSectionReader(block, 0, maxOffset))

@@ -39,6 +39,8 @@ const (
 	tLogin     = 26
 	tToken     = 27
 	tCarried   = 128 // an older gateway ignores it
+	tCall      = 129 // so does whoever is older than section 14
+	tCalled    = 130
 )
 
 const (

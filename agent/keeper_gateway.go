@@ -193,6 +193,8 @@ func (k *keeper) handle(l *link, typ byte, body any) {
 		k.takeStage(b)
 	case *signedBody:
 		k.toMain(tSigned, b)
+	case *calledBody:
+		k.toMain(tCalled, b)
 	case *byeBody:
 		k.takeBye(l)
 	case *errorBody:

@@ -69,6 +69,8 @@ func (k *keeper) hearMain(l *link, files *fileConn) {
 			k.answer(tStaged, b)
 		case *carriedBody:
 			k.answer(tCarried, b)
+		case *callBody:
+			k.answer(tCall, b)
 		}
 	}
 	k.mainEnded()

@@ -28,6 +28,15 @@ var programs = map[string]func() int{
 	"sbcast":           refusedMain("sbcast"),
 	"sattach":          refusedMain("sattach"),
 	"salloc":           refusedMain("salloc"),
+	"sbatch":           slurmMain("sbatch"),
+	"scancel":          slurmMain("scancel"),
+	"sacctmgr":         slurmMain("sacctmgr"),
+	"squeue":           slurmMain("squeue"),
+	"sacct":            slurmMain("sacct"),
+	"sinfo":            slurmMain("sinfo"),
+	"sprio":            slurmMain("sprio"),
+	"sshare":           slurmMain("sshare"),
+	"sstat":            slurmMain("sstat"),
 }
 
 func main() {

@@ -116,6 +116,7 @@ type pod struct {
 	helping  bool        // no script will ever run here: its rank is not 0
 	steps    *stepDaemon // nil before the start, and where a job has no team
 	stages   *stager     // what STAGE asks for is done here, as the user
+	calls    *callBook   // what the job asks of Slurm
 	hearing  sync.Once
 	released chan struct{}    // nothing more is asked of a main that stays
 	finished chan innerExited // a main of a higher rank is told to end
@@ -159,6 +160,7 @@ func (p *pod) serve() int {
 	}
 	p.stages = newStager(l.sendBody)
 	p.stages.ended = sync.OnceFunc(func() { close(p.released) })
+	p.calls = newCallBook(l.sendBody)
 	order, err := p.awaitOrder(l)
 	if err != nil {
 		logLine("main: %v", err)

@@ -27,6 +27,8 @@ func (p *pod) hearSignals(l *link) {
 			p.stages.take(b)
 		case *signedBody:
 			p.stages.signed(b)
+		case *calledBody:
+			p.calls.answered(b)
 		}
 	}
 }

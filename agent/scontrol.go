@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// scontrolMain answers what a job's script asks scontrol for and a pod can know; there is no controller to ask here.
+// scontrolMain answers what a job's script asks scontrol for and a pod can know. The rest the stand-in asks the controller, where its host
+// allows that.
 func scontrolMain() int {
 	var args []string
 	between := "\n   "
@@ -21,7 +22,7 @@ func scontrolMain() int {
 		}
 	}
 	if len(args) == 0 || !strings.EqualFold(args[0], "show") {
-		return refuseHere("scontrol", strings.Join(os.Args[1:], " "))
+		return callSlurm("scontrol", os.Args[1:], os.Stdout)
 	}
 	if len(args) < 2 {
 		fmt.Fprintln(os.Stderr, "too few arguments for keyword:show")
@@ -39,13 +40,13 @@ func scontrolMain() int {
 	case len(entity) >= 3 && strings.HasPrefix("jobs", entity):
 		return showJob(value, between)
 	default:
-		return refuseHere("scontrol", "show "+args[1])
+		return callSlurm("scontrol", os.Args[1:], os.Stdout)
 	}
 }
 
 // refuseHere says that a command of Slurm's has no Slurm behind it in a pod.
 func refuseHere(program, what string) int {
-	fmt.Fprintf(os.Stderr, "%s: error: %s: no Slurm controller can be reached from a pod of Spillway; run it on a login node\n",
+	fmt.Fprintf(os.Stderr, "%s: error: %s: no Slurm controller can be reached from this pod of Spillway; run it on a login node\n",
 		program, strings.TrimSpace(what))
 	return 1
 }
@@ -108,7 +109,13 @@ var jobFields = []struct{ field, variable string }{
 
 func showJob(id, between string) int {
 	own := os.Getenv("SLURM_JOB_ID")
-	if own == "" || id != "" && id != own && id != os.Getenv("SLURM_ARRAY_JOB_ID")+"_"+os.Getenv("SLURM_ARRAY_TASK_ID") {
+	isOwn := own != "" && (id == own || id == os.Getenv("SLURM_ARRAY_JOB_ID")+"_"+os.Getenv("SLURM_ARRAY_TASK_ID"))
+	switch t, err := readTeam(); {
+	case err == nil && t.Calls && isOwn:
+		return showOwnJob(os.Args[1:])
+	case err == nil && t.Calls:
+		return callSlurm("scontrol", os.Args[1:], os.Stdout)
+	case own == "" || id != "" && !isOwn:
 		return refuseHere("scontrol", "show job "+id)
 	}
 	group := ""

@@ -37,6 +37,7 @@ type standin struct {
 	env    *input
 	out    [chErr + 1]*output
 	stages *stager
+	calls  *callHost // nil: nothing is run for a script
 	// die is dieBy outside of tests.
 	die    func(signo int) int
 	parent int
@@ -45,6 +46,7 @@ type standin struct {
 	epochs  epochs
 	signals signalQueue
 	link    *link // the current connection
+	opened  bool  // OPEN went out on it
 	going   bool  // GO came on it
 	started bool  // GO ever came
 	exit    *exitBody
@@ -94,6 +96,16 @@ func newStandin(argv []string) (*standin, error) {
 	outliveLimits()
 	dial := func() (net.Conn, error) { return net.DialTimeout("unix", config.RelaySocket, protocolTiming.hello) }
 	s := makeStandin(open, script, &input{channel: chEnv, source: environ}, dial, protocolTiming)
+	own, err := environEntries(environ)
+	if err != nil {
+		return nil, err
+	}
+	rules := callRules{
+		Which: config.ScriptCommands, Job: variable(own, "SLURM_JOB_ID"),
+		ArrayJob: variable(own, "SLURM_ARRAY_JOB_ID"), ArrayTask: variable(own, "SLURM_ARRAY_TASK_ID"),
+	}
+	s.open.Calls = rules.Which != callNone
+	s.calls = newCallHost(rules, own, finder(config.SlurmBin, variable(own, "PATH")), s.tell)
 	return s, nil
 }
 
@@ -196,7 +208,7 @@ func (s *standin) connectOnce() (reached bool) {
 	l.nextData = func() int { return s.nextData(l) }
 	defer l.join() // the next connection's writer must find no other at the inputs
 	s.mu.Lock()
-	s.link, s.going = l, false
+	s.link, s.opened, s.going = l, false, false
 	ended := s.end != nil
 	s.mu.Unlock()
 	l.run()
@@ -243,6 +255,9 @@ func (s *standin) greet(l *link, hello *helloBody) bool {
 	open := s.open
 	open.Have = outHave{s.out[chOut].position(), s.out[chErr].position()}
 	l.send(tOpen, open)
+	s.mu.Lock()
+	s.opened = true
+	s.mu.Unlock()
 	return true
 }
 
@@ -275,6 +290,10 @@ func (s *standin) handle(l *link, body any) {
 		s.stages.take(b)
 	case *signedBody:
 		s.stages.signed(b)
+	case *callBody:
+		if s.calls != nil {
+			s.calls.take(b)
+		}
 	case *exitBody:
 		s.mu.Lock()
 		s.exit = b
@@ -292,11 +311,11 @@ func (s *standin) handle(l *link, body any) {
 	}
 }
 
-// tell reaches the gateway of now; one that is away says its STAGE again when it is back.
+// tell reaches the gateway of now; one that is away says its STAGE or CALL again when it is back.
 func (s *standin) tell(typ byte, body any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.link != nil {
+	if s.link != nil && s.opened {
 		s.link.send(typ, body)
 	}
 }

@@ -17,6 +17,7 @@ type stepDaemon struct {
 	children *children
 	listener net.Listener
 	ledger   *stepLedger // nil but at rank 0
+	calls    *callBook   // nil but at rank 0, and where the burst host does not run Slurm's programs for a script
 
 	mu        sync.Mutex
 	strangers []net.Conn         // not yet known, oldest first
@@ -30,7 +31,7 @@ type stepDaemon struct {
 // millisecond, so when it is full the oldest goes.
 const maxStrangers = 32
 
-func startStepDaemon(t *team, c *children, cpus string) (*stepDaemon, error) {
+func startStepDaemon(t *team, c *children, cpus string, calls *callBook) (*stepDaemon, error) {
 	listener, err := net.Listen("tcp", t.address(t.Rank))
 	if err != nil {
 		return nil, fmt.Errorf("the pod's address for steps: %w", err)
@@ -39,6 +40,9 @@ func startStepDaemon(t *team, c *children, cpus string) (*stepDaemon, error) {
 	d.idle = sync.NewCond(&d.mu)
 	if t.Rank == 0 {
 		d.ledger = newStepLedger(cpus, len(t.Hosts))
+		if t.Calls {
+			d.calls = calls
+		}
 	}
 	go d.accept()
 	return d, nil
@@ -108,6 +112,8 @@ func (d *stepDaemon) serve(f *flow) error {
 			return d.lend(f, b)
 		case *runBody:
 			return d.runProcess(f, b, splitEnviron(environ))
+		case *stepCallBody:
+			return d.callSlurm(f, b, splitEnviron(environ))
 		default:
 			return fmt.Errorf("%T before RUN", b)
 		}

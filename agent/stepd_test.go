@@ -21,7 +21,7 @@ import (
 func startDaemon(t *testing.T, attempt string) *stepDaemon {
 	t.Helper()
 	me := teamOf(&teamBody{Hosts: []hostBody{{"n1", "127.0.0.1"}}, Port: int64(freeTeamPort(t))}, teamKey(testKey, attempt), "")
-	d, err := startStepDaemon(me, newChildren(), "4")
+	d, err := startStepDaemon(me, newChildren(), "4", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ const (
 	tTook      = 87
 	tKill      = 88
 	tEnded     = 89 // node → caller, after the outputs' ends
+	tStepCall  = 90 // caller → rank 0, after the environment: a program of Slurm's, run by the stand-in
 )
 
 const stepVersion = 1
@@ -72,6 +73,15 @@ type runBody struct {
 	Task bool `json:"task,omitempty"`
 }
 
+// stepCallBody: its outputs travel as BYTES, its end as ENDED.
+type stepCallBody struct {
+	Program string    `json:"program"`
+	Args    []bytes64 `json:"args"`
+	Cwd     bytes64   `json:"cwd"`
+	Umask   int64     `json:"umask"`
+	In      bytes64   `json:"in"`
+}
+
 type runningBody struct {
 	PID int `json:"pid"`
 }
@@ -115,6 +125,7 @@ var newStepBody = map[byte]func() any{
 	tTook:     func() any { return new(tookBody) },
 	tKill:     func() any { return new(killBody) },
 	tEnded:    func() any { return new(endedBody) },
+	tStepCall: func() any { return new(stepCallBody) },
 	tPing:     func() any { return new(pingBody) },
 	tPong:     func() any { return new(pingBody) },
 }
@@ -138,6 +149,10 @@ func decodeStep(typ byte, text []byte) (any, error) {
 	case *runBody:
 		if len(b.Argv) == 0 || len(b.Argv[0]) == 0 || !isUmask(b.Umask) || limitsBreach(b.Limits) != "" {
 			return nil, malformed("RUN without a command, or with an impossible limit or umask")
+		}
+	case *stepCallBody:
+		if b.Program == "" || !isUmask(b.Umask) {
+			return nil, malformed("a call of no program, or with an impossible umask")
 		}
 	case *killBody:
 		if b.Signo < 1 || b.Signo > 64 {

@@ -33,6 +33,8 @@ type team struct {
 	Port  int        `json:"port"`
 	Key   string     `json:"key"`
 	Bin   string     `json:"bin"` // the directory of this executable's names, the same in every pod
+	// Calls: rank 0 has Slurm's programs run by the stand-in.
+	Calls bool `json:"calls,omitempty"`
 }
 
 const (

@@ -332,6 +332,7 @@ async function startSpecs(
     killAfterMs: facts.killWaitMs,
     ...(rank === 0 && warn !== undefined ? { warn } : {}),
     ...(pathsOf(burst.data, 'out').length > 0 ? { stays: true } : {}),
+    ...(open.calls === true ? { calls: true } : {}),
   });
 }
 

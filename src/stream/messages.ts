@@ -81,6 +81,27 @@ const exit: typeof exitFields = (v, at) => {
   return e;
 };
 
+const callEndFields = object({
+  code: optional(within(0, 255)),
+  signal: optional(signo),
+  refused: optional(nonEmpty),
+});
+const callEnd: typeof callEndFields = (v, at) => {
+  const e = callEndFields(v, at);
+  const ways = [e.code, e.signal, e.refused].filter((way) => way !== undefined).length;
+  if (ways !== 1) throw new FrameError('malformed', `${at}: not exactly one of code, signal and refused`);
+  return e;
+};
+/** One of Slurm's programs, with what it has of the script. */
+const callRun = object({
+  program: nonEmpty,
+  args: list(base64),
+  env: list(base64),
+  cwd: base64,
+  umask: within(0, 0o777),
+  in: base64,
+});
+
 const shapes = {
   HELLO: object({
     v: list(whole, 1),
@@ -112,6 +133,7 @@ const shapes = {
     session: hex(32),
     stages: optional(flag),
     ranks: optional(flag),
+    calls: optional(flag),
   }),
   WAIT: object({ why: text }),
   REFUSE: object({ line: text, exit: whole }),
@@ -134,6 +156,7 @@ const shapes = {
     killAfterMs: whole,
     warn: optional(object({ signo, atMs: whole })),
     stays: optional(flag),
+    calls: optional(flag),
   }),
   STARTED: object({ grant, at: whole, pid: whole }),
   RESUME: object({ have: outputs }),
@@ -193,6 +216,21 @@ const shapes = {
     bytes: whole,
     told: list(text),
   }),
+  CALL: object({
+    session: hex(16),
+    n: whole,
+    have: outputs,
+    run: optional(callRun),
+    drop: optional(flag),
+  }),
+  CALLED: object({
+    session: hex(16),
+    n: whole,
+    at: outputs,
+    out: base64,
+    err: base64,
+    end: optional(callEnd),
+  }),
   LOGIN: object({ uid: whole, user: nonEmpty }),
   TOKEN: object({ token: nonEmpty, forMs: whole }),
 };
@@ -226,6 +264,8 @@ const numbers = {
   LOGIN: 26,
   TOKEN: 27,
   CARRIED: 128,
+  CALL: 129,
+  CALLED: 130,
 } as const satisfies Record<keyof typeof shapes, number>;
 type Spoken = keyof typeof shapes;
 const names = new Map<number, Spoken>(

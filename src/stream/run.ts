@@ -3,7 +3,7 @@ import type { Exit, Grant } from '../domain/burst.ts';
 import { type AttemptKey, type BurstId, type Instant, instant, uuid } from '../domain/ids.ts';
 import type { PodRef } from '../domain/kube.ts';
 import { KeeperLeg } from './leg-b.ts';
-import type { Link } from './link.ts';
+import { type Link, pressure } from './link.ts';
 import type { Message, Told } from './messages.ts';
 import type { Needs } from './needs.ts';
 import { Pump } from './pump.ts';
@@ -143,6 +143,9 @@ export class Run {
       case 'STAGED':
         this.stages.pod.hear(m);
         return;
+      case 'CALL':
+        pass(m, this.pump.standin?.link);
+        return;
       case 'READY':
         if (this.#ready?.main === 'absent' && m.main !== 'absent') {
           this.#ready = m;
@@ -167,6 +170,11 @@ export class Run {
         return;
     }
     this.#changed();
+  }
+
+  /** What the stand-in answers to main. */
+  called(m: Told<'CALLED'>): void {
+    pass(m, this.#leg?.link);
   }
 
   /** Whether all output is accounted for; said once. */
@@ -215,6 +223,11 @@ export class Run {
   #startedThere(): boolean {
     return this.#started !== undefined || this.#ready?.started !== undefined;
   }
+}
+
+/** Nothing is kept: with nobody there, or one who reads nothing, it is dropped, and main asks again. */
+function pass(m: Told<'CALL'> | Told<'CALLED'>, to: Link | undefined): void {
+  if (to !== undefined && to.queued <= pressure) to.send(m);
 }
 
 function grantOf(g: Told<'STARTED'>['grant']): Grant {

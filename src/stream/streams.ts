@@ -43,6 +43,8 @@ export interface Open {
   readonly stages?: boolean | undefined;
   /** Also of jobs of several nodes. */
   readonly ranks?: boolean | undefined;
+  /** It runs Slurm's programs for the script. */
+  readonly calls?: boolean | undefined;
 }
 
 export interface StandinView {
@@ -123,6 +125,8 @@ export interface StartSpec {
   readonly warn?: { readonly signo: number; readonly atMs: number };
   /** Main waits after its script's end for what is asked of it, until an order `end`. */
   readonly stays?: boolean;
+  /** What the script asks of Slurm's programs goes to the stand-in. */
+  readonly calls?: boolean;
 }
 
 export type StreamEvent =

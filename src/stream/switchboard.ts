@@ -243,6 +243,8 @@ export class Switchboard implements Streams {
       this.#pumpOf(standin)?.fromStandin(m);
     } else if (m.type === 'BLOBS' || m.type === 'CARRIED' || m.type === 'STAGED') {
       if (standin.coupled !== undefined) this.#runs.get(standin.coupled)?.stages.here.hear(m);
+    } else if (m.type === 'CALLED') {
+      if (standin.coupled !== undefined) this.#runs.get(standin.coupled)?.called(m);
     } else if (m.type === 'ACK' || m.type === 'CLOSE') {
       this.#pumpOf(standin)?.fromStandin(m);
     } else {

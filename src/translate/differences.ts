@@ -91,7 +91,7 @@ export const differences: readonly ExpectedDifference[] = [
     place: 'output',
     of: '*',
     always: false,
-    what: '`sbatch`, `squeue`, `scancel` and any `scontrol` but `show` in the script: what requeues or cancels itself goes on',
-    why: 'no credentials of the cluster are in the pod; submit on the login node, with --dependency',
+    what: '`sbatch`, and `scancel` or `scontrol` of another job than its own, in the script: refused unless `scriptCommands` is `all` on the burst host',
+    why: 'the stand-in runs them there as the user, and a stolen gateway could ask it too; what looks at Slurm, and what requeues, cancels or changes the own job, works',
   },
 ];

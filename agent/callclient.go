@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// slurmMain is one of Slurm's programs as a script in a pod calls it: an image's own, which has a Slurm to talk to, comes
+// first, else the stand-in runs the host's.
+func slurmMain(program string) func() int {
+	return func() int {
+		if own := imagesOwn(program); own != "" {
+			err := syscall.Exec(own, os.Args, os.Environ())
+			fmt.Fprintf(os.Stderr, "%s: error: %s: %v\n", program, own, err)
+			return 1
+		}
+		return callSlurm(program, os.Args[1:], os.Stdout)
+	}
+}
+
+// imagesOwn finds a program of that name on PATH which is not this executable.
+func imagesOwn(program string) string {
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return ""
+	}
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		file := filepath.Join(dir, program)
+		info, err := os.Stat(file)
+		if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
+			return file
+		}
+	}
+	return ""
+}
+
+// callSlurm has the stand-in run a program and ends as it ended.
+func callSlurm(program string, args []string, stdout io.Writer) int {
+	t, err := readTeam()
+	if err != nil || !t.Calls {
+		return refuseHere(program, strings.Join(args, " "))
+	}
+	code, err := t.callSlurm(program, args, stdout)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: error: spillway: %v\n", program, err)
+		return 1
+	}
+	return code
+}
+
+func (t *team) callSlurm(program string, args []string, stdout io.Writer) (int, error) {
+	ask := stepCallBody{Program: program, Args: []bytes64{}}
+	for _, arg := range args {
+		ask.Args = append(ask.Args, bytes64(arg))
+	}
+	// A directory that was removed is none that anything could be run in; only what is submitted cares.
+	cwd, _ := os.Getwd()
+	umask := syscall.Umask(0o077)
+	syscall.Umask(umask)
+	ask.Cwd, ask.Umask = bytes64(cwd), int64(umask)
+	var err error
+	if ask.In, err = submitted(program, args); err != nil {
+		return 0, err
+	}
+	environ := withoutOurs(os.Environ(), t.Bin)
+	if size := len(strings.Join(args, "")) + len(strings.Join(environ, "")) + len(ask.In); size > mostAsked {
+		return 0, fmt.Errorf("arguments, environment and standard input have %d bytes, and %d are the most", size, mostAsked)
+	}
+	f, err := t.connect(0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.close(nil)
+	if err := f.put(stEnviron, []byte(strings.Join(environ, "\x00")+"\x00")); err != nil {
+		return 0, err
+	}
+	f.send(tStepCall, &ask)
+	call := &stepCall{flow: f}
+	var outputs sync.WaitGroup
+	for channel, to := range map[int]io.Writer{stOut: stdout, stErr: os.Stderr} {
+		outputs.Add(1)
+		go func() {
+			defer outputs.Done()
+			call.drain(channel, func(piece []byte) {
+				if _, err := to.Write(piece); err != nil {
+					f.close(err) // as SIGPIPE would
+				}
+			})
+		}()
+	}
+	ended, err := call.hear()
+	if err != nil {
+		return 0, err
+	}
+	outputs.Wait()
+	return ended.number(), nil
+}
+
+// submitted is the script that sbatch is given on its standard input, where no argument is one. Nothing else reads it: it may be
+// a loop's.
+func submitted(program string, args []string) (bytes64, error) {
+	isScript := func(arg string) bool {
+		info, err := os.Stat(arg)
+		return strings.HasPrefix(arg, "--wrap") || err == nil && info.Mode().IsRegular()
+	}
+	if program != submits || slices.ContainsFunc(args, isScript) {
+		return bytes64{}, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(os.Stdin, mostAsked+1))
+	if err != nil && !errors.Is(err, os.ErrClosed) {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return text, nil
+}
+
+// withoutOurs: what is submitted from here has nothing of this pod's.
+func withoutOurs(environ []string, bin string) []string {
+	var rest []string
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "SPILL_") {
+			continue
+		}
+		if name == "PATH" {
+			dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return dir == bin })
+			entry = "PATH=" + strings.Join(dirs, ":")
+		}
+		rest = append(rest, entry)
+	}
+	return rest
+}
+
+// ofPod are the fields of Slurm's own record that name the burst host's nodes; the job's are its pods.
+var ofPod = regexp.MustCompile(`(?m)(^|\s)(NodeList|BatchHost)=\S*`)
+
+// showOwnJob is Slurm's record of this job, with the nodes that the script knows.
+func showOwnJob(args []string) int {
+	var shown strings.Builder
+	code := callSlurm("scontrol", args, &shown)
+	list := os.Getenv("SLURM_JOB_NODELIST")
+	text := shown.String()
+	if hosts, err := expandHosts(list); err == nil && len(hosts) > 0 {
+		text = ofPod.ReplaceAllStringFunc(text, func(field string) string {
+			head, _, _ := strings.Cut(field, "=")
+			if strings.HasSuffix(head, "BatchHost") {
+				return head + "=" + hosts[0]
+			}
+			return head + "=" + list
+		})
+	}
+	os.Stdout.WriteString(text)
+	return code
+}
