@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// slurmMain is one of Slurm's programs as a script in a pod calls it: an image's own, which has a Slurm to talk to, comes
-// first, else the stand-in runs the host's.
+// slurmMain is one of Slurm's programs as a script in a pod calls it: an image's own, if it could talk to a cluster, else
+// the stand-in runs the host's.
 func slurmMain(program string) func() int {
 	return func() int {
 		if own := imagesOwn(program); own != "" {
@@ -26,10 +26,22 @@ func slurmMain(program string) func() int {
 	}
 }
 
-// imagesOwn finds a program of that name on PATH which is not this executable.
+// slurmConfs are where Slurm's programs look for their cluster, beside SLURM_CONF [slurm.conf(5), configless].
+var slurmConfs = []string{"/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf", "/usr/local/etc/slurm.conf", "/run/slurm/conf/slurm.conf"}
+
+// slurmKeys are whom they prove themselves by: munged, or Slurm's own sackd.
+var slurmKeys = []string{"/run/munge/munge.socket.2", "/var/run/munge/munge.socket.2", "/run/slurm/sack.socket"}
+
+// imagesOwn finds a program of that name on PATH which is not this executable. Images that are made like a cluster's node have
+// Slurm's programs, and neither a configuration nor anything to prove themselves by.
 func imagesOwn(program string) string {
 	own, err := os.Stat("/proc/self/exe")
-	if err != nil {
+	isThere := func(path string) bool {
+		_, err := os.Stat(path)
+		return path != "" && err == nil
+	}
+	confs := append([]string{os.Getenv("SLURM_CONF")}, slurmConfs...)
+	if err != nil || !slices.ContainsFunc(confs, isThere) || !slices.ContainsFunc(slurmKeys, isThere) {
 		return ""
 	}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {

@@ -1,6 +1,8 @@
 /** The gateway's half against the real binary: what the fakes of the other tests cannot prove. */
+
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { install, type JobSetup, RealJob } from './real-job.ts';
 
@@ -170,6 +172,45 @@ process.kill(process.pid, 'SIGKILL');`),
     expect(j.standinView?.termAt).toBeDefined();
     expect(j.ended).toEqual({ code: 5, signal: null });
     expect(said().replace(/^Terminated\n/m, '')).toBe('on\none\ntwo\nwoken\nover\n');
+  });
+
+  it('what the script asks of Slurm runs once on the host, whole, also when both legs are cut and the gateway is new', async () => {
+    const j = await run({
+      script: sh(
+        [
+          'squeue -h -j 7 -o %T; echo "squeue: $?"',
+          'scontrol requeue 7; echo "own: $?"',
+          'scontrol requeue 8 2>&1 | grep -o "scontrol requeue 8 is not allowed"',
+          'sbatch --wrap true 2>/dev/null; echo "sbatch: $?"',
+          'echo asked; sacct | cksum; echo over',
+        ].join('\n'),
+      ),
+      slurm: {
+        squeue: sh('echo "squeue $*"; exit 3'),
+        scontrol: sh('echo "scontrol $*"'),
+        sbatch: sh('echo never'),
+        // It waits in its midst until the test has done its worst.
+        sacct: sh(
+          'echo run >> "$PWD_OF_TEST/runs"; seq 60000; until [ -e "$PWD_OF_TEST/go" ]; do sleep 0.05; done; seq 60000',
+        ),
+      },
+    });
+    const said = (): string => j.output().toString();
+    await j.until('sacct runs', () => sizeOf(j.path('runs')) > 0);
+    j.cutKeeper();
+    j.cutStandin();
+    await j.restart();
+    await j.until('both are up', () => j.keeperView?.link === 'up' && j.standinView?.link === 'up');
+    writeFileSync(j.path('go'), '');
+    await j.until('the stand-in ends', () => j.ended !== undefined);
+    const all = Array.from({ length: 60_000 }, (_, i) => `${i + 1}\n`).join('');
+    writeFileSync(j.path('expected'), all + all);
+    const sum = execFileSync('cksum', { input: readFileSync(j.path('expected')) }).toString();
+    expect(said()).toBe(
+      `squeue -h -j 7 -o %T\nsqueue: 3\nscontrol requeue 7\nown: 0\nscontrol requeue 8 is not allowed\nsbatch: 1\nasked\n${sum}over\n`,
+    );
+    expect(readFileSync(j.path('runs'), 'utf8')).toBe('run\n');
+    expect(j.ended).toEqual({ code: 0, signal: null });
   });
 
   it("the gateway's own signal ends it", async () => {

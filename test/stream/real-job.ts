@@ -61,6 +61,8 @@ export interface JobSetup {
   readonly args?: readonly string[];
   /** stdout and stderr are one file. */
   readonly join?: boolean;
+  /** Slurm's programs of the burst host, each a script of its own. */
+  readonly slurm?: Readonly<Record<string, string>>;
 }
 
 export class RealJob {
@@ -72,6 +74,7 @@ export class RealJob {
   readonly #relays = new Set<Socket>();
   #relay: Server | undefined;
   #port = 0;
+  #teamPort = 0;
   board: Switchboard;
   keeper: ChildProcess | undefined;
   main: ChildProcess | undefined;
@@ -101,6 +104,10 @@ export class RealJob {
 
   async begin(): Promise<void> {
     this.#port = await freePort();
+    this.#teamPort = await freePort();
+    mkdirSync(this.path('slurm'));
+    for (const [name, text] of Object.entries(this.setup.slurm ?? {}))
+      writeFileSync(join(this.path('slurm'), name), text, { mode: 0o755 });
     mkdirSync(this.path('spool'));
     writeFileSync(this.path('key'), this.#key);
     const shared = { SPILL_UID: String(uid), SPILL_SOCKET: this.path('keeper.sock') };
@@ -135,9 +142,13 @@ export class RealJob {
     if (standin !== undefined && standin.coupled === undefined) this.board.couple(burst, standin.key);
     const keeper = this.keeperView;
     if (keeper?.inputComplete && keeper.main === 'ready' && standin !== undefined) {
-      const { argv, cwd, umask, limits, join } = standin.open;
+      const { argv, cwd, umask, limits, join, calls } = standin.open;
       const user = { uid, gid, user: 'me', home: this.dir, shell: '/bin/sh' };
-      this.board.start(burst, { ...startSpec, argv, cwd, umask, limits, join, groups, user });
+      const team = { rank: 0, hosts: [{ name: 'pod', address: '127.0.0.1' }], port: this.#teamPort };
+      this.board.start(burst, {
+        ...{ ...startSpec, argv, cwd, umask, limits, join, groups, user, team },
+        ...(calls === true ? { calls } : {}),
+      });
     }
     if (keeper?.drained && keeper.exit) this.board.finish(burst, this.outcome(keeper.exit.exit));
     if (standin?.bye) this.board.bye(burst);
@@ -230,7 +241,12 @@ export class RealJob {
     const [command = script, ...args] = [...asRoot, script, ...(this.setup.args ?? [])];
     const child = spawn(command, args, {
       cwd: this.dir,
-      env: { PATH: process.env.PATH ?? '', GREETING: 'grüß dich\nzweite Zeile' },
+      env: {
+        PATH: process.env.PATH ?? '',
+        GREETING: 'grüß dich\nzweite Zeile',
+        SLURM_JOB_ID: '7',
+        PWD_OF_TEST: this.dir,
+      },
       stdio: ['ignore', out, err],
     });
     closeSync(out);
@@ -244,7 +260,8 @@ export class RealJob {
   /** In the relay's place: says who calls, then copies both ways. */
   async #listen(): Promise<void> {
     const path = this.path('relay.sock');
-    writeFileSync(join(this.#bin, 'spill.json'), JSON.stringify({ relaySocket: path }), { mode: 0o644 });
+    const config = { relaySocket: path, slurmBin: this.path('slurm') };
+    writeFileSync(join(this.#bin, 'spill.json'), JSON.stringify(config), { mode: 0o644 });
     this.#relay = createServer((near) => {
       this.#relays.add(near);
       near.on('error', () => {});
