@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -167,23 +168,6 @@ func TestFileNamesOfTasks(t *testing.T) {
 	}
 }
 
-func TestMultiProgFiles(t *testing.T) {
-	file := t.TempDir() + "/conf"
-	os.WriteFile(file, []byte("# a line\n0 master --of %t\n1-2,4 worker 'two words' %o\n* rest %t\n"), 0o600)
-	commands, err := multiProg([]string{file}, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "[[master --of 0] [worker two words 0] [worker two words 1] [rest 3] [worker two words 2]]"
-	if got := fmt.Sprint(commands); got != want {
-		t.Errorf("%s instead of %s", got, want)
-	}
-	os.WriteFile(file, []byte("0 a\n"), 0o600)
-	if _, err := multiProg([]string{file}, 2); err == nil || !strings.Contains(err.Error(), "no record for task id 1") {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestAStepSpeaksAndEndsAsSlurmsDoes(t *testing.T) {
 	dir := t.TempDir()
 	team := startTeam(t, 2, 4)
@@ -198,13 +182,20 @@ srun -n2 -o 'f-%t-%N' hostname; cat f-0-n1 f-1-n2
 srun -n4 -o all.out sh -c 'echo $SLURM_PROCID; echo err >&2'; sort all.out
 srun -n2 --open-mode=append -o all.out hostname; wc -l < all.out
 srun -n1 -D / pwd
-srun -n1 -w n2 --export=NONE,A=b sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
+srun -n1 -w n2 --export=NONE,A=b /bin/sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
 srun -n3 -l --multi-prog conf 2>&1
+srun -n1 --export=NONE sh -c true; echo code $?
+cp "$(command -v hostname)" here; srun -n1 --export=NONE here; srun -n1 ./missing; echo code $?
+srun -n1 cat /proc/self/cmdline | tr '\0' ' '; echo
+printf '0-2 echo %%t\n' > more; srun -l --multi-prog more | sort
 scontrol show hostnames
 scontrol show hostlist n1,n2,n4
 scontrol show job 77 | head -1
 scontrol show job 77 | grep -c "GroupId=$(id -gn)($(id -g))"
 scontrol show job 77 -o | grep -c 'JobId=77 .* JobState=RUNNING .* Comment='
+export SLURM_ARRAY_JOB_ID=70 SLURM_ARRAY_TASK_ID=7 SLURM_MEM_PER_NODE=4096 SLURM_JOB_CPUS_PER_NODE='4(x2)' SLURM_JOB_NODELIST='n[1-2]'
+scontrol -o show job 70_7 | grep -oE ' (Array[A-Za-z]+|NumCPUs|BatchHost|MinMemoryNode|TimeLimit|StartTime|Std[A-Za-z]+)=[^ ]*'
+TZ=UTC SLURM_JOB_START_TIME=1700000000 SLURM_JOB_END_TIME=1700090000 scontrol -o show job | grep -oE ' (TimeLimit|StartTime|EndTime)=[^ ]*'
 scontrol update x; echo code $?
 spill-rsh n2 hostname
 echo to | spill-rsh -x -o StrictHostKeyChecking=no 127.0.0.3 'cat; exit 5'; echo code $?
@@ -231,22 +222,40 @@ err
 /
 A=b KEEP= on n2
 srun: error: Could not open multi_prog config file conf
+code 2
+n1
+code 2
+CAT /proc/self/cmdline 
+0: 0
+1: 1
+2: 2
 n1
 n2
 n[1-2,4]
 JobId=77 JobName=
 1
 1
+ ArrayJobId=70
+ ArrayTaskId=7
+ BatchHost=n1
+ NumCPUs=8
+ MinMemoryNode=4G
+ StartTime=2023-11-14T22:13:20
+ EndTime=2023-11-15T23:13:20
+ TimeLimit=1-01:00:00
 code 1
 n2
 to
 code 5
 code 255
 `
+	cat, _ := exec.LookPath("cat")
+	want = strings.Replace(want, "CAT", cat, 1)
 	if out != want || code != 0 {
 		t.Errorf("%d: %s\n--- instead of\n%s", code, out, want)
 	}
 	for _, line := range []string{
+		"slurmstepd: error: execve(): sh: No such file or directory\n", "slurmstepd: error: execve(): " + dir + "/./missing: No such file or directory\n",
 		"srun: error: n1: task 1: Exited with exit code 2\n", "srun: error: n2: task 2: Exited with exit code 4\n",
 		"srun: error: n1: task 0: Segmentation fault", "slurmstepd: error: execve(): nosuchprogram: No such file or directory\n",
 		"srun: launch/slurm: _step_signal: Terminating StepId=77.3\n",

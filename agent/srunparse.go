@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 )
 
 // srunVariables are read before the command line; of two names for one thing the later counts.
@@ -192,6 +194,22 @@ func (o *srunOptions) parseShort(letters string, rest []string) ([]string, error
 		}
 	}
 	return rest, nil
+}
+
+// stepEnviron is what all tasks have of srun's environment, and what Slurm's srun adds to it. `cpus` are the job's by rank.
+func (o *srunOptions) stepEnviron(environ []string, cpus []int) []string {
+	result := with(o.exported(environ), "SLURM_UMASK", fmt.Sprintf("%04o", currentMask))
+	if priority, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err == nil {
+		result = with(result, "SLURM_PRIO_PROCESS", strconv.Itoa(20-priority)) // the kernel's own: 40 to 1
+	}
+	if len(cpus) > 0 && cpus[0] < unknownCPUs {
+		result = with(result, "SLURM_JOB_CPUS_PER_NODE_PACK_GROUP_0", compressCounts(cpus))
+	}
+	result = without(result, "SLURM_MPI_TYPE")
+	if o.mpi != "" && o.mpi != "none" {
+		result = append(result, "SLURM_MPI_TYPE="+o.mpi)
+	}
+	return result
 }
 
 // exported is the environment that --export lets through. SLURM_ and SPILL_ variables always go along.
