@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -91,10 +90,7 @@ func newSrun(o *srunOptions) (*srun, error) {
 			}
 		}
 	}
-	s.plan.JobID, s.plan.Name = ownJobID(), o.name
-	if s.plan.Name == "" {
-		s.plan.Name = filepath.Base(o.command[0])
-	}
+	s.plan.JobID, s.plan.Name = ownJobID(), first(os.Getenv("SLURM_JOB_NAME"), "(null)") // the job's, not --job-name
 	s.plan.Commands = commands
 	s.environ = o.stepEnviron(os.Environ(), cpus)
 	return s, nil
@@ -191,7 +187,7 @@ func (s *srun) awaitStep() (*flow, int) {
 			}
 		case sig := <-s.signals:
 			if signo := int(sig.(syscall.Signal)); signo == sigInt || signo == sigTerm || signo == sigHup {
-				srunSays(false, "Cancelled pending step for job %s", s.plan.JobID)
+				srunSays(s.o.quiet, "Cancelled pending step for job %s", s.plan.JobID)
 				f.close(nil)
 				return nil, 1
 			}

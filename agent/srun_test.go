@@ -61,13 +61,29 @@ func TestSrunsWordsAndVariablesAreRead(t *testing.T) {
 	if !slices.Equal(environ, []string{"X=1", "SLURM_A=1", "A=b"}) {
 		t.Errorf("%q", environ)
 	}
-	o.export = "X"
-	if environ := o.exported([]string{"X=1", "Y=2", "SLURM_A=1"}); !slices.Equal(environ, []string{"X=1", "SLURM_A=1"}) {
-		t.Errorf("%q", environ)
-	}
-	o.export = "NONE"
-	if environ := o.exported([]string{"X=1", "SLURM_A=1"}); !slices.Equal(environ, []string{"SLURM_A=1"}) {
-		t.Errorf("%q", environ)
+}
+
+// What steps of srun of 22.05.8 had of FOO=bar MINE=m E=e.
+func TestExportLetsThroughWhatSlurmsDoes(t *testing.T) {
+	for export, want := range map[string]string{
+		"FOO=step,ALL":         "FOO=bar MINE=m E=e SLURM_A=1",
+		"all,FOO=step,NEW=2":   "FOO=bar MINE=m E=e SLURM_A=1 NEW=2",
+		"NONE,NEW=1,MINE":      "SLURM_A=1",
+		"NEW=1,MINE,none,FOO":  "SLURM_A=1 NEW=1 MINE=m",
+		"NIL,MINE":             "SLURM_A=1 MINE=m",
+		"NEW=x,y,FOO":          "SLURM_A=1 NEW=x FOO=bar",
+		`NEW="x,y",FOO,A='b,'`: `SLURM_A=1 NEW="x,y" FOO=bar A='b,'`,
+		"E=,FOO":               "SLURM_A=1 E= FOO=bar",
+		"":                     "SLURM_A=1",
+		",FOO,":                "SLURM_A=1 FOO=bar",
+		" FOO":                 "SLURM_A=1",
+		"NEW=a=b":              "SLURM_A=1 NEW=a=b",
+		"SLURM_A=9":            "SLURM_A=1",
+	} {
+		o := &srunOptions{export: export, exportSaid: true}
+		if got := strings.Join(o.exported([]string{"FOO=bar", "MINE=m", "E=e", "SLURM_A=1"}), " "); got != want {
+			t.Errorf("%s: %s instead of %s", export, got, want)
+		}
 	}
 }
 
@@ -79,7 +95,7 @@ func testPlan(t *testing.T, args string) (*stepPlan, *srunOptions, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.quiet = true
+	o.silent = true
 	var hosts []hostBody
 	for i := range 3 {
 		hosts = append(hosts, hostBody{fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.0.0.%d", i+1)})
@@ -182,8 +198,11 @@ srun -n2 -o 'f-%t-%N' hostname; cat f-0-n1 f-1-n2
 srun -n4 -o all.out sh -c 'echo $SLURM_PROCID; echo err >&2'; sort all.out
 srun -n2 --open-mode=append -o all.out hostname; wc -l < all.out
 srun -n1 -D / pwd
-srun -n1 -w n2 --export=NONE,A=b /bin/sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
+srun -n1 -w n2 --export=A=b /bin/sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
 srun -n3 -l --multi-prog conf 2>&1
+export SLURM_JOB_NAME=job; srun -n1 -J step -o '%x' sh -c 'echo $SLURM_JOB_NAME'; cat job
+srun -Q -N1 -n2 -K sh -c '[ $SLURM_PROCID = 0 ] && exit 3; sleep 1000' 2>quiet; srun -QQ -n1 sh -c 'exit 4' 2>>quiet; echo code $?; grep -v STEP quiet
+unset SLURM_JOB_NAME
 srun -n1 --export=NONE sh -c true; echo code $?
 cp "$(command -v hostname)" here; srun -n1 --export=NONE here; srun -n1 ./missing; echo code $?
 srun -n1 cat /proc/self/cmdline | tr '\0' ' '; echo
@@ -222,6 +241,10 @@ err
 /
 A=b KEEP= on n2
 srun: error: Could not open multi_prog config file conf
+step
+code 4
+srun: error: n1: task 0: Exited with exit code 3
+srun: error: n1: task 1: Terminated
 code 2
 n1
 code 2
