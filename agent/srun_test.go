@@ -400,3 +400,23 @@ func TestARankAboveZeroEndsByTermAndTellsItsEnd(t *testing.T) {
 	}
 	team.pods[1].main.wait()
 }
+
+// As measured on 22.05.8: stdout is a terminal that changes nothing, unless it is a file of the task's own.
+func TestAnUnbufferedStepWritesToATerminal(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	out, errs, code := team.run(`cd ` + t.TempDir() + `
+kinds='for fd in 0 1 2; do if [ -t $fd ]; then printf "tty "; else printf "no "; fi; done; echo'
+srun -n1 -u sh -c "$kinds"
+SLURM_UNBUFFEREDIO=1 srun -N2 -n2 -l sh -c "$kinds" | sort
+srun -n1 sh -c "$kinds"
+srun -n1 -u -o one.txt sh -c "$kinds"; cat one.txt
+srun -n1 -u -o %t.txt sh -c "$kinds"; cat 0.txt
+srun -n1 -u printf 'a\n\004b\003\r\n' | od -An -c
+srun -n1 -u sh -c 'head -c 300000 /dev/zero | tr "\0" x; exit 3' 2>/dev/null | wc -c
+srun -n1 -u sh -c 'echo soon; exec sleep 1000' > soon.txt & until grep -q soon soon.txt; do sleep 0.02; done; kill $!
+`)
+	want := "no tty no \n0: no tty no \n1: no tty no \nno no no \nno tty no \nno no no \n   a  \\n 004   b 003  \\r  \\n\n300000\n"
+	if out != want || code != 0 {
+		t.Errorf("%d: %q instead of %q; %s", code, out, want, errs)
+	}
+}

@@ -71,7 +71,7 @@ func (s *srun) start(id int) (*stepCall, error) {
 	rank := s.plan.Ranks[s.plan.TaskNode[id]]
 	run := &runBody{
 		Argv: asBytes(s.plan.command(id)), Cwd: bytes64(s.cwd), Umask: currentMask, Limits: s.limits,
-		Append: s.o.openMode == "append" || s.o.openMode == "a", PMI: s.pmi != nil, Task: true,
+		Append: s.o.openMode == "append" || s.o.openMode == "a", PMI: s.pmi != nil, Task: true, Terminal: s.o.unbuffered,
 	}
 	for i, file := range []*bytes64{&run.In, &run.Out, &run.Err} {
 		if pattern := s.plan.Files[i]; pattern != "" {
