@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // scontrolMain answers what a job's script asks scontrol for and a pod can know. The rest the stand-in asks the controller, where its host
@@ -99,12 +100,20 @@ func showHostList(entity, names string) int {
 	return 0
 }
 
-// jobFields are those of `scontrol show job` that the environment tells.
-var jobFields = []struct{ field, variable string }{
-	{"Account", "SLURM_JOB_ACCOUNT"}, {"QOS", "SLURM_JOB_QOS"}, {"Restarts", "SLURM_RESTART_COUNT"},
-	{"Partition", "SLURM_JOB_PARTITION"}, {"NodeList", "SLURM_JOB_NODELIST"}, {"NumNodes", "SLURM_JOB_NUM_NODES"},
-	{"NumTasks", "SLURM_NTASKS"}, {"CPUs/Task", "SLURM_CPUS_PER_TASK"}, {"MinMemoryNode", "SLURM_MEM_PER_NODE"},
-	{"WorkDir", "SLURM_SUBMIT_DIR"},
+// jobFields are those of `scontrol show job` that the environment tells. Nobody tells a pod of others: a time limit before
+// Slurm 23.02, Comment, Nice, Requeue, Command, StdIn, StdOut and StdErr are not in it, and are left out.
+var jobFields = []struct {
+	field, variable string
+	as              func(string) string
+}{
+	{"ArrayJobId", "SLURM_ARRAY_JOB_ID", nil}, {"ArrayTaskId", "SLURM_ARRAY_TASK_ID", nil},
+	{"Account", "SLURM_JOB_ACCOUNT", nil}, {"QOS", "SLURM_JOB_QOS", nil}, {"Dependency", "SLURM_JOB_DEPENDENCY", nil},
+	{"Restarts", "SLURM_RESTART_COUNT", nil}, {"StartTime", "SLURM_JOB_START_TIME", slurmMoment}, {"EndTime", "SLURM_JOB_END_TIME", slurmMoment},
+	{"Partition", "SLURM_JOB_PARTITION", nil}, {"NodeList", "SLURM_JOB_NODELIST", nil}, {"BatchHost", "SLURM_JOB_NODELIST", firstHost},
+	{"NumNodes", "SLURM_JOB_NUM_NODES", nil}, {"NumCPUs", "SLURM_JOB_CPUS_PER_NODE", sumOfCounts},
+	{"NumTasks", "SLURM_NTASKS", nil}, {"CPUs/Task", "SLURM_CPUS_PER_TASK", nil},
+	{"MinMemoryNode", "SLURM_MEM_PER_NODE", slurmMebibytes}, {"MinMemoryCPU", "SLURM_MEM_PER_CPU", slurmMebibytes},
+	{"Reservation", "SLURM_JOB_RESERVATION", nil}, {"WorkDir", "SLURM_SUBMIT_DIR", nil},
 }
 
 func showJob(id, between string) int {
@@ -128,13 +137,77 @@ func showJob(id, between string) int {
 		"JobState=RUNNING",
 	}
 	for _, f := range jobFields {
-		if value := os.Getenv(f.variable); value != "" {
+		value := os.Getenv(f.variable)
+		if value != "" && f.as != nil {
+			value = f.as(value)
+		}
+		if value != "" {
 			told = append(told, f.field+"="+value)
 		}
+	}
+	if limit := timeLimit(os.Getenv("SLURM_JOB_START_TIME"), os.Getenv("SLURM_JOB_END_TIME")); limit != "" {
+		told = append(told, "TimeLimit="+limit)
 	}
 	told = append(told, "Comment=seen from a pod of Spillway: what the job's environment says; the rest is on a login node")
 	fmt.Println(strings.Join(told, between))
 	return 0
+}
+
+// slurmMoment is a time as scontrol shows it, of seconds since the epoch; "" of what is none.
+func slurmMoment(seconds string) string {
+	at, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return ""
+	}
+	return time.Unix(at, 0).Format("2006-01-02T15:04:05")
+}
+
+// timeLimit is the whole minutes between the two, as scontrol shows them: [D-]HH:MM:SS.
+func timeLimit(start, end string) string {
+	from, err := strconv.ParseInt(start, 10, 64)
+	to, err2 := strconv.ParseInt(end, 10, 64)
+	if err != nil || err2 != nil || to < from {
+		return ""
+	}
+	minutes := (to - from) / 60
+	days := ""
+	if minutes >= 24*60 {
+		days = fmt.Sprintf("%d-", minutes/(24*60))
+	}
+	return fmt.Sprintf("%s%02d:%02d:00", days, minutes/60%24, minutes%60)
+}
+
+func firstHost(list string) string {
+	hosts, err := expandHosts(list)
+	if err != nil || len(hosts) == 0 {
+		return ""
+	}
+	return hosts[0]
+}
+
+func sumOfCounts(text string) string {
+	counts, err := expandCounts(text)
+	if err != nil {
+		return ""
+	}
+	sum := 0
+	for _, n := range counts {
+		sum += n
+	}
+	return strconv.Itoa(sum)
+}
+
+// slurmMebibytes is an amount of MiB in the largest unit that holds it whole: 4096 is 4G, 4097 is 4097M.
+func slurmMebibytes(text string) string {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return ""
+	}
+	units := "MGTP"
+	for n > 0 && n%1024 == 0 && len(units) > 1 {
+		n, units = n/1024, units[1:]
+	}
+	return fmt.Sprintf("%d%c", n, units[0])
 }
 
 func refusedMain(program string) func() int {

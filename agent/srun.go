@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -80,22 +78,21 @@ func newSrun(o *srunOptions) (*srun, error) {
 	if s.plan, err = planStep(o, t, cpus); err != nil {
 		return nil, err
 	}
-	s.plan.JobID, s.plan.Name = ownJobID(), o.name
-	if s.plan.Name == "" {
-		s.plan.Name = filepath.Base(o.command[0])
-	}
-	s.plan.Commands = [][]string{o.command}
+	commands := [][]string{o.command}
 	if o.multiProg {
-		if s.plan.Commands, err = multiProg(o.command, len(s.plan.TaskNode)); err != nil {
+		if commands, err = multiProg(o.command, len(s.plan.TaskNode), o.ntasks > 0); err != nil {
 			return nil, err
 		}
-	}
-	s.environ = with(o.exported(os.Environ()), "SLURM_UMASK", fmt.Sprintf("%04o", currentMask))
-	if !has(s.environ, "PATH") { // of --export: the program is found by srun's own, as Slurm does
-		for _, command := range s.plan.Commands {
-			command[0] = lookUp(command[0], os.Environ())
+		if more := len(commands); more > len(s.plan.TaskNode) {
+			o.ntasks = more
+			if s.plan, err = planStep(o, t, cpus); err != nil {
+				return nil, err
+			}
 		}
 	}
+	s.plan.JobID, s.plan.Name = ownJobID(), first(os.Getenv("SLURM_JOB_NAME"), "(null)") // the job's, not --job-name
+	s.plan.Commands = commands
+	s.environ = o.stepEnviron(os.Environ(), cpus)
 	return s, nil
 }
 
@@ -190,100 +187,12 @@ func (s *srun) awaitStep() (*flow, int) {
 			}
 		case sig := <-s.signals:
 			if signo := int(sig.(syscall.Signal)); signo == sigInt || signo == sigTerm || signo == sigHup {
-				srunSays(false, "Cancelled pending step for job %s", s.plan.JobID)
+				srunSays(s.o.quiet, "Cancelled pending step for job %s", s.plan.JobID)
 				f.close(nil)
 				return nil, 1
 			}
 		}
 	}
-}
-
-// multiProg reads the file of --multi-prog: `0-2,5 program arguments`, `*` for the rest; %t is the task, %o its place
-// in the line.
-func multiProg(command []string, ntasks int) ([][]string, error) {
-	text, err := os.ReadFile(command[0])
-	if err != nil {
-		return nil, srunFault(1, "Could not open multi_prog config file %s", command[0])
-	}
-	commands := make([][]string, ntasks)
-	for number, line := range strings.Split(strings.ReplaceAll(string(text), "\\\n", " "), "\n") {
-		words := shellWords(line)
-		if len(words) == 0 {
-			continue
-		}
-		tasks, err := taskSet(words[0], commands)
-		if err != nil || len(words) < 2 {
-			return nil, srunFault(1, "Invalid configuration file %s, line %d: %s", command[0], number+1, line)
-		}
-		for offset, task := range tasks {
-			if task >= ntasks || commands[task] != nil {
-				continue
-			}
-			fill := strings.NewReplacer("%t", strconv.Itoa(task), "%o", strconv.Itoa(offset))
-			for _, word := range append(words[1:], command[1:]...) {
-				commands[task] = append(commands[task], fill.Replace(word))
-			}
-		}
-	}
-	for task, words := range commands {
-		if words == nil {
-			return nil, srunFault(1, "Configuration file %s invalid, no record for task id %d", command[0], task)
-		}
-	}
-	return commands, nil
-}
-
-func taskSet(text string, commands [][]string) ([]int, error) {
-	var tasks []int
-	if text == "*" {
-		for task, words := range commands {
-			if words == nil {
-				tasks = append(tasks, task)
-			}
-		}
-		return tasks, nil
-	}
-	for span := range strings.SplitSeq(text, ",") {
-		numbers, err := expandSpan(span)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range numbers {
-			task, _ := strconv.Atoi(n)
-			tasks = append(tasks, task)
-		}
-	}
-	return tasks, nil
-}
-
-// shellWords splits at blanks, keeps what is quoted together, and ends at a #.
-func shellWords(line string) []string {
-	var words []string
-	var word strings.Builder
-	inWord, quote := false, rune(0)
-	for _, r := range line {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote == 0 && (r == '\'' || r == '"'):
-			quote, inWord = r, true
-		case quote == 0 && (r == ' ' || r == '\t'):
-			if inWord {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			inWord = false
-		case quote == 0 && !inWord && r == '#':
-			return words
-		default:
-			word.WriteRune(r)
-			inWord = true
-		}
-	}
-	if inWord {
-		words = append(words, word.String())
-	}
-	return words
 }
 
 // killWait is Slurm's default: between TERM and KILL.

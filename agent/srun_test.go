@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -60,13 +61,29 @@ func TestSrunsWordsAndVariablesAreRead(t *testing.T) {
 	if !slices.Equal(environ, []string{"X=1", "SLURM_A=1", "A=b"}) {
 		t.Errorf("%q", environ)
 	}
-	o.export = "X"
-	if environ := o.exported([]string{"X=1", "Y=2", "SLURM_A=1"}); !slices.Equal(environ, []string{"X=1", "SLURM_A=1"}) {
-		t.Errorf("%q", environ)
-	}
-	o.export = "NONE"
-	if environ := o.exported([]string{"X=1", "SLURM_A=1"}); !slices.Equal(environ, []string{"SLURM_A=1"}) {
-		t.Errorf("%q", environ)
+}
+
+// What steps of srun of 22.05.8 had of FOO=bar MINE=m E=e.
+func TestExportLetsThroughWhatSlurmsDoes(t *testing.T) {
+	for export, want := range map[string]string{
+		"FOO=step,ALL":         "FOO=bar MINE=m E=e SLURM_A=1",
+		"all,FOO=step,NEW=2":   "FOO=bar MINE=m E=e SLURM_A=1 NEW=2",
+		"NONE,NEW=1,MINE":      "SLURM_A=1",
+		"NEW=1,MINE,none,FOO":  "SLURM_A=1 NEW=1 MINE=m",
+		"NIL,MINE":             "SLURM_A=1 MINE=m",
+		"NEW=x,y,FOO":          "SLURM_A=1 NEW=x FOO=bar",
+		`NEW="x,y",FOO,A='b,'`: `SLURM_A=1 NEW="x,y" FOO=bar A='b,'`,
+		"E=,FOO":               "SLURM_A=1 E= FOO=bar",
+		"":                     "SLURM_A=1",
+		",FOO,":                "SLURM_A=1 FOO=bar",
+		" FOO":                 "SLURM_A=1",
+		"NEW=a=b":              "SLURM_A=1 NEW=a=b",
+		"SLURM_A=9":            "SLURM_A=1",
+	} {
+		o := &srunOptions{export: export, exportSaid: true}
+		if got := strings.Join(o.exported([]string{"FOO=bar", "MINE=m", "E=e", "SLURM_A=1"}), " "); got != want {
+			t.Errorf("%s: %s instead of %s", export, got, want)
+		}
 	}
 }
 
@@ -78,7 +95,7 @@ func testPlan(t *testing.T, args string) (*stepPlan, *srunOptions, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.quiet = true
+	o.silent = true
 	var hosts []hostBody
 	for i := range 3 {
 		hosts = append(hosts, hostBody{fmt.Sprintf("n%d", i+1), fmt.Sprintf("10.0.0.%d", i+1)})
@@ -167,23 +184,6 @@ func TestFileNamesOfTasks(t *testing.T) {
 	}
 }
 
-func TestMultiProgFiles(t *testing.T) {
-	file := t.TempDir() + "/conf"
-	os.WriteFile(file, []byte("# a line\n0 master --of %t\n1-2,4 worker 'two words' %o\n* rest %t\n"), 0o600)
-	commands, err := multiProg([]string{file}, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := "[[master --of 0] [worker two words 0] [worker two words 1] [rest 3] [worker two words 2]]"
-	if got := fmt.Sprint(commands); got != want {
-		t.Errorf("%s instead of %s", got, want)
-	}
-	os.WriteFile(file, []byte("0 a\n"), 0o600)
-	if _, err := multiProg([]string{file}, 2); err == nil || !strings.Contains(err.Error(), "no record for task id 1") {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestAStepSpeaksAndEndsAsSlurmsDoes(t *testing.T) {
 	dir := t.TempDir()
 	team := startTeam(t, 2, 4)
@@ -198,13 +198,23 @@ srun -n2 -o 'f-%t-%N' hostname; cat f-0-n1 f-1-n2
 srun -n4 -o all.out sh -c 'echo $SLURM_PROCID; echo err >&2'; sort all.out
 srun -n2 --open-mode=append -o all.out hostname; wc -l < all.out
 srun -n1 -D / pwd
-srun -n1 -w n2 --export=NONE,A=b sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
+srun -n1 -w n2 --export=A=b /bin/sh -c 'echo A=$A KEEP=$KEEP on $SLURMD_NODENAME'
 srun -n3 -l --multi-prog conf 2>&1
+export SLURM_JOB_NAME=job; srun -n1 -J step -o '%x' sh -c 'echo $SLURM_JOB_NAME'; cat job
+srun -Q -N1 -n2 -K sh -c '[ $SLURM_PROCID = 0 ] && exit 3; sleep 1000' 2>quiet; srun -QQ -n1 sh -c 'exit 4' 2>>quiet; echo code $?; grep -v STEP quiet
+unset SLURM_JOB_NAME
+srun -n1 --export=NONE sh -c true; echo code $?
+cp "$(command -v hostname)" here; srun -n1 --export=NONE here; srun -n1 ./missing; echo code $?
+srun -n1 cat /proc/self/cmdline | tr '\0' ' '; echo
+printf '0-2 echo %%t\n' > more; srun -l --multi-prog more | sort
 scontrol show hostnames
 scontrol show hostlist n1,n2,n4
 scontrol show job 77 | head -1
 scontrol show job 77 | grep -c "GroupId=$(id -gn)($(id -g))"
 scontrol show job 77 -o | grep -c 'JobId=77 .* JobState=RUNNING .* Comment='
+export SLURM_ARRAY_JOB_ID=70 SLURM_ARRAY_TASK_ID=7 SLURM_MEM_PER_NODE=4096 SLURM_JOB_CPUS_PER_NODE='4(x2)' SLURM_JOB_NODELIST='n[1-2]'
+scontrol -o show job 70_7 | grep -oE ' (Array[A-Za-z]+|NumCPUs|BatchHost|MinMemoryNode|TimeLimit|StartTime|Std[A-Za-z]+)=[^ ]*'
+TZ=UTC SLURM_JOB_START_TIME=1700000000 SLURM_JOB_END_TIME=1700090000 scontrol -o show job | grep -oE ' (TimeLimit|StartTime|EndTime)=[^ ]*'
 scontrol update x; echo code $?
 spill-rsh n2 hostname
 echo to | spill-rsh -x -o StrictHostKeyChecking=no 127.0.0.3 'cat; exit 5'; echo code $?
@@ -231,22 +241,44 @@ err
 /
 A=b KEEP= on n2
 srun: error: Could not open multi_prog config file conf
+step
+code 4
+srun: error: n1: task 0: Exited with exit code 3
+srun: error: n1: task 1: Terminated
+code 2
+n1
+code 2
+CAT /proc/self/cmdline 
+0: 0
+1: 1
+2: 2
 n1
 n2
 n[1-2,4]
 JobId=77 JobName=
 1
 1
+ ArrayJobId=70
+ ArrayTaskId=7
+ BatchHost=n1
+ NumCPUs=8
+ MinMemoryNode=4G
+ StartTime=2023-11-14T22:13:20
+ EndTime=2023-11-15T23:13:20
+ TimeLimit=1-01:00:00
 code 1
 n2
 to
 code 5
 code 255
 `
+	cat, _ := exec.LookPath("cat")
+	want = strings.Replace(want, "CAT", cat, 1)
 	if out != want || code != 0 {
 		t.Errorf("%d: %s\n--- instead of\n%s", code, out, want)
 	}
 	for _, line := range []string{
+		"slurmstepd: error: execve(): sh: No such file or directory\n", "slurmstepd: error: execve(): " + dir + "/./missing: No such file or directory\n",
 		"srun: error: n1: task 1: Exited with exit code 2\n", "srun: error: n2: task 2: Exited with exit code 4\n",
 		"srun: error: n1: task 0: Segmentation fault", "slurmstepd: error: execve(): nosuchprogram: No such file or directory\n",
 		"srun: launch/slurm: _step_signal: Terminating StepId=77.3\n",
@@ -367,4 +399,24 @@ func TestARankAboveZeroEndsByTermAndTellsItsEnd(t *testing.T) {
 		}
 	}
 	team.pods[1].main.wait()
+}
+
+// As measured on 22.05.8: stdout is a terminal that changes nothing, unless it is a file of the task's own.
+func TestAnUnbufferedStepWritesToATerminal(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	out, errs, code := team.run(`cd ` + t.TempDir() + `
+kinds='for fd in 0 1 2; do if [ -t $fd ]; then printf "tty "; else printf "no "; fi; done; echo'
+srun -n1 -u sh -c "$kinds"
+SLURM_UNBUFFEREDIO=1 srun -N2 -n2 -l sh -c "$kinds" | sort
+srun -n1 sh -c "$kinds"
+srun -n1 -u -o one.txt sh -c "$kinds"; cat one.txt
+srun -n1 -u -o %t.txt sh -c "$kinds"; cat 0.txt
+srun -n1 -u printf 'a\n\004b\003\r\n' | od -An -c
+srun -n1 -u sh -c 'head -c 300000 /dev/zero | tr "\0" x; exit 3' 2>/dev/null | wc -c
+srun -n1 -u sh -c 'echo soon; exec sleep 1000' > soon.txt & until grep -q soon soon.txt; do sleep 0.02; done; kill $!
+`)
+	want := "no tty no \n0: no tty no \n1: no tty no \nno no no \nno tty no \nno no no \n   a  \\n 004   b 003  \\r  \\n\n300000\n"
+	if out != want || code != 0 {
+		t.Errorf("%d: %q instead of %q; %s", code, out, want, errs)
+	}
 }

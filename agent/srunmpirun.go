@@ -33,7 +33,7 @@ func (s *srun) isOpenMPI() bool {
 		return false
 	}
 	for _, command := range s.plan.Commands {
-		if isOpenMPIProgram(lookUp(command[0], s.environ)) {
+		if isOpenMPIProgram(lookUp(command[0], s.cwd, s.environ)) {
 			return true
 		}
 	}
@@ -64,7 +64,7 @@ func (s *srun) mpirun() int {
 		fmt.Fprintf(os.Stderr, "srun: error: "+format+"\n", args...)
 		return 1
 	}
-	program := lookUp("mpirun", s.environ)
+	program := lookUp("mpirun", s.cwd, s.environ)
 	if !strings.Contains(program, "/") {
 		return fail("this program wants PMIx, which comes with Open MPI's own mpirun, and the image has none on its PATH")
 	}
@@ -210,8 +210,8 @@ func taskMain() int {
 	environ := without(plan.environ(task, os.Environ()), stepVariable)
 	environ = with(environ, "SLURM_TASK_PID", strconv.Itoa(os.Getpid()))
 	command := plan.command(task)
-	path := lookUp(command[0], environ)
-	err = syscall.Exec(path, command, environ)
+	path := lookUp(command[0], workingDirectory(), environ)
+	err = syscall.Exec(path, append([]string{path}, command[1:]...), environ)
 	errno, _ := err.(syscall.Errno)
 	fmt.Fprintf(os.Stderr, "slurmstepd: error: %s\n", execError(path, errno))
 	return int(errno)

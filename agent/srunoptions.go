@@ -14,7 +14,8 @@ type srunOptions struct {
 	ntasks, perNode, cpusPerTask int // 0: not said
 	minNodes, maxNodes           int
 	nodesSaid                    bool // on the command line, not by the job
-	label, unbuffered, quiet     bool
+	label, unbuffered            bool
+	quiet, silent                bool // nothing but errors; said twice, not those of tasks either
 	multiProg, exact, overlap    bool
 	overcommit, killOnBadExit    bool
 	nodelist, exclude            []string
@@ -78,7 +79,7 @@ func init() {
 		}},
 		{"label", 'l', 0, flag(func(o *srunOptions) *bool { return &o.label })},
 		{"unbuffered", 'u', 0, flag(func(o *srunOptions) *bool { return &o.unbuffered })},
-		{"quiet", 'Q', 0, flag(func(o *srunOptions) *bool { return &o.quiet })},
+		{"quiet", 'Q', 0, func(o *srunOptions, _ string) error { o.quiet, o.silent = true, o.quiet; return nil }},
 		{"multi-prog", 0, 0, flag(func(o *srunOptions) *bool { return &o.multiProg })},
 		{"exact", 0, 0, flag(func(o *srunOptions) *bool { return &o.exact })},
 		{"exclusive", 0, 2, flag(func(o *srunOptions) *bool { return &o.exact })},

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 )
 
 // srunVariables are read before the command line; of two names for one thing the later counts.
@@ -194,35 +197,76 @@ func (o *srunOptions) parseShort(letters string, rest []string) ([]string, error
 	return rest, nil
 }
 
-// exported is the environment that --export lets through. SLURM_ and SPILL_ variables always go along.
+// stepEnviron is what all tasks have of srun's environment, and what Slurm's srun adds to it. `cpus` are the job's by rank.
+func (o *srunOptions) stepEnviron(environ []string, cpus []int) []string {
+	result := with(o.exported(environ), "SLURM_UMASK", fmt.Sprintf("%04o", currentMask))
+	if priority, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err == nil {
+		result = with(result, "SLURM_PRIO_PROCESS", strconv.Itoa(20-priority)) // the kernel's own: 40 to 1
+	}
+	if len(cpus) > 0 && cpus[0] < unknownCPUs {
+		result = with(result, "SLURM_JOB_CPUS_PER_NODE_PACK_GROUP_0", compressCounts(cpus))
+	}
+	if o.name != "" {
+		result = with(result, "SLURM_JOB_NAME", o.name)
+	}
+	result = without(result, "SLURM_MPI_TYPE")
+	if o.mpi != "" && o.mpi != "none" {
+		result = append(result, "SLURM_MPI_TYPE="+o.mpi)
+	}
+	return result
+}
+
+// exported is the environment that --export lets through, as srun of 22.05 has it (_build_user_env in
+// src/srun/libsrun/launch.c): NONE ends the list, and what comes of the environment itself, with ALL everything, counts
+// more than NAME=value. SLURM_ and SPILL_ variables always go along.
 func (o *srunOptions) exported(environ []string) []string {
-	names := strings.Split(o.export, ",")
 	all := !o.exportSaid
-	set := []string{}
-	wanted := map[string]bool{}
-	for _, name := range names {
-		switch key, _, assigned := strings.Cut(name, "="); {
-		case strings.EqualFold(name, "all"):
-			all = true
-		case strings.EqualFold(name, "none"), name == "":
-		case assigned:
-			set = append(set, name)
-		default:
-			wanted[key] = true
+	var named []string
+	for _, name := range quotedList(o.export) {
+		if strings.EqualFold(name, "none") {
+			break
+		}
+		all = all || strings.EqualFold(name, "all")
+		if key, value, assigned := strings.Cut(name, "="); assigned {
+			named = with(named, key, value)
+		} else if has(environ, name) {
+			named = with(named, name, variable(environ, name))
 		}
 	}
 	var result []string
+	stays := map[string]bool{}
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if all || wanted[name] || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SPILL_") {
+		if all || strings.HasPrefix(name, "SLURM_") || strings.HasPrefix(name, "SPILL_") {
+			result, stays[name] = append(result, entry), true
+		}
+	}
+	for _, entry := range named {
+		if name, _, _ := strings.Cut(entry, "="); !stays[name] {
 			result = append(result, entry)
 		}
 	}
-	for _, entry := range set {
-		name, value, _ := strings.Cut(entry, "=")
-		result = with(result, name, value)
-	}
 	return result
+}
+
+// quotedList splits at commas, but not within quotes, which stay.
+func quotedList(text string) []string {
+	var list []string
+	quote, begin := byte(0), 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ',':
+			list = append(list, text[begin:i])
+			begin = i + 1
+		}
+	}
+	return slices.DeleteFunc(append(list, text[begin:]), func(name string) bool { return name == "" })
 }
 
 func srunSays(quiet bool, format string, args ...any) {

@@ -120,7 +120,7 @@ func (o *srunOptions) counts(available int) (nodes, ntasks int) {
 		ntasks = max(nodes, 1) * max(o.perNode, 1)
 	}
 	if ntasks < nodes && ntasks >= 1 {
-		srunSays(o.quiet, "Warning: can't run %d processes on %d nodes, setting nnodes to %d", ntasks, nodes, ntasks)
+		srunSays(o.silent, "Warning: can't run %d processes on %d nodes, setting nnodes to %d", ntasks, nodes, ntasks)
 		nodes = ntasks
 	}
 	return nodes, ntasks

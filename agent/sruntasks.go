@@ -71,7 +71,7 @@ func (s *srun) start(id int) (*stepCall, error) {
 	rank := s.plan.Ranks[s.plan.TaskNode[id]]
 	run := &runBody{
 		Argv: asBytes(s.plan.command(id)), Cwd: bytes64(s.cwd), Umask: currentMask, Limits: s.limits,
-		Append: s.o.openMode == "append" || s.o.openMode == "a", PMI: s.pmi != nil, Task: true,
+		Append: s.o.openMode == "append" || s.o.openMode == "a", PMI: s.pmi != nil, Task: true, Terminal: s.o.unbuffered,
 	}
 	for i, file := range []*bytes64{&run.In, &run.Out, &run.Err} {
 		if pattern := s.plan.Files[i]; pattern != "" {
@@ -241,7 +241,7 @@ func (e *stepEnd) take(end taskEnd) {
 		e.end(sigTerm)
 	case bad && task.pmi != nil && task.pmi.abandoned():
 		e.sayEnds()
-		srunSays(e.o.quiet, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
+		srunSays(e.o.silent, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
 		e.abort(sigKill)
 	case e.o.wait > 0 && e.timer == nil:
 		srunSays(e.o.quiet, "First task exited. Terminating job in %ds", int(e.o.wait.Seconds()))
@@ -283,17 +283,17 @@ func (e *stepEnd) hear(signo int) {
 	switch syscall.Signal(signo) {
 	case syscall.SIGINT:
 		if time.Since(e.lastInt) < time.Second {
-			srunSays(false, "forcing job termination")
+			srunSays(e.o.quiet, "forcing job termination")
 			e.abort(sigKill)
 			return
 		}
 		e.lastInt = time.Now()
-		srunSays(false, "interrupt (one more within 1 sec to abort)")
+		srunSays(e.o.quiet, "interrupt (one more within 1 sec to abort)")
 		e.sayStates()
-		srunSays(false, "sending Ctrl-C to StepId=%s.%d", e.plan.JobID, e.plan.ID)
+		srunSays(e.o.quiet, "sending Ctrl-C to StepId=%s.%d", e.plan.JobID, e.plan.ID)
 		e.signalAll(sigInt)
 	case syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
-		srunSays(false, "forcing job termination")
+		srunSays(e.o.quiet, "forcing job termination")
 		e.abort(sigTerm)
 	case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH:
 	default:
@@ -307,7 +307,7 @@ func (e *stepEnd) sayEnds() {
 	for node := range e.plan.Nodes {
 		for how, tasks := range e.unsaid[node] {
 			slices.Sort(tasks)
-			if !e.o.quiet {
+			if !e.o.silent {
 				fmt.Fprintf(os.Stderr, "srun: error: %s: %s %s: %s\n", e.plan.Nodes[node], taskWord(tasks), taskRanges(tasks), how.text())
 			}
 		}
@@ -330,7 +330,7 @@ func (e *stepEnd) sayStates() {
 	}
 	for _, state := range []string{"running", "exited abnormally", "exited"} {
 		if tasks := states[state]; len(tasks) > 0 {
-			srunSays(false, "StepId=%s.%d %s %s: %s", e.plan.JobID, e.plan.ID, taskWord(tasks), taskRanges(tasks), state)
+			srunSays(e.o.quiet, "StepId=%s.%d %s %s: %s", e.plan.JobID, e.plan.ID, taskWord(tasks), taskRanges(tasks), state)
 		}
 	}
 }

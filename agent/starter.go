@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -30,7 +29,9 @@ func starterMain() int {
 	environ, argv := asStrings(order.Environ), asStrings(order.Argv)
 	enter(string(order.Cwd))
 	environ = here(environ)
-	path := lookUp(string(order.Path), environ)
+	cwd, _ := syscall.Getwd()
+	path := lookUp(string(order.Path), cwd, environ)
+	argv[0] = path         // as slurmstepd has it
 	debug.SetGCPercent(-1) // from here on nothing may need memory that the limits do not leave
 	if lowered := setLimits(order.Limits); len(lowered) > 0 {
 		syscall.Write(log, []byte("main: limits lower than on the cluster: "+strings.Join(lowered, ", ")+"\n"))
@@ -50,15 +51,19 @@ func asStrings(list []bytes64) []string {
 	return all
 }
 
-// lookUp finds a name without a slash in the PATH that the process will have, not in ours. One that is nowhere is
-// left as it is: execve says so.
-func lookUp(name string, environ []string) string {
-	if strings.Contains(name, "/") {
+// lookUp finds a program as slurmstepd of 22.05 does: in the PATH that the process will have, not in ours (so nowhere
+// after an --export that leaves PATH out), whether it may be executed or not. What is nowhere is left as it is, so it may
+// lie in the working directory; if not, execve says so.
+func lookUp(name, cwd string, environ []string) string {
+	switch {
+	case strings.HasPrefix(name, "/"):
 		return name
+	case strings.HasPrefix(name, "."):
+		return cwd + "/" + name
 	}
 	for dir := range strings.SplitSeq(variable(environ, "PATH"), ":") {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		path := dir + "/" + name
+		if info, err := os.Stat(path); dir != "" && err == nil && !info.IsDir() {
 			return path
 		}
 	}

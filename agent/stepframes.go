@@ -68,6 +68,8 @@ type runBody struct {
 	Err    bytes64   `json:"err,omitempty"`
 	Append bool      `json:"append,omitempty"`
 	PMI    bool      `json:"pmi,omitempty"`
+	// Terminal asks for a stdout that a C library does not hold back, as srun's --unbuffered does.
+	Terminal bool `json:"terminal,omitempty"`
 	// Task says that it is a step's: what it leaves behind in its session ends with it. Without it, as under ssh, what
 	// goes into the background stays (Open MPI's daemons do).
 	Task bool `json:"task,omitempty"`

@@ -150,7 +150,11 @@ func (s *stepProcess) openOut(channel int, path bytes64) (*os.File, error) {
 		}
 		return os.OpenFile(s.inDirectory(path), how, os.FileMode(0o666&^s.run.Umask))
 	}
-	reader, writer, err := os.Pipe()
+	open := os.Pipe
+	if s.run.Terminal && channel == stOut {
+		open = openTerminal
+	}
+	reader, writer, err := open()
 	s.after = append(s.after, func() { s.output.Go(func() { s.copyOut(channel, reader) }) })
 	return writer, err
 }

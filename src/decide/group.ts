@@ -1,5 +1,5 @@
 /** What a node group has to offer a plan: which of its types hold something, what they leave to pods, and what they cost now. Pure. */
-import { keyOf, offeredOn } from '../domain/devices.ts';
+import { disk, keyOf, offeredOn } from '../domain/devices.ts';
 import type { CapacityType, InstanceType, Lack } from '../domain/instance.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type { NodeGroup } from '../domain/policy.ts';
@@ -44,11 +44,13 @@ export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
   return minus(whole, group.overhead);
 }
 
-/** Such as `8000 m vCPU, 1024 MiB, 2 nvidia.com/gpu`. */
+/** Such as `8000 m vCPU, 1024 MiB, 2 nvidia.com/gpu, 20 MiB of disk`. */
 export const describe = ({ cpuMillis, memoryBytes, extended }: Resources): string =>
   [
     `${cpuMillis} m vCPU, ${Math.ceil(memoryBytes / MiB)} MiB`,
-    ...Object.entries(extended).map(([name, n]) => `${n} ${name}`),
+    ...Object.entries(extended).map(([name, n]) =>
+      name === disk ? `${Math.ceil(n / MiB)} MiB of disk` : `${n} ${name}`,
+    ),
   ].join(', ');
 
 /** A type without a price among priced ones: it is the last that is chosen. */

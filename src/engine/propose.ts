@@ -5,6 +5,7 @@ import type { OfferedGroup } from '../decide/rule.ts';
 import { type Burst, notBegun } from '../domain/burst.ts';
 import type { BurstData } from '../domain/data.ts';
 import type { Decision, Receipt, RuleVerdict } from '../domain/decision.ts';
+import { disk } from '../domain/devices.ts';
 import type { Told } from '../domain/gres.ts';
 import {
   attemptKey,
@@ -89,7 +90,11 @@ export function examine(
       needs === undefined
         ? 'no group'
         : `${describe(needs)}${nodes > 1 ? ` for each of ${nodes} nodes` : ''}`,
-    limit: `fits a type of node group ${offered?.group.name ?? '(none)'}`,
+    limit: `fits a type of node group ${offered?.group.name ?? '(none)'}${
+      needs?.extended[disk] !== undefined && offered?.group.diskBytes === undefined
+        ? ', which has no nodeGroups[].disk for --tmp'
+        : ''
+    }`,
   });
   const all = [...decision.because, ...because];
   if (because.every((r) => r.pass)) return { decision: { ...decision, because: all }, needs };

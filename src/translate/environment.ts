@@ -64,6 +64,11 @@ export const byAgent: readonly Named[] = [
     why: "as they were; a directory that the site's prolog makes on its nodes is made in the pod, or is /tmp there",
   },
   { names: ['PATH'], why: '`/spill-bin` comes first, where our srun and scontrol are' },
+  { names: ['_'], why: "where a shell found what it runs: of a step, our srun's path" },
+  {
+    names: ['PMI_RANK', 'PMI_SIZE', 'PMI_JOBID'],
+    why: "of a step, unless it says `--mpi=none`: our srun always offers PMI, where on-prem it is the site's MpiDefault that decides",
+  },
   { names: ['SPILL_TEAM'], why: 'where our srun finds what it needs to reach the pods of the job' },
   {
     names: ['OMPI_MCA_plm*', 'PRTE_MCA_plm*', 'HYDRA_*', 'I_MPI_HYDRA_*'],

@@ -80,6 +80,21 @@ describe('the job in full', () => {
       failing(yes, { ...well, raw: { JobId: '7', StdIn: '/dev/null' } }, tenant, offered, snapshot, mounts),
     ).toEqual(['burst']);
   });
+  it('never with --tmp on a group of which nobody says what disk its machines have, and says that', () => {
+    const asks = { ...well, raw: { JobId: '7', MinTmpDiskNode: '20M' } };
+    const { decision } = examine(yes, asks, tenant, offered, snapshot, mounts);
+    expect(decision.verdict).toBe('never');
+    expect(decision.because.find((r) => r.rule === 'memory')).toEqual({
+      rule: 'memory',
+      pass: false,
+      measured: '2000 m vCPU, 500 MiB, 20 MiB of disk',
+      limit: 'fits a type of node group cpu, which has no nodeGroups[].disk for --tmp',
+    });
+    const disky = { ...offered, group: { ...group, diskBytes: GiB } };
+    expect(failing(yes, asks, tenant, disky, snapshot, mounts)).toEqual(['burst']);
+    const more = { ...asks, raw: { JobId: '7', MinTmpDiskNode: '2G' } };
+    expect(failing(yes, more, tenant, disky, snapshot, mounts)).toEqual(['never', 'memory']);
+  });
   it('never with what does not translate, under the threshold of the site, and says what to write instead', () => {
     const asks = { ...well, raw: { JobId: '7', BurstBuffer: '#BB x', Prefer: 'fast' } };
     const { decision } = examine(yes, asks, tenant, offered, snapshot, mounts);

@@ -42,7 +42,13 @@ const has: Readonly<Record<Need, () => boolean>> = {
 
 async function run(jobs: readonly JobScript[], tolerance: number): Promise<Verdict[]> {
   // More at a time than two processors take would only make each slower, and jobs with a short time limit miss their minute.
-  const gateway = await startGateway({ max: 4, idle: '20s', policy: { maxBursts: 24, backOff: '10s' } });
+  const gateway = await startGateway({
+    max: 4,
+    idle: '20s',
+    policy: { maxBursts: 24, backOff: '10s' },
+    // As TmpDisk in the lab's slurm.conf: without it a job with --tmp stays.
+    groups: [{ disk: '10000MiB' }],
+  });
   const hosts = new Set<string>();
   const watch = setInterval(() => {
     instances().then(
