@@ -11,6 +11,12 @@ export interface JobColumns {
   readonly limitMs: Float64Array;
 }
 
+/** What a job must have besides processors, such as memory or GPUs: so much there is in all, and each job, by index, holds so much while it runs. */
+export interface Bound {
+  readonly most: number;
+  readonly needs: Float64Array;
+}
+
 export interface Order {
   /** Place in the queue, least first: only the first has a reservation. */
   readonly rank?: Float64Array;
@@ -25,6 +31,10 @@ export class Backfill {
   readonly #rank: Float64Array | undefined;
   readonly #tried: Float64Array | undefined;
   #free: number;
+  /** What every job must have besides, what of it is free, and what of it is to spare at the reservation. */
+  readonly #bounds: readonly Bound[];
+  readonly #left: Float64Array;
+  readonly #leftThen: Float64Array;
   /** The queue in the order in which it is tried, with what is read most beside it. */
   #waiting = new Int32Array(256);
   #needs = new Int32Array(256);
@@ -42,8 +52,11 @@ export class Backfill {
   #untried: number[] = [];
   #stale = true;
 
-  constructor(processors: number, jobs: JobColumns, order: Order = {}) {
+  constructor(processors: number, jobs: JobColumns, order: Order = {}, bounds: readonly Bound[] = []) {
     this.#free = processors;
+    this.#bounds = bounds;
+    this.#left = Float64Array.from(bounds, (b) => b.most);
+    this.#leftThen = new Float64Array(bounds.length);
     this.#processors = jobs.processors;
     this.#limitMs = jobs.limitMs;
     this.#rank = order.rank;
@@ -53,6 +66,11 @@ export class Backfill {
 
   get free(): number {
     return this.#free;
+  }
+
+  /** Whether it would start at once, with nobody in the queue before it. */
+  isFreeFor(job: number): boolean {
+    return this.#count === 0 && this.#holds(job);
   }
 
   /** How many wait. */
@@ -127,6 +145,7 @@ export class Backfill {
     this.#overOf[job] = overAt;
     this.#running += 1;
     this.#free -= this.#processors[job] as number;
+    if (this.#bounds.length > 0) this.#add(this.#left, job, -1);
   }
 
   end(job: number): void {
@@ -144,6 +163,7 @@ export class Backfill {
     this.#overAt.copyWithin(low, low + 1, this.#running);
     this.#running -= 1;
     this.#free += this.#processors[job] as number;
+    if (this.#bounds.length > 0) this.#add(this.#left, job, 1);
     this.#stale = true;
   }
 
@@ -158,7 +178,7 @@ export class Backfill {
       this.#untried.length = 0;
       return;
     }
-    while (this.#first >= 0 && (this.#processors[this.#first] as number) <= this.#free) {
+    while (this.#first >= 0 && this.#holds(this.#first)) {
       const job = this.#first;
       this.#drop(this.#find(job));
       this.#begin(job, now, started);
@@ -203,16 +223,38 @@ export class Backfill {
     this.#count = kept;
   }
 
+  /** Whether there is enough of everything now. */
+  #holds(job: number): boolean {
+    return (
+      (this.#processors[job] as number) <= this.#free &&
+      (this.#bounds.length === 0 || this.#within(this.#left, job))
+    );
+  }
+
   #fits(job: number, now: number): boolean {
-    const needs = this.#processors[job] as number;
-    if (needs > this.#free) return false;
-    return needs <= this.#spare || now + (this.#limitMs[job] as number) <= this.#reservedAt;
+    if (!this.#holds(job)) return false;
+    if (now + (this.#limitMs[job] as number) <= this.#reservedAt) return true;
+    if ((this.#processors[job] as number) > this.#spare) return false;
+    return this.#bounds.length === 0 || this.#within(this.#leftThen, job);
   }
 
   #take(job: number, now: number, started: (job: number) => void): void {
-    if (now + (this.#limitMs[job] as number) > this.#reservedAt)
+    if (now + (this.#limitMs[job] as number) > this.#reservedAt) {
       this.#spare -= this.#processors[job] as number;
+      this.#add(this.#leftThen, job, -1);
+    }
     this.#begin(job, now, started);
+  }
+
+  #within(left: Float64Array, job: number): boolean {
+    for (let b = 0; b < left.length; b++)
+      if ((this.#bounds[b]?.needs[job] as number) > (left[b] as number)) return false;
+    return true;
+  }
+
+  #add(to: Float64Array, job: number, times: number): void {
+    for (let b = 0; b < to.length; b++)
+      to[b] = (to[b] as number) + times * (this.#bounds[b]?.needs[job] as number);
   }
 
   #begin(job: number, now: number, started: (job: number) => void): void {
@@ -221,19 +263,31 @@ export class Backfill {
   }
 
   #reserve(now: number): void {
-    const needs = this.#processors[this.#first] as number;
+    const first = this.#first;
+    const needs = this.#processors[first] as number;
+    const then = this.#leftThen;
+    const bounded = then.length > 0;
+    if (bounded) then.set(this.#left);
     let free = this.#free;
     let i = 0;
-    while (i < this.#running && free < needs) {
+    while (i < this.#running && (free < needs || (bounded && !this.#within(then, first)))) {
       const at = this.#overAt[i] as number;
       // Whoever ends at the same moment counts as well: what they leave is to spare.
-      for (; i < this.#running && this.#overAt[i] === at; i++)
-        free += this.#processors[this.#runs[i] as number] as number;
+      for (; i < this.#running && this.#overAt[i] === at; i++) {
+        const job = this.#runs[i] as number;
+        free += this.#processors[job] as number;
+        if (bounded) this.#add(then, job, 1);
+      }
       // A job past its limit is about to be ended.
       this.#reservedAt = Math.max(at, now);
     }
-    if (free < needs) this.#reservedAt = Number.POSITIVE_INFINITY;
-    this.#spare = free < needs ? this.#free : free - needs;
+    if (free < needs || (bounded && !this.#within(then, first))) {
+      // Nothing delays who can never start.
+      this.#reservedAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    this.#spare = free - needs;
+    if (bounded) this.#add(then, first, -1);
   }
 
   #before(a: number, b: number, by: Float64Array | undefined): boolean {

@@ -107,12 +107,59 @@ describe('backfill', () => {
     expect([begun, machine.length, machine.free]).toEqual([[0, 2], 0, 0]);
   });
 
+  describe('with memory besides processors', () => {
+    const begunBy = (most: number, jobs: readonly (Job & { readonly memory: number })[], rank?: number[]) => {
+      const order = rank === undefined ? {} : { rank: Float64Array.from(rank) };
+      const machine = new Backfill(10, columns(jobs), order, [memoryOf(jobs, most)]);
+      const begun: number[] = [];
+      jobs.forEach((_, i) => void machine.submit(i));
+      machine.pass(0, (job) => begun.push(job));
+      return { begun, reservation: machine.reservation() };
+    };
+
+    it('a job waits for it although processors are free', () => {
+      const jobs = [
+        { processors: 1, limit: 50, memory: 60 },
+        { processors: 1, limit: 10, memory: 50 },
+      ];
+      expect(begunBy(100, jobs)).toEqual({ begun: [0], reservation: 50 });
+      expect(begunBy(110, jobs).begun).toEqual([0, 1]);
+    });
+
+    it('who needs none of it goes before the first, and so does what leaves it enough or is over in time', () => {
+      const first = [
+        { processors: 1, limit: 50, memory: 60 },
+        { processors: 1, limit: 10, memory: 50 },
+      ];
+      const behind = (limit: number, memory: number) =>
+        begunBy(100, [...first, { processors: 2, limit, memory }]).begun.includes(2);
+      expect(behind(1_000, 0)).toBe(true);
+      expect(behind(50, 40)).toBe(true);
+      // At 50 there are 50 for the first, and 50 to spare: 40 free now.
+      expect(behind(51, 40)).toBe(true);
+      expect(behind(51, 41)).toBe(false);
+      const tight = [
+        { processors: 1, limit: 50, memory: 60 },
+        { processors: 1, limit: 10, memory: 80 },
+      ];
+      const late = (limit: number) =>
+        begunBy(100, [...tight, { processors: 2, limit, memory: 30 }]).begun.includes(2);
+      expect([late(50), late(51)]).toEqual([true, false]);
+    });
+
+    it('the highest rank has the reservation', () => {
+      const one = { processors: 6, limit: 10, memory: 0 };
+      expect(begunBy(100, [one, one], [0, -5]).begun).toEqual([1]);
+    });
+  });
+
   it('a random history never uses more than there is, nor starts the first later than was promised, and is what a naive pass gives', () => {
     const job = fc.record({
       processors: fc.integer({ min: 1, max: 12 }),
       limit: fc.integer({ min: 1, max: 40 }),
       run: fc.integer({ min: 1, max: 40 }),
       at: fc.integer({ min: 0, max: 120 }),
+      memory: fc.integer({ min: 0, max: machineMemory }),
       leaves: fc.boolean(),
     });
     fc.assert(
@@ -125,13 +172,22 @@ describe('backfill', () => {
   });
 });
 
-type Timed = Job & { readonly run: number; readonly at: number; readonly leaves: boolean };
+type Timed = Job & {
+  readonly run: number;
+  readonly at: number;
+  readonly leaves: boolean;
+  readonly memory: number;
+};
 const machineSize = 12;
+const machineMemory = 20;
+const memoryOf = (jobs: readonly { readonly memory: number }[], most = machineMemory) => ({
+  ...{ most, needs: Float64Array.from(jobs, (j) => j.memory) },
+});
 /** Those who leave do so this long after they came, if they wait still. */
 const patience = 15;
 
 function history(jobs: readonly Timed[]): number[] {
-  const machine = new Backfill(machineSize, columns(jobs));
+  const machine = new Backfill(machineSize, columns(jobs), {}, [memoryOf(jobs)]);
   const ends = new Ends(1);
   const begun = jobs.map(() => -1);
   let promised: { job: number; at: number } | undefined;
@@ -147,6 +203,11 @@ function history(jobs: readonly Timed[]): number[] {
       ends.push(i, now + (jobs[i]?.run ?? 0));
     });
     expect(machine.free).toBeGreaterThanOrEqual(0);
+    const used = jobs.reduce((sum, j, i) => {
+      const from = begun[i] ?? -1;
+      return from >= 0 && from <= now && now < from + j.run ? sum + j.memory : sum;
+    }, 0);
+    expect(used).toBeLessThanOrEqual(machineMemory);
     const first = machine.at(0);
     const at = machine.reservation();
     if (promised !== undefined && promised.job === first && at !== undefined)
@@ -161,28 +222,33 @@ function naive(jobs: readonly Timed[]): number[] {
   for (let now = 0; now <= 2_000; now++) {
     const has = (i: number) => (begun[i] ?? -1) >= 0;
     const runs = () => jobs.flatMap((j, i) => (has(i) && (begun[i] ?? 0) + j.run > now ? [i] : []));
-    const free = () => runs().reduce((sum, i) => sum - (jobs[i]?.processors ?? 0), machineSize);
+    type Room = readonly [processors: number, memory: number];
+    const needsOf = (i: number): Room => [jobs[i]?.processors ?? 0, jobs[i]?.memory ?? 0];
+    const plus = (a: Room, b: Room, times: number): Room => [a[0] + times * b[0], a[1] + times * b[1]];
+    const holds = (room: Room, needs: Room): boolean => room[0] >= needs[0] && room[1] >= needs[1];
+    const free = () =>
+      runs().reduce((sum, i) => plus(sum, needsOf(i), -1), [machineSize, machineMemory] as Room);
     const queue = () =>
       jobs.flatMap((j, i) => (j.at <= now && !has(i) && !(j.leaves && j.at + patience <= now) ? [i] : []));
     for (let next = queue()[0]; next !== undefined; next = queue()[0]) {
-      if ((jobs[next]?.processors ?? 0) > free()) break;
+      if (!holds(free(), needsOf(next))) break;
       begun[next] = now;
     }
     const [first, ...others] = queue();
     if (first === undefined) continue;
     const overAt = (i: number) => (begun[i] ?? 0) + (jobs[i]?.limit ?? 0);
-    const needs = jobs[first]?.processors ?? 0;
+    const needs = needsOf(first);
     const freeAt = (at: number) =>
-      runs().reduce((sum, i) => (overAt(i) <= at ? sum + (jobs[i]?.processors ?? 0) : sum), free());
+      runs().reduce((sum, i) => (overAt(i) <= at ? plus(sum, needsOf(i), 1) : sum), free());
     const reserved = runs()
       .map(overAt)
       .sort((a, b) => a - b)
-      .find((at) => freeAt(at) >= needs);
+      .find((at) => holds(freeAt(at), needs));
     for (const i of others) {
-      const mine = jobs[i]?.processors ?? 0;
-      if (mine > free() || reserved === undefined) continue;
+      const mine = needsOf(i);
+      if (!holds(free(), mine) || reserved === undefined) continue;
       const inTime = now + (jobs[i]?.limit ?? 0) <= reserved;
-      if (inTime || mine <= freeAt(reserved) - needs) begun[i] = now;
+      if (inTime || holds(plus(freeAt(reserved), needs, -1), mine)) begun[i] = now;
     }
   }
   return begun;
