@@ -1,8 +1,10 @@
 /** The last days under another policy: what is played, what is left out, and what comes of it. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../config/expression.ts';
-import type { PastJob } from '../../src/domain/past.ts';
+import type { PastJob, PastNodes } from '../../src/domain/past.ts';
 import type { PlainPolicy, ReplayOrder } from '../../src/engine/replayed.ts';
+import { play as runs, usualCloud } from '../../src/sim/replay/play.ts';
 import { traceOf, unseenIn, whatIf } from '../../src/sim/what-if.ts';
 
 const minute = 60_000;
@@ -21,6 +23,7 @@ const job = (
 ): PastJob => ({
   ...{ id, user: id, account: 'physics', partition: 'batch', cpus: 4 },
   ...{ submitMs: at(submit), startMs: at(start), endMs: at(end), limitMs: 20 * hour },
+  ...{ priority: undefined, memoryMib: undefined, gres: new Map(), inCloud: false },
   ...over,
 });
 
@@ -31,8 +34,14 @@ const policy = (over: Partial<PlainPolicy> = {}): PlainPolicy => ({
 });
 const waited = (forMs: number) => policy({ burstWhen: [{ kind: 'waited', forMs }] });
 
+const none = { cpus: 0, memoryMib: 0, gres: new Map<string, number>() };
+const nodesOf = (cpus: number, over: Partial<PastNodes> = {}): PastNodes => ({
+  ...{ ...none, cpus, partitions: [{ ...none, name: 'batch', cpus }] },
+  ...over,
+});
+
 const order = (jobs: readonly PastJob[], over: Partial<ReplayOrder> = {}): ReplayOrder => ({
-  ...{ fromMs: t0, untilMs: at(2 * day), jobs, processors: 4, lookMs: minute },
+  ...{ fromMs: t0, untilMs: at(2 * day), jobs, nodes: [nodesOf(4)], lookMs: minute },
   forecaster: { draws: 2, exact: 20 },
   cloud: { bootMs: 3 * minute, cpus: 100, microUsdPerCpuHour: 50_000, instanceCpus: 4 },
   ...{ running: policy(), proposed: waited(hour) },
@@ -109,6 +118,24 @@ describe('the last days under another policy', () => {
     expect(made).toMatchObject({ jobs: 2, zeroRun: 1, oversized: 1, capped: 1 });
   });
 
+  it('tell by how much the play that is nearest to what was is off', () => {
+    // Without a cloud nobody went; in the model the third has to wait for the second.
+    const jobs = [
+      job('a', 0, 0, 10 * hour),
+      job('b', 0, 10 * hour, 11 * hour),
+      job('c', hour, 10 * hour, 12 * hour),
+    ];
+    const made = play(jobs);
+    expect(made.error).toEqual({ of: 'nobody', mean: hour / 3, p50: 0, p95: expect.any(Number) });
+    expect(made.order).toBe('submission');
+    const gone = play([...jobs, job('d', hour, 2 * hour, 3 * hour, { inCloud: true })], {
+      running: waited(hour),
+    });
+    expect(gone.error.of).toBe('running');
+    // The second is there some minutes after his hour, and really waited for ten.
+    expect(gone.error.p95).toBeGreaterThan(8 * hour);
+  });
+
   it('without a job come to nothing', () => {
     const made = play([]);
     expect(made).toMatchObject({ jobs: 0, proposed: { bursts: 0, microUsd: 0, waitMs: { mean: 0 } } });
@@ -137,4 +164,126 @@ it('what a log does not tell is named, of every expression', () => {
     never: [expr('job.gres != "" || job.cpus > 4')],
   });
   expect(unseenIn(odd, compile)).toEqual(['job.qos', 'job.gres']);
+});
+
+describe('the nodes of a site', () => {
+  const waits = (jobs: readonly PastJob[], nodes: readonly PastNodes[]) => {
+    const made = play(jobs, { nodes, proposed: policy() });
+    return { mean: made.nobody.waitMs.mean, told: made.nodes, oversized: made.oversized, order: made.order };
+  };
+  const has = (cpus: number, memoryMib: number, gres: Record<string, number> = {}) => ({
+    ...{ cpus, memoryMib, gres: new Map(Object.entries(gres)) },
+  });
+  const small = { cpus: 1, memoryMib: 60 };
+
+  it('bind by memory: a job waits for it although CPUs are free', () => {
+    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch' }] };
+    const made = waits([job('a', 0, 0, hour, small), job('b', 0, hour, 2 * hour, small)], [set]);
+    expect(made).toMatchObject({ mean: hour / 2, told: [{ binds: ['memory'], exceeded: [] }] });
+  });
+
+  it('do not bind by what the site had more of in use than they have, which is told', () => {
+    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch' }] };
+    const made = waits([job('a', 0, 0, hour, small), job('b', 0, 0, hour, small)], [set]);
+    expect(made).toMatchObject({ mean: 0, told: [{ binds: [], exceeded: ['memory'] }] });
+  });
+
+  it('are a queue for themselves: who waits in one partition holds up nobody in another', () => {
+    const gpu = (gpus: number) => ({ cpus: 4, partition: 'gpu', gres: new Map([['gpu', gpus]]) });
+    const jobs = [
+      job('a', 0, 0, 10 * hour, gpu(1)),
+      job('b', 0, 10 * hour, 11 * hour, gpu(1)),
+      job('c', minute, minute, hour),
+    ];
+    const apart = [
+      nodesOf(4),
+      { ...has(64, 0, { gpu: 1 }), partitions: [{ ...has(64, 0, { gpu: 1 }), name: 'gpu' }] },
+    ];
+    expect(waits(jobs, apart).mean).toBe((10 * hour) / 3);
+    // As on nodes that both share: the one waits for GPUs, and needs no more CPUs than there are.
+    const all = has(8, 0, { gpu: 1 });
+    const shared = [{ ...all, partitions: ['batch', 'gpu'].map((name) => ({ ...all, name })) }];
+    expect(waits(jobs, shared).mean).toBe((10 * hour) / 3);
+  });
+
+  it('of a partition that has some of them alone are all that its jobs get', () => {
+    const debug = { partition: 'debug', cpus: 4 };
+    const part = (name: string, cpus: number) => ({ ...none, name, cpus });
+    const set = nodesOf(12, { partitions: [part('batch', 12), part('debug', 4)] });
+    const made = waits([job('a', 0, 0, hour, debug), job('b', 0, hour, 2 * hour, debug)], [set]);
+    expect(made).toMatchObject({ mean: hour / 2, told: [{ binds: ['debug: cpus'] }] });
+  });
+
+  it('leave out whom they cannot hold, and whose partition has none', () => {
+    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch' }] };
+    const jobs = [
+      job('a', 0, 0, hour),
+      job('b', 0, 0, hour, { memoryMib: 200, inCloud: true }),
+      job('c', 0, 0, hour, { partition: 'gone' }),
+    ];
+    expect(waits(jobs, [set])).toMatchObject({ oversized: 2, mean: 0 });
+  });
+
+  it('serve by priority where it is known; whose is not has the middle one', () => {
+    const jobs = [
+      job('runs', -hour, -hour, hour, { priority: 1 }),
+      job('low', 0, 3 * hour, 4 * hour, { priority: 10 }),
+      job('mid', minute, 2 * hour, 3 * hour),
+      job('high', 2 * minute, hour, 2 * hour, { priority: 30 }),
+      job('also', 3 * minute, 4 * hour, 5 * hour, { priority: 5 }),
+      job('middle', 4 * minute, 2 * hour, 3 * hour, { priority: 20 }),
+    ];
+    const order = ['high', 'mid', 'middle', 'low', 'also'];
+    const really = jobs.map((j) => {
+      const startMs = at((order.indexOf(j.id) + 1) * hour);
+      return j.id === 'runs' ? j : { ...j, startMs, endMs: startMs + hour };
+    });
+    const made = play(really, { proposed: policy() });
+    expect(made).toMatchObject({ order: 'priority', error: { of: 'nobody', mean: 0, p95: 0 } });
+  });
+
+  it('are never used beyond what they have, whoever comes when', () => {
+    const drawn = fc.record({
+      ...{ at: fc.integer({ min: 0, max: 40 }), run: fc.integer({ min: 1, max: 20 }) },
+      ...{ cpus: fc.integer({ min: 1, max: 8 }), memoryMib: fc.integer({ min: 0, max: 30 }) },
+      ...{
+        gpus: fc.integer({ min: 0, max: 2 }),
+        debug: fc.boolean(),
+        priority: fc.integer({ min: 1, max: 5 }),
+      },
+    });
+    const all = has(8, 30, { gpu: 2 });
+    const part = { ...has(4, 15), name: 'debug' };
+    const set = { ...all, partitions: [{ ...all, name: 'batch' }, part] };
+    fc.assert(
+      fc.property(fc.array(drawn, { minLength: 1, maxLength: 30 }), (many) => {
+        // One after the other, so that the record never had too much in use.
+        const jobs = many.map(({ at: come, run, cpus, memoryMib, gpus, debug, priority }, i) => {
+          const startMs = i * 100 * minute;
+          const most = debug ? part : all;
+          return job(`${i}`, Math.min(come * minute, startMs), startMs, startMs + run * minute, {
+            ...{ cpus: Math.min(most.cpus, cpus), memoryMib: Math.min(most.memoryMib, memoryMib) },
+            ...{ priority, gres: new Map([['gpu', gpus]]), partition: debug ? 'debug' : 'batch' },
+          });
+        });
+        const { trace, sets } = traceOf(order(jobs, { nodes: [set] }));
+        const { waitMs } = runs(trace, { processors: 8, nodes: sets, cloud: usualCloud, tickMs: minute });
+        const from = (i: number) => (trace.submitMs[i] as number) + (waitMs[i] as number);
+        for (let i = 0; i < trace.jobs.length; i++) {
+          const now = from(i);
+          const at = (needs: (job: number) => number) =>
+            trace.jobs.reduce(
+              (sum, _, j) =>
+                from(j) <= now && now < from(j) + (trace.runMs[j] as number) ? sum + needs(j) : sum,
+              0,
+            );
+          expect(at((j) => trace.processors[j] as number)).toBeLessThanOrEqual(8);
+          for (const { most, needs } of sets.sets[0]?.bounds ?? [])
+            expect(at((j) => needs[j] as number)).toBeLessThanOrEqual(most);
+        }
+        expect(sets.sets[0]?.bounds).toHaveLength(4);
+      }),
+      { numRuns: 60 },
+    );
+  });
 });

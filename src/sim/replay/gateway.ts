@@ -15,12 +15,13 @@ import { stretchesOf } from '../../decide/spot.ts';
 import type { Burst } from '../../domain/burst.ts';
 import { burstId, type Instant, instant, type JobRef, jobRef } from '../../domain/ids.ts';
 import type { CapacityType, SpotPrice } from '../../domain/instance.ts';
-import type { Job, Partition, SlurmNode, Snapshot } from '../../domain/job.ts';
+import { type Job, type Partition, partitionsOf, type SlurmNode, type Snapshot } from '../../domain/job.ts';
 import { type LedgerRow, moneyOf } from '../../domain/ledger.ts';
 import { periodStart } from '../../domain/money.ts';
 import type { ClusterSetup, Policy as GatewayPolicy } from '../../domain/policy.ts';
 import type { Resources } from '../../domain/resources.ts';
 import { byLine, chooseFor } from '../../engine/choose.ts';
+import type { NodeSets } from './node-sets.ts';
 import type { Known, Policy, Sight } from './policy.ts';
 import type { CloudRun } from './spot.ts';
 
@@ -33,6 +34,8 @@ export interface GatewayTerms {
   readonly beside: Resources;
   /** From a burst to the job's first second in the cloud, as this replay's cloud has it. */
   readonly bootMs: number;
+  /** Undefined: one machine serves all partitions. */
+  readonly nodes?: NodeSets | undefined;
   /** Of the types of groups that may be bought so; left out: nothing is. */
   readonly spotPrices?: readonly SpotPrice[];
   /** Told of each look at which somebody waits; `buys`: what is taken for who goes. */
@@ -79,7 +82,9 @@ class AsGateway implements Policy {
 
   constructor(known: Known, terms: GatewayTerms) {
     this.#known = known;
-    this.#partitions = [...new Set(known.jobs.map((j) => j.partition || usualPartition))];
+    this.#partitions = [
+      ...new Set(known.jobs.flatMap((j) => partitionsOf({ partition: j.partition || usualPartition }))),
+    ];
     this.#terms = { ...terms, setup: { ...terms.setup, watch: this.#partitions, explicit: undefined } };
     this.#lines = new Array(known.jobs.length);
   }
@@ -220,22 +225,31 @@ class AsGateway implements Policy {
     return had;
   }
 
-  /** As `squeue` and `sinfo` would tell it: one node as large as the machine, times in whole seconds. */
+  /** As `squeue` and `sinfo` would tell it: one node as large as each set of nodes, times in whole seconds. */
   #snapshot({ machine, startedMs, processors }: Sight, at: Instant): Snapshot {
+    const { nodes } = this.#terms;
+    const sets = nodes?.sets ?? [{ partitions: this.#partitions, processors }];
+    const taken = sets.map(() => 0);
     const jobs: Job[] = [];
     for (let i = 0; i < machine.running; i++) {
       const job = machine.runningAt(i);
+      const set = nodes?.of[job] ?? 0;
+      taken[set] = (taken[set] ?? 0) + (this.#known.processors[job] as number);
       const startAt = instant(1_000 * Math.floor((startedMs[job] as number) / 1_000));
       jobs.push({ ...this.#line(job), state: 'RUNNING', reason: 'None', startAt, nodeList: node.name });
     }
     for (let i = 0; i < machine.length; i++) jobs.push(this.#line(machine.at(i)));
     // As slurmctld has them, whatever the order in which they should be over.
     jobs.sort((a, b) => a.id - b.id);
-    const allocatedCpus = processors - machine.free;
     return {
       ...{ cluster: this.#terms.setup.name, at, tookMs: 0, jobs, partial: [] },
-      partitions: this.#partitions.map((name) => ({ ...partition, name, totalCpus: processors })),
-      nodes: [{ ...node, partitions: this.#partitions, cpus: processors, allocatedCpus }],
+      partitions: sets.flatMap(({ partitions, processors: totalCpus }) =>
+        partitions.map((name) => ({ ...partition, name, totalCpus })),
+      ),
+      nodes: sets.map(({ partitions, processors: cpus }, i) => ({
+        ...{ ...node, name: i === 0 ? node.name : `${node.name}${i}`, partitions, cpus },
+        allocatedCpus: taken[i] ?? 0,
+      })),
     };
   }
 
@@ -246,14 +260,14 @@ class AsGateway implements Policy {
   }
 
   #pending(job: number): Job {
-    const { user, account, partition: own } = this.#known.jobs[job] as Known['jobs'][number];
+    const { user, account, partition: own, priority } = this.#known.jobs[job] as Known['jobs'][number];
     const submitAt = instant(this.#known.submitMs[job] as number);
     return {
       ...{ ref: jobRef(`${job + 1}`), id: job + 1, arrayJobId: undefined, arrayTask: undefined },
       ...{ name: 'replay', user, account, qos: 'normal', partition: own || usualPartition },
       ...{ state: 'PENDING', reason: 'Priority', submitAt, eligibleAt: submitAt, startAt: undefined },
-      // In the order in which they came.
-      ...{ priority: 1, timeLimitMs: this.#known.limitMs[job] as number },
+      // In the order in which they came, where nothing else is known.
+      ...{ priority: priority ?? 1, timeLimitMs: this.#known.limitMs[job] as number },
       ...{ minNodes: 1, maxNodes: undefined, cpus: this.#known.processors[job] as number, batch: true },
       ...{ hetJob: false, dependency: '', features: '', licenses: '', reservation: '', requiredNodes: '' },
       ...{ gres: '', restarts: 0, nodeList: '' },
