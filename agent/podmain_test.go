@@ -190,6 +190,15 @@ func TestWhatTheScriptLeftBehindDiesWithIt(t *testing.T) {
 	}
 }
 
+func TestWhatReadsTheScriptsOutputIsGivenTheTimeToWriteIt(t *testing.T) {
+	log := t.TempDir() + "/log"
+	script := "#!/bin/bash\nexec > >(sleep 0.1; tee " + log + ")\necho all of it\nexit 3\n"
+	stdout, _, exit := podRun(t, script, nil)
+	if stdout != "all of it\n" || read(t, log) != stdout || *exit.Code != 3 {
+		t.Fatalf("%q %q %+v", stdout, read(t, log), exit)
+	}
+}
+
 func TestOrphansAreReapedAndCountInTheUsage(t *testing.T) {
 	pod := startPod(t)
 	g := newFakeGateway(t, pod.address, startLike)

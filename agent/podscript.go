@@ -48,6 +48,7 @@ func (p *pod) run(l *link, o *order) innerExited {
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
+	awaitRest(restTime)
 	return reportOf(status)
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // hear begins to read what the keeper says after START, once.
@@ -61,6 +62,25 @@ func signalProcesses(scope string, script, signo int) {
 			syscall.Kill(pid, syscall.Signal(signo))
 		}
 	}
+}
+
+// restTime is what a script's end leaves to what it started: slurmstepd, too, takes a moment until it kills them, and
+// a log that is made by `exec > >(tee log)` is not whole before tee has read its last line.
+const restTime = 500 * time.Millisecond
+
+// awaitRest waits until nothing else lives here, and no longer than so.
+func awaitRest(most time.Duration) {
+	for deadline := time.Now().Add(most); othersLive() && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// othersLive: whom signalProcesses would reach.
+func othersLive() bool {
+	if os.Getpid() == 1 {
+		return syscall.Kill(-1, 0) != syscall.ESRCH
+	}
+	return len(descendants(os.Getpid())) > 0
 }
 
 func descendants(of int) []int {

@@ -53,7 +53,7 @@ func TestSrunsWordsAndVariablesAreRead(t *testing.T) {
 		o.limit != 26*time.Hour+3*time.Minute {
 		t.Errorf("%+v", o)
 	}
-	if !slices.Equal(o.command, []string{"prog", "-n", "9"}) || !slices.Equal(o.ignored, []string{"--cpu-bind", "--mem", "--gres"}) {
+	if !slices.Equal(o.command, []string{"prog", "-n", "9"}) || !slices.Equal(o.ignored, []string{"--gres"}) {
 		t.Errorf("%q %q", o.command, o.ignored)
 	}
 	environ := o.exported([]string{"X=1", "SLURM_A=1"})

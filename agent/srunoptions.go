@@ -118,6 +118,9 @@ func init() {
 	for _, name := range ignoredValues {
 		srunTable = append(srunTable, srunOption{long: name, takes: 1, set: ignore(name)})
 	}
+	for _, name := range silentValues {
+		srunTable = append(srunTable, srunOption{long: name, takes: 1, set: func(*srunOptions, string) error { return nil }})
+	}
 	for _, name := range ignoredOptional {
 		srunTable = append(srunTable, srunOption{long: name, takes: 2, set: ignore(name)})
 	}
@@ -144,15 +147,17 @@ var (
 		"spread-job", "use-min-nodes", "whole", "interactive", "no-shell",
 	}
 	ignoredValues = []string{
-		"account", "acctg-freq", "bb", "bbf", "bcast-exclude", "begin", "clusters", "cluster-constraint", "comment", "constraint",
-		"container", "core-spec", "cores-per-socket", "cpu-bind", "cpu-freq", "cpus-per-gpu", "deadline", "delay-boot",
+		"account", "bb", "bbf", "bcast-exclude", "begin", "clusters", "cluster-constraint", "comment", "constraint",
+		"container", "core-spec", "cores-per-socket", "cpu-freq", "cpus-per-gpu", "deadline", "delay-boot",
 		"dependency", "epilog", "extra-node-info", "gid", "gpu-bind", "gpu-freq", "gpus", "gpus-per-node", "gpus-per-socket",
-		"gpus-per-task", "gres", "gres-flags", "het-group", "hint", "licenses", "mail-type", "mail-user", "mcs-label", "mem",
-		"mem-bind", "mem-per-cpu", "mem-per-gpu", "mincpus", "network", "ntasks-per-core", "ntasks-per-gpu",
+		"gpus-per-task", "gres", "gres-flags", "het-group", "licenses", "mail-type", "mail-user", "mcs-label",
+		"mem-per-gpu", "mincpus", "network", "ntasks-per-core", "ntasks-per-gpu",
 		"ntasks-per-socket", "ntasks-per-tres", "partition", "power", "prefer", "priority", "profile", "prolog", "qos",
 		"reservation", "signal", "slurmd-debug", "sockets-per-node", "switches", "task-epilog", "task-prolog", "thread-spec",
 		"threads", "threads-per-core", "time-min", "tmp", "tres-per-task", "uid", "wckey",
 	}
+	// Where a task's CPUs and memory lie, and when usage is looked at: no result depends on it, and Slurm's srun says nothing either.
+	silentValues    = []string{"acctg-freq", "cpu-bind", "hint", "mem", "mem-bind", "mem-per-cpu"}
 	ignoredOptional = []string{"bcast", "compress", "immediate", "nice", "propagate", "resv-ports", "send-libs"}
 	ignoredShort    = map[string]byte{
 		"account": 'A', "begin": 'b', "constraint": 'C', "dependency": 'd', "preserve-env": 'E', "gpus": 'G', "hold": 'H',

@@ -313,6 +313,22 @@ export interface LaunchedLot {
   readonly short: PortError | undefined;
 }
 
+/** A budget of the cloud's own that attaches a policy once its threshold is passed. */
+export interface BudgetAction {
+  readonly budget: string;
+  /** In words: of the budget, or in its currency, and of which cost. */
+  readonly threshold: string;
+  readonly policy: string;
+  /** To whom it is attached, each with its kind. */
+  readonly on: readonly string[];
+  /** Whoever asks is among them. */
+  readonly onCaller: boolean;
+  /** Or else it waits for a person. */
+  readonly automatic: boolean;
+  /** As the cloud calls it: STANDBY, PENDING, EXECUTION_SUCCESS ... */
+  readonly status: string;
+}
+
 export interface CloudPort {
   /**
    * One instance, or none. Idempotent on `token`: a repeat answers with the same instance. A spec that is `fixed` takes a machine that has room
@@ -367,6 +383,11 @@ export interface CloudPort {
    * Undefined, or left out: of this node group it cannot be asked.
    */
   launchesFor?(other: ClusterName, spec: LaunchSpec): Promise<boolean | undefined>;
+  /**
+   * For `doctor`, where a cloud can take a right away by itself once a cost is reached: what is set up so in the account, by whomever. Answers, or
+   * fails, within seconds. Faults: `refused` (rights), `throttled`, `transient`, `unreachable`: nothing is known of it.
+   */
+  budgetActions?(): Promise<readonly BudgetAction[]>;
   close(): Promise<void>;
 }
 

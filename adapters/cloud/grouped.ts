@@ -25,8 +25,9 @@ export function grouped(members: readonly Member[]): CloudPort {
   const of = (at: string, group: string) => find(at, `node group ${group}`, (m) => m.groups.has(group));
   const all = async <T>(ask: (port: CloudPort) => Promise<readonly T[]>): Promise<T[]> =>
     (await Promise.all(members.map(({ port }) => ask(port)))).flat();
-  // At most one of them is a cloud that has a queue.
+  // At most one of them is a cloud that has a queue, or budgets.
   const queued = members.find(({ port }) => port.notices !== undefined)?.port;
+  const budgeted = members.find(({ port }) => port.budgetActions !== undefined)?.port;
   return {
     launch: async (spec, token) => of('cloud.launch', spec.group).launch(spec, token),
     launchLot: async (spec, token, count) => {
@@ -60,6 +61,7 @@ export function grouped(members: readonly Member[]): CloudPort {
     ...(queued?.notices === undefined ? {} : { notices: queued.notices }),
     check: async (spec) => of('cloud.check', spec.group).check(spec),
     launchesFor: async (other, spec) => of('cloud.launchesFor', spec.group).launchesFor?.(other, spec),
+    ...(budgeted?.budgetActions === undefined ? {} : { budgetActions: budgeted.budgetActions }),
     close: async () => {
       await Promise.all(members.map(({ port }) => port.close()));
     },

@@ -222,7 +222,11 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     fixed: object<NonNullable<LaunchSpec['fixed']>>()({ needs: resources, most: resources }).optional(),
     external: object<NonNullable<LaunchSpec['external']>>()({ needs: resources }).optional(),
   }),
-  lot: object<Lot>()({ size: number(), seat: number() }).optional(),
+  lot: object<Lot>()({
+    size: number(),
+    seat: number(),
+    behind: text<Instance['token']>().optional(),
+  }).optional(),
   cloudId: maybe(text<NonNullable<Instance['cloudId']>>()),
   type: maybe(text()),
   zone: maybe(text()),

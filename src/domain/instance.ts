@@ -79,8 +79,8 @@ export interface CloudNotice {
 
 /** An offer that a launch asked for and did not get. */
 export interface Missed extends SpotPool {
-  /** `full`: its zone's subnet has no address left, for any type. `throttled` says nothing about capacity. */
-  readonly why: 'none' | 'full' | 'throttled' | 'refused';
+  /** `full`: its zone's subnet has no address left, for any type. `quota`: the account may not have so many. `throttled` says nothing about capacity. */
+  readonly why: 'none' | 'full' | 'quota' | 'throttled' | 'refused';
 }
 
 /** What an hour of a pool's whole machine cost as spot from a moment on, until the next one of that pool. */
@@ -155,6 +155,8 @@ export interface Instance {
 export interface Lot {
   readonly size: number;
   readonly seat: number;
+  /** It is not asked for before that lot is settled: a call for both met a quota. */
+  readonly behind?: LaunchToken | undefined;
 }
 
 /** What a launch template says of the end of what is launched from it. */

@@ -57,6 +57,45 @@ export function ofItsOwn({ lot: _, ...row }: Instance, generation: Uuid): Instan
   };
 }
 
+/**
+ * After one call for all of them met a quota and made nothing. One fewer can come at most, so the last of them goes without and is left out; the first
+ * half of the others is a lot of its own, and the second half one that waits for what becomes of that. So the quota is found in a few calls.
+ */
+export function halved(rows: readonly Instance[], generation: Uuid): readonly Instance[] {
+  const left = rows.slice(0, -1);
+  const half = Math.ceil(left.length / 2);
+  const first = anew(left.slice(0, half), generation, undefined);
+  return [...first, ...anew(left.slice(half), generation, first[0]?.token)];
+}
+
+/** Not asked for yet under the token that they get: no lot that the same row led was of this size. */
+function anew(
+  rows: readonly Instance[],
+  generation: Uuid,
+  behind: LaunchToken | undefined,
+): readonly Instance[] {
+  const [first] = rows;
+  if (first === undefined) return [];
+  const size = rows.length;
+  const token = launchToken(`${tokenOf(generation, first.id)}-${size}`);
+  return rows.map((row, seat) => ({
+    ...row,
+    token,
+    spec: { ...row.spec, tags: { ...row.spec.tags, [lotTag]: first.id } },
+    lot: { size, seat, ...(behind === undefined ? {} : { behind }) },
+    askedAt: undefined,
+    trouble: undefined,
+  }));
+}
+
+/** Those that wait until the lot of that token is settled. */
+export const behindLot = (live: readonly Instance[], token: LaunchToken): readonly Instance[] =>
+  live.filter((i) => i.lot?.behind === token && i.state === 'intended');
+
+/** Whether the lot before it is still to be settled. */
+export const waitsBehind = (live: readonly Instance[], { lot }: Instance): boolean =>
+  lot?.behind !== undefined && live.some((i) => i.token === lot.behind && i.state === 'intended');
+
 /** Those of them that wait for the same call, by seat. */
 export function inLot(live: readonly Instance[], { token }: Instance): readonly Instance[] {
   return live

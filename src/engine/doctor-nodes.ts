@@ -3,7 +3,7 @@ import { breakerInWords } from '../domain/boot.ts';
 import { type ClusterName, clusterName } from '../domain/ids.ts';
 import { isForeign } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import type { CloudPort, StorePort } from '../ports.ts';
+import type { BudgetAction, CloudPort, StorePort } from '../ports.ts';
 import type { ClusterSettings } from './context.ts';
 import { type Finding, probe } from './doctor.ts';
 
@@ -12,12 +12,8 @@ export async function* examineMachines(clusters: readonly ClusterSettings[]): As
     if (hands !== false) for (const group of groups.filter(isBought)) yield await switchIn(cloud, group);
   for (const { hands, cloud, groups, setup } of clusters)
     if (hands !== false) for (const group of groups.filter(isBought)) yield* lockOn(cloud, group, setup.name);
-  if (clusters.some((c) => c.hands !== false))
-    yield {
-      what: 'locks outside the gateway',
-      ok: true,
-      text: 'cannot be asked from here: the budget action of deploy/aws/README.md',
-    };
+  for (const { hands, cloud, groups, setup } of clusters)
+    if (hands !== false && groups.some(isBought)) yield* budgetLock(cloud, setup.name);
 }
 
 /** Its machines are launched and terminated by the gateway. */
@@ -52,6 +48,50 @@ async function* lockOn(cloud: CloudPort, group: NodeGroup, own: ClusterName): As
   } catch (e) {
     yield { what, ok: true, text: `could not be asked: ${e instanceof Error ? e.message : String(e)}` };
   }
+}
+
+/** Whether the cloud itself ends all launching at a cost. A site may do without, and an account may have it that we may not see: it is told, not mended. */
+async function* budgetLock(cloud: CloudPort, own: ClusterName): AsyncGenerator<Finding> {
+  if (cloud.budgetActions === undefined) return;
+  const what = `cloud of ${own}: lock by a budget`;
+  try {
+    yield { what, ok: true, text: actionsInWords(await cloud.budgetActions()) };
+  } catch (e) {
+    const text = `unknown, could not be asked: ${e instanceof Error ? e.message : String(e)}`;
+    yield { what, ok: true, text };
+  }
+}
+
+function actionsInWords(actions: readonly BudgetAction[]): string {
+  if (actions.length === 0)
+    return 'does not hold: no budget of the account has an action that attaches a policy; deploy/aws/budget-action.json is one';
+  const ours = actions.filter(({ onCaller }) => onCaller);
+  const armed = ours.filter(holdsBack);
+  if (armed.length > 0) return `holds: ${armed.map(actionInWords).join('; ')}`;
+  if (ours.length > 0) return `does not hold: ${ours.map(actionInWords).join('; ')}`;
+  const others = actions.slice(0, 3).map(actionInWords);
+  if (actions.length > others.length) others.push(`and ${actions.length - others.length} more`);
+  return `does not hold for who asks now, but for others: ${others.join('; ')}`;
+}
+
+/** It acts without a person, or has acted. A status that nobody knows yet is no promise. */
+const holdsBack = ({ automatic, status }: BudgetAction): boolean =>
+  status === 'EXECUTION_SUCCESS' ||
+  (automatic && ['STANDBY', 'PENDING', 'EXECUTION_IN_PROGRESS'].includes(status));
+
+function actionInWords({ budget, threshold, policy, on, automatic, status }: BudgetAction): string {
+  const to = on.length === 0 ? 'nobody that is named' : on.join(', ');
+  const state = stateInWords(status, automatic);
+  return `at ${threshold} of budget ${budget}, ${policy} for ${to}: ${state}`;
+}
+
+function stateInWords(status: string, automatic: boolean): string {
+  if (status === 'EXECUTION_SUCCESS') return `${status}, it was attached: nothing is launched any more`;
+  if (/^(EXECUTION|RESET|REVERSE)_FAILURE$/.test(status)) return `${status}, look there`;
+  if (status.startsWith('REVERSE_')) return `${status}, it was taken back: reset it there`;
+  return automatic
+    ? `${status}, acts by itself (AUTOMATIC)`
+    : `${status}, waits for a person's leave (MANUAL)`;
 }
 
 /** Whether what is launched ends by itself when no gateway stands for it any more. */

@@ -20,7 +20,7 @@ export class Shortage {
     const until = this.#clock.now() + forMs;
     for (const { type, zone, why } of missed) {
       if (why === 'full') this.#full.set(zone, until);
-      if (why === 'none') this.#lacks({ type, zone, capacityType }, until);
+      if (why === 'none' || why === 'quota') this.#lacks({ type, zone, capacityType }, until);
     }
   }
 

@@ -2,7 +2,7 @@
 import { faultOf, PortError } from '../domain/fault.ts';
 import type { Uuid } from '../domain/ids.ts';
 import type { CloudInstance, Instance } from '../domain/instance.ts';
-import { inLot, ofItsOwn } from '../domain/lot.ts';
+import { behindLot, halved, inLot, ofItsOwn, waitsBehind } from '../domain/lot.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { LaunchedLot, Write } from '../ports.ts';
 import { launched, notLaunched, unanswered } from './answered.ts';
@@ -24,8 +24,9 @@ const othersMs = 10_000;
  * machine comes that no row stands for. Where fewer come than were asked for, the first of them by seat have one.
  */
 export async function launchLot(ctx: InstanceContext, instance: Instance): Promise<Next> {
-  const rows = inLot(await ctx.store.liveInstances(instance.cluster), instance);
-  if (rows[0]?.id !== instance.id) return after(othersMs);
+  const live = await ctx.store.liveInstances(instance.cluster);
+  const rows = inLot(live, instance);
+  if (rows[0]?.id !== instance.id || waitsBehind(live, instance)) return after(othersMs);
   const size = instance.lot?.size ?? rows.length;
   const asked = rows.some(wasAsked);
   const together = ctx.cloud.launchLot !== undefined;
@@ -81,8 +82,9 @@ async function ask(ctx: InstanceContext, { rows, intent }: Held, size: number): 
   } catch (e) {
     const fault = faultOf(e);
     if (fault === undefined) throw e;
+    if (metQuota(e as PortError)) return fewer(ctx, rows, e as PortError, answered(fault));
     const none = rows.flatMap((row) => notLaunched(ctx, row, e as PortError) ?? []);
-    if (none.length > 0) return settle(ctx, none, answered(fault));
+    if (none.length > 0) return settle(ctx, none, answered(fault), await behind(ctx, first));
     await changeEach(ctx, [unanswered(ctx, first, e as PortError)], answered(fault));
     return after(3_000);
   }
@@ -92,12 +94,45 @@ async function ask(ctx: InstanceContext, { rows, intent }: Held, size: number): 
   const changes = rows.flatMap((row) => {
     const machine = left.shift();
     if (machine !== undefined) return launched(ctx, row, machine);
-    return notLaunched(ctx, row, short ?? new PortError('throttled', 'cloud.launchLot', fewer)) ?? [];
+    return notLaunched(ctx, row, short ?? new PortError('throttled', 'cloud.launchLot', unsaid)) ?? [];
   });
-  return settle(ctx, changes, answered(made.map(({ id }) => id).join(' ')));
+  const next = await behind(ctx, first);
+  const over = short !== undefined && metQuota(short) ? short : undefined;
+  if (over !== undefined) changes.push(...next.flatMap((row) => notLaunched(ctx, row, over) ?? []));
+  return settle(ctx, changes, answered(made.map(({ id }) => id).join(' ')), next);
 }
 
-const fewer = 'fewer came than were asked for, and nobody said why';
+/** The account may have no more, and may have fewer. */
+const metQuota = ({ fault, missed = [] }: PortError): boolean =>
+  fault === 'no_capacity' && missed.some(({ why }) => why === 'quota');
+
+const behind = async (ctx: InstanceContext, { cluster, token }: Instance): Promise<readonly Instance[]> =>
+  behindLot(await ctx.store.liveInstances(cluster), token);
+
+/**
+ * Nothing was made, for the account's quota holds not so many: fewer are asked for. Those that wait behind them get none, as what is left of the
+ * quota is not even enough for these. The money of those that are asked for again stays held.
+ */
+async function fewer(
+  ctx: InstanceContext,
+  rows: readonly Instance[],
+  error: PortError,
+  answered: readonly Write[],
+): Promise<Next> {
+  const [first] = rows;
+  if (first === undefined) return now;
+  const without = [...rows.slice(-1), ...(await behind(ctx, first))];
+  const changes = without.flatMap((row) => notLaunched(ctx, row, error) ?? []);
+  const again = halved(rows, ctx.generation).map(
+    (instance): Write => ({
+      ...{ kind: 'instance', instance },
+      why: `fewer are asked for: ${error.message}`,
+    }),
+  );
+  return settle(ctx, changes, [...answered, ...again], []);
+}
+
+const unsaid = 'fewer came than were asked for, and nobody said why';
 
 /** By id. One that runs a pod has a row of its own already where the store had been older than that [engine/recover]. */
 async function unclaimed(
@@ -109,11 +144,12 @@ async function unclaimed(
   return made.filter(({ id }) => !claimed.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** All of them by one commit, so that who asks again finds all rows or none. */
+/** All of them by one commit, so that who asks again finds all rows or none. `next`: who waited for this. */
 async function settle(
   ctx: InstanceContext,
   changes: readonly InstanceChange[],
   answered: readonly Write[],
+  next: readonly Instance[],
 ): Promise<Next> {
   const written = await changeEach(ctx, changes, answered);
   if (typeof written === 'string') return now;
@@ -121,6 +157,7 @@ async function settle(
     if (row.state === 'gone') await wakeBursts(ctx, row);
     ctx.wake(row.id);
   }
+  for (const { id } of next) ctx.wake(id);
   return after(1_000);
 }
 

@@ -16,7 +16,7 @@ const aheadMs = 5 * 60_000;
 /** A budget that did not hold a top-up is asked again. */
 const askAgainMs = 60_000;
 
-/** `free`: no budget of this kind counts. `none`: nothing can be held, so nothing is launched. */
+/** `free`: nothing is to be held, as no budget of this kind counts or it is held already. `none`: nothing can be held, so nothing is launched. */
 export type LaunchMoney =
   | { readonly kind: 'free' }
   | { readonly kind: 'held'; readonly hold: InstanceHold; readonly write: Write }
@@ -25,7 +25,8 @@ export type LaunchMoney =
 /** From boot to the longest end of what is planned on it, and what comes after: less what those bursts hold themselves. */
 export async function forLaunch(ctx: InstanceContext, instance: Instance): Promise<LaunchMoney> {
   const terms = ctx.overhead?.();
-  if (terms === undefined) return { kind: 'free' };
+  // What was asked for with others before, and is asked for anew, holds it already.
+  if (terms === undefined || instance.hold !== undefined) return { kind: 'free' };
   const none = (why: string): LaunchMoney => ({
     kind: 'none',
     why: `the overhead budget holds nothing: ${why}`,

@@ -52,7 +52,7 @@ export const differences: readonly ExpectedDifference[] = [
     of: 'lines',
     always: false,
     what: 'steps of `srun`',
-    why: 'srun in the pod is ours: Slurm knows of no step, so `sacct` shows the job and its batch step alone',
+    why: 'srun in the pod is ours: Slurm knows of no step, so `sacct` shows the job and its batch step alone; a step is bound by the memory of the job, not by a `--mem` of its own',
   },
   {
     name: 'stdout-pipe',

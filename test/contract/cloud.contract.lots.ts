@@ -87,6 +87,16 @@ export function lotCases(c: CloudCase): void {
       expect(await c.under(t)).toEqual([]);
     });
 
+    test("beyond the account's quota makes nothing and says which it is; fewer come under another token", async () => {
+      await c.cloud.limit({}, { code: 'VcpuLimitExceeded' });
+      const t = c.token();
+      const { missed = [] } = await expectFault(lot(4, t), 'no_capacity');
+      expect([...new Set(missed.map(({ why }) => why))]).toEqual(['quota']);
+      await c.cloud.heal();
+      expect(await c.under(t)).toEqual([]);
+      expect((await lot(2)).made).toHaveLength(2);
+    });
+
     test('that is throttled on its way has what came before', async () => {
       const [zone = '', other = ''] = c.spec.zones;
       const [type = ''] = c.spec.types;

@@ -36,8 +36,14 @@ function called(): readonly string[] {
 const { Statement } = policy.parse(JSON.parse(read('deploy/aws/gateway-policy.json')));
 const of = (action: string) => Statement.filter((s) => s.Action.includes(action));
 
+/** Who it is everybody may ask. */
+const budgets = [...read('adapters/cloud/budgets/index.ts').matchAll(/new (Describe\w+)Command\(/g)].map(
+  (m) => `budgets:${m[1]}`,
+);
+
 it('allows each action that the adapter calls, and no other', () => {
-  const wanted = called().flatMap((action) => [action, ...(implied[action] ?? [])]);
+  expect(budgets).toEqual(['budgets:DescribeBudgetActionsForAccount']);
+  const wanted = [...called(), ...budgets].flatMap((action) => [action, ...(implied[action] ?? [])]);
   expect(wanted.length).toBeGreaterThan(5);
   expect(Statement.every((s) => s.Effect === 'Allow')).toBe(true);
   expect([...new Set(Statement.flatMap((s) => s.Action))].sort()).toEqual([...new Set(wanted)].sort());
@@ -67,7 +73,7 @@ it('lets it launch, tag and end nothing but its own', () => {
   // Nothing of another region, and nothing of everything but looks.
   for (const s of Statement)
     for (const r of s.Resource)
-      if (r === '*') expect(s.Action.every((a) => a.startsWith('ec2:Describe'))).toBe(true);
+      if (r === '*') expect(s.Action.every((a) => /^(ec2|budgets):Describe/.test(a))).toBe(true);
       else expect(r).toMatch(/^arn:aws:(ec2:REGION:(ACCOUNT)?:|iam::ACCOUNT:role\/NODE_ROLE$)/);
 });
 

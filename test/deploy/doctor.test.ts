@@ -1,16 +1,24 @@
 /** What doctor says of the machines: that they end by themselves, and that both sides have the same times. */
 import { expect, it } from 'vitest';
 import { userData } from '../../docs/user-data.ts';
+import { PortError } from '../../src/domain/fault.ts';
 import { clusterName, instant, uuid } from '../../src/domain/ids.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import type { ClusterSettings } from '../../src/engine/context.ts';
 import { examineBreakers, examineMachines } from '../../src/engine/doctor-nodes.ts';
+import type { BudgetAction } from '../../src/ports.ts';
 import { MemStore } from '../../src/sim/models/store.ts';
 
 const minute = 60_000;
 const shipped = userData['kubeadm.sh']?.() ?? '';
 
-async function told(template: { shutdown?: string; userData?: string }, over: Partial<NodeGroup> = {}) {
+async function told(...of: Parameters<typeof examined>) {
+  const [first] = await examined(...of);
+  if (first === undefined) throw new Error('nothing was said');
+  return first;
+}
+
+async function examined(template: { shutdown?: string; userData?: string }, over: Partial<NodeGroup> = {}) {
   const group = {
     name: 'cpu',
     launchTemplate: 'lt',
@@ -19,11 +27,17 @@ async function told(template: { shutdown?: string; userData?: string }, over: Pa
     ...over,
   };
   const cluster = {
+    setup: { name: 'hpc1' },
     groups: [{ maxAgeMs: 7 * 24 * 60 * minute, ...group }],
     cloud: { template: async () => ({ shutdown: 'terminate', userData: shipped, ...template }) },
   } as unknown as ClusterSettings;
-  for await (const finding of examineMachines([cluster])) return finding;
-  throw new Error('nothing was said');
+  return all(examineMachines([cluster]));
+}
+
+async function all<T>(of: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = [];
+  for await (const one of of) found.push(one);
+  return found;
 }
 
 it('the user data that we ship, and the times as they are where nothing is said, are well', async () => {
@@ -31,9 +45,8 @@ it('the user data that we ship, and the times as they are where nothing is said,
   expect(await told({})).toMatchObject({ ok: true });
 });
 
-it('of fixed nodes no switch is asked: they stay', async () => {
-  const finding = await told({ userData: '' }, { fixed: true });
-  expect(finding.what).toBe('locks outside the gateway');
+it('of fixed nodes no switch is asked, and no lock: they stay', async () => {
+  expect(await examined({ userData: '' }, { fixed: true })).toEqual([]);
 });
 
 it.each<[string, Parameters<typeof told>[0], Partial<NodeGroup>, RegExp]>([
@@ -107,10 +120,54 @@ it.each([
       ...(open === undefined ? {} : { launchesFor }),
     },
   } as unknown as ClusterSettings;
-  const found = [];
-  for await (const finding of examineMachines([cluster])) found.push(finding);
+  const found = await all(examineMachines([cluster]));
   const lock = found.find(({ what }) => what.endsWith('lock on its launches'));
   if (words === undefined) expect(lock).toBeUndefined();
   else expect(lock).toMatchObject({ ok: true, text: expect.stringMatching(words) });
   expect(asked).toEqual(open === undefined ? [] : ['hpc1-doctor']);
+});
+
+const action: BudgetAction = {
+  ...{ budget: 'spillway-hpc1', threshold: '100 % actual', policy: 'spillway-no-launches', on: ['role gw'] },
+  ...{ onCaller: true, automatic: true, status: 'STANDBY' },
+};
+const denied = new PortError('refused', 'cloud.budgetActions', 'add budgets:DescribeBudgetActionsForAccount');
+const late = new PortError('transient', 'cloud.budgetActions', 'no answer within 10 s');
+
+it.each<[string, readonly Partial<BudgetAction>[] | Error, RegExp]>([
+  [
+    'stands by',
+    [{}],
+    /^holds: at 100 % actual of budget spillway-hpc1, spillway-no-launches for role gw: STANDBY, acts by itself/,
+  ],
+  ['has acted', [{ status: 'EXECUTION_SUCCESS' }], /^holds: .*nothing is launched any more$/],
+  ['was approved by hand', [{ automatic: false, status: 'EXECUTION_SUCCESS' }], /^holds: /],
+  ['waits for a person', [{ automatic: false }], /^does not hold: .*waits for a person's leave \(MANUAL\)$/],
+  ['asks a person now', [{ automatic: false, status: 'PENDING' }], /^does not hold: .*PENDING, waits/],
+  ['failed', [{ status: 'EXECUTION_FAILURE' }], /^does not hold: .*EXECUTION_FAILURE, look there$/],
+  ['was taken back', [{ status: 'REVERSE_SUCCESS' }], /^does not hold: .*taken back: reset it there$/],
+  ['is in a state of which nobody knows', [{ status: 'NEW' }], /^does not hold: .*: NEW/],
+  ['is one of two', [{ automatic: false }, { budget: 'b' }], /^holds: at 100 % actual of budget b,[^;]*$/],
+  ['is for others', [{ onCaller: false }], /^does not hold for who asks now, but for others: .*role gw/],
+  [
+    'is for many others',
+    Array.from({ length: 5 }, () => ({ onCaller: false })),
+    /^does not hold for who asks now.*; and 2 more$/,
+  ],
+  ['is not there', [], /^does not hold: no budget .*budget-action\.json is one$/],
+  ['may not be seen', denied, /^unknown, could not be asked: .*budgets:DescribeBudgetActionsForAccount/],
+  ['was not told in time', late, /^unknown, could not be asked: .*no answer within 10 s/],
+])('a budget action that %s is told', async (_what, seen, words) => {
+  const budgetActions = async (): Promise<readonly BudgetAction[]> => {
+    if (seen instanceof Error) throw seen;
+    return seen.map((one) => ({ ...action, ...one }));
+  };
+  const cluster = {
+    ...{ setup: { name: 'hpc1' }, groups: [{ name: 'cpu', launchTemplate: 'lt' }] },
+    cloud: { template: async () => ({ shutdown: 'terminate', userData: shipped }), budgetActions },
+  } as unknown as ClusterSettings;
+  const locks = (await all(examineMachines([cluster]))).filter(({ what }) => what.endsWith('by a budget'));
+  expect(locks).toEqual([
+    { what: 'cloud of hpc1: lock by a budget', ok: true, text: expect.stringMatching(words) },
+  ]);
 });

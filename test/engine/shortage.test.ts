@@ -24,6 +24,12 @@ it('remembers an offer by type, zone and capacity type for three minutes, and ne
   expect(shortage.lacks(groups)).toEqual([]);
 });
 
+it('remembers what the quota of the account did not hold as what there was none of', () => {
+  const shortage = new Shortage(new VirtualTime());
+  shortage.note('spot', [{ type: 's', zone: 'a', why: 'quota' }]);
+  expect(shortage.lacks(groups)).toEqual([{ type: 's', zone: 'a', capacityType: 'spot' }]);
+});
+
 it('a full subnet is its whole zone, for every type and as spot too', () => {
   const time = new VirtualTime();
   const shortage = new Shortage(time);

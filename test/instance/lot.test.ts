@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/fault.ts';
 import { type CloudId, cloudId, instanceId, instant, uuid } from '../../src/domain/ids.ts';
-import type { CloudInstance, Instance } from '../../src/domain/instance.ts';
+import type { CloudInstance, Instance, LaunchSpec, Missed } from '../../src/domain/instance.ts';
 import { asLot, instanceTag, lotTag, whoseTags } from '../../src/domain/lot.ts';
 import { overheadAccount } from '../../src/domain/overhead.ts';
 import type { InstanceContext } from '../../src/instance/context.ts';
@@ -92,8 +92,9 @@ async function scene(size: number, answers: readonly (Answer | PortError)[], bud
   };
 }
 
-const noCapacity = (missed = [{ type: 'm7i.large', zone: 'eu-central-1a', why: 'none' as const }]) =>
-  new PortError('no_capacity', 'cloud.launchLot', 'none left', { missed });
+const noCapacity = (
+  missed: readonly Missed[] = [{ type: 'm7i.large', zone: 'eu-central-1a', why: 'none' }],
+) => new PortError('no_capacity', 'cloud.launchLot', 'none left', { missed });
 
 describe('several instances that are asked for by one call', () => {
   it('share a token and a spec, which names no row; of one row alone nothing changes but whose it is', () => {
@@ -262,6 +263,139 @@ describe('several instances that are asked for by one call', () => {
       ['launched', 'i-02'],
       ['gone', undefined],
     ]);
+  });
+
+  describe('that meet a quota of the account', () => {
+    const quota: readonly Missed[] = [{ type: 'm7i.large', zone: 'eu-central-1a', why: 'quota' }];
+    /** A cloud that lets the account have so many: a call for more makes nothing. Every call is of a new token. */
+    async function limited(size: number, left: number, budget?: number) {
+      let room = left;
+      let made = 0;
+      const s = await scene(size, [all], budget);
+      const tokens = new Set<string>();
+      Object.assign(s.ctx.cloud, {
+        launchLot: async (asked: LaunchSpec, token: string, count: number): Promise<LaunchedLot> => {
+          expect(tokens.has(token)).toBe(false);
+          tokens.add(token);
+          s.calls.push({ how: asked.tags[lotTag] ?? '', token, count });
+          if (count > room) throw noCapacity(quota);
+          room -= count;
+          made += count;
+          const from = made - count;
+          const machines = Array.from({ length: count }, (_, n) => machine(`${100 + from + n}`));
+          return { made: machines, short: undefined };
+        },
+      });
+      /** All rows in any order, again and again, until nobody is asked for any more. */
+      const play = async () => {
+        for (let round = 0; (await s.rowsNow()).some((row) => row.state === 'intended'); round += 1) {
+          if (round > 50) throw new Error('it does not end');
+          for (let seat = size - 1; seat >= 0; seat -= 1)
+            if ((await s.row(seat)).state === 'intended') await s.step(seat);
+        }
+      };
+      return { ...s, play };
+    }
+    const up = (rows: readonly Instance[]) => rows.filter((row) => row.state === 'launched').length;
+
+    it('are asked for again in smaller numbers, until the account has all that it may have', async () => {
+      for (let left = 0; left <= 25; left += 1) {
+        const s = await limited(25, left);
+        await s.play();
+        const now = await s.rowsNow();
+        expect(up(now)).toBe(left);
+        expect(s.calls.length).toBeLessThanOrEqual(left === 0 ? 5 : 9);
+        for (const row of now.filter(({ state }) => state === 'gone'))
+          expect(row.why).toBe('no capacity: none left');
+        expect(new Set(now.flatMap((row) => row.cloudId ?? [])).size).toBe(left);
+      }
+    });
+
+    it('are asked for one call at a time: the second half waits for what becomes of the first', async () => {
+      const s = await limited(5, 3);
+      await s.step(0);
+      expect((await s.rowsNow()).map(({ lot, state }) => [lot?.size, lot?.seat, state])).toEqual([
+        [2, 0, 'intended'],
+        [2, 1, 'intended'],
+        [2, 0, 'intended'],
+        [2, 1, 'intended'],
+        [5, 4, 'gone'],
+      ]);
+      for (const seat of [3, 2, 1]) await s.step(seat);
+      expect(s.calls.map(({ count }) => count)).toEqual([5]);
+      s.woken.clear();
+      await s.step(0);
+      expect(s.woken.has(s.rows[2]?.id ?? '')).toBe(true);
+      await s.step(2);
+      await s.play();
+      expect(s.calls.map(({ count }) => count)).toEqual([5, 2, 2, 1]);
+      expect((await s.rowsNow()).map(({ state }) => state)).toEqual([
+        ...['launched', 'launched', 'launched'],
+        ...['gone', 'gone'],
+      ]);
+    });
+
+    it('hold their money on, each once, and those that get none give it back', async () => {
+      const s = await limited(4, 2, 1e12);
+      await s.play();
+      const now = await s.rowsNow();
+      expect(up(now)).toBe(2);
+      const { held } = await s.store.money(s.cluster, { account: overheadAccount, since: instant(0) });
+      const each = now.filter(({ state }) => state === 'launched').map(({ hold }) => hold?.held ?? 0);
+      expect(Math.min(...each)).toBeGreaterThan(0);
+      expect(held).toBe(each.reduce((a, b) => a + b));
+    });
+
+    it('are not asked for again where the group was drained since; their money is given back', async () => {
+      const s = await limited(4, 2, 1e12);
+      await s.step(0);
+      await s.store.drainGroup(s.cluster, spec.group, 'alice', 'a driver');
+      await s.play();
+      expect(s.calls.length).toBe(1);
+      expect(up(await s.rowsNow())).toBe(0);
+      const { held } = await s.store.money(s.cluster, { account: overheadAccount, since: instant(0) });
+      expect(held).toBe(0);
+    });
+
+    it('whose smaller call is not answered are asked for again as the same, and who is behind them waits', async () => {
+      const s = await scene(5, [
+        noCapacity(quota),
+        new PortError('unknown', 'cloud.launchLot', 'no answer'),
+        all,
+      ]);
+      await s.step(0);
+      await s.step(0);
+      await s.step(2);
+      expect(s.calls.length).toBe(2);
+      await s.step(0);
+      expect(s.calls[2]).toEqual(s.calls[1]);
+      expect((await s.rowsNow()).map(({ state }) => state)).toEqual([
+        ...['launched', 'launched', 'intended', 'intended'],
+        'gone',
+      ]);
+    });
+
+    it('of which fewer came leave nothing of it for those behind them', async () => {
+      const s = await scene(5, [
+        noCapacity(quota),
+        () => ({ made: [machine('a')], short: noCapacity(quota) }),
+      ]);
+      await s.step(0);
+      await s.step(0);
+      expect((await s.rowsNow()).map(({ state }) => state)).toEqual([
+        ...['launched', 'gone', 'gone', 'gone', 'gone'],
+      ]);
+    });
+
+    it('go on behind those that were refused for another reason', async () => {
+      const s = await scene(5, [noCapacity(quota), new PortError('throttled', 'cloud.launchLot', 'no'), all]);
+      await s.step(0);
+      await s.step(0);
+      await s.step(2);
+      expect((await s.rowsNow()).map(({ state }) => state)).toEqual([
+        ...['gone', 'gone', 'launched', 'launched', 'gone'],
+      ]);
+    });
   });
 
   it('who asks twice at once gives each row one machine', async () => {

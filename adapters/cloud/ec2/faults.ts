@@ -21,6 +21,12 @@ const noCapacity = [
   'Unsupported',
   'VcpuLimitExceeded',
 ];
+/** Of the account, whatever there is to be had: fewer may still come. */
+const quotas: ReadonlySet<string> = new Set([
+  'InstanceLimitExceeded',
+  'MaxSpotInstanceCountExceeded',
+  'VcpuLimitExceeded',
+]);
 const throttled = [
   'RequestLimitExceeded',
   'EC2ThrottledException',
@@ -154,11 +160,13 @@ export function missedOf(
     const why =
       ErrorCode === 'InsufficientFreeAddressesInSubnet'
         ? 'full'
-        : fault === 'no_capacity'
-          ? 'none'
-          : fault === 'throttled' || ErrorCode === 'InternalError'
-            ? 'throttled'
-            : 'refused';
+        : quotas.has(ErrorCode)
+          ? 'quota'
+          : fault === 'no_capacity'
+            ? 'none'
+            : fault === 'throttled' || ErrorCode === 'InternalError'
+              ? 'throttled'
+              : 'refused';
     return [{ type, zone, why }];
   });
 }

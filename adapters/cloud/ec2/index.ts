@@ -303,6 +303,8 @@ export function ec2Cloud(
     console,
     check,
     launchesFor,
+    // Nobody but `doctor` waits for its clients.
+    budgetActions: async () => (await import('../budgets/index.ts')).budgetActions(config),
     close: async () => {
       client.destroy();
       await queue?.close();

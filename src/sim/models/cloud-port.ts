@@ -218,15 +218,24 @@ function fault(e: unknown, at: string, changes: boolean, down: boolean): unknown
   return e;
 }
 
+/** Of the account, whatever there is to be had. */
+const quotas: ReadonlySet<string> = new Set([
+  'InstanceLimitExceeded',
+  'MaxSpotInstanceCountExceeded',
+  'VcpuLimitExceeded',
+]);
+
 function missedOf({ type, zone, code }: FleetError): Missed {
   const why =
     code === 'InsufficientFreeAddressesInSubnet'
       ? 'full'
-      : meaning[code] === 'no_capacity'
-        ? 'none'
-        : meaning[code] === 'throttled'
-          ? 'throttled'
-          : 'refused';
+      : quotas.has(code)
+        ? 'quota'
+        : meaning[code] === 'no_capacity'
+          ? 'none'
+          : meaning[code] === 'throttled'
+            ? 'throttled'
+            : 'refused';
   return { type, zone, why };
 }
 
