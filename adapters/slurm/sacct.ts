@@ -3,7 +3,18 @@ import { type Instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { AccountedJob, EndedRun, History } from '../../src/domain/job.ts';
 import { stateOf } from './squeue.ts';
 import { excerpt } from './table.ts';
-import { count, duration, epoch, epochRequired, integer, mebibytes, tres, Unreadable, word } from './time.ts';
+import {
+  count,
+  duration,
+  epoch,
+  epochRequired,
+  integer,
+  mebibytes,
+  remembering,
+  tres,
+  Unreadable,
+  word,
+} from './time.ts';
 
 /** The first and the last cannot hold a newline, so rows end where they seem to. */
 const fields = [
@@ -114,30 +125,32 @@ function endedOf(row: readonly string[]): EndedRun | undefined {
     cpus: count(cpus, 'AllocCPUS'),
     nodes: count(nodes, 'NNodes'),
     priority: word(priority) === '' ? undefined : integer(priority, 'Priority'),
-    ...allocatedOf(allocated),
+    ...allocatedOf(allocated, 'AllocTRES'),
   };
 }
 
 const ofGres = /^gres\/([^:]+)(:.+)?$/;
 
+type Allocated = Pick<EndedRun, 'memoryMib' | 'gres'>;
+
 /** `billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2,mem=8G,node=1`. A site may have the types noted, the name alone, or both. */
-function allocatedOf(text: string): Pick<EndedRun, 'memoryMib' | 'gres'> {
+const allocatedOf = remembering((text: string, what: string): Allocated => {
   const all = tres(text);
   const mem = all.get('mem');
   const gres = new Map<string, number>();
   for (const [key, amount] of all) {
     const [, name, type] = ofGres.exec(key) ?? [];
     if (name === undefined || type === undefined) continue;
-    const many = count(amount, 'AllocTRES');
+    const many = count(amount, what);
     gres.set(`${name}${type}`, many);
     gres.set(name, (gres.get(name) ?? 0) + many);
   }
   for (const [key, amount] of all) {
     const [, name, type] = ofGres.exec(key) ?? [];
-    if (name !== undefined && type === undefined) gres.set(name, count(amount, 'AllocTRES'));
+    if (name !== undefined && type === undefined) gres.set(name, count(amount, what));
   }
-  return { memoryMib: mem === undefined ? undefined : mebibytes(mem, 'AllocTRES'), gres };
-}
+  return { memoryMib: mem === undefined ? undefined : mebibytes(mem, what), gres };
+});
 
 function runOf(row: readonly string[]): AccountedJob {
   const [id = '', rawId = '', state = '', partition = '', submit = '', start = '', end = '', exit = ''] = row;

@@ -69,10 +69,14 @@ const clusterWhatIf = z.strictObject({
     z.strictObject({
       partitions: z.array(z.string()),
       cpus: z.number(),
+      /** So many were really in use at once at most: more than there are where there were other nodes. */
+      cpusInUse: z.number(),
       /** Besides CPUs: `memory`, a GRES such as `gpu:a100`, or `debug: cpus` of a partition that has some of the nodes alone. */
       binds: z.array(z.string()),
       /** Not played, as more of it was in use at once than these nodes have. */
       exceeded: z.array(z.string()),
+      /** No job has it on record: nobody asked for it, or AccountingStorageTRES does not have it. */
+      unused: z.array(z.string()),
     }),
   ),
   /** By what those that wait are ordered. */
@@ -124,6 +128,8 @@ const clusterWhatIf = z.strictObject({
     wereInCloud: z.number(),
     /** Their memory is not noted: played without any. */
     memoryUntold: z.number(),
+    /** Their priority is not noted: where others have one, they have the middle one. */
+    priorityUntold: z.number(),
     /** Cut at their time limit. */
     capped: z.number(),
   }),

@@ -33,10 +33,16 @@ export interface NodeSum {
   readonly gres: GresOfNode;
 }
 
+export interface PastPartition extends NodeSum {
+  readonly name: string;
+  /** The partitions that have no node besides its own: itself, and those within it. */
+  readonly holds: readonly string[];
+}
+
 /** Nodes that partitions share: who asks for any of these partitions waits in one queue. */
 export interface PastNodes extends NodeSum {
   /** With what the nodes of each come to. */
-  readonly partitions: readonly (NodeSum & { readonly name: string })[];
+  readonly partitions: readonly PastPartition[];
 }
 
 /** Left out, by how many and why. */
@@ -60,4 +66,6 @@ export interface Past {
   readonly wereInCloud: number;
   /** Of the jobs: how much memory they had is not noted, and they are played without any. */
   readonly memoryUntold: number;
+  /** Of the jobs: their priority is not noted. */
+  readonly priorityUntold: number;
 }

@@ -62,10 +62,14 @@ export interface Fared {
 export interface PlayedNodes {
   readonly partitions: readonly string[];
   readonly cpus: number;
+  /** So many were really in use at once at most: more than there are where there were other nodes. */
+  readonly cpusInUse: number;
   /** What binds its jobs besides CPUs: `memory`, a GRES such as `gpu:a100`, or `debug: cpus` of a partition that has some of the nodes alone. */
   readonly binds: readonly string[];
   /** What does not, as more of it was in use at once than these nodes have: the site does not count it, or there were other nodes. */
   readonly exceeded: readonly string[];
+  /** What no job has on record, and so binds nobody: nobody asked for it, or the site has it not noted. */
+  readonly unused: readonly string[];
 }
 
 /** By how much a play is off, of each job: what it waited there, and what it really waited. */

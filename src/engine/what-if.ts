@@ -5,7 +5,7 @@ import { faultOf, PortError } from '../domain/fault.ts';
 import { type ClusterName, type Instant, instant } from '../domain/ids.ts';
 import type { EndedRun } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
-import type { LeftOut, Past } from '../domain/past.ts';
+import type { Past } from '../domain/past.ts';
 import type { Clock } from '../ports.ts';
 import type { Cluster, PolicyProblem } from './context.ts';
 import { policyNow } from './funds.ts';
@@ -41,7 +41,7 @@ export interface ClusterWhatIf {
   /** When the queue was last looked at. */
   readonly until: Instant;
   readonly by: PlayedBy;
-  readonly past: Pick<Past, 'running' | 'wereInCloud' | 'memoryUntold'> & { readonly leftOut: LeftOut };
+  readonly past: Omit<Past, 'jobs'>;
   readonly replayed: Replayed;
 }
 

@@ -158,7 +158,9 @@ function traced(
 ): TraceJob {
   const startMs = Math.max(fromMs, at.startMs);
   const runMs = at.endMs - startMs;
-  const limitMs = at.limitMs === undefined ? runMs : at.limitMs - (startMs - at.startMs);
+  const left = at.limitMs === undefined ? runMs : at.limitMs - (startMs - at.startMs);
+  // Past its limit already, and not ended by it (OverTimeLimit): nothing of it is left to go by.
+  const limitMs = left > 0 ? left : runMs;
   return {
     ...{ id, user, account, partition, processors: cpus, runMs, priority },
     ...{ submitMs: Math.max(fromMs, at.submitMs), requestMs: limitMs },

@@ -546,7 +546,11 @@ const en = {
       `${partitions}: ${cpus} CPUs${binds === '' ? '' : `; what binds besides: ${binds}`}`,
     exceeded: (what: string) =>
       `not ${what}, as more of it was in use at once than these nodes have: Slurm does not hold jobs to it here, or there were other nodes`,
-    not: 'Nodes are summed up: whether a job’s share lies on one node or in pieces on several is not in it. Nor are reservations, preemption, licences, limits of accounts and QOS, dependencies, nodes that were down, jobs of other partitions on the same nodes, and spot; a priority is the one at the job’s start and does not change. Budgets begin full, forecasts with nothing learned, and every offer is approved.',
+    unused: (what: string) =>
+      `no job has ${what} on record: nobody asked for it, or AccountingStorageTRES does not have it`,
+    cpusInUse: (cpus: string) =>
+      `${cpus} CPUs were in use at once then, so there were more nodes, and jobs may wait longer here than they did`,
+    not: 'Nodes are summed up: whether a job’s share lies on one node or in pieces on several is not in it. Nor are reservations, preemption, licences, limits of accounts and QOS, dependencies, nodes that were down, jobs of other partitions on the same nodes, and spot; a priority is the one at the job’s start and does not change. The cloud has room for all memory and GRES, and is paid by CPUs alone. Budgets begin full, forecasts with nothing learned, and every offer is approved.',
     left: 'Jobs that no figure counts',
     leftOut: {
       ranBefore: 'ran already at the beginning (they hold their processors)',
@@ -554,7 +558,7 @@ const en = {
       asked: 'asked for the cloud themselves',
       waiting: 'wait still',
       zeroRun: 'had no run time',
-      oversized: 'larger than the cluster is today',
+      oversized: 'ask for more than the nodes of their partition have today',
       unread: 'rows of the accounting that could not be read',
     },
     otherwise: 'Jobs that are played otherwise than they were',
@@ -562,6 +566,7 @@ const en = {
       running: 'run still, and are taken to end now',
       wereInCloud: 'really ran in the cloud, and are played as if they had waited in their own partition',
       memoryUntold: 'have no memory on record, and are played without any',
+      priorityUntold: 'have no priority on record, and are played with the middle one of the others, if any',
       capped: 'cut at their time limit',
     },
   },
@@ -1123,7 +1128,11 @@ const de: Texts = {
       `${partitions}: ${cpus} CPUs${binds === '' ? '' : `; außerdem bindet: ${binds}`}`,
     exceeded: (what) =>
       `nicht ${what}, da davon mehr zugleich belegt war, als diese Knoten haben: Slurm bindet Jobs hier nicht daran, oder es gab andere Knoten`,
-    not: 'Knoten sind zusammengezählt: Ob der Anteil eines Jobs auf einem Knoten liegt oder in Stücken auf mehreren, kommt nicht vor. Ebenso wenig Reservierungen, Verdrängung, Lizenzen, Grenzen von Accounts und QOS, Abhängigkeiten, ausgefallene Knoten, Jobs anderer Partitionen auf denselben Knoten und Spot; eine Priorität ist die beim Start des Jobs und ändert sich nicht. Budgets beginnen voll, Prognosen ohne Gelerntes, und jedes Angebot wird angenommen.',
+    unused: (what) =>
+      `kein Job ist mit ${what} verzeichnet: Niemand verlangte es, oder AccountingStorageTRES hat es nicht`,
+    cpusInUse: (cpus) =>
+      `damals waren ${cpus} CPUs zugleich belegt, es gab also mehr Knoten, und Jobs warten hier womöglich länger, als sie es taten`,
+    not: 'Knoten sind zusammengezählt: Ob der Anteil eines Jobs auf einem Knoten liegt oder in Stücken auf mehreren, kommt nicht vor. Ebenso wenig Reservierungen, Verdrängung, Lizenzen, Grenzen von Accounts und QOS, Abhängigkeiten, ausgefallene Knoten, Jobs anderer Partitionen auf denselben Knoten und Spot; eine Priorität ist die beim Start des Jobs und ändert sich nicht. Die Cloud hat Platz für allen Speicher und jede GRES und kostet nur nach CPUs. Budgets beginnen voll, Prognosen ohne Gelerntes, und jedes Angebot wird angenommen.',
     left: 'Jobs, die in keiner Zahl stecken',
     leftOut: {
       ranBefore: 'liefen am Anfang schon (sie belegen ihre Prozessoren)',
@@ -1131,7 +1140,7 @@ const de: Texts = {
       asked: 'wollten selbst in die Cloud',
       waiting: 'warten noch',
       zeroRun: 'hatten keine Laufzeit',
-      oversized: 'größer, als der Cluster heute ist',
+      oversized: 'verlangen mehr, als die Knoten ihrer Partition heute haben',
       unread: 'Zeilen der Abrechnung, die nicht zu lesen waren',
     },
     otherwise: 'Jobs, die anders nachgespielt werden, als sie waren',
@@ -1139,6 +1148,7 @@ const de: Texts = {
       running: 'laufen noch; gespielt, als endeten sie jetzt',
       wereInCloud: 'liefen wirklich in der Cloud; gespielt, als hätten sie in ihrer Partition gewartet',
       memoryUntold: 'mit unbekanntem Speicher; gespielt, als hätten sie keinen',
+      priorityUntold: 'mit unbekannter Priorität; gespielt mit der mittleren der anderen, wo es sie gibt',
       capped: 'an ihrem Zeitlimit gekappt',
     },
   },

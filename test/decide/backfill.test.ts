@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Backfill, startsOf } from '../../src/decide/backfill.ts';
+import { Backfill, needsOf, Starter, startsOf } from '../../src/decide/backfill.ts';
 import { Ends } from '../../src/decide/backfill-ends.ts';
 
 interface Job {
@@ -110,7 +110,7 @@ describe('backfill', () => {
   describe('with memory besides processors', () => {
     const begunBy = (most: number, jobs: readonly (Job & { readonly memory: number })[], rank?: number[]) => {
       const order = rank === undefined ? {} : { rank: Float64Array.from(rank) };
-      const machine = new Backfill(10, columns(jobs), order, [memoryOf(jobs, most)]);
+      const machine = new Backfill(10, columns(jobs), order, memoryOf(jobs, most));
       const begun: number[] = [];
       jobs.forEach((_, i) => void machine.submit(i));
       machine.pass(0, (job) => begun.push(job));
@@ -147,6 +147,45 @@ describe('backfill', () => {
       expect([late(50), late(51)]).toEqual([true, false]);
     });
 
+    it('each kind binds by itself, and who needs none of it is not held up by it', () => {
+      const needs = [
+        [60, 0, 1],
+        [0, 2, 0],
+        [50, 0, 0],
+        [0, 0, 1],
+        [40, 1, 0],
+      ];
+      const jobs = columns(needs.map(() => ({ processors: 1, limit: 50 })));
+      const machine = new Backfill(
+        10,
+        jobs,
+        {},
+        {
+          most: [100, 2, 1],
+          needs: needsOf(needs.length, (i) => needs[i] as number[]),
+        },
+      );
+      const begun: number[] = [];
+      needs.forEach((_, i) => void machine.submit(i));
+      machine.pass(0, (job) => begun.push(job));
+      expect(begun).toEqual([0, 1]);
+      machine.end(1);
+      machine.pass(1, (job) => begun.push(job));
+      // The third has its turn when the first is over, and leaves the last one enough by then.
+      expect(machine.reservation()).toBe(50);
+      expect(begun).toEqual([0, 1, 4]);
+      machine.end(0);
+      machine.pass(2, (job) => begun.push(job));
+      expect(begun).toEqual([0, 1, 4, 2, 3]);
+      // As it was made, whatever came before.
+      machine.clear();
+      expect([machine.free, machine.length, machine.running]).toEqual([10, 0, 0]);
+      needs.forEach((_, i) => void machine.submit(i));
+      begun.length = 0;
+      machine.pass(0, (job) => begun.push(job));
+      expect(begun).toEqual([0, 1]);
+    });
+
     it('the highest rank has the reservation', () => {
       const one = { processors: 6, limit: 10, memory: 0 };
       expect(begunBy(100, [one, one], [0, -5]).begun).toEqual([1]);
@@ -172,6 +211,27 @@ describe('backfill', () => {
   });
 });
 
+it('a queue that is played again with other run times starts as one that is played for the first time', () => {
+  const drawn = fc.record({
+    processors: fc.integer({ min: 1, max: 16 }),
+    limit: fc.integer({ min: 1, max: 50 }),
+    runs: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 3, maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(drawn, { maxLength: 40 }), fc.nat(), (jobs, some) => {
+      const all = { ...columns(jobs), running: some % (jobs.length + 1) };
+      // What runs already fits.
+      for (let i = 0; i < all.running; i++) all.processors[i] = 0;
+      const starter = new Starter(12, all);
+      for (const draw of [0, 1, 2]) {
+        all.runMs.set(jobs.map((j) => j.runs[draw] as number));
+        const again = starter.starts(new Float64Array(jobs.length));
+        expect(again).toEqual(startsOf(12, { ...all, runMs: all.runMs.slice() }));
+      }
+    }),
+  );
+});
+
 type Timed = Job & {
   readonly run: number;
   readonly at: number;
@@ -181,13 +241,13 @@ type Timed = Job & {
 const machineSize = 12;
 const machineMemory = 20;
 const memoryOf = (jobs: readonly { readonly memory: number }[], most = machineMemory) => ({
-  ...{ most, needs: Float64Array.from(jobs, (j) => j.memory) },
+  ...{ most: [most], needs: needsOf(jobs.length, (i) => [jobs[i]?.memory ?? 0]) },
 });
 /** Those who leave do so this long after they came, if they wait still. */
 const patience = 15;
 
 function history(jobs: readonly Timed[]): number[] {
-  const machine = new Backfill(machineSize, columns(jobs), {}, [memoryOf(jobs)]);
+  const machine = new Backfill(machineSize, columns(jobs), {}, memoryOf(jobs));
   const ends = new Ends(1);
   const begun = jobs.map(() => -1);
   let promised: { job: number; at: number } | undefined;

@@ -58,9 +58,16 @@ describe('the days that are played', () => {
     expect(made.jobs).toMatchObject([
       noted,
       bare,
-      { ...bare, gres: new Map([['gpu:a100', 4]]), priority: 7 },
+      {
+        ...bare,
+        gres: new Map([
+          ['gpu', 4],
+          ['gpu:a100', 4],
+        ]),
+        priority: 7,
+      },
     ]);
-    expect(made.memoryUntold).toBe(2);
+    expect(made).toMatchObject({ memoryUntold: 2, priorityUntold: 1 });
     // Who asked for no memory has that of his partition.
     const usual = {
       ...look([still]),
@@ -68,6 +75,19 @@ describe('the days that are played', () => {
     };
     const of = pastOf({ runs: [], unread: 0, snapshot: usual, bursts: [], setup, until });
     expect(of).toMatchObject({ memoryUntold: 0, jobs: [{ memoryMib: 200 }] });
+  });
+
+  it.each([
+    ['gres/gpu=2', { gpu: 6 }],
+    ['gres/gpu:a100=1,gres/gpu:v100=1', { gpu: 6, 'gpu:a100': 3, 'gpu:v100': 3 }],
+    // Of the job, whether or not its nodes share them evenly; and the same asked for twice is once.
+    ['per-job/gres/gpu=4', { gpu: 4 }],
+    ['gres/gpu=2,per-task/gres/gpu=1', { gpu: 6 }],
+    ['', {}],
+    ['gres/gpu:a:b=1', {}],
+  ])('count the GRES of who runs still over all his nodes: %j', (gres, all) => {
+    const [job] = past([], [line(2, { gres, minNodes: 3 })]).jobs;
+    expect(job?.gres).toEqual(new Map(Object.entries(all)));
   });
 
   it('have each run of a job that was requeued, under a name of its own', () => {
@@ -134,10 +154,10 @@ it('nodes are put together where watched partitions share them, with what each p
     {
       ...{ cpus: 16, memoryMib: 2, gres: new Map() },
       partitions: [
-        { name: 'batch', cpus: 16, memoryMib: 2, gres: new Map() },
-        { name: 'debug', ...bare },
+        { name: 'batch', cpus: 16, memoryMib: 2, gres: new Map(), holds: ['batch', 'debug'] },
+        { name: 'debug', ...bare, holds: ['debug'] },
       ],
     },
-    { ...gpus, partitions: [{ name: 'gpu', ...gpus }] },
+    { ...gpus, partitions: [{ name: 'gpu', ...gpus, holds: ['gpu'] }] },
   ]);
 });

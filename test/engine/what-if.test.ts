@@ -76,7 +76,7 @@ describe('a replay of the last days', () => {
     const [one] = progress.clusters;
     expect(one).toMatchObject({
       by: { processors: 16, bootMeasured: 0, microUsdPerCpuHour: 25_000 },
-      past: { leftOut: { elsewhere: 0, unread: 0 }, memoryUntold: 0 },
+      past: { leftOut: { elsewhere: 0, unread: 0 }, memoryUntold: 0, priorityUntold: 0 },
     });
     const { replayed } = one as (typeof progress.clusters)[number];
     expect(replayed.jobs).toBeGreaterThan(5);
@@ -208,7 +208,7 @@ describe('the thread', () => {
       ...{
         fromMs: t0,
         untilMs: t0 + 20 * 24 * hour,
-        nodes: [{ ...four, partitions: [{ ...four, name: 'batch' }] }],
+        nodes: [{ ...four, partitions: [{ ...four, name: 'batch', holds: ['batch'] }] }],
         lookMs: minute,
         running: policy,
         proposed: policy,

@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { compile } from '../../config/expression.ts';
 import type { PastJob, PastNodes } from '../../src/domain/past.ts';
 import type { PlainPolicy, ReplayOrder } from '../../src/engine/replayed.ts';
+import { siteOf } from '../../src/sim/replay/node-sets.ts';
 import { play as runs, usualCloud } from '../../src/sim/replay/play.ts';
+import { clean } from '../../src/sim/trace/job.ts';
+import { readTrace } from '../../src/sim/trace/read.ts';
 import { traceOf, unseenIn, whatIf } from '../../src/sim/what-if.ts';
 
 const minute = 60_000;
@@ -36,7 +39,7 @@ const waited = (forMs: number) => policy({ burstWhen: [{ kind: 'waited', forMs }
 
 const none = { cpus: 0, memoryMib: 0, gres: new Map<string, number>() };
 const nodesOf = (cpus: number, over: Partial<PastNodes> = {}): PastNodes => ({
-  ...{ ...none, cpus, partitions: [{ ...none, name: 'batch', cpus }] },
+  ...{ ...none, cpus, partitions: [{ ...none, name: 'batch', cpus, holds: ['batch'] }] },
   ...over,
 });
 
@@ -90,6 +93,15 @@ describe('the last days under another policy', () => {
     expect(made).toMatchObject({ jobs: 1, ranBefore: 1, nobody: { waitMs: { mean: 6 * hour } } });
     expect(made.really.mean).toBe(6 * hour);
     expect(made.proposed.bursts).toBe(1);
+  });
+
+  it('begin with who had run past his limit by then, for as long as he really did', () => {
+    const jobs = [
+      job('over', -5 * hour, -4 * hour, 2 * hour, { limitMs: hour }),
+      job('waits', 0, 2 * hour, 3 * hour),
+    ];
+    expect(traceOf(order(jobs)).trace.jobs.map((j) => j.runMs)).toEqual([2 * hour, hour]);
+    expect(play(jobs)).toMatchObject({ jobs: 1, capped: 0, nobody: { waitMs: { mean: 2 * hour } } });
   });
 
   it('hold a hard budget and a cap, as the gateway does', () => {
@@ -156,6 +168,51 @@ describe('the last days under another policy', () => {
   });
 });
 
+it('a log that the model has made itself is played to the second, and comes to what it came to before', async () => {
+  const { jobs } = clean((await readTrace('config/examples/small.swf')).jobs, 64);
+  const sum = (share: number) => ({
+    ...{ cpus: 64 * share, memoryMib: 200_000 * share, gres: new Map([['gpu', 8 * share]]) },
+  });
+  const set: PastNodes = {
+    ...sum(1),
+    partitions: [
+      { ...sum(1), name: 'batch', holds: ['batch', 'debug'] },
+      { ...sum(0.5), name: 'debug', holds: ['debug'] },
+    ],
+  };
+  const drawn = jobs.map(({ processors: cpus, submitMs, runMs, requestMs, ...rest }, i): PastJob => {
+    const debug = cpus <= 16 && i % 3 === 0;
+    const gres = new Map(i % 10 === 0 ? [['gpu', Math.min(4, cpus)]] : []);
+    return {
+      ...{ id: rest.id, user: rest.user, account: rest.account, partition: debug ? 'debug' : 'batch' },
+      ...{ submitMs, startMs: submitMs, endMs: submitMs + runMs, limitMs: requestMs, cpus, gres },
+      ...{ priority: 100 + ((7 * i) % 13), memoryMib: cpus * (1_000 + 500 * (i % 5)), inCloud: false },
+    };
+  });
+  const fromMs = drawn[0]?.submitMs ?? 0;
+  const untilMs = drawn.at(-1)?.submitMs ?? 0;
+  const over = { fromMs, untilMs, nodes: [set], lookMs: hour / 2, running: waited(2 * hour) };
+  const { trace } = traceOf(order(drawn, over));
+  // As if never two had run at once: all of it binds.
+  const nodes = siteOf(
+    [set],
+    drawn.map((one) => ({ ...one, endMs: one.startMs })),
+  ).setsFor(drawn);
+  const { waitMs } = runs(trace, { processors: 64, nodes, cloud: usualCloud, tickMs: minute });
+  const really = drawn.map((one, i) => {
+    const startMs = one.submitMs + (waitMs[i] as number);
+    return { ...one, startMs, endMs: startMs + (trace.runMs[i] as number) };
+  });
+  const made = play(really, { ...over, proposed: policy({ burstWhen: [{ kind: 'worth', atLeast: 20 }] }) });
+  expect(made.error).toEqual({ of: 'nobody', mean: 0, p50: 0, p95: 0 });
+  const { nobody, running, proposed } = made;
+  expect([nobody, running, proposed].map((f) => [f.bursts, f.microUsd, Math.round(f.waitMs.mean)])).toEqual([
+    [0, 0, 59_008_687],
+    [108, 808_775_543, 1_023_395],
+    [188, 198_429_455, 18_307_855],
+  ]);
+});
+
 it('what a log does not tell is named, of every expression', () => {
   const expr = (text: string) => ({ kind: 'cel' as const, expr: text });
   expect(unseenIn(policy({ burstWhen: [expr('job.cpus <= 4')] }), compile)).toEqual([]);
@@ -177,13 +234,13 @@ describe('the nodes of a site', () => {
   const small = { cpus: 1, memoryMib: 60 };
 
   it('bind by memory: a job waits for it although CPUs are free', () => {
-    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch' }] };
+    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch', holds: ['batch'] }] };
     const made = waits([job('a', 0, 0, hour, small), job('b', 0, hour, 2 * hour, small)], [set]);
     expect(made).toMatchObject({ mean: hour / 2, told: [{ binds: ['memory'], exceeded: [] }] });
   });
 
   it('do not bind by what the site had more of in use than they have, which is told', () => {
-    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch' }] };
+    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch', holds: ['batch'] }] };
     const made = waits([job('a', 0, 0, hour, small), job('b', 0, 0, hour, small)], [set]);
     expect(made).toMatchObject({ mean: 0, told: [{ binds: [], exceeded: ['memory'] }] });
   });
@@ -197,25 +254,66 @@ describe('the nodes of a site', () => {
     ];
     const apart = [
       nodesOf(4),
-      { ...has(64, 0, { gpu: 1 }), partitions: [{ ...has(64, 0, { gpu: 1 }), name: 'gpu' }] },
+      { ...has(64, 0, { gpu: 1 }), partitions: [{ ...has(64, 0, { gpu: 1 }), name: 'gpu', holds: ['gpu'] }] },
     ];
     expect(waits(jobs, apart).mean).toBe((10 * hour) / 3);
     // As on nodes that both share: the one waits for GPUs, and needs no more CPUs than there are.
     const all = has(8, 0, { gpu: 1 });
-    const shared = [{ ...all, partitions: ['batch', 'gpu'].map((name) => ({ ...all, name })) }];
+    const names = ['batch', 'gpu'];
+    const shared = [{ ...all, partitions: names.map((name) => ({ ...all, name, holds: names })) }];
     expect(waits(jobs, shared).mean).toBe((10 * hour) / 3);
   });
 
   it('of a partition that has some of them alone are all that its jobs get', () => {
     const debug = { partition: 'debug', cpus: 4 };
-    const part = (name: string, cpus: number) => ({ ...none, name, cpus });
-    const set = nodesOf(12, { partitions: [part('batch', 12), part('debug', 4)] });
+    const part = (cpus: number, ...holds: string[]) => ({ ...none, name: holds[0] ?? '', cpus, holds });
+    const set = nodesOf(12, { partitions: [part(12, 'batch', 'debug'), part(4, 'debug')] });
     const made = waits([job('a', 0, 0, hour, debug), job('b', 0, hour, 2 * hour, debug)], [set]);
     expect(made).toMatchObject({ mean: hour / 2, told: [{ binds: ['debug: cpus'] }] });
   });
 
+  it('of partitions that lie within one another are shared by all that can run on no others', () => {
+    const part = (cpus: number, ...holds: string[]) => ({ ...none, name: holds[0] ?? '', cpus, holds });
+    const set = nodesOf(64, {
+      partitions: [
+        part(64, 'all', 'debug', 'short', 'test'),
+        part(4, 'debug', 'test'),
+        part(8, 'short', 'debug', 'test'),
+        part(4, 'test', 'debug'),
+      ],
+    });
+    const of = (partition: string, cpus: number) => ({ partition, cpus });
+    // Debug and test have the same four CPUs, and short these and four more.
+    const jobs = [
+      job('a', 0, 0, hour, of('debug', 4)),
+      job('b', 0, hour, 2 * hour, of('test', 4)),
+      job('c', 0, 2 * hour, 3 * hour, of('short', 8)),
+      job('d', 0, 0, hour, of('all', 40)),
+      // Who may start elsewhere is not held up.
+      job('e', 0, 0, hour, of('short,all', 8)),
+    ];
+    const made = waits(jobs, [set]);
+    expect(made).toMatchObject({
+      mean: (3 * hour) / 5,
+      told: [{ binds: ['debug+test: cpus', 'short: cpus'] }],
+    });
+    const part1 = waits([jobs[0] as PastJob, job('b', 0, hour, 2 * hour, of('short', 8))], [set]);
+    expect(part1.mean).toBe(hour / 2);
+  });
+
+  it('say what no job has on record, and how much more was in use at once than they have', () => {
+    const all = has(8, 100, { gpu: 2, 'gpu:a100': 2 });
+    const set = { ...all, partitions: [{ ...all, name: 'batch', holds: ['batch'] }] };
+    const one = { cpus: 6, memoryMib: undefined, gres: new Map([['gpu', 1]]) };
+    const [told] = waits([job('a', 0, 0, hour, one), job('b', 0, 0, hour, one)], [set]).told;
+    expect(told).toEqual({
+      ...{ partitions: ['batch'], cpus: 8, cpusInUse: 12 },
+      ...{ binds: ['gpu'], exceeded: [], unused: ['memory', 'gpu:a100'] },
+    });
+  });
+
   it('leave out whom they cannot hold, and whose partition has none', () => {
-    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch' }] };
+    const set = { ...has(8, 100), partitions: [{ ...has(8, 100), name: 'batch', holds: ['batch'] }] };
     const jobs = [
       job('a', 0, 0, hour),
       job('b', 0, 0, hour, { memoryMib: 200, inCloud: true }),
@@ -253,8 +351,8 @@ describe('the nodes of a site', () => {
       },
     });
     const all = has(8, 30, { gpu: 2 });
-    const part = { ...has(4, 15), name: 'debug' };
-    const set = { ...all, partitions: [{ ...all, name: 'batch' }, part] };
+    const part = { ...has(4, 15), name: 'debug', holds: ['debug'] };
+    const set = { ...all, partitions: [{ ...all, name: 'batch', holds: ['batch', 'debug'] }, part] };
     fc.assert(
       fc.property(fc.array(drawn, { minLength: 1, maxLength: 30 }), (many) => {
         // One after the other, so that the record never had too much in use.
@@ -278,10 +376,13 @@ describe('the nodes of a site', () => {
               0,
             );
           expect(at((j) => trace.processors[j] as number)).toBeLessThanOrEqual(8);
-          for (const { most, needs } of sets.sets[0]?.bounds ?? [])
-            expect(at((j) => needs[j] as number)).toBeLessThanOrEqual(most);
+          const job = (j: number) => jobs.find(({ id }) => id === trace.jobs[j]?.id) as PastJob;
+          const inDebug = (j: number, needs: number) => (job(j).partition === 'debug' ? needs : 0);
+          expect(at((j) => job(j).memoryMib ?? 0)).toBeLessThanOrEqual(30);
+          expect(at((j) => job(j).gres.get('gpu') ?? 0)).toBeLessThanOrEqual(2);
+          expect(at((j) => inDebug(j, job(j).cpus))).toBeLessThanOrEqual(4);
+          expect(at((j) => inDebug(j, job(j).memoryMib ?? 0))).toBeLessThanOrEqual(15);
         }
-        expect(sets.sets[0]?.bounds).toHaveLength(4);
       }),
       { numRuns: 60 },
     );

@@ -25,8 +25,8 @@ function clusterViewOf({ cluster, since, until, by, past, replayed }: ClusterWha
   return {
     ...{ cluster, since: iso(since), until: iso(until), jobs, really, ...fared },
     nodes: nodes.map((set) => ({
-      ...{ partitions: [...set.partitions], cpus: set.cpus },
-      ...{ binds: [...set.binds], exceeded: [...set.exceeded] },
+      ...{ partitions: [...set.partitions], cpus: set.cpus, cpusInUse: set.cpusInUse },
+      ...{ binds: [...set.binds], exceeded: [...set.exceeded], unused: [...set.unused] },
     })),
     course: {
       ...{ from: iso(instant(fromMs)), spanMs: courses.spanMs },

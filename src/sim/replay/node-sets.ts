@@ -1,5 +1,5 @@
 /** Which nodes serve which jobs, and what binds them there: processors, memory, GRES, and the nodes of each partition. Pure. */
-import { Backfill, type Bound, type JobColumns } from '../../decide/backfill.ts';
+import { Backfill, type Bounds, type JobColumns, needsOf } from '../../decide/backfill.ts';
 import { partitionsOf } from '../../domain/job.ts';
 import type { NodeSum, PastJob, PastNodes } from '../../domain/past.ts';
 import type { PlayedNodes } from '../../engine/replayed.ts';
@@ -8,7 +8,7 @@ import type { PlayedNodes } from '../../engine/replayed.ts';
 export interface NodeSet {
   readonly partitions: readonly string[];
   readonly processors: number;
-  readonly bounds: readonly Bound[];
+  readonly bounds: Bounds;
 }
 
 export interface NodeSets {
@@ -17,7 +17,7 @@ export interface NodeSets {
   readonly of: Int32Array;
 }
 
-/** What every job of a set must have besides processors. */
+/** What jobs of a set must have besides processors. */
 interface Named {
   /** `memory`, a GRES such as `gpu:a100`, or `debug: cpus` of a partition that has some of the nodes alone. */
   readonly name: string;
@@ -33,62 +33,84 @@ interface NodesOfSite {
   setsFor(jobs: readonly PastJob[]): NodeSets;
 }
 
-/** `jobs`: all that ran, by which is told what did not bind. */
+/** `jobs`: all that there were, by which is told what did not bind. */
 export function siteOf(nodes: readonly PastNodes[], jobs: readonly PastJob[]): NodesOfSite {
   const place = new Map(
     nodes.flatMap(({ partitions }, at) => partitions.map(({ name }) => [name, at] as const)),
   );
   const placeOf = (job: PastJob): number | undefined =>
     partitionsOf(job).flatMap((name) => place.get(name) ?? [])[0];
-  const ran = nodes.map((): PastJob[] => []);
+  const came = nodes.map((): PastJob[] => []);
   for (const job of jobs) {
-    const at = job.inCloud ? undefined : placeOf(job);
-    if (at !== undefined) ran[at]?.push(job);
+    const at = placeOf(job);
+    if (at !== undefined) came[at]?.push(job);
   }
-  const bound = nodes.map((set, at) => {
-    const all = boundsOf(set).map((one) => ({
-      ...one,
-      exceeded: peakOf(ran[at] ?? [], one.need) > one.most,
-    }));
-    return { binds: all.filter((b) => !b.exceeded), exceeded: all.filter((b) => b.exceeded) };
+  const played = nodes.map((set, at) => {
+    const all = came[at] ?? [];
+    const ran = all.filter((job) => !job.inCloud);
+    // What nobody needs binds nobody, whether or not the site has it noted.
+    const needed = boundsOf(set).filter(({ need }) => all.some((job) => need(job) > 0));
+    const isExceeded = ({ need, most }: Named): boolean => peakOf(ran, need) > most;
+    const exceeded = new Set(needed.filter(isExceeded));
+    return {
+      binds: needed.filter((one) => !exceeded.has(one)),
+      told: {
+        ...{ partitions: set.partitions.map((p) => p.name), cpus: set.cpus },
+        cpusInUse: peakOf(ran, (job) => job.cpus),
+        exceeded: [...exceeded].map((one) => one.name),
+        unused: sumBounds(set).flatMap(({ name }) => (needed.some((one) => one.name === name) ? [] : [name])),
+      },
+    };
   });
   const setOf = (job: PastJob): number | undefined => {
     const at = placeOf(job);
     if (at === undefined || job.cpus > (nodes[at]?.cpus ?? 0)) return undefined;
-    return bound[at]?.binds.every(({ need, most }) => need(job) <= most) ? at : undefined;
+    return played[at]?.binds.every(({ need, most }) => need(job) <= most) ? at : undefined;
   };
   return {
     setOf,
-    told: nodes.map(({ partitions, cpus }, at) => ({
-      ...{ partitions: partitions.map((p) => p.name), cpus },
-      binds: (bound[at]?.binds ?? []).map((b) => b.name),
-      exceeded: (bound[at]?.exceeded ?? []).map((b) => b.name),
-    })),
-    setsFor: (kept) => ({
-      of: Int32Array.from(kept, (job) => setOf(job) ?? 0),
-      sets: nodes.map(({ partitions, cpus }, at) => ({
-        ...{ partitions: partitions.map((p) => p.name), processors: cpus },
-        bounds: (bound[at]?.binds ?? []).map(({ most, need }) => ({
-          ...{ most, needs: Float64Array.from(kept, need) },
-        })),
-      })),
-    }),
+    told: played.map(({ told, binds }) => ({ ...told, binds: binds.map((one) => one.name) })),
+    setsFor: (kept) => {
+      const of = Int32Array.from(kept, (job) => setOf(job) ?? 0);
+      const needs = needsOf(kept.length, (i) =>
+        (played[of[i] as number]?.binds ?? []).map(({ need }) => need(kept[i] as PastJob)),
+      );
+      const sets = played.map(({ told: { partitions, cpus: processors }, binds }) => ({
+        ...{ partitions, processors, bounds: { most: binds.map((one) => one.most), needs } },
+      }));
+      return { of, sets };
+    },
   };
 }
 
-/** A set's own, and those of each partition that has some of its nodes alone. */
+/** A set's own, and those of each partition that has some of its nodes alone: they bind whoever can run on no others. */
 function boundsOf(set: PastNodes): readonly Named[] {
-  const within = set.partitions
-    .filter(({ cpus }) => cpus < set.cpus)
-    .flatMap((part) => {
-      const isIn = (job: PastJob): boolean => job.partition === part.name;
-      const cpus: Named = { name: 'cpus', most: part.cpus, need: (job) => job.cpus };
-      return [cpus, ...sumBounds(part)].map(({ name, most, need }) => ({
-        ...{ name: `${part.name}: ${name}`, most, need: (job: PastJob) => (isIn(job) ? need(job) : 0) },
+  const own = sumBounds(set);
+  const ofSet = new Map(own.map(({ name, most }) => [name, most]));
+  const inSet = new Set(set.partitions.map((p) => p.name));
+  const within = set.partitions.flatMap((part) => {
+    const alike = set.partitions.filter((p) => p.holds.includes(part.name) && part.holds.includes(p.name));
+    if (part.cpus >= set.cpus || alike[0] !== part) return [];
+    const known = new Map<string, boolean>();
+    const isBound = (job: PastJob): boolean => {
+      const bound = known.get(job.partition) ?? isWithin(partitionsOf(job), part.holds, inSet);
+      known.set(job.partition, bound);
+      return bound;
+    };
+    const cpus: Named = { name: 'cpus', most: part.cpus, need: (job) => job.cpus };
+    return [cpus, ...sumBounds(part)]
+      .filter(({ name, most }) => most < (ofSet.get(name) ?? Number.POSITIVE_INFINITY))
+      .map(({ name, most, need }) => ({
+        ...{ name: `${alike.map((p) => p.name).join('+')}: ${name}`, most },
+        need: (job: PastJob) => (isBound(job) ? need(job) : 0),
       }));
-    });
-  return [...sumBounds(set), ...within];
+  });
+  return [...own, ...within];
 }
+
+/** Who may start elsewhere in the set is not bound; partitions that have no nodes there are no choice. */
+const isWithin = (names: readonly string[], holds: readonly string[], inSet: ReadonlySet<string>): boolean =>
+  names.every((name) => holds.includes(name) || !inSet.has(name));
 
 const sumBounds = ({ memoryMib, gres }: NodeSum): readonly Named[] => [
   ...(memoryMib > 0 ? [{ name: 'memory', most: memoryMib, need: (job: PastJob) => job.memoryMib ?? 0 }] : []),

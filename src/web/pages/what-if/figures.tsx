@@ -169,10 +169,12 @@ function GoesBy({ told }: { readonly told: ClusterWhatIfView }) {
       </p>
       <h3>{whatIf.nodes}</h3>
       <ul>
-        {nodes.map(({ partitions, cpus, binds, exceeded }) => (
+        {nodes.map(({ partitions, cpus, cpusInUse, binds, exceeded, unused }) => (
           <li key={partitions.join(' ')}>
             {whatIf.set(partitions.join(', '), n(cpus), binds.join(', '))}
             {exceeded.length > 0 && `; ${whatIf.exceeded(exceeded.join(', '))}`}
+            {unused.length > 0 && `; ${whatIf.unused(unused.join(', '))}`}
+            {cpusInUse > cpus && `; ${whatIf.cpusInUse(n(cpusInUse))}`}
           </li>
         ))}
       </ul>
