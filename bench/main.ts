@@ -9,6 +9,8 @@ const benches: Readonly<Record<string, string>> = {
   forecast:
     '[trace processors [every]]: how long a forecast of the whole queue takes; how true it is on a trace',
   replay: '[log…]: the default policy against the baselines on five real logs, at their own share of cloud',
+  'what-if':
+    '[jobs [partitions [log]]]: how long the page What if replays, of a real log with memory, GPUs and priorities drawn',
   pipeline:
     '[all|embedded|redis|memory] [bursts] [at once]: bursts settled a second, from sbatch to the settled row',
   plan: '[log…] [--jobs N] [--whole]: what planning buys, against one instance for each job and the lower bound; its time for 5,000',

@@ -3,7 +3,18 @@ import { type Instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { AccountedJob, EndedRun, History } from '../../src/domain/job.ts';
 import { stateOf } from './squeue.ts';
 import { excerpt } from './table.ts';
-import { count, duration, epoch, epochRequired, integer, Unreadable, word } from './time.ts';
+import {
+  count,
+  duration,
+  epoch,
+  epochRequired,
+  integer,
+  mebibytes,
+  remembering,
+  tres,
+  Unreadable,
+  word,
+} from './time.ts';
 
 /** The first and the last cannot hold a newline, so rows end where they seem to. */
 const fields = [
@@ -62,6 +73,8 @@ const endedFields = [
   'Timelimit',
   'AllocCPUS',
   'NNodes',
+  'Priority',
+  'AllocTRES',
   'NodeList',
 ] as const;
 const endedStates = 'BF,CA,CD,DL,F,NF,OOM,PR,RQ,RV,TO';
@@ -95,7 +108,7 @@ export function readEnded(output: string, mark: string, from: Instant, to: Insta
 function endedOf(row: readonly string[]): EndedRun | undefined {
   const [id = '', user = '', account = '', state = '', partition = '', submit = '', start = '', end = ''] =
     row;
-  const [limit = '', cpus = '', nodes = '', nodeList = ''] = row.slice(8);
+  const [limit = '', cpus = '', nodes = '', priority = '', allocated = '', nodeList = ''] = row.slice(8);
   const [startAt, endAt] = [epoch(start, 'Start'), epoch(end, 'End')];
   // One that was cancelled while it waited has a start all the same: its end.
   if (startAt === undefined || endAt === undefined || nodeList === 'None assigned') return undefined;
@@ -111,8 +124,33 @@ function endedOf(row: readonly string[]): EndedRun | undefined {
     timeLimitMs: word(limit) === '' ? 'partition' : duration(limit, 'Timelimit'),
     cpus: count(cpus, 'AllocCPUS'),
     nodes: count(nodes, 'NNodes'),
+    priority: word(priority) === '' ? undefined : integer(priority, 'Priority'),
+    ...allocatedOf(allocated, 'AllocTRES'),
   };
 }
+
+const ofGres = /^gres\/([^:]+)(:.+)?$/;
+
+type Allocated = Pick<EndedRun, 'memoryMib' | 'gres'>;
+
+/** `billing=4,cpu=4,gres/gpu=2,gres/gpu:a100=2,mem=8G,node=1`. A site may have the types noted, the name alone, or both. */
+const allocatedOf = remembering((text: string, what: string): Allocated => {
+  const all = tres(text);
+  const mem = all.get('mem');
+  const gres = new Map<string, number>();
+  for (const [key, amount] of all) {
+    const [, name, type] = ofGres.exec(key) ?? [];
+    if (name === undefined || type === undefined) continue;
+    const many = count(amount, what);
+    gres.set(`${name}${type}`, many);
+    gres.set(name, (gres.get(name) ?? 0) + many);
+  }
+  for (const [key, amount] of all) {
+    const [, name, type] = ofGres.exec(key) ?? [];
+    if (name !== undefined && type === undefined) gres.set(name, count(amount, what));
+  }
+  return { memoryMib: mem === undefined ? undefined : mebibytes(mem, what), gres };
+});
 
 function runOf(row: readonly string[]): AccountedJob {
   const [id = '', rawId = '', state = '', partition = '', submit = '', start = '', end = '', exit = ''] = row;

@@ -228,6 +228,9 @@ const runFields: Readonly<Record<string, (row: Row) => string>> = {
   Timelimit: ({ timeLimitMs }) => (timeLimitMs === 'partition' ? 'Partition_Limit' : longTime(timeLimitMs)),
   AllocCPUS: ({ cpus }) => `${cpus}`,
   NNodes: ({ nodes }) => `${nodes}`,
+  Priority: ({ priority }) => `${priority}`,
+  AllocTRES: ({ cpus, nodes, memoryMib }) =>
+    `billing=${cpus},cpu=${cpus}${memoryMib === undefined ? '' : `,mem=${memoryMib}M`},node=${nodes}`,
   NodeList: ({ nodeList }) => (nodeList === '' ? 'None assigned' : nodeList),
 };
 

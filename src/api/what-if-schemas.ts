@@ -59,6 +59,28 @@ const clusterWhatIf = z.strictObject({
   jobs: z.number(),
   /** What the same jobs really waited for. */
   really: spread,
+  /** By how much a play is off, of each job: what it waited there, and what it really waited. */
+  error: spread.extend({
+    /** The play that is nearest to what was: where nothing really ran in the cloud, nobody bursts. */
+    of: z.enum(['nobody', 'running']),
+  }),
+  /** Nodes that partitions share, each with one queue. */
+  nodes: z.array(
+    z.strictObject({
+      partitions: z.array(z.string()),
+      cpus: z.number(),
+      /** So many were really in use at once at most: more than there are where there were other nodes. */
+      cpusInUse: z.number(),
+      /** Besides CPUs: `memory`, a GRES such as `gpu:a100`, or `debug: cpus` of a partition that has some of the nodes alone. */
+      binds: z.array(z.string()),
+      /** Not played, as more of it was in use at once than these nodes have. */
+      exceeded: z.array(z.string()),
+      /** No job has it on record: nobody asked for it, or AccountingStorageTRES does not have it. */
+      unused: z.array(z.string()),
+    }),
+  ),
+  /** By what those that wait are ordered. */
+  order: z.enum(['priority', 'submission']),
   /** Nobody bursts. */
   nobody: fared,
   running: fared,
@@ -104,6 +126,10 @@ const clusterWhatIf = z.strictObject({
     running: z.number(),
     /** They really ran in the cloud: played as if they had come to their own partition like all others. */
     wereInCloud: z.number(),
+    /** Their memory is not noted: played without any. */
+    memoryUntold: z.number(),
+    /** Their priority is not noted: where others have one, they have the middle one. */
+    priorityUntold: z.number(),
     /** Cut at their time limit. */
     capped: z.number(),
   }),

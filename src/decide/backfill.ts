@@ -11,6 +11,35 @@ export interface JobColumns {
   readonly limitMs: Float64Array;
 }
 
+/** What jobs must have besides processors while they run, such as memory or GPUs: of a site's many kinds a job needs few. */
+export interface Bounds {
+  /** Of each kind so much there is in all. */
+  readonly most: readonly number[];
+  readonly needs: Needs;
+}
+
+/** Of job `j` those from `from[j]` on, up to `from[j + 1]`: so much of which kind. */
+export interface Needs {
+  readonly from: Int32Array;
+  readonly kinds: Int32Array;
+  readonly amounts: Float64Array;
+}
+
+/** `of`: what a job needs of each kind, in the order of the kinds. */
+export function needsOf(jobs: number, of: (job: number) => readonly number[]): Needs {
+  const from = new Int32Array(jobs + 1);
+  const [kinds, amounts]: [number[], number[]] = [[], []];
+  for (let job = 0; job < jobs; job++) {
+    for (const [kind, amount] of of(job).entries())
+      if (amount > 0) {
+        kinds.push(kind);
+        amounts.push(amount);
+      }
+    from[job + 1] = kinds.length;
+  }
+  return { from, kinds: Int32Array.from(kinds), amounts: Float64Array.from(amounts) };
+}
+
 export interface Order {
   /** Place in the queue, least first: only the first has a reservation. */
   readonly rank?: Float64Array;
@@ -18,13 +47,20 @@ export interface Order {
   readonly tried?: Float64Array;
 }
 
+const nothing = new Float64Array(0);
+
 /** One machine and its queue. Who calls says when jobs come and end, and asks for a `pass` after each such moment. */
 export class Backfill {
+  readonly #all: number;
   readonly #processors: Int32Array;
   readonly #limitMs: Float64Array;
   readonly #rank: Float64Array | undefined;
   readonly #tried: Float64Array | undefined;
   #free: number;
+  /** What every job must have besides, what of it is free, and what of it is to spare at the reservation. */
+  readonly #bounds: Bounds | undefined;
+  readonly #left: Float64Array;
+  readonly #leftThen: Float64Array;
   /** The queue in the order in which it is tried, with what is read most beside it. */
   #waiting = new Int32Array(256);
   #needs = new Int32Array(256);
@@ -42,8 +78,12 @@ export class Backfill {
   #untried: number[] = [];
   #stale = true;
 
-  constructor(processors: number, jobs: JobColumns, order: Order = {}) {
+  constructor(processors: number, jobs: JobColumns, order: Order = {}, bounds?: Bounds) {
+    this.#all = processors;
     this.#free = processors;
+    this.#bounds = bounds === undefined || bounds.most.length === 0 ? undefined : bounds;
+    this.#left = this.#bounds === undefined ? nothing : Float64Array.from(this.#bounds.most);
+    this.#leftThen = this.#bounds === undefined ? nothing : new Float64Array(this.#left.length);
     this.#processors = jobs.processors;
     this.#limitMs = jobs.limitMs;
     this.#rank = order.rank;
@@ -53,6 +93,24 @@ export class Backfill {
 
   get free(): number {
     return this.#free;
+  }
+
+  /** As it was made: nobody waits, nothing runs. */
+  clear(): void {
+    this.#free = this.#all;
+    if (this.#bounds !== undefined) this.#left.set(this.#bounds.most);
+    this.#count = 0;
+    this.#first = -1;
+    this.#running = 0;
+    this.#reservedAt = Number.NaN;
+    this.#spare = 0;
+    this.#untried.length = 0;
+    this.#stale = true;
+  }
+
+  /** Whether it would start at once, with nobody in the queue before it. */
+  isFreeFor(job: number): boolean {
+    return this.#count === 0 && this.#holds(job);
   }
 
   /** How many wait. */
@@ -127,6 +185,7 @@ export class Backfill {
     this.#overOf[job] = overAt;
     this.#running += 1;
     this.#free -= this.#processors[job] as number;
+    this.#add(this.#left, job, -1);
   }
 
   end(job: number): void {
@@ -144,6 +203,7 @@ export class Backfill {
     this.#overAt.copyWithin(low, low + 1, this.#running);
     this.#running -= 1;
     this.#free += this.#processors[job] as number;
+    this.#add(this.#left, job, 1);
     this.#stale = true;
   }
 
@@ -158,7 +218,7 @@ export class Backfill {
       this.#untried.length = 0;
       return;
     }
-    while (this.#first >= 0 && (this.#processors[this.#first] as number) <= this.#free) {
+    while (this.#first >= 0 && this.#holds(this.#first)) {
       const job = this.#first;
       this.#drop(this.#find(job));
       this.#begin(job, now, started);
@@ -203,16 +263,40 @@ export class Backfill {
     this.#count = kept;
   }
 
+  /** Whether there is enough of everything now. */
+  #holds(job: number): boolean {
+    return (this.#processors[job] as number) <= this.#free && this.#within(this.#left, job);
+  }
+
   #fits(job: number, now: number): boolean {
-    const needs = this.#processors[job] as number;
-    if (needs > this.#free) return false;
-    return needs <= this.#spare || now + (this.#limitMs[job] as number) <= this.#reservedAt;
+    if (!this.#holds(job)) return false;
+    if (now + (this.#limitMs[job] as number) <= this.#reservedAt) return true;
+    return (this.#processors[job] as number) <= this.#spare && this.#within(this.#leftThen, job);
   }
 
   #take(job: number, now: number, started: (job: number) => void): void {
-    if (now + (this.#limitMs[job] as number) > this.#reservedAt)
+    if (now + (this.#limitMs[job] as number) > this.#reservedAt) {
       this.#spare -= this.#processors[job] as number;
+      this.#add(this.#leftThen, job, -1);
+    }
     this.#begin(job, now, started);
+  }
+
+  #within(left: Float64Array, job: number): boolean {
+    if (this.#bounds === undefined) return true;
+    const { from, kinds, amounts } = this.#bounds.needs;
+    const end = from[job + 1] as number;
+    for (let i = from[job] as number; i < end; i++)
+      if ((amounts[i] as number) > (left[kinds[i] as number] as number)) return false;
+    return true;
+  }
+
+  #add(to: Float64Array, job: number, times: number): void {
+    if (this.#bounds === undefined) return;
+    const { from, kinds, amounts } = this.#bounds.needs;
+    const end = from[job + 1] as number;
+    for (let i = from[job] as number; i < end; i++)
+      to[kinds[i] as number] = (to[kinds[i] as number] as number) + times * (amounts[i] as number);
   }
 
   #begin(job: number, now: number, started: (job: number) => void): void {
@@ -221,19 +305,30 @@ export class Backfill {
   }
 
   #reserve(now: number): void {
-    const needs = this.#processors[this.#first] as number;
+    const first = this.#first;
+    const needs = this.#processors[first] as number;
+    const then = this.#leftThen;
+    then.set(this.#left);
     let free = this.#free;
     let i = 0;
-    while (i < this.#running && free < needs) {
+    while (i < this.#running && (free < needs || !this.#within(then, first))) {
       const at = this.#overAt[i] as number;
       // Whoever ends at the same moment counts as well: what they leave is to spare.
-      for (; i < this.#running && this.#overAt[i] === at; i++)
-        free += this.#processors[this.#runs[i] as number] as number;
+      for (; i < this.#running && this.#overAt[i] === at; i++) {
+        const job = this.#runs[i] as number;
+        free += this.#processors[job] as number;
+        this.#add(then, job, 1);
+      }
       // A job past its limit is about to be ended.
       this.#reservedAt = Math.max(at, now);
     }
-    if (free < needs) this.#reservedAt = Number.POSITIVE_INFINITY;
-    this.#spare = free < needs ? this.#free : free - needs;
+    if (free < needs || !this.#within(then, first)) {
+      // Nothing delays who can never start.
+      this.#reservedAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    this.#spare = free - needs;
+    this.#add(then, first, -1);
   }
 
   #before(a: number, b: number, by: Float64Array | undefined): boolean {
@@ -292,30 +387,50 @@ export interface ForecastInput extends JobColumns {
  * The machine decides by limits, and jobs end when they end: a draw of the run times gives a draw of the starts.
  */
 export function startsOf(processors: number, jobs: ForecastInput, starts?: Float64Array): Float64Array {
-  const count = jobs.processors.length;
-  const out = starts ?? new Float64Array(count);
-  const odd = jobs.runMs.findIndex((ms) => Number.isNaN(ms));
-  if (odd >= 0) throw new RangeError(`job ${odd} has no run time: it would never end`);
-  const machine = new Backfill(processors, jobs);
-  const ends = new Ends(count);
-  out.fill(Number.POSITIVE_INFINITY);
-  for (let i = 0; i < jobs.running; i++) {
-    machine.begin(i, jobs.limitMs[i] as number);
-    ends.push(i, jobs.runMs[i] as number);
-    out[i] = 0;
+  return new Starter(processors, jobs).starts(starts ?? new Float64Array(jobs.processors.length));
+}
+
+/** The same of one queue again and again, whose `runMs` may be other ones each time: to make a machine takes longer than to clear it. */
+export class Starter {
+  readonly #jobs: ForecastInput;
+  readonly #all: number;
+  readonly #machine: Backfill;
+  readonly #ends: Ends;
+
+  constructor(processors: number, jobs: ForecastInput) {
+    this.#all = processors;
+    this.#jobs = jobs;
+    this.#machine = new Backfill(processors, jobs);
+    this.#ends = new Ends(jobs.processors.length);
   }
-  for (let i = jobs.running; i < count; i++)
-    if ((jobs.processors[i] as number) <= processors) machine.submit(i);
-  let now = 0;
-  const started = (job: number): void => {
-    out[job] = now;
-    ends.push(job, now + (jobs.runMs[job] as number));
-  };
-  machine.pass(now, started);
-  while (machine.length > 0 && ends.length > 0) {
-    now = Math.max(now, ends.nextAt);
-    while (ends.length > 0 && ends.nextAt <= now) machine.end(ends.pop());
+
+  /** Written to `out`, by the job's index. */
+  starts(out: Float64Array): Float64Array {
+    const { processors, limitMs, runMs, running } = this.#jobs;
+    const [machine, ends] = [this.#machine, this.#ends];
+    const odd = runMs.findIndex((ms) => Number.isNaN(ms));
+    if (odd >= 0) throw new RangeError(`job ${odd} has no run time: it would never end`);
+    machine.clear();
+    ends.clear();
+    out.fill(Number.POSITIVE_INFINITY);
+    for (let i = 0; i < running; i++) {
+      machine.begin(i, limitMs[i] as number);
+      ends.push(i, runMs[i] as number);
+      out[i] = 0;
+    }
+    for (let i = running; i < processors.length; i++)
+      if ((processors[i] as number) <= this.#all) machine.submit(i);
+    let now = 0;
+    const started = (job: number): void => {
+      out[job] = now;
+      ends.push(job, now + (runMs[job] as number));
+    };
     machine.pass(now, started);
+    while (machine.length > 0 && ends.length > 0) {
+      now = Math.max(now, ends.nextAt);
+      while (ends.length > 0 && ends.nextAt <= now) machine.end(ends.pop());
+      machine.pass(now, started);
+    }
+    return out;
   }
-  return out;
 }

@@ -3,7 +3,7 @@
  * the machine decides by limits, as Slurm does, and jobs end when they end. What it leaves out: jobs that will yet come, memory and GRES, priorities
  * that change by age. `calibrate.ts` corrects for what that does to a site's forecasts.
  */
-import { startsOf } from './backfill.ts';
+import { Starter } from './backfill.ts';
 import { given, type Predictor, type RatioForecast, shareAt } from './predict.ts';
 
 export interface QueuedJob {
@@ -86,6 +86,7 @@ export function forecastStarts(
   const longer = view.running.map((job) => runTimes(job, job.ageMs));
   const runs = fit.map((i) => runTimes(view.waiting[i] as QueuedJob, 0));
   const needs = fit.map((i) => (view.waiting[i] as QueuedJob).processors);
+  const starter = new Starter(processors, jobs);
   const starts = new Float64Array(running + near);
   const drawn = new Float64Array(fit.length * draws);
   const flow = new Float64Array(near);
@@ -102,7 +103,7 @@ export function forecastStarts(
       flow[k] = work / processors;
       work += ms * (needs[k] as number);
     }
-    startsOf(processors, jobs, starts);
+    starter.starts(starts);
     for (let k = 0; k < near; k++) drawn[k * draws + d] = starts[running + k] as number;
     const slower = slowness(starts.subarray(running), flow);
     for (let k = near; k < fit.length; k++) {

@@ -8,15 +8,15 @@ import type { Job } from '../domain/job.ts';
 import { type BacklogInput, type Decided, decideBacklog, decidingBacklog } from './backlog.ts';
 import { type Carried, type Carrying, carryingOf, readyWith, type Sizes, transfersOf } from './carry.ts';
 import type { Foreseen, Foresight, StartForecast } from './foresight.ts';
-import { assumed, type Ended, type Ready, readyByGroup } from './ready.ts';
+import { assumed, type Ready } from './ready.ts';
 import type { StagingRates } from './staging.ts';
 
 export interface Look extends Omit<BacklogInput, 'forecast' | 'queues' | 'readyIn' | 'live'> {
   /** Jobs that have a live burst: decided already, and as good as gone for those behind. */
   readonly gone: ReadonlySet<JobRef>;
-  /** Bursts that are over, newest first: how long the cloud takes is known from them. */
-  readonly ended: Iterable<Ended>;
-  /** Undefined: the site carries no data. `ended`: as above; `sizes`: as the job's script says, where somebody has read it. */
+  /** How long the cloud takes, by node group, as bursts that are over tell. */
+  readonly ready: ReadonlyMap<string, Ready>;
+  /** Undefined: the site carries no data. `ended`: bursts that are over, newest first; `sizes`: as the job's script says, where somebody has read it. */
   readonly staging?:
     | {
         readonly rates: StagingRates;
@@ -60,8 +60,7 @@ const askedBy = (foresight: Foreseen, look: Look, { readyIn }: Pick<Looked, 'rea
 });
 
 /** The times that are the cloud's. */
-function timesOf({ ended, staging }: Pick<Look, 'ended' | 'staging'>): Pick<Looked, 'readyIn' | 'carrying'> {
-  const ready = readyByGroup(ended);
+function timesOf({ ready, staging }: Pick<Look, 'ready' | 'staging'>): Pick<Looked, 'readyIn' | 'carrying'> {
   const transfers = staging && transfersOf(staging.ended, staging.rates);
   const carrying = (job: Job): Carrying | undefined =>
     transfers && carryingOf(job, staging?.sizes(job), transfers);

@@ -87,12 +87,26 @@ function onNode({ per, name, count }: GresAsk, { nodes, tasks, sockets }: Layout
   }
 }
 
-/** What a node has, as `sinfo` prints it: `gpu:a100:2(S:0-1),gpu:v100:1`. */
-export function nodeHas(text: string, wanted: GresOfNode): boolean {
-  const has = text
+const itemsOf = (text: string): readonly GresAsk[] =>
+  text
     .replace(/\([^)]*\)/g, '')
     .split(',')
     .flatMap((part) => askOf(`gres:${part}`) ?? []);
+
+/** What a node has, as `sinfo` prints it: `gpu:a100:2(S:0-1),gpu:v100:1`. Of a type it is counted by its name as well. */
+export function gresIn(text: string): GresOfNode {
+  const found = new Map<string, number>();
+  const add = (key: string, count: number) => found.set(key, (found.get(key) ?? 0) + count);
+  for (const { name, type, count } of itemsOf(text)) {
+    add(name, count);
+    if (type !== undefined) add(`${name}:${type}`, count);
+  }
+  return found;
+}
+
+/** Whether a node has what is wanted, by what `sinfo` prints of it. */
+export function nodeHas(text: string, wanted: GresOfNode): boolean {
+  const has = itemsOf(text);
   return [...wanted].every(([key, count]) => {
     const of = has.filter(({ name, type }) => key === name || key === `${name}:${type}`);
     return of.reduce((sum, one) => sum + one.count, 0) >= count;

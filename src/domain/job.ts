@@ -1,3 +1,4 @@
+import type { GresOfNode } from './gres.ts';
 import type { ClusterName, Instant, JobRef } from './ids.ts';
 
 /** Slurm's base job states, lossless: none of them is ever folded into another. [slurm.h, enum job_states] */
@@ -146,6 +147,12 @@ export interface EndedRun {
   readonly timeLimitMs: number | 'unlimited' | 'partition';
   readonly cpus: number;
   readonly nodes: number;
+  /** That it had when it started, as far as slurmdbd noted it. */
+  readonly priority?: number | undefined;
+  /** Of all its nodes together; undefined: not noted. */
+  readonly memoryMib?: number | undefined;
+  /** Of all its nodes together, by `name` and by `name:type`; as far as AccountingStorageTRES has them noted. */
+  readonly gres?: GresOfNode | undefined;
 }
 
 /** `partial` names the rows that could not be read: they are left out. */

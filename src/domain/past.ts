@@ -1,4 +1,5 @@
 /** What a site's accounting and the last look tell of some days: what a replay of them plays. */
+import type { GresOfNode } from './gres.ts';
 
 /** A job that was there in those days. Times in milliseconds since 1970. */
 export interface PastJob {
@@ -13,6 +14,35 @@ export interface PastJob {
   /** Undefined: it had none. */
   readonly limitMs: number | undefined;
   readonly cpus: number;
+  /** Undefined: not noted. */
+  readonly priority: number | undefined;
+  /** Of all its nodes together; undefined: not noted. */
+  readonly memoryMib: number | undefined;
+  /** Of all its nodes together, by `name` and by `name:type`. */
+  readonly gres: GresOfNode;
+  /** It really ran in the cloud. */
+  readonly inCloud: boolean;
+}
+
+/** What nodes come to together. */
+export interface NodeSum {
+  readonly cpus: number;
+  /** 0: not told. */
+  readonly memoryMib: number;
+  /** By `name` and by `name:type`. */
+  readonly gres: GresOfNode;
+}
+
+export interface PastPartition extends NodeSum {
+  readonly name: string;
+  /** The partitions that have no node besides its own: itself, and those within it. */
+  readonly holds: readonly string[];
+}
+
+/** Nodes that partitions share: who asks for any of these partitions waits in one queue. */
+export interface PastNodes extends NodeSum {
+  /** With what the nodes of each come to. */
+  readonly partitions: readonly PastPartition[];
 }
 
 /** Left out, by how many and why. */
@@ -34,4 +64,8 @@ export interface Past {
   readonly running: number;
   /** Of the jobs: they really ran in the cloud, and are played as if they waited in their own partition. */
   readonly wereInCloud: number;
+  /** Of the jobs: how much memory they had is not noted, and they are played without any. */
+  readonly memoryUntold: number;
+  /** Of the jobs: their priority is not noted. */
+  readonly priorityUntold: number;
 }

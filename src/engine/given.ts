@@ -5,6 +5,7 @@ import { budgetsOf } from '../decide/funding.ts';
 import type { Look } from '../decide/look.ts';
 import { priceOf } from '../decide/price.ts';
 import { type BudgetLeft, Purse } from '../decide/purse.ts';
+import { readyByGroup } from '../decide/ready.ts';
 import { returnedOf } from '../decide/returned.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { usualRates } from '../decide/staging.ts';
@@ -59,7 +60,7 @@ export async function givenFor(
     stop,
     drained,
     gone: new Set(live.map((b) => b.ref)),
-    ended,
+    ready: readyByGroup(ended),
     liveBursts: live.reduce((sum, b) => sum + nodesOf(b), 0),
     returned: returnedOf(ended),
     budgets,

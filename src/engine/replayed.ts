@@ -2,7 +2,7 @@
 import type { Forecaster } from '../decide/forecast.ts';
 import type { ClusterName } from '../domain/ids.ts';
 import type { MicroUsd } from '../domain/money.ts';
-import type { PastJob } from '../domain/past.ts';
+import type { PastJob, PastNodes } from '../domain/past.ts';
 import type { Policy } from '../domain/policy.ts';
 
 /** What its expressions mean is known where it is played. */
@@ -13,7 +13,7 @@ export interface Days {
   readonly fromMs: number;
   readonly untilMs: number;
   readonly jobs: readonly PastJob[];
-  readonly processors: number;
+  readonly nodes: readonly PastNodes[];
   /** Between two looks at the queue. */
   readonly lookMs: number;
   readonly forecaster: Forecaster;
@@ -58,6 +58,26 @@ export interface Fared {
   };
 }
 
+/** Nodes that partitions share, which one queue is served from. */
+export interface PlayedNodes {
+  readonly partitions: readonly string[];
+  readonly cpus: number;
+  /** So many were really in use at once at most: more than there are where there were other nodes. */
+  readonly cpusInUse: number;
+  /** What binds its jobs besides CPUs: `memory`, a GRES such as `gpu:a100`, or `debug: cpus` of a partition that has some of the nodes alone. */
+  readonly binds: readonly string[];
+  /** What does not, as more of it was in use at once than these nodes have: the site does not count it, or there were other nodes. */
+  readonly exceeded: readonly string[];
+  /** What no job has on record, and so binds nobody: nobody asked for it, or the site has it not noted. */
+  readonly unused: readonly string[];
+}
+
+/** By how much a play is off, of each job: what it waited there, and what it really waited. */
+export interface ReplayError extends Spread {
+  /** The play that is nearest to what was: where nothing really ran in the cloud, nobody bursts. */
+  readonly of: 'nobody' | 'running';
+}
+
 /** Over equal spans: how many waited on average, and what was spent up to the end of each. */
 export interface Course {
   readonly waiting: readonly number[];
@@ -75,6 +95,10 @@ export interface Replayed {
   readonly capped: number;
   /** What the same jobs really waited for, wherever they ran. */
   readonly really: Spread;
+  readonly error: ReplayError;
+  readonly nodes: readonly PlayedNodes[];
+  /** By priority: as the accounting has them; else nobody's is known. */
+  readonly order: 'priority' | 'submission';
   /** Nobody bursts. */
   readonly nobody: Fared;
   readonly running: Fared;

@@ -5,11 +5,11 @@ import { faultOf, PortError } from '../domain/fault.ts';
 import { type ClusterName, type Instant, instant } from '../domain/ids.ts';
 import type { EndedRun } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
-import type { LeftOut, Past } from '../domain/past.ts';
+import type { Past } from '../domain/past.ts';
 import type { Clock } from '../ports.ts';
 import type { Cluster, PolicyProblem } from './context.ts';
 import { policyNow } from './funds.ts';
-import { pastOf, processorsOf } from './past.ts';
+import { nodesOf, pastOf, processorsOf } from './past.ts';
 import type { PlainPolicy, Replayed, ReplayOrder, ReplayPort } from './replayed.ts';
 
 const dayMs = 86_400_000;
@@ -41,7 +41,7 @@ export interface ClusterWhatIf {
   /** When the queue was last looked at. */
   readonly until: Instant;
   readonly by: PlayedBy;
-  readonly past: Pick<Past, 'running' | 'wereInCloud'> & { readonly leftOut: LeftOut };
+  readonly past: Omit<Past, 'jobs'>;
   readonly replayed: Replayed;
 }
 
@@ -233,7 +233,7 @@ async function daysOf(
   return {
     ...{ cluster: name, since, until, by, past },
     order: {
-      ...{ fromMs: since, untilMs: until, jobs, processors: by.processors, lookMs: by.lookMs },
+      ...{ fromMs: since, untilMs: until, jobs, nodes: nodesOf(snapshot, setup.watch), lookMs: by.lookMs },
       forecaster: settings.forecaster,
       cloud: {
         ...{ bootMs: by.bootMs, cpus: by.cloudCpus, microUsdPerCpuHour: by.microUsdPerCpuHour },

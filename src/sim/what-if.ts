@@ -2,10 +2,19 @@
 import type { Expressions } from '../domain/expression.ts';
 import type { PastJob } from '../domain/past.ts';
 import type { Policy as GatewayPolicy } from '../domain/policy.ts';
-import type { Course, Days, Fared, PlainPolicy, Replayed, ReplayOrder } from '../engine/replayed.ts';
+import type {
+  Course,
+  Days,
+  Fared,
+  PlainPolicy,
+  PlayedNodes,
+  Replayed,
+  ReplayOrder,
+} from '../engine/replayed.ts';
 import { replayedFacts } from './replay/expression.ts';
 import { type Bill, courseOf, type Figures, figuresOf, lastEndOf, spreadOf } from './replay/figures.ts';
 import { atGateway } from './replay/gateway-site.ts';
+import { type NodeSets, siteOf } from './replay/node-sets.ts';
 import { type Played, play, type Site } from './replay/play.ts';
 import { type Columns, columnsOf, type Policy } from './replay/policy.ts';
 import { type Cleaned, clean, type TraceJob } from './trace/job.ts';
@@ -30,9 +39,10 @@ export function whatIf(
   expressions: Expressions,
   told: (share: number) => void,
 ): Replayed {
-  const { trace, counted, ...left } = traceOf(order);
+  const { trace, counted, sets, told: nodes, ...left } = traceOf(order);
   const site: Site = {
-    processors: order.processors,
+    processors: sets.sets.reduce((sum, set) => sum + set.processors, 0),
+    nodes: sets,
     cloud: { bootMs: order.cloud.bootMs, processors: order.cloud.cpus },
     tickMs: order.lookMs,
   };
@@ -74,12 +84,17 @@ export function whatIf(
     };
   };
   const fromMs = own.submitMs[0] ?? order.fromMs;
-  const { really, ...counts } = left;
+  const { really, inCloud, ...counts } = left;
+  const waited = Float64Array.from(counted, (i) => really.get(trace.jobs[i]?.id ?? '') ?? 0);
+  const nearest = inCloud ? 'running' : 'nobody';
+  const off = of(plays[nearest]).waitMs.map((ms, i) => Math.abs(ms - (waited[i] as number)));
   return {
     jobs: counted.length,
     ranBefore: trace.jobs.length - counted.length,
     ...counts,
-    really: spreadOf(Float64Array.from(counted, (i) => really.get(trace.jobs[i]?.id ?? '') ?? 0)),
+    really: spreadOf(waited),
+    error: { of: nearest, ...spreadOf(off) },
+    ...{ nodes, order: trace.rank === undefined ? 'submission' : 'priority' },
     ...{ nobody: fared(plays.nobody), running: fared(plays.running), proposed: fared(plays.proposed) },
     course: {
       ...{ fromMs, spanMs: (until - fromMs) / spans },
@@ -94,28 +109,60 @@ interface Traced extends Pick<Cleaned, 'zeroRun' | 'oversized' | 'capped'> {
   readonly counted: readonly number[];
   /** What each really waited for, by its id. */
   readonly really: ReadonlyMap<string, number>;
+  /** Some of those that count really ran in the cloud. */
+  readonly inCloud: boolean;
+  readonly sets: NodeSets;
+  readonly told: readonly PlayedNodes[];
 }
 
 /** Who ran already at the beginning comes first, with what was left of him; who waited then waits from then on. */
-export function traceOf({ jobs, fromMs, processors }: Days): Traced {
-  const before = jobs.filter((j) => j.startMs < fromMs).sort((a, b) => a.startMs - b.startMs);
-  const after = jobs.filter((j) => j.startMs >= fromMs).sort((a, b) => a.submitMs - b.submitMs);
-  const ran = new Set(before.map((j) => j.id));
+export function traceOf({ jobs, fromMs, nodes }: Days): Traced {
+  const site = siteOf(nodes, jobs);
+  const fit = jobs.filter((j) => site.setOf(j) !== undefined);
+  const before = fit.filter((j) => j.startMs < fromMs).sort((a, b) => a.startMs - b.startMs);
+  const after = fit.filter((j) => j.startMs >= fromMs).sort((a, b) => a.submitMs - b.submitMs);
+  const priorityOf = prioritiesOf(after);
   const { jobs: kept, ...left } = clean(
-    [...before, ...after].map((j) => traced(j, fromMs)),
-    processors,
+    [
+      ...before.map((j) => traced(j, fromMs, priorityOf && runsAlready)),
+      ...after.map((j) => traced(j, fromMs, priorityOf?.(j))),
+    ],
+    Number.POSITIVE_INFINITY,
   );
+  const ran = new Set(before.map((j) => j.id));
   const really = new Map(after.map((j) => [j.id, j.startMs - Math.max(fromMs, j.submitMs)]));
   const counted = kept.flatMap((j, i) => (ran.has(j.id) ? [] : [i]));
-  return { trace: columnsOf(kept), counted, really, ...left };
+  const past = new Map(fit.map((j) => [j.id, j]));
+  return {
+    ...{ trace: columnsOf(kept), counted, really, ...left, told: site.told },
+    oversized: left.oversized + jobs.length - fit.length,
+    inCloud: after.some((j) => j.inCloud),
+    sets: site.setsFor(kept.map((j) => past.get(j.id) as PastJob)),
+  };
 }
 
-function traced({ id, user, account, partition, cpus, ...at }: PastJob, fromMs: number): TraceJob {
+/** Before everybody who waits. */
+const runsAlready = Number.MAX_SAFE_INTEGER;
+
+/** Whose is not noted has the middle one; undefined: nobody's is. */
+function prioritiesOf(jobs: readonly PastJob[]): ((job: PastJob) => number) | undefined {
+  const known = jobs.flatMap(({ priority }) => priority ?? []).sort((a, b) => a - b);
+  const middle = known[known.length >> 1];
+  return middle === undefined ? undefined : ({ priority = middle }) => priority;
+}
+
+function traced(
+  { id, user, account, partition, cpus, ...at }: PastJob,
+  fromMs: number,
+  priority: number | undefined,
+): TraceJob {
   const startMs = Math.max(fromMs, at.startMs);
   const runMs = at.endMs - startMs;
-  const limitMs = at.limitMs === undefined ? runMs : at.limitMs - (startMs - at.startMs);
+  const left = at.limitMs === undefined ? runMs : at.limitMs - (startMs - at.startMs);
+  // Past its limit already, and not ended by it (OverTimeLimit): nothing of it is left to go by.
+  const limitMs = left > 0 ? left : runMs;
   return {
-    ...{ id, user, account, partition, processors: cpus, runMs },
+    ...{ id, user, account, partition, processors: cpus, runMs, priority },
     ...{ submitMs: Math.max(fromMs, at.submitMs), requestMs: limitMs },
   };
 }

@@ -530,12 +530,27 @@ const en = {
       `Line plot of what is spent over time: ${now} in all under the policy that decides, ${then} under yours`,
     really: (mean: string, p50: string, p95: string) =>
       `Really these jobs waited for ${mean} on average, half of them for ${p50} at most, 19 of 20 for ${p95} at most. So far is the model from the site where its column of the policy that decided then says otherwise.`,
+    error: (of: string, p50: string, p95: string) =>
+      `Job by job, the column “${of}” is off from what was: by ${p50} at most for half of the jobs, by ${p95} at most for 19 of 20.`,
     goesBy: 'What the replay goes by',
-    by: (processors: string, look: string, boot: string, measured: number) =>
-      `One machine of ${processors} processors, EASY backfill in the order of submission, a look every ${look}. A burst is ready after ${boot} (${measured === 0 ? 'assumed: no burst was measured' : `the middle of ${measured} bursts`}).`,
+    by: (processors: string, look: string, order: string, boot: string, measured: number) =>
+      `${processors} CPUs, EASY backfill by time limits ${order}, a look every ${look}. A burst is ready after ${boot} (${measured === 0 ? 'assumed: no burst was measured' : `the middle of ${measured} bursts`}).`,
     price: (usd: string, type: string, cpus: string) =>
       `A CPU costs ${usd} an hour, on demand, by the list price of ${type}; the cloud holds ${cpus} CPUs at once.`,
-    not: 'Memory, GRES, priorities, reservations, nodes that were down and spot are not in it. Budgets begin full, forecasts with nothing learned, and every offer is approved.',
+    order: {
+      priority: 'in the order of the priorities that Slurm noted',
+      submission: 'in the order of submission, as Slurm noted no priorities',
+    },
+    nodes: 'Nodes',
+    set: (partitions: string, cpus: string, binds: string) =>
+      `${partitions}: ${cpus} CPUs${binds === '' ? '' : `; what binds besides: ${binds}`}`,
+    exceeded: (what: string) =>
+      `not ${what}, as more of it was in use at once than these nodes have: Slurm does not hold jobs to it here, or there were other nodes`,
+    unused: (what: string) =>
+      `no job has ${what} on record: nobody asked for it, or AccountingStorageTRES does not have it`,
+    cpusInUse: (cpus: string) =>
+      `${cpus} CPUs were in use at once then, so there were more nodes, and jobs may wait longer here than they did`,
+    not: 'Nodes are summed up: whether a job’s share lies on one node or in pieces on several is not in it. Nor are reservations, preemption, licences, limits of accounts and QOS, dependencies, nodes that were down, jobs of other partitions on the same nodes, and spot; a priority is the one at the job’s start and does not change. The cloud has room for all memory and GRES, and is paid by CPUs alone. Budgets begin full, forecasts with nothing learned, and every offer is approved.',
     left: 'Jobs that no figure counts',
     leftOut: {
       ranBefore: 'ran already at the beginning (they hold their processors)',
@@ -543,13 +558,15 @@ const en = {
       asked: 'asked for the cloud themselves',
       waiting: 'wait still',
       zeroRun: 'had no run time',
-      oversized: 'larger than the cluster is today',
+      oversized: 'ask for more than the nodes of their partition have today',
       unread: 'rows of the accounting that could not be read',
     },
     otherwise: 'Jobs that are played otherwise than they were',
     changedJobs: {
       running: 'run still, and are taken to end now',
       wereInCloud: 'really ran in the cloud, and are played as if they had waited in their own partition',
+      memoryUntold: 'have no memory on record, and are played without any',
+      priorityUntold: 'have no priority on record, and are played with the middle one of the others, if any',
       capped: 'cut at their time limit',
     },
   },
@@ -1095,12 +1112,27 @@ const de: Texts = {
       `Liniendiagramm der Ausgaben: insgesamt ${now} unter der Policy, die entscheidet, ${then} unter Ihrer`,
     really: (mean, p50, p95) =>
       `Wirklich warteten diese Jobs im Mittel ${mean}, die Hälfte höchstens ${p50}, 19 von 20 höchstens ${p95}. So weit ist das Modell vom Standort entfernt, wo seine Spalte der Policy, die damals entschied, anderes sagt.`,
+    error: (of, p50, p95) =>
+      `Job für Job weicht die Spalte „${of}“ von dem ab, was war: bei der Hälfte der Jobs um höchstens ${p50}, bei 19 von 20 um höchstens ${p95}.`,
     goesBy: 'Wovon das Nachspielen ausgeht',
-    by: (processors, look, boot, measured) =>
-      `Eine Maschine mit ${processors} Prozessoren, EASY-Backfill in der Reihenfolge des Einreichens, ein Blick alle ${look}. Ein Burst ist nach ${boot} bereit (${measured === 0 ? 'angenommen: Kein Burst wurde gemessen' : `die Mitte von ${measured} Bursts`}).`,
+    by: (processors, look, order, boot, measured) =>
+      `${processors} CPUs, EASY-Backfill nach Zeitlimits ${order}, ein Blick alle ${look}. Ein Burst ist nach ${boot} bereit (${measured === 0 ? 'angenommen: Kein Burst wurde gemessen' : `die Mitte von ${measured} Bursts`}).`,
     price: (usd, type, cpus) =>
       `Eine CPU kostet ${usd} je Stunde, On-Demand, nach dem Listenpreis von ${type}; die Cloud fasst ${cpus} CPUs zugleich.`,
-    not: 'Speicher, GRES, Prioritäten, Reservierungen, ausgefallene Knoten und Spot kommen nicht vor. Budgets beginnen voll, Prognosen ohne Gelerntes, und jedes Angebot wird angenommen.',
+    order: {
+      priority: 'in der Reihenfolge der Prioritäten, die Slurm verzeichnet hat',
+      submission: 'in der Reihenfolge des Einreichens, da Slurm keine Prioritäten verzeichnet hat',
+    },
+    nodes: 'Knoten',
+    set: (partitions, cpus, binds) =>
+      `${partitions}: ${cpus} CPUs${binds === '' ? '' : `; außerdem bindet: ${binds}`}`,
+    exceeded: (what) =>
+      `nicht ${what}, da davon mehr zugleich belegt war, als diese Knoten haben: Slurm bindet Jobs hier nicht daran, oder es gab andere Knoten`,
+    unused: (what) =>
+      `kein Job ist mit ${what} verzeichnet: Niemand verlangte es, oder AccountingStorageTRES hat es nicht`,
+    cpusInUse: (cpus) =>
+      `damals waren ${cpus} CPUs zugleich belegt, es gab also mehr Knoten, und Jobs warten hier womöglich länger, als sie es taten`,
+    not: 'Knoten sind zusammengezählt: Ob der Anteil eines Jobs auf einem Knoten liegt oder in Stücken auf mehreren, kommt nicht vor. Ebenso wenig Reservierungen, Verdrängung, Lizenzen, Grenzen von Accounts und QOS, Abhängigkeiten, ausgefallene Knoten, Jobs anderer Partitionen auf denselben Knoten und Spot; eine Priorität ist die beim Start des Jobs und ändert sich nicht. Die Cloud hat Platz für allen Speicher und jede GRES und kostet nur nach CPUs. Budgets beginnen voll, Prognosen ohne Gelerntes, und jedes Angebot wird angenommen.',
     left: 'Jobs, die in keiner Zahl stecken',
     leftOut: {
       ranBefore: 'liefen am Anfang schon (sie belegen ihre Prozessoren)',
@@ -1108,13 +1140,15 @@ const de: Texts = {
       asked: 'wollten selbst in die Cloud',
       waiting: 'warten noch',
       zeroRun: 'hatten keine Laufzeit',
-      oversized: 'größer, als der Cluster heute ist',
+      oversized: 'verlangen mehr, als die Knoten ihrer Partition heute haben',
       unread: 'Zeilen der Abrechnung, die nicht zu lesen waren',
     },
     otherwise: 'Jobs, die anders nachgespielt werden, als sie waren',
     changedJobs: {
       running: 'laufen noch; gespielt, als endeten sie jetzt',
       wereInCloud: 'liefen wirklich in der Cloud; gespielt, als hätten sie in ihrer Partition gewartet',
+      memoryUntold: 'mit unbekanntem Speicher; gespielt, als hätten sie keinen',
+      priorityUntold: 'mit unbekannter Priorität; gespielt mit der mittleren der anderen, wo es sie gibt',
       capped: 'an ihrem Zeitlimit gekappt',
     },
   },

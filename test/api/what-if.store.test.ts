@@ -34,9 +34,22 @@ const done: Progress = {
         ...{ processors: 16, lookMs: 60_000, bootMs: 180_000, bootMeasured: 0, cloudCpus: 48 },
         ...{ type: 'm.small', microUsdPerCpuHour: 25_000 },
       },
-      past: { running: 1, wereInCloud: 2, leftOut: { elsewhere: 3, asked: 4, waiting: 5, unread: 6 } },
+      past: {
+        running: 1,
+        wereInCloud: 2,
+        memoryUntold: 11,
+        priorityUntold: 12,
+        leftOut: { elsewhere: 3, asked: 4, waiting: 5, unread: 6 },
+      },
       replayed: {
         ...{ jobs: 9, ranBefore: 7, zeroRun: 8, oversized: 9, capped: 10, really: spread },
+        ...{ error: { of: 'running', ...spread }, order: 'priority' },
+        nodes: [
+          {
+            ...{ partitions: ['batch'], cpus: 16, cpusInUse: 20 },
+            ...{ binds: ['memory'], exceeded: [], unused: ['gpu'] },
+          },
+        ],
         ...{ nobody: fared(0), running: fared(5), proposed: fared(7) },
         course: { fromMs: begunAt, spanMs: 60_000, nobody: course, running: course, proposed: course },
       },

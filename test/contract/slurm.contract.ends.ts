@@ -32,7 +32,7 @@ export function endCases(of: () => SlurmHarness): void {
       expect(of3.find(({ ref }) => ref === wide)).toMatchObject({ nodes: 2 });
       expect(of3.find(({ ref }) => ref === failed)).toMatchObject({
         ...{ user: 'alice', state: 'FAILED', partition: partitions.home, startAt, endAt },
-        ...{ timeLimitMs: 7 * 60_000, cpus: 2, nodes: 1 },
+        ...{ timeLimitMs: 7 * 60_000, cpus: 2, nodes: 1, priority: expect.any(Number) },
       });
       expect(of3.find(({ ref }) => ref === bobs)).toMatchObject({ user: 'bob', state: 'COMPLETED', cpus: 1 });
       expect(of3.find(({ ref }) => ref === failed)?.account).not.toBe('');

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { instant, jobRef } from '../../src/domain/ids.ts';
 import type { EndedRun, Job, Snapshot } from '../../src/domain/job.ts';
-import { pastOf, processorsOf } from '../../src/engine/past.ts';
+import { nodesOf, pastOf, processorsOf } from '../../src/engine/past.ts';
 import { detail } from '../burst/fixtures.ts';
 import { aBurst } from '../contract/samples.ts';
 import { cluster } from './chaos/centre.ts';
@@ -50,6 +50,46 @@ describe('the days that are played', () => {
     expect(made).toMatchObject({ running: 1, leftOut: { waiting: 1, unread: 2, elsewhere: 0, asked: 0 } });
   });
 
+  it('have what slurmdbd noted of memory, GRES and priority, and of who runs still what his line tells', () => {
+    const noted = { memoryMib: 8_000, gres: new Map([['gpu', 2]]), priority: 900 };
+    const still = line(2, { gres: 'gres/gpu:a100=2', minNodes: 2, priority: 7 });
+    const bare = { memoryMib: undefined, gres: new Map(), priority: undefined, inCloud: false };
+    const made = past([run('1', noted), run('3')], [still]);
+    expect(made.jobs).toMatchObject([
+      noted,
+      bare,
+      {
+        ...bare,
+        gres: new Map([
+          ['gpu', 4],
+          ['gpu:a100', 4],
+        ]),
+        priority: 7,
+      },
+    ]);
+    expect(made).toMatchObject({ memoryUntold: 2, priorityUntold: 1 });
+    // Who asked for no memory has that of his partition.
+    const usual = {
+      ...look([still]),
+      partitions: [{ ...partition, defMemory: { per: 'cpu' as const, mib: 100 } }],
+    };
+    const of = pastOf({ runs: [], unread: 0, snapshot: usual, bursts: [], setup, until });
+    expect(of).toMatchObject({ memoryUntold: 0, jobs: [{ memoryMib: 200 }] });
+  });
+
+  it.each([
+    ['gres/gpu=2', { gpu: 6 }],
+    ['gres/gpu:a100=1,gres/gpu:v100=1', { gpu: 6, 'gpu:a100': 3, 'gpu:v100': 3 }],
+    // Of the job, whether or not its nodes share them evenly; and the same asked for twice is once.
+    ['per-job/gres/gpu=4', { gpu: 4 }],
+    ['gres/gpu=2,per-task/gres/gpu=1', { gpu: 6 }],
+    ['', {}],
+    ['gres/gpu:a:b=1', {}],
+  ])('count the GRES of who runs still over all his nodes: %j', (gres, all) => {
+    const [job] = past([], [line(2, { gres, minNodes: 3 })]).jobs;
+    expect(job?.gres).toEqual(new Map(Object.entries(all)));
+  });
+
   it('have each run of a job that was requeued, under a name of its own', () => {
     const made = past([run('1'), run('1', { startAt: ago(5), endAt: ago(4) })]);
     expect(new Set(made.jobs.map((j) => j.id)).size).toBe(2);
@@ -89,4 +129,35 @@ it('the machine is every node of the watched partitions, whatever its state toda
   expect(processorsOf(look(), ['batch'])).toBe(16);
   expect(processorsOf(look(), ['other'])).toBe(8);
   expect(processorsOf(look(), ['none'])).toBe(0);
+});
+
+it('nodes are put together where watched partitions share them, with what each partition has of them', () => {
+  const of = (name: string, partitions: readonly string[], gres = '') => ({
+    ...node(name, partitions),
+    gres,
+  });
+  const nodes = [
+    of('n1', ['batch', 'other']),
+    of('g1', ['gpu'], 'gpu:a100:2(S:0-1)'),
+    of('n2', ['batch', 'debug']),
+    of('x1', ['other']),
+  ];
+  const bare = { gres: new Map(), memoryMib: 1, cpus: 8 };
+  const gpus = {
+    ...bare,
+    gres: new Map([
+      ['gpu', 2],
+      ['gpu:a100', 2],
+    ]),
+  };
+  expect(nodesOf({ nodes }, ['batch', 'gpu', 'debug'])).toEqual([
+    {
+      ...{ cpus: 16, memoryMib: 2, gres: new Map() },
+      partitions: [
+        { name: 'batch', cpus: 16, memoryMib: 2, gres: new Map(), holds: ['batch', 'debug'] },
+        { name: 'debug', ...bare, holds: ['debug'] },
+      ],
+    },
+    { ...gpus, partitions: [{ name: 'gpu', ...gpus, holds: ['gpu'] }] },
+  ]);
 });

@@ -76,10 +76,11 @@ describe('a replay of the last days', () => {
     const [one] = progress.clusters;
     expect(one).toMatchObject({
       by: { processors: 16, bootMeasured: 0, microUsdPerCpuHour: 25_000 },
-      past: { leftOut: { elsewhere: 0, unread: 0 } },
+      past: { leftOut: { elsewhere: 0, unread: 0 }, memoryUntold: 0, priorityUntold: 0 },
     });
     const { replayed } = one as (typeof progress.clusters)[number];
     expect(replayed.jobs).toBeGreaterThan(5);
+    expect(replayed).toMatchObject({ order: 'priority', nodes: [{ cpus: 16, binds: ['memory'] }] });
     // Whoever waits bursts by the one, physics stays by the other.
     expect(replayed.running.bursts).toBeGreaterThan(replayed.proposed.bursts);
     expect(replayed.running.microUsd).toBeGreaterThan(replayed.proposed.microUsd);
@@ -202,11 +203,12 @@ describe('the thread', () => {
       ...{ never: [], maxBursts: 1, maxTimeMs: undefined, backOffMs: 0, returns: 3, budgets: [] },
     };
     const t0 = Date.UTC(2026, 0, 1);
+    const four = { cpus: 4, memoryMib: 0, gres: new Map<string, number>() };
     return {
       ...{
         fromMs: t0,
         untilMs: t0 + 20 * 24 * hour,
-        processors: 4,
+        nodes: [{ ...four, partitions: [{ ...four, name: 'batch', holds: ['batch'] }] }],
         lookMs: minute,
         running: policy,
         proposed: policy,
@@ -215,6 +217,7 @@ describe('the thread', () => {
       cloud: { bootMs: minute, cpus: 4, microUsdPerCpuHour: 1, instanceCpus: 4 },
       jobs: Array.from({ length: jobs }, (_, i) => ({
         ...{ id: `${i}`, user: 'alice', account: 'physics', partition: 'batch', cpus: 4, limitMs: hour },
+        ...{ priority: undefined, memoryMib: undefined, gres: new Map(), inCloud: false },
         ...{ submitMs: t0, startMs: t0 + i * hour, endMs: t0 + (i + 1) * hour },
       })),
     };

@@ -19,11 +19,15 @@ import { bad, policyBodyAtMost } from './policies.ts';
 export type WhatIfsFacade = Pick<WhatIfs, 'begin' | 'ask' | 'discard'>;
 
 function clusterViewOf({ cluster, since, until, by, past, replayed }: ClusterWhatIf): ClusterWhatIfView {
-  const { course, zeroRun, oversized, capped, ranBefore, jobs, really, ...fared } = replayed;
+  const { course, zeroRun, oversized, capped, ranBefore, jobs, really, nodes, ...fared } = replayed;
   const { fromMs, ...courses } = course;
   const { leftOut, ...changed } = past;
   return {
     ...{ cluster, since: iso(since), until: iso(until), jobs, really, ...fared },
+    nodes: nodes.map((set) => ({
+      ...{ partitions: [...set.partitions], cpus: set.cpus, cpusInUse: set.cpusInUse },
+      ...{ binds: [...set.binds], exceeded: [...set.exceeded], unused: [...set.unused] },
+    })),
     course: {
       ...{ from: iso(instant(fromMs)), spanMs: courses.spanMs },
       nobody: courseViewOf(courses.nobody),

@@ -27,6 +27,9 @@ export interface Row {
   timeLimitMs: EndedRun['timeLimitMs'];
   cpus: number;
   nodes: number;
+  priority: number;
+  /** Undefined: it has none yet. */
+  memoryMib: number | undefined;
 }
 
 interface News {
@@ -61,11 +64,14 @@ export class Books {
     // One that is cancelled while it waits, and could have started, has its end for a start.
     const husk = endAt !== undefined && job.eligibleAt !== undefined && job.eligibleAt <= endAt;
     const startAt = run.startAt ?? (husk ? endAt : undefined);
-    const { comment } = job;
+    const { comment, priority } = job;
+    const memoryMib = job.shares.reduce((sum, share) => sum + share.memoryMib, 0);
     const [timeLimitMs, cpus] = [this.#limitOf(job), askedCpus(job)];
     this.#hear(() => {
       const row = this.#rows.get(run) ?? this.#open(job, run, name);
       set(row, { name, startAt, endAt, state, partition, nodeList, comment, timeLimitMs, cpus, nodes });
+      // What it had it keeps when it has given it back.
+      if (memoryMib > 0) set(row, { priority, memoryMib });
       if (end !== undefined) {
         row.exit = end.exit ?? noExit;
         row.byUid = end.byUid;
@@ -144,6 +150,8 @@ export class Books {
       timeLimitMs: 'partition',
       cpus: 0,
       nodes: 0,
+      priority: job.priority,
+      memoryMib: undefined,
     };
     this.#rows.set(run, row);
     add(this.#byId, row.id, row);

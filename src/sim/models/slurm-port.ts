@@ -215,7 +215,7 @@ const named =
 
 function endedRun({ name, startAt, endAt, ...row }: Row): EndedRun[] {
   if (startAt === undefined || endAt === undefined) return [];
-  const { user, account, partition, state, submitAt, timeLimitMs, cpus, nodes } = row;
+  const { user, account, partition, state, submitAt, timeLimitMs, cpus, nodes, priority, memoryMib } = row;
   return [
     {
       ref: jobRef(name),
@@ -229,6 +229,9 @@ function endedRun({ name, startAt, endAt, ...row }: Row): EndedRun[] {
       timeLimitMs,
       cpus,
       nodes,
+      priority,
+      memoryMib,
+      gres: new Map(),
     },
   ];
 }

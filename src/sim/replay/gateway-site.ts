@@ -32,6 +32,7 @@ export function atGateway(
   return {
     policy: asGateway(trace, {
       ...{ setup: { ...setup, pollMs }, policy, forecaster, bootMs: site.cloud.bootMs },
+      nodes: site.nodes,
       groups: [
         spot === undefined || spotPercent === undefined
           ? offered

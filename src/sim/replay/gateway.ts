@@ -3,24 +3,26 @@
  * rule and condition, budgets and caps, who goes first. It takes an object for each job that waits, so it is for a site's months, not for its decade.
  */
 import { type Decided, takesOf } from '../../decide/backlog.ts';
-import { countByGroup } from '../../decide/chances.ts';
+import { type Counted, countByGroup } from '../../decide/chances.ts';
 import { type Forecaster, usualForecaster } from '../../decide/forecast.ts';
 import { Foresight } from '../../decide/foresight.ts';
 import { decideOn, type Looked } from '../../decide/look.ts';
 import { costOf, spentBy, worstCaseOf } from '../../decide/price.ts';
 import type { Price } from '../../decide/priced.ts';
 import type { BudgetLeft } from '../../decide/purse.ts';
+import { type Ready, readyByGroup } from '../../decide/ready.ts';
 import type { OfferedGroup } from '../../decide/rule.ts';
 import { stretchesOf } from '../../decide/spot.ts';
 import type { Burst } from '../../domain/burst.ts';
 import { burstId, type Instant, instant, type JobRef, jobRef } from '../../domain/ids.ts';
 import type { CapacityType, SpotPrice } from '../../domain/instance.ts';
-import type { Job, Partition, SlurmNode, Snapshot } from '../../domain/job.ts';
+import { type Job, type Partition, partitionsOf, type SlurmNode, type Snapshot } from '../../domain/job.ts';
 import { type LedgerRow, moneyOf } from '../../domain/ledger.ts';
 import { periodStart } from '../../domain/money.ts';
 import type { ClusterSetup, Policy as GatewayPolicy } from '../../domain/policy.ts';
 import type { Resources } from '../../domain/resources.ts';
 import { byLine, chooseFor } from '../../engine/choose.ts';
+import type { NodeSets } from './node-sets.ts';
 import type { Known, Policy, Sight } from './policy.ts';
 import type { CloudRun } from './spot.ts';
 
@@ -33,6 +35,8 @@ export interface GatewayTerms {
   readonly beside: Resources;
   /** From a burst to the job's first second in the cloud, as this replay's cloud has it. */
   readonly bootMs: number;
+  /** Undefined: one machine serves all partitions. */
+  readonly nodes?: NodeSets | undefined;
   /** Of the types of groups that may be bought so; left out: nothing is. */
   readonly spotPrices?: readonly SpotPrice[];
   /** Told of each look at which somebody waits; `buys`: what is taken for who goes. */
@@ -73,13 +77,18 @@ class AsGateway implements Policy {
   #foresight: Foresight | undefined;
   readonly #gone = new Map<number, Gone>();
   readonly #ended: Over[] = [];
+  /** What is known from those, until another has ended. */
+  #ready: ReadonlyMap<string, Ready> | undefined;
+  #counted: ReadonlyMap<string, Readonly<Counted>> | undefined;
   readonly #ledger = new Map<number, LedgerRow>();
   readonly #lines: (Job | undefined)[];
   readonly #partitions: readonly string[];
 
   constructor(known: Known, terms: GatewayTerms) {
     this.#known = known;
-    this.#partitions = [...new Set(known.jobs.map((j) => j.partition || usualPartition))];
+    this.#partitions = [
+      ...new Set(known.jobs.flatMap((j) => partitionsOf({ partition: j.partition || usualPartition }))),
+    ];
     this.#terms = { ...terms, setup: { ...terms.setup, watch: this.#partitions, explicit: undefined } };
     this.#lines = new Array(known.jobs.length);
   }
@@ -90,9 +99,10 @@ class AsGateway implements Policy {
     const now = instant(sight.nowMs);
     this.#settle(sight);
     const snapshot = this.#snapshot(sight, now);
+    this.#ready ??= readyByGroup(this.#ended);
     const looked = decideOn(this.#foresight, {
       ...{ snapshot, now, setup, policy, groups, beside },
-      ...{ stop: undefined, gone: this.#bound(sight), ended: this.#ended, returned: new Map() },
+      ...{ stop: undefined, gone: this.#bound(sight), ready: this.#ready, returned: new Map() },
       liveBursts: sight.away.size,
       budgets: this.#budgetsLeft(now),
       had: this.#had(sight),
@@ -122,6 +132,8 @@ class AsGateway implements Policy {
   #bought(snapshot: Snapshot, { decided, readyIn, carrying }: Looked): ReadonlyMap<JobRef, CapacityType> {
     const { setup, policy, groups, beside, spotPrices } = this.#terms;
     const { at } = snapshot;
+    const burst = decided.filter(({ decision }) => decision.verdict === 'burst');
+    if (burst.length === 0) return new Map();
     const buying = {
       settings: { setup, policy, pods: {} },
       offered: groups,
@@ -130,10 +142,11 @@ class AsGateway implements Policy {
       ports: { clock: { now: () => at } },
       beside,
     };
-    const sees = { snapshot, readyIn, carrying, drained: new Map(), counted: countByGroup(this.#ended) };
+    this.#counted ??= countByGroup(this.#ended);
+    const sees = { snapshot, readyIn, carrying, drained: new Map(), counted: this.#counted };
     return new Map(
-      decided.flatMap(({ job, decision: { verdict, group } }) => {
-        const choice = verdict === 'burst' ? chooseFor(buying, job, byLine(job, group), sees) : undefined;
+      burst.flatMap(({ job, decision: { group } }) => {
+        const choice = chooseFor(buying, job, byLine(job, group), sees);
         return choice === undefined ? [] : [[job.ref, choice.taken.capacityType] as const];
       }),
     );
@@ -158,6 +171,8 @@ class AsGateway implements Policy {
         for (const [n, run] of runs.entries())
           this.#ended.unshift(overOf(run, group, n === 0 ? 'decision' : 'requeue'));
         if (this.#ended.length > newestEnded) this.#ended.length = newestEnded;
+        this.#ready = undefined;
+        this.#counted = undefined;
         if (price === undefined) continue;
         const spent = runs.reduce((sum, run) => sum + this.#spentBy(run, group, price, capacityType), 0);
         this.#ledger.set(job, { ...this.#row(job, spent, endedAt), state: 'settled' });
@@ -220,22 +235,30 @@ class AsGateway implements Policy {
     return had;
   }
 
-  /** As `squeue` and `sinfo` would tell it: one node as large as the machine, times in whole seconds. */
+  /** As `squeue` and `sinfo` would tell it: one node as large as each set of nodes, times in whole seconds. */
   #snapshot({ machine, startedMs, processors }: Sight, at: Instant): Snapshot {
+    const { nodes } = this.#terms;
+    const sets = nodes?.sets ?? [{ partitions: this.#partitions, processors }];
+    const taken = sets.map(() => 0);
     const jobs: Job[] = [];
     for (let i = 0; i < machine.running; i++) {
       const job = machine.runningAt(i);
+      const set = nodes?.of[job] ?? 0;
+      taken[set] = (taken[set] ?? 0) + (this.#known.processors[job] as number);
       const startAt = instant(1_000 * Math.floor((startedMs[job] as number) / 1_000));
-      jobs.push({ ...this.#line(job), state: 'RUNNING', reason: 'None', startAt, nodeList: node.name });
+      jobs.push({ ...this.#line(job), state: 'RUNNING', reason: 'None', startAt, nodeList: nameOf(set) });
     }
     for (let i = 0; i < machine.length; i++) jobs.push(this.#line(machine.at(i)));
     // As slurmctld has them, whatever the order in which they should be over.
     jobs.sort((a, b) => a.id - b.id);
-    const allocatedCpus = processors - machine.free;
     return {
       ...{ cluster: this.#terms.setup.name, at, tookMs: 0, jobs, partial: [] },
-      partitions: this.#partitions.map((name) => ({ ...partition, name, totalCpus: processors })),
-      nodes: [{ ...node, partitions: this.#partitions, cpus: processors, allocatedCpus }],
+      partitions: sets.flatMap(({ partitions, processors: totalCpus }, i) =>
+        partitions.map((name) => ({ ...partition, name, nodes: nameOf(i), totalCpus })),
+      ),
+      nodes: sets.map(({ partitions, processors: cpus }, i) => ({
+        ...{ ...node, name: nameOf(i), partitions, cpus, allocatedCpus: taken[i] ?? 0 },
+      })),
     };
   }
 
@@ -246,14 +269,14 @@ class AsGateway implements Policy {
   }
 
   #pending(job: number): Job {
-    const { user, account, partition: own } = this.#known.jobs[job] as Known['jobs'][number];
+    const { user, account, partition: own, priority } = this.#known.jobs[job] as Known['jobs'][number];
     const submitAt = instant(this.#known.submitMs[job] as number);
     return {
       ...{ ref: jobRef(`${job + 1}`), id: job + 1, arrayJobId: undefined, arrayTask: undefined },
       ...{ name: 'replay', user, account, qos: 'normal', partition: own || usualPartition },
       ...{ state: 'PENDING', reason: 'Priority', submitAt, eligibleAt: submitAt, startAt: undefined },
-      // In the order in which they came.
-      ...{ priority: 1, timeLimitMs: this.#known.limitMs[job] as number },
+      // In the order in which they came, where nothing else is known.
+      ...{ priority: priority ?? 1, timeLimitMs: this.#known.limitMs[job] as number },
       ...{ minNodes: 1, maxNodes: undefined, cpus: this.#known.processors[job] as number, batch: true },
       ...{ hetJob: false, dependency: '', features: '', licenses: '', reservation: '', requiredNodes: '' },
       ...{ gres: '', restarts: 0, nodeList: '' },
@@ -275,8 +298,11 @@ function overOf(
   };
 }
 
+/** Of the one node that stands for a set. */
+const nameOf = (set: number): string => `machine${set}`;
+
 const node: SlurmNode = {
-  name: 'machine',
+  name: nameOf(0),
   state: 'MIXED',
   partitions: [],
   ...{ cpus: 0, allocatedCpus: 0, memoryMib: 0, features: '', gres: '' },

@@ -1,10 +1,11 @@
 /**
- * A trace played on one machine with EASY backfill and a cloud beside it, under a policy that says who goes there. A job that has been sent
+ * A trace played on one machine, or on several sets of nodes, with EASY backfill and a cloud beside it, under a policy that says who goes there. A job that has been sent
  * to the cloud has left the queue for good, at once or when its instances have booted; it starts then, and runs as long as it would have here.
  */
 import { Backfill } from '../../decide/backfill.ts';
 import { Ends } from '../../decide/backfill-ends.ts';
 import { Predictor } from '../../decide/predict.ts';
+import { Machines, type NodeSets } from './node-sets.ts';
 import type { Columns, Policy, Sight } from './policy.ts';
 import { type CloudRun, type SpotTerms, spotRunsOf } from './spot.ts';
 
@@ -19,6 +20,8 @@ export interface CloudTerms {
 
 export interface Site {
   readonly processors: number;
+  /** Left out: one machine of so many processors. */
+  readonly nodes?: NodeSets;
   readonly cloud: CloudTerms;
   /** A policy is asked who of those that wait should go after each change, but no sooner than this after the last time. */
   readonly tickMs: number;
@@ -61,7 +64,7 @@ class Run {
   readonly #trace: Columns;
   readonly #site: Site;
   readonly #policy: Policy;
-  readonly #machine: Backfill;
+  readonly #machine: Backfill | Machines;
   readonly #ends = new Ends();
   readonly #cloudEnds = new Ends();
   /** Who bursts when, if still waiting then. */
@@ -97,7 +100,10 @@ class Run {
     this.#site = site;
     this.#policy = policy;
     this.#late = policy.claims === 'late';
-    this.#machine = new Backfill(site.processors, trace);
+    this.#machine =
+      site.nodes === undefined
+        ? new Backfill(site.processors, trace, trace)
+        : new Machines(site.nodes, trace);
     const count = trace.jobs.length;
     this.#waitMs = new Float64Array(count).fill(Number.NaN);
     this.#burstMs = new Float64Array(count).fill(Number.NaN);
@@ -212,8 +218,7 @@ class Run {
     }
     // Those of one moment come one after the other.
     this.#machine.pass(this.#now, this.#started);
-    const free = this.#machine.length === 0 && this.#machine.free >= (this.#trace.processors[job] as number);
-    const patience = free ? never : this.#policy.patienceMs(job, this.#sight());
+    const patience = this.#machine.isFreeFor(job) ? never : this.#policy.patienceMs(job, this.#sight());
     const bursts = patience <= 0 && this.#burst(job);
     if (bursts && !this.#late) return;
     this.#machine.submit(job);

@@ -10,6 +10,8 @@ export interface Known {
   readonly submitMs: Float64Array;
   readonly limitMs: Float64Array;
   readonly processors: Int32Array;
+  /** Place in the queue, least first, where priorities are known; else in the order of submission. */
+  readonly rank?: Float64Array;
 }
 
 /** What only the trace knows, and a policy that is called clairvoyant. */
@@ -58,5 +60,8 @@ export function columnsOf(jobs: readonly TraceJob[]): Columns {
     limitMs: Float64Array.from(jobs, (j) => j.requestMs),
     runMs: Float64Array.from(jobs, (j) => j.runMs),
     processors: Int32Array.from(jobs, (j) => j.processors),
+    ...(jobs.some((j) => j.priority !== undefined)
+      ? { rank: Float64Array.from(jobs, (j) => -(j.priority ?? 0)) }
+      : {}),
   };
 }

@@ -13,6 +13,8 @@ export interface TraceJob {
   /** Who pays: the Slurm account, the Unix group in SWF. */
   readonly account: string;
   readonly partition: string;
+  /** The highest goes first; of one trace all have it, or none. */
+  readonly priority?: number | undefined;
 }
 
 export interface TraceHeader {

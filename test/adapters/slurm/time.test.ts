@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readRuns, sacctArgs } from '../../../adapters/slurm/sacct.ts';
+import { historyArgs, readEnded, readRuns, sacctArgs } from '../../../adapters/slurm/sacct.ts';
 import { count, duration, epoch, mebibytes, minutes, tres } from '../../../adapters/slurm/time.ts';
-import { jobRef } from '../../../src/domain/ids.ts';
+import { instant, jobRef } from '../../../src/domain/ids.ts';
 import { fixture, mark } from './fixtures.ts';
 
 test.each([
@@ -114,5 +114,40 @@ describe('accounting', () => {
 
   test('every run is asked for', () => {
     expect(sacctArgs('7', mark)).toEqual(expect.arrayContaining(['-D', '-X', `--delimiter=${mark}`]));
+  });
+});
+
+describe('what an ended run had', () => {
+  const ended = (priority: string, tres: string) => {
+    const row = ['7', 'alice', 'physics', 'COMPLETED', 'gpu', '100', '110', '200', '10:00', '4', '2'];
+    const answer = `${[...row, priority, tres, 'n[1-2]'].join(mark)}\n`;
+    return readEnded(answer, mark, instant(0), instant(1_000_000));
+  };
+
+  test.each([
+    ['', 'billing=4,cpu=4,mem=1.50G,node=2', { memoryMib: 1_536, gres: new Map(), priority: undefined }],
+    ['4294901758', 'cpu=4,node=2', { memoryMib: undefined, gres: new Map(), priority: 4_294_901_758 }],
+    // Where the types alone are noted, they are counted together.
+    [
+      '1',
+      'mem=8000M,gres/gpu:a100=2,gres/gpu:v100=1',
+      { memoryMib: 8_000, gres: { gpu: 3, 'gpu:a100': 2, 'gpu:v100': 1 } },
+    ],
+    ['1', 'gres/gpu=4,gres/gpu:a100=4', { gres: { gpu: 4, 'gpu:a100': 4 } }],
+    ['1', '', { memoryMib: undefined, gres: {} }],
+  ])('priority %j, TRES %j', (priority, tres, { gres, ...rest }) => {
+    const { runs, partial } = ended(priority, tres);
+    expect(partial).toEqual([]);
+    expect(runs).toMatchObject([rest]);
+    expect(runs[0]?.gres).toEqual(gres instanceof Map ? gres : new Map(Object.entries(gres)));
+  });
+
+  test('that cannot be read is named, and left out', () => {
+    expect(ended('high', '')).toMatchObject({ runs: [], partial: [expect.stringContaining('Priority')] });
+    expect(ended('1', 'mem=lots')).toMatchObject({
+      runs: [],
+      partial: [expect.stringContaining('AllocTRES')],
+    });
+    expect(historyArgs(instant(0), instant(1), mark).at(-1)).toContain('Priority,AllocTRES,NodeList');
   });
 });

@@ -27,7 +27,7 @@ export function WhatIfFigures({ told, aside }: { readonly told: ClusterWhatIfVie
   const { texts, language } = useSettings();
   const { whatIf } = texts;
   const { n, money } = useWriters();
-  const { nobody, running, proposed, really, course } = told;
+  const { nobody, running, proposed, really, error, course } = told;
   const { rows } = whatIf;
   const decimals = (digits: number) => (value: number) =>
     new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
@@ -131,7 +131,10 @@ export function WhatIfFigures({ told, aside }: { readonly told: ClusterWhatIfVie
           </tbody>
         </table>
       </Scroll>
-      <p className="pad">{whatIf.really(span(really.mean), span(really.p50), span(really.p95))}</p>
+      <p className="pad">
+        {whatIf.really(span(really.mean), span(really.p50), span(really.p95))}{' '}
+        {whatIf.error(whatIf[error.of], span(error.p50), span(error.p95))}
+      </p>
       <GoesBy told={told} />
     </Panel>
   );
@@ -141,7 +144,7 @@ function GoesBy({ told }: { readonly told: ClusterWhatIfView }) {
   const { texts, language } = useSettings();
   const { whatIf } = texts;
   const { n } = useWriters();
-  const { by, leftOut, changed } = told;
+  const { by, leftOut, changed, nodes } = told;
   // Of a CPU it is cents and parts of cents.
   const cpuHour = new Intl.NumberFormat(language, {
     ...{ style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol', maximumFractionDigits: 4 },
@@ -158,7 +161,23 @@ function GoesBy({ told }: { readonly told: ClusterWhatIfView }) {
   return (
     <section className="what-if-by pad">
       <h3>{whatIf.goesBy}</h3>
-      <p>{whatIf.by(n(by.processors), span(by.lookMs), span(by.bootMs), by.bootMeasured)}</p>
+      <p>
+        {whatIf.by(
+          ...([n(by.processors), span(by.lookMs), whatIf.order[told.order]] as const),
+          ...([span(by.bootMs), by.bootMeasured] as const),
+        )}
+      </p>
+      <h3>{whatIf.nodes}</h3>
+      <ul>
+        {nodes.map(({ partitions, cpus, cpusInUse, binds, exceeded, unused }) => (
+          <li key={partitions.join(' ')}>
+            {whatIf.set(partitions.join(', '), n(cpus), binds.join(', '))}
+            {exceeded.length > 0 && `; ${whatIf.exceeded(exceeded.join(', '))}`}
+            {unused.length > 0 && `; ${whatIf.unused(unused.join(', '))}`}
+            {cpusInUse > cpus && `; ${whatIf.cpusInUse(n(cpusInUse))}`}
+          </li>
+        ))}
+      </ul>
       <p>{whatIf.price(cpuHour.format(by.microUsdPerCpuHour / 1e6), by.type, n(by.cloudCpus))}</p>
       <p>{whatIf.not}</p>
       {left.length > 0 && (
