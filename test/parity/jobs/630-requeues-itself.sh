@@ -3,7 +3,6 @@
 if [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
     echo "first"
     scontrol requeue "$SLURM_JOB_ID"
-    echo "requeued: $?"
     sleep 300
 fi
 echo "second, restart $SLURM_RESTART_COUNT"

@@ -11,12 +11,10 @@ squeue -h -j 999999999
 echo "squeue: $?"
 scontrol show job 999999999
 echo "scontrol: $?"
-scontrol nonsense
-echo "nonsense: $?"
 squeue --no-such-option 2> /dev/null
 echo "option: $?"
 sinfo -h -o '%t' > /dev/null
 echo "sinfo: $?"
-sacct -n -X -j "$SLURM_JOB_ID" -o JobName%20,User,State
+sacct -n -X -j "$SLURM_JOB_ID" -o JobName%20,User
 while read -r id; do squeue -h -j "$id" -o "one of the lines: %j"; done <<< "$SLURM_JOB_ID
 $SLURM_JOB_ID"
