@@ -195,6 +195,7 @@ const shapes = {
   }),
   LOGIN: object({ uid: whole, user: nonEmpty }),
   TOKEN: object({ token: nonEmpty, forMs: whole }),
+  HOLDS: object({ uid: whole, user: nonEmpty, token: nonEmpty }),
 };
 
 const DATA = 9;
@@ -225,6 +226,7 @@ const numbers = {
   STAGED: 25,
   LOGIN: 26,
   TOKEN: 27,
+  HOLDS: 28,
   CARRIED: 128,
 } as const satisfies Record<keyof typeof shapes, number>;
 type Spoken = keyof typeof shapes;
