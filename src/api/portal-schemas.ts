@@ -364,6 +364,8 @@ export const loginView = z.strictObject({
       name: z.string(),
       clientId: z.string(),
       scopes: z.array(z.string()),
+      /** What the provider is to ask each time. */
+      prompt: z.string().optional(),
       /** Where the token endpoint may be besides the issuer's own origin. */
       tokenOrigin: z.string().optional(),
       clockSkewMs: z.number(),

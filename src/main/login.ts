@@ -13,6 +13,7 @@ export function loginOf(api: ApiConfig | undefined): Login | undefined {
   const { issuer, clockSkewMs, login } = oidc;
   return {
     ...{ issuer, clockSkewMs, clientId: login.clientId, tokenOrigin: login.tokenOrigin },
+    ...(login.prompt === undefined ? {} : { prompt: login.prompt }),
     name: login.name ?? new URL(issuer).host,
     // Without openid it would be no login: nothing would carry the nonce.
     scopes: [...new Set(['openid', ...login.scopes])],
