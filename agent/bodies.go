@@ -230,6 +230,13 @@ type loginBody struct {
 	User string `json:"user"`
 }
 
+// holdsBody asks whether the token that this host lent its user is still good.
+type holdsBody struct {
+	UID   int64  `json:"uid"`
+	User  string `json:"user"`
+	Token string `json:"token"`
+}
+
 type tokenBody struct {
 	Token string `json:"token"`
 	ForMs int64  `json:"forMs"`
@@ -275,6 +282,7 @@ var newBody = map[byte]func() any{
 	tStaged:    func() any { return new(stagedBody) },
 	tLogin:     func() any { return new(loginBody) },
 	tToken:     func() any { return new(tokenBody) },
+	tHolds:     func() any { return new(holdsBody) },
 	tCarried:   func() any { return new(carriedBody) },
 	tCall:      func() any { return new(callBody) },
 	tCalled:    func() any { return new(calledBody) },
@@ -370,6 +378,8 @@ func breach(v any) string {
 			check(b.Epoch == nil || isOffset(*b.Epoch), "epoch"))
 	case *loginBody:
 		return first(check(isOffset(b.UID), "uid"), check(b.User != "", "no user"))
+	case *holdsBody:
+		return first(check(isOffset(b.UID), "uid"), check(b.User != "", "no user"), check(b.Token != "", "no token"))
 	case *tokenBody:
 		return first(check(b.Token != "", "no token"), check(isOffset(b.ForMs), "forMs"))
 	case *authBody:

@@ -38,6 +38,7 @@ const (
 	tStaged    = 25
 	tLogin     = 26
 	tToken     = 27
+	tHolds     = 28
 	tCarried   = 128 // an older gateway ignores it
 	tCall      = 129 // so does whoever is older than section 14
 	tCalled    = 130

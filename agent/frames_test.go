@@ -23,7 +23,7 @@ var typeNames = map[byte]string{
 	tHello: "HELLO", tError: "ERROR", tAuth: "AUTH", tPeer: "PEER", tOpen: "OPEN", tWait: "WAIT", tRefuse: "REFUSE",
 	tGo: "GO", tData: "DATA", tAck: "ACK", tStart: "START", tStarted: "STARTED", tResume: "RESUME", tSignal: "SIGNAL",
 	tSignalled: "SIGNALLED", tExit: "EXIT", tBye: "BYE", tPing: "PING", tPong: "PONG", tClose: "CLOSE", tReady: "READY",
-	tStage: "STAGE", tBlobs: "BLOBS", tSigned: "SIGNED", tStaged: "STAGED", tLogin: "LOGIN", tToken: "TOKEN", tCarried: "CARRIED", tCall: "CALL", tCalled: "CALLED",
+	tStage: "STAGE", tBlobs: "BLOBS", tSigned: "SIGNED", tStaged: "STAGED", tLogin: "LOGIN", tToken: "TOKEN", tHolds: "HOLDS", tCarried: "CARRIED", tCall: "CALL", tCalled: "CALLED",
 }
 
 func vectors(t testing.TB) []vector {

@@ -72,6 +72,8 @@ type login struct {
 	since   func() time.Time
 	looking chan struct{} // getents at once
 	asking  chan struct{} // questions to the gateway at once
+	// Apart from them: those wait for login nodes.
+	checking chan struct{}
 
 	lentMu sync.Mutex
 	lent   map[int64]*lent // one for each user who ever called
@@ -84,6 +86,7 @@ type lent struct {
 	answer loginAnswer
 	until  time.Time // so long it is told again
 	ends   time.Time
+	check  time.Time // not before is the gateway asked whether it still holds
 }
 
 // loginAnswer is one line of JSON: a token and for how long it still holds, or why there is none.
@@ -101,6 +104,10 @@ const (
 	loginRefusedFor = 2 * time.Second
 	// The gateway asks the login nodes of its clusters meanwhile.
 	loginWithin = 40 * time.Second
+	// Whether a token still holds its store alone says.
+	loginCheckWithin = 3 * time.Second
+	// A loop of commands waits so long between two of them, and asks no oftener.
+	loginCheckEvery = 100 * time.Millisecond
 )
 
 // unixUser is what Slurm may have as a user, and what getent takes for no option.
@@ -113,14 +120,15 @@ func newLogin(c loginConfig) (*login, error) {
 	}
 	names := &nameService{}
 	return &login{
-		seats:   seats{maxPerUser: orDefault(c.MaxPerUser, 8), maxTotal: orDefault(c.MaxTotal, 512), perUser: map[int64]int{}},
-		dial:    dial,
-		user:    func(uid int64) (string, error) { return userOf(uid, names) },
-		log:     logLine,
-		since:   time.Now, // with its monotonic reading: nobody can set that clock
-		looking: make(chan struct{}, 8),
-		asking:  make(chan struct{}, 16),
-		lent:    map[int64]*lent{},
+		seats:    seats{maxPerUser: orDefault(c.MaxPerUser, 8), maxTotal: orDefault(c.MaxTotal, 512), perUser: map[int64]int{}},
+		dial:     dial,
+		user:     func(uid int64) (string, error) { return userOf(uid, names) },
+		log:      logLine,
+		since:    time.Now, // with its monotonic reading: nobody can set that clock
+		looking:  make(chan struct{}, 8),
+		asking:   make(chan struct{}, 16),
+		checking: make(chan struct{}, 16),
+		lent:     map[int64]*lent{},
 	}, nil
 }
 
@@ -162,22 +170,56 @@ func (l *login) answer(uid int64) loginAnswer {
 	entry := l.entry(uid)
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
-	now := l.since()
-	if entry.user != user || !now.Before(entry.until) {
+	if entry.user != user || !l.since().Before(entry.until) || !l.stillHolds(uid, entry) {
 		entry.user = user
-		entry.answer = l.ask(uid, user)
-		now = l.since()
-		entry.ends = now.Add(time.Duration(entry.answer.ForMs) * time.Millisecond)
-		entry.until = entry.ends.Add(-loginLeft)
-		if entry.answer.Error != "" {
-			entry.until = now.Add(loginRefusedFor)
-		}
+		entry.take(l.ask(uid, user), l.since())
 	}
 	told := entry.answer
 	if told.Error == "" {
-		told.ForMs = max(0, entry.ends.Sub(now).Milliseconds())
+		told.ForMs = max(0, entry.ends.Sub(l.since()).Milliseconds())
 	}
 	return told
+}
+
+func (e *lent) take(answer loginAnswer, now time.Time) {
+	e.answer = answer
+	e.ends = now.Add(time.Duration(answer.ForMs) * time.Millisecond)
+	e.until = e.ends.Add(-loginLeft)
+	e.check = now
+	if answer.Error != "" {
+		e.until = now.Add(loginRefusedFor)
+	}
+}
+
+// stillHolds is false if the gateway says that this token is good no more: revoked, or over by its clock. A gateway that says
+// nothing, or is too old to know, is no such word: the token is told again, and whoever uses it is asked for it there.
+func (l *login) stillHolds(uid int64, e *lent) bool {
+	if e.answer.Error != "" {
+		return true
+	}
+	// What kept it waiting may be somebody else of this user who asked just before.
+	if early := e.check.Sub(l.since()); early > loginCheckEvery {
+		return true
+	} else if early > 0 {
+		time.Sleep(early)
+	}
+	l.checking <- struct{}{}
+	token, err := l.question(tHolds, holdsBody{UID: uid, User: e.user, Token: e.answer.Token}, loginCheckWithin)
+	<-l.checking
+	now := l.since()
+	var said *gatewayError
+	switch {
+	case err == nil && token.Token == e.answer.Token:
+		e.take(loginAnswer{Token: token.Token, ForMs: token.ForMs}, now)
+		e.check = now.Add(loginCheckEvery)
+		return now.Before(e.until)
+	case errors.As(err, &said) && said.code == "not_allowed":
+		l.log("uid %d: the token of %s holds no more: %s", uid, e.user, said.text)
+		return false
+	}
+	l.log("uid %d: whether the token of %s still holds: %v", uid, e.user, err)
+	e.check = now.Add(loginRefusedFor)
+	return true
 }
 
 func (l *login) entry(uid int64) *lent {
@@ -192,7 +234,7 @@ func (l *login) entry(uid int64) *lent {
 func (l *login) ask(uid int64, user string) loginAnswer {
 	l.asking <- struct{}{}
 	defer func() { <-l.asking }()
-	token, err := l.question(uid, user)
+	token, err := l.question(tLogin, loginBody{UID: uid, User: user}, loginWithin)
 	if err == nil {
 		l.log("uid %d: a token for %s", uid, user)
 		return loginAnswer{Token: token.Token, ForMs: token.ForMs}
@@ -210,16 +252,16 @@ type gatewayError struct{ code, text string }
 
 func (e *gatewayError) Error() string { return e.code + ": " + e.text }
 
-func (l *login) question(uid int64, user string) (*tokenBody, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), relayDialTimeout)
+func (l *login) question(typ byte, asked any, within time.Duration) (*tokenBody, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), min(within, relayDialTimeout))
 	defer cancel()
 	conn, err := l.dial(ctx)
 	if err != nil {
 		return nil, whyNoDial(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(loginWithin))
-	frame, err := encode(tLogin, loginBody{UID: uid, User: user})
+	conn.SetDeadline(time.Now().Add(within))
+	frame, err := encode(typ, asked)
 	if err == nil {
 		_, err = conn.Write(frame)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -20,11 +21,13 @@ import (
 	"time"
 )
 
-// loginGateway answers each LOGIN of a login host as it is told to, and counts them.
+// loginGateway answers each LOGIN of a login host as it is told to, and counts them; to HOLDS it says yes unless it is told to say something else.
 type loginGateway struct {
 	mu     sync.Mutex
 	asked  []loginBody
+	checks []holdsBody
 	answer func(n int, who loginBody) (byte, any)
+	holds  func(n int, what holdsBody) (byte, any)
 }
 
 func (g *loginGateway) serve(l net.Listener) {
@@ -36,23 +39,50 @@ func (g *loginGateway) serve(l net.Listener) {
 		go func() {
 			defer conn.Close()
 			typ, raw, err := newFrameReader(conn).next()
-			if err != nil || typ != tLogin {
+			if err != nil {
 				return
 			}
 			body, err := decode(typ, raw)
 			if err != nil {
 				return
 			}
-			g.mu.Lock()
-			g.asked = append(g.asked, *body.(*loginBody))
-			n := len(g.asked)
-			g.mu.Unlock()
-			if typ, body := g.answer(n, *body.(*loginBody)); body != nil {
+			if typ, body := g.answerTo(body); body != nil {
 				frame, _ := encode(typ, body)
 				conn.Write(frame)
 			}
 		}()
 	}
+}
+
+func (g *loginGateway) answerTo(body any) (byte, any) {
+	g.mu.Lock()
+	switch b := body.(type) {
+	case *loginBody:
+		g.asked = append(g.asked, *b)
+		n := len(g.asked)
+		g.mu.Unlock()
+		return g.answer(n, *b)
+	case *holdsBody:
+		g.checks = append(g.checks, *b)
+		n, holds := len(g.checks), g.holds
+		g.mu.Unlock()
+		return holds(n, *b)
+	}
+	g.mu.Unlock()
+	return 0, nil
+}
+
+// isSaid sets what HOLDS is answered from now on.
+func (g *loginGateway) isSaid(holds func(n int, what holdsBody) (byte, any)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.holds = holds
+}
+
+func (g *loginGateway) checked() []holdsBody {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]holdsBody(nil), g.checks...)
 }
 
 func (g *loginGateway) questions() []loginBody {
@@ -70,6 +100,7 @@ func startLogin(t *testing.T, answer func(int, loginBody) (byte, any)) (*login, 
 	t.Helper()
 	a := newAuthority(t)
 	g := &loginGateway{answer: answer}
+	g.isSaid(func(_ int, what holdsBody) (byte, any) { return tToken, tokenBody{what.Token, 900_000} })
 	listener := a.listen(0)
 	go g.serve(listener)
 	l, err := newLogin(loginConfig{relayConfig: a.relayConfig(listener.Addr().String()).Relay})
@@ -190,6 +221,7 @@ func TestAUserIsToldTheSameTokenUntilFiveMinutesBeforeItsEnd(t *testing.T) {
 	l.since = func() time.Time { return now }
 	first := l.answer(2001)
 	now = now.Add(9*time.Minute + 59*time.Second)
+	g.isSaid(func(_ int, what holdsBody) (byte, any) { return tToken, tokenBody{what.Token, 301_000} })
 	if again := l.answer(2001); again.Token != first.Token || again.ForMs != 301_000 {
 		t.Errorf("%+v after %+v", again, first)
 	}
@@ -206,6 +238,68 @@ func TestAUserIsToldTheSameTokenUntilFiveMinutesBeforeItsEnd(t *testing.T) {
 		t.Errorf("%+v", hers)
 	}
 	if n := len(g.questions()); n != 4 {
+		t.Errorf("%d questions", n)
+	}
+}
+
+func TestATokenThatHoldsNoMoreIsNotToldAgain(t *testing.T) {
+	l, g, _ := startLogin(t, lends)
+	now := time.Now()
+	l.since = func() time.Time { return now }
+	first := l.answer(2001)
+	if again := l.answer(2001); again != first {
+		t.Errorf("%+v after %+v", again, first)
+	}
+	if asked := g.checked(); len(asked) != 1 || asked[0] != (holdsBody{2001, "u2001", first.Token}) {
+		t.Errorf("%+v", asked)
+	}
+	// Revoked: the very next one has a new one.
+	g.isSaid(func(int, holdsBody) (byte, any) { return tError, errorBody{"not_allowed", "it was revoked"} })
+	second := l.answer(2001)
+	if second.Token == first.Token || second.Error != "" {
+		t.Errorf("%+v after %+v", second, first)
+	}
+	// By the gateway's clock there is less left of it than by this host's: also that ends it.
+	now = now.Add(loginCheckEvery)
+	g.isSaid(func(_ int, what holdsBody) (byte, any) {
+		return tToken, tokenBody{what.Token, loginLeft.Milliseconds()}
+	})
+	if third := l.answer(2001); third.Token == second.Token || third.Error != "" {
+		t.Errorf("%+v after %+v", third, second)
+	}
+	// Nor is it told to another by that uid.
+	l.user = func(int64) (string, error) { return "carol", nil }
+	if hers := l.answer(2001); !strings.HasPrefix(hers.Token, "spw_carol_") {
+		t.Errorf("%+v", hers)
+	}
+}
+
+func TestAGatewayThatCannotSayWhetherATokenHoldsEndsNone(t *testing.T) {
+	l, g, _ := startLogin(t, lends)
+	now := time.Now()
+	l.since = func() time.Time { return now }
+	first := l.answer(2001)
+	says := []func(int, holdsBody) (byte, any){
+		func(int, holdsBody) (byte, any) { return tError, errorBody{"protocol", "an older one knows no HOLDS"} },
+		func(int, holdsBody) (byte, any) { return tError, errorBody{"not_available", "its store is away"} },
+		func(int, holdsBody) (byte, any) { return tError, errorBody{"too_many", "in 1 s"} },
+		func(int, holdsBody) (byte, any) { return tToken, tokenBody{"spw_another", 900_000} },
+		func(int, holdsBody) (byte, any) { return 0, nil },
+	}
+	for i, say := range says {
+		now = now.Add(loginRefusedFor)
+		g.isSaid(say)
+		for range 3 {
+			if again := l.answer(2001); again.Token != first.Token {
+				t.Errorf("%d: %+v after %+v", i, again, first)
+			}
+		}
+		// Who waits for it waits once in two seconds.
+		if n := len(g.checked()); n != i+1 {
+			t.Errorf("%d: %d checks", i, n)
+		}
+	}
+	if n := len(g.questions()); n != 1 {
 		t.Errorf("%d questions", n)
 	}
 }
@@ -237,7 +331,7 @@ func TestWhatTheGatewayRefusesIsToldAndAskedAgainSoon(t *testing.T) {
 		t.Errorf("%+v", token)
 	}
 	// The gateway is away: who has one keeps it.
-	l.dial = nil
+	l.dial = func(context.Context) (net.Conn, error) { return nil, errors.New("no route") }
 	if answer := l.answer(2001); answer.Token != token.Token {
 		t.Errorf("%+v", answer)
 	}

@@ -28,6 +28,11 @@ const login = z.strictObject({
     .max(60, { error: 'longer than a button; write 60 characters at most' })
     .optional(),
   scopes: list('What is asked for besides openid.', scope, 0, '[profile, groups]').default([]),
+  prompt: form(
+    'What the provider is to ask each time: `consent` where it gives refresh tokens (scope offline_access) only then.',
+    /^(login|consent|select_account)( (login|consent|select_account))*$/,
+    'write login, consent or select_account, or leave it out',
+  ).optional(),
   tokenOrigin: form(
     "Where its token endpoint is, if not at the issuer's own origin.",
     origin,

@@ -1,4 +1,11 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { z } from 'zod';
 import type { OidcConfig } from '../../config/schema.ts';
 import { type Caller, type Role, unixName } from '../../src/domain/caller.ts';
@@ -21,9 +28,13 @@ export const algorithms = [
   'ES384',
   'ES512',
   'EdDSA',
+  // The same signature by its newer name. [RFC 9864]
+  'Ed25519',
 ];
 /** A key that is not known is looked for at most so often: an invented key id must not make us ask for each request. */
 const cooldownMs = 10_000;
+/** While it does not answer it is asked no oftener: whoever comes meanwhile is told so, whatever key his token names. */
+const awayMs = 1_000;
 /** Keys that were taken back are forgotten by then. */
 const keysForMs = 600_000;
 
@@ -39,9 +50,11 @@ export function oidcIdentity(config: OidcConfig): IdentityPort {
 /** The keys' address, asked for once it is needed; a failure is asked anew. */
 function keysOf(config: OidcConfig): () => Promise<JWTVerifyGetKey> {
   let keys: Promise<JWTVerifyGetKey> | undefined;
+  const address = sparing(() => addressOf(config));
   return () => {
-    keys ??= addressOf(config).then((url) =>
+    keys ??= address().then((url) =>
       createRemoteJWKSet(url, {
+        [customFetch]: sparing(keysAt),
         cooldownDuration: cooldownMs,
         cacheMaxAge: keysForMs,
         timeoutDuration: config.timeoutMs,
@@ -53,6 +66,29 @@ function keysOf(config: OidcConfig): () => Promise<JWTVerifyGetKey> {
       throw e;
     });
   };
+}
+
+/** What failed just now fails alike, unasked. */
+function sparing<Args extends readonly unknown[], T>(
+  ask: (...args: Args) => Promise<T>,
+): (...args: Args) => Promise<T> {
+  let failed: { readonly at: number; readonly error: unknown } | undefined;
+  return async (...args) => {
+    if (failed !== undefined && performance.now() - failed.at < awayMs) throw failed.error;
+    failed = undefined;
+    try {
+      return await ask(...args);
+    } catch (error) {
+      failed = { at: performance.now(), error };
+      throw error;
+    }
+  };
+}
+
+async function keysAt(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`it answers ${response.status}`);
+  return response;
 }
 
 async function addressOf({ issuer, jwksUri, timeoutMs }: OidcConfig): Promise<URL> {

@@ -65,8 +65,12 @@ export const decisionCountsQuery = z.strictObject(decisionFilters);
 
 const byVerdict = { burst: z.number(), wait: z.number(), never: z.number() };
 export const decisionCountsView = z.strictObject({
-  /** All that fit, whether a list of them would be one page or a thousand. */
+  /** Whether a list of them would be one page or a thousand. */
   decisions: z.number(),
+  since: z
+    .string()
+    .optional()
+    .describe('More fit than are counted at once: these are the newest 200,000, all from this moment on.'),
   verdicts: z.strictObject(byVerdict),
   /** Rules that did not hold, the most frequent first; a decision counts with each of its own. */
   rules: z.array(z.strictObject({ rule: z.string(), ...byVerdict })),
@@ -364,6 +368,8 @@ export const loginView = z.strictObject({
       name: z.string(),
       clientId: z.string(),
       scopes: z.array(z.string()),
+      /** What the provider is to ask each time. */
+      prompt: z.string().optional(),
       /** Where the token endpoint may be besides the issuer's own origin. */
       tokenOrigin: z.string().optional(),
       clockSkewMs: z.number(),

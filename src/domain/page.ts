@@ -43,8 +43,10 @@ export interface ReceiptFilter extends Whose {
   readonly to?: Instant | undefined;
 }
 
-/** All receipts that fit a filter, by verdict, and by each rule that did not hold; one of several such rules counts with each. */
+/** The receipts that fit a filter, by verdict, and by each rule that did not hold; one of several such rules counts with each. */
 export interface ReceiptCounts {
+  /** Undefined: all of them. Else there are more than are counted at once, and these are the newest, from this moment on. */
+  readonly since: Instant | undefined;
   readonly receipts: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
   /** The most frequent first. */

@@ -4,7 +4,7 @@ import { unixName } from '../domain/caller.ts';
 import { faultOf, ignoring, PortError } from '../domain/fault.ts';
 import { type ClusterName, instant } from '../domain/ids.ts';
 import { Buckets, type Rate } from '../domain/rate.ts';
-import { loginSocketOf, tokenText } from '../domain/token.ts';
+import { loginSocketOf, tokenParts, tokenText } from '../domain/token.ts';
 import type { Clock, DeskPort, Entropy, UsersPort } from '../ports.ts';
 import { minted } from './mint.ts';
 
@@ -16,13 +16,18 @@ export interface Proved {
   readonly user: string;
 }
 
+/** A token that a login host lent a user, and keeps to tell it him again. */
+export interface Kept extends Proved {
+  readonly token: string;
+}
+
 export interface Lent {
   readonly token: string;
   readonly forMs: number;
 }
 
 export interface LoginsGiven {
-  readonly desk: Pick<DeskPort, 'makeToken' | 'now'>;
+  readonly desk: Pick<DeskPort, 'makeToken' | 'now' | 'token'>;
   readonly clusters: readonly { readonly name: ClusterName; readonly users: Pick<UsersPort, 'info'> }[];
   readonly clock: Clock;
   readonly entropy: Pick<Entropy, 'bytes'>;
@@ -33,6 +38,8 @@ const lifeMs = 15 * 60_000;
 const ofUser: Rate = { perSecond: 1 / 60, atOnce: 10 };
 /** A morning's rush, and what a stolen certificate could fill the store with. */
 const ofHost: Rate = { perSecond: 2, atOnce: 600 };
+/** A question of the store alone, for each command of its users. */
+const ofChecks: Rate = { perSecond: 100, atOnce: 600 };
 /** What the login nodes said of a user holds for so long. */
 const knownMs = 10 * 60_000;
 /** As the kernel calls one whom it cannot name. */
@@ -42,6 +49,7 @@ export class Logins {
   readonly #given: LoginsGiven;
   readonly #users: Buckets;
   readonly #hosts: Buckets;
+  readonly #checks: Buckets;
   readonly #known = new Map<string, number>();
 
   constructor(given: LoginsGiven) {
@@ -49,6 +57,7 @@ export class Logins {
     this.#given = given;
     this.#users = new Buckets(ofUser, now);
     this.#hosts = new Buckets(ofHost, now);
+    this.#checks = new Buckets(ofChecks, now);
   }
 
   /** Role `user`, whatever is asked. Faults: `refused`, `throttled`; those of ports: nobody can say now. */
@@ -69,11 +78,29 @@ export class Logins {
     const { id, secret } = minted(entropy);
     await desk.makeToken({
       ...{ id, user, role: 'user', note: `login@${host}`, by: loginSocketOf(host) },
-      hash: createHash('sha256').update(secret).digest('hex'),
+      hash: hashOf(secret),
       until: instant((await desk.now()) + lifeMs),
       why: `uid ${uid} there`,
     });
     return { token: tokenText(id, secret), forMs: lifeMs };
+  }
+
+  /** Whether that is still good: nobody revoked it, and its time is not over. Faults as of `lend`; `refused`: it is not, or was never lent so. */
+  async holds({ host, user, token }: Kept): Promise<Lent> {
+    const wait = this.#checks.take(host);
+    if (wait > 0)
+      throw new PortError('throttled', at, `too many questions of ${host}; ask again in ${wait} s`);
+    const { desk } = this.#given;
+    const parts = tokenParts(token);
+    if (parts === undefined) throw refused('that is no token of this gateway');
+    const kept = await desk.token(parts.id);
+    const lent = kept !== undefined && kept.user === user && kept.hash === hashOf(parts.secret);
+    if (!lent) throw refused(`there is no such token of ${user}`);
+    if (kept.state === 'revoked') throw refused(`the token of ${user} was revoked`);
+    if (kept.by !== loginSocketOf(host)) throw refused(`${host} did not lend that token`);
+    const forMs = kept.until - (await desk.now());
+    if (forMs <= 0) throw refused(`the token of ${user} is over`);
+    return { token, forMs };
   }
 
   /** Jobs are their owners' by the clusters' own names: a host that has another user of that name, or a local one, proves nothing here. */
@@ -97,4 +124,5 @@ export class Logins {
 }
 
 const at = 'logins.lend';
+const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 const refused = (why: string): PortError => new PortError('refused', at, why);

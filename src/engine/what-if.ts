@@ -91,13 +91,13 @@ export class WhatIfs {
     this.#newId = newId;
   }
 
-  /** The same question while it is played is the one that there is. */
-  begin(text: string, days: number, by: string): Begun {
+  /** The same question while it is played is the one that there is. Faults: as of `readBeside`. */
+  async begin(text: string, days: number, by: string): Promise<Begun> {
     const [first] = this.#clusters;
     const terms = first?.settings.policies;
     if (terms === undefined)
       throw new PortError('refused', 'policies', 'this gateway was started without a way to read policies');
-    const read = terms.read(text);
+    const read = await terms.readBeside(text);
     if (!read.ok) return { kind: 'unreadable', problems: read.problems };
     const hash = terms.sha256(text);
     if (this.#last !== undefined && isUnderWay(this.#last.whatIf)) {

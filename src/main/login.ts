@@ -13,6 +13,7 @@ export function loginOf(api: ApiConfig | undefined): Login | undefined {
   const { issuer, clockSkewMs, login } = oidc;
   return {
     ...{ issuer, clockSkewMs, clientId: login.clientId, tokenOrigin: login.tokenOrigin },
+    ...(login.prompt === undefined ? {} : { prompt: login.prompt }),
     name: login.name ?? new URL(issuer).host,
     // Without openid it would be no login: nothing would carry the nonce.
     scopes: [...new Set(['openid', ...login.scopes])],
@@ -22,7 +23,7 @@ export function loginOf(api: ApiConfig | undefined): Login | undefined {
 /** Each login host's questions, by the name in its certificate. Undefined: no host may sign anybody in. */
 export function loginsOf(
   api: ApiConfig | undefined,
-  logins: Pick<Logins, 'lend'>,
+  logins: Pick<Logins, 'lend' | 'holds'>,
   told: Log,
 ): LoginHosts | undefined {
   if (api === undefined || api.loginHosts.length === 0) return undefined;
@@ -30,6 +31,7 @@ export function loginsOf(
   const door = new LoginDoor({
     scheduler,
     lend: (proved) => logins.lend(proved),
+    holds: (kept) => logins.holds(kept),
     note: (text, about) => told.info(about, `logins: ${text}`),
   });
   return { knows: (host) => hosts.has(host), accept: (socket, host) => door.accept(socket, host) };

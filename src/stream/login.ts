@@ -1,4 +1,4 @@
-/** One question of a login host (section 13): LOGIN, answered by TOKEN or ERROR, once a connection. */
+/** One question of a login host (section 13): LOGIN or HOLDS, answered by TOKEN or ERROR, once a connection. */
 import type { Duplex } from 'node:stream';
 import { faultOf } from '../domain/fault.ts';
 import type { Scheduler } from '../ports.ts';
@@ -9,6 +9,8 @@ export interface LoginNeeds {
   readonly scheduler: Scheduler;
   /** Faults: `refused`, `throttled`; of any other nobody can say now. */
   lend(who: Body<'LOGIN'> & { readonly host: string }): Promise<Body<'TOKEN'>>;
+  /** The same token, with what is left of its time. Faults: `refused`, it is good no more; of any other nobody can say now. */
+  holds(what: Body<'HOLDS'> & { readonly host: string }): Promise<Body<'TOKEN'>>;
   note?(text: string, about: Readonly<Record<string, unknown>>): void;
 }
 
@@ -40,7 +42,8 @@ export class LoginDoor {
     const link = new Link(socket, scheduler, {
       message: (m) => {
         if (m.type === 'ERROR') link.close(m.code);
-        else if (asked || m.type !== 'LOGIN') link.fail('protocol', `${m.type} from a login host`);
+        else if (asked || (m.type !== 'LOGIN' && m.type !== 'HOLDS'))
+          link.fail('protocol', `${m.type} from a login host`);
         else {
           asked = true;
           void this.#answer(m, host).then((answer) => link.send(answer));
@@ -54,16 +57,20 @@ export class LoginDoor {
     });
   }
 
-  async #answer({ uid, user }: Body<'LOGIN'>, host: string): Promise<Message> {
-    const { lend, note } = this.#needs;
-    const who = { host, uid, user };
+  async #answer(m: Extract<Message, { type: 'LOGIN' | 'HOLDS' }>, host: string): Promise<Message> {
+    const { lend, holds, note } = this.#needs;
+    const who = { host, uid: m.uid, user: m.user };
+    const [done, not] =
+      m.type === 'LOGIN'
+        ? ['a token was lent to a user of a login host', 'no token for a user of a login host']
+        : [undefined, 'a token that a login host keeps was not said to hold'];
     try {
-      const { token, forMs } = await lend(who);
-      note?.('a token was lent to a user of a login host', who);
+      const { token, forMs } = await (m.type === 'LOGIN' ? lend(who) : holds({ ...who, token: m.token }));
+      if (done !== undefined) note?.(done, who);
       return { type: 'TOKEN', token, forMs };
     } catch (e) {
       const fault = faultOf(e);
-      note?.('no token for a user of a login host', { ...who, error: wordsOf(e) });
+      note?.(not, { ...who, error: wordsOf(e) });
       if (fault === 'refused') return { type: 'ERROR', code: 'not_allowed', text: wordsOf(e) };
       if (fault === 'throttled') return { type: 'ERROR', code: 'too_many', text: wordsOf(e) };
       const text =

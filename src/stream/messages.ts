@@ -233,6 +233,7 @@ const shapes = {
   }),
   LOGIN: object({ uid: whole, user: nonEmpty }),
   TOKEN: object({ token: nonEmpty, forMs: whole }),
+  HOLDS: object({ uid: whole, user: nonEmpty, token: nonEmpty }),
 };
 
 const DATA = 9;
@@ -263,6 +264,7 @@ const numbers = {
   STAGED: 25,
   LOGIN: 26,
   TOKEN: 27,
+  HOLDS: 28,
   CARRIED: 128,
   CALL: 129,
   CALLED: 130,

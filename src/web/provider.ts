@@ -95,6 +95,7 @@ export async function signInAt(
     ...{ response_type: 'code', client_id: login.clientId, redirect_uri: redirectUri },
     ...{ scope: login.scopes.join(' '), state, nonce, code_challenge_method: 'S256' },
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    ...(login.prompt === undefined ? {} : { prompt: login.prompt }),
   };
   for (const [name, value] of Object.entries(asked)) at.searchParams.set(name, value);
   return at;

@@ -389,6 +389,8 @@ const en = {
     kindLabel: 'Kind',
     byRule: 'What kept jobs at home',
     byRuleSays: (n: string) => `Verdicts, and rules that did not hold, in all ${n} receipts that fit`,
+    byRuleSince: (n: string, when: string) =>
+      `Verdicts, and rules that did not hold, in the newest ${n} receipts that fit: those since ${when}`,
     byRuleAll: 'All jobs that wait, by rule',
     rule: 'Rule',
     when: 'When',
@@ -968,6 +970,8 @@ const de: Texts = {
     kindLabel: 'Art',
     byRule: 'Was Jobs hier hielt',
     byRuleSays: (n) => `Urteile, und Regeln, die nicht galten, in allen ${n} passenden Belegen`,
+    byRuleSince: (n, when) =>
+      `Urteile, und Regeln, die nicht galten, in den neuesten ${n} passenden Belegen: denen seit ${when}`,
     byRuleAll: 'Alle wartenden Jobs nach Regel',
     rule: 'Regel',
     when: 'Wann',

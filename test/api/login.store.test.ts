@@ -158,6 +158,16 @@ it('a user sees his jobs by who he is on the host, and asks twice by one token',
   expect(row?.why).toMatch(new RegExp(`^${words}.*: uid ${somebody.uid} there$`));
 });
 
+it('a token that was revoked is not told again: the very next command has another', async () => {
+  const socket = await startHost(await openGateway());
+  expect((await spillway(socket, somebody.uid, {}, 'jobs')).code).toBe(0);
+  const [first] = await made();
+  await bed.desk.revokeToken(first?.id ?? '', 'olga', 'left the group');
+  const { code, said } = await spillway(socket, somebody.uid, {}, 'jobs');
+  expect([code, said]).toEqual([0, expect.stringMatching(new RegExp(`\\n1 +${somebody.name} `))]);
+  expect((await made()).map((t) => t.state).sort()).toEqual(['made', 'revoked']);
+});
+
 it('who has a token keeps using that', async () => {
   const socket = await startHost(await openGateway());
   const SPILLWAY_TOKEN = await bed.token('alice', 'user');

@@ -65,7 +65,7 @@ const asked: unknown[][] = [];
 beforeAll(async () => {
   bed = await makeBed({
     whatIfs: {
-      begin: (...of) => {
+      begin: async (...of) => {
         asked.push(of);
         return begins;
       },

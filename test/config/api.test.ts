@@ -67,6 +67,10 @@ it.each<[string, RegExp]>([
     /tokenOrigin: .*names no host/,
   ],
   [
+    'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, prompt: none } } }',
+    /login\.prompt: .*write login, consent or select_account/,
+  ],
+  [
     'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, scopes: ["a b"] } } }',
     /scopes\[0\]: .* write a scope/,
   ],

@@ -5,8 +5,8 @@ import { burstsPage, countReceipts, ledgerPage, receiptsPage } from '../../adapt
 import { KyselyPool, makePool } from '../../adapters/store/pool.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import type { Tables } from '../../adapters/store/tables.ts';
-import { type ClusterName, clusterName } from '../../src/domain/ids.ts';
-import type { Mark, Page, Paged, SeenBy } from '../../src/domain/page.ts';
+import { type ClusterName, clusterName, instant } from '../../src/domain/ids.ts';
+import type { Mark, Page, Paged, ReceiptFilter, SeenBy } from '../../src/domain/page.ts';
 import type { StorePort } from '../../src/ports.ts';
 import { type TestServer, testServer } from './embedded.ts';
 import { aCluster, aFullBurst, aReceipt, newId, putBurst, putReceipt } from './samples.ts';
@@ -122,6 +122,39 @@ describe('a page of a list', () => {
       expect(plan).not.toMatch(/Seq Scan/);
     },
   );
+
+  it('of more receipts than are counted at once the newest are counted, and from when is told', async () => {
+    const pool = makePool({ url, name: 'test', max: 1, hurried: false, onError });
+    const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
+    try {
+      const filters: ReceiptFilter[] = [
+        {},
+        { user: 'user7' },
+        { account: 'account3', cluster },
+        { from: instant(2_000), to: instant(4_000) },
+        { seenBy: seenBy('user7', { [cluster]: ['account1', 'account3'] }) },
+      ];
+      for (const filter of filters) {
+        const all = await countReceipts(db, filter);
+        expect(all.since).toBeUndefined();
+        expect(await countReceipts(db, filter, all.receipts)).toEqual(all);
+        const newest = await countReceipts(db, filter, 60);
+        // Those of the same moment are all counted: two here, and no more.
+        expect(newest.receipts - 60).toBeGreaterThanOrEqual(0);
+        expect(newest.receipts - 60).toBeLessThanOrEqual(2);
+        expect(await countReceipts(db, { ...filter, from: newest.since })).toEqual({
+          ...newest,
+          since: undefined,
+        });
+      }
+      expect((await countReceipts(db, { user: 'nobody' }, 60)).receipts).toBe(0);
+    } finally {
+      await db.destroy();
+    }
+    const plan = await planOf((of) => countReceipts(of, {}, 60));
+    expect(plan).toContain('receipts_newest');
+    expect(plan).not.toMatch(/Seq Scan|Sort/);
+  });
 
   it.each<[string, Readonly<Record<string, readonly string[]>>, object]>([
     ['one account', { here: ['rare'] }, {}],

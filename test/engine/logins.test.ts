@@ -12,13 +12,20 @@ type Known = Readonly<Record<string, number | PortError>>;
 function scene(...clusters: readonly Known[]) {
   let now = 1_700_000_000_000;
   const made: Omit<ApiToken, 'at' | 'state' | 'rev'>[] = [];
+  const stored = new Map<string, ApiToken>();
   let looks = 0;
   const logins = new Logins({
     desk: {
       now: async () => instant(now),
       makeToken: async (token) => {
         made.push(token);
-        return { ...token, at: instant(now), state: 'made', rev: 1 };
+        const kept: ApiToken = { ...token, at: instant(now), state: 'made', rev: 1 };
+        stored.set(token.id, kept);
+        return kept;
+      },
+      token: async (id) => {
+        const kept = stored.get(id);
+        return kept && { ...kept, usedAt: undefined };
       },
     },
     clusters: clusters.map((known, i) => ({
@@ -45,7 +52,16 @@ function scene(...clusters: readonly Known[]) {
   const pass = (ms: number): void => {
     now += ms;
   };
-  return { made, lend, refused, looks: () => looks, pass, at: () => now };
+  const holds = (token: string, user = 'alice', host = 'login1') =>
+    logins.holds({ host, uid: 2001, user, token }).then(
+      ({ token: same, forMs }) => (same === token ? forMs : same),
+      (e: Error) => `${faultOf(e)}: ${e.message}`,
+    );
+  const revoke = (token: string): void => {
+    const kept = stored.get(tokenParts(token)?.id ?? '');
+    if (kept !== undefined) stored.set(kept.id, { ...kept, state: 'revoked', by: 'olga', rev: 2 });
+  };
+  return { made, holds, revoke, lend, refused, looks: () => looks, pass, at: () => now };
 }
 
 it('a token is of role user, for a quarter of an hour, and says whose socket lent it', async () => {
@@ -122,4 +138,32 @@ it('who asks while a login node is away reads that, however often, and has his t
   for (let i = 0; i < 25; i++) expect(await s.refused(2001, 'alice')).toMatch(/^unreachable/);
   known.alice = 2001;
   expect(await s.refused(2001, 'alice')).toBe('lent');
+});
+
+it('a token holds until its time is over or somebody revokes it, for the host and the user that it was lent to', async () => {
+  const s = scene({ alice: 2001 });
+  const { token } = await s.lend(2001, 'alice');
+  s.pass(60_000);
+  expect(await s.holds(token)).toBe(840_000);
+  expect(await s.holds(token, 'bob')).toMatch(/^refused: there is no such token of bob/);
+  expect(await s.holds(token, 'alice', 'login2')).toMatch(/^refused: login2 did not lend/);
+  const another = token.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A'));
+  expect(await s.holds(another)).toMatch(/^refused: there is no such token/);
+  for (const odd of ['', 'eyJh.b.c', `${token} `]) expect(await s.holds(odd)).toMatch(/^refused/);
+  s.revoke(token);
+  expect(await s.holds(token)).toMatch(/^refused: the token of alice was revoked/);
+  const second = await s.lend(2001, 'alice');
+  s.pass(899_999);
+  expect(await s.holds(second.token)).toBe(1);
+  s.pass(1);
+  expect(await s.holds(second.token)).toMatch(/^refused: the token of alice is over/);
+});
+
+it('a host that asks whether tokens hold asks no login node, and so much at most', async () => {
+  const s = scene({ alice: 2001 });
+  const { token } = await s.lend(2001, 'alice');
+  s.pass(600_000);
+  for (let i = 0; i < 600; i++) expect(await s.holds(token)).toBe(300_000);
+  expect(await s.holds(token)).toMatch(/^throttled.*ask again in 1 s/);
+  expect(s.looks()).toBe(1);
 });

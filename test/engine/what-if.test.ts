@@ -70,7 +70,7 @@ function held() {
 describe('a replay of the last days', () => {
   it('plays what slurmdbd tells, in a thread, under both policies', async () => {
     const all = whatIfs(threadedReplay());
-    const { id } = begun(all.begin(tighter, 1, 'olga'));
+    const { id } = begun(await all.begin(tighter, 1, 'olga'));
     const { progress } = await done(all, id, pass);
     if (progress.state !== 'done') throw new Error(JSON.stringify(progress));
     const [one] = progress.clusters;
@@ -91,18 +91,18 @@ describe('a replay of the last days', () => {
   it('is one at a time: the same question is the one that is played, another is told who plays', async () => {
     const { port, asked } = held();
     const all = whatIfs(port);
-    const first = begun(all.begin(tighter, 2, 'olga'));
-    expect(begun(all.begin(tighter, 2, 'otto')).id).toBe(first.id);
+    const first = begun(await all.begin(tighter, 2, 'olga'));
+    expect(begun(await all.begin(tighter, 2, 'otto')).id).toBe(first.id);
     for (const [text, days] of [
       [tighter, 3],
       [fileSays, 2],
     ] as const)
-      expect(all.begin(text, days, 'otto')).toMatchObject({ kind: 'busy', whatIf: { by: 'olga' } });
+      expect(await all.begin(text, days, 'otto')).toMatchObject({ kind: 'busy', whatIf: { by: 'olga' } });
     while (asked.length === 0) await pass();
     asked[0]?.reject(new PortError('refused', 'what-if', 'it took too long'));
     const { progress } = await done(all, first.id, pass);
     expect(progress).toEqual({ state: 'failed', why: 'it took too long' });
-    const next = begun(all.begin(fileSays, 2, 'otto'));
+    const next = begun(await all.begin(fileSays, 2, 'otto'));
     expect(all.ask(first.id)).toBeUndefined();
     expect(all.ask(next.id)?.by).toBe('otto');
   });
@@ -110,14 +110,14 @@ describe('a replay of the last days', () => {
   it('that is discarded ends, and makes room', async () => {
     const { port, asked } = held();
     const all = whatIfs(port);
-    const { id } = begun(all.begin(tighter, 2, 'olga'));
+    const { id } = begun(await all.begin(tighter, 2, 'olga'));
     while (asked.length === 0) await pass();
     all.discard('another');
     expect(asked[0]?.signal.aborted).toBe(false);
     all.discard(id);
     expect(asked[0]?.signal.aborted).toBe(true);
     expect(all.ask(id)).toBeUndefined();
-    begun(all.begin(fileSays, 2, 'olga'));
+    begun(await all.begin(fileSays, 2, 'olga'));
   });
 
   it('asks slurmdbd one thing at a time, however often it is discarded and begun', async () => {
@@ -133,10 +133,10 @@ describe('a replay of the last days', () => {
     const all = whatIfs(held().port, [{ name, ports, offered, snapshot, settings: { ...settings, slurm } }]);
     const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
     for (let i = 0; i < 6; i++) {
-      all.discard(begun(all.begin(i % 2 === 0 ? tighter : fileSays, 2, 'olga')).id);
+      all.discard(begun(await all.begin(i % 2 === 0 ? tighter : fileSays, 2, 'olga')).id);
       await turn();
     }
-    const last = begun(all.begin(tighter, 2, 'otto'));
+    const last = begun(await all.begin(tighter, 2, 'otto'));
     await turn();
     expect(asked.length).toBe(1);
     asked[0]?.();
@@ -148,23 +148,28 @@ describe('a replay of the last days', () => {
 
   it('is not begun for what is no policy, cannot be played, or is not seen here', async () => {
     const all = whatIfs(threadedReplay());
-    expect(all.begin('policy: [', 2, 'olga')).toMatchObject({ kind: 'unreadable', problems: [{ line: 1 }] });
-    expect(all.begin('policy: { burstWhen: { expr: "job.qos == \'low\'" } }', 2, 'olga')).toMatchObject({
-      ...{
-        kind: 'unplayable',
-        why: expect.stringContaining("job.qos, which this policy's"),
-      },
+    expect(await all.begin('policy: [', 2, 'olga')).toMatchObject({
+      kind: 'unreadable',
+      problems: [{ line: 1 }],
     });
+    expect(await all.begin('policy: { burstWhen: { expr: "job.qos == \'low\'" } }', 2, 'olga')).toMatchObject(
+      {
+        ...{
+          kind: 'unplayable',
+          why: expect.stringContaining("job.qos, which this policy's"),
+        },
+      },
+    );
     const [engine] = site.gateway.clusters as unknown as readonly Playable[];
     if (engine === undefined) throw new Error('no cluster');
     const { name, settings, ports, offered, snapshot } = engine;
     const unpriced = offered.map((o) => ({ ...o, group: { ...o.group, prices: {} } }));
     const without = whatIfs(threadedReplay(), [{ name, settings, ports, snapshot, offered: unpriced }]);
-    expect(without.begin(tighter, 2, 'olga')).toMatchObject({
+    expect(await without.begin(tighter, 2, 'olga')).toMatchObject({
       ...{ kind: 'unplayable', why: expect.stringContaining('nodeGroups[].prices') },
     });
     const blind = whatIfs(threadedReplay(), [{ name, settings, ports, offered, snapshot: undefined }]);
-    expect(blind.begin(tighter, 2, 'olga')).toEqual({ kind: 'unseen', clusters: [name] });
+    expect(await blind.begin(tighter, 2, 'olga')).toEqual({ kind: 'unseen', clusters: [name] });
   });
 
   it('tells that the accounting cannot be read, and that there is too much of it', async () => {
@@ -176,7 +181,7 @@ describe('a replay of the last days', () => {
       const all = whatIfs(threadedReplay(), [
         { name, ports, offered, snapshot, settings: { ...settings, slurm } },
       ]);
-      const { id } = begun(all.begin(tighter, 2, 'olga'));
+      const { id } = begun(await all.begin(tighter, 2, 'olga'));
       return (await done(all, id, async () => undefined)).progress;
     };
     expect(

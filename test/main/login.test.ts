@@ -19,6 +19,7 @@ it('a provider without a name has its host’s, and openid is always asked for, 
     ...{ issuer: 'https://id.example.org/realms/hpc', clientId: 'page', name: 'id.example.org' },
     ...{ scopes: ['openid'], tokenOrigin: undefined, clockSkewMs: 60_000 },
   });
+  expect(said({ login: { clientId: 'page', prompt: 'consent' } })).toMatchObject({ prompt: 'consent' });
   const named = { clientId: 'page', name: 'Example University', scopes: ['profile', 'openid'] };
   expect(said({ login: named })).toMatchObject({ name: 'Example University', scopes: ['openid', 'profile'] });
 });

@@ -14,11 +14,12 @@ beforeEach(() => {
 afterEach(() => loopback.close());
 
 const login = encode({ type: 'LOGIN', uid: 2001, user: 'alice' });
+const held = encode({ type: 'HOLDS', uid: 2001, user: 'alice', token: 'spw_1' });
 
-function door(lend: LoginNeeds['lend'], speed = 1) {
+function door(lend: LoginNeeds['lend'], speed = 1, holds: LoginNeeds['holds'] = keeps) {
   const notes: string[] = [];
   const note = (text: string, about: unknown): void => void notes.push(`${text} ${JSON.stringify(about)}`);
-  return { notes, door: new LoginDoor({ scheduler: hurried(speed), lend, note }) };
+  return { notes, door: new LoginDoor({ scheduler: hurried(speed), lend, holds, note }) };
 }
 
 /** What is heard of the gateway after these bytes, until it or this side ends. */
@@ -37,6 +38,8 @@ const lends: LoginNeeds['lend'] = async ({ host, uid, user }) => ({
   token: `${host} ${uid} ${user}`,
   forMs: 900_000,
 });
+
+const keeps: LoginNeeds['holds'] = async ({ host, token }) => ({ token: `${host} ${token}`, forMs: 5 });
 
 it('LOGIN is answered by TOKEN, for the host that its certificate says', async () => {
   const { heard, near } = await call(door(lends).door, login);
@@ -62,12 +65,33 @@ it.each([
   expect(notes.join()).toContain(fault.message);
 });
 
+it('HOLDS is answered by what holds, or that it does not, or that nobody can say', async () => {
+  const answers: (() => Promise<{ token: string; forMs: number }>)[] = [
+    () => keeps({ host: 'login1', uid: 2001, user: 'alice', token: 'spw_1' }),
+    () => Promise.reject(new PortError('refused', 'logins.holds', 'it was revoked')),
+    () => Promise.reject(new PortError('unreachable', 'desk.token', 'no store')),
+  ];
+  const said: unknown[] = [];
+  for (const holds of answers) {
+    const { heard, near } = await call(door(lends, 1, holds).door, held);
+    await until('the answer', () => heard.length > 0);
+    said.push(...heard);
+    near.end();
+  }
+  expect(said).toMatchObject([
+    { type: 'TOKEN', token: 'login1 spw_1', forMs: 5 },
+    { type: 'ERROR', code: 'not_allowed', text: 'it was revoked' },
+    { type: 'ERROR', code: 'not_available' },
+  ]);
+});
+
 const hello = { v: [1], nonce: '0'.repeat(32) };
 it.each<[string, Buffer]>([
   ['what a relay says', encode({ type: 'PEER', ...peer() })],
   ['what a stand-in says', encode({ type: 'HELLO', role: 'standin', ...hello })],
   ['DATA', Buffer.from('0000000b0901000000000000000078', 'hex')],
   ['a second LOGIN', Buffer.concat([login, login])],
+  ['HOLDS after it', Buffer.concat([login, held])],
   ['no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
   ['a LOGIN without a name', Buffer.from('0000000b1a7b22756964223a317d20', 'hex')],
 ])('%s ends it', async (_, bytes) => {

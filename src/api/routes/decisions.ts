@@ -58,12 +58,13 @@ export function decisions(portal: DecisionsFacade): readonly Operation[] {
     operation({
       ...{ id: 'countDecisions', method: 'get', path: '/decisions/counts', role: 'user' },
       ...{ query: decisionCountsQuery, answer: decisionCountsView },
-      says: 'All decisions that fit, counted by verdict and by each rule that did not hold: those of the store, not of a page.',
+      says: 'All decisions that fit, counted by verdict and by each rule that did not hold: those of the store, not of a page. Of more than 200,000 the newest, and `since` says from when.',
       act: async ({ query: { verdict, kind, rule, job, ...query }, caller }) => {
         const { filter } = listOf('decisions', { ...query, limit: 1 }, caller);
         const asked = { ...filter, verdict, kind, rule, ref: job };
-        const { receipts, verdicts, rules } = await portal.decisionCounts(asked);
-        return { decisions: receipts, verdicts, rules: [...rules] };
+        const { since, receipts, verdicts, rules } = await portal.decisionCounts(asked);
+        const some = since === undefined ? {} : { since: iso(since) };
+        return { decisions: receipts, ...some, verdicts, rules: [...rules] };
       },
     }),
   ];

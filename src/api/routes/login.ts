@@ -10,6 +10,8 @@ export interface Login {
   /** A public client. */
   readonly clientId: string;
   readonly scopes: readonly string[];
+  /** What the provider is to ask each time. */
+  readonly prompt?: string | undefined;
   /** Where its token endpoint is, if not at the issuer's origin. */
   readonly tokenOrigin: string | undefined;
   readonly clockSkewMs: number;
@@ -28,9 +30,13 @@ export function login(at: Login | undefined): readonly Operation[] {
       says: 'Where the operator’s page signs people in: issuer and public client. Empty where no login is configured.',
       act: async () => {
         if (at === undefined) return {};
-        const { tokenOrigin, scopes, ...rest } = at;
+        const { tokenOrigin, prompt, scopes, ...rest } = at;
         return {
-          oidc: { ...rest, scopes: [...scopes], ...(tokenOrigin === undefined ? {} : { tokenOrigin }) },
+          oidc: {
+            ...{ ...rest, scopes: [...scopes] },
+            ...(prompt === undefined ? {} : { prompt }),
+            ...(tokenOrigin === undefined ? {} : { tokenOrigin }),
+          },
         };
       },
     }),

@@ -72,7 +72,7 @@ export function whatIfs(facade: WhatIfsFacade): readonly Operation[] {
       ...{ refuses: [409] },
       says: 'Replays the last days under a policy, beside the one that decides: answered at once, and asked for by its id until it is done. One at a time; the same question while it is played is that one. 409 busy while another is played; 503 by a gateway that has not looked at the queue.',
       act: async ({ order: { text, days }, caller }) => {
-        const begun = facade.begin(text, days, signature(caller) || 'somebody on its host');
+        const begun = await facade.begin(text, days, signature(caller) || 'somebody on its host');
         switch (begun.kind) {
           case 'begun':
             return viewOf(begun.whatIf);

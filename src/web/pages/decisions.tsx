@@ -107,7 +107,9 @@ const failedOf = (d: DecisionView): readonly string[] => [
 
 /** How often each verdict was given, and each rule did not hold, among all that fit; one that is chosen becomes a filter. */
 function Rules({ counts }: { readonly counts: DecisionCountsView | undefined }) {
-  const { decisions } = useTexts();
+  const { texts, language } = useSettings();
+  const { decisions } = texts;
+  const nowMs = useNow();
   const { n } = useWriters();
   const address = useAddress();
   if (counts === undefined || counts.decisions === 0) return null;
@@ -118,10 +120,15 @@ function Rules({ counts }: { readonly counts: DecisionCountsView | undefined }) 
       href: withQuery(address, { [name]: chosen ? undefined : value, receipt: undefined }),
     };
   };
+  const of = n(counts.decisions);
+  const says =
+    counts.since === undefined
+      ? decisions.byRuleSays(of)
+      : decisions.byRuleSince(of, moment(counts.since, nowMs, language));
   return (
     <Panel
       title={decisions.byRule}
-      origin={<span className="muted small">{decisions.byRuleSays(n(counts.decisions))}</span>}
+      origin={<span className="muted small">{says}</span>}
       aside={<Link href="/jobs?by=rule&state=PENDING">{decisions.byRuleAll}</Link>}
     >
       <div className="chips">
