@@ -343,7 +343,7 @@ async function warningOf(
 ): Promise<StartSpec['warn'] | undefined> {
   const limit = job?.timeLimitMs;
   if (job === undefined || typeof limit !== 'number') return undefined;
-  const script = await submittedScript(ctx.slurm, job.id);
+  const script = await submittedScript(ctx.slurm, job);
   const warning = script === undefined ? undefined : stepsWarning(script);
   if (warning === undefined) return undefined;
   return { signo: warning.signo, atMs: later(from, Math.max(0, limit - warning.beforeMs)) };

@@ -26,7 +26,7 @@ export { type NeedsInput, needsOf } from './resources.ts';
 export { podGroupFor, type Scheduling } from './scheduling.ts';
 export { type Asked, askedOf } from './script/asked.ts';
 export { detailOf, lineOf } from './script/line.ts';
-export { type MarkedLine, marksOfScript } from './script/marks.ts';
+export { type MarkedLine, marksOfScript, unseenMarksOf } from './script/marks.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script, withOptions, written, writtenAll } from './script/script.ts';
 export { signalIn, stepsWarning } from './script/signal.ts';

@@ -117,7 +117,7 @@ describe('a script that may burst', () => {
       '3 exact --time=2:00:00',
       '3 emulated --ntasks=4',
       '3 exact --cpus-per-task=2',
-      '4 exact --mem-per-cpu=1G',
+      '4 emulated --mem-per-cpu=1G',
       '4 exact --mail-type=END',
     ]);
   });
