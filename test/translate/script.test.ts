@@ -147,6 +147,7 @@ describe('a script that means harm', () => {
     ['words of ours', `#SPILLWAY ${'x '.repeat(many)}`, 0],
     ['modules', `module load ${'a '.repeat(many)}`, 0],
     ['calls of srun', `srun ${'--container- '.repeat(many)}`, 0],
+    ['quotes of srun', `srun --container-image=${'"'.repeat(many)}x`, 0],
     ['lines that go on', 'srun --\\\n'.repeat(many), 0],
     ['words before a command', `${'if '.repeat(many)}module load a`, 0],
     ['spaces', ' '.repeat(many), 0],

@@ -62,6 +62,14 @@ function options(words: readonly string[], line: number): OfSrun[] {
     const [, name = '', , joined] = /^["']?--([a-z-]+)(=(.*))?$/s.exec(word) ?? [];
     if (!ofPyxis(name)) return [];
     const value = joined ?? (pyxis[name] === 'value' ? (words[at + 1] ?? '') : '');
-    return [{ line, name, value: value.replace(/^["']|["')`]+$/g, '') }];
+    return [{ line, name, value: bare(value) }];
   });
+}
+
+/** Without the quotes around it and the bracket that ends its command. No pattern may be tried at every place of what a user writes. */
+function bare(value: string): string {
+  let [from, to] = [0, value.length];
+  while (`"'`.includes(value.charAt(from)) && from < to) from += 1;
+  while (to > from && `"')\``.includes(value.charAt(to - 1))) to -= 1;
+  return value.slice(from, to);
 }

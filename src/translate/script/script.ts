@@ -26,6 +26,8 @@ export interface Script {
   readonly srun: ReturnType<typeof askedOfSrun>;
   /** What `sbatch --wrap` made a script of. */
   readonly wrapped: string | undefined;
+  /** The first line of another batch system's that sbatch reads too: of `#BSUB` and `#PBS` one alone. */
+  readonly others: readonly { readonly line: number; readonly word: string }[];
   /** Two components or more. */
   readonly het: boolean;
   /** What sbatch, or Spillway, would not take. */
@@ -77,11 +79,31 @@ export function readScript(text: string): Script {
     modules: modulesOf(lines),
     srun: askedOfSrun(lines),
     wrapped: wrap.exec(text)?.[1],
+    others: othersIn(lines, read.options),
     het,
     problems: [...problems, ...unread, ...lost],
     unread,
     lost,
   };
+}
+
+/** `#BSUB` and `#PBS` lines, of which sbatch takes the kind that it finds first in this order. [slurm: src/sbatch/xlate.c, xlate_batch_script] */
+const foreign = ['#BSUB', '#PBS'];
+/** Lines that are no comments; what stands below them is not looked at. */
+const mostCommands = 100;
+
+function othersIn(lines: readonly string[], options: readonly Written[]): Script['others'] {
+  if (options.some(({ name }) => name === 'ignore-pbs')) return [];
+  const first = new Map<string, number>();
+  let commands = 0;
+  for (const [index, line] of lines.entries()) {
+    const word = foreign.find((one) => line.startsWith(one));
+    if (word !== undefined && !first.has(word)) first.set(word, index + 1);
+    if (!line.startsWith('#')) commands += 1;
+    if (commands > mostCommands) break;
+  }
+  const word = foreign.find((one) => first.has(one));
+  return word === undefined ? [] : [{ line: first.get(word) ?? 0, word }];
 }
 
 interface OwnLines {

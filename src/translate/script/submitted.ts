@@ -18,7 +18,7 @@ export function withCommandLine(script: Script, line: string | undefined, job?: 
   const end = job === undefined ? undefined : scriptsPlace(all, job.command);
   const texts = [job?.name, job?.comment, script.wrapped].flatMap((text) => {
     const words = wordsOf(text ?? '');
-    return words.length > 1 && words.length <= longestText ? [words] : [];
+    return words.length > 1 && words.length <= longestText && all.length <= longestLine ? [words] : [];
   });
   const words = joined(all.slice(0, end), texts);
   const { options, rest } = optionsOf(words.map((text) => ({ text, line: 0 })));
@@ -36,8 +36,9 @@ export function withCommandLine(script: Script, line: string | undefined, job?: 
   };
 }
 
-/** In words: a longer one is held against the line at each of its words. What is not put back is unclear. */
-const longestText = 1000;
+/** In words. A text is held against the line at each word of it; of a longer one, or in a longer line, what stood in quotes is unclear. */
+const longestText = 200;
+const longestLine = 10_000;
 
 const wordsOf = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
