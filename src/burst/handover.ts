@@ -4,7 +4,7 @@ import type { Instant } from '../domain/ids.ts';
 import type { JobDetail } from '../domain/job.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
-import { startFor, stepsWarning, teamOf } from '../translate/index.ts';
+import { homeNote, startFor, stepsWarning, teamOf } from '../translate/index.ts';
 import {
   after,
   type BurstContext,
@@ -169,7 +169,10 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
         ...{ state: 'running', startedAt: keeper.started?.at ?? ctx.clock.now() },
         ...{ trouble: undefined, unknownSince: undefined },
       },
-      `the script runs in ${burst.pod?.ref.name}`,
+      // Which home a user has, the name service tells, and only with its stand-in.
+      [`the script runs in ${burst.pod?.ref.name}`, homeNote(standin?.peer.home, ctx.pods.mounts)]
+        .filter((word) => word !== undefined)
+        .join('; '),
     );
     return now;
   }
@@ -322,7 +325,7 @@ async function startSpecs(
     umask: open.umask,
     limits: open.limits,
     join: open.join,
-    env: startFor({ burst, nodes, rank }),
+    env: startFor({ burst, nodes, rank, devices: ctx.group(burst.group)?.devices }),
     groups: peer.groups.map((g) => g.gid),
     names: Object.fromEntries(peer.groups.map((g) => [`${g.gid}`, g.name])),
     user: { uid: peer.uid, gid: peer.gid, user: peer.user, home: peer.home, shell: peer.shell },

@@ -26,12 +26,14 @@ import {
   failing,
   gib,
   type ImageChoice,
+  isThere,
   keeperNeeds,
   type Marked,
   type MarkedLine,
   markInWords,
   marksOf,
   needsOf,
+  placesOf,
   type Staging,
 } from '../translate/index.ts';
 
@@ -124,12 +126,11 @@ function tenantOf(job: JobDetail, tenant: Tenant | undefined, mounts: readonly M
 }
 
 function directory(workDir: string, mounts: readonly Mounted[]): RuleVerdict {
-  const seen = [...mounts.map((m) => m.path), '/tmp', '/var/tmp', '/dev/shm'];
   return {
     rule: 'directory',
-    pass: seen.some((path) => workDir === path || workDir.startsWith(`${path.replace(/\/$/, '')}/`)),
+    pass: isThere(workDir, mounts),
     measured: workDir,
-    limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
+    limit: `under ${placesOf(mounts).join(', ')}: it must be the same place in the pod`,
   };
 }
 

@@ -1,6 +1,6 @@
 /** docs/directives.md, from the table that decides. */
-import { differences } from '../differences.ts';
-import { byAgent, dropped, replaced } from '../environment.ts';
+import { differences, unmeasured } from '../differences.ts';
+import { byAgent, dropped, renumbered, replaced } from '../environment.ts';
 import type { Directive, Meaning } from './directive.ts';
 import { directives, unseen } from './index.ts';
 
@@ -37,10 +37,15 @@ export function page(): string {
     '| --- | --- | --- |',
     ...differences.map(({ place, what, why }) => line([place, what, why])),
     '',
+    beside,
+    '| where | what | why |',
+    '| --- | --- | --- |',
+    ...unmeasured.map(({ place, what, why }) => line([place, what, why])),
+    '',
     environment,
     '| variables | in the pod | why |',
     '| --- | --- | --- |',
-    ...[...replaced, ...byAgent].map(({ names, why }) => line([variables(names), 'set', why])),
+    ...[...replaced, renumbered, ...byAgent].map(({ names, why }) => line([variables(names), 'set', why])),
     ...dropped.map(({ names, why }) => line([variables(names), 'absent', why])),
     '',
   ].join('\n');
@@ -51,6 +56,9 @@ const seen = `## What a run in the cloud shows that is not as on-prem
 \`npm run parity\` runs the job scripts of \`test/parity/jobs\` both ways on a real Slurm and a real Kubernetes, compares what is left of them
 (accounting, record, output, files, environment) and fails on any difference that is not listed here or in the next table.
 Not compared is what is any run's own: its number, node and times, its priority, and what is measured of it (MaxRSS, CPU time).
+`;
+
+const beside = `That run does not measure these: it looks past them, or both sides of its lab are alike in them.
 `;
 
 const environment = `## The environment of the script
