@@ -124,11 +124,13 @@ class SshSlurm implements SlurmPort {
 
   async submitLine(id: number): Promise<string | undefined> {
     const name = 'slurm.submitLine';
-    const argv = ['sacct', '-X', '-P', '-n', '-j', refOf(jobRef(`${id}`), name), '-o', 'SubmitLine'];
+    const mark = makeMark();
+    const of = refOf(jobRef(`${id}`), name);
+    const argv = ['sacct', '-X', '-P', '-n', `--delimiter=${mark}`, '-j', of, '-o', 'SubmitLine,JobIDRaw'];
     const line = this.#shell.read(argv, this.#farSeconds);
     const answer = await this.#transport.run({ at: name, line, timeoutMs: this.#timeoutMs, effect: false });
-    // Older ones do not know the field; of an array all lines are alike.
-    const [first = ''] = answer.code === 0 ? answer.stdout.split('\n') : [];
+    // Older ones do not know the field; of an array all are alike. What is wrapped, or a comment, may have lines of its own.
+    const [first = ''] = answer.code === 0 ? answer.stdout.split(mark) : [];
     return first.trim() || undefined;
   }
 

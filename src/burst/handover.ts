@@ -4,7 +4,7 @@ import type { Instant } from '../domain/ids.ts';
 import type { JobDetail } from '../domain/job.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { StandinView, StartSpec } from '../stream/streams.ts';
-import { startFor, stepsWarning, teamOf } from '../translate/index.ts';
+import { homeNote, startFor, stepsWarning, teamOf } from '../translate/index.ts';
 import {
   after,
   type BurstContext,
@@ -169,7 +169,10 @@ export async function start(ctx: BurstContext, burst: Burst): Promise<Next> {
         ...{ state: 'running', startedAt: keeper.started?.at ?? ctx.clock.now() },
         ...{ trouble: undefined, unknownSince: undefined },
       },
-      `the script runs in ${burst.pod?.ref.name}`,
+      // Which home a user has, the name service tells, and only with its stand-in.
+      [`the script runs in ${burst.pod?.ref.name}`, homeNote(standin?.peer.home, ctx.pods.mounts)]
+        .filter((word) => word !== undefined)
+        .join('; '),
     );
     return now;
   }
@@ -322,7 +325,7 @@ async function startSpecs(
     umask: open.umask,
     limits: open.limits,
     join: open.join,
-    env: startFor({ burst, nodes, rank }),
+    env: startFor({ burst, nodes, rank, devices: ctx.group(burst.group)?.devices }),
     groups: peer.groups.map((g) => g.gid),
     names: Object.fromEntries(peer.groups.map((g) => [`${g.gid}`, g.name])),
     user: { uid: peer.uid, gid: peer.gid, user: peer.user, home: peer.home, shell: peer.shell },
@@ -344,7 +347,7 @@ async function warningOf(
 ): Promise<StartSpec['warn'] | undefined> {
   const limit = job?.timeLimitMs;
   if (job === undefined || typeof limit !== 'number') return undefined;
-  const script = await submittedScript(ctx.slurm, job.id);
+  const script = await submittedScript(ctx.slurm, job);
   const warning = script === undefined ? undefined : stepsWarning(script);
   if (warning === undefined) return undefined;
   return { signo: warning.signo, atMs: later(from, Math.max(0, limit - warning.beforeMs)) };

@@ -5,6 +5,7 @@ import type { RuleVerdict } from '../domain/decision.ts';
 import type { FactName } from '../domain/expression.ts';
 import { clusterName, instant } from '../domain/ids.ts';
 import type { NeverRule } from '../domain/policy.ts';
+import { isThere, placesOf } from '../translate/places.ts';
 import type { Asked } from '../translate/script/asked.ts';
 import { lineOf } from '../translate/script/line.ts';
 import { type Script, written } from '../translate/script/script.ts';
@@ -105,14 +106,13 @@ function policyRules(
 
 function directory(chdir: string | undefined, { mounts, from }: Site): readonly RuleVerdict[] {
   if (chdir === undefined || !chdir.startsWith('/') || from === undefined) return [];
-  const seen = [...mounts.map((m) => m.path), '/tmp', '/var/tmp', '/dev/shm'];
-  if (seen.some((path) => chdir === path || chdir.startsWith(`${path.replace(/\/$/, '')}/`))) return [];
+  if (isThere(chdir, mounts)) return [];
   return [
     {
       rule: 'directory',
       pass: false,
       measured: chdir,
-      limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
+      limit: `under ${placesOf(mounts).join(', ')}: it must be the same place in the pod`,
     },
   ];
 }

@@ -29,7 +29,12 @@ export interface Site {
   /** How this cluster places pods, if in a way of its own; `printed` is for what `--as` prints. */
   readonly scheduling?: (Scheduling & { readonly printed?: Printed | undefined }) | undefined;
   /** Whoever asks: stands in the objects for the job's owner. */
-  readonly me: { readonly name: string; readonly uid: number; readonly gid: number };
+  readonly me: {
+    readonly name: string;
+    readonly uid: number;
+    readonly gid: number;
+    readonly home?: string | undefined;
+  };
 }
 
 /** Without a configuration: marks and objects, with an image's name in the place of one. */

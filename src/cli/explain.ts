@@ -6,6 +6,7 @@ import type { RuleVerdict } from '../domain/decision.ts';
 import { chooseImage, type ImageChoice, signaturesFor } from '../translate/image.ts';
 import { failing, inWords } from '../translate/marks.ts';
 import type { OutputName } from '../translate/output/index.ts';
+import { homeNote } from '../translate/places.ts';
 import { type Asked, askedOf } from '../translate/script/asked.ts';
 import { gresIn } from '../translate/script/gres.ts';
 import { type MarkedLine, marksOfScript } from '../translate/script/marks.ts';
@@ -181,8 +182,19 @@ function notesOf(script: Script, asked: Asked, who: Who, variables: readonly str
     ...(written(script, 'chdir') === undefined
       ? ['It must be submitted from a directory that the pod has too (mounts, /tmp, /var/tmp, /dev/shm).']
       : []),
+    ...homeOf(who, site),
+    ...script.others.map(
+      ({ line, word }) =>
+        `Line ${line} begins with ${word}: unless --ignore-pbs is set, sbatch takes such lines for options too, after its own; they were not looked at here. The gateway sees what Slurm makes of them.`,
+    ),
     'Whether it bursts when it pends is decided then: by the queue, budgets and the tenant (docs/policy.md).',
   ];
+}
+
+/** Of somebody else's nothing is known here. */
+function homeOf(who: Who, { me, from, mounts }: Site): string[] {
+  const note = from === undefined || who.user !== me.name ? undefined : homeNote(me.home, mounts);
+  return note === undefined ? [] : [`${note}.`];
 }
 
 function inPlainWords(file: string, e: Explanation, site: Site): string[] {

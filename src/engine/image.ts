@@ -10,6 +10,7 @@ import {
   type StagingLimits,
   signalIn,
   stagingOf,
+  unseenMarksOf,
   withCommandLine,
 } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
@@ -39,19 +40,29 @@ export async function imageFor(
     return { kind: 'unknown', why };
   }
   if (text === undefined) return { kind: 'unknown', why: 'Slurm has no script of it now' };
-  const script = withCommandLine(readScript(headOf(text)), await settings.slurm.submitLine(job.id));
+  const script = withCommandLine(readScript(headOf(text)), await settings.slurm.submitLine(job.id), job);
   return imageIn(script, job, settings.pods);
 }
 
 /** The same of a script that is known. */
 export function imageIn(
   script: Script,
-  { comment, account, partition }: Pick<JobDetail, 'comment' | 'account' | 'partition'>,
+  {
+    comment,
+    account,
+    partition,
+    minNodes,
+  }: Pick<JobDetail, 'comment' | 'account' | 'partition' | 'minNodes'>,
   { images, mounts, staging }: Pick<Cluster['settings']['pods'], 'images' | 'mounts' | 'staging'>,
 ): ImageSought {
   const chosen = chooseImage({ script, comment, account, partition, images });
   const data = stagingOf(script.staged, mounts, staging);
-  const said = { ...chosen, hugepages: hugepagesIn(script), signal: signalIn(script) };
+  const said = {
+    ...chosen,
+    unseen: unseenMarksOf(script, Math.max(1, minNodes)),
+    hugepages: hugepagesIn(script),
+    signal: signalIn(script),
+  };
   return said.kind === 'none' || data === undefined ? said : { ...said, data };
 }
 

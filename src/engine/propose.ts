@@ -27,11 +27,14 @@ import {
   failing,
   gib,
   type ImageChoice,
+  isThere,
   keeperNeeds,
   type Marked,
+  type MarkedLine,
   markInWords,
   marksOf,
   needsOf,
+  placesOf,
   type Staging,
 } from '../translate/index.ts';
 
@@ -56,7 +59,7 @@ export function examine(
   const because: RuleVerdict[] = [];
   if (tenant !== 'unasked') because.push(tenantOf(job, tenant, mounts));
   if (unsubmitted?.knowsWorkDir !== false) because.push(directory(job.workDir, mounts));
-  const marks = unsubmitted === undefined ? marksOf(job) : unsubmitted.marks;
+  const marks = unsubmitted === undefined ? marksIn(job, image) : unsubmitted.marks;
   because.push(translated(marks, translation));
   if (image !== undefined)
     because.push({
@@ -128,13 +131,22 @@ function tenantOf(job: JobDetail, tenant: Tenant | undefined, mounts: readonly M
 }
 
 function directory(workDir: string, mounts: readonly Mounted[]): RuleVerdict {
-  const seen = [...mounts.map((m) => m.path), '/tmp', '/var/tmp', '/dev/shm'];
   return {
     rule: 'directory',
-    pass: seen.some((path) => workDir === path || workDir.startsWith(`${path.replace(/\/$/, '')}/`)),
+    pass: isThere(workDir, mounts),
     measured: workDir,
-    limit: `under ${seen.join(', ')}: it must be the same place in the pod`,
+    limit: `under ${placesOf(mounts).join(', ')}: it must be the same place in the pod`,
   };
+}
+
+/** What Slurm's record shows, and what it does not show and the script says. Undefined: the record could not be read in full. */
+function marksIn(
+  job: JobDetail,
+  image: ImageSought | undefined,
+): readonly (Marked | MarkedLine)[] | undefined {
+  const shown = marksOf(job);
+  if (shown === undefined || image === undefined || image.kind === 'unknown') return shown;
+  return [...shown, ...(image.unseen ?? [])];
 }
 
 interface Mounted {
@@ -156,15 +168,21 @@ export function needsFor(
   return needsOf({ job, nodes, node, vcpuPerCpu: group.vcpuPerCpu, ...asks.value });
 }
 
+/** Of what Slurm's record says nothing. */
+interface Unseen {
+  readonly unseen?: readonly MarkedLine[];
+}
+
 /** `unknown`: the job's script, which may name one, could not be read. `data` and `hugepages`: what it says of these, if it says anything. */
 export type ImageSought =
-  | Extract<ImageChoice, { kind: 'none' }>
-  | (Extract<ImageChoice, { kind: 'image' }> & {
-      readonly data?: Staging | undefined;
-      readonly hugepages?: Readonly<Record<string, number>>;
-      /** What it wants to be told its end by. */
-      readonly signal?: number | undefined;
-    })
+  | (Extract<ImageChoice, { kind: 'none' }> & Unseen)
+  | (Unseen &
+      Extract<ImageChoice, { kind: 'image' }> & {
+        readonly data?: Staging | undefined;
+        readonly hugepages?: Readonly<Record<string, number>>;
+        /** What it wants to be told its end by. */
+        readonly signal?: number | undefined;
+      })
   | { readonly kind: 'unknown'; readonly why: string };
 
 function asked(asks: Told<Asks> | undefined): RuleVerdict {
@@ -194,8 +212,14 @@ function dataThere({ seen, carried, against }: Staging): RuleVerdict {
   };
 }
 
+/** As many as a receipt tells of; one is enough to keep the job. */
+const mostTold = 10;
+
 /** Nothing that a job asks for is dropped: what is below the site's threshold keeps it at home. */
-function translated(marks: readonly Marked[] | undefined, translation: Translation): RuleVerdict {
+function translated(
+  marks: readonly (Marked | MarkedLine)[] | undefined,
+  translation: Translation,
+): RuleVerdict {
   const rule = 'translation';
   const limit =
     translation === 'exact'
@@ -204,10 +228,18 @@ function translated(marks: readonly Marked[] | undefined, translation: Translati
   if (marks === undefined)
     return { rule, pass: false, measured: 'its record could not be read in full', limit };
   const below = failing(marks, translation);
-  const say = (m: Marked): string =>
-    `${markInWords(m)} is ${m.mark}: ${m.why}${m.instead === undefined ? '' : `; ${m.instead}`}`;
+  const say = (m: Marked | MarkedLine): string => {
+    const where = 'line' in m && m.line > 0 ? ` (line ${m.line} of its script)` : '';
+    const instead = m.instead === undefined ? '' : `; ${m.instead}`;
+    return `${markInWords(m)}${where} is ${m.mark}: ${m.why}${instead}`;
+  };
+  const list = (all: readonly string[], by: string): string =>
+    [...all.slice(0, mostTold), ...(all.length > mostTold ? [`and ${all.length - mostTold} more`] : [])].join(
+      by,
+    );
   const told = marks.filter((m) => m.mark !== 'exact').map((m) => `${markInWords(m)} ${m.mark}`);
-  const measured = below.length > 0 ? below.map(say).join('; ') : told.length > 0 ? told.join(', ') : 'exact';
+  const measured =
+    below.length > 0 ? list(below.map(say), '; ') : told.length > 0 ? list(told, ', ') : 'exact';
   return { rule, pass: below.length === 0, measured, limit };
 }
 

@@ -11,7 +11,8 @@ export async function siteFor(
   { path, named: asked }: { readonly path: string; readonly named: boolean },
   cluster: string | undefined,
 ): Promise<Site> {
-  const me = { name: userInfo().username, uid: process.getuid?.() ?? 1000, gid: process.getgid?.() ?? 1000 };
+  const { username: name, homedir: home } = userInfo();
+  const me = { name, home, uid: process.getuid?.() ?? 1000, gid: process.getgid?.() ?? 1000 };
   const named = asked || process.env.SPILLWAY_CONFIG !== undefined;
   if (
     !named &&

@@ -95,3 +95,27 @@ export const differences: readonly ExpectedDifference[] = [
     why: 'the stand-in runs them there as the user, and a stolen gateway could ask it too; what looks at Slurm, and what requeues, cancels or changes the own job, works',
   },
 ];
+
+/** What it does not measure: it compares scripts without these (a path of the machine's own), or the two sides of a lab are alike in them. */
+export const unmeasured: readonly Pick<ExpectedDifference, 'place' | 'what' | 'why'>[] = [
+  {
+    place: 'output',
+    what: '`$0` of the script, and whatever it looks for beside itself',
+    why: "Slurm's copy of the script: in slurmd's spool on-prem (`…/job4711/slurm_script`), in the pod `/spill-run/job/slurm_script`; SLURM_SUBMIT_DIR and `scontrol show job` say where it came from",
+  },
+  {
+    place: 'output',
+    what: 'what `nproc`, /proc/cpuinfo, `taskset -p` and libraries that count CPUs say, and how many threads OpenMP, MKL or Julia start by default',
+    why: 'the pod is given its CPUs as a share and neither a limit nor an affinity, so it may use what its machine has free and all CPUs of the instance are seen; on-prem task/affinity or task/cgroup bind the job to its own. OMP_NUM_THREADS, MKL_NUM_THREADS and their like are as the environment of the job has them, for neither Slurm nor Spillway sets them: write `export OMP_NUM_THREADS=$SLURM_CPUS_PER_TASK` in a job with --cpus-per-task',
+  },
+  {
+    place: 'output',
+    what: 'the names of other users and of groups that the job is not in: `ls -l`, `id bob`, `~bob`, `getent passwd`',
+    why: "numbers: /etc/passwd and /etc/group of the pod have the job's owner and groups, root and nobody; no name service of the site is asked",
+  },
+  {
+    place: 'file',
+    what: 'HOME, where no mount covers it',
+    why: 'the variable is as on-prem; the directory is there only if the image has it, what is written to it is lost, and where it cannot be made programs that keep settings there may fail. A job may start without one, as it is held at home only by the directory that it was submitted from (rule `directory`); `spillway explain` notes it, and the audit (`spillway why`) says it of a job that has begun',
+  },
+];

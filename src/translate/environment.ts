@@ -3,11 +3,15 @@
  * node (an SSH_AUTH_SOCK of the login host) stays, so that a script sees what it would have seen.
  */
 import type { Burst } from '../domain/burst.ts';
+import type { Devices } from '../domain/devices.ts';
+import { gpusOf } from './gpus.ts';
 import { compressHosts } from './hostlist.ts';
 import { hostNameFor } from './names.ts';
 
 export interface StartInput {
-  readonly burst: Pick<Burst, 'id' | 'saved'>;
+  readonly burst: Pick<Burst, 'id' | 'saved' | 'needs'>;
+  /** Of its node group; undefined: it has none. */
+  readonly devices?: Devices | undefined;
   /** The Kubernetes nodes that the job's pods run on, by rank. */
   readonly nodes: readonly string[];
   /** Of the pod that this is for. */
@@ -42,19 +46,20 @@ export const dropped: readonly Named[] = [
     names: ['PMI_FD', 'PMI_PORT', 'PMIX_SERVER_*', 'PMIX_NAMESPACE', 'PMIX_RANK'],
     why: 'file descriptors and sockets of a launcher elsewhere: an MPI program would wait for it instead of starting alone',
   },
-  {
-    names: [
-      'CUDA_VISIBLE_DEVICES',
-      'GPU_DEVICE_ORDINAL',
-      'ROCR_VISIBLE_DEVICES',
-      'HIP_VISIBLE_DEVICES',
-      'ZE_AFFINITY_MASK',
-      'SLURM_JOB_GPUS',
-      'SLURM_STEP_GPUS',
-    ],
-    why: "indices of the virtual node's GPUs: the pod's own begin at 0",
-  },
+  { names: ['HIP_VISIBLE_DEVICES', 'SLURM_STEP_GPUS'], why: "indices of the virtual node's GPUs" },
 ];
+
+/** Indices of the virtual node's GPUs; of a pod's own, they are counted anew. */
+export const renumbered: Named = {
+  names: [
+    'SLURM_JOB_GPUS',
+    'CUDA_VISIBLE_DEVICES',
+    'GPU_DEVICE_ORDINAL',
+    'ROCR_VISIBLE_DEVICES',
+    'ZE_AFFINITY_MASK',
+  ],
+  why: "`0,1,…`, as many as the pod has, for its device plugin shows it those alone: SLURM_JOB_GPUS, and what its vendor's programs look at (of NVIDIA and whoever is not known CUDA_VISIBLE_DEVICES and GPU_DEVICE_ORDINAL; of AMD ROCR_VISIBLE_DEVICES and GPU_DEVICE_ORDINAL; of Intel ZE_AFFINITY_MASK). Absent where the pod has parts of GPUs (MIG, time slices) or ResourceClaims, whose numbers the runtime alone knows",
+};
 
 /** What only the agent knows, in the process that becomes the script. [agent/podhere.go, agent/podenviron.go] */
 export const byAgent: readonly Named[] = [
@@ -116,7 +121,22 @@ export const replaced: readonly Replacement[] = [
 /** The `env` of START. */
 export function startFor(input: StartInput): EnvironmentEdit {
   return {
-    drop: dropped.flatMap(({ names }) => names),
-    set: Object.fromEntries(replaced.flatMap(({ names, to }) => names.map((name) => [name, to(input)]))),
+    drop: [...dropped, renumbered].flatMap(({ names }) => names),
+    set: {
+      ...Object.fromEntries(replaced.flatMap(({ names, to }) => names.map((name) => [name, to(input)]))),
+      ...numbersOf(input),
+    },
   };
+}
+
+function numbersOf({ burst, devices }: StartInput): Readonly<Record<string, string>> {
+  const gpus = gpusOf(burst.needs, devices);
+  if (gpus === undefined) return {};
+  const indices = Array.from({ length: gpus.count }, (_, at) => at).join(',');
+  const ofVendor = {
+    amd: ['ROCR_VISIBLE_DEVICES', 'GPU_DEVICE_ORDINAL'],
+    intel: ['ZE_AFFINITY_MASK'],
+    other: ['CUDA_VISIBLE_DEVICES', 'GPU_DEVICE_ORDINAL'],
+  } as const;
+  return Object.fromEntries(['SLURM_JOB_GPUS', ...ofVendor[gpus.vendor]].map((name) => [name, indices]));
 }

@@ -43,7 +43,10 @@ export type ImageChoice =
 export function chooseImage(input: ImageInput): ImageChoice {
   const { account, images, script } = input;
   const [unread] = script.unread;
-  if (unread !== undefined) return { kind: 'none', why: `line ${unread.line} of its script: ${unread.text}` };
+  if (unread !== undefined) {
+    const where = unread.line === 0 ? "sbatch's command line" : `line ${unread.line} of its script`;
+    return { kind: 'none', why: `${where}: ${unread.text}` };
+  }
   const named = nameOf(input);
   if (named === undefined)
     return {

@@ -20,13 +20,14 @@ export {
   secretNameFor,
   settledFinalizer,
 } from './names.ts';
+export { homeNote, isThere, placesOf } from './places.ts';
 export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
 export { podGroupFor, type Scheduling } from './scheduling.ts';
 export { type Asked, askedOf } from './script/asked.ts';
 export { detailOf, lineOf } from './script/line.ts';
-export { type MarkedLine, marksOfScript } from './script/marks.ts';
+export { type MarkedLine, marksOfScript, unseenMarksOf } from './script/marks.ts';
 export { hugepagesIn } from './script/own.ts';
 export { readScript, type Script, withOptions, written, writtenAll } from './script/script.ts';
 export { signalIn, stepsWarning } from './script/signal.ts';

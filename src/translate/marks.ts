@@ -1,4 +1,4 @@
-/** What of a job means in the cloud what it means on-prem, by what Slurm tells of the job. What users write is not parsed for it. */
+/** What of a job means in the cloud what it means on-prem, by what Slurm tells of the job; of what it does not tell, by the script [script/marks.ts]. */
 import type { Directive, JobShown, Mark } from './directives/index.ts';
 import { directives, meaningOf } from './directives/index.ts';
 
@@ -16,16 +16,16 @@ export interface Marked {
 /** Undefined: `scontrol show job` could not be read beside `squeue`, so what the job asks for is not known, and must not be guessed. */
 export function marksOf(job: JobShown): readonly Marked[] | undefined {
   if (job.raw.JobId === undefined) return undefined;
-  return [...kinds(job), ...directives.flatMap((d) => shown(d, d.shown?.(job)))];
+  return [...kinds(job), ...directives.flatMap((d) => shown(d, d.shown?.(job), job.minNodes))];
 }
 
-export function markOf(directive: Directive, value: string): Marked {
-  const { mark, why, instead } = meaningOf(directive, value);
+export function markOf(directive: Directive, value: string, nodes: number): Marked {
+  const { mark, why, instead } = meaningOf(directive, value, nodes);
   return { directive: `--${directive.name}`, value, mark, why, instead };
 }
 
-const shown = (directive: Directive, value: string | undefined): Marked[] =>
-  value === undefined ? [] : [markOf(directive, value)];
+const shown = (directive: Directive, value: string | undefined, nodes: number): Marked[] =>
+  value === undefined ? [] : [markOf(directive, value, nodes)];
 
 export const hetJob: Marked = {
   directive: 'hetjob',
@@ -61,5 +61,10 @@ export function failing(marked: readonly Marked[], threshold: 'exact' | 'emulate
   );
 }
 
-export const inWords = ({ directive, value }: Pick<Marked, 'directive' | 'value'>): string =>
-  value === '' ? directive : `${directive}=${value}`;
+/** No receipt grows by what a user writes. */
+const mostShown = 200;
+
+export const inWords = ({ directive, value }: Pick<Marked, 'directive' | 'value'>): string => {
+  const whole = value === '' ? directive : `${directive}=${value}`;
+  return whole.length > mostShown ? `${whole.slice(0, mostShown)}…` : whole;
+};

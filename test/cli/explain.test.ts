@@ -117,7 +117,7 @@ describe('a script that may burst', () => {
       '3 exact --time=2:00:00',
       '3 emulated --ntasks=4',
       '3 exact --cpus-per-task=2',
-      '4 exact --mem-per-cpu=1G',
+      '4 emulated --mem-per-cpu=1G',
       '4 exact --mail-type=END',
     ]);
   });
@@ -350,5 +350,30 @@ describe('the command', () => {
     expect(bad.code).toBe(1);
     expect(bad.out).toContain('bad.sh would never burst');
     expect(none).toMatchObject({ code: 2, err: `${join(dir, 'none.sh')}: there is no such file\n` });
+  });
+});
+
+describe('what is noted beside', () => {
+  const notes = (text: string, at: Site = site, order: ExplainOrder = {}) =>
+    of(text, order, at).notes.join('\n');
+  const at = (home: string): Site => ({ ...site, me: { ...me, home } });
+
+  it('a HOME that is under no mount', () => {
+    expect(notes(script(), at('/users/alice'))).toContain('HOME (/users/alice) is under no mount');
+    expect(notes(script(), at('/homestead'))).toContain('HOME (/homestead)');
+    expect(notes(script(), at('/home/alice'))).not.toContain('HOME');
+    // Whose home is another's, or whose mounts are not known, is not told of.
+    expect(notes(script(), at('/users/alice'), { user: 'bob' })).not.toContain('HOME');
+    expect(notes(script(), { ...bare, me: { ...me, home: '/users/alice' } })).not.toContain('HOME');
+  });
+
+  it('lines of other batch systems, which sbatch reads too', () => {
+    expect(notes(script('#PBS -l nodes=2', 'date'))).toContain(
+      'Line 2 begins with #PBS: unless --ignore-pbs',
+    );
+    expect(notes(script('date', '#PBS -q x', '#BSUB -n 4'))).toContain('Line 4 begins with #BSUB');
+    expect(notes(script('#SBATCH --ignore-pbs', '#PBS -q x'))).not.toContain('#PBS');
+    expect(notes(script(...Array.from({ length: 101 }, () => 'date'), '#PBS -q x'))).not.toContain('#PBS');
+    expect(notes(script())).not.toContain('begins with');
   });
 });

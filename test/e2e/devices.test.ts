@@ -70,7 +70,7 @@ async function plugIn(group: string, resource: string, count: number, label?: st
 
 const script = [
   '#!/bin/bash',
-  'echo "gpus ${SLURM_GPUS_ON_NODE:-none} visible ${CUDA_VISIBLE_DEVICES-as the runtime says} shm $(df -B1 /dev/shm | tail -1 | tr -s " " | cut -d" " -f2)"',
+  'echo "gpus ${SLURM_GPUS_ON_NODE:-none} visible ${CUDA_VISIBLE_DEVICES-none} of ${SLURM_JOB_GPUS-none} shm $(df -B1 /dev/shm | tail -1 | tr -s " " | cut -d" " -f2)"',
   'sleep 3',
 ].join('\n');
 
@@ -109,8 +109,8 @@ describe('jobs that ask for devices', { retry: 0 }, () => {
     expect(await ended(two)).toMatchObject({ state: 'COMPLETED', partition: 'burst' });
     expect(await ended(one)).toMatchObject({ state: 'COMPLETED', partition: 'burst' });
     // /dev/shm is as large as the memory of the pod, of which what is in it counts.
-    expect(outputOf('alice', two)).toMatch(/^gpus 2 visible as the runtime says shm \d+$/m);
-    expect(outputOf('alice', one)).toMatch(/^gpus 1 visible as the runtime says shm \d+$/m);
+    expect(outputOf('alice', two)).toMatch(/^gpus 2 visible 0,1 of 0,1 shm \d+$/m);
+    expect(outputOf('alice', one)).toMatch(/^gpus 1 visible 0 of 0 shm \d+$/m);
   }, 240_000);
 
   it('that no group has stay, and say what is not mapped', async () => {

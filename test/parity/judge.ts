@@ -1,6 +1,6 @@
 /** Which differences are documented, and why; any other is an error. */
 import { differences as documented, type ExpectedDifference } from '../../src/translate/differences.ts';
-import { byAgent, dropped, replaced } from '../../src/translate/environment.ts';
+import { byAgent, dropped, renumbered, replaced } from '../../src/translate/environment.ts';
 import type { Difference } from './compare.ts';
 
 export interface Judged extends Difference {
@@ -43,6 +43,7 @@ export function judge(
 
 function inEnvironment({ place, name }: Difference): string | undefined {
   if (place !== 'environment') return undefined;
-  return [...replaced, ...byAgent, ...dropped].find(({ names }) => names.some((n) => glob(n).test(name)))
-    ?.why;
+  return [...replaced, renumbered, ...byAgent, ...dropped].find(({ names }) =>
+    names.some((n) => glob(n).test(name)),
+  )?.why;
 }

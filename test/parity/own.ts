@@ -19,7 +19,7 @@ const word = (any: readonly string[]): RegExp =>
   new RegExp(`(?<![A-Za-z0-9])(?<!\\d\\.)(?:${any.map(escaped).join('|')})(?![A-Za-z0-9])`, 'g');
 
 /**
- * Slurm's copy of the script, which is `$0`: in slurmd's spool on-prem, in the pod under another path. [docs/directives.md: $0]
+ * Slurm's copy of the script, which is `$0`: in slurmd's spool on-prem, in the pod under another path. [src/translate/differences.ts, unmeasured: $0]
  */
 const spooled = /\/[^\s:'"]*\/job(?:\d+)?\/slurm_script/g;
 /** Where several slurmds share a machine, as in the lab, their steps say whose they are. */

@@ -63,11 +63,16 @@ describe('the table of sbatch options', () => {
       'emulated acctg-freq',
       'emulated distribution',
       'emulated hint',
+      'emulated mem',
       'emulated mem-bind',
+      'emulated mem-per-cpu',
+      'exact no-kill',
       'unsupported profile',
+      'emulated propagate',
       'emulated requeue',
       'emulated segment',
       'emulated signal',
+      'unsupported tres-per-task',
     ]);
     for (const d of directives)
       if (d.shownBy !== undefined) expect(named(d.shownBy)?.shown, d.name).toBeDefined();
@@ -87,6 +92,14 @@ describe('the table of sbatch options', () => {
     ['signal', 'B:USR1@60', 'exact'],
     ['signal', 'R:USR1@60', 'emulated'],
     ['input', 'data.txt', 'unsupported'],
+    ['signal', 'XCPU@60', 'emulated'],
+    ...['B:XCPU', 'B:sigpipe@60', 'BR:URG', 'B:PROF', 'B:24', 'b:13@5', 'B:34'].map(
+      (v): [string, string, string] => ['signal', v, 'unsupported'],
+    ),
+    ['no-kill', '', 'exact'],
+    ['gpus-per-task', '1', 'emulated'],
+    ['mem', '4G', 'emulated'],
+    ['propagate', 'NOFILE', 'emulated'],
   ])('--%s=%s is %s', (name, value, mark) => {
     const directive = named(name);
     expect(directive === undefined ? undefined : meaningOf(directive, value).mark).toBe(mark);

@@ -123,3 +123,67 @@ describe('the environment in the pod', () => {
     expect(applied({}, 'long,batch').SLURM_JOB_PARTITION).toBe('long');
   });
 });
+
+describe('the GPUs in the pod', () => {
+  const offer = (name: string, kind: 'resource' | 'claim' = 'resource') => ({
+    ...{ kind, name, perNode: 8, perGpu: 1, always: 0 },
+  });
+  const devices = {
+    'gpu:a100': offer('nvidia.com/gpu'),
+    'gpu:h100': offer('nvidia.com/gpu'),
+    'gpu:a100_1g.5gb': offer('nvidia.com/mig-1g.5gb'),
+    'gpu:slice': offer('nvidia.com/gpu.shared'),
+    'gpu:2g.10gb': offer('example.org/slice'),
+    'gpu:mi300': offer('amd.com/gpu'),
+    'gpu:max': offer('gpu.intel.com/i915'),
+    'gpu:site': offer('example.org/a100'),
+    'gpu:dra': offer('gpu-template', 'claim'),
+    nic: offer('rdma/nic'),
+  };
+  const of = (extended: Readonly<Record<string, number>>, given: typeof devices | undefined = devices) => {
+    const one = burst();
+    const { set, drop } = startFor({
+      burst: { ...one, needs: { ...one.needs, extended } },
+      ...{ nodes: ['node'], rank: 0, devices: given },
+    });
+    // The virtual node's own numbers are left out whatever follows.
+    expect(drop).toEqual(
+      expect.arrayContaining(['CUDA_VISIBLE_DEVICES', 'SLURM_JOB_GPUS', 'SLURM_STEP_GPUS']),
+    );
+    return Object.entries(set)
+      .filter(([name]) => /GPU|DEVICES|ZE_|ORDINAL/.test(name))
+      .map(([name, value]) => `${name}=${value}`)
+      .sort();
+  };
+
+  it('are counted from 0 on, where the pod has whole ones, by the variables of their vendor', () => {
+    const nvidia = (n: string) => [
+      `CUDA_VISIBLE_DEVICES=${n}`,
+      `GPU_DEVICE_ORDINAL=${n}`,
+      `SLURM_JOB_GPUS=${n}`,
+    ];
+    expect(of({ 'nvidia.com/gpu': 1 })).toEqual(nvidia('0'));
+    expect(of({ 'nvidia.com/gpu': 4 })).toEqual(nvidia('0,1,2,3'));
+    expect(of({ 'example.org/a100': 2, 'rdma/nic': 8 })).toEqual(nvidia('0,1'));
+    expect(of({ 'amd.com/gpu': 2 })).toEqual([
+      ...['GPU_DEVICE_ORDINAL=0,1', 'ROCR_VISIBLE_DEVICES=0,1', 'SLURM_JOB_GPUS=0,1'],
+    ]);
+    expect(of({ 'gpu.intel.com/i915': 1 })).toEqual(['SLURM_JOB_GPUS=0', 'ZE_AFFINITY_MASK=0']);
+  });
+
+  it.each([
+    ['none', {}],
+    ['other devices', { 'rdma/nic': 2 }],
+    ['slices of MIG', { 'nvidia.com/mig-1g.5gb': 2 }],
+    ['slices by another name', { 'example.org/slice': 2 }],
+    ['shares of one', { 'nvidia.com/gpu.shared': 2 }],
+    ['whole ones and slices', { 'nvidia.com/gpu': 1, 'nvidia.com/mig-1g.5gb': 1 }],
+    ['claims', { 'claim:gpu-template': 1 }],
+  ])('are not numbered by us: %s', (_, extended) => {
+    expect(of(extended as Readonly<Record<string, number>>)).toEqual([]);
+  });
+
+  it('are not numbered where its group is no longer configured', () => {
+    expect(of({ 'nvidia.com/gpu': 2 }, {} as typeof devices)).toEqual([]);
+  });
+});

@@ -93,6 +93,49 @@ describe('#SBATCH lines', () => {
     const [option] = readScript('#!/bin/sh\n#SBATCH --container-image=ubuntu\n').options;
     expect(option).toMatchObject({ name: 'container-image', directive: undefined, value: 'ubuntu' });
   });
+
+  it.each<[string, string[]]>([
+    ['#SBATCH --container-image ubuntu', ['container-image=ubuntu', 'signal=USR1']],
+    ['#SBATCH --container-im=ubuntu', ['container-image=ubuntu', 'signal=USR1']],
+    ['#SBATCH --container-writable', ['container-writable', 'signal=USR1']],
+    [
+      '#SBATCH --container-mounts /a:/a --no-container-entrypoint',
+      [...['container-mounts=/a:/a', 'no-container-entrypoint', 'signal=USR1']],
+    ],
+    // Of another plugin nobody knows what takes a value; sbatch would not take a word that is none.
+    ['#SBATCH --site-thing 5', ['site-thing=5', 'signal=USR1']],
+    ['#SBATCH --site-thing', ['site-thing', 'signal=USR1']],
+    ['#SBATCH --site-thing -n 4', ['site-thing', 'ntasks=4', 'signal=USR1']],
+  ])('of a plugin do not end the reading: %s', (line, found) => {
+    expect(options(line, '#SBATCH --signal=USR1')).toEqual(found);
+    expect(problems(line)).toEqual([]);
+  });
+});
+
+describe('what srun is asked of a plugin', () => {
+  const of = (...lines: string[]) =>
+    readScript(['#!/bin/bash', ...lines].join('\n')).srun.map((o) => `${o.line} ${o.name} ${o.value}`);
+
+  it.each<[string[], string[]]>([
+    [['srun --container-image=a/b:1 ./x'], ['2 container-image a/b:1']],
+    [['date; srun -n 2 --container-image a/b:1 ./x'], ['2 container-image a/b:1']],
+    [['time /usr/bin/srun --container-image="$IMG" x'], ['2 container-image $IMG']],
+    [['out=$(srun --container-image=a x)'], ['2 container-image a']],
+    [
+      ['', 'srun -n 2 \\', '  --container-image=a \\', '  --container-mounts=/a:/a x'],
+      [...['3 container-image a', '3 container-mounts /a:/a']],
+    ],
+    [['# srun --container-image=a x'], []],
+    [['srun x # --container-image=a'], []],
+    [['docker run --container-image=a x'], []],
+    [['srun --ntasks=2 x'], []],
+  ])('%j', (lines, found) => {
+    expect(of(...lines)).toEqual(found);
+  });
+
+  it('is told of a few times only', () => {
+    expect(of(...Array.from({ length: 100 }, (_, n) => `srun --container-image=a${n} x`))).toHaveLength(10);
+  });
 });
 
 describe('a script that means harm', () => {
@@ -103,6 +146,10 @@ describe('a script that means harm', () => {
     ['lines', '#SBATCH -Z\n'.repeat(many), 0],
     ['words of ours', `#SPILLWAY ${'x '.repeat(many)}`, 0],
     ['modules', `module load ${'a '.repeat(many)}`, 0],
+    ['calls of srun', `srun ${'--container- '.repeat(many)}`, 0],
+    ['quotes of srun', `srun --container-image=${'"'.repeat(many)}x`, 0],
+    ['lines that go on', 'srun --\\\n'.repeat(many), 0],
+    ['words before a command', `${'if '.repeat(many)}module load a`, 0],
     ['spaces', ' '.repeat(many), 0],
     ['backslashes', `#SBATCH ${'\\'.repeat(many)}`, 0],
     ['comments before an odd end of line', `${' #'.repeat(many)}\u2028x`, 0],
@@ -157,6 +204,23 @@ describe('modules', () => {
     ['module load $MPI', []],
     ['echo module load gcc', []],
     ['module unload gcc', []],
+    ['module -q load gcc/13', ['gcc/13']],
+    ['module --quiet load gcc/13', ['gcc/13']],
+    ['if module load gcc/13; then', ['gcc/13']],
+    ['then module load gcc/13 2>/dev/null', ['gcc/13']],
+    ['if ! module load gcc > log 2>&1; then module load clang; fi', ['gcc', 'clang']],
+    ['module try-load gcc/13', ['gcc/13']],
+    ['(module load gcc/13)', ['gcc/13']],
+    ['{ module load gcc/13; }', ['gcc/13']],
+    ['module swap gcc/13 intel/2024', ['intel/2024']],
+    ['module load gcc/13 fftw; module switch gcc intel', ['fftw', 'intel']],
+    ['module swap intel/2024', ['intel/2024']],
+    ['ml swap gcc intel', ['intel']],
+    ['ml -q gcc/13', ['gcc/13']],
+    ['ml avail gcc', []],
+    ['ml show gcc', []],
+    ['module is-loaded gcc && echo', []],
+    ['modules load gcc', []],
   ])('%s', (line, modules) => {
     expect(readScript(`#!/bin/sh\n${line}\n`).modules).toEqual(modules);
   });

@@ -5,6 +5,8 @@ const tasks = 'src/translate/environment.ts';
 const ourSrun =
   'the script runs once and sees it in its environment; srun in the pod is ours, and starts its tasks by it';
 const own = "Slurm counts the CPUs by it, and the pod gets as many; sockets and cores are the instance's own";
+const limit =
+  "the pod's memory limit, 0 that of the whole node; a job that uses more is killed as on-prem (signal 9, with a line that says so), but ends as FAILED, as nothing from outside makes Slurm write OUT_OF_MEMORY";
 const unbound =
   'binding is for steps of srun, which passes it over in the pod: the kernel places what the script starts';
 
@@ -30,12 +32,8 @@ export const cpus: readonly Directive[] = [
     },
   ),
   exact('-O, --overcommit', 'the pod asks for the CPUs that Slurm counts', 'src/translate/resources.ts'),
-  exact(
-    '--mem=<size>',
-    "the pod's memory limit, 0 that of the whole node; a job that uses more is killed (signal 9, with a line that says so) and ends as FAILED, not as OUT_OF_MEMORY",
-    'test/translate/resources.test.ts',
-  ),
-  exact('--mem-per-cpu=<size>', 'as --mem, for each CPU', 'test/translate/resources.test.ts'),
+  emulated('--mem=<size>', limit, 'test/translate/resources.test.ts'),
+  emulated('--mem-per-cpu=<size>', 'as --mem, for each CPU', 'test/translate/resources.test.ts'),
   emulated('--mem-bind=<type>', unbound, tasks),
   emulated('-B, --extra-node-info=<sockets>[:cores[:threads]]', own, tasks, { shownBy: 'sockets-per-node' }),
   emulated('--sockets-per-node=<sockets>', own, tasks, { shown: key('Socks/Node') }),
@@ -73,10 +71,9 @@ export const cpus: readonly Directive[] = [
     'write --cpus-per-task',
     {
       since: '23.02',
-      shownBy: 'gres',
     },
   ),
-  exact(
+  emulated(
     '--propagate[=limits]',
     'limits are taken from the virtual node, where Slurm set them; one that the pod may not have is lowered, and the log says which; below 0.9 GB of address space the stand-in may not start, and the job fails before its script',
     'agent/limits.go',

@@ -3,21 +3,32 @@ import { type Directive, emulated, exact, flag, type JobShown, key, unsupported 
 
 const mapped =
   'the pod has as many of what nodeGroups[].devices maps it to and sees those alone, from 0 on; one that is not mapped stays';
+const perTask =
+  "the pod has as many as for all its tasks on the node; srun in the pod gives each task all of them, where Slurm's gives each its own";
 const asks = 'src/translate/asks.ts';
 const bound = 'binding is for steps of srun; the script sees all devices of its pod';
 const without = 'leave it out where the program runs without';
 const gres = ({ gres: all }: JobShown): string | undefined => all || undefined;
 
 export const devices: readonly Directive[] = [
-  exact('--gres=<list>', mapped, asks, { shown: gres }),
+  exact('--gres=<list>', mapped, asks, {
+    shown: gres,
+    cases: [
+      {
+        of: 'for each task (--gpus-per-task)',
+        holds: (v) => v.includes('per-task/'),
+        mark: 'emulated',
+        why: perTask,
+        by: asks,
+      },
+    ],
+  }),
   exact('-G, --gpus=[type:]<number>', mapped, asks, { shownBy: 'gres' }),
   exact('--gpus-per-node=[type:]<number>', mapped, asks, { shownBy: 'gres' }),
   exact('--gpus-per-socket=[type:]<number>', `as many as for all its sockets; ${mapped}`, asks, {
     shownBy: 'gres',
   }),
-  exact('--gpus-per-task=[type:]<number>', `as many as for all its tasks; ${mapped}`, asks, {
-    shownBy: 'gres',
-  }),
+  emulated('--gpus-per-task=[type:]<number>', perTask, asks, { shownBy: 'gres' }),
   emulated('--gpu-bind=<type>', bound, asks, { shownBy: 'tres-bind' }),
   emulated('--tres-bind=<tres>:<type>', bound, asks, { since: '23.11', shown: key('TresBind') }),
   unsupported('--gpu-freq=<value>', "nobody sets the frequency of an instance's GPUs", 'leave it out', {
@@ -30,7 +41,7 @@ export const devices: readonly Directive[] = [
   exact('--cpus-per-gpu=<ncpus>', 'the pod asks for as many for each of its GPUs', asks, {
     shown: key('CpusPerTres'),
   }),
-  exact('--mem-per-gpu=<size>', 'as --mem, for each GPU', asks, { shown: key('MemPerTres') }),
+  emulated('--mem-per-gpu=<size>', 'as --mem, for each GPU', asks, { shown: key('MemPerTres') }),
   emulated(
     '--ntasks-per-gpu=<ntasks>',
     'CPUs for all of them; the script runs once and sees it in its environment',

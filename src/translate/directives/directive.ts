@@ -21,7 +21,10 @@ export interface Meaning {
 export interface Case extends Meaning {
   /** In words, for the table. */
   readonly of: string;
-  holds(value: string): boolean;
+  /** `nodes`: of the job. */
+  holds(value: string, nodes: number): boolean;
+  /** True: Slurm's record shows such a value as it shows another one, so only the script tells. */
+  readonly unseen?: true | undefined;
 }
 
 /** What is read of a job: as the adapter has it from `squeue` and `scontrol show job`. */

@@ -25,7 +25,17 @@ export const named = (name: string): Directive | undefined => byName.get(name);
 export const lettered = (letter: string): Directive | undefined => byShort.get(letter);
 export const names: readonly string[] = [...byName.keys()];
 
-/** What the option means with this value. */
-export function meaningOf(directive: Directive, value: string): Meaning {
-  return directive.cases.find((c) => c.holds(value)) ?? directive;
+/** What the option means with this value, of a job of so many nodes. */
+export function meaningOf(directive: Directive, value: string, nodes = 1): Meaning {
+  return directive.cases.find((c) => c.holds(value, nodes)) ?? directive;
 }
+
+/** Of which Slurm's record says nothing, and of which something else than `exact` can come. */
+export const unseen = ({ shown, shownBy, cases, mark }: Directive): boolean =>
+  shown === undefined &&
+  shownBy === undefined &&
+  [mark, ...cases.map((c) => c.mark)].some((m) => m !== 'exact');
+
+/** And that of which it says the same of two values that are two things here. */
+export const unseenValues = (directive: Directive): boolean =>
+  unseen(directive) || directive.cases.some((c) => c.unseen === true);

@@ -1,14 +1,5 @@
 /** Which nodes, how many, and what must be on them. */
-import {
-  type Directive,
-  emulated,
-  exact,
-  flag,
-  type JobShown,
-  key,
-  slurms,
-  unsupported,
-} from './directive.ts';
+import { type Directive, emulated, exact, flag, key, slurms, unsupported } from './directive.ts';
 
 const oneNode = 'a burst of one node is so anyhow';
 const range = /^(\d+)(?:-(\d+))?$/;
@@ -16,14 +7,11 @@ const least = 'the fewest nodes that it asks for are what it gets';
 
 /** Of a job of several nodes, which the cloud places as it likes. */
 const apart = (name: string) => ({
-  shown: (job: JobShown) => {
-    const value = key(name)(job);
-    return value === undefined || job.minNodes <= 1 ? value : `${value} for ${job.minNodes} nodes`;
-  },
+  shown: key(name),
   cases: [
     {
       of: 'for several nodes',
-      holds: (v: string) => / for \d+ nodes$/.test(v),
+      holds: (_: string, n: number) => n > 1,
       mark: 'emulated' as const,
       why: 'Slurm takes the virtual nodes so; how near the machines in the cloud are to each other it does not say',
       by: slurms,
@@ -60,6 +48,7 @@ export const nodes: readonly Directive[] = [
         {
           of: 'several sizes',
           holds: (v) => !range.test(v),
+          unseen: true,
           mark: 'unsupported',
           why: 'the claim pins one number of nodes, and a give-back would not bring the others back',
           instead: 'write one number, or a range',

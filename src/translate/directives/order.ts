@@ -1,7 +1,16 @@
 /** When a job may start, in which order, for how long, and how it ends. */
+import { signalNumber } from '../signals.ts';
 import { type Directive, emulated, exact, key, slurms } from './directive.ts';
 
 const waits = 'Slurm makes the job wait; it may burst once nothing else stands in its way';
+
+/** [agent/signals.go, caught] KILL ends the stand-in, and with it the run. */
+const passedOver = new Set([13, 17, 19, 23, 24, 27, 32, 33, 34]);
+
+function unheard(value: string): boolean {
+  const [, name = ''] = /^[BR]*B[BR]*:([^@]+)/i.exec(value) ?? [];
+  return passedOver.has(signalNumber(name) ?? 0);
+}
 
 export const order: readonly Directive[] = [
   exact(
@@ -25,8 +34,8 @@ export const order: readonly Directive[] = [
   ),
   exact(
     '--time-min=<time>',
-    "Slurm's own: it may shorten the limit, and ends the job by it; money is held for the whole limit",
-    slurms,
+    "Slurm's own: backfill may shorten the limit when it starts the job, and Slurm ends it by that; money is held for the whole limit",
+    'test/burst/time-min.test.ts',
     {
       shown: key('TimeMin'),
     },
@@ -44,6 +53,13 @@ export const order: readonly Directive[] = [
     {
       cases: [
         {
+          of: 'with B:, and XCPU, PIPE, URG, PROF, CHLD, STOP or 32 to 34',
+          holds: unheard,
+          mark: 'unsupported',
+          why: 'the stand-in, which Slurm signals in place of the script, cannot catch it and pass it on',
+          instead: 'ask for USR1, USR2, TERM or another one',
+        },
+        {
           of: 'with B:',
           holds: (v) => /^[BR]*B[BR]*:/i.test(v),
           mark: 'exact',
@@ -55,8 +71,26 @@ export const order: readonly Directive[] = [
   ),
   exact(
     '-k, --no-kill[=off]',
-    'the job has one node: without it there is nothing left to go on with',
-    slurms,
+    'a job of one node has nothing left to go on with when that is lost',
+    'src/burst/lose.ts',
+    {
+      cases: [
+        {
+          of: 'off',
+          holds: (v) => v === 'off' || v === 'no',
+          mark: 'exact',
+          why: 'as without it: a node that is lost ends the run',
+          by: 'src/burst/lose.ts',
+        },
+        {
+          of: 'for several nodes',
+          holds: (_, nodes) => nodes > 1,
+          mark: 'unsupported',
+          why: 'a node that is lost ends the whole run in the cloud, and the rest does not go on without it',
+          instead: 'leave it out, or write --no-kill=off',
+        },
+      ],
+    },
   ),
   emulated(
     '--oom-kill-step[={0|1}]',

@@ -1,8 +1,8 @@
 /** docs/directives.md, from the table that decides. */
-import { differences } from '../differences.ts';
-import { byAgent, dropped, replaced } from '../environment.ts';
+import { differences, unmeasured } from '../differences.ts';
+import { byAgent, dropped, renumbered, replaced } from '../environment.ts';
 import type { Directive, Meaning } from './directive.ts';
-import { directives } from './index.ts';
+import { directives, unseen } from './index.ts';
 
 const head = `# Every option of sbatch, and what becomes of it
 
@@ -13,8 +13,10 @@ Made from \`src/translate/directives\` by \`npm run docs\`; a test holds the two
 - **unsupported**: it would be broken or dropped. A job that uses it stays in its queue, untouched, with a receipt that says so.
 
 \`policy.translation\` is the site's threshold: \`emulated\` (unless set) lets exact and emulated through, \`exact\` only exact.
-A job is marked by what Slurm shows of it, not by its script. Of some options Slurm shows nothing while a job waits, or not that they were asked for:
-the last column says so, and only \`spillway explain job.sh\` sees them, in the script. Heterogeneous jobs, jobs of scrontab, salloc and srun are unsupported as a whole.
+A job is marked by what Slurm shows of it. Of some options Slurm shows nothing while a job waits, or not that they were asked for: the last column says
+"in the script" of them, and the gateway reads those in the job's \`#SBATCH\` lines and in sbatch's command line as slurmdbd keeps it (SubmitLine, from 21.08), as \`spillway
+explain job.sh\` does. So it reads options that are none of sbatch's, which a plugin of the site (SPANK) acts on: they are **unsupported**, but for
+\`--container-image\` of pyxis, which is **emulated**; and \`srun --container-…\` in the script is **unsupported**. A variable \`SBATCH_*\` of such an option is seen by nobody. Heterogeneous jobs, jobs of scrontab, salloc and srun are unsupported as a whole.
 `;
 
 export function page(): string {
@@ -35,10 +37,15 @@ export function page(): string {
     '| --- | --- | --- |',
     ...differences.map(({ place, what, why }) => line([place, what, why])),
     '',
+    beside,
+    '| where | what | why |',
+    '| --- | --- | --- |',
+    ...unmeasured.map(({ place, what, why }) => line([place, what, why])),
+    '',
     environment,
     '| variables | in the pod | why |',
     '| --- | --- | --- |',
-    ...[...replaced, ...byAgent].map(({ names, why }) => line([variables(names), 'set', why])),
+    ...[...replaced, renumbered, ...byAgent].map(({ names, why }) => line([variables(names), 'set', why])),
     ...dropped.map(({ names, why }) => line([variables(names), 'absent', why])),
     '',
   ].join('\n');
@@ -49,6 +56,9 @@ const seen = `## What a run in the cloud shows that is not as on-prem
 \`npm run parity\` runs the job scripts of \`test/parity/jobs\` both ways on a real Slurm and a real Kubernetes, compares what is left of them
 (accounting, record, output, files, environment) and fails on any difference that is not listed here or in the next table.
 Not compared is what is any run's own: its number, node and times, its priority, and what is measured of it (MaxRSS, CPU time).
+`;
+
+const beside = `That run does not measure these: it looks past them, or both sides of its lab are alike in them.
 `;
 
 const environment = `## The environment of the script
@@ -64,14 +74,15 @@ function row(d: Directive): string {
   return line([option, ...meaning(d), showing(d)]);
 }
 
-const caseRow = (c: Directive['cases'][number]): string => line([`… ${c.of}`, ...meaning(c), '']);
+const caseRow = (c: Directive['cases'][number]): string =>
+  line([`… ${c.of}`, ...meaning(c), c.unseen === true ? 'in the script' : '']);
 
 const meaning = ({ mark, why, instead = '' }: Meaning): string[] => [`**${mark}**`, why, instead];
 
 /** Where nothing but `exact` can come of it, it does not matter. */
 function showing(d: Directive): string {
   if (d.shown !== undefined || d.shownBy !== undefined) return 'yes';
-  return [d, ...d.cases].every(({ mark }) => mark === 'exact') ? '' : 'no';
+  return unseen(d) ? 'in the script' : '';
 }
 
 const line = (cells: readonly string[]): string =>

@@ -1,6 +1,9 @@
 /** A batch script as sbatch reads it, with the lines that are ours. Its commands are not understood, but for `module load`. */
+
+import { modulesOf } from './modules.ts';
 import { optionsOf, type Problem, type Word, type Written } from './options.ts';
 import { misread } from './own.ts';
+import { askedOfSrun } from './pyxis.ts';
 import { isStagingKey, type StagedPath, stagedWord } from './staged.ts';
 import { wordsOf } from './words.ts';
 
@@ -19,22 +22,33 @@ export interface Script {
   readonly staged: readonly StagedPath[];
   /** As in `module load openmpi/4.1`, wherever it stands; a name that a variable makes is not known. */
   readonly modules: readonly string[];
+  /** What calls of `srun` in it ask of the plugin pyxis. */
+  readonly srun: ReturnType<typeof askedOfSrun>;
+  /** What `sbatch --wrap` made a script of. */
+  readonly wrapped: string | undefined;
+  /** The first line of another batch system's that sbatch reads too: of `#BSUB` and `#PBS` one alone. */
+  readonly others: readonly { readonly line: number; readonly word: string }[];
   /** Two components or more. */
   readonly het: boolean;
   /** What sbatch, or Spillway, would not take. */
   readonly problems: readonly Problem[];
   /** Of those, what is said to Spillway and not understood: whoever wrote it means something. */
   readonly unread: readonly Problem[];
+  /** Of those, words of `#SBATCH` lines that are not understood; of a script that sbatch took, they mean something too. */
+  readonly lost: readonly Problem[];
 }
 
 const sbatch = ['#SBATCH', '#SLURM'];
 const component = /^\s*(?:hetjob|packjob)(?=\s|$)/i;
+/** [slurm: src/sbatch/sbatch.c, _script_wrap] */
+const wrap = /^#!\/bin\/sh\n# This script was created by sbatch --wrap\.\n\n([\s\S]*)\n$/;
 
 /** [slurm: src/sbatch/opt.c, _opt_batch_script] */
 export function readScript(text: string): Script {
   const lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
   const problems: Problem[] = [];
   const unread: Problem[] = [];
+  const broken: Problem[] = [];
   const words: Word[] = [];
   const ours: Own[] = [];
   const staged: StagedPath[] = [];
@@ -51,21 +65,45 @@ export function readScript(text: string): Script {
       if (component.test(rest)) het = true;
       if (het) continue;
       const cut = wordsOf(rest);
-      if (cut.kind === 'broken') problems.push({ line: at, text: cut.why });
+      if (cut.kind === 'broken') broken.push({ line: at, text: cut.why });
       // A line may hold more words than a call takes arguments.
       else for (const text of cut.words) words.push({ text, line: at });
     } else if (/^#SPILLWAY(\s|$)/.test(line)) ownLine(line, at, { ours, staged, unread });
   }
-  const read = optionsOf(words);
+  const read = optionsOf(words, true);
+  const lost = [...broken, ...read.problems];
   return {
     options: read.options,
     ours,
     staged,
     modules: modulesOf(lines),
+    srun: askedOfSrun(lines),
+    wrapped: wrap.exec(text)?.[1],
+    others: othersIn(lines, read.options),
     het,
-    problems: [...problems, ...unread, ...read.problems],
+    problems: [...problems, ...unread, ...lost],
     unread,
+    lost,
   };
+}
+
+/** `#BSUB` and `#PBS` lines, of which sbatch takes the kind that it finds first in this order. [slurm: src/sbatch/xlate.c, xlate_batch_script] */
+const foreign = ['#BSUB', '#PBS'];
+/** Lines that are no comments; what stands below them is not looked at. */
+const mostCommands = 100;
+
+function othersIn(lines: readonly string[], options: readonly Written[]): Script['others'] {
+  if (options.some(({ name }) => name === 'ignore-pbs')) return [];
+  const first = new Map<string, number>();
+  let commands = 0;
+  for (const [index, line] of lines.entries()) {
+    const word = foreign.find((one) => line.startsWith(one));
+    if (word !== undefined && !first.has(word)) first.set(word, index + 1);
+    if (!line.startsWith('#')) commands += 1;
+    if (commands > mostCommands) break;
+  }
+  const word = foreign.find((one) => first.has(one));
+  return word === undefined ? [] : [{ line: first.get(word) ?? 0, word }];
 }
 
 interface OwnLines {
@@ -89,44 +127,6 @@ function ownLine(line: string, at: number, { ours, staged, unread }: OwnLines): 
       if (wrong === undefined) ours.push({ line: at, key, value });
       else unread.push({ line: at, text: `#SPILLWAY ${word}: ${wrong}` });
     }
-}
-
-/** Whoever may submit writes what these two see, megabytes of it: no part of them may be tried at every place of a line. */
-const load = /^(?:module\s+(?:load|add)|ml(?:\s+(?:load|add))?)\s+(\S.*)$/s;
-const comment = /(^|\s)#.*$/s;
-/** `ml avail` and its like load nothing. */
-const others = new Set([
-  'avail',
-  'av',
-  'list',
-  'spider',
-  'purge',
-  'unload',
-  'rm',
-  'swap',
-  'show',
-  'use',
-  'unuse',
-  'help',
-  'whatis',
-  'reset',
-  'restore',
-  'save',
-]);
-
-function modulesOf(lines: readonly string[]): readonly string[] {
-  const found = lines.flatMap((line) =>
-    line
-      .replace(comment, '')
-      .split(/;|&&|\|\|?/)
-      .flatMap((command) => {
-        const [, rest = ''] = load.exec(command.trim()) ?? [];
-        const words = rest.split(/\s+/).map((word) => word.replace(/^(["'])(.*)\1$/, '$2'));
-        if (others.has(words[0] ?? '')) return [];
-        return words.filter((word) => /^[A-Za-z0-9][^$`<>()]*$/.test(word));
-      }),
-  );
-  return [...new Set(found)];
 }
 
 /** Of each option the last counts, as with sbatch. */

@@ -1,11 +1,7 @@
 /** The signal that a script asks for ahead of its end, so that it can save what it has. [sbatch(1); slurm: src/common/proc_args.c, get_signal_opts] */
+import { signalNumber } from '../signals.ts';
 import { type Script, written } from './script.ts';
 
-/** Linux's numbers, of those that Slurm knows by name. */
-const numbers: Readonly<Record<string, number>> = {
-  ...{ HUP: 1, INT: 2, QUIT: 3, ABRT: 6, KILL: 9, USR1: 10, USR2: 12, ALRM: 14, TERM: 15, CHLD: 17 },
-  ...{ CONT: 18, STOP: 19, TSTP: 20, TTIN: 21, TTOU: 22, URG: 23, XCPU: 24 },
-};
 const usualSeconds = 60;
 const mostSeconds = 65_535;
 
@@ -18,11 +14,9 @@ interface Asked {
 function asked(script: Script): Asked | undefined {
   const [, flags = '', name = '', seconds] =
     /^(?:([RB]{1,2}):)?([A-Za-z0-9]+)(?:@(\d+))?$/i.exec(written(script, 'signal') ?? '') ?? [];
-  const known = name.toUpperCase().replace(/^SIG/, '');
-  const named = Object.hasOwn(numbers, known) ? numbers[known] : undefined;
-  const signo = /^\d+$/.test(name) ? Number(name) : named;
+  const signo = signalNumber(name);
   const before = seconds === undefined ? usualSeconds : Number(seconds);
-  if (signo === undefined || signo < 1 || signo > 64 || before > mostSeconds) return undefined;
+  if (signo === undefined || before > mostSeconds) return undefined;
   return { forScript: flags.toUpperCase().includes('B'), signo, beforeMs: before * 1000 };
 }
 

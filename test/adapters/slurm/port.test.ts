@@ -361,9 +361,18 @@ describe('the script that Slurm keeps', () => {
   });
 
   test('and how sbatch was called is asked of slurmdbd; where that does not know, nobody does', async () => {
-    const { port, lines } = told(out('sbatch -p batch --signal=B:USR1@60 job.sh\n'.repeat(2)));
+    const asked: string[] = [];
+    const saying = (submitted: string) =>
+      over('exit7', (line) => {
+        asked.push(line);
+        const mark = /--delimiter=([^\w-]m[\w-]+)/.exec(line)?.[1] ?? '';
+        return out(`${submitted}${mark}4711\n`.repeat(2));
+      }).port;
+    const port = saying('sbatch -p batch --signal=B:USR1@60 job.sh');
     expect(await port.submitLine(4711)).toBe('sbatch -p batch --signal=B:USR1@60 job.sh');
-    expect(lines.at(-1)).toMatch(/ sacct -X -P -n -j 4711 -o SubmitLine$/);
+    expect(asked.at(-1)).toMatch(/ -j 4711 -o 'SubmitLine,JobIDRaw'$/);
+    const wrapped = 'sbatch --wrap=date\nhostname\n --signal=USR1';
+    expect(await saying(wrapped).submitLine(4711)).toBe(wrapped);
     expect(await faultIn(port.submitLine(-1))).toBe('invalid');
     const older = { ...out(''), code: 1, stderr: 'sacct: fatal: Invalid field requested: "SubmitLine"\n' };
     expect(await told(older).port.submitLine(1)).toBeUndefined();
