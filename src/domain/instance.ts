@@ -79,7 +79,7 @@ export interface CloudNotice {
 
 /** An offer that a launch asked for and did not get. */
 export interface Missed extends SpotPool {
-  /** `full`: its zone's subnet has no address left, for any type. `quota`: the account may not have so many. `throttled` says nothing about capacity. */
+  /** `full`: its zone's subnet has no address left, for any type. `quota`: the account may not have so many, or the call was for too many: fewer may come. `throttled` says nothing about capacity. */
   readonly why: 'none' | 'full' | 'quota' | 'throttled' | 'refused';
 }
 
