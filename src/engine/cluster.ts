@@ -396,11 +396,11 @@ export class ClusterEngine implements Cluster {
   }
 
   async #takenBack(news: readonly CloudId[], ours: ReadonlyMap<CloudId, InstanceId>): Promise<void> {
-    for (const told of news) {
-      const id = ours.get(told);
+    for (const told of news)
       this.ports.log({ level: 'warn', text: `the cloud takes ${told} back`, cluster: this.name });
-      if (id !== undefined) await this.ports.wake.wake(id);
-    }
+    await this.spot
+      .tell(news, ours, (id) => this.ports.wake.wake(id))
+      .catch((e: unknown) => this.#complain(`spot notices, told again: ${message(e)}`, e));
   }
 
   async #collect(seen: readonly CloudInstance[]): Promise<void> {
