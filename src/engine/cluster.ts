@@ -100,6 +100,8 @@ export class ClusterEngine implements Cluster {
   #planAgain = false;
   #stopped = false;
   readonly #stopping = new AbortController();
+  /** Which instances the last list was unsure of. */
+  #doubts = '';
   /** The queue of spot notices was read, be it without a message. */
   #heard = false;
   #offeredAt = 0;
@@ -406,6 +408,11 @@ export class ClusterEngine implements Cluster {
   async #collect(seen: readonly CloudInstance[]): Promise<void> {
     const { store, entropy, clock, wake, log } = this.ports;
     const at = clock.now();
+    const unsure = seen.filter((i) => i.unsure !== undefined);
+    const doubts = unsure.map(({ id }) => id).join(' ');
+    const text = `${unsure.length} instances are left alone, ${unsure[0]?.id} among them: ${unsure[0]?.unsure}`;
+    if (doubts !== this.#doubts && doubts !== '') log({ level: 'warn', text, cluster: this.name });
+    this.#doubts = doubts;
     for (const stray of strayInstances(seen, await store.liveInstances(this.name), at)) {
       const instance = rowOf(stray, instanceId(entropy.uuid()), this.name, at);
       const why = `takes on ${stray.id}, which no record explains, to terminate it`;
