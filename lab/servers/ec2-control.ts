@@ -21,6 +21,7 @@ const limit = z.strictObject({
   capacityType: z.enum(['spot', 'on-demand']).optional(),
   atMost: z.int().min(0).optional(),
   code: z.string().optional(),
+  whole: z.literal(true).optional(),
 });
 
 const reclaim = z.strictObject({ id: z.string() });
@@ -50,7 +51,7 @@ const doors: Readonly<Record<string, Door>> = {
     return { faults: model.faults() };
   },
   'POST /_lab/limit': (model, body) => {
-    const { type, zone, capacityType, atMost, code } = limit.parse(body);
+    const { type, zone, capacityType, atMost, code, whole } = limit.parse(body);
     const match: OfferRule['match'] = {
       ...(type === undefined ? {} : { type }),
       ...(zone === undefined ? {} : { zone }),
@@ -59,6 +60,7 @@ const doors: Readonly<Record<string, Door>> = {
     const rule = {
       ...(atMost === undefined ? {} : { atMost }),
       ...(code === undefined ? {} : { code }),
+      ...(whole === undefined ? {} : { whole }),
     };
     model.limit(match, atMost === undefined && code === undefined ? undefined : rule);
     return { limits: model.limits() };

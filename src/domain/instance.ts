@@ -79,7 +79,7 @@ export interface CloudNotice {
 
 /** An offer that a launch asked for and did not get. */
 export interface Missed extends SpotPool {
-  /** `full`: its zone's subnet has no address left, for any type. `quota`: the account may not have so many. `throttled` says nothing about capacity. */
+  /** `full`: its zone's subnet has no address left, for any type. `quota`: the account may not have so many, or the call was for too many: fewer may come. `throttled` says nothing about capacity. */
   readonly why: 'none' | 'full' | 'quota' | 'throttled' | 'refused';
 }
 
@@ -191,6 +191,8 @@ export interface CloudInstance {
   readonly missed?: readonly Missed[] | undefined;
   readonly token: LaunchToken | undefined;
   readonly tags: Readonly<Record<string, string>>;
+  /** Why it cannot be told just now whether it is anybody's work: it is there, and nobody ends it for being unexplained. */
+  readonly unsure?: string | undefined;
   /** The machine was there before and stays; `room` is what our pods may request there, as told when it is taken. */
   readonly fixed?: { readonly room?: Resources | undefined } | undefined;
   /** Somebody else makes and ends the machine; while there is none: why, in kube-scheduler's words. */

@@ -100,6 +100,8 @@ export class ClusterEngine implements Cluster {
   #planAgain = false;
   #stopped = false;
   readonly #stopping = new AbortController();
+  /** Which instances the last list was unsure of. */
+  #doubts = '';
   /** The queue of spot notices was read, be it without a message. */
   #heard = false;
   #offeredAt = 0;
@@ -396,16 +398,21 @@ export class ClusterEngine implements Cluster {
   }
 
   async #takenBack(news: readonly CloudId[], ours: ReadonlyMap<CloudId, InstanceId>): Promise<void> {
-    for (const told of news) {
-      const id = ours.get(told);
+    for (const told of news)
       this.ports.log({ level: 'warn', text: `the cloud takes ${told} back`, cluster: this.name });
-      if (id !== undefined) await this.ports.wake.wake(id);
-    }
+    await this.spot
+      .tell(news, ours, (id) => this.ports.wake.wake(id))
+      .catch((e: unknown) => this.#complain(`spot notices, told again: ${message(e)}`, e));
   }
 
   async #collect(seen: readonly CloudInstance[]): Promise<void> {
     const { store, entropy, clock, wake, log } = this.ports;
     const at = clock.now();
+    const unsure = seen.filter((i) => i.unsure !== undefined);
+    const doubts = unsure.map(({ id }) => id).join(' ');
+    const text = `${unsure.length} instances are left alone, ${unsure[0]?.id} among them: ${unsure[0]?.unsure}`;
+    if (doubts !== this.#doubts && doubts !== '') log({ level: 'warn', text, cluster: this.name });
+    this.#doubts = doubts;
     for (const stray of strayInstances(seen, await store.liveInstances(this.name), at)) {
       const instance = rowOf(stray, instanceId(entropy.uuid()), this.name, at);
       const why = `takes on ${stray.id}, which no record explains, to terminate it`;

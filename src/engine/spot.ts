@@ -1,7 +1,7 @@
 /** What one cluster's gateway knows of spot: prices as they were read last, pools that are left alone for a while, instances that are taken back. */
 import type { SpotSeen } from '../decide/spot.ts';
 import { faultOf } from '../domain/fault.ts';
-import type { CloudId, Instant } from '../domain/ids.ts';
+import type { CloudId, InstanceId, Instant } from '../domain/ids.ts';
 import type { CloudNotice, SpotPool, SpotPrice } from '../domain/instance.ts';
 import type { NodeGroup } from '../domain/policy.ts';
 import type { Clock, CloudPort } from '../ports.ts';
@@ -19,6 +19,8 @@ export class Spot {
   #seen: SpotSeen;
   #triedAt: Instant | undefined;
   #interrupted = new Map<CloudId, Instant>();
+  /** Taken back, and who is on them was not told yet. */
+  readonly #untold = new Set<CloudId>();
 
   constructor(groups: readonly NodeGroup[], cloud: CloudPort, clock: Clock, shortage: Shortage) {
     this.#groups = groups.filter((g) => g.spot !== undefined);
@@ -71,6 +73,29 @@ export class Spot {
     const news = told.filter((id) => ours.has(id) && !this.#interrupted.has(id));
     for (const id of news) this.#interrupted.set(id, at);
     return news;
+  }
+
+  /**
+   * Tells of these, and of what could not be told before; of those that are not ours any more nobody is told. One that cannot be told keeps no other
+   * waiting; throws the first fault when all were tried.
+   */
+  async tell(
+    news: readonly CloudId[],
+    ours: ReadonlyMap<CloudId, InstanceId>,
+    wake: (id: InstanceId) => Promise<void>,
+  ): Promise<void> {
+    for (const id of news) this.#untold.add(id);
+    const faults: unknown[] = [];
+    for (const told of [...this.#untold]) {
+      const id = ours.get(told);
+      try {
+        if (id !== undefined) await wake(id);
+        this.#untold.delete(told);
+      } catch (e) {
+        faults.push(e);
+      }
+    }
+    if (faults.length > 0) throw faults[0];
   }
 
   /** Whether the cloud tells by a queue besides. */

@@ -15,6 +15,7 @@ export function strayInstances(
     (i) =>
       i.state !== 'terminated' &&
       i.state !== 'shutting-down' &&
+      i.unsure === undefined &&
       at - i.launchedAt >= youngMs &&
       !known.some(
         // A row that knows its instance stands for no other: a second one under its token is nobody's.

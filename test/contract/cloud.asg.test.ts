@@ -5,7 +5,7 @@ import { type AsgGroup, withScalingGroups } from '../../adapters/cloud/asg/index
 import { type Ec2Config, ec2Cloud } from '../../adapters/cloud/ec2/index.ts';
 import { serveEc2 } from '../../lab/servers/ec2.ts';
 import type { ClusterName } from '../../src/domain/ids.ts';
-import { type CloudId, instant, launchToken } from '../../src/domain/ids.ts';
+import { type CloudId, cloudId, instant, launchToken } from '../../src/domain/ids.ts';
 import type { Clock } from '../../src/ports.ts';
 import type { CloudModel } from '../../src/sim/models/cloud.ts';
 import { type ScalingGroup, ScalingGroups } from '../../src/sim/models/cloud-groups.ts';
@@ -370,13 +370,15 @@ describe('an auto scaling group', () => {
       expect(await port.list()).toEqual([]);
     });
 
-    test('that cannot be asked is a fault, not another list', async () => {
+    test('that cannot be asked leaves what is in doubt in the list, with the reason, and all else as it is; check refuses it', async () => {
       const s = await warmed({});
-      s.warm();
+      const { id } = await s.port.launch(s.asking, launchToken('a'));
+      const waits = s.warm();
       s.groups.lifecycles = () => {
         throw new Ec2Error('AccessDenied', 'not allowed to DescribeAutoScalingInstances', 403);
       };
-      expect((await expectFault(s.port.list(), 'refused')).message).toContain('IAM policy');
+      expect((await s.find(cloudId(waits)))?.unsure).toContain('IAM policy');
+      expect((await s.find(id))?.unsure).toBeUndefined();
       await expectFault(s.port.check(s.asking), 'refused');
     });
   });

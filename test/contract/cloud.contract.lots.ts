@@ -97,6 +97,38 @@ export function lotCases(c: CloudCase): void {
       expect((await lot(2)).made).toHaveLength(2);
     });
 
+    test("beyond the account's quota and refused as a whole call says it of every offer; fewer come under another token", async () => {
+      await c.cloud.limit({}, { atMost: 2, code: 'VcpuLimitExceeded', whole: true });
+      const t = c.token();
+      const { missed = [] } = await expectFault(lot(4, t), 'no_capacity');
+      const asked = c.spec.types.flatMap((type) => c.spec.zones.map((zone) => ({ type, zone })));
+      expect(missed).toEqual(asked.map((pool) => ({ ...pool, why: 'quota' })));
+      expect(await c.under(t)).toEqual([]);
+      expect((await lot(2)).made).toHaveLength(2);
+    });
+
+    test('for more than there is and refused as a whole call is as one beyond a quota, of the offers that it did not leave out', async () => {
+      await c.cloud.limit({}, { atMost: 0, code: 'InsufficientInstanceCapacity', whole: true });
+      const [type = '', other = ''] = c.spec.types;
+      const [zone = '', far = ''] = c.spec.zones;
+      const without = [
+        { type, zone },
+        { type: other, zone: far },
+      ];
+      const { missed } = await expectFault(lot(3, c.token(), { ...c.spec, without }), 'no_capacity');
+      expect(missed).toEqual([
+        { type, zone: far, why: 'quota' },
+        { type: other, zone, why: 'quota' },
+      ]);
+    });
+
+    test('that is throttled as a whole call, or refused for what fewer would not help, says nothing of any offer', async () => {
+      await c.cloud.limit({}, { code: 'RequestLimitExceeded', whole: true });
+      expect((await expectFault(lot(3), 'throttled')).missed).toBeUndefined();
+      await c.cloud.limit({}, { code: 'MaxFleetCountExceeded', whole: true });
+      expect((await expectFault(lot(3), 'no_capacity')).missed).toBeUndefined();
+    });
+
     test('that is throttled on its way has what came before', async () => {
       const [zone = '', other = ''] = c.spec.zones;
       const [type = ''] = c.spec.types;

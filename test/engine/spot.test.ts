@@ -2,7 +2,14 @@
 import { expect, it } from 'vitest';
 import { reclaimedMs, refusedMs, standOf } from '../../src/decide/spot.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { cloudId, clusterName, instant, launchToken } from '../../src/domain/ids.ts';
+import {
+  type CloudId,
+  cloudId,
+  clusterName,
+  instanceId,
+  instant,
+  launchToken,
+} from '../../src/domain/ids.ts';
 import type { CloudNotice } from '../../src/domain/instance.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { GiB, nothing } from '../../src/domain/resources.ts';
@@ -69,6 +76,35 @@ it('prices that cannot be read hold for a quarter of an hour, and then nothing i
   s.cloud.switch('throttle', false);
   await s.spot.read();
   expect(s.stand().kind).toBe('offered');
+});
+
+it('a notice of several tells all that can be told, and the others with the next one or without', async () => {
+  const { spot } = scene();
+  const [a, b, c, d] = ['i-a', 'i-b', 'i-c', 'i-d'].map(cloudId) as [CloudId, CloudId, CloudId, CloudId];
+  const ours = new Map([a, b, c].map((id) => [id, instanceId(`row-${id}`)]));
+  const told: string[] = [];
+  const broken = new Set(['row-i-a']);
+  const wake = async (id: string) => {
+    if (broken.has(id)) throw new PortError('transient', 'wake.wake', 'the queue is away');
+    told.push(id);
+  };
+  await expect(spot.tell([a, b, d], ours, wake)).rejects.toThrow('the queue is away');
+  expect(told).toEqual(['row-i-b']);
+  await expect(spot.tell([], ours, wake)).rejects.toThrow('the queue is away');
+  broken.clear();
+  await spot.tell([c], ours, wake);
+  expect(told).toEqual(['row-i-b', 'row-i-a', 'row-i-c']);
+  await spot.tell([], ours, wake);
+  expect(told).toHaveLength(3);
+});
+
+it('who could not be told and is not ours any more is told of no more', async () => {
+  const { spot } = scene();
+  const id = cloudId('i-a');
+  const fails = () => Promise.reject(new PortError('transient', 'wake.wake', 'the queue is away'));
+  await expect(spot.tell([id], new Map([[id, instanceId('row')]]), fails)).rejects.toThrow();
+  await spot.tell([], new Map(), fails);
+  await spot.tell([], new Map([[id, instanceId('row')]]), fails);
 });
 
 it('prices that were never read are a fault with its words', async () => {

@@ -29,6 +29,7 @@ describe('an instance that no row explains', () => {
       [],
     );
     expect(strayInstances([seen()], [{ ...row(), cloudId: undefined }], at)).toEqual([]);
+    expect(strayInstances([seen({ unsure: 'its pool was not asked' })], [], at)).toEqual([]);
     expect(strayInstances([seen({ token: undefined })], [row()], at)).toEqual([]);
     expect(
       strayInstances([seen()], [{ ...row(), token: launchToken('other'), cloudId: cloudId('i-2') }], at),

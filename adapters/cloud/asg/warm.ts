@@ -2,6 +2,7 @@
  * Instances of a warm pool bear their group's tags, as those that were launched for us, and are nobody's work: not strays, not ours. One that goes back
  * there instead of ending has ended for us. By AWS's manual LaunchInstances asks CreateFleet, which knows of no pool; nothing here relies on that.
  */
+import { PortError } from '../../../src/domain/fault.ts';
 import type { CloudId, Instant } from '../../../src/domain/ids.ts';
 import type { CloudInstance } from '../../../src/domain/instance.ts';
 import type { Clock } from '../../../src/ports.ts';
@@ -15,7 +16,10 @@ interface Ask {
 }
 
 export interface WarmPools {
-  /** What there is of ours in a list of instances, those of warm pools left out or told as terminated. Throws what it is that cannot be asked. */
+  /**
+   * What there is of ours in a list of instances, those of warm pools left out or told as terminated. Where that cannot be asked those in doubt are
+   * told as they were listed, and as `unsure`; all others are told as ever.
+   */
   sift(listed: readonly CloudInstance[]): Promise<readonly CloudInstance[]>;
   /** Something is being launched, and may be an old instance that has not our token yet. */
   launches(): void;
@@ -34,6 +38,22 @@ const isWarm = (lifecycle: string | undefined): boolean => lifecycle?.startsWith
 const isUp = ({ state }: CloudInstance): boolean => state !== 'terminated' && state !== 'shutting-down';
 const isDown = ({ state }: CloudInstance): boolean => state === 'stopping' || state === 'stopped';
 
+const told = <T>(answer: Promise<T>): Promise<T | PortError> =>
+  answer.catch((e: unknown) => {
+    if (e instanceof PortError) return e;
+    throw e;
+  });
+
+/** What waits in a pool would be ended as a stray, and what left one would be lost: of these nothing is concluded. */
+function inDoubt(
+  listed: readonly CloudInstance[],
+  those: ReadonlySet<CloudInstance>,
+  { message }: PortError,
+): readonly CloudInstance[] {
+  const unsure = `whether it waits in a warm pool could not be asked: ${message}`;
+  return listed.map((i) => (those.has(i) ? { ...i, unsure } : i));
+}
+
 export function warmPools(ask: Ask, { clock }: { readonly clock: Clock }): WarmPools {
   const ended = new Set<CloudId>();
   let launchedAt = clock.now();
@@ -51,11 +71,14 @@ export function warmPools(ask: Ask, { clock }: { readonly clock: Clock }): WarmP
     const up = listed.filter(isUp);
     for (const id of ended) if (!up.some((i) => i.id === id)) ended.delete(id);
     const doubtful = up.filter((i) => i.token === undefined || isDown(i) || ended.has(i.id));
-    const pools = doubtful.length === 0 ? new Set<string>() : await groups();
+    const pools = doubtful.length === 0 ? new Set<string>() : await told(groups());
+    // Which groups have a pool now nobody says, and one that had none may.
+    if (pools instanceof PortError) return inDoubt(listed, new Set(doubtful), pools);
     const asked = new Set(doubtful.filter((i) => pools.has(i.tags[tag.group] ?? '')));
     if (asked.size === 0) return listed;
     // After the list: what has a token there and is warm by now was given back.
-    const lifecycles = await ask.lifecycles([...asked].map(({ id }) => id));
+    const lifecycles = await told(ask.lifecycles([...asked].map(({ id }) => id)));
+    if (lifecycles instanceof PortError) return inDoubt(listed, asked, lifecycles);
     const at = clock.now();
     const settled = at - launchedAt >= settlesMs;
     const isOld = (i: CloudInstance): boolean => at - i.launchedAt >= settlesMs / 2;

@@ -1,7 +1,7 @@
 /** What EC2's codes and the SDK's errors mean to us. */
 import type { CreateFleetError } from '@aws-sdk/client-ec2';
 import { type Fault, PortError } from '../../../src/domain/fault.ts';
-import type { Missed } from '../../../src/domain/instance.ts';
+import type { Missed, SpotPool } from '../../../src/domain/instance.ts';
 
 const noCapacity = [
   'InsufficientInstanceCapacity',
@@ -26,6 +26,17 @@ const quotas: ReadonlySet<string> = new Set([
   'InstanceLimitExceeded',
   'MaxSpotInstanceCountExceeded',
   'VcpuLimitExceeded',
+]);
+/** Of a call that was refused as a whole: for fewer it may not be. */
+const tooMany: ReadonlySet<string> = new Set([
+  ...quotas,
+  'InsufficientCapacity',
+  'InsufficientFreeAddressesInSubnet',
+  'InsufficientHostCapacity',
+  'InsufficientInstanceCapacity',
+  'InsufficientReservedInstanceCapacity',
+  'ReservationCapacityExceeded',
+  'UnfulfillableCapacity',
 ]);
 const throttled = [
   'RequestLimitExceeded',
@@ -192,6 +203,17 @@ export function shortFleet(
   const text =
     lines.length === 0 ? 'the fleet has neither an instance nor an error' : [...new Set(lines)].join('; ');
   return new PortError(best, at, text, { missed });
+}
+
+/** A call that was refused as a whole says of no offer what is wrong with it: where it was for too many, that is said of each. */
+export function refusedWhole(error: unknown, asked: readonly SpotPool[]): unknown {
+  if (!(error instanceof PortError) || error.fault !== 'no_capacity') return error;
+  const { fault, at, message, cause } = error;
+  if (!tooMany.has(codeOf(cause) ?? '')) return error;
+  return new PortError(fault, at, message, {
+    cause,
+    missed: asked.map((pool) => ({ ...pool, why: 'quota' })),
+  });
 }
 
 /** EC2's code, for the few that a caller expects. */

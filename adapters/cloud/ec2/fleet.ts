@@ -7,7 +7,7 @@ import type {
 } from '@aws-sdk/client-ec2';
 import { PortError } from '../../../src/domain/fault.ts';
 import type { LaunchToken } from '../../../src/domain/ids.ts';
-import type { LaunchSpec } from '../../../src/domain/instance.ts';
+import type { LaunchSpec, SpotPool } from '../../../src/domain/instance.ts';
 import { type Bought, type Ec2Config, tag } from './schema.ts';
 
 /** The same for the same arguments, so that a repeat under the same token is the same request. */
@@ -20,17 +20,14 @@ export function fleetOf(
   if (!/^[\x21-\x7e]{1,64}$/.test(token))
     throw new PortError('invalid', 'cloud.launch', `a launch token is 1 to 64 ASCII characters: ${token}`);
   const Tags = Object.entries(tagsOf(config, spec, token)).map(([Key, Value]) => ({ Key, Value }));
-  const types = spec.types.filter(isTypeName);
   return {
     Type: 'instant',
     ClientToken: token,
     LaunchTemplateConfigs: [
       {
         LaunchTemplateSpecification: templateOf(spec),
-        Overrides: types.flatMap((type) =>
-          spec.zones
-            .filter((zone) => isAsked(spec, type, zone))
-            .map((zone) => override(config, spec, type, zone)),
+        Overrides: poolsOf(spec).flatMap(({ type, zone }) =>
+          isTypeName(type) ? [override(config, spec, type, zone)] : [],
         ),
       },
     ],
@@ -55,6 +52,12 @@ const reservations = ({ reservedFirst }: LaunchSpec): OnDemandOptionsRequest =>
 /** Left out are pools that the launch is to avoid. */
 export const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string): boolean =>
   !without.some((pool) => pool.type === type && pool.zone === zone);
+
+/** All that a launch asks for. */
+export const poolsOf = (spec: LaunchSpec): readonly SpotPool[] =>
+  spec.types.flatMap((type) =>
+    spec.zones.filter((zone) => isAsked(spec, type, zone)).map((zone) => ({ type, zone })),
+  );
 
 function override(
   { subnets }: Ec2Config,

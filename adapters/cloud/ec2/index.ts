@@ -32,8 +32,8 @@ import type {
 import type { Clock, CloudPort, LaunchedLot } from '../../../src/ports.ts';
 import type { InterruptionQueue } from '../sqs/index.ts';
 import { connect } from './connect.ts';
-import { codeOf, missedOf, shortFleet } from './faults.ts';
-import { fleetOf, isTypeName, tagsOf, templateOf, zoneOf, zoneOfSubnet } from './fleet.ts';
+import { codeOf, missedOf, refusedWhole, shortFleet } from './faults.ts';
+import { fleetOf, isTypeName, poolsOf, tagsOf, templateOf, zoneOf, zoneOfSubnet } from './fleet.ts';
 import {
   type Ec2Config,
   parseFleet,
@@ -72,6 +72,8 @@ export function ec2Cloud(
     const { errors, made } = await calling(at, 'changes', async () => {
       const answer = await client.send(new CreateFleetCommand(input));
       return { errors: answer.Errors ?? [], made: parseFleet(answer) };
+    }).catch((error: unknown) => {
+      throw refusedWhole(error, poolsOf(spec));
     });
     const missed = missedOf(errors, (subnet) => zoneOfSubnet(subnet, config));
     const instances = made.map(

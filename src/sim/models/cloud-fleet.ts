@@ -41,6 +41,7 @@ export function answerFleet(request: FleetRequest, types: readonly TypeSpec[], s
       const no =
         type === undefined ? unknownType(offer) : refusal(offer, type, types, taken, stock, maxPrice);
       if (no !== undefined) {
+        if (ruleOf(offer, stock)?.whole === true) throw new Ec2Error(no[0], no[1]);
         errors.push({ ...offer, code: no[0], message: no[1] });
         break;
       }
@@ -100,7 +101,8 @@ function refusal(
   if (type.zones !== undefined && !type.zones.includes(zone))
     return ['Unsupported', `Your requested instance type (${type.name}) is not supported in ${zone}.`];
   const rule = ruleOf(offer, stock);
-  if (rule?.code !== undefined) return [rule.code, `${type.name} in ${zone}: ${rule.code}.`];
+  if (rule?.code !== undefined && (rule.atMost === undefined || left(offer, taken, stock) < 1))
+    return [rule.code, `${type.name} in ${zone}: ${rule.code}.`];
   if (capacityType === 'on-demand') {
     const now = used('on-demand').reduce((sum, o) => sum + vcpus(o), 0);
     if (now + type.vcpus > stock.vcpuLimit)

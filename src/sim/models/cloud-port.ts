@@ -51,6 +51,7 @@ interface Fleet extends LaunchedLot {
 const meaning: Readonly<Record<string, Fault>> = {
   InsufficientInstanceCapacity: 'no_capacity',
   InsufficientFreeAddressesInSubnet: 'no_capacity',
+  InstanceLimitExceeded: 'no_capacity',
   MaxSpotInstanceCountExceeded: 'no_capacity',
   SpotMaxPriceTooLow: 'no_capacity',
   VcpuLimitExceeded: 'no_capacity',
@@ -71,11 +72,11 @@ const meaning: Readonly<Record<string, Fault>> = {
 const hope: readonly Fault[] = ['throttled', 'no_capacity', 'refused', 'invalid'];
 
 export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): CloudPort {
-  const ask = async <T>(at: string, changes: boolean, work: () => T): Promise<T> => {
+  const ask = async <T>(at: string, changes: boolean, work: () => T, launch?: LaunchSpec): Promise<T> => {
     try {
       return model.call(work);
     } catch (e) {
-      throw fault(e, at, changes && !model.on('api-down'), model.on('api-down'));
+      throw fault(e, at, changes && !model.on('api-down'), model.on('api-down'), launch);
     }
   };
   const tagsOf = (spec: LaunchSpec, token: LaunchToken) => ({
@@ -87,18 +88,22 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
 
   async function fleet(at: string, spec: LaunchSpec, token: LaunchToken, target: number): Promise<Fleet> {
     const tags = tagsOf(spec, token);
-    const answer = await ask(at, true, () =>
-      model.createFleet({
-        clientToken: token,
-        template: spec.launchTemplate,
-        overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
-        capacityType: spec.capacityType,
-        ...(spec.reservedFirst === true ? { reservedFirst: true } : {}),
-        target,
-        minTarget: 0,
-        instanceTags: tags,
-        fleetTags: tags,
-      }),
+    const answer = await ask(
+      at,
+      true,
+      () =>
+        model.createFleet({
+          clientToken: token,
+          template: spec.launchTemplate,
+          overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
+          capacityType: spec.capacityType,
+          ...(spec.reservedFirst === true ? { reservedFirst: true } : {}),
+          target,
+          minTarget: 0,
+          instanceTags: tags,
+          fleetTags: tags,
+        }),
+      spec,
     );
     const missed = answer.errors.map(missedOf);
     const made = answer.instances.map(
@@ -194,6 +199,11 @@ function overridesOf({ zones, maxPrices, placementGroup, without = [] }: LaunchS
     }));
 }
 
+const everyOffer = (spec: LaunchSpec): readonly Missed[] =>
+  spec.types
+    .flatMap((type) => overridesOf(spec, type))
+    .map(({ type, zone }) => ({ type, zone, why: 'quota' }));
+
 function shown(machine: Shown): CloudInstance {
   const token = machine.tags['spillway.dev/token'];
   return {
@@ -210,12 +220,13 @@ function shown(machine: Shown): CloudInstance {
   };
 }
 
-function fault(e: unknown, at: string, changes: boolean, down: boolean): unknown {
+function fault(e: unknown, at: string, changes: boolean, down: boolean, launch?: LaunchSpec): unknown {
   if (e instanceof NoAnswer)
     return new PortError(down ? 'unreachable' : changes ? 'unknown' : 'transient', at, e.message);
-  if (e instanceof Ec2Error)
-    return new PortError(meaning[e.code] ?? 'invalid', at, `${e.code}: ${e.message}`);
-  return e;
+  if (!(e instanceof Ec2Error)) return e;
+  const missed = launch && tooMany.has(e.code) ? everyOffer(launch) : undefined;
+  const text = `${e.code}: ${e.message}`;
+  return new PortError(meaning[e.code] ?? 'invalid', at, text, missed && { missed });
 }
 
 /** Of the account, whatever there is to be had. */
@@ -223,6 +234,15 @@ const quotas: ReadonlySet<string> = new Set([
   'InstanceLimitExceeded',
   'MaxSpotInstanceCountExceeded',
   'VcpuLimitExceeded',
+]);
+
+/** Of a call that was refused as a whole: for fewer it may not be. */
+const tooMany: ReadonlySet<string> = new Set([
+  ...quotas,
+  'InsufficientFreeAddressesInSubnet',
+  'InsufficientInstanceCapacity',
+  'ReservationCapacityExceeded',
+  'UnfulfillableCapacity',
 ]);
 
 function missedOf({ type, zone, code }: FleetError): Missed {

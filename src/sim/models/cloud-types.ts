@@ -117,11 +117,13 @@ export function isCloudFault(name: string): name is CloudFault {
   return cloudFaults.some((fault) => fault === name);
 }
 
-/** Of all matching offers together: how many there are, or the code they are refused with. The last that matches wins. */
+/** Of all matching offers together: how many there are, and the code that they, or those beyond, are refused with. The last that matches wins. */
 export interface OfferRule {
   readonly match: Partial<Offer>;
   readonly atMost?: number;
   readonly code?: string;
+  /** The code refuses the call as a whole, which makes nothing then, in place of the offer alone. */
+  readonly whole?: true;
 }
 
 /** What EC2 answers instead: a code of its own and an HTTP status. */

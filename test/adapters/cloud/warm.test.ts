@@ -1,5 +1,5 @@
 /** What a warm pool's instances are in a list of ours: by their token, their lifecycle and what was asked of them. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { warmPools } from '../../../adapters/cloud/asg/warm.ts';
 import { PortError } from '../../../src/domain/fault.ts';
 import { type CloudId, cloudId, instant, launchToken } from '../../../src/domain/ids.ts';
@@ -108,16 +108,73 @@ it('nothing is asked where all is plain, and no lifecycle where no group has a p
   expect(s.asked.pooled).toBe(2);
 });
 
-it('what cannot be asked is thrown: another list would be taken for what there is', async () => {
-  const failing = warmPools(
-    {
-      pooled: async () => new Set(['cpu']),
-      lifecycles: async () => {
-        throw new PortError('throttled', 'cloud.list', 'Rate exceeded');
+describe('where it cannot be asked', () => {
+  const group = (name: string) => ({ 'spillway.dev/group': name });
+  const one = (over: Partial<CloudInstance>): CloudInstance => ({
+    ...{ id, type: 't', zone: 'z', state: 'running', capacityType: 'on-demand', privateDnsName: '' },
+    ...{ launchedAt: instant(0), token: undefined, tags: group('cpu'), ...over },
+  });
+  const plain = one({ id: cloudId('i-2'), token });
+  const foreign = one({ id: cloudId('i-3'), tags: group('other') });
+  const over = one({ id: cloudId('i-4'), state: 'terminated' });
+
+  function failing(what: 'pooled' | 'lifecycles') {
+    const clock = { ms: 10 * minute, now: () => instant(clock.ms) };
+    const fails = { now: true };
+    const answer =
+      <T>(of: typeof what, value: T) =>
+      async () => {
+        if (of === what && fails.now) throw new PortError('throttled', 'cloud.list', 'Rate exceeded');
+        return value;
+      };
+    const pools = warmPools(
+      {
+        pooled: answer('pooled', new Set(['cpu'])),
+        lifecycles: answer('lifecycles', new Map([[id, 'Warmed:Stopped']])),
       },
-    },
-    { clock: { now: () => instant(0) } },
-  );
-  const listed = { id, state: 'running', token: undefined, tags: { 'spillway.dev/group': 'cpu' } };
-  await expect(failing.sift([listed as unknown as CloudInstance])).rejects.toThrow('Rate exceeded');
+      { clock },
+    );
+    return { pools, clock, fails };
+  }
+
+  it('those of a group with a pool are told with the doubt, and all others as ever', async () => {
+    const { pools, fails } = failing('lifecycles');
+    const told = await pools.sift([one({}), plain, foreign, over]);
+    expect(told).toEqual([
+      { ...one({}), unsure: expect.stringContaining('could not be asked: Rate exceeded') },
+      ...[plain, foreign, over],
+    ]);
+    fails.now = false;
+    expect(await pools.sift([one({}), plain, foreign, over])).toEqual([plain, foreign, over]);
+  });
+
+  it('where not even the groups with a pool can be told, all that has no token is in doubt, also if they were told before', async () => {
+    const { pools, clock, fails } = failing('pooled');
+    const doubts = async () =>
+      (await pools.sift([one({}), plain, foreign, over])).map(({ unsure }) => unsure !== undefined);
+    expect(await doubts()).toEqual([true, false, true, false]);
+    fails.now = false;
+    expect(await doubts()).toEqual([false, false, false]);
+    fails.now = true;
+    clock.ms += minute;
+    expect(await doubts()).toEqual([true, false, true, false]);
+  });
+
+  it('what was given back and may be warm by now is not told as terminated', async () => {
+    const { pools, clock, fails } = failing('lifecycles');
+    const ours = one({ token, state: 'stopped' });
+    pools.ends(id);
+    clock.ms += minute;
+    expect((await pools.sift([ours]))[0]).toMatchObject({ state: 'stopped', unsure: expect.any(String) });
+    fails.now = false;
+    expect(await pools.sift([ours])).toEqual([{ ...ours, state: 'terminated' }]);
+  });
+
+  it('a bug is no doubt, and is thrown', async () => {
+    const bug = async () => {
+      throw new TypeError('not a function');
+    };
+    const pools = warmPools({ pooled: bug, lifecycles: bug }, { clock: { now: () => instant(0) } });
+    await expect(pools.sift([one({})])).rejects.toThrow(TypeError);
+  });
 });

@@ -94,6 +94,30 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'a lot of which the quota let some come is halved as one of which none came',
+    near: 75,
+    edits: [
+      {
+        file: 'src/instance/lot.ts',
+        find: '  const { made, short } = answer;\n',
+        instead:
+          "  const { made, short } = answer;\n  if (short !== undefined && metQuota(short)) return fewer(ctx, rows, short, answered('planted'));\n",
+      },
+    ],
+  },
+  {
+    name: 'a half whose answer was lost is halved again',
+    near: 135,
+    edits: [
+      {
+        file: 'src/instance/lot.ts',
+        find: '  const held = await hold(ctx, rows, asked, size);\n',
+        instead:
+          "  if (asked && behindLot(live, instance.token).length > 0)\n    return fewer(ctx, rows, new PortError('no_capacity', 'planted', 'planted'), []);\n  const held = await hold(ctx, rows, asked, size);\n",
+      },
+    ],
+  },
+  {
     name: 'two start grants for one run',
     edits: [
       {

@@ -371,6 +371,8 @@ export class Run implements Fates {
 
   #group(): NodeGroup {
     if (this.fixed !== undefined) return fixedGroup;
+    // For as many as there are virtual nodes, or no lot would be larger than the quota.
+    if (this.scenario.quota !== undefined) return { ...group, max: 6, byLot: true };
     return this.external === undefined ? group : externalGroup;
   }
 
@@ -489,7 +491,12 @@ export class Run implements Fates {
           this.note(`    nothing: ${(e as Error).message}`);
         }
       });
-    const { objectsAway } = scenario;
+    const { objectsAway, quota } = scenario;
+    if (quota !== undefined) {
+      const { machines: atMost, whole } = quota;
+      this.cloud.limit({}, { atMost, code: 'VcpuLimitExceeded', ...(whole ? { whole } : {}) });
+      time.after(quota.forMs, () => this.cloud.limit({}, undefined));
+    }
     if (objectsAway !== undefined) {
       time.after(objectsAway.atMs, () => this.objects?.down(true));
       time.after(objectsAway.atMs + objectsAway.forMs, () => this.objects?.down(false));

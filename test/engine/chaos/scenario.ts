@@ -77,6 +77,13 @@ export interface PausePlan {
   readonly forMs: number;
 }
 
+/** `whole`: a call for more makes nothing at all. After that time there is no such limit any more. */
+export interface QuotaPlan {
+  readonly machines: number;
+  readonly whole: boolean;
+  readonly forMs: number;
+}
+
 export interface Scenario {
   readonly seed: number;
   readonly onLost: 'fail' | 'requeue';
@@ -95,6 +102,8 @@ export interface Scenario {
   readonly external?: boolean;
   /** The group may be bought as spot. */
   readonly spot?: boolean;
+  /** So many machines the account may have at first. */
+  readonly quota?: QuotaPlan | undefined;
   /** How long an instance without work is kept. */
   readonly idleMs: number;
   /** Of each account, in micro-dollars: plenty, or enough for a few bursts. */
@@ -181,6 +190,7 @@ const minute = 60_000;
 export function scenarioOf(seed: number, chance: Chance): Scenario {
   const drawn = withData(drawnOf(seed, chance));
   // Not drawn, so that the other seeds stay as they are.
+  if (seed % 20 === 15) return underQuota(drawn, chance);
   if (seed % 5 !== 3) return drawn;
   const spot = spotTroubles(seed);
   if (seed % 10 === 3) {
@@ -195,6 +205,47 @@ export function scenarioOf(seed: number, chance: Chance): Scenario {
     ...{ spot: true, world: spot, people: [], faults: [], kills: [], pauses: [], slowness: 0 },
     ...{ secondAtMs: undefined, budget: 1_000_000, lowered: undefined },
     jobs: [{ ...first, ...long, atMs: 0 }, ...others],
+  };
+}
+
+/**
+ * Jobs that need a machine each, and an account that may not have so many. At first there is none to be had, so that all of them wait and are asked
+ * for by one call minutes later, which meets the quota; in the midst of what follows is one trouble.
+ */
+function underQuota(of: Scenario, chance: Chance): Scenario {
+  const turn = Math.floor(of.seed / 20);
+  const many = 4 + (turn % 3);
+  const drawn = of.jobs;
+  const jobs = Array.from({ length: many }, (_, nth): JobPlan => {
+    const { exit, onTerm, runMs } = drawn[nth % drawn.length] ?? jobOf(chance);
+    const whose = { user: nth % 2 === 0 ? 'alice' : 'bob', partition: 'cloud', array: undefined } as const;
+    const needs = { cpus: 8, timeMin: 6, requeue: nth % 3 > 0 };
+    return { ...whose, ...{ exit, onTerm, runMs }, ...needs, atMs: nth === 0 ? 0 : 20_000 };
+  });
+  // The first call finds nothing, the second is for all, those after it are for parts of them.
+  const call = { call: 'cloud.launch', nth: 2 + (Math.floor(turn / 6) % 4) };
+  const dies = {
+    ...call,
+    when: 'after',
+    downMs: turn % 2 === 0 ? 5_000 : 70_000,
+    olderMs: undefined,
+  } as const;
+  const commit = { call: 'store.commit', nth: 29 + (Math.floor(turn / 6) % 12) };
+  const troubles: readonly Partial<Scenario>[] = [
+    { kills: [dies] },
+    { faults: [{ ...call, kind: 'lost' }] },
+    { kills: [{ ...dies, when: 'before' }] },
+    { faults: [{ ...call, kind: 'unsent' }] },
+    { kills: [{ ...dies, ...commit }] },
+    { kills: [{ ...dies, olderMs: 1_000 * (1 + (turn % 20)) }] },
+  ];
+  return {
+    ...of,
+    ...{ jobs, people: [], faults: [], kills: [], pauses: [], secondAtMs: undefined },
+    world: [{ atMs: 0, does: 'no-capacity', forMs: 60_000, nth: 0 }],
+    ...{ mode: 'auto', ramp: undefined, lowered: undefined, budget: 10_000_000, fullMs: 0, slowness: 0 },
+    quota: { machines: turn % many, whole: turn % 4 !== 3, forMs: 200_000 + 60_000 * (turn % 5) },
+    ...troubles[turn % troubles.length],
   };
 }
 
