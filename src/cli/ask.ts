@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { type Loose, looseOf } from './loose.ts';
 
 /** What a command asks the running gateway over its HTTP API, or what to say where none answers. */
 export interface Gateway {
@@ -81,9 +82,15 @@ function keptSecret(url: string): void {
 }
 
 /** What is read at `path`, in the shape that the API promises. */
-export async function readAt<T>(gateway: Gateway, path: string, shape: z.ZodType<T>): Promise<T> {
-  const { status, body } = await ask(gateway, path);
-  const told = shape.safeParse(body);
+export const readAt = async <T extends z.ZodType>(
+  gateway: Gateway,
+  path: string,
+  shape: T,
+): Promise<Loose<z.output<T>>> => toldIn(await ask(gateway, path), shape);
+
+/** What is answered, in the shape that the API promises, with what a newer one says besides; everything else is a problem. */
+export function toldIn<T extends z.ZodType>({ status, body }: Said, shape: T): Loose<z.output<T>> {
+  const told = looseOf(shape).safeParse(body);
   if (status !== 200 || !told.success) throw problemOf(status, body);
   return told.data;
 }

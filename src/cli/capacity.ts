@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type CapacityView, capacityView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
 
 const answer = z.object({ groups: z.array(capacityView) });
 
@@ -19,10 +19,7 @@ export const turnCapacity = (gateway: Gateway, order: CapacityOrder): Promise<re
   told(gateway, order);
 
 async function told(gateway: Gateway, order?: CapacityOrder): Promise<readonly string[]> {
-  const { status, body } = await ask(gateway, 'capacity', order);
-  const read = answer.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return read.data.groups.map(capacityStands);
+  return toldIn(await ask(gateway, 'capacity', order), answer).groups.map(capacityStands);
 }
 
 /** How a node group stands, in words. */

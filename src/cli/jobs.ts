@@ -3,6 +3,7 @@ import { type QueueJobView, queueJobView, sightView } from '../api/portal-schema
 import { dollars } from '../domain/money.ts';
 import { CommandError, type Gateway, readAt } from './ask.ts';
 import { type JobWithCloud, withCloud } from './jobs-cloud.ts';
+import type { Loose } from './loose.ts';
 import { tableOf } from './table.ts';
 import { ageOf } from './words.ts';
 
@@ -32,11 +33,11 @@ export async function jobsTable(gateway: Gateway, order: JobsOrder, now: number)
     const value = order[key];
     if (value !== undefined) query.set(key, key === 'state' ? value.toUpperCase() : value);
   }
-  const found: QueueJobView[] = [];
+  const found: Loose<QueueJobView>[] = [];
   let clusters: z.output<typeof sightView>[] = [];
   for (let next: string | undefined = ''; next !== undefined && found.length < jobsAtMost; ) {
     if (next !== '') query.set('cursor', next);
-    const read: z.output<typeof page> = await readAt(gateway, `jobs?${query}`, page);
+    const read: Loose<z.output<typeof page>> = await readAt(gateway, `jobs?${query}`, page);
     found.push(...read.jobs.filter((j) => order.burst !== true || j.burst !== undefined));
     ({ clusters } = read);
     next = read.next;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type RampView, rampView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
 
 const answer = z.object({ clusters: z.array(rampView) });
 
@@ -19,10 +19,7 @@ export const turnRamp = (gateway: Gateway, order: RampOrder): Promise<readonly s
   told(gateway, order);
 
 async function told(gateway: Gateway, order?: RampOrder): Promise<readonly string[]> {
-  const { status, body } = await ask(gateway, 'ramp', order);
-  const read = answer.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return read.data.clusters.map(rampStands);
+  return toldIn(await ask(gateway, 'ramp', order), answer).clusters.map(rampStands);
 }
 
 export function rampStands({ cluster, limits, day, lifted }: RampView): string {

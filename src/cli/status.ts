@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { type ActivePolicyView, activeView } from '../api/policy-schemas.ts';
 import { forecastView as forecastShape, type forecastView, groupView } from '../api/portal-schemas.ts';
 import { type BudgetView, burstView, stopView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf, readAt } from './ask.ts';
+import { ask, type Gateway, readAt, toldIn } from './ask.ts';
 import { budgetLines, budgetsRead } from './budget.ts';
+import type { Loose } from './loose.ts';
 import { decidesInWords } from './policies.ts';
 import { ageOf } from './words.ts';
 
@@ -14,16 +15,16 @@ const bursts = z.object({ bursts: z.array(burstView) });
 const quotes = z.object({ quotes: z.array(burstView) });
 const groups = z.object({ groups: z.array(groupView) });
 
-type Burst = z.output<typeof burstView>;
+type Burst = Loose<z.output<typeof burstView>>;
 
 export interface Status {
   readonly clusters: readonly z.output<typeof forecastView>[];
   readonly stops: z.output<typeof stops>['clusters'];
   readonly bursts: readonly Burst[];
   readonly quotes: readonly Burst[];
-  readonly budgets: readonly BudgetView[];
+  readonly budgets: readonly Loose<BudgetView>[];
   /** Which policy decides; absent, as `groups`: who asks may not see them. */
-  readonly policies?: readonly ActivePolicyView[] | undefined;
+  readonly policies?: readonly Loose<ActivePolicyView>[] | undefined;
   /** Absent: who asks may not see them. */
   readonly groups?: readonly z.output<typeof groupView>[] | undefined;
 }
@@ -45,12 +46,13 @@ export async function statusOf(gateway: Gateway): Promise<Status> {
 }
 
 /** Whose role does not let him is told the rest. */
-async function readIfMay<T>(gateway: Gateway, path: string, shape: z.ZodType<T>): Promise<T | undefined> {
-  const { status, body } = await ask(gateway, path);
-  if (status === 403) return undefined;
-  const seen = shape.safeParse(body);
-  if (status !== 200 || !seen.success) throw problemOf(status, body);
-  return seen.data;
+async function readIfMay<T extends z.ZodType>(
+  gateway: Gateway,
+  path: string,
+  shape: T,
+): Promise<Loose<z.output<T>> | undefined> {
+  const said = await ask(gateway, path);
+  return said.status === 403 ? undefined : toldIn(said, shape);
 }
 
 /** `now`: milliseconds of this host's clock, for ages. */
