@@ -9,13 +9,38 @@ export interface Gateway {
   readonly url?: string | undefined;
   /** Where its API has authentication. */
   readonly token?: string | undefined;
+  /** How long an answer is waited for, where not as long as usual. */
+  readonly waitMs?: number | undefined;
 }
 
 /** Something that a person can mend, told without a stack. */
 export class CommandError extends Error {}
 
-/** No gateway answers at all: the store may still be asked. */
-export class NoGateway extends CommandError {}
+/** No answer came. `heard`: what was asked may have been done all the same. */
+export class NoGateway extends CommandError {
+  constructor(
+    text: string,
+    readonly heard: boolean,
+  ) {
+    super(text);
+  }
+}
+
+/** The gateway answered, and not with what was asked for. */
+export class Refused extends CommandError {
+  constructor(
+    text: string,
+    readonly status: number,
+  ) {
+    super(text);
+  }
+}
+
+/** There was no connection over which anything could be heard. */
+const unheard = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 const usualWaitMs = 30_000;
 
@@ -33,7 +58,7 @@ export interface Order {
 }
 
 /** Reads, or with `put` says. */
-export const ask = (gateway: Gateway, path: string, put?: unknown, waitMs = usualWaitMs): Promise<Said> =>
+export const ask = (gateway: Gateway, path: string, put?: unknown, waitMs?: number): Promise<Said> =>
   request(gateway, path, put === undefined ? undefined : { method: 'PUT', body: put }, waitMs);
 
 /** Asks by a POST that changes nothing. */
@@ -41,11 +66,12 @@ export const question = (gateway: Gateway, path: string, body: unknown): Promise
   request(gateway, path, { method: 'POST', body });
 
 export async function request(
-  { host, port, url, token }: Gateway,
+  gateway: Gateway,
   path: string,
   order: Order | undefined,
-  waitMs = usualWaitMs,
+  waitMs = gateway.waitMs ?? usualWaitMs,
 ): Promise<Said> {
+  const { host, port, url, token } = gateway;
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const base = url ?? `http://${at}`;
   if (url !== undefined && token !== undefined) keptSecret(url);
@@ -66,8 +92,10 @@ export async function request(
   } catch (e) {
     const cause = (e as { cause?: { code?: string } }).cause;
     const text = `no gateway answers at ${url ?? at} (listen.http): is \`spillway serve\` running on this host with this configuration?`;
-    if (cause?.code === 'ECONNREFUSED') throw new NoGateway(text);
-    throw new CommandError(`${text} (${cause?.code ?? (e as Error).message})`);
+    const code = cause?.code ?? '';
+    if (code === 'ECONNREFUSED') throw new NoGateway(text, false);
+    const late = (e as Error).name === 'TimeoutError' && `no answer within ${waitMs / 1_000} s`;
+    throw new NoGateway(`${text} (${late || code || (e as Error).message})`, !unheard.has(code));
   }
 }
 
@@ -96,12 +124,13 @@ export function toldIn<T extends z.ZodType>({ status, body }: Said, shape: T): L
 }
 
 /** The words of an RFC 9457 problem. */
-export function problemOf(status: number, body: unknown): CommandError {
+export function problemOf(status: number, body: unknown): Refused {
   const { title, detail } = (body ?? {}) as { title?: unknown; detail?: unknown };
   if (status === 401)
-    return new CommandError(
+    return new Refused(
       `the gateway asks who you are${typeof detail === 'string' ? ` (${detail})` : ''}: set SPILLWAY_TOKEN to an API token`,
+      status,
     );
   const words = [title, detail].filter((t) => typeof t === 'string').join(': ');
-  return new CommandError(`the gateway answers ${status}${words === '' ? '' : `: ${words}`}`);
+  return new Refused(`the gateway answers ${status}${words === '' ? '' : `: ${words}`}`, status);
 }

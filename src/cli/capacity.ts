@@ -12,15 +12,14 @@ export interface CapacityOrder {
 }
 
 /** `spillway capacity list`. */
-export const showCapacity = (gateway: Gateway): Promise<readonly string[]> => told(gateway);
+export const showCapacity = (gateway: Gateway): Promise<readonly CapacityView[]> => told(gateway);
 
 /** `spillway capacity drain` and `spillway capacity resume`, by the running gateway. */
-export const turnCapacity = (gateway: Gateway, order: CapacityOrder): Promise<readonly string[]> =>
+export const turnCapacity = (gateway: Gateway, order: CapacityOrder): Promise<readonly CapacityView[]> =>
   told(gateway, order);
 
-async function told(gateway: Gateway, order?: CapacityOrder): Promise<readonly string[]> {
-  return toldIn(await ask(gateway, 'capacity', order), answer).groups.map(capacityStands);
-}
+const told = async (gateway: Gateway, order?: CapacityOrder): Promise<readonly CapacityView[]> =>
+  toldIn(await ask(gateway, 'capacity', order), answer).groups;
 
 /** How a node group stands, in words. */
 export function capacityStands(of: CapacityView): string {

@@ -1,11 +1,12 @@
 /** The command line: each verb, what it takes, and who does it. What takes long to load is loaded by the verb that needs it. */
 import { Argument, Command, Option } from 'commander';
 import { configPath } from '../../config/load.ts';
+import type { CapacityView, RampView, StopView } from '../api/schemas.ts';
 import { outputNames } from '../translate/output/names.ts';
 import { letAgain } from './again.ts';
 import { CommandError, type Gateway } from './ask.ts';
 import { budgetTable } from './budget.ts';
-import { type CapacityOrder, showCapacity } from './capacity.ts';
+import { type CapacityOrder, capacityStands, showCapacity } from './capacity.ts';
 import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { dryRunPolicy } from './dry-run.ts';
@@ -26,14 +27,15 @@ import {
 } from './policies.ts';
 import { type QuoteOrder, quote } from './quote.ts';
 import { answerQuotes, openQuotes } from './quotes.ts';
-import { type RampOrder, showRamp } from './ramp.ts';
+import { type RampOrder, rampStands, showRamp } from './ramp.ts';
 import type { ReplayOrder } from './replay.ts';
 import type { ReportOrder } from './report.ts';
 import { status } from './status.ts';
-import type { Order } from './stop.ts';
+import { type Order, stands } from './stop.ts';
 import type { TenantsOrder } from './tenants.ts';
 import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
 import { treeOf } from './tree.ts';
+import { type Turned, turnedInWords } from './turned.ts';
 import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
@@ -43,9 +45,9 @@ export interface Works {
   serve(path: string): Promise<void>;
   /** The exit code. */
   doctor(path: string): Promise<number>;
-  turn(path: string, order: Order): Promise<void>;
-  turnTheRamp(path: string, order: RampOrder): Promise<void>;
-  turnTheCapacity(path: string, order: CapacityOrder): Promise<void>;
+  turn(path: string, order: Order): Promise<Turned<StopView>>;
+  turnTheRamp(path: string, order: RampOrder): Promise<Turned<RampView>>;
+  turnTheCapacity(path: string, order: CapacityOrder): Promise<Turned<CapacityView>>;
   verifyAudit(path: string, anchors: string | undefined): Promise<number>;
   backup(path: string, dir: string): Promise<void>;
   cost(path: string, order: CostOrder): Promise<void>;
@@ -308,16 +310,18 @@ export function programOf(works: Works): Command {
     .command('stop')
     .description('begin and claim no burst any more, in every cluster, until it is resumed')
     .option('--reason <text>', 'stands in every decision meanwhile', '')
-    .action(({ reason }: { reason: string }) =>
-      works.turn(chosen(), { stopped: true, by: works.whoAsks(), reason }),
-    );
+    .action(async ({ reason }: { reason: string }) => {
+      const turned = await works.turn(chosen(), { stopped: true, by: works.whoAsks(), reason });
+      for (const line of turnedInWords(turned, stands)) console.log(line);
+    });
   program
     .command('resume')
     .description('take a stop back')
     .option('--reason <text>', 'stands in the audit', '')
-    .action(({ reason }: { reason: string }) =>
-      works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason }),
-    );
+    .action(async ({ reason }: { reason: string }) => {
+      const turned = await works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason });
+      for (const line of turnedInWords(turned, stands)) console.log(line);
+    });
 
   const capacity = program
     .command('capacity')
@@ -327,7 +331,7 @@ export function programOf(works: Works): Command {
     .description('instances of each node group, and who drained it')
     .action(async () => {
       const gateway = await works.gateway(chosen());
-      for (const line of await showCapacity(gateway)) console.log(line);
+      for (const line of (await showCapacity(gateway)).map(capacityStands)) console.log(line);
     });
   for (const drained of [true, false])
     capacity
@@ -339,9 +343,11 @@ export function programOf(works: Works): Command {
       )
       .argument('[group]', 'one of nodeGroups; all of them, if left out')
       .option('--reason <text>', 'stands in the audit', '')
-      .action((group: string | undefined, { reason }: { reason: string }) =>
-        works.turnTheCapacity(chosen(), { drained, group, by: works.whoAsks(), reason }),
-      );
+      .action(async (group: string | undefined, { reason }: { reason: string }) => {
+        const order = { drained, group, by: works.whoAsks(), reason };
+        const turned = await works.turnTheCapacity(chosen(), order);
+        for (const line of turnedInWords(turned, capacityStands)) console.log(line);
+      });
 
   const policy = program
     .command('policy')
@@ -401,7 +407,7 @@ export function programOf(works: Works): Command {
     .description('what a site that is new to mode auto may do in a day')
     .action(async () => {
       const gateway = await works.gateway(chosen());
-      for (const line of await showRamp(gateway)) console.log(line);
+      for (const line of (await showRamp(gateway)).map(rampStands)) console.log(line);
     });
   for (const lifted of [true, false])
     ramp
@@ -413,9 +419,10 @@ export function programOf(works: Works): Command {
       )
       .option('--by <name>', 'who says so (default: this account)')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(({ by, reason }: { by?: string; reason: string }) =>
-        works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason }),
-      );
+      .action(async ({ by, reason }: { by?: string; reason: string }) => {
+        const turned = await works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason });
+        for (const line of turnedInWords(turned, rampStands)) console.log(line);
+      });
 
   const token = program
     .command('token')

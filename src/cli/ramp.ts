@@ -12,15 +12,14 @@ export interface RampOrder {
 }
 
 /** `spillway ramp`. */
-export const showRamp = (gateway: Gateway): Promise<readonly string[]> => told(gateway);
+export const showRamp = (gateway: Gateway): Promise<readonly RampView[]> => told(gateway);
 
 /** `spillway ramp lift` and `spillway ramp restore`, by the running gateway. */
-export const turnRamp = (gateway: Gateway, order: RampOrder): Promise<readonly string[]> =>
+export const turnRamp = (gateway: Gateway, order: RampOrder): Promise<readonly RampView[]> =>
   told(gateway, order);
 
-async function told(gateway: Gateway, order?: RampOrder): Promise<readonly string[]> {
-  return toldIn(await ask(gateway, 'ramp', order), answer).clusters.map(rampStands);
-}
+const told = async (gateway: Gateway, order?: RampOrder): Promise<readonly RampView[]> =>
+  toldIn(await ask(gateway, 'ramp', order), answer).clusters;
 
 export function rampStands({ cluster, limits, day, lifted }: RampView): string {
   if (lifted !== undefined) {

@@ -11,9 +11,8 @@ export interface Order {
 }
 
 /** `spillway stop` and `spillway resume`, by the running gateway. */
-export async function turnStop(gateway: Gateway, order: Order): Promise<readonly string[]> {
-  return toldIn(await ask(gateway, 'stop', order), answer).clusters.map(stands);
-}
+export const turnStop = async (gateway: Gateway, order: Order): Promise<readonly StopView[]> =>
+  toldIn(await ask(gateway, 'stop', order), answer).clusters;
 
 /** How a cluster's switch stands, in words. */
 export function stands({ cluster, stopped, by, since, reason }: StopView): string {

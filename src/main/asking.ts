@@ -21,6 +21,9 @@ export function addressOf({ listen: { http, tls } }: Config): GatewayAddress {
   return { host, port: http.port, url: url ?? own, token };
 }
 
+/** It says where the gateway is, so that a configuration here need not be that of the same one. */
+export const reachedElsewhere = (): boolean => asked().url !== undefined;
+
 interface AskedBy {
   readonly url: string | undefined;
   readonly token: string | undefined;
@@ -44,10 +47,11 @@ function tokenIn(file: string): string {
 }
 
 /** On a host with SPILLWAY_URL no configuration is needed: a portal's has none. Who brings no token is given one by the host's login socket, if it has one. */
-export async function gatewayOf(path: string): Promise<GatewayAddress> {
+export async function gatewayOf(path: string, waitMs?: number): Promise<GatewayAddress> {
   const { url, token } = asked();
-  const gateway = url === undefined ? addressOf(await loadConfig(path)) : { host: '', port: 0, url, token };
+  const at = url === undefined ? addressOf(await loadConfig(path)) : { host: '', port: 0, url, token };
+  const gateway = { ...at, waitMs };
   if (token !== undefined) return gateway;
   const { SPILLWAY_LOGIN_SOCKET } = process.env;
-  return { ...gateway, token: await tokenOfSocket(SPILLWAY_LOGIN_SOCKET ?? usualSocket) };
+  return { ...gateway, token: await tokenOfSocket(SPILLWAY_LOGIN_SOCKET ?? usualSocket, undefined, waitMs) };
 }
