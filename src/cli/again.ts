@@ -9,9 +9,12 @@ export async function letAgain(
   gateway: Gateway,
   job: string,
   order: { readonly by: string; readonly reason: string },
+  json = false,
 ): Promise<readonly string[]> {
   const said = await ask(gateway, `jobs/${encodeURIComponent(job)}/again`, order);
-  return toldIn(said, answer).jobs.map(({ cluster, job: ref, by, since, reason }) => {
+  const told = toldIn(said, answer);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  return told.jobs.map(({ cluster, job: ref, by, since, reason }) => {
     const why = reason === undefined ? '' : `: ${reason}`;
     return `${ref} on ${cluster} may burst again, by ${by} at ${since}${why}`;
   });

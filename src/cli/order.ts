@@ -18,6 +18,7 @@ export async function orderJob(
   gateway: Gateway,
   job: string,
   { what, cluster, reason, key }: JobOrder,
+  json = false,
 ): Promise<readonly string[]> {
   if (gateway.token === undefined)
     throw new CommandError(
@@ -28,7 +29,9 @@ export async function orderJob(
     body: { cluster, reason },
     headers: { 'idempotency-key': key },
   });
-  const { order } = toldIn(said, answer);
+  const told = toldIn(said, answer);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  const { order } = told;
   return [
     `${order.job} on ${order.cluster} is ${what === 'hold' ? 'held' : 'released'}, as ${order.user} at ${order.at}`,
   ];

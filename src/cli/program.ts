@@ -26,7 +26,7 @@ import {
   validatePolicy,
 } from './policies.ts';
 import { type QuoteOrder, quote } from './quote.ts';
-import { answerQuotes, openQuotes } from './quotes.ts';
+import { answerQuotes, answersTo, openQuotes } from './quotes.ts';
 import { type RampOrder, rampStands, showRamp } from './ramp.ts';
 import type { ReplayOrder } from './replay.ts';
 import type { ReportOrder } from './report.ts';
@@ -35,7 +35,7 @@ import { type Order, stands } from './stop.ts';
 import type { TenantsOrder } from './tenants.ts';
 import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
 import { treeOf } from './tree.ts';
-import { type Turned, turnedInWords } from './turned.ts';
+import { type Turned, turnedInWords, turnedJson } from './turned.ts';
 import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
@@ -44,15 +44,15 @@ export interface Works {
   init(order: InitOrder): Promise<number>;
   serve(path: string): Promise<void>;
   /** The exit code. */
-  doctor(path: string): Promise<number>;
+  doctor(path: string, json: boolean): Promise<number>;
   turn(path: string, order: Order): Promise<Turned<StopView>>;
   turnTheRamp(path: string, order: RampOrder): Promise<Turned<RampView>>;
   turnTheCapacity(path: string, order: CapacityOrder): Promise<Turned<CapacityView>>;
-  verifyAudit(path: string, anchors: string | undefined): Promise<number>;
+  verifyAudit(path: string, anchors: string | undefined, json: boolean): Promise<number>;
   backup(path: string, dir: string): Promise<void>;
   cost(path: string, order: CostOrder): Promise<void>;
   exportFocus(path: string, order: ExportOrder): Promise<void>;
-  exportOodBalances(path: string, to: string): Promise<void>;
+  exportOodBalances(path: string, to: string, json: boolean): Promise<void>;
   bringBack(path: string, dir: string, force: boolean): Promise<void>;
   /** With the tenants' identity; the exit code. */
   tenants(path: string, order: TenantsOrder): Promise<number>;
@@ -68,7 +68,7 @@ export interface Works {
   /** The gateway of this configuration, and the token for it. */
   gateway(path: string): Promise<Gateway>;
   /** The token itself, which is told this once. */
-  makeToken(path: string, order: TokenOrder): Promise<readonly string[]>;
+  makeToken(path: string, order: TokenOrder, json: boolean): Promise<readonly string[]>;
   listTokens(path: string, json: boolean): Promise<readonly string[]>;
   revokeToken(path: string, id: string, reason: string): Promise<readonly string[]>;
   pause(ms: number): Promise<void>;
@@ -85,6 +85,20 @@ export function programOf(works: Works): Command {
       '-c, --config <file>',
       'configuration (default: SPILLWAY_CONFIG, then /etc/spillway/spillway.yaml)',
     );
+  const json = (of: Command): Command => of.option('--json', 'as JSON');
+  type Json = { readonly json?: boolean };
+  const tell = async (lines: Promise<readonly string[]>): Promise<void> => {
+    for (const line of await lines) console.log(line);
+  };
+  const tellTurned = async <V extends StopView | RampView | CapacityView>(
+    turned: Promise<Turned<V>>,
+    stand: (view: V) => string,
+    key: 'clusters' | 'groups',
+    o: Json,
+  ): Promise<void> => {
+    for (const line of o.json === true ? turnedJson(await turned, key) : turnedInWords(await turned, stand))
+      console.log(line);
+  };
   const chosen = (): string => program.opts<{ config?: string }>().config ?? configPath();
   program
     .command('init')
@@ -138,8 +152,9 @@ export function programOf(works: Works): Command {
     .description(
       'check every connection and right that the gateway needs, and say what to do for each that is missing',
     )
-    .action(async () => {
-      process.exitCode = await works.doctor(chosen());
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      process.exitCode = await works.doctor(chosen(), o.json === true);
     });
 
   program
@@ -276,9 +291,16 @@ export function programOf(works: Works): Command {
       .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
       .option('--by <name>', 'who says so (default: this account)')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
+      .option('--json', 'as JSON')
+      .action(async (which: string, { by, reason, ...o }: { by?: string; reason: string } & Json) => {
         const gateway = await works.gateway(chosen());
         const order = { approved, by: by ?? works.whoAsks(), reason };
+        if (o.json === true) {
+          const answers = await answersTo(gateway, which, order);
+          console.log(JSON.stringify(answers, undefined, 2));
+          process.exitCode = answers.refused.length === 0 ? 0 : 1;
+          return;
+        }
         for (const line of await answerQuotes(gateway, which, order)) console.log(line);
       });
   program
@@ -286,9 +308,10 @@ export function programOf(works: Works): Command {
     .description('let a job that came back burst again at once, however often it did')
     .argument('<jobid>', '4711, or 4711_3 for an array task')
     .option('--reason <text>', 'stands in the audit', '')
-    .action(async (id: string, { reason }: { reason: string }) => {
-      const gateway = await works.gateway(chosen());
-      for (const line of await letAgain(gateway, id, { by: works.whoAsks(), reason })) console.log(line);
+    .option('--json', 'as JSON')
+    .action(async (id: string, { reason, ...o }: { reason: string } & Json) => {
+      const order = { by: works.whoAsks(), reason };
+      await tell(letAgain(await works.gateway(chosen()), id, order, o.json === true));
     });
   for (const what of ['hold', 'release'] as const)
     program
@@ -301,26 +324,28 @@ export function programOf(works: Works): Command {
       .argument('<jobid>', '4711, 4711_3 for an array task, or an array by its own id')
       .option('--cluster <name>', 'where several have a job of that number')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(async (id: string, { cluster, reason }: { cluster?: string; reason: string }) => {
-        const gateway = await works.gateway(chosen());
+      .option('--json', 'as JSON')
+      .action(async (id: string, { cluster, reason, ...o }: { cluster?: string; reason: string } & Json) => {
         const order = { what, cluster, reason, key: works.newId() };
-        for (const line of await orderJob(gateway, id, order)) console.log(line);
+        await tell(orderJob(await works.gateway(chosen()), id, order, o.json === true));
       });
   program
     .command('stop')
     .description('begin and claim no burst any more, in every cluster, until it is resumed')
     .option('--reason <text>', 'stands in every decision meanwhile', '')
-    .action(async ({ reason }: { reason: string }) => {
-      const turned = await works.turn(chosen(), { stopped: true, by: works.whoAsks(), reason });
-      for (const line of turnedInWords(turned, stands)) console.log(line);
+    .option('--json', 'as JSON')
+    .action(({ reason, ...o }: { reason: string } & Json) => {
+      const turned = works.turn(chosen(), { stopped: true, by: works.whoAsks(), reason });
+      return tellTurned(turned, stands, 'clusters', o);
     });
   program
     .command('resume')
     .description('take a stop back')
     .option('--reason <text>', 'stands in the audit', '')
-    .action(async ({ reason }: { reason: string }) => {
-      const turned = await works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason });
-      for (const line of turnedInWords(turned, stands)) console.log(line);
+    .option('--json', 'as JSON')
+    .action(({ reason, ...o }: { reason: string } & Json) => {
+      const turned = works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason });
+      return tellTurned(turned, stands, 'clusters', o);
     });
 
   const capacity = program
@@ -329,9 +354,11 @@ export function programOf(works: Works): Command {
   capacity
     .command('list', { isDefault: true })
     .description('instances of each node group, and who drained it')
-    .action(async () => {
-      const gateway = await works.gateway(chosen());
-      for (const line of (await showCapacity(gateway)).map(capacityStands)) console.log(line);
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      const groups = await showCapacity(await works.gateway(chosen()));
+      if (o.json === true) console.log(JSON.stringify({ groups }, undefined, 2));
+      else for (const line of groups.map(capacityStands)) console.log(line);
     });
   for (const drained of [true, false])
     capacity
@@ -343,20 +370,15 @@ export function programOf(works: Works): Command {
       )
       .argument('[group]', 'one of nodeGroups; all of them, if left out')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(async (group: string | undefined, { reason }: { reason: string }) => {
+      .option('--json', 'as JSON')
+      .action((group: string | undefined, { reason, ...o }: { reason: string } & Json) => {
         const order = { drained, group, by: works.whoAsks(), reason };
-        const turned = await works.turnTheCapacity(chosen(), order);
-        for (const line of turnedInWords(turned, capacityStands)) console.log(line);
+        return tellTurned(works.turnTheCapacity(chosen(), order), capacityStands, 'groups', o);
       });
 
   const policy = program
     .command('policy')
     .description('who may burst: policies as the gateway keeps and tries them, and which of them decides');
-  const json = (of: Command): Command => of.option('--json', 'as JSON');
-  type Json = { readonly json?: boolean };
-  const tell = async (lines: Promise<readonly string[]>): Promise<void> => {
-    for (const line of await lines) console.log(line);
-  };
   json(policy.command('list', { isDefault: true }))
     .description('what decides in each cluster, and every version, newest first')
     .action(async (o: Json) => tell(listPolicies(await works.gateway(chosen()), o.json === true)));
@@ -405,9 +427,11 @@ export function programOf(works: Works): Command {
   const ramp = program
     .command('ramp')
     .description('what a site that is new to mode auto may do in a day')
-    .action(async () => {
-      const gateway = await works.gateway(chosen());
-      for (const line of (await showRamp(gateway)).map(rampStands)) console.log(line);
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      const clusters = await showRamp(await works.gateway(chosen()));
+      if (o.json === true) console.log(JSON.stringify({ clusters }, undefined, 2));
+      else for (const line of clusters.map(rampStands)) console.log(line);
     });
   for (const lifted of [true, false])
     ramp
@@ -419,9 +443,12 @@ export function programOf(works: Works): Command {
       )
       .option('--by <name>', 'who says so (default: this account)')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(async ({ by, reason }: { by?: string; reason: string }) => {
-        const turned = await works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason });
-        for (const line of turnedInWords(turned, rampStands)) console.log(line);
+      .option('--json', 'as JSON')
+      .action(({ by, reason, ...o }: { by?: string; reason: string } & Json, command: Command) => {
+        // What stands before the verb is of `ramp` itself.
+        const asked = { json: o.json === true || command.parent?.opts<Json>().json === true };
+        const turned = works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason });
+        return tellTurned(turned, rampStands, 'clusters', asked);
       });
 
   const token = program
@@ -438,9 +465,10 @@ export function programOf(works: Works): Command {
     )
     .option('--for <span>', 'how long it holds: 12h, 90d, 4w; a year at most', '90d')
     .option('--note <text>', 'what it is for', '')
-    .action(async (wish: TokenWish) => {
-      for (const line of await works.makeToken(chosen(), tokenOrder(wish))) console.log(line);
-    });
+    .option('--json', 'as JSON')
+    .action((wish: TokenWish & Json) =>
+      tell(works.makeToken(chosen(), tokenOrder(wish), wish.json === true)),
+    );
   token
     .command('list')
     .description('all of them: whose, until when, last used (to the hour)')
@@ -461,6 +489,7 @@ export function programOf(works: Works): Command {
     .command('tenants')
     .description('set up a namespace for each user, with an identity of its own (kubernetes.tenants)');
   const none = { dryRun: false, yaml: false, prune: false };
+  type Applied = Json & { readonly dryRun?: boolean; readonly output?: string; readonly prune?: boolean };
   tenants
     .command('apply')
     .description(
@@ -472,23 +501,29 @@ export function programOf(works: Works): Command {
       'yaml: print the objects and touch nothing, for whoever applies them otherwise',
     )
     .option('--prune', 'remove what is left of users who are gone, where their namespace is empty')
-    .action(async ({ dryRun, output, prune }: { dryRun?: boolean; output?: string; prune?: boolean }) => {
+    .option('--json', 'as JSON')
+    .action(async ({ dryRun, output, prune, ...o }: Applied) => {
       if (output !== undefined && output !== 'yaml')
         throw new CommandError(`--output ${output}: there is only yaml`);
-      const order = { dryRun: dryRun === true, yaml: output === 'yaml', prune: prune === true };
+      if (output === 'yaml' && o.json === true)
+        throw new CommandError('--output yaml and --json: write one of them');
+      const yaml = output === 'yaml';
+      const order = { dryRun: dryRun === true, yaml, prune: prune === true, json: o.json === true };
       process.exitCode = await works.tenants(chosen(), { verb: 'apply', ...order });
     });
   tenants
     .command('list')
     .description('list users, who their pods are, and whether all is set up')
-    .action(async () => {
-      process.exitCode = await works.tenants(chosen(), { verb: 'list', ...none });
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      process.exitCode = await works.tenants(chosen(), { verb: 'list', ...none, json: o.json === true });
     });
   tenants
     .command('check')
     .description('say what apply would do; exit code 1 where something differs, such as a group that is new')
-    .action(async () => {
-      process.exitCode = await works.tenants(chosen(), { verb: 'check', ...none });
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      process.exitCode = await works.tenants(chosen(), { verb: 'check', ...none, json: o.json === true });
     });
 
   program
@@ -499,8 +534,9 @@ export function programOf(works: Works): Command {
       'hold the store against its hash chains and the exported anchors; exit code 1 where something was changed',
     )
     .option('--anchors <dir>', 'exported anchors (default: audit.exportDir)')
-    .action(async ({ anchors }: { anchors?: string }) => {
-      process.exitCode = await works.verifyAudit(chosen(), anchors);
+    .option('--json', 'as JSON')
+    .action(async ({ anchors, ...o }: { anchors?: string } & Json) => {
+      process.exitCode = await works.verifyAudit(chosen(), anchors, o.json === true);
     });
   program
     .command('replay')
@@ -554,6 +590,7 @@ export function programOf(works: Works): Command {
     .option('--by <key>', 'account, user, job or group', 'account')
     .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
     .option('--format <format>', 'table, json or csv', 'table')
+    .option('--json', 'as JSON: the same as --format json')
     .option('--billed <files...>', "hold it against the cloud's bill: FOCUS 1.2 or CUR 2.0, CSV or CSV.gz")
     .action((options: CostOptions) => works.cost(chosen(), costOrderOf(options)));
   const exported = program.command('export').description('what the store knows, for other tools');
@@ -563,6 +600,7 @@ export function programOf(works: Works): Command {
     .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
     .option('--to <file>', 'where the rows go; a file that is there is replaced')
     .option('--billed <files...>', "mark rows that the cloud's bill contradicts, as for cost")
+    .option('--json', 'say as JSON what was written')
     .action((options: ExportOptions) => works.exportFocus(chosen(), exportOrderOf(options)));
   exported
     .command('ood-balances')
@@ -570,7 +608,8 @@ export function programOf(works: Works): Command {
       "what is left of the budgets, as Open OnDemand's balance file: a row for each user and account",
     )
     .argument('<file>', 'where it goes; a file that is there is replaced in one step')
-    .action((file: string) => works.exportOodBalances(chosen(), file));
+    .option('--json', 'say as JSON what was written')
+    .action((file: string, o: Json) => works.exportOodBalances(chosen(), file, o.json === true));
   program
     .command('backup')
     .description('write the store, as of one moment, into an empty directory; the gateway may go on')

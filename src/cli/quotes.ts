@@ -28,25 +28,37 @@ export async function openQuotes(gateway: Gateway, json: boolean): Promise<reado
   ]);
 }
 
-/** `spillway approve` and `spillway decline`: by a burst's id, a job's, or an array's, which names its first 20 tasks. */
+/** What was said yes or no to, and what could not be. */
+export interface Answers {
+  readonly bursts: readonly Told[];
+  readonly refused: readonly { readonly burst: string; readonly text: string }[];
+}
+
+/** `spillway approve` and `spillway decline`, in words; one of several that was not answered fails it. */
 export async function answerQuotes(gateway: Gateway, which: string, word: Word): Promise<readonly string[]> {
+  const { bursts, refused } = await answersTo(gateway, which, word);
+  const lines = bursts.map(stands);
+  if (refused.length === 0) return lines;
+  const done = lines.length === 0 ? [] : ['these were answered:', ...lines];
+  const not = refused.map(({ burst, text }) => `burst ${burst}: ${text}`);
+  throw new CommandError([...done, 'these were not:', ...not].join('\n'));
+}
+
+/** By a burst's id, a job's, or an array's, which names its first 20 tasks. */
+export async function answersTo(gateway: Gateway, which: string, word: Word): Promise<Answers> {
   const ids = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [which];
-  const lines: string[] = [];
-  const refused: string[] = [];
+  const bursts: Told[] = [];
+  const refused: { burst: string; text: string }[] = [];
   for (const id of ids) {
     const said = await ask(gateway, `bursts/${encodeURIComponent(id)}/approval`, word);
     try {
-      lines.push(stands(toldIn(said, answer).burst));
+      bursts.push(toldIn(said, answer).burst);
     } catch (e) {
       if (ids.length === 1 || !(e instanceof CommandError)) throw e;
-      refused.push(`burst ${id}: ${e.message}`);
+      refused.push({ burst: id, text: e.message });
     }
   }
-  if (refused.length > 0) {
-    const done = lines.length === 0 ? [] : ['these were answered:', ...lines];
-    throw new CommandError([...done, 'these were not:', ...refused].join('\n'));
-  }
-  return lines;
+  return { bursts, refused };
 }
 
 /** The newest burst of each job of that id; of several only those that are offered. */

@@ -1,4 +1,4 @@
-/** How a switch stands after it was turned. */
+/** How a switch stands after it was turned: in words, or as JSON under the name that the API has for it. */
 import type { CapacityView, RampView, StopView } from '../api/schemas.ts';
 
 export interface Turned<V extends StopView | RampView | CapacityView> {
@@ -9,6 +9,11 @@ export interface Turned<V extends StopView | RampView | CapacityView> {
   /** Where it was the store: why, and what that means. */
   readonly note?: string;
 }
+
+export const turnedJson = <V extends StopView | RampView | CapacityView>(
+  { views, ...how }: Turned<V>,
+  key: 'clusters' | 'groups',
+): readonly string[] => [JSON.stringify({ [key]: views, ...how }, undefined, 2)];
 
 export const turnedInWords = <V extends StopView | RampView | CapacityView>(
   { views, note }: Turned<V>,

@@ -6,17 +6,18 @@ import { requireCurrent } from '../../adapters/store/migrate.ts';
 import { restore } from '../../adapters/store/restore.ts';
 import { verifyStore } from '../../adapters/store/verify.ts';
 import { loadConfig } from '../../config/load.ts';
-import { auditVerify } from '../cli/audit.ts';
+import { auditVerify, auditVerifyJson } from '../cli/audit.ts';
 import { backedUp, restored } from '../cli/backup.ts';
 import { visiting } from './database.ts';
 import { exportOf } from './settings.ts';
 
-export async function verifyAudit(path: string, anchors: string | undefined): Promise<number> {
+export async function verifyAudit(path: string, anchors: string | undefined, json: boolean): Promise<number> {
   const config = await loadConfig(path);
   const dir = anchors === undefined ? exportOf(config) : resolve(anchors);
   return visiting(config, async (url) => {
     await requireCurrent(url);
-    return auditVerify((say) => verifyStore(url, dir, say), console.log);
+    const tell = json ? auditVerifyJson : auditVerify;
+    return tell((say) => verifyStore(url, dir, say), console.log);
   });
 }
 

@@ -86,6 +86,8 @@ describe.each([0, -1])('a gateway of a later version (shape %i of several)', (al
     ['ramp'],
   ])('takes the order spillway %s %s', async (...args) => {
     expect(await spillway(...args)).not.toMatch(/undefined|NaN/);
+    const json = JSON.parse(await spillway(...args, '--json'));
+    expect(JSON.stringify(json)).toContain(`"${newField}":"${newWord}"`);
     expect(newer.missed).toEqual([]);
   });
 
