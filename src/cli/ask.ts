@@ -116,6 +116,25 @@ export const readAt = async <T extends z.ZodType>(
   shape: T,
 ): Promise<Loose<z.output<T>>> => toldIn(await ask(gateway, path), shape);
 
+/** Every page of a list, as long as its reader goes on: a list that is cut would read as a whole one. */
+export async function* pagesAt<T extends z.ZodType<{ readonly next?: string | undefined }>>(
+  gateway: Gateway,
+  path: string,
+  query: URLSearchParams,
+  shape: T,
+): AsyncGenerator<Loose<z.output<T>>> {
+  const asked = new URLSearchParams(query);
+  for (;;) {
+    const page = await readAt(gateway, `${path}?${asked}`, shape);
+    yield page;
+    const { next } = page as { readonly next?: string };
+    if (next === undefined) return;
+    if (next === asked.get('cursor'))
+      throw new CommandError(`the gateway leads from a page of ${path} to the same page: nothing is told`);
+    asked.set('cursor', next);
+  }
+}
+
 /** What is answered, in the shape that the API promises, with what a newer one says besides; everything else is a problem. */
 export function toldIn<T extends z.ZodType>({ status, body }: Said, shape: T): Loose<z.output<T>> {
   const told = looseOf(shape).safeParse(body);
