@@ -5,6 +5,7 @@ import type { CapacityView, RampView, StopView } from '../api/schemas.ts';
 import { outputNames } from '../translate/output/names.ts';
 import { letAgain } from './again.ts';
 import { CommandError, type Gateway } from './ask.ts';
+import { type AuditListOrder, listAudit } from './audit-list.ts';
 import { budgetTable } from './budget.ts';
 import { type CapacityOrder, capacityStands, showCapacity } from './capacity.ts';
 import { completionOf, type Shell, shells } from './completion.ts';
@@ -526,9 +527,17 @@ export function programOf(works: Works): Command {
       process.exitCode = await works.tenants(chosen(), { verb: 'check', ...none, json: o.json === true });
     });
 
-  program
-    .command('audit')
-    .description('audit rows and receipts')
+  const audit = program.command('audit').description('audit rows and receipts');
+  json(audit.command('list'))
+    .description('who did what, newest first: every step of a burst, every switch, approval, token and order')
+    .option('--since <span>', 'of the last 30d, 12h or 4w (default: all that is kept)')
+    .option('--subject <name>', 'of a burst, an instance, stop/CLUSTER, ramp/CLUSTER, token/ID or order/UUID')
+    .option('--by <name>', 'of this account, as alice or alice@host')
+    .option('--limit <n>', 'so many rows at most (default: all)')
+    .action(async (order: AuditListOrder) =>
+      tell(listAudit(await works.gateway(chosen()), order, works.now())),
+    );
+  audit
     .command('verify')
     .description(
       'hold the store against its hash chains and the exported anchors; exit code 1 where something was changed',

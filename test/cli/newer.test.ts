@@ -57,6 +57,7 @@ describe.each([0, -1])('a gateway of a later version (shape %i of several)', (al
     ['jobs'],
     ['jobs', '--details'],
     ['budget'],
+    ['audit', 'list'],
     ['why', '4711'],
     ['output', '4711'],
     ['quote', 'SCRIPT'],
