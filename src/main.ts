@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** The commands, put together; what each is made of stands in main/. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ConfigError } from '../config/load.ts';
+import { CommanderError } from 'commander';
 import { programOf } from './cli/program.ts';
 import { gatewayOf, whoAsks } from './main/asking.ts';
-import { complaintOf } from './main/complaint.ts';
+import { complaintOf, exitCodeOf } from './main/complaint.ts';
 import { entropy } from './main/ground.ts';
 
 // Each is loaded once it is asked for: who only asks a gateway need not wait for the clients of clouds and databases to load.
@@ -38,6 +38,7 @@ const program = programOf({
 // Whoever reads has read enough, as `| head` does.
 process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 0 : 1));
 program.parseAsync().catch((e: unknown) => {
-  console.error(complaintOf(e));
-  process.exit(e instanceof ConfigError ? 2 : 1);
+  // Commander has said it itself.
+  if (!(e instanceof CommanderError)) console.error(complaintOf(e));
+  process.exit(exitCodeOf(e));
 });

@@ -16,6 +16,9 @@ export interface Gateway {
 /** Something that a person can mend, told without a stack. */
 export class CommandError extends Error {}
 
+/** What was typed means nothing: another exit code than what was asked and found wanting. */
+export class UsageError extends CommandError {}
+
 /** No answer came. `heard`: what was asked may have been done all the same. */
 export class NoGateway extends CommandError {
   constructor(

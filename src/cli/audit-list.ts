@@ -1,6 +1,6 @@
 /** `spillway audit list`: who did what, as the running gateway's store has it, newest first. */
 import { type AuditView, auditView, paged } from '../api/portal-schemas.ts';
-import { type Gateway, pagesAt, CommandError } from './ask.ts';
+import { type Gateway, pagesAt, UsageError } from './ask.ts';
 import type { Loose } from './loose.ts';
 import { spanOf } from './span.ts';
 import { tableOf } from './table.ts';
@@ -51,7 +51,7 @@ export async function listAudit(
 
 function limitOf(limit: string | undefined): number {
   if (limit === undefined) return Number.POSITIVE_INFINITY;
-  if (!/^[1-9]\d{0,8}$/.test(limit)) throw new CommandError(`--limit ${limit}: write a number of rows`);
+  if (!/^[1-9]\d{0,8}$/.test(limit)) throw new UsageError(`--limit ${limit}: write a number of rows`);
   return Number(limit);
 }
 

@@ -1,7 +1,7 @@
 /** `spillway cost`: what bursts really cost, held against what was held for them and, where a bill is given, against it. */
 import { type CostKey, type CostLine, type CostReport, costKeys, type Reconciled } from '../domain/cost.ts';
 import { dollars } from '../domain/money.ts';
-import { CommandError } from './ask.ts';
+import { UsageError } from './ask.ts';
 import { spanOf } from './span.ts';
 import { tableOf } from './table.ts';
 import { count, hours } from './words.ts';
@@ -28,11 +28,11 @@ export interface CostOrder {
 export function costOrderOf({ by, since, format, billed = [], json }: CostOptions): CostOrder {
   const chosen = <T extends string>(option: string, value: string, of: readonly T[]): T => {
     const found = of.find((x) => x === value);
-    if (found === undefined) throw new CommandError(`${option} ${value}: write one of ${of.join(', ')}`);
+    if (found === undefined) throw new UsageError(`${option} ${value}: write one of ${of.join(', ')}`);
     return found;
   };
   const asked = chosen('--format', format, formats);
-  if (json === true && asked === 'csv') throw new CommandError('--json and --format csv: write one of them');
+  if (json === true && asked === 'csv') throw new UsageError('--json and --format csv: write one of them');
   return {
     by: chosen('--by', by, costKeys),
     forMs: spanOf(since),

@@ -1,6 +1,6 @@
 /** `spillway export focus`: what bursts cost, as a file that cost tools read. */
 import type { Reconciled } from '../domain/cost.ts';
-import { CommandError } from './ask.ts';
+import { UsageError } from './ask.ts';
 import { spanOf } from './span.ts';
 import { count, hours } from './words.ts';
 
@@ -21,7 +21,7 @@ export interface ExportOrder {
 
 export function exportOrderOf({ since, to, billed = [], json = false }: ExportOptions): ExportOrder {
   if (to === undefined || to === '')
-    throw new CommandError(
+    throw new UsageError(
       '--to: missing; write the file that the rows go to, such as --to spillway-focus.csv',
     );
   return { forMs: spanOf(since), to, billed, json };

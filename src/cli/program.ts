@@ -4,7 +4,7 @@ import { configPath } from '../../config/load.ts';
 import type { CapacityView, RampView, StopView } from '../api/schemas.ts';
 import { outputNames } from '../translate/output/names.ts';
 import { letAgain } from './again.ts';
-import { CommandError, type Gateway } from './ask.ts';
+import { CommandError, type Gateway, UsageError } from './ask.ts';
 import { type AuditListOrder, listAudit } from './audit-list.ts';
 import { budgetTable } from './budget.ts';
 import { type CapacityOrder, capacityStands, showCapacity } from './capacity.ts';
@@ -81,6 +81,8 @@ export interface Works {
 
 export function programOf(works: Works): Command {
   const program = new Command('spillway')
+    // Whoever runs it says how it ends: 1, which is commander's own, is an answer of some verbs here.
+    .exitOverride()
     .description('Lets a Slurm cluster overflow into Kubernetes, and the job never notices.')
     .option(
       '-c, --config <file>',
@@ -505,9 +507,9 @@ export function programOf(works: Works): Command {
     .option('--json', 'as JSON')
     .action(async ({ dryRun, output, prune, ...o }: Applied) => {
       if (output !== undefined && output !== 'yaml')
-        throw new CommandError(`--output ${output}: there is only yaml`);
+        throw new UsageError(`--output ${output}: there is only yaml`);
       if (output === 'yaml' && o.json === true)
-        throw new CommandError('--output yaml and --json: write one of them');
+        throw new UsageError('--output yaml and --json: write one of them');
       const yaml = output === 'yaml';
       const order = { dryRun: dryRun === true, yaml, prune: prune === true, json: o.json === true };
       process.exitCode = await works.tenants(chosen(), { verb: 'apply', ...order });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type StoryView, storyView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
 import { gib } from '../translate/staging.ts';
-import { ask, CommandError, type Gateway, toldIn } from './ask.ts';
+import { ask, CommandError, type Gateway, toldIn, UsageError } from './ask.ts';
 import type { Loose } from './loose.ts';
 import { answerOf, offerOf } from './quotes.ts';
 
@@ -14,7 +14,7 @@ type Basis = NonNullable<NonNullable<Story['decision']>['basis']>;
 /** `spillway why JOBID`: what is printed. */
 export async function why(gateway: Gateway, id: string, json: boolean): Promise<readonly string[]> {
   if (!/^\d{1,10}(_\d{1,10})?$/.test(id))
-    throw new CommandError(`${id} is no job id: write 4711, or 4711_3 for an array task`);
+    throw new UsageError(`${id} is no job id: write 4711, or 4711_3 for an array task`);
   const said = await ask(gateway, `why/${id}`);
   if (said.status === 404)
     throw new CommandError(
