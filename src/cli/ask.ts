@@ -3,6 +3,7 @@ import { type Loose, looseOf } from './loose.ts';
 
 /** What a command asks the running gateway over its HTTP API, or what to say where none answers. */
 export interface Gateway {
+  /** Empty where its address comes from SPILLWAY_URL, and from no configuration. */
   readonly host: string;
   readonly port: number;
   /** Where it is not asked at that host and port: all of its address. */
@@ -94,7 +95,10 @@ export async function request(
     return { status: response.status, body: await response.json(), tag };
   } catch (e) {
     const cause = (e as { cause?: { code?: string } }).cause;
-    const text = `no gateway answers at ${url ?? at} (listen.http): is \`spillway serve\` running on this host with this configuration?`;
+    const text =
+      host === ''
+        ? `no gateway answers at ${url} (SPILLWAY_URL): is it that of your gateway, and is the gateway up?`
+        : `no gateway answers at ${url ?? at} (listen.http): is \`spillway serve\` running on this host with this configuration?`;
     const code = cause?.code ?? '';
     if (code === 'ECONNREFUSED') throw new NoGateway(text, false);
     const late = (e as Error).name === 'TimeoutError' && `no answer within ${waitMs / 1_000} s`;
