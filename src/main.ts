@@ -6,6 +6,7 @@ import { programOf } from './cli/program.ts';
 import { gatewayOf, whoAsks } from './main/asking.ts';
 import { complaintOf, exitCodeOf } from './main/complaint.ts';
 import { entropy } from './main/ground.ts';
+import { ownProgress } from './main/progress.ts';
 
 // Each is loaded once it is asked for: who only asks a gateway need not wait for the clients of clouds and databases to load.
 const program = programOf({
@@ -31,6 +32,7 @@ const program = programOf({
   whoAsks,
   newId: entropy.uuid,
   gateway: gatewayOf,
+  progress: ownProgress,
   pause: async (ms) => void (await pause(ms)),
   now: () => Date.now(),
   environment: () => Object.keys(process.env),

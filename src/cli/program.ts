@@ -26,6 +26,7 @@ import {
   showPolicy,
   validatePolicy,
 } from './policies.ts';
+import type { Progress } from './progress.ts';
 import { type QuoteOrder, quote } from './quote.ts';
 import { answerQuotes, answersTo, openQuotes } from './quotes.ts';
 import { type RampOrder, rampStands, showRamp } from './ramp.ts';
@@ -73,6 +74,8 @@ export interface Works {
   listTokens(path: string, json: boolean): Promise<readonly string[]>;
   revokeToken(path: string, id: string, reason: string): Promise<readonly string[]>;
   pause(ms: number): Promise<void>;
+  /** For a line of the terminal at a time. */
+  progress(): Progress;
   /** This host's clock, in milliseconds: for ages that are shown. */
   now(): number;
   /** The names of the variables that are set here. */
@@ -571,7 +574,12 @@ export function programOf(works: Works): Command {
     .option('--html <file>', 'write a page with plots as well')
     .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
       const { replay } = await import('./replay.ts');
-      for await (const line of replay({ traces, ...options })) console.log(line);
+      const progress = works.progress();
+      try {
+        for await (const line of replay({ traces, ...options }, progress)) console.log(line);
+      } finally {
+        progress.clear();
+      }
     });
   program
     .command('report')
@@ -591,7 +599,7 @@ export function programOf(works: Works): Command {
     .action(async (order: ReportOrder) => {
       const { report } = await import('./report.ts');
       const gateway = () => works.gateway(chosen());
-      for (const line of await report(order, gateway)) console.log(line);
+      for (const line of await report(order, gateway, works)) console.log(line);
     });
   program
     .command('cost')

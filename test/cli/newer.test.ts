@@ -11,6 +11,7 @@ import { turnCapacity } from '../../src/cli/capacity.ts';
 import { looseOf } from '../../src/cli/loose.ts';
 import { allBudgets } from '../../src/cli/ood-balances.ts';
 import { programOf, type Works } from '../../src/cli/program.ts';
+import { noProgress } from '../../src/cli/progress.ts';
 import { turnRamp } from '../../src/cli/ramp.ts';
 import { turnStop } from '../../src/cli/stop.ts';
 import { type Newer, newerGateway, newField, newWord } from './newer.ts';
@@ -46,7 +47,7 @@ describe.each([0, -1])('a gateway of a later version (shape %i of several)', (al
     vi.spyOn(process.stdout, 'write').mockImplementation((text) => printed.push(`${text}`) > 0);
     const works = {
       ...{ gateway: async () => gateway, whoAsks: () => 'alice@here', newId: () => 'k1', now: () => 0 },
-      pause: async () => undefined,
+      ...{ pause: async () => undefined, progress: () => noProgress },
     };
     await programOf(works as Partial<Works> as Works).parseAsync(args, { from: 'user' });
     return printed.join('\n');
