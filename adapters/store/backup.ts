@@ -5,8 +5,11 @@ import { atOneMoment } from './pages.ts';
 /** Kysely's own, which a restore makes anew. */
 export const notOurs: ReadonlySet<string> = new Set(['kysely_migration', 'kysely_migration_lock']);
 
+/** How many rows were done so far of what is called so; `of`: of how many, where that is known. */
+export type Tick = (what: string, done: number, of?: number) => void;
+
 /** Writes the whole store as of one moment into an empty directory, beside whoever writes to it. The queue is left out: wakes come anew. */
-export async function backUp(url: string, dir: string): Promise<Manifest> {
+export async function backUp(url: string, dir: string, tick: Tick = () => undefined): Promise<Manifest> {
   await emptyDirectory(dir);
   return atOneMoment(url, 'spillway backup', async (moment) => {
     const names = await moment.all<{ name: string }>(
@@ -24,10 +27,14 @@ export async function backUp(url: string, dir: string): Promise<Manifest> {
     for (const { name } of names) {
       if (notOurs.has(name)) continue;
       async function* lines(): AsyncGenerator<string> {
+        let rows = 0;
         for await (const { line } of moment.rows<{ line: string }>(
           `select row_to_json(t)::text as line from ${name} t`,
-        ))
+        )) {
+          rows += 1;
+          tick(`rows of ${name}`, rows);
           yield line;
+        }
       }
       tables[name] = await writeTable(dir, name, lines());
     }

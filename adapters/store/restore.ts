@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { recoverWithin } from './age.ts';
-import { notOurs } from './backup.ts';
+import { notOurs, type Tick } from './backup.ts';
 import { type Manifest, readManifest, readTable, refused } from './dump.ts';
 import { asFault, sqlState } from './faults.ts';
 import { migrateTo, migrations, tooNew } from './migrate.ts';
@@ -15,19 +15,26 @@ export interface Restore {
   readonly dir: string;
   /** Also where the store holds something, which is then gone. */
   readonly force: boolean;
+  readonly tick?: Tick;
 }
 
 /**
  * Puts a backup in the place of the store: filled beside it, exchanged in one transaction, so that it is either all there or not at all.
  * The store says from then on that it is older than what was done with it. Nobody may be using it.
  */
-export async function restore({ url, dir, force }: Restore): Promise<Manifest> {
+export async function restore({ url, dir, force, tick = () => undefined }: Restore): Promise<Manifest> {
   const manifest = await readManifest(dir);
+  const all = Object.values(manifest.tables).reduce((sum, { rows }) => sum + rows, 0);
+  const counting = (what: string) => {
+    let rows = 0;
+    return (): void => tick(what, ++rows, all);
+  };
+  const seen = counting('looking the backup through');
   const unknown = manifest.schema.filter((name) => !(name in migrations));
   if (unknown.length > 0) throw tooNew(unknown, migrations);
   // Looked through before anything is touched.
   for (const [name, table] of Object.entries(manifest.tables))
-    for await (const _ of readTable(dir, name, table));
+    for await (const _ of readTable(dir, name, table)) seen();
   const client = new pg.Client({ connectionString: url, application_name: 'spillway restore' });
   client.on('error', () => undefined);
   try {
@@ -35,7 +42,7 @@ export async function restore({ url, dir, force }: Restore): Promise<Manifest> {
     await mayBeReplaced(client, force);
     await client.query(`drop schema if exists ${beside} cascade`);
     await migrateTo(url, { schema: beside, upTo: manifest.schema.at(-1) ?? '' });
-    await fill(client, dir, manifest);
+    await fill(client, dir, manifest, counting('putting it in its place'));
     await migrateTo(url, { schema: beside });
     await exchange(client, manifest);
     return manifest;
@@ -74,7 +81,7 @@ async function mayBeReplaced(client: pg.Client, force: boolean): Promise<void> {
     );
 }
 
-async function fill(client: pg.Client, dir: string, manifest: Manifest): Promise<void> {
+async function fill(client: pg.Client, dir: string, manifest: Manifest, put: () => void): Promise<void> {
   await client.query(`begin; set local search_path = ${beside}`);
   try {
     const { rows } = await client.query<{ name: string }>(
@@ -93,8 +100,10 @@ async function fill(client: pg.Client, dir: string, manifest: Manifest): Promise
         if (lines.length > 0) await client.query(insert, [`[${lines.join(',')}]`]);
         lines = [];
       };
-      for await (const line of readTable(dir, name, table))
+      for await (const line of readTable(dir, name, table)) {
+        put();
         if (lines.push(line) >= linesAtATime) await flush();
+      }
       await flush();
     }
     await goOnCounting(client);

@@ -1,6 +1,7 @@
 import type { Anchor } from '../../src/domain/anchor.ts';
 import { auditHash, receiptHash } from '../../src/domain/chain.ts';
 import { faultsOf, type Link, type Standing, type Witnessed } from '../../src/domain/verify.ts';
+import type { Tick } from './backup.ts';
 import { dataHash, sha256 } from './commit.ts';
 import type { Finding } from './finding.ts';
 import { atOneMoment, grouped, type Moment, sideBySide } from './pages.ts';
@@ -20,6 +21,7 @@ export async function verifyStore(
   url: string,
   dir: string,
   say: (finding: Finding) => void,
+  tick: Tick = () => undefined,
 ): Promise<Verified> {
   // Before the store's moment: what is exported by then is in it.
   const end = await endOfExport(dir);
@@ -32,6 +34,7 @@ export async function verifyStore(
       standing(moment),
       say,
       'audit',
+      tick,
     );
     const receipts = await chainsOf(
       receiptRows(moment),
@@ -39,6 +42,7 @@ export async function verifyStore(
       nothing<StandingRow>(),
       say,
       'receipts',
+      tick,
     );
     return {
       upTo,
@@ -68,6 +72,7 @@ async function chainsOf(
   standings: AsyncGenerator<StandingRow>,
   say: (finding: Finding) => void,
   kind: 'audit' | 'receipts',
+  tick: Tick,
 ): Promise<{ readonly chains: number; readonly links: number }> {
   let [chains, links] = [0, 0];
   const by = (row: { readonly key: string }) => row.key;
@@ -78,6 +83,7 @@ async function chainsOf(
   )) {
     chains += 1;
     links += a.length;
+    tick(`rows of ${kind}`, links);
     const witnessed = b.map(({ anchor, ...head }) => ({ ...head, anchor: anchor ?? undefined }));
     const own = kind === 'receipts' ? 'not kept' : standingOf(c[0], a.at(-1));
     for (const text of faultsOf(a, witnessed, own)) say({ kind: 'fault', where: `${kind}/${key}`, text });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { againView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
 
 const answer = z.object({ jobs: z.array(againView) });
 
@@ -9,11 +9,12 @@ export async function letAgain(
   gateway: Gateway,
   job: string,
   order: { readonly by: string; readonly reason: string },
+  json = false,
 ): Promise<readonly string[]> {
-  const { status, body } = await ask(gateway, `jobs/${encodeURIComponent(job)}/again`, order);
-  const read = answer.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return read.data.jobs.map(({ cluster, job: ref, by, since, reason }) => {
+  const said = await ask(gateway, `jobs/${encodeURIComponent(job)}/again`, order);
+  const told = toldIn(said, answer);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  return told.jobs.map(({ cluster, job: ref, by, since, reason }) => {
     const why = reason === undefined ? '' : `: ${reason}`;
     return `${ref} on ${cluster} may burst again, by ${by} at ${since}${why}`;
   });

@@ -15,6 +15,22 @@ export interface AuditSum {
 /** Faults beyond this many are counted only: a store that was rewritten has one for each chain. */
 const mostFaults = 1_000;
 
+/** `spillway audit verify --json`: as in words, at its end. */
+export async function auditVerifyJson(
+  verify: (say: (finding: AuditFinding) => void) => Promise<AuditSum>,
+  print: (line: string) => void,
+): Promise<number> {
+  const findings: AuditFinding[] = [];
+  let faults = 0;
+  const { upTo, ...sum } = await verify((finding) => {
+    if (finding.kind === 'fault') faults += 1;
+    if (finding.kind === 'note' || faults <= mostFaults) findings.push(finding);
+  });
+  const reach = upTo === undefined ? {} : { upTo: { seq: upTo.seq, at: new Date(upTo.at).toISOString() } };
+  print(JSON.stringify({ ok: faults === 0, faults, findings, ...sum, ...reach }, undefined, 2));
+  return faults === 0 ? 0 : 1;
+}
+
 /** `spillway audit verify`: 0 where nothing is wrong, else 1. */
 export async function auditVerify(
   verify: (say: (finding: AuditFinding) => void) => Promise<AuditSum>,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type BudgetView, budgetView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
 import { type Gateway, readAt } from './ask.ts';
+import type { Loose } from './loose.ts';
 import { tableOf } from './table.ts';
 
 export const budgetsRead = z.object({ budgets: z.array(budgetView) });
@@ -15,7 +16,7 @@ export async function budgetTable(gateway: Gateway, json: boolean): Promise<read
 }
 
 /** One line each, under a line of what they are. */
-export function budgetLines(all: readonly BudgetView[]): readonly string[] {
+export function budgetLines(all: readonly Loose<BudgetView>[]): readonly string[] {
   if (all.length === 0) return [];
   const header = ['budget', 'limit', 'held', 'spent', 'left', 'per', 'kind', 'from'];
   const rows = all.map((b) => {

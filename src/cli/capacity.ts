@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type CapacityView, capacityView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
 
 const answer = z.object({ groups: z.array(capacityView) });
 
@@ -12,18 +12,14 @@ export interface CapacityOrder {
 }
 
 /** `spillway capacity list`. */
-export const showCapacity = (gateway: Gateway): Promise<readonly string[]> => told(gateway);
+export const showCapacity = (gateway: Gateway): Promise<readonly CapacityView[]> => told(gateway);
 
 /** `spillway capacity drain` and `spillway capacity resume`, by the running gateway. */
-export const turnCapacity = (gateway: Gateway, order: CapacityOrder): Promise<readonly string[]> =>
+export const turnCapacity = (gateway: Gateway, order: CapacityOrder): Promise<readonly CapacityView[]> =>
   told(gateway, order);
 
-async function told(gateway: Gateway, order?: CapacityOrder): Promise<readonly string[]> {
-  const { status, body } = await ask(gateway, 'capacity', order);
-  const read = answer.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return read.data.groups.map(capacityStands);
-}
+const told = async (gateway: Gateway, order?: CapacityOrder): Promise<readonly CapacityView[]> =>
+  toldIn(await ask(gateway, 'capacity', order), answer).groups;
 
 /** How a node group stands, in words. */
 export function capacityStands(of: CapacityView): string {

@@ -1,7 +1,7 @@
 /** `spillway cost`: what bursts really cost, held against what was held for them and, where a bill is given, against it. */
 import { type CostKey, type CostLine, type CostReport, costKeys, type Reconciled } from '../domain/cost.ts';
 import { dollars } from '../domain/money.ts';
-import { CommandError } from './ask.ts';
+import { UsageError } from './ask.ts';
 import { spanOf } from './span.ts';
 import { tableOf } from './table.ts';
 import { count, hours } from './words.ts';
@@ -13,6 +13,8 @@ export interface CostOptions {
   readonly since: string;
   readonly format: string;
   readonly billed?: readonly string[];
+  /** The same as format json. */
+  readonly json?: boolean;
 }
 
 export interface CostOrder {
@@ -23,16 +25,18 @@ export interface CostOrder {
   readonly billed: readonly string[];
 }
 
-export function costOrderOf({ by, since, format, billed = [] }: CostOptions): CostOrder {
+export function costOrderOf({ by, since, format, billed = [], json }: CostOptions): CostOrder {
   const chosen = <T extends string>(option: string, value: string, of: readonly T[]): T => {
     const found = of.find((x) => x === value);
-    if (found === undefined) throw new CommandError(`${option} ${value}: write one of ${of.join(', ')}`);
+    if (found === undefined) throw new UsageError(`${option} ${value}: write one of ${of.join(', ')}`);
     return found;
   };
+  const asked = chosen('--format', format, formats);
+  if (json === true && asked === 'csv') throw new UsageError('--json and --format csv: write one of them');
   return {
     by: chosen('--by', by, costKeys),
     forMs: spanOf(since),
-    format: chosen('--format', format, formats),
+    format: json === true ? 'json' : asked,
     billed,
   };
 }

@@ -1,6 +1,6 @@
 /** `spillway export focus`: what bursts cost, as a file that cost tools read. */
 import type { Reconciled } from '../domain/cost.ts';
-import { CommandError } from './ask.ts';
+import { UsageError } from './ask.ts';
 import { spanOf } from './span.ts';
 import { count, hours } from './words.ts';
 
@@ -8,6 +8,7 @@ export interface ExportOptions {
   readonly since: string;
   readonly to?: string;
   readonly billed?: readonly string[];
+  readonly json?: boolean;
 }
 
 export interface ExportOrder {
@@ -15,14 +16,15 @@ export interface ExportOrder {
   readonly forMs: number;
   readonly to: string;
   readonly billed: readonly string[];
+  readonly json: boolean;
 }
 
-export function exportOrderOf({ since, to, billed = [] }: ExportOptions): ExportOrder {
+export function exportOrderOf({ since, to, billed = [], json = false }: ExportOptions): ExportOrder {
   if (to === undefined || to === '')
-    throw new CommandError(
+    throw new UsageError(
       '--to: missing; write the file that the rows go to, such as --to spillway-focus.csv',
     );
-  return { forMs: spanOf(since), to, billed };
+  return { forMs: spanOf(since), to, billed, json };
 }
 
 export interface Exported {
@@ -31,6 +33,14 @@ export interface Exported {
   /** Machine time that has no price, and so no row. */
   readonly leftOutMs: number;
   readonly bill: Reconciled | undefined;
+}
+
+export function exportedJson({ to, rows, leftOutMs, bill }: Exported): string {
+  const contradicted = bill && {
+    contradicted: bill.drifts.filter((d) => d.over).length,
+    billIsOld: bill.old,
+  };
+  return JSON.stringify({ to, rows, leftOutMs, ...contradicted }, undefined, 2);
 }
 
 export function exportedInWords({ to, rows, leftOutMs, bill }: Exported): readonly string[] {

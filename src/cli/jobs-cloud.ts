@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { QueueJobView } from '../api/portal-schemas.ts';
 import { type StoryView, storyView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
+import type { Loose } from './loose.ts';
 
 const answered = z.object({ jobs: z.array(storyView) });
 
@@ -17,7 +18,7 @@ export interface CloudSide {
   readonly trouble?: string;
 }
 
-export type JobWithCloud = QueueJobView & { readonly cloud?: CloudSide };
+export type JobWithCloud = Loose<QueueJobView> & { readonly cloud?: CloudSide };
 
 /** Each is a question to the gateway. */
 const askedAtMost = 50;
@@ -25,7 +26,7 @@ const askedAtMost = 50;
 /** Of the first 50 that burst. */
 export async function withCloud(
   gateway: Gateway,
-  jobs: readonly QueueJobView[],
+  jobs: readonly Loose<QueueJobView>[],
 ): Promise<readonly JobWithCloud[]> {
   const told: JobWithCloud[] = [];
   let asked = 0;
@@ -38,18 +39,19 @@ export async function withCloud(
   return told;
 }
 
-async function cloudSide(gateway: Gateway, job: QueueJobView): Promise<CloudSide | undefined> {
-  const { status, body } = await ask(gateway, `why/${job.job}`);
+async function cloudSide(gateway: Gateway, job: Loose<QueueJobView>): Promise<CloudSide | undefined> {
+  const said = await ask(gateway, `why/${job.job}`);
   // It may have gone since the list was made.
-  if (status === 404) return undefined;
-  const told = answered.safeParse(body);
-  if (status !== 200 || !told.success) throw problemOf(status, body);
-  const story = told.data.jobs.find((j) => j.cluster === job.cluster && j.job === job.job);
+  if (said.status === 404) return undefined;
+  const story = toldIn(said, answered).jobs.find((j) => j.cluster === job.cluster && j.job === job.job);
   return story === undefined ? undefined : sideOf(story, job.burst?.id);
 }
 
 /** Of the job’s burst with this id. */
-export function sideOf({ decision, bursts }: StoryView, id: string | undefined): CloudSide | undefined {
+export function sideOf(
+  { decision, bursts }: Loose<StoryView>,
+  id: string | undefined,
+): CloudSide | undefined {
   const burst = bursts.find((b) => b.id === id);
   if (burst === undefined) return undefined;
   const { group, started, heldMicroUsd, trouble } = burst;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type QueueJobView, queueJobView, sightView } from '../api/portal-schemas.ts';
 import { dollars } from '../domain/money.ts';
-import { CommandError, type Gateway, readAt } from './ask.ts';
+import { CommandError, type Gateway, pagesAt } from './ask.ts';
 import { type JobWithCloud, withCloud } from './jobs-cloud.ts';
+import type { Loose } from './loose.ts';
 import { tableOf } from './table.ts';
 import { ageOf } from './words.ts';
 
@@ -22,9 +23,6 @@ export interface JobsOrder {
   readonly json?: boolean;
 }
 
-/** More than anybody reads; a program asks the API by pages. */
-const jobsAtMost = 10_000;
-
 /** `spillway jobs`: as the last look at the queue has them, not as Slurm would say now. */
 export async function jobsTable(gateway: Gateway, order: JobsOrder, now: number): Promise<readonly string[]> {
   const query = new URLSearchParams({ limit: '1000' });
@@ -32,14 +30,11 @@ export async function jobsTable(gateway: Gateway, order: JobsOrder, now: number)
     const value = order[key];
     if (value !== undefined) query.set(key, key === 'state' ? value.toUpperCase() : value);
   }
-  const found: QueueJobView[] = [];
+  const found: Loose<QueueJobView>[] = [];
   let clusters: z.output<typeof sightView>[] = [];
-  for (let next: string | undefined = ''; next !== undefined && found.length < jobsAtMost; ) {
-    if (next !== '') query.set('cursor', next);
-    const read: z.output<typeof page> = await readAt(gateway, `jobs?${query}`, page);
-    found.push(...read.jobs.filter((j) => order.burst !== true || j.burst !== undefined));
+  for await (const read of pagesAt(gateway, 'jobs', query, page)) {
+    for (const job of read.jobs) if (order.burst !== true || job.burst !== undefined) found.push(job);
     ({ clusters } = read);
-    next = read.next;
   }
   const jobs: readonly JobWithCloud[] = order.details === true ? await withCloud(gateway, found) : found;
   if (order.json === true) return [JSON.stringify({ jobs, clusters }, undefined, 2)];

@@ -12,6 +12,10 @@ export const exitCodes: readonly (readonly [string, string])[] = [
     '3',
     'Of init: somebody must confirm the host key, or put the key on the login node, and run it again; the output says which.',
   ],
+  [
+    '64',
+    'What was typed is no command, option or value that there is; the error output says what is. Nothing was done. (EX_USAGE of sysexits.h.)',
+  ],
 ];
 
 const files: readonly (readonly [string, string])[] = [

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { jobOrderView } from '../api/schemas.ts';
-import { CommandError, type Gateway, problemOf, request } from './ask.ts';
+import { CommandError, type Gateway, request, toldIn } from './ask.ts';
 
 const answer = z.object({ order: jobOrderView });
 
@@ -18,19 +18,20 @@ export async function orderJob(
   gateway: Gateway,
   job: string,
   { what, cluster, reason, key }: JobOrder,
+  json = false,
 ): Promise<readonly string[]> {
   if (gateway.token === undefined)
     throw new CommandError(
       `spillway ${what} is done as whose token it is: set SPILLWAY_TOKEN, or use scontrol ${what} ${job}`,
     );
-  const { status, body } = await request(gateway, `jobs/${encodeURIComponent(job)}/${what}`, {
+  const said = await request(gateway, `jobs/${encodeURIComponent(job)}/${what}`, {
     method: 'POST',
     body: { cluster, reason },
     headers: { 'idempotency-key': key },
   });
-  const read = answer.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  const { order } = read.data;
+  const told = toldIn(said, answer);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  const { order } = told;
   return [
     `${order.job} on ${order.cluster} is ${what === 'hold' ? 'held' : 'released'}, as ${order.user} at ${order.at}`,
   ];

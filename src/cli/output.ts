@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { type OutputView, outputView } from '../api/output-schemas.ts';
 import { jobFactsView } from '../api/portal-schemas.ts';
 import { plainText, unfinished } from '../domain/plain-text.ts';
-import { ask, CommandError, type Gateway, problemOf, readAt, type Said } from './ask.ts';
+import { ask, CommandError, type Gateway, problemOf, readAt, type Said, toldIn } from './ask.ts';
+import type { Loose } from './loose.ts';
 
 export interface OutputOrder {
   readonly stream: 'stdout' | 'stderr';
@@ -79,7 +80,7 @@ async function burstOf(gateway: Gateway, job: string, cluster: string | undefine
 }
 
 /** Or why there is no answer now. */
-async function again(gateway: Gateway, path: string): Promise<z.output<typeof answer> | string> {
+async function again(gateway: Gateway, path: string): Promise<Loose<z.output<typeof answer>> | string> {
   let said: Said;
   try {
     said = await ask(gateway, path);
@@ -87,16 +88,13 @@ async function again(gateway: Gateway, path: string): Promise<z.output<typeof an
     if (e instanceof CommandError) return e.message;
     throw e;
   }
-  const read = answer.safeParse(said.body);
-  if (said.status === 200 && read.success) return read.data;
-  const problem = problemOf(said.status, said.body);
-  if (said.status === 503 || said.status === 429) return problem.message;
-  throw problem;
+  if (said.status === 503 || said.status === 429) return problemOf(said.status, said.body).message;
+  return toldIn(said, answer);
 }
 
 const truth = 'the job’s output file has all';
 
-function missingOf({ missing, offset }: OutputView, after: number | undefined): string | undefined {
+function missingOf({ missing, offset }: Loose<OutputView>, after: number | undefined): string | undefined {
   switch (missing) {
     case undefined:
       // What was asked for is there, or is still to come.
@@ -109,5 +107,7 @@ function missingOf({ missing, offset }: OutputView, after: number | undefined): 
       return `the job is over, and nothing of it is kept here any more; ${truth}`;
     case 'elsewhere':
       return `another gateway carries this job: ask that one; ${truth}`;
+    default:
+      return `some of it is not here (${missing}); ${truth}`;
   }
 }

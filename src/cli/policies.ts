@@ -12,7 +12,8 @@ import {
   policyView,
 } from '../api/policy-schemas.ts';
 import { differencesOf } from '../domain/differences.ts';
-import { ask, CommandError, type Gateway, problemOf, readAt, request } from './ask.ts';
+import { ask, CommandError, type Gateway, problemOf, readAt, request, toldIn } from './ask.ts';
+import type { Loose } from './loose.ts';
 import { tableOf } from './table.ts';
 
 const one = z.object({ policy: policyView });
@@ -130,10 +131,8 @@ export async function rollBack(
   order: PolicyOrder,
   json: boolean,
 ): Promise<readonly string[]> {
-  const { status, body, tag } = await ask(gateway, 'policies/active');
-  const read = activeView.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  const { clusters } = read.data;
+  const said = await ask(gateway, 'policies/active');
+  const { clusters } = toldIn(said, activeView);
   const before = [...new Set(clusters.map((c) => c.before))];
   const [only] = before;
   if (before.length > 1)
@@ -146,7 +145,7 @@ export async function rollBack(
     throw new CommandError(
       `the configuration file decided before, and says something else by now: spillway policy activate ${moved.fileThen} for what it said then, activate file for what it says now`,
     );
-  return activate(gateway, `${only}`, tag, order, json);
+  return activate(gateway, `${only}`, said.tag, order, json);
 }
 
 async function activate(
@@ -157,26 +156,23 @@ async function activate(
   json: boolean,
 ): Promise<readonly string[]> {
   const headers = { 'idempotency-key': `activate-${key}`, 'if-match': tag ?? '' };
-  const { status, body } = await request(gateway, `policies/${which}/activate`, {
+  const said = await request(gateway, `policies/${which}/activate`, {
     ...{ method: 'POST', body: { by, reason }, headers },
   });
-  const read = activeView.safeParse(body);
-  if (status === 412)
+  if (said.status === 412)
     throw new CommandError(
       'somebody else has just said what decides: look at it (spillway policy list), and say it again',
     );
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return json ? linesOf(read.data) : read.data.clusters.flatMap(decidesInWords);
+  const told = toldIn(said, activeView);
+  return json ? linesOf(told) : told.clusters.flatMap(decidesInWords);
 }
 
 async function keep(gateway: Gateway, text: string, { by, reason, key }: PolicyOrder) {
   const headers = { 'idempotency-key': `keep-${key}` };
-  const { status, body } = await request(gateway, 'policies', {
+  const said = await request(gateway, 'policies', {
     ...{ method: 'POST', body: { text, by, reason }, headers },
   });
-  const read = kept.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return read.data.policy;
+  return toldIn(said, kept).policy;
 }
 
 /** Not the name of a file of this host, which is written ./file where it is called so. */
@@ -194,11 +190,11 @@ async function nameOf(gateway: Gateway, name: string): Promise<string> {
   return only;
 }
 
-const policyAt = async (gateway: Gateway, name: string): Promise<PolicyView> =>
+const policyAt = async (gateway: Gateway, name: string): Promise<Loose<PolicyView>> =>
   (await readAt(gateway, `policies/${name}`, one)).policy;
 
 /** What decides in a cluster, and below it what somebody has to know of that. */
-export function decidesInWords(of: ActivePolicyView): readonly string[] {
+export function decidesInWords(of: Loose<ActivePolicyView>): readonly string[] {
   const { cluster, decides, by, since, reason, file, fileThen, unreadable } = of;
   const what = decides === 'file' ? 'the configuration file decides' : `policy version ${decides} decides`;
   const who = by === undefined ? '' : ` by ${by} since ${since}${reason === undefined ? '' : `: ${reason}`}`;
@@ -207,10 +203,10 @@ export function decidesInWords(of: ActivePolicyView): readonly string[] {
     ...(unreadable === undefined
       ? []
       : [`  it cannot be read, and nothing is bought: ${unreadable}; activate another`]),
-    ...(file === 'same'
-      ? []
-      : [
+    ...(file === 'changed'
+      ? [
           `  the configuration file says something else than then: spillway policy diff ${fileThen} file; activate file to let it decide, or activate ${decides} to keep what decides`,
-        ]),
+        ]
+      : []),
   ];
 }

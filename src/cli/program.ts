@@ -1,11 +1,13 @@
 /** The command line: each verb, what it takes, and who does it. What takes long to load is loaded by the verb that needs it. */
 import { Argument, Command, Option } from 'commander';
 import { configPath } from '../../config/load.ts';
+import type { CapacityView, RampView, StopView } from '../api/schemas.ts';
 import { outputNames } from '../translate/output/names.ts';
 import { letAgain } from './again.ts';
-import { CommandError, type Gateway } from './ask.ts';
+import { CommandError, type Gateway, UsageError } from './ask.ts';
+import { type AuditListOrder, listAudit } from './audit-list.ts';
 import { budgetTable } from './budget.ts';
-import { type CapacityOrder, showCapacity } from './capacity.ts';
+import { type CapacityOrder, capacityStands, showCapacity } from './capacity.ts';
 import { completionOf, type Shell, shells } from './completion.ts';
 import { type CostOptions, type CostOrder, costOrderOf } from './cost.ts';
 import { dryRunPolicy } from './dry-run.ts';
@@ -24,16 +26,18 @@ import {
   showPolicy,
   validatePolicy,
 } from './policies.ts';
+import type { Progress } from './progress.ts';
 import { type QuoteOrder, quote } from './quote.ts';
-import { answerQuotes, openQuotes } from './quotes.ts';
-import { type RampOrder, showRamp } from './ramp.ts';
+import { answerQuotes, answersTo, openQuotes } from './quotes.ts';
+import { type RampOrder, rampStands, showRamp } from './ramp.ts';
 import type { ReplayOrder } from './replay.ts';
 import type { ReportOrder } from './report.ts';
 import { status } from './status.ts';
-import type { Order } from './stop.ts';
+import { type Order, stands } from './stop.ts';
 import type { TenantsOrder } from './tenants.ts';
 import { type TokenOrder, type TokenWish, tokenOrder } from './token.ts';
 import { treeOf } from './tree.ts';
+import { type Turned, turnedInWords, turnedJson } from './turned.ts';
 import { why } from './why.ts';
 
 /** What needs adapters, and so is done by whoever composes them. `path` is the configuration's. */
@@ -42,15 +46,15 @@ export interface Works {
   init(order: InitOrder): Promise<number>;
   serve(path: string): Promise<void>;
   /** The exit code. */
-  doctor(path: string): Promise<number>;
-  turn(path: string, order: Order): Promise<void>;
-  turnTheRamp(path: string, order: RampOrder): Promise<void>;
-  turnTheCapacity(path: string, order: CapacityOrder): Promise<void>;
-  verifyAudit(path: string, anchors: string | undefined): Promise<number>;
+  doctor(path: string, json: boolean): Promise<number>;
+  turn(path: string, order: Order): Promise<Turned<StopView>>;
+  turnTheRamp(path: string, order: RampOrder): Promise<Turned<RampView>>;
+  turnTheCapacity(path: string, order: CapacityOrder): Promise<Turned<CapacityView>>;
+  verifyAudit(path: string, anchors: string | undefined, json: boolean): Promise<number>;
   backup(path: string, dir: string): Promise<void>;
   cost(path: string, order: CostOrder): Promise<void>;
   exportFocus(path: string, order: ExportOrder): Promise<void>;
-  exportOodBalances(path: string, to: string): Promise<void>;
+  exportOodBalances(path: string, to: string, json: boolean): Promise<void>;
   bringBack(path: string, dir: string, force: boolean): Promise<void>;
   /** With the tenants' identity; the exit code. */
   tenants(path: string, order: TenantsOrder): Promise<number>;
@@ -66,10 +70,12 @@ export interface Works {
   /** The gateway of this configuration, and the token for it. */
   gateway(path: string): Promise<Gateway>;
   /** The token itself, which is told this once. */
-  makeToken(path: string, order: TokenOrder): Promise<readonly string[]>;
+  makeToken(path: string, order: TokenOrder, json: boolean): Promise<readonly string[]>;
   listTokens(path: string, json: boolean): Promise<readonly string[]>;
   revokeToken(path: string, id: string, reason: string): Promise<readonly string[]>;
   pause(ms: number): Promise<void>;
+  /** For a line of the terminal at a time. */
+  progress(): Progress;
   /** This host's clock, in milliseconds: for ages that are shown. */
   now(): number;
   /** The names of the variables that are set here. */
@@ -78,11 +84,27 @@ export interface Works {
 
 export function programOf(works: Works): Command {
   const program = new Command('spillway')
+    // Whoever runs it says how it ends: 1, which is commander's own, is an answer of some verbs here.
+    .exitOverride()
     .description('Lets a Slurm cluster overflow into Kubernetes, and the job never notices.')
     .option(
       '-c, --config <file>',
       'configuration (default: SPILLWAY_CONFIG, then /etc/spillway/spillway.yaml)',
     );
+  const json = (of: Command): Command => of.option('--json', 'as JSON');
+  type Json = { readonly json?: boolean };
+  const tell = async (lines: Promise<readonly string[]>): Promise<void> => {
+    for (const line of await lines) console.log(line);
+  };
+  const tellTurned = async <V extends StopView | RampView | CapacityView>(
+    turned: Promise<Turned<V>>,
+    stand: (view: V) => string,
+    key: 'clusters' | 'groups',
+    o: Json,
+  ): Promise<void> => {
+    for (const line of o.json === true ? turnedJson(await turned, key) : turnedInWords(await turned, stand))
+      console.log(line);
+  };
   const chosen = (): string => program.opts<{ config?: string }>().config ?? configPath();
   program
     .command('init')
@@ -136,8 +158,9 @@ export function programOf(works: Works): Command {
     .description(
       'check every connection and right that the gateway needs, and say what to do for each that is missing',
     )
-    .action(async () => {
-      process.exitCode = await works.doctor(chosen());
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      process.exitCode = await works.doctor(chosen(), o.json === true);
     });
 
   program
@@ -274,9 +297,16 @@ export function programOf(works: Works): Command {
       .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
       .option('--by <name>', 'who says so (default: this account)')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
+      .option('--json', 'as JSON')
+      .action(async (which: string, { by, reason, ...o }: { by?: string; reason: string } & Json) => {
         const gateway = await works.gateway(chosen());
         const order = { approved, by: by ?? works.whoAsks(), reason };
+        if (o.json === true) {
+          const answers = await answersTo(gateway, which, order);
+          console.log(JSON.stringify(answers, undefined, 2));
+          process.exitCode = answers.refused.length === 0 ? 0 : 1;
+          return;
+        }
         for (const line of await answerQuotes(gateway, which, order)) console.log(line);
       });
   program
@@ -284,9 +314,10 @@ export function programOf(works: Works): Command {
     .description('let a job that came back burst again at once, however often it did')
     .argument('<jobid>', '4711, or 4711_3 for an array task')
     .option('--reason <text>', 'stands in the audit', '')
-    .action(async (id: string, { reason }: { reason: string }) => {
-      const gateway = await works.gateway(chosen());
-      for (const line of await letAgain(gateway, id, { by: works.whoAsks(), reason })) console.log(line);
+    .option('--json', 'as JSON')
+    .action(async (id: string, { reason, ...o }: { reason: string } & Json) => {
+      const order = { by: works.whoAsks(), reason };
+      await tell(letAgain(await works.gateway(chosen()), id, order, o.json === true));
     });
   for (const what of ['hold', 'release'] as const)
     program
@@ -299,25 +330,29 @@ export function programOf(works: Works): Command {
       .argument('<jobid>', '4711, 4711_3 for an array task, or an array by its own id')
       .option('--cluster <name>', 'where several have a job of that number')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(async (id: string, { cluster, reason }: { cluster?: string; reason: string }) => {
-        const gateway = await works.gateway(chosen());
+      .option('--json', 'as JSON')
+      .action(async (id: string, { cluster, reason, ...o }: { cluster?: string; reason: string } & Json) => {
         const order = { what, cluster, reason, key: works.newId() };
-        for (const line of await orderJob(gateway, id, order)) console.log(line);
+        await tell(orderJob(await works.gateway(chosen()), id, order, o.json === true));
       });
   program
     .command('stop')
     .description('begin and claim no burst any more, in every cluster, until it is resumed')
     .option('--reason <text>', 'stands in every decision meanwhile', '')
-    .action(({ reason }: { reason: string }) =>
-      works.turn(chosen(), { stopped: true, by: works.whoAsks(), reason }),
-    );
+    .option('--json', 'as JSON')
+    .action(({ reason, ...o }: { reason: string } & Json) => {
+      const turned = works.turn(chosen(), { stopped: true, by: works.whoAsks(), reason });
+      return tellTurned(turned, stands, 'clusters', o);
+    });
   program
     .command('resume')
     .description('take a stop back')
     .option('--reason <text>', 'stands in the audit', '')
-    .action(({ reason }: { reason: string }) =>
-      works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason }),
-    );
+    .option('--json', 'as JSON')
+    .action(({ reason, ...o }: { reason: string } & Json) => {
+      const turned = works.turn(chosen(), { stopped: false, by: works.whoAsks(), reason });
+      return tellTurned(turned, stands, 'clusters', o);
+    });
 
   const capacity = program
     .command('capacity')
@@ -325,9 +360,11 @@ export function programOf(works: Works): Command {
   capacity
     .command('list', { isDefault: true })
     .description('instances of each node group, and who drained it')
-    .action(async () => {
-      const gateway = await works.gateway(chosen());
-      for (const line of await showCapacity(gateway)) console.log(line);
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      const groups = await showCapacity(await works.gateway(chosen()));
+      if (o.json === true) console.log(JSON.stringify({ groups }, undefined, 2));
+      else for (const line of groups.map(capacityStands)) console.log(line);
     });
   for (const drained of [true, false])
     capacity
@@ -339,18 +376,15 @@ export function programOf(works: Works): Command {
       )
       .argument('[group]', 'one of nodeGroups; all of them, if left out')
       .option('--reason <text>', 'stands in the audit', '')
-      .action((group: string | undefined, { reason }: { reason: string }) =>
-        works.turnTheCapacity(chosen(), { drained, group, by: works.whoAsks(), reason }),
-      );
+      .option('--json', 'as JSON')
+      .action((group: string | undefined, { reason, ...o }: { reason: string } & Json) => {
+        const order = { drained, group, by: works.whoAsks(), reason };
+        return tellTurned(works.turnTheCapacity(chosen(), order), capacityStands, 'groups', o);
+      });
 
   const policy = program
     .command('policy')
     .description('who may burst: policies as the gateway keeps and tries them, and which of them decides');
-  const json = (of: Command): Command => of.option('--json', 'as JSON');
-  type Json = { readonly json?: boolean };
-  const tell = async (lines: Promise<readonly string[]>): Promise<void> => {
-    for (const line of await lines) console.log(line);
-  };
   json(policy.command('list', { isDefault: true }))
     .description('what decides in each cluster, and every version, newest first')
     .action(async (o: Json) => tell(listPolicies(await works.gateway(chosen()), o.json === true)));
@@ -399,9 +433,11 @@ export function programOf(works: Works): Command {
   const ramp = program
     .command('ramp')
     .description('what a site that is new to mode auto may do in a day')
-    .action(async () => {
-      const gateway = await works.gateway(chosen());
-      for (const line of await showRamp(gateway)) console.log(line);
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      const clusters = await showRamp(await works.gateway(chosen()));
+      if (o.json === true) console.log(JSON.stringify({ clusters }, undefined, 2));
+      else for (const line of clusters.map(rampStands)) console.log(line);
     });
   for (const lifted of [true, false])
     ramp
@@ -413,9 +449,13 @@ export function programOf(works: Works): Command {
       )
       .option('--by <name>', 'who says so (default: this account)')
       .option('--reason <text>', 'stands in the audit', '')
-      .action(({ by, reason }: { by?: string; reason: string }) =>
-        works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason }),
-      );
+      .option('--json', 'as JSON')
+      .action(({ by, reason, ...o }: { by?: string; reason: string } & Json, command: Command) => {
+        // What stands before the verb is of `ramp` itself.
+        const asked = { json: o.json === true || command.parent?.opts<Json>().json === true };
+        const turned = works.turnTheRamp(chosen(), { lifted, by: by ?? works.whoAsks(), reason });
+        return tellTurned(turned, rampStands, 'clusters', asked);
+      });
 
   const token = program
     .command('token')
@@ -431,9 +471,10 @@ export function programOf(works: Works): Command {
     )
     .option('--for <span>', 'how long it holds: 12h, 90d, 4w; a year at most', '90d')
     .option('--note <text>', 'what it is for', '')
-    .action(async (wish: TokenWish) => {
-      for (const line of await works.makeToken(chosen(), tokenOrder(wish))) console.log(line);
-    });
+    .option('--json', 'as JSON')
+    .action((wish: TokenWish & Json) =>
+      tell(works.makeToken(chosen(), tokenOrder(wish), wish.json === true)),
+    );
   token
     .command('list')
     .description('all of them: whose, until when, last used (to the hour)')
@@ -454,6 +495,7 @@ export function programOf(works: Works): Command {
     .command('tenants')
     .description('set up a namespace for each user, with an identity of its own (kubernetes.tenants)');
   const none = { dryRun: false, yaml: false, prune: false };
+  type Applied = Json & { readonly dryRun?: boolean; readonly output?: string; readonly prune?: boolean };
   tenants
     .command('apply')
     .description(
@@ -465,35 +507,50 @@ export function programOf(works: Works): Command {
       'yaml: print the objects and touch nothing, for whoever applies them otherwise',
     )
     .option('--prune', 'remove what is left of users who are gone, where their namespace is empty')
-    .action(async ({ dryRun, output, prune }: { dryRun?: boolean; output?: string; prune?: boolean }) => {
+    .option('--json', 'as JSON')
+    .action(async ({ dryRun, output, prune, ...o }: Applied) => {
       if (output !== undefined && output !== 'yaml')
-        throw new CommandError(`--output ${output}: there is only yaml`);
-      const order = { dryRun: dryRun === true, yaml: output === 'yaml', prune: prune === true };
+        throw new UsageError(`--output ${output}: there is only yaml`);
+      if (output === 'yaml' && o.json === true)
+        throw new UsageError('--output yaml and --json: write one of them');
+      const yaml = output === 'yaml';
+      const order = { dryRun: dryRun === true, yaml, prune: prune === true, json: o.json === true };
       process.exitCode = await works.tenants(chosen(), { verb: 'apply', ...order });
     });
   tenants
     .command('list')
     .description('list users, who their pods are, and whether all is set up')
-    .action(async () => {
-      process.exitCode = await works.tenants(chosen(), { verb: 'list', ...none });
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      process.exitCode = await works.tenants(chosen(), { verb: 'list', ...none, json: o.json === true });
     });
   tenants
     .command('check')
     .description('say what apply would do; exit code 1 where something differs, such as a group that is new')
-    .action(async () => {
-      process.exitCode = await works.tenants(chosen(), { verb: 'check', ...none });
+    .option('--json', 'as JSON')
+    .action(async (o: Json) => {
+      process.exitCode = await works.tenants(chosen(), { verb: 'check', ...none, json: o.json === true });
     });
 
-  program
-    .command('audit')
-    .description('audit rows and receipts')
+  const audit = program.command('audit').description('audit rows and receipts');
+  json(audit.command('list'))
+    .description('who did what, newest first: every step of a burst, every switch, approval, token and order')
+    .option('--since <span>', 'of the last 30d, 12h or 4w (default: all that is kept)')
+    .option('--subject <name>', 'of a burst, an instance, stop/CLUSTER, ramp/CLUSTER, token/ID or order/UUID')
+    .option('--by <name>', 'of this account, as alice or alice@host')
+    .option('--limit <n>', 'so many rows at most (default: all)')
+    .action(async (order: AuditListOrder) =>
+      tell(listAudit(await works.gateway(chosen()), order, works.now())),
+    );
+  audit
     .command('verify')
     .description(
       'hold the store against its hash chains and the exported anchors; exit code 1 where something was changed',
     )
     .option('--anchors <dir>', 'exported anchors (default: audit.exportDir)')
-    .action(async ({ anchors }: { anchors?: string }) => {
-      process.exitCode = await works.verifyAudit(chosen(), anchors);
+    .option('--json', 'as JSON')
+    .action(async ({ anchors, ...o }: { anchors?: string } & Json) => {
+      process.exitCode = await works.verifyAudit(chosen(), anchors, o.json === true);
     });
   program
     .command('replay')
@@ -517,7 +574,12 @@ export function programOf(works: Works): Command {
     .option('--html <file>', 'write a page with plots as well')
     .action(async (traces: string[], options: Omit<ReplayOrder, 'traces'>) => {
       const { replay } = await import('./replay.ts');
-      for await (const line of replay({ traces, ...options })) console.log(line);
+      const progress = works.progress();
+      try {
+        for await (const line of replay({ traces, ...options }, progress)) console.log(line);
+      } finally {
+        progress.clear();
+      }
     });
   program
     .command('report')
@@ -537,7 +599,7 @@ export function programOf(works: Works): Command {
     .action(async (order: ReportOrder) => {
       const { report } = await import('./report.ts');
       const gateway = () => works.gateway(chosen());
-      for (const line of await report(order, gateway)) console.log(line);
+      for (const line of await report(order, gateway, works)) console.log(line);
     });
   program
     .command('cost')
@@ -547,6 +609,7 @@ export function programOf(works: Works): Command {
     .option('--by <key>', 'account, user, job or group', 'account')
     .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
     .option('--format <format>', 'table, json or csv', 'table')
+    .option('--json', 'as JSON: the same as --format json')
     .option('--billed <files...>', "hold it against the cloud's bill: FOCUS 1.2 or CUR 2.0, CSV or CSV.gz")
     .action((options: CostOptions) => works.cost(chosen(), costOrderOf(options)));
   const exported = program.command('export').description('what the store knows, for other tools');
@@ -556,6 +619,7 @@ export function programOf(works: Works): Command {
     .option('--since <span>', 'the last 30d, 12h or 4w, from the beginning of that day, UTC', '30d')
     .option('--to <file>', 'where the rows go; a file that is there is replaced')
     .option('--billed <files...>', "mark rows that the cloud's bill contradicts, as for cost")
+    .option('--json', 'say as JSON what was written')
     .action((options: ExportOptions) => works.exportFocus(chosen(), exportOrderOf(options)));
   exported
     .command('ood-balances')
@@ -563,7 +627,8 @@ export function programOf(works: Works): Command {
       "what is left of the budgets, as Open OnDemand's balance file: a row for each user and account",
     )
     .argument('<file>', 'where it goes; a file that is there is replaced in one step')
-    .action((file: string) => works.exportOodBalances(chosen(), file));
+    .option('--json', 'say as JSON what was written')
+    .action((file: string, o: Json) => works.exportOodBalances(chosen(), file, o.json === true));
   program
     .command('backup')
     .description('write the store, as of one moment, into an empty directory; the gateway may go on')

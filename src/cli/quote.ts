@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { type QuoteView, quoteView } from '../api/quote-schemas.ts';
 import { dollars } from '../domain/money.ts';
 import { inWords } from '../translate/marks.ts';
-import { CommandError, type Gateway, problemOf, question } from './ask.ts';
+import { CommandError, type Gateway, question, toldIn } from './ask.ts';
+import type { Loose } from './loose.ts';
 import { tableOf } from './table.ts';
-import { carried, offered, verdicts } from './why.ts';
+import { carried, offered, verdictOf } from './why.ts';
 
 export interface QuoteOrder {
   readonly user?: string | undefined;
@@ -24,6 +25,7 @@ export interface QuoteAsked extends QuoteOrder {
 }
 
 const answered = z.object({ quote: quoteView });
+type Told = Loose<QuoteView>;
 
 export async function quote(gateway: Gateway, file: string, asked: QuoteAsked): Promise<readonly string[]> {
   const script = await readFile(file, 'utf8').catch((e: NodeJS.ErrnoException) => {
@@ -36,18 +38,16 @@ export async function quote(gateway: Gateway, file: string, asked: QuoteAsked): 
     ...(partition === undefined ? [] : [`--partition=${partition}`]),
   ];
   const order = { user, cluster, script, options: words, workDir };
-  const { status, body } = await question(gateway, 'quotes', order);
-  const told = answered.safeParse(body);
-  if (status !== 200 || !told.success) throw problemOf(status, body);
-  if (asked.json === true) return [JSON.stringify(told.data.quote, undefined, 2)];
-  return linesOf(file, told.data.quote);
+  const told = toldIn(await question(gateway, 'quotes', order), answered);
+  if (asked.json === true) return [JSON.stringify(told.quote, undefined, 2)];
+  return linesOf(file, told.quote);
 }
 
-export function linesOf(file: string, q: QuoteView): readonly string[] {
+export function linesOf(file: string, q: Told): readonly string[] {
   const of = `${q.user}${q.account === undefined ? '' : ` (${q.account})`}`;
   const to = q.verdict === 'burst' && q.offer !== undefined ? `, to node group ${q.offer.group}` : '';
   return [
-    `${file} of ${of} in ${q.partition} on ${q.cluster} ${verdicts[q.verdict]}${to}.`,
+    `${file} of ${of} in ${q.partition} on ${q.cluster} ${verdictOf(q.verdict)}${to}.`,
     ...(q.mode === 'observe' ? ['The gateway observes: nothing bursts, whatever the rules say.'] : []),
     ...(q.mode === 'approve' && q.verdict === 'burst' ? ['A person must approve it first.'] : []),
     ...(q.tasks === 1
@@ -71,14 +71,15 @@ export function linesOf(file: string, q: QuoteView): readonly string[] {
   ];
 }
 
-function hereRow({ forecast }: QuoteView): readonly string[] {
+function hereRow({ forecast }: Told): readonly string[] {
   if (forecast === undefined) return ['here', 'not known', '', '', ''];
   if (forecast.startsIn === 'never') return ['here', 'never: it asks for more than there is', '', '', ''];
+  if (typeof forecast.startsIn === 'string') return ['here', forecast.startsIn, '', '', ''];
   const { p10Ms, p50Ms, p90Ms } = forecast.startsIn;
   return ['here', span(p50Ms), `${span(p10Ms)} to ${span(p90Ms)}`, '', ''];
 }
 
-function cloudRow({ ready, offer }: QuoteView): readonly (readonly string[])[] {
+function cloudRow({ ready, offer }: Told): readonly (readonly string[])[] {
   if (ready === undefined) return [];
   const { group, p10Ms, p50Ms, p90Ms } = ready;
   const money = (micro: number | undefined): string => (micro === undefined ? 'not known' : dollars(micro));
@@ -86,7 +87,7 @@ function cloudRow({ ready, offer }: QuoteView): readonly (readonly string[])[] {
   return [[group, span(p50Ms), range, money(offer?.expectedMicroUsd), money(offer?.worstMicroUsd)]];
 }
 
-function keptBy({ against }: QuoteView): readonly string[] {
+function keptBy({ against }: Told): readonly string[] {
   if (against.length === 0) return [];
   return [
     '',
@@ -96,7 +97,7 @@ function keptBy({ against }: QuoteView): readonly string[] {
   ];
 }
 
-function marked({ marks, image, signatures }: QuoteView): readonly string[] {
+function marked({ marks, image, signatures }: Told): readonly string[] {
   const told = marks.filter(({ mark }) => mark !== 'exact');
   return [
     '',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type RampView, rampView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
 
 const answer = z.object({ clusters: z.array(rampView) });
 
@@ -12,18 +12,14 @@ export interface RampOrder {
 }
 
 /** `spillway ramp`. */
-export const showRamp = (gateway: Gateway): Promise<readonly string[]> => told(gateway);
+export const showRamp = (gateway: Gateway): Promise<readonly RampView[]> => told(gateway);
 
 /** `spillway ramp lift` and `spillway ramp restore`, by the running gateway. */
-export const turnRamp = (gateway: Gateway, order: RampOrder): Promise<readonly string[]> =>
+export const turnRamp = (gateway: Gateway, order: RampOrder): Promise<readonly RampView[]> =>
   told(gateway, order);
 
-async function told(gateway: Gateway, order?: RampOrder): Promise<readonly string[]> {
-  const { status, body } = await ask(gateway, 'ramp', order);
-  const read = answer.safeParse(body);
-  if (status !== 200 || !read.success) throw problemOf(status, body);
-  return read.data.clusters.map(rampStands);
-}
+const told = async (gateway: Gateway, order?: RampOrder): Promise<readonly RampView[]> =>
+  toldIn(await ask(gateway, 'ramp', order), answer).clusters;
 
 export function rampStands({ cluster, limits, day, lifted }: RampView): string {
   if (lifted !== undefined) {

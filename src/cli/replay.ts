@@ -11,6 +11,7 @@ import { CommandError } from './ask.ts';
 import { madeFor } from './gateways.ts';
 import { type Dropped, readLog } from './log.ts';
 import { policyOf } from './policy.ts';
+import { noProgress } from './progress.ts';
 import { spotOf, usualLossesPerHour } from './spot.ts';
 
 export interface ReplayOrder {
@@ -45,7 +46,7 @@ interface Result {
 }
 
 /** What the operator sees, line by line; the page, if asked for, is written after it. */
-export async function* replay(order: ReplayOrder): AsyncGenerator<string> {
+export async function* replay(order: ReplayOrder, progress = noProgress): AsyncGenerator<string> {
   if (order.json === true && order.csv === true)
     throw new CommandError('--json and --csv: one of them; run it twice for both');
   const named = await Promise.all((order.policy ?? ['none', 'worth']).map(policyOf));
@@ -79,6 +80,11 @@ export async function* replay(order: ReplayOrder): AsyncGenerator<string> {
     const trace = columnsOf(jobs);
     const site: Site = { processors, cloud, tickMs: usualTickMs };
     for (const one of named) {
+      progress.tick(
+        `${basename(path)} under ${one.label}`,
+        results.length,
+        order.traces.length * named.length,
+      );
       const made = madeFor(one, trace, site, bill);
       const played = play(trace, made.site, made.policy);
       const figures = figuresOf(trace, played, site, bill);
@@ -87,6 +93,7 @@ export async function* replay(order: ReplayOrder): AsyncGenerator<string> {
       if (order.html !== undefined) shown.push({ ...about, course: courseOf(trace, played) });
     }
   }
+  progress.clear();
   if (order.json === true) yield JSON.stringify(results, undefined, 2);
   else if (order.csv === true) yield* csvOf(results);
   else yield* tableOf(results, cloud.spot !== undefined);

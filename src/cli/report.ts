@@ -12,6 +12,7 @@ import { CommandError, type Gateway } from './ask.ts';
 import { madeFor } from './gateways.ts';
 import { readLog } from './log.ts';
 import { policyOf } from './policy.ts';
+import { noProgress, type Progress, whileWaiting } from './progress.ts';
 import { reportSince } from './since.ts';
 import { byAccount, count, days, hours, whole } from './words.ts';
 
@@ -26,10 +27,16 @@ export interface ReportOrder {
   readonly json?: boolean;
 }
 
+export interface Waiting {
+  progress(): Progress;
+  pause(ms: number): Promise<void>;
+}
+
 /** `gateway`: where the running one answers; asked only for what it decided itself. */
 export async function report(
   order: ReportOrder,
   gateway: () => Promise<Gateway>,
+  { progress, pause }: Waiting = { progress: () => noProgress, pause: async () => undefined },
 ): Promise<readonly string[]> {
   const { since, sacct } = order;
   if (since !== undefined && sacct !== undefined)
@@ -42,7 +49,8 @@ export async function report(
       throw new CommandError(
         `--${odd} goes with --sacct: what the gateway decided, it decided under its own`,
       );
-    return reportSince(await gateway(), since, order.json === true);
+    const asked = reportSince(await gateway(), since, order.json === true);
+    return whileWaiting('the gateway asks slurmdbd for each day: seconds', asked, progress(), pause);
   }
   if (sacct === undefined)
     throw new CommandError(

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { type ReportView, reportView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
-import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
+import { ask, CommandError, type Gateway, toldIn } from './ask.ts';
+import type { Loose } from './loose.ts';
 import { spanOf } from './span.ts';
 import { byAccount, count, days, minutes, whole } from './words.ts';
 
@@ -16,18 +17,17 @@ export async function reportSince(
   json: boolean,
 ): Promise<readonly string[]> {
   spanOf(since);
-  const { status, body } = await ask(gateway, `report?since=${since}`, undefined, waitMs);
-  if (status === 503)
+  const said = await ask(gateway, `report?since=${since}`, undefined, waitMs);
+  if (said.status === 503)
     throw new CommandError(
       'the gateway cannot read its store, or sacct through Slurm, just now; its log says which: ask again',
     );
-  const told = answer.safeParse(body);
-  if (status !== 200 || !told.success) throw problemOf(status, body);
-  if (json) return [JSON.stringify(told.data, undefined, 2)];
-  return told.data.clusters.flatMap((c, i) => (i === 0 ? inWords(c) : ['', ...inWords(c)]));
+  const told = toldIn(said, answer);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  return told.clusters.flatMap((c, i) => (i === 0 ? inWords(c) : ['', ...inWords(c)]));
 }
 
-export function inWords(report: ReportView): readonly string[] {
+export function inWords(report: Loose<ReportView>): readonly string[] {
   const { cluster, mode, since, until, would, done } = report;
   const span = days(Date.parse(until) - Date.parse(since));
   const lines = [`${cluster}: ${span} until ${until}, mode ${mode} now`, ''];

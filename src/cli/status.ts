@@ -3,27 +3,28 @@ import { z } from 'zod';
 import { type ActivePolicyView, activeView } from '../api/policy-schemas.ts';
 import { forecastView as forecastShape, type forecastView, groupView } from '../api/portal-schemas.ts';
 import { type BudgetView, burstView, stopView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf, readAt } from './ask.ts';
+import { ask, type Gateway, pagesAt, readAt, toldIn } from './ask.ts';
 import { budgetLines, budgetsRead } from './budget.ts';
+import type { Loose } from './loose.ts';
 import { decidesInWords } from './policies.ts';
 import { ageOf } from './words.ts';
 
 const forecasts = z.object({ clusters: z.array(forecastShape) });
 const stops = z.object({ clusters: z.array(stopView) });
-const bursts = z.object({ bursts: z.array(burstView) });
+const bursts = z.object({ bursts: z.array(burstView), next: z.string().optional() });
 const quotes = z.object({ quotes: z.array(burstView) });
 const groups = z.object({ groups: z.array(groupView) });
 
-type Burst = z.output<typeof burstView>;
+type Burst = Loose<z.output<typeof burstView>>;
 
 export interface Status {
   readonly clusters: readonly z.output<typeof forecastView>[];
   readonly stops: z.output<typeof stops>['clusters'];
   readonly bursts: readonly Burst[];
   readonly quotes: readonly Burst[];
-  readonly budgets: readonly BudgetView[];
+  readonly budgets: readonly Loose<BudgetView>[];
   /** Which policy decides; absent, as `groups`: who asks may not see them. */
-  readonly policies?: readonly ActivePolicyView[] | undefined;
+  readonly policies?: readonly Loose<ActivePolicyView>[] | undefined;
   /** Absent: who asks may not see them. */
   readonly groups?: readonly z.output<typeof groupView>[] | undefined;
 }
@@ -32,25 +33,35 @@ export async function statusOf(gateway: Gateway): Promise<Status> {
   const [clusters, stop, alive, offered, money] = await Promise.all([
     readAt(gateway, 'forecast', forecasts),
     readAt(gateway, 'stop', stops),
-    readAt(gateway, 'bursts?live=true&limit=1000', bursts),
+    burstsOf(gateway),
     readAt(gateway, 'quotes', quotes),
     readAt(gateway, 'budgets', budgetsRead),
   ]);
   const seen = await readIfMay(gateway, 'groups', groups);
   const decides = await readIfMay(gateway, 'policies/active', activeView);
   return {
-    ...{ clusters: clusters.clusters, stops: stop.clusters, bursts: alive.bursts, quotes: offered.quotes },
+    ...{ clusters: clusters.clusters, stops: stop.clusters, bursts: alive, quotes: offered.quotes },
     ...{ budgets: money.budgets, groups: seen?.groups, policies: decides?.clusters },
   };
 }
 
+/** All that are under way. */
+async function burstsOf(gateway: Gateway): Promise<readonly Burst[]> {
+  const found: Burst[] = [];
+  const query = new URLSearchParams({ live: 'true', limit: '1000' });
+  for await (const page of pagesAt(gateway, 'bursts', query, bursts))
+    for (const burst of page.bursts) found.push(burst);
+  return found;
+}
+
 /** Whose role does not let him is told the rest. */
-async function readIfMay<T>(gateway: Gateway, path: string, shape: z.ZodType<T>): Promise<T | undefined> {
-  const { status, body } = await ask(gateway, path);
-  if (status === 403) return undefined;
-  const seen = shape.safeParse(body);
-  if (status !== 200 || !seen.success) throw problemOf(status, body);
-  return seen.data;
+async function readIfMay<T extends z.ZodType>(
+  gateway: Gateway,
+  path: string,
+  shape: T,
+): Promise<Loose<z.output<T>> | undefined> {
+  const said = await ask(gateway, path);
+  return said.status === 403 ? undefined : toldIn(said, shape);
 }
 
 /** `now`: milliseconds of this host's clock, for ages. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type StopView, stopView } from '../api/schemas.ts';
-import { ask, type Gateway, problemOf } from './ask.ts';
+import { ask, type Gateway, toldIn } from './ask.ts';
 
 const answer = z.object({ clusters: z.array(stopView) });
 
@@ -11,12 +11,8 @@ export interface Order {
 }
 
 /** `spillway stop` and `spillway resume`, by the running gateway. */
-export async function turnStop(gateway: Gateway, order: Order): Promise<readonly string[]> {
-  const { status, body } = await ask(gateway, 'stop', order);
-  const told = answer.safeParse(body);
-  if (status !== 200 || !told.success) throw problemOf(status, body);
-  return told.data.clusters.map(stands);
-}
+export const turnStop = async (gateway: Gateway, order: Order): Promise<readonly StopView[]> =>
+  toldIn(await ask(gateway, 'stop', order), answer).clusters;
 
 /** How a cluster's switch stands, in words. */
 export function stands({ cluster, stopped, by, since, reason }: StopView): string {

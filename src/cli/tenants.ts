@@ -10,6 +10,7 @@ export interface TenantsOrder {
   readonly yaml: boolean;
   /** With apply: take away what is left of users who are gone. */
   readonly prune: boolean;
+  readonly json: boolean;
 }
 
 export interface TenantDid {
@@ -66,6 +67,25 @@ export function listLines({ changes, leftovers, troubles }: TenantPlan): readonl
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** How all stands, by user: what differs of him, what is left over, and what hinders. `done`: what apply did to get there. */
+export function tenantsJson(
+  { changes, leftovers, troubles }: TenantPlan,
+  done?: readonly TenantDid[],
+): string {
+  const users = [...new Set(changes.map(({ user }) => user))].map((user) => {
+    const own = changes.filter((change) => change.user === user);
+    const open = own.filter(({ what }) => what !== 'same');
+    return {
+      ...{ user, namespace: own[0]?.object.metadata.name ?? '', objects: own.length },
+      differ: open.map(({ what, object: { kind, metadata }, fields }) => ({
+        ...{ what, object: nameOf({ kind, ...metadata }), fields },
+      })),
+    };
+  });
+  const did = done?.map(({ what, user, ref, text }) => ({ what, user, object: nameOf(ref), text }));
+  return JSON.stringify({ users, leftovers, troubles, ...(did && { done: did }) }, undefined, 2);
 }
 
 export function sumLine({ changes, leftovers, troubles }: TenantPlan): string {

@@ -1,6 +1,6 @@
 import { type Role, roles, unixName } from '../domain/caller.ts';
 import { tokenName } from '../domain/token.ts';
-import { CommandError } from './ask.ts';
+import { UsageError } from './ask.ts';
 
 /** `spillway token create` as it is typed. */
 export interface TokenWish {
@@ -25,15 +25,15 @@ const longestDays = 366;
 
 export function tokenOrder(wish: TokenWish): TokenOrder {
   if (!unixName.test(wish.user))
-    throw new CommandError(`--user ${wish.user}: no Unix name; write whose jobs it is for, such as alice`);
+    throw new UsageError(`--user ${wish.user}: no Unix name; write whose jobs it is for, such as alice`);
   const role = roles.find((r) => r === wish.role);
-  if (role === undefined) throw new CommandError(`--role ${wish.role}: write ${roles.join(', ')}`);
+  if (role === undefined) throw new UsageError(`--role ${wish.role}: write ${roles.join(', ')}`);
   const parts = /^([1-9]\d{0,3})([hdw])$/.exec(wish.for);
   const forMs = Number(parts?.[1]) * spans[(parts?.[2] ?? 'd') as keyof typeof spans];
   if (!(forMs <= longestDays * dayMs))
-    throw new CommandError(`--for ${wish.for}: write how long it holds, such as 90d; a year at most`);
+    throw new UsageError(`--for ${wish.for}: write how long it holds, such as 90d; a year at most`);
   if (wish.note.length > 200 || /\p{C}/u.test(wish.note))
-    throw new CommandError('--note: longer than 200 characters, or with a control character');
+    throw new UsageError('--note: longer than 200 characters, or with a control character');
   return { user: wish.user, role, forMs, note: wish.note };
 }
 

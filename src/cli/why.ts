@@ -2,40 +2,46 @@ import { z } from 'zod';
 import { type StoryView, storyView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
 import { gib } from '../translate/staging.ts';
-import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
+import { ask, CommandError, type Gateway, toldIn, UsageError } from './ask.ts';
+import type { Loose } from './loose.ts';
 import { answerOf, offerOf } from './quotes.ts';
 
 const answered = z.object({ jobs: z.array(storyView) });
 
+type Story = Loose<StoryView>;
+type Basis = NonNullable<NonNullable<Story['decision']>['basis']>;
+
 /** `spillway why JOBID`: what is printed. */
 export async function why(gateway: Gateway, id: string, json: boolean): Promise<readonly string[]> {
   if (!/^\d{1,10}(_\d{1,10})?$/.test(id))
-    throw new CommandError(`${id} is no job id: write 4711, or 4711_3 for an array task`);
-  const { status, body } = await ask(gateway, `why/${id}`);
-  if (status === 404)
+    throw new UsageError(`${id} is no job id: write 4711, or 4711_3 for an array task`);
+  const said = await ask(gateway, `why/${id}`);
+  if (said.status === 404)
     throw new CommandError(
       `nothing was ever decided on job ${id}: it never pended in a watched partition, or its receipts are older than \`retention.receipts\``,
     );
-  const told = answered.safeParse(body);
-  if (status !== 200 || !told.success) throw problemOf(status, body);
-  if (json) return [JSON.stringify(told.data, undefined, 2)];
-  return told.data.jobs.flatMap((job, i) => (i === 0 ? inPlainWords(job) : ['', ...inPlainWords(job)]));
+  const told = toldIn(said, answered);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  return told.jobs.flatMap((job, i) => (i === 0 ? inPlainWords(job) : ['', ...inPlainWords(job)]));
 }
 
-export const verdicts = {
+const verdicts: Readonly<Record<string, string>> = {
   burst: 'may burst',
   wait: 'waits at home',
   never: 'never bursts as it is',
-} as const;
+};
 
-export function inPlainWords({ cluster, job, decision, bursts }: StoryView): readonly string[] {
+/** One that is new here is told as it is. */
+export const verdictOf = (verdict: string): string => verdicts[verdict] ?? `is decided ${verdict}`;
+
+export function inPlainWords({ cluster, job, decision, bursts }: Story): readonly string[] {
   const lines: string[] = [];
   if (decision === undefined)
     lines.push(`Job ${job} on ${cluster}: no decision is on record, it was taken on as it was found.`);
   else {
     const { user, verdict, group, because, basis, at, seenAgain, lastSeen } = decision;
     const to = group === undefined ? '' : `, to node group ${group}`;
-    lines.push(`Job ${job} of ${user} on ${cluster} ${verdicts[verdict]}${to}.`);
+    lines.push(`Job ${job} of ${user} on ${cluster} ${verdictOf(verdict)}${to}.`);
     lines.push(
       seenAgain === 0
         ? `  decided ${at}`
@@ -66,16 +72,12 @@ export function inPlainWords({ cluster, job, decision, bursts }: StoryView): rea
   return lines;
 }
 
-function expected({
-  forecast,
-  ready,
-  data,
-  offer,
-  passedOver = [],
-}: NonNullable<StoryView['decision']>['basis'] & {}): readonly string[] {
+function expected({ forecast, ready, data, offer, passedOver = [] }: Basis): readonly string[] {
   const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;
   const lines: string[] = [];
   if (forecast?.startsIn === 'never') lines.push('  here: can never start, it asks for more than there is');
+  else if (typeof forecast?.startsIn === 'string')
+    lines.push(`  here: ${forecast.startsIn} (${forecast.by})`);
   else if (forecast !== undefined) {
     const { p10Ms, p50Ms, p90Ms } = forecast.startsIn;
     lines.push(
@@ -93,29 +95,25 @@ function expected({
   return lines;
 }
 
-type Basis = NonNullable<NonNullable<StoryView['decision']>['basis']>;
-
 export function carried(data: NonNullable<Basis['data']>): readonly string[] {
   if (data === 'unknown')
     return [
       '  data: not known: its script is read once all else says burst, and no earlier job of its name carried any',
     ];
+  if (typeof data === 'string') return [`  data: ${data}`];
   const leg = (way: string, { bytes, p50Ms, p90Ms, measured }: typeof data.in): string[] =>
     bytes === 0
       ? []
       : [
           `${gib(bytes)} ${way} in about ${Math.ceil(p50Ms / 60_000)} min, 9 times in 10 within ${Math.ceil(p90Ms / 60_000)} (${measured === 0 ? 'by the configured bandwidths' : `${measured} transfers measured`})`,
         ];
-  const from =
-    data.from === 'script'
-      ? 'as its script says'
-      : `as ${data.jobs === 1 ? 'an earlier job' : `${data.jobs} earlier jobs`} of that user and name had`;
+  const earlier = `as ${data.jobs === 1 ? 'an earlier job' : `${data.jobs} earlier jobs`} of that user and name had`;
+  const known: Readonly<Record<string, string>> = { script: 'as its script says', earlier };
+  const from = known[data.from] ?? `by ${data.from}`;
   return [`  data, ${from}: ${[...leg('to its pod', data.in), ...leg('home', data.out)].join('; ')}`];
 }
 
-type Offer = NonNullable<NonNullable<NonNullable<StoryView['decision']>['basis']>['offer']>;
-
-export function offered(offer: Offer): readonly string[] {
+export function offered(offer: NonNullable<Basis['offer']>): readonly string[] {
   const { type, zones, capacity, perHourMicroUsd, expectedMicroUsd, worstMicroUsd } = offer;
   const money = (micro: number): string => dollars(micro);
   const cost =
@@ -135,6 +133,7 @@ export function offered(offer: Offer): readonly string[] {
   ];
   const { savesMs } = offer;
   if (savesMs === 'never starts here') lines.push('      it never starts here');
+  else if (typeof savesMs === 'string') lines.push(`      against a start here: ${savesMs}`);
   else if (savesMs !== undefined)
     lines.push(
       `      starts ${(Math.abs(savesMs) / 3_600_000).toFixed(1)} h ${savesMs < 0 ? 'later' : 'sooner'} than here`,
@@ -142,7 +141,7 @@ export function offered(offer: Offer): readonly string[] {
   return lines;
 }
 
-function endOf(exit: NonNullable<StoryView['bursts'][number]['exit']>): string {
+function endOf(exit: NonNullable<Story['bursts'][number]['exit']>): string {
   const how = exit.signal === undefined ? `exit code ${exit.code ?? 'unknown'}` : `signal ${exit.signal}`;
   return exit.reason === undefined ? how : `${how} (${exit.reason})`;
 }

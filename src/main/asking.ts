@@ -11,15 +11,17 @@ export function whoAsks(): string {
   return `${process.env.SUDO_USER || userInfo().username}@${hostname()}`;
 }
 
-/** Of this configuration, by SPILLWAY_URL where it is reached otherwise. */
-export function addressOf({ listen: { http, tls } }: Config): GatewayAddress {
-  const { url, token } = asked();
+/** Of this configuration, on this host. */
+function addressOf({ listen: { http, tls } }: Config, token: string | undefined): GatewayAddress {
   // Listened on everywhere, it answers here.
   const host = http.host === '0.0.0.0' ? '127.0.0.1' : http.host === '::' ? '::1' : http.host;
   const at = host.includes(':') ? `[${host}]` : host;
   const own = tls === undefined ? undefined : `https://${at}:${http.port}`;
-  return { host, port: http.port, url: url ?? own, token };
+  return { host, port: http.port, url: own, token };
 }
+
+/** It says where the gateway is, so that a configuration here need not be that of the same one. */
+export const reachedElsewhere = (): boolean => asked().url !== undefined;
 
 interface AskedBy {
   readonly url: string | undefined;
@@ -44,10 +46,11 @@ function tokenIn(file: string): string {
 }
 
 /** On a host with SPILLWAY_URL no configuration is needed: a portal's has none. Who brings no token is given one by the host's login socket, if it has one. */
-export async function gatewayOf(path: string): Promise<GatewayAddress> {
+export async function gatewayOf(path: string, waitMs?: number): Promise<GatewayAddress> {
   const { url, token } = asked();
-  const gateway = url === undefined ? addressOf(await loadConfig(path)) : { host: '', port: 0, url, token };
+  const at = url === undefined ? addressOf(await loadConfig(path), token) : { host: '', port: 0, url, token };
+  const gateway = { ...at, waitMs };
   if (token !== undefined) return gateway;
   const { SPILLWAY_LOGIN_SOCKET } = process.env;
-  return { ...gateway, token: await tokenOfSocket(SPILLWAY_LOGIN_SOCKET ?? usualSocket) };
+  return { ...gateway, token: await tokenOfSocket(SPILLWAY_LOGIN_SOCKET ?? usualSocket, undefined, waitMs) };
 }

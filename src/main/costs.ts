@@ -6,7 +6,7 @@ import { requireCurrent } from '../../adapters/store/migrate.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { type CostOrder, costInWords } from '../cli/cost.ts';
-import { type ExportOrder, exportedInWords } from '../cli/export.ts';
+import { type ExportOrder, exportedInWords, exportedJson } from '../cli/export.ts';
 import type { CostPiece, Reconciled } from '../domain/cost.ts';
 import { clusterName, type Instant, instant } from '../domain/ids.ts';
 import { periodStart } from '../domain/money.ts';
@@ -46,9 +46,10 @@ export async function cost(path: string, { by, forMs, format, billed }: CostOrde
   for (const line of costInWords(report, format, config.retention.auditMs)) console.log(line);
 }
 
-export async function exportFocus(path: string, { forMs, to, billed }: ExportOrder): Promise<void> {
+export async function exportFocus(path: string, { forMs, to, billed, json }: ExportOrder): Promise<void> {
   const { since, pieces, bill } = await costsOf(await loadConfig(path), forMs, billed);
   const { rows, leftOutMs } = focusOf(pieces, since, marksOf(bill));
   await replaceFile(to, `${[...csvOf(rows)].join('\n')}\n`, 0o640, `--to ${to}`);
-  for (const line of exportedInWords({ to, rows: rows.length, leftOutMs, bill })) console.log(line);
+  const done = { to, rows: rows.length, leftOutMs, bill };
+  for (const line of json ? [exportedJson(done)] : exportedInWords(done)) console.log(line);
 }

@@ -33,10 +33,16 @@ import { askTenants } from './tenants.ts';
 import { hooksOf } from './webhooks.ts';
 
 /** Looks at everything that `serve` needs; may run beside a gateway that serves. */
-export async function doctor(path: string): Promise<number> {
+export async function doctor(path: string, json: boolean): Promise<number> {
   const config = await loadConfig(path);
   let bad = 0;
+  const findings: Finding[] = [];
   const say = (f: Finding): void => {
+    findings.push(f);
+    if (json) {
+      if (!f.ok) bad += 1;
+      return;
+    }
     console.log(`${f.ok ? 'ok  ' : 'BAD '} ${f.what}: ${f.text}`);
     if (f.ok) return;
     bad += 1;
@@ -86,7 +92,8 @@ export async function doctor(path: string): Promise<number> {
     if (wanted !== undefined) say(await askTenants(config, wanted));
     await reached.close();
   }
-  console.log(bad === 0 ? 'all well' : `${bad} to mend`);
+  if (json) console.log(JSON.stringify({ ok: bad === 0, findings }, undefined, 2));
+  else console.log(bad === 0 ? 'all well' : `${bad} to mend`);
   return bad === 0 ? 0 : 1;
 }
 

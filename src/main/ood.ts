@@ -16,7 +16,7 @@ import { replaceFile } from './whole-file.ts';
 const readByAll = 0o644;
 
 /** Budgets as the running gateway has them, members as Slurm has them now. Where one of them does not answer, the old file stays. */
-export async function exportOodBalances(path: string, to: string): Promise<void> {
+export async function exportOodBalances(path: string, to: string, json: boolean): Promise<void> {
   const config = await loadConfig(path);
   const budgets = await allBudgets(await gatewayOf(path));
   const members: Member[] = [];
@@ -29,7 +29,8 @@ export async function exportOodBalances(path: string, to: string): Promise<void>
     );
   await replaceFile(to, `${JSON.stringify(file, undefined, 2)}\n`, readByAll);
   const told = { to, rows: file.balances.length, siteWide, without };
-  for (const line of balancesInWords(told)) console.log(line);
+  const lines = json ? [JSON.stringify(told, undefined, 2)] : balancesInWords(told);
+  for (const line of lines) console.log(line);
 }
 
 async function membersOf({ name, slurm }: ClusterConfig): Promise<readonly Member[]> {

@@ -1,7 +1,6 @@
 /** `spillway serve`. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +31,7 @@ import { WhatIfs } from '../engine/what-if.ts';
 import type { DeskPort, StorePort } from '../ports.ts';
 import { type LoginHosts, listenForRelays } from '../stream/listen.ts';
 import { Switchboard } from '../stream/switchboard.ts';
+import { type Renewal, tlsServer } from './certificates.ts';
 import { openDatabase } from './database.ts';
 import { openFront } from './front.ts';
 import { clock, entropy, scheduler } from './ground.ts';
@@ -162,7 +162,16 @@ async function start(
   const more = { hooks: outbox, front, own, whatIfs };
   const grounds = groundsOf(config, gateway, ports.store, desk, more, coordinators, told);
   undo.push(async () => grounds.feed.close());
-  const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
+  const renewal = (now: Renewal): void =>
+    now.renewed
+      ? told.info({}, 'listen.tls: the certificate was renewed')
+      : told.warn(
+          { error: now.why },
+          'listen.tls: the certificate that is there cannot be used; the old one is',
+        );
+  const http = await listenHttp(listen, grounds, renewal).catch((e: unknown) =>
+    taken('listen.http', listen.http, e),
+  );
   undo.push(async () => {
     http.close();
     http.closeAllConnections();
@@ -254,15 +263,13 @@ function pageDir(): string {
     : fileURLToPath(new URL('../../dist/web', import.meta.url));
 }
 
-async function listenHttp({ http, tls }: Config['listen'], grounds: Grounds): Promise<Server> {
+async function listenHttp(
+  { http, tls }: Config['listen'],
+  grounds: Grounds,
+  note: (renewal: Renewal) => void,
+): Promise<Server> {
   const api = app(grounds);
-  const server =
-    tls === undefined
-      ? createServer(api)
-      : createTlsServer(
-          { cert: await readFile(tls.cert), key: await readFile(tls.key), minVersion: 'TLSv1.2' },
-          api,
-        );
+  const server = tls === undefined ? createServer(api) : tlsServer(tls, api, note);
   answersClientErrors(server);
   return new Promise((resolve, reject) => {
     server.once('error', reject);

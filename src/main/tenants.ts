@@ -8,7 +8,16 @@ import type { Log } from '../../adapters/wrap.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Config, TenantsConfig } from '../../config/schema.ts';
 import { CommandError } from '../cli/ask.ts';
-import { asYaml, didLine, listLines, planLines, sumLine, type TenantsOrder } from '../cli/tenants.ts';
+import {
+  asYaml,
+  didLine,
+  listLines,
+  planLines,
+  sumLine,
+  type TenantDid,
+  type TenantsOrder,
+  tenantsJson,
+} from '../cli/tenants.ts';
 import type { Roster } from '../domain/tenants.ts';
 import { type Finding, probe } from '../engine/doctor.ts';
 import type { PeoplePort, TenantsPort } from '../ports.ts';
@@ -55,7 +64,10 @@ async function peopleOf(config: Config, { slurm, csv }: TenantsConfig['users']):
 }
 
 /** With an identity of its own, which the gateway never has. The exit code. */
-export async function tenants(path: string, { verb, dryRun, yaml, prune }: TenantsOrder): Promise<number> {
+export async function tenants(
+  path: string,
+  { verb, dryRun, yaml, prune, json }: TenantsOrder,
+): Promise<number> {
   const config = await loadConfig(path);
   const wanted = config.kubernetes?.tenants;
   if (wanted === undefined)
@@ -73,6 +85,10 @@ export async function tenants(path: string, { verb, dryRun, yaml, prune }: Tenan
   const port = tenantsPortOf(wanted);
   try {
     const plan = planTenants(roster, wanted, await port.seen(), sha256);
+    if (json && (verb !== 'apply' || dryRun)) {
+      console.log(tenantsJson(plan));
+      return verb === 'check' && tenantsDiffer(plan) !== undefined ? 1 : 0;
+    }
     if (verb === 'list') {
       for (const line of listLines(plan)) console.log(line);
       return 0;
@@ -81,16 +97,20 @@ export async function tenants(path: string, { verb, dryRun, yaml, prune }: Tenan
       for (const line of [...planLines(plan, prune), sumLine(plan)]) console.log(line);
       return verb === 'check' && tenantsDiffer(plan) !== undefined ? 1 : 0;
     }
-    for (const { user, text } of plan.troubles) console.log(`TROUBLE ${user}: ${text}`);
+    const did: TenantDid[] = [];
+    if (!json) for (const { user, text } of plan.troubles) console.log(`TROUBLE ${user}: ${text}`);
     let bad = plan.troubles.length;
     const pause = (): Promise<void> => new Promise((resolve) => void scheduler.after(500, resolve));
     for await (const done of applyTenants(port, plan, { prune, wait: pause })) {
-      console.log(didLine(done));
+      did.push(done);
+      if (!json) console.log(didLine(done));
       if (done.what === 'failed') bad += 1;
     }
-    console.log(
-      bad === 0 ? sumLine(planTenants(roster, wanted, await port.seen(), sha256)) : `${bad} to mend`,
-    );
+    if (json) console.log(tenantsJson(planTenants(roster, wanted, await port.seen(), sha256), did));
+    else
+      console.log(
+        bad === 0 ? sumLine(planTenants(roster, wanted, await port.seen(), sha256)) : `${bad} to mend`,
+      );
     return bad === 0 ? 0 : 1;
   } finally {
     await port.close();

@@ -1,6 +1,7 @@
 /** `spillway status`, `jobs` and `budget` against the API on a real store: what each role is shown, in words and as JSON. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CommandError, type Gateway } from '../../src/cli/ask.ts';
+import { type AuditListOrder, listAudit } from '../../src/cli/audit-list.ts';
 import { budgetLines, budgetTable } from '../../src/cli/budget.ts';
 import { jobsTable } from '../../src/cli/jobs.ts';
 import type { JobWithCloud } from '../../src/cli/jobs-cloud.ts';
@@ -106,6 +107,48 @@ describe('spillway jobs', () => {
   it('a word that is no state is refused by name', async () => {
     await expect(jobsTable(operator, { state: 'gone' }, now)).rejects.toThrow(/state/);
     await expect(jobsTable(operator, { state: 'gone' }, now)).rejects.toThrow(CommandError);
+  });
+});
+
+describe('spillway audit list', () => {
+  const rows = async (order: AuditListOrder, gateway = operator) => {
+    const [text = ''] = await listAudit(gateway, { ...order, json: true }, now);
+    return (JSON.parse(text) as { audit: { seq: number; subject: string; why: string }[] }).audit;
+  };
+
+  it('follows the pages to the end, newest first, or to as many rows as are asked for', async () => {
+    for (let i = 0; i < 600; i += 1) {
+      await bed.store.stop(cluster, 'olga@gw', `word ${i}`);
+      await bed.store.resume(cluster, 'oleg', '');
+    }
+    const all = await rows({ subject: `stop/${cluster}` });
+    expect(all.length).toBeGreaterThanOrEqual(1_200);
+    expect(all.map((r) => r.seq)).toEqual(all.map((r) => r.seq).sort((a, b) => b - a));
+    expect(await rows({ subject: `stop/${cluster}`, limit: '1001' })).toEqual(all.slice(0, 1_001));
+  }, 120_000);
+
+  it('of one person, with and without the host', async () => {
+    await bed.store.stop(cluster, 'olga@gw', 'by oleg’s wish');
+    const of = (by: string) => rows({ subject: `stop/${cluster}`, by, limit: '3' });
+    expect((await of('olga')).every((r) => r.why.startsWith('by olga@gw'))).toBe(true);
+    expect(await of('olga@gw')).toEqual(await of('olga'));
+    expect(await of('olg')).toEqual([]);
+    await bed.store.resume(cluster, 'oleg', '');
+  });
+
+  it('is a table, of a span too, and refuses what is no span or number', async () => {
+    const [header, row] = await listAudit(operator, { since: '1h', limit: '1' }, now);
+    expect(header).toMatch(/^at +subject +what +why$/);
+    expect(row).toMatch(/Z +stop\/hpc1 +.*resumed +by oleg$/);
+    await expect(listAudit(operator, { subject: 'stop/none' }, now)).resolves.toEqual([
+      'no such row is in the audit',
+    ]);
+    await expect(listAudit(operator, { since: 'ever' }, now)).rejects.toThrow(/--since ever/);
+    await expect(listAudit(operator, { limit: '0' }, now)).rejects.toThrow(/--limit 0/);
+  });
+
+  it('is not for a user', async () => {
+    await expect(listAudit(alice, {}, now)).rejects.toThrow(/403/);
   });
 });
 

@@ -6,10 +6,10 @@ import { app } from '../../src/api/app.ts';
 import { burstView } from '../../src/api/schemas.ts';
 import { letAgain } from '../../src/cli/again.ts';
 import { type Gateway as Address, ask } from '../../src/cli/ask.ts';
-import { showCapacity, turnCapacity } from '../../src/cli/capacity.ts';
+import { capacityStands, showCapacity, turnCapacity } from '../../src/cli/capacity.ts';
 import { answerQuotes, openQuotes } from '../../src/cli/quotes.ts';
-import { showRamp, turnRamp } from '../../src/cli/ramp.ts';
-import { turnStop } from '../../src/cli/stop.ts';
+import { rampStands, showRamp, turnRamp } from '../../src/cli/ramp.ts';
+import { stands, turnStop } from '../../src/cli/stop.ts';
 import { why } from '../../src/cli/why.ts';
 import { returnedOf } from '../../src/decide/returned.ts';
 import type { Burst } from '../../src/domain/burst.ts';
@@ -86,7 +86,8 @@ const put = (body: unknown, headers: Record<string, string> = {}) =>
 
 describe('the stop switch', () => {
   it('is turned by a command, kept by the store, and told by /readyz, which stays ready', async () => {
-    const [said] = await turnStop(gateway, { stopped: true, by: 'alice@gw', reason: 'fire drill' });
+    const turned = await turnStop(gateway, { stopped: true, by: 'alice@gw', reason: 'fire drill' });
+    const [said] = turned.map(stands);
     expect(said).toContain('stopped by alice@gw since 2026-01-05T08:00:00.000Z: fire drill');
     expect(await store.stopped(cluster)).toEqual({ by: 'alice@gw', why: 'fire drill', at });
     const ready = await fetch(`http://127.0.0.1:${gateway.port}/readyz`);
@@ -96,7 +97,7 @@ describe('the stop switch', () => {
     ];
     expect(await ready.json()).toMatchObject({ stopped });
     expect((await ask(gateway, 'stop')).body).toEqual({ clusters: stopped });
-    expect(await turnStop(gateway, { stopped: false, by: 'bob', reason: '' })).toEqual([
+    expect((await turnStop(gateway, { stopped: false, by: 'bob', reason: '' })).map(stands)).toEqual([
       `${cluster}: bursting goes on`,
     ]);
     expect(await store.stopped(cluster)).toBeUndefined();
@@ -142,7 +143,7 @@ describe('the stop switch', () => {
 
 describe('capacity', () => {
   it('is listed, drained and resumed by a command, one group or all; the audit names who', async () => {
-    expect(await showCapacity(gateway)).toEqual([
+    expect((await showCapacity(gateway)).map(capacityStands)).toEqual([
       `${cluster} cpu: no instance, of at most 3`,
       `${cluster} gpu: no instance, of at most 2`,
     ]);
@@ -150,7 +151,10 @@ describe('capacity', () => {
     await store.commit(newId(), cluster, 0, [putInstance(up)]);
     const order = { drained: true, group: 'gpu', by: 'alice@gw', reason: 'a driver' };
     const words = `${cluster} gpu: 1 ready, of at most 2; drained by alice@gw since 2026-01-05T08:00:00.000Z: a driver; nothing new goes there, what runs goes on`;
-    expect(await turnCapacity(gateway, order)).toEqual([`${cluster} cpu: no instance, of at most 3`, words]);
+    expect((await turnCapacity(gateway, order)).map(capacityStands)).toEqual([
+      `${cluster} cpu: no instance, of at most 3`,
+      words,
+    ]);
     expect(woken).toEqual([up.id]);
     await turnCapacity(gateway, { ...order, group: undefined, by: 'bob' });
     expect((await store.drains(cluster)).map((d) => [d.group, d.by])).toEqual([
@@ -168,11 +172,13 @@ describe('capacity', () => {
 
   it('says where nothing is launched since machines do not boot, and resume lets it launch again', async () => {
     await store.tripBreaker(cluster, 'cpu', 'spillway', '10 machines in a row did not boot');
-    expect((await showCapacity(gateway))[0]).toBe(
+    expect((await showCapacity(gateway)).map(capacityStands)[0]).toBe(
       `${cluster} cpu: no instance, of at most 3; launches nothing since 2026-01-05T08:00:00.000Z: 10 machines in a row did not boot (spillway capacity resume cpu tries again)`,
     );
     await turnCapacity(gateway, { drained: false, group: 'cpu', by: 'carol', reason: 'a new image' });
-    expect((await showCapacity(gateway))[0]).toBe(`${cluster} cpu: no instance, of at most 3`);
+    expect((await showCapacity(gateway)).map(capacityStands)[0]).toBe(
+      `${cluster} cpu: no instance, of at most 3`,
+    );
     expect((await store.audit(`breaker/${cluster}/cpu`)).at(-1)?.why).toBe('by carol: a new image');
   });
 });
@@ -201,11 +207,11 @@ describe('again', () => {
 
 describe('the ramp', () => {
   it('is told, lifted and put back by a command; the audit names who', async () => {
-    expect(await showRamp(gateway)).toEqual([
+    expect((await showRamp(gateway)).map(rampStands)).toEqual([
       `${cluster}: on a ramp, 2 of 5 jobs and 3.00 USD of 50.00 USD today (UTC)`,
     ]);
     const order = { lifted: true, by: 'alice@gw', reason: 'all went well' };
-    expect(await turnRamp(gateway, order)).toEqual([
+    expect((await turnRamp(gateway, order)).map(rampStands)).toEqual([
       `${cluster}: the ramp was lifted by alice@gw at 2026-01-05T08:00:00.000Z: all went well`,
     ]);
     expect((await ask(gateway, 'ramp')).body).toMatchObject({

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { ask } from '../../src/cli/ask.ts';
 import { gatewayOf } from '../../src/main/asking.ts';
 
 let dir: string;
@@ -31,6 +32,13 @@ it('the token is in SPILLWAY_TOKEN, else in the file that SPILLWAY_TOKEN_FILE na
   expect(await gatewayOf(none)).toMatchObject({ token: 'spw_of_the_file' });
   vi.stubEnv('SPILLWAY_TOKEN', 'spw_of_the_variable');
   expect(await gatewayOf(none)).toMatchObject({ token: 'spw_of_the_variable' });
+});
+
+it('where nobody answers there, the error names SPILLWAY_URL and no configuration', async () => {
+  vi.stubEnv('SPILLWAY_URL', 'http://127.0.0.1:1');
+  const failed = ask(await gatewayOf(none), 'stop');
+  await expect(failed).rejects.toThrow(/^no gateway answers at http:\/\/127\.0\.0\.1:1 \(SPILLWAY_URL\)/);
+  await expect(failed).rejects.not.toThrow(/listen\.http|this host/);
 });
 
 it('a file that is not there is told by its variable', async () => {

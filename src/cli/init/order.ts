@@ -1,6 +1,6 @@
 /** `spillway init` as it is typed. */
 import { basename, dirname, resolve } from 'node:path';
-import { CommandError } from '../ask.ts';
+import { UsageError } from '../ask.ts';
 import type { Wishes } from './choose.ts';
 
 export interface InitWish {
@@ -56,12 +56,12 @@ export interface InitOrder {
 
 const mostHistoryDays = 92;
 
-/** `config`: where the configuration is, by --config or by what every command looks for. Throws CommandError. */
+/** `config`: where the configuration is, by --config or by what every command looks for. Throws UsageError. */
 export function initOrder(wish: InitWish, config: string): InitOrder {
   if (wish.via !== 'ssh')
-    throw new CommandError(`--via ${wish.via}: there is only ssh; slurmrestd is not spoken yet`);
+    throw new UsageError(`--via ${wish.via}: there is only ssh; slurmrestd is not spoken yet`);
   if (wish.force === true && wish.undo !== true)
-    throw new CommandError('--force goes with --undo: init itself never writes over a file');
+    throw new UsageError('--force goes with --undo: init itself never writes over a file');
   const named = wish.dir !== undefined;
   const dir = resolve(wish.dir ?? dirname(config));
   return {
@@ -96,13 +96,13 @@ export function initOrder(wish: InitWish, config: string): InitOrder {
 
 export function hostIn(host: string, option = '--host'): string {
   if (!/^[A-Za-z0-9:]([A-Za-z0-9_.:-]{0,252}[A-Za-z0-9])?$/.test(host))
-    throw new CommandError(`${option} ${host}: no host; write a name or an address, such as login1`);
+    throw new UsageError(`${option} ${host}: no host; write a name or an address, such as login1`);
   return host;
 }
 
 export function userIn(user: string): string {
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(user))
-    throw new CommandError(
+    throw new UsageError(
       `--user ${user}: no Unix name; write the account on the login node, such as spillway`,
     );
   return user;
@@ -110,27 +110,27 @@ export function userIn(user: string): string {
 
 export function clusterIn(name: string): string {
   if (!/^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$/.test(name))
-    throw new CommandError(`--cluster ${name}: write up to 40 small letters, digits, - and _, such as hpc1`);
+    throw new UsageError(`--cluster ${name}: write up to 40 small letters, digits, - and _, such as hpc1`);
   return name;
 }
 
 export function regionIn(name: string): string {
   if (!/^[a-z0-9-]+$/.test(name))
-    throw new CommandError(`--region ${name}: no AWS region; write one such as eu-central-1`);
+    throw new UsageError(`--region ${name}: no AWS region; write one such as eu-central-1`);
   return name;
 }
 
 /** Beyond loopback the configuration also asks for authentication, and says so itself. */
 function httpIn(address: string): string {
   if (!/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/.test(address))
-    throw new CommandError(`--http ${address}: no host and port; write 127.0.0.1:8080`);
+    throw new UsageError(`--http ${address}: no host and port; write 127.0.0.1:8080`);
   return address;
 }
 
 function hostKeyIn(text: string): string {
   const key = text.trim().replace(/=+$/, '');
   if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(key))
-    throw new CommandError(
+    throw new UsageError(
       `--host-key ${text}: no fingerprint; write what ssh-keygen -lf prints on the host, SHA256:…`,
     );
   return key;
@@ -141,7 +141,7 @@ function envIn(pairs: readonly string[]): Readonly<Record<string, string>> {
   for (const pair of pairs) {
     const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair) ?? [];
     if (name === undefined || value === undefined)
-      throw new CommandError(`--env ${pair}: write NAME=VALUE, such as SLURM_CONF=/etc/slurm/slurm.conf`);
+      throw new UsageError(`--env ${pair}: write NAME=VALUE, such as SLURM_CONF=/etc/slurm/slurm.conf`);
     env[name] = value;
   }
   return env;
@@ -153,20 +153,20 @@ export function listIn(text: string): readonly string[] {
     .split(',')
     .map((one) => one.trim())
     .filter((one) => one !== '');
-  if (names.length === 0) throw new CommandError('--watch: names no partition; write such as batch,long');
+  if (names.length === 0) throw new UsageError('--watch: names no partition; write such as batch,long');
   return [...new Set(names)];
 }
 
 export function usdIn(text: string): number {
   const usd = text.trim() === '' ? Number.NaN : Number(text);
   if (!(usd > 0 && usd < 10_000))
-    throw new CommandError(`--price ${text}: no price; write US dollars an hour, such as 0.714`);
+    throw new UsageError(`--price ${text}: no price; write US dollars an hour, such as 0.714`);
   return usd;
 }
 
 function whole(option: string, text: string, most: number): number {
   if (!/^[1-9]\d{0,8}$/.test(text) || Number(text) > most)
-    throw new CommandError(`${option} ${text}: write a whole number from 1 to ${most}`);
+    throw new UsageError(`${option} ${text}: write a whole number from 1 to ${most}`);
   return Number(text);
 }
 
@@ -175,7 +175,7 @@ function historyIn(text: string): number {
   const [, number = '', unit = ''] = /^([1-9]\d{0,3})([hdw])$/.exec(text) ?? [];
   const ms = Number(number) * ({ h: 3_600_000, d: 86_400_000, w: 604_800_000 }[unit] ?? Number.NaN);
   if (!(ms <= mostHistoryDays * 86_400_000))
-    throw new CommandError(
+    throw new UsageError(
       `--history ${text}: write such as 12h, 7d or 4w (${mostHistoryDays} days at most), or none`,
     );
   return ms;
