@@ -49,7 +49,7 @@ export function authentication(doorman: Doorman | undefined, now: () => number):
         throw new Refusal(
           'issuer_unreachable',
           'Not available',
-          { detail: 'the identity provider cannot be asked for its keys now; ask again' },
+          { detail: 'whoever proves that token cannot be asked now; ask again' },
           { 'Retry-After': '5' },
         );
       throw e;

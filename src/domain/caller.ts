@@ -9,7 +9,7 @@ export interface Caller {
   /** The Unix name, as Slurm has it. Of an open API there is none: whoever reaches it is its host's. */
   readonly name: string;
   readonly role: Role;
-  readonly by: 'open' | 'token' | 'oidc';
+  readonly by: 'open' | 'token' | 'oidc' | 'slurm';
   /** Which token: stands in the audit beside the name. */
   readonly token?: string | undefined;
   /** The accounts that he coordinates; of an operator, who sees all, nobody is asked. */

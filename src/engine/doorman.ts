@@ -11,7 +11,7 @@ const hashOf = (secret: string): string => createHash('sha256').update(secret).d
 const nobody = '0'.repeat(64);
 const usedEveryMs = 3_600_000;
 
-/** Who a bearer token is: one of ours, or the identity provider's where there is one. */
+/** Who a bearer token is: one of ours, or the identity provider's or Slurm's where they are taken. */
 export class Doorman {
   readonly #desk: Pick<DeskPort, 'token' | 'tokenUsed'>;
   readonly #identity: IdentityPort | undefined;
