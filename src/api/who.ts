@@ -90,6 +90,15 @@ function bearerOf(req: Request): string {
   return bearer;
 }
 
+/** Who came with a token for reading gives no orders, by whichever door. */
+export function mayOrder({ scope }: Caller): void {
+  if (scope === 'read')
+    throw new Refusal('forbidden', 'Forbidden', {
+      detail:
+        'this token is for reading (scope read); `spillway token create` without --scope makes one for orders',
+    });
+}
+
 function notAuthenticated(detail: string, wrong: boolean): Refusal {
   // RFC 6750, section 3.
   const challenge = wrong ? 'Bearer realm="spillway", error="invalid_token"' : 'Bearer realm="spillway"';

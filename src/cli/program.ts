@@ -429,6 +429,7 @@ export function programOf(works: Works): Command {
       'user: own jobs; operator: all, approves and stops; admin: lifts limits too',
       'user',
     )
+    .option('--scope <scope>', 'read: what is read or asked, no orders; full: what its role may', 'full')
     .option('--for <span>', 'how long it holds: 12h, 90d, 4w; a year at most', '90d')
     .option('--note <text>', 'what it is for', '')
     .action(async (wish: TokenWish) => {

@@ -10,6 +10,8 @@ export interface Caller {
   readonly name: string;
   readonly role: Role;
   readonly by: 'open' | 'token' | 'oidc' | 'slurm';
+  /** What he came with is for reading: it gives no orders, whatever his role. */
+  readonly scope?: 'read' | undefined;
   /** Which token: stands in the audit beside the name. */
   readonly token?: string | undefined;
   /** The accounts that he coordinates; of an operator, who sees all, nobody is asked. */

@@ -60,7 +60,8 @@ export class Doorman {
       throw refused(`the API token ended at ${new Date(token.until).toISOString()}; ask for a new one`);
     // Coarse, and never what a request waits for or fails by.
     if (at - (token.usedAt ?? 0) >= usedEveryMs) void this.#desk.tokenUsed(token.id).catch(() => undefined);
-    return { name: token.user, role: token.role, by: 'token', token: tokenName(token.id) };
+    const scope = token.scope === undefined ? {} : { scope: token.scope };
+    return { name: token.user, role: token.role, by: 'token', token: tokenName(token.id), ...scope };
   }
 }
 

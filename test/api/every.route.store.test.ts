@@ -395,6 +395,27 @@ describe.each(named((o) => o.role === 'user'))('%s, which is for users,', (_name
   });
 });
 
+describe.each(named((o) => o.role !== 'anyone'))('%s by a token for reading', (_name, o) => {
+  it('is answered as a question, and refused as an order, whatever the role and before the body is read', async () => {
+    const reader = await bed.token('ada', 'admin', { scope: 'read' });
+    const { id = 'x', query = '', ...asking } = await goodOf(o);
+    const method = o.method.toUpperCase();
+    const answer = await bed.ask(reader, pathOf(o, id) + query, { method, ...asking });
+    if (orders(o) && !o.question) {
+      expect([...code(answer), answer.body.detail]).toEqual([
+        403,
+        'forbidden',
+        expect.stringContaining('scope read'),
+      ]);
+      const odd = await bed.ask(reader, pathOf(o, id), { method, body: 'x'.repeat(20_000) });
+      expect(code(odd)).toEqual([403, 'forbidden']);
+      expect(
+        code(await bed.ask(reader, pathOf(o, id), { method, headers: { 'x-http-method-override': 'GET' } })),
+      ).toEqual([403, 'forbidden']);
+    } else if (o.id !== 'getOutput') expect(answer.status).toBe(200);
+  });
+});
+
 const unrepeatable = (o: Operation): boolean => o.method === 'post' && !o.question;
 describe.each(named(unrepeatable))('%s, an order that is not repeatable,', (_name, o) => {
   it('needs an Idempotency-Key, does it once for each, and refuses another order under it', async () => {

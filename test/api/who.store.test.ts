@@ -40,6 +40,16 @@ describe('a token', () => {
     ]);
   });
 
+  it('for reading says so, and its making stands in the audit with it', async () => {
+    const reader = await bed.token('alice', 'user', { scope: 'read' });
+    const id = tokenParts(reader)?.id ?? '';
+    expect((await bed.ask(reader, 'me')).body).toMatchObject({ name: 'alice', scope: 'read' });
+    expect((await bed.store.audit(id))[0]?.why).toContain('as user, to read alone, until');
+    // The row that is written anew keeps it.
+    await bed.desk.revokeToken(id, 'root@gw', 'lost');
+    expect(await bed.desk.token(id)).toMatchObject({ scope: 'read', state: 'revoked' });
+  });
+
   it('is kept as a hash, with the hour of its last use', async () => {
     const id = tokenParts(alice)?.id ?? '';
     await expect.poll(async () => (await bed.desk.token(id))?.usedAt).toBeGreaterThan(0);
