@@ -38,16 +38,16 @@ const parametersIn = (path: string): number => path.split(':').length;
 
 /** Before a body is read at all. */
 function early(o: Operation) {
-  return (_req: Request, res: Response, next: () => void): void => {
-    mayAsk(o, res);
+  return async (req: Request, res: Response, next: () => void): Promise<void> => {
+    await mayAsk(o, req, res);
     next();
   };
 }
 
-function mayAsk(o: Operation, res: Response): void {
+async function mayAsk(o: Operation, req: Request, res: Response): Promise<void> {
   if (o.role === 'anyone') return;
   const caller = callerOf(res);
-  if (!atLeast(caller, o.role))
+  if (!atLeast(caller, o.role) && (await o.admits?.(caller, req.params)) !== true)
     throw new Refusal('forbidden', 'Forbidden', {
       detail: `this is for role ${o.role}, and ${caller.name} is ${caller.role}`,
     });
@@ -56,7 +56,7 @@ function mayAsk(o: Operation, res: Response): void {
 
 async function send(o: Operation, req: Request, res: Response, keeper: Keeper | undefined): Promise<void> {
   if (o.sunset !== undefined) res.setHeader('Sunset', o.sunset.toUTCString());
-  mayAsk(o, res);
+  if (o.method === 'get') await mayAsk(o, req, res);
   const { schemas } = o;
   const asked: Asked<unknown, unknown, unknown> = {
     path: parsed(schemas.path, req.params, 'bad_path', 'Bad path'),

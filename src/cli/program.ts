@@ -25,7 +25,7 @@ import {
   validatePolicy,
 } from './policies.ts';
 import { type QuoteOrder, quote } from './quote.ts';
-import { answerQuotes, openQuotes } from './quotes.ts';
+import { answerQuotes, openQuotes, orderQuote } from './quotes.ts';
 import { type RampOrder, showRamp } from './ramp.ts';
 import type { ReplayOrder } from './replay.ts';
 import type { ReportOrder } from './report.ts';
@@ -279,6 +279,35 @@ export function programOf(works: Works): Command {
         const order = { approved, by: by ?? works.whoAsks(), reason };
         for (const line of await answerQuotes(gateway, which, order)) console.log(line);
       });
+  program
+    .command('delegate')
+    .description('let somebody of its account approve or decline one offered burst too')
+    .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
+    .requiredOption('--to <name>', 'who, as Slurm has the name')
+    .option('--until <time>', 'such as 2026-01-05T08:00:00Z (default: until the quote ends)')
+    .option('--by <name>', 'who says so (default: this account)')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(
+      async (
+        which: string,
+        { by, ...asked }: { to: string; until?: string; by?: string; reason: string },
+      ) => {
+        const gateway = await works.gateway(chosen());
+        const order = { ...asked, what: 'delegate' as const, by: by ?? works.whoAsks(), key: works.newId() };
+        for (const line of await orderQuote(gateway, which, order)) console.log(line);
+      },
+    );
+  program
+    .command('expire')
+    .description('let an offered burst lapse now, as it would when its quote ends')
+    .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
+    .option('--by <name>', 'who says so (default: this account)')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
+      const gateway = await works.gateway(chosen());
+      const order = { what: 'expire' as const, by: by ?? works.whoAsks(), reason, key: works.newId() };
+      for (const line of await orderQuote(gateway, which, order)) console.log(line);
+    });
   program
     .command('again')
     .description('let a job that came back burst again at once, however often it did')

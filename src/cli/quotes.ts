@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type BurstView, burstView, storyView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
-import { ask, CommandError, type Gateway, problemOf } from './ask.ts';
+import { ask, CommandError, type Gateway, problemOf, request } from './ask.ts';
 
 const list = z.object({ quotes: z.array(burstView) });
 const stories = z.object({ jobs: z.array(storyView) });
@@ -44,6 +44,40 @@ export async function answerQuotes(gateway: Gateway, which: string, word: Word):
     throw new CommandError([...done, 'these were not:', ...refused].join('\n'));
   }
   return lines;
+}
+
+/** `spillway delegate` and `spillway expire`, of one burst by its id or its job's. */
+export interface QuoteOrder {
+  readonly what: 'delegate' | 'expire';
+  readonly to?: string | undefined;
+  readonly until?: string | undefined;
+  readonly by: string;
+  readonly reason: string;
+  /** New for each order: one that is sent twice is done once. */
+  readonly key: string;
+}
+
+export async function orderQuote(
+  gateway: Gateway,
+  which: string,
+  { what, key, ...body }: QuoteOrder,
+): Promise<readonly string[]> {
+  const [id = which, ...more] = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [];
+  if (more.length > 0)
+    throw new CommandError(
+      `several tasks of ${which} are offered; name one by its burst: ${[id, ...more].join(', ')}`,
+    );
+  const { status, body: said } = await request(gateway, `bursts/${encodeURIComponent(id)}/${what}`, {
+    ...{ method: 'POST', body, headers: { 'idempotency-key': key } },
+  });
+  const told = answer.safeParse(said);
+  if (status !== 200 || !told.success) throw problemOf(status, said);
+  const { burst } = told.data;
+  const { delegated } = burst;
+  const job = `${burst.job} of ${burst.user} on ${burst.cluster}`;
+  return what === 'expire' || delegated === undefined
+    ? [`${job}: its quote ended at ${burst.quote?.until ?? 'once'}`]
+    : [`${job}: ${delegated.to} may answer it until ${delegated.until}, by ${delegated.by}`];
 }
 
 /** The newest burst of each job of that id; of several only those that are offered. */

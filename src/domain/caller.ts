@@ -39,11 +39,13 @@ export interface Belongs {
   readonly cluster: ClusterName;
   readonly user: string;
   readonly account?: string | undefined;
+  /** Who was let answer its quote: he sees what he answers. */
+  readonly delegated?: { readonly to: string } | undefined;
 }
 
 /** What of a job is no secret within its account: unlike what it writes, whoever coordinates that account reads it too. */
-export const reads = (caller: Caller, { cluster, user, account }: Belongs): boolean =>
-  sees(caller, user) || coordinates(caller, cluster, account);
+export const reads = (caller: Caller, { cluster, user, account, delegated }: Belongs): boolean =>
+  sees(caller, user) || coordinates(caller, cluster, account) || delegated?.to === caller.name;
 
 export const coordinates = (
   { coordinates }: Pick<Caller, 'coordinates'>,

@@ -15,12 +15,12 @@ import type { Config } from '../../config/schema.ts';
 import { app, type Grounds } from '../api/app.ts';
 import { answersClientErrors } from '../api/http.ts';
 import type { LogLine } from '../burst/context.ts';
-import { PortError } from '../domain/fault.ts';
+import { ignoring, PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
 import { Anchors } from '../engine/anchor.ts';
 import type { ClusterSettings, Ports } from '../engine/context.ts';
 import { Coordinators } from '../engine/coordinators.ts';
-import { Desk } from '../engine/desk.ts';
+import { type AccountsOf, Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
@@ -163,7 +163,11 @@ async function start(
   const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
   const identity = await identityOf(config.api, new UnixUsers({ clusters: users, clock }), complain);
   const more = { hooks: outbox, front, own, whatIfs };
-  const asking = { identity, coordinators };
+  const accountsOf = async (cluster: ClusterName, user: string) => {
+    const asked = users.find((c) => c.name === cluster)?.users.info(user);
+    return (await (asked && ignoring('not_found', asked)))?.accounts.map((a) => a.name);
+  };
+  const asking = { identity, coordinators, accountsOf };
   const grounds = groundsOf(config, gateway, ports.store, desk, more, asking, told);
   undo.push(async () => grounds.feed.close());
   const http = await listenHttp(listen, grounds).catch((e: unknown) => taken('listen.http', listen.http, e));
@@ -223,6 +227,7 @@ function portOf(server: Server): number | undefined {
 interface Asking {
   readonly identity: IdentityPort | undefined;
   readonly coordinators: Coordinators;
+  readonly accountsOf: AccountsOf;
 }
 
 /** What the API stands on; without `api` nobody is asked who he is, and the configuration saw to it that only loopback is listened on. */
@@ -232,13 +237,13 @@ function groundsOf(
   store: StorePort,
   desk: DeskPort,
   more: Pick<Grounds, 'hooks' | 'front' | 'own' | 'whatIfs'>,
-  { identity, coordinators }: Asking,
+  { identity, coordinators, accountsOf }: Asking,
   told: Log,
 ): Grounds {
   const { api, listen } = config;
   const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
   return {
-    desk: new Desk(gateway, store, entropy),
+    desk: new Desk(gateway, store, entropy, accountsOf),
     portal: new Portal(gateway.clusters, store, desk),
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
     policies: new Policies(gateway.clusters, store),

@@ -148,6 +148,8 @@ const table: Readonly<Record<string, Line>> = {
   putApproval: { good: async () => ({ id: await anOffer(), body: { approved: true } }) },
   approve: { good: async () => ({ id: await anOffer(), body: {} }) },
   decline: { good: async () => ({ id: await anOffer(), body: {} }) },
+  delegate: { good: async () => ({ id: await anOffer(), body: { to: 'bob' } }) },
+  expire: { good: async () => ({ id: await anOffer(), body: {} }) },
   letAgain: {
     good: async () => {
       const burst = burstOfJob(++jobs, 'alice');
@@ -223,6 +225,7 @@ beforeAll(async () => {
   whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), site.time, newId);
   bed = await makeBed({
     ...{ hooks, own, decided: gateway.clusters, whatIfs },
+    accountsOf: async () => ['physics', 'chemistry'],
     served: {
       capacities: async () => [{ cluster, group: 'cpu', ...none }],
       turnDrain: async ({ group = 'cpu', by, why }) => bed.store.drainGroup(cluster, group, by, why),
