@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { slurmJwt } from './slurm-jwt.ts';
 import { duration, form, list, shown, text, whole } from './units.ts';
 
 /** Who may ask the HTTP API, and how it is proved. Without `api` nobody is asked, and only loopback may be listened on. */
@@ -92,6 +93,7 @@ const oidc = z
 export const api = z
   .strictObject({
     oidc: oidc.optional().describe('Bearer tokens of an OpenID Connect provider, beside API tokens.'),
+    slurmJwt: slurmJwt.optional().describe("Slurm's own tokens (scontrol token), for role user."),
     perSecond: whole('Requests a second of one caller, in the long run.', 1, 100_000).default(50),
     atOnce: whole('And so many at once.', 1, 100_000).default(200),
     streams: whole('Event streams of one caller at a time.', 1, 10_000).default(8),
@@ -111,7 +113,7 @@ export const api = z
       .default(false),
   })
   .describe(
-    'Authentication is on: API tokens (spillway token create), and OIDC where it is configured. Without it, whoever reaches listen.http is an admin.',
+    'Authentication is on: API tokens (spillway token create), and OIDC or Slurm’s tokens where they are configured. Without it, whoever reaches listen.http is an admin.',
   );
 
 export type ApiConfig = z.output<typeof api>;

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { policyTextIn } from './policy-text.ts';
 import type { Problem } from './problems.ts';
 import {
+  type ApiConfig,
   type BudgetsFromConfig,
   type Config,
   type ImagesConfig,
@@ -127,6 +128,12 @@ function imagesAt(images: ImagesConfig, at: (path: string) => string): ImagesCon
   return { ...images, registries, signatures };
 }
 
+function apiAt({ slurmJwt, ...api }: ApiConfig, at: (path: string) => string): ApiConfig {
+  if (slurmJwt === undefined) return api;
+  const { keyFile, jwks } = slurmJwt;
+  return { ...api, slurmJwt: { ...slurmJwt, keyFile: keyFile && at(keyFile), jwks: jwks && at(jwks) } };
+}
+
 function absolute(config: Config, from: string): Config {
   const at = (path: string) => resolve(from, path);
   const { cert, key, clientCa, tls } = config.listen;
@@ -141,6 +148,7 @@ function absolute(config: Config, from: string): Config {
       clientCa: clientCa && at(clientCa),
       ...(tls === undefined ? {} : { tls: { cert: at(tls.cert), key: at(tls.key) } }),
     },
+    ...(config.api === undefined ? {} : { api: apiAt(config.api, at) }),
     kubernetes: config.kubernetes && kubernetesAt(config.kubernetes, at),
     ...(config.images === undefined ? {} : { images: imagesAt(config.images, at) }),
     ...(config.staging === undefined ? {} : { staging: stagingAt(config.staging, at) }),

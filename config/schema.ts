@@ -251,13 +251,15 @@ export const schema = z
           message: `"${m.claim}" is none of kubernetes.tenants.claims, so no user would have it; write it there too`,
         });
     });
-    const source = c.kubernetes?.tenants?.users.slurm?.cluster;
-    if (source !== undefined && !c.clusters.some((x) => x.name === source))
-      ctx.addIssue({
-        code: 'custom',
-        path: ['kubernetes', 'tenants', 'users', 'slurm', 'cluster'],
-        message: `"${source}" is no cluster here; there are ${c.clusters.map((x) => x.name).join(', ')}`,
-      });
+    for (const [path, named] of [
+      [['kubernetes', 'tenants', 'users', 'slurm', 'cluster'], c.kubernetes?.tenants?.users.slurm?.cluster],
+      [['api', 'slurmJwt', 'cluster'], c.api?.slurmJwt?.cluster],
+    ] as const)
+      if (named !== undefined && !c.clusters.some((x) => x.name === named))
+        ctx.addIssue({
+          ...{ code: 'custom', path: [...path] },
+          message: `"${named}" is no cluster here; there are ${c.clusters.map((x) => x.name).join(', ')}`,
+        });
     needsOf(c, (path, message) => ctx.addIssue({ code: 'custom', path: [...path], message }));
     c.clusters.forEach((x, i) => {
       if (x.charge === 'allocation' && (c.budgets.length > 0 || c.budgetsFrom !== undefined))
@@ -296,6 +298,7 @@ export type SlurmConfig = z.output<typeof slurm>;
 export type ListenConfig = z.output<typeof listen>;
 export type KubernetesConfig = z.output<typeof kubernetes>;
 export type { ApiConfig, OidcConfig } from './api.ts';
+export type { SlurmJwtConfig } from './slurm-jwt.ts';
 export type { WebhookConfig } from './webhooks.ts';
 export type TenantsConfig = z.output<typeof tenants>;
 export type ImagesConfig = z.output<typeof images>;

@@ -772,7 +772,7 @@ export interface DeskPort {
   close(): Promise<void>;
 }
 
-/** The site's identity provider. */
+/** The site's identity provider, or Slurm. */
 export interface IdentityPort {
   /**
    * Whom a bearer token names. Faults: `refused` (it is not good; the message says why and repeats nothing of it), `unreachable` (the

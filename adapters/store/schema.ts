@@ -22,7 +22,7 @@ import {
 } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
 import type { InstanceHold } from '../../src/domain/overhead.ts';
-import type { Answer, Quote } from '../../src/domain/quote.ts';
+import type { Answer, Delegation, Quote } from '../../src/domain/quote.ts';
 import type { PodOnRecord, Rank } from '../../src/domain/ranks.ts';
 import type { Resources } from '../../src/domain/resources.ts';
 import type { Turn } from '../../src/domain/switch.ts';
@@ -168,6 +168,7 @@ const burst: z.ZodType<Burst> = object<Burst>()({
   }).optional(),
   again: object<Turn>()({ by: text(), why: text(), at: instant() }).optional(),
   answer: object<Answer>()({ yes: z.boolean(), by: text(), at: instant(), why: text() }).optional(),
+  delegated: object<Delegation>()({ to: text(), until: instant(), by: text(), at: instant() }).optional(),
   image: object<Have<'image'>>()({
     ...{ name: text(), from: text(), id: text().optional() },
     ...{ pinned: text().optional(), unpinned: text().optional(), signedBy: text().optional() },

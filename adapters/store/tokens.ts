@@ -16,6 +16,8 @@ const stored: z.ZodType<ApiToken> = z.object({
   id: z.string(),
   user: z.string(),
   role: z.enum(roles),
+  // Of rows from before there were any, and of whoever does what his role may, there is none.
+  scope: z.literal('read').optional(),
   hash: z.string(),
   note: z.string(),
   until: z.number().transform(instant),

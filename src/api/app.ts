@@ -133,7 +133,7 @@ export function operationsOf(
 export function app(grounds: Grounds): Express {
   const { doorman, proxies, clock, portal } = grounds;
   const now = (): number => clock.now();
-  const authenticated = authentication(doorman, now);
+  const authenticated = authentication(doorman, proxies, now);
   const server = express();
   server.disable('x-powered-by');
   server.disable('etag');

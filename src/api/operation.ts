@@ -30,6 +30,8 @@ export interface Operation {
   readonly says: string;
   /** Least; `anyone`: nobody is asked who he is. */
   readonly role: Role | 'anyone';
+  /** Who may do it though his role is lower. */
+  readonly admits: ((caller: Caller, params: unknown) => Promise<boolean>) | undefined;
   readonly schemas: {
     readonly path: z.ZodType;
     readonly query: z.ZodType;
@@ -61,6 +63,7 @@ interface Definition<P extends z.ZodType, Q extends z.ZodType, O extends z.ZodTy
   readonly path: string;
   readonly says: string;
   readonly role: Role;
+  readonly admits?: (caller: Caller, path: z.output<P>) => Promise<boolean>;
   readonly params?: P;
   readonly query?: Q;
   readonly order?: O;
@@ -85,6 +88,7 @@ export function operation<
 >(d: Definition<P, Q, O, A>): Operation {
   return {
     ...{ id: d.id, method: d.method, path: d.path, says: d.says, role: d.role },
+    admits: admitting(d.params, d.admits),
     schemas: {
       path: d.params ?? nothingAsked,
       query: d.query ?? nothingAsked,
@@ -100,6 +104,18 @@ export function operation<
     current: d.current as Operation['current'],
     act: d.act as Operation['act'],
     plain: d.plain as Operation['plain'],
+  };
+}
+
+/** Rights come before what is asked is looked at: by a path that will not do nobody is admitted. */
+function admitting<P extends z.ZodType>(
+  params: P | undefined,
+  admits: ((caller: Caller, path: z.output<P>) => Promise<boolean>) | undefined,
+): Operation['admits'] {
+  if (params === undefined || admits === undefined) return undefined;
+  return async (caller, given) => {
+    const path = params.safeParse(given);
+    return path.success && admits(caller, path.data);
   };
 }
 

@@ -351,9 +351,11 @@ export type AuditView = z.output<typeof auditView>;
 export const meView = z.strictObject({
   name: z.string(),
   role: z.enum(roles),
-  /** open: nobody is asked who he is, and only this host comes by. */
-  by: z.enum(['open', 'token', 'oidc']),
+  /** open: nobody is asked who he is, and only this host comes by; slurm: by a token of Slurm's. */
+  by: z.enum(['open', 'token', 'oidc', 'slurm']),
   token: z.string().optional(),
+  /** read: the token gives no orders; absent: it does what its role may. */
+  scope: z.literal('read').optional(),
   /** Accounts whose jobs he sees beside his own, by the slurmdbd of each cluster; absent: none. */
   coordinates: z.array(z.strictObject({ cluster: z.string(), accounts: z.array(z.string()) })).optional(),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { burstStates } from '../domain/burst.ts';
+import { unixName } from '../domain/caller.ts';
 import type { Instant } from '../domain/ids.ts';
 import { instanceStates } from '../domain/instance.ts';
 import { periods } from '../domain/money.ts';
@@ -58,6 +59,8 @@ export const burstView = z.strictObject({
       reason: z.string().optional(),
     })
     .optional(),
+  /** Who else was let answer it, and by whom. */
+  delegated: z.strictObject({ to: z.string(), until: time, by: z.string() }).optional(),
 });
 export type BurstView = z.output<typeof burstView>;
 
@@ -283,6 +286,20 @@ export const approvalOrder = z.strictObject({ approved: z.boolean(), by, reason 
 
 /** An order whose address says what is ordered. */
 export const plainOrder = z.strictObject({ by, reason });
+
+/** Lets somebody else answer one quote. */
+export const delegateOrder = z.strictObject({
+  to: z
+    .string()
+    .regex(unixName, 'no Unix name; write who may answer it')
+    .describe('Who may answer it, by his Unix name: somebody of its account in Slurm.'),
+  until: z.iso
+    .datetime({ offset: true, error: 'no time; write one such as 2026-01-05T08:00:00Z' })
+    .optional()
+    .describe('Until then, or until the quote ends, whichever is first.'),
+  by,
+  reason,
+});
 
 /** What a user orders of a job of his in Slurm. */
 export const jobOrder = z.strictObject({

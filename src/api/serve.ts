@@ -5,7 +5,7 @@ import { atLeast } from '../domain/caller.ts';
 import { doOnce, type Keeper } from './once.ts';
 import type { Asked, Operation } from './operation.ts';
 import { type ProblemCode, Refusal } from './problem.ts';
-import { callerOf } from './who.ts';
+import { callerOf, mayOrder } from './who.ts';
 
 /** Puts operations onto a router: rights, schemas, keys and tags are handled here, alike for all. */
 export function serve(router: Router, operations: readonly Operation[], keeper: Keeper | undefined): void {
@@ -19,7 +19,7 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
     for (const o of here) {
       const answer = async (req: Request, res: Response) => send(o, req, res, keeper);
       if (o.method === 'get') router.get(path, answer);
-      else router[o.method](path, mayOrder(o), express.json({ limit: o.bodyAtMost, strict: true }), answer);
+      else router[o.method](path, early(o), express.json({ limit: o.bodyAtMost, strict: true }), answer);
     }
     const known = here.map((o) => o.method.toUpperCase());
     router.all(path, () => {
@@ -37,25 +37,26 @@ export function serve(router: Router, operations: readonly Operation[], keeper: 
 const parametersIn = (path: string): number => path.split(':').length;
 
 /** Before a body is read at all. */
-function mayOrder(o: Operation) {
-  return (_req: Request, res: Response, next: () => void): void => {
-    mayAsk(o, res);
+function early(o: Operation) {
+  return async (req: Request, res: Response, next: () => void): Promise<void> => {
+    await mayAsk(o, req, res);
     next();
   };
 }
 
-function mayAsk(o: Operation, res: Response): void {
+async function mayAsk(o: Operation, req: Request, res: Response): Promise<void> {
   if (o.role === 'anyone') return;
   const caller = callerOf(res);
-  if (!atLeast(caller, o.role))
+  if (!atLeast(caller, o.role) && (await o.admits?.(caller, req.params)) !== true)
     throw new Refusal('forbidden', 'Forbidden', {
       detail: `this is for role ${o.role}, and ${caller.name} is ${caller.role}`,
     });
+  if (o.method !== 'get' && !o.question) mayOrder(caller);
 }
 
 async function send(o: Operation, req: Request, res: Response, keeper: Keeper | undefined): Promise<void> {
   if (o.sunset !== undefined) res.setHeader('Sunset', o.sunset.toUTCString());
-  mayAsk(o, res);
+  if (o.method === 'get') await mayAsk(o, req, res);
   const { schemas } = o;
   const asked: Asked<unknown, unknown, unknown> = {
     path: parsed(schemas.path, req.params, 'bad_path', 'Bad path'),

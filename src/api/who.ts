@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import { BlockList, isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import { type Caller, openCaller } from '../domain/caller.ts';
 import { faultOf } from '../domain/fault.ts';
 import { Buckets, type Rate } from '../domain/rate.ts';
+import { tokenParts } from '../domain/token.ts';
 import type { Doorman } from '../engine/doorman.ts';
+import { blockOf, clientOf, comesBy } from './from.ts';
 import { Refusal } from './problem.ts';
 
-/** Wrong tokens of one address: guessing is hopeless, and must not cost the database much either. */
+/** One wrong token, as a program sends it that was not told that it is over, and all wrong ones of an address: guessing is hopeless, and must not cost the database much either. */
 const wrongOnes: Rate = { perSecond: 1, atOnce: 20 };
-/** Callers that were let in lately, by the hash of what they sent: behind a proxy all have one address, and one who guesses must not lock out the others. */
+/** Of addresses that have sent too many wrong ones, so many that nobody has sent yet are looked at all the same: whoever shares an address with one who guesses has a good one. */
+const unseenOnes: Rate = { perSecond: 20, atOnce: 100 };
+/** Callers that were let in lately, by the hash of what they sent. */
 const knownAtMost = 10_000;
 
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
@@ -17,8 +20,15 @@ const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
 export const callerOf = (res: Response): Caller => (res.locals as { caller: Caller }).caller;
 
 /** Finds out who asks, from the Authorization header alone: never from a query, a cookie, or what another header claims. */
-export function authentication(doorman: Doorman | undefined, now: () => number): RequestHandler {
-  const wrong = new Buckets(wrongOnes, now);
+export function authentication(
+  doorman: Doorman | undefined,
+  proxies: readonly string[] | undefined,
+  now: () => number,
+): RequestHandler {
+  const tokens = new Buckets(wrongOnes, now);
+  const addresses = new Buckets(wrongOnes, now);
+  const unseen = new Buckets(unseenOnes, now);
+  const trusted = blockOf(proxies ?? []);
   const known = new Set<string>();
   return async (req, res, next) => {
     if (doorman === undefined) {
@@ -28,20 +38,28 @@ export function authentication(doorman: Doorman | undefined, now: () => number):
       res.locals.caller = openCaller;
       return next();
     }
-    const from = addressOf(req);
+    const from = clientOf(req, trusted);
     const bearer = bearerOf(req);
     const hash = createHash('sha256').update(bearer).digest('base64');
-    const wait = known.has(hash) ? 0 : wrong.wait(from);
+    // Whatever secret is tried with an id; of what is none of ours, the whole.
+    const token = `${from} ${tokenParts(bearer)?.id ?? hash}`;
+    const seen = known.has(hash);
+    const again = seen ? 0 : tokens.wait(token);
+    if (again > 0) throw tooMany(again, 'this token was refused too often');
+    const guessed = !seen && addresses.wait(from) > 0;
+    const wait = guessed ? unseen.take('') : 0;
     if (wait > 0) throw tooMany(wait, 'too many wrong tokens from this address');
     try {
       res.locals.caller = await doorman.who(bearer);
       if (known.size >= knownAtMost) known.clear();
       known.add(hash);
+      if (guessed) unseen.back('');
     } catch (e) {
       const fault = faultOf(e);
       if (fault === 'refused') {
         known.delete(hash);
-        wrong.take(from);
+        tokens.take(token);
+        addresses.take(from);
         throw notAuthenticated((e as Error).message, true);
       }
       // The store that is away is no identity provider that is.
@@ -49,7 +67,7 @@ export function authentication(doorman: Doorman | undefined, now: () => number):
         throw new Refusal(
           'issuer_unreachable',
           'Not available',
-          { detail: 'the identity provider cannot be asked for its keys now; ask again' },
+          { detail: 'whoever proves that token cannot be asked now; ask again' },
           { 'Retry-After': '5' },
         );
       throw e;
@@ -72,28 +90,26 @@ function bearerOf(req: Request): string {
   return bearer;
 }
 
+/** Who came with a token for reading gives no orders, by whichever door. */
+export function mayOrder({ scope }: Caller): void {
+  if (scope === 'read')
+    throw new Refusal('forbidden', 'Forbidden', {
+      detail:
+        'this token is for reading (scope read); `spillway token create` without --scope makes one for orders',
+    });
+}
+
 function notAuthenticated(detail: string, wrong: boolean): Refusal {
   // RFC 6750, section 3.
   const challenge = wrong ? 'Bearer realm="spillway", error="invalid_token"' : 'Bearer realm="spillway"';
   return new Refusal('not_authenticated', 'Not authenticated', { detail }, { 'WWW-Authenticate': challenge });
 }
 
-export const addressOf = (req: Request): string => req.socket.remoteAddress ?? '';
-
 /** Only these and this host itself are answered: whoever else came by would come in the clear. */
 export function onlyProxies(proxies: readonly string[]): RequestHandler {
-  const known = new BlockList();
-  known.addSubnet('127.0.0.0', 8, 'ipv4');
-  known.addAddress('::1', 'ipv6');
-  for (const p of proxies) {
-    const [address = '', bits] = p.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) known.addAddress(address, family);
-    else known.addSubnet(address, Number(bits), family);
-  }
+  const known = blockOf(['127.0.0.0/8', '::1', ...proxies]);
   return (req, _res, next) => {
-    const address = addressOf(req).replace(/^::ffff:(?=\d+\.)/, '');
-    if (isIP(address) !== 0 && known.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')) return next();
+    if (comesBy(req, known)) return next();
     throw new Refusal('forbidden', 'Forbidden', { detail: 'come by the proxy (listen.trustedProxy)' });
   };
 }

@@ -28,7 +28,7 @@ import {
 } from './policies.ts';
 import type { Progress } from './progress.ts';
 import { type QuoteOrder, quote } from './quote.ts';
-import { answerQuotes, answersTo, openQuotes } from './quotes.ts';
+import { answerQuotes, answersTo, openQuotes, orderQuote } from './quotes.ts';
 import { type RampOrder, rampStands, showRamp } from './ramp.ts';
 import type { ReplayOrder } from './replay.ts';
 import type { ReportOrder } from './report.ts';
@@ -310,6 +310,35 @@ export function programOf(works: Works): Command {
         for (const line of await answerQuotes(gateway, which, order)) console.log(line);
       });
   program
+    .command('delegate')
+    .description('let somebody of its account approve or decline one offered burst too')
+    .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
+    .requiredOption('--to <name>', 'who, as Slurm has the name')
+    .option('--until <time>', 'such as 2026-01-05T08:00:00Z (default: until the quote ends)')
+    .option('--by <name>', 'who says so (default: this account)')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(
+      async (
+        which: string,
+        { by, ...asked }: { to: string; until?: string; by?: string; reason: string },
+      ) => {
+        const gateway = await works.gateway(chosen());
+        const order = { ...asked, what: 'delegate' as const, by: by ?? works.whoAsks(), key: works.newId() };
+        for (const line of await orderQuote(gateway, which, order)) console.log(line);
+      },
+    );
+  program
+    .command('expire')
+    .description('let an offered burst lapse now, as it would when its quote ends')
+    .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
+    .option('--by <name>', 'who says so (default: this account)')
+    .option('--reason <text>', 'stands in the audit', '')
+    .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
+      const gateway = await works.gateway(chosen());
+      const order = { what: 'expire' as const, by: by ?? works.whoAsks(), reason, key: works.newId() };
+      for (const line of await orderQuote(gateway, which, order)) console.log(line);
+    });
+  program
     .command('again')
     .description('let a job that came back burst again at once, however often it did')
     .argument('<jobid>', '4711, or 4711_3 for an array task')
@@ -469,6 +498,7 @@ export function programOf(works: Works): Command {
       'user: own jobs; operator: all, approves and stops; admin: lifts limits too',
       'user',
     )
+    .option('--scope <scope>', 'read: what is read or asked, no orders; full: what its role may', 'full')
     .option('--for <span>', 'how long it holds: 12h, 90d, 4w; a year at most', '90d')
     .option('--note <text>', 'what it is for', '')
     .option('--json', 'as JSON')

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type BurstView, burstView, storyView } from '../api/schemas.ts';
 import { dollars } from '../domain/money.ts';
-import { ask, CommandError, type Gateway, readAt, toldIn } from './ask.ts';
+import { ask, CommandError, type Gateway, readAt, request, toldIn } from './ask.ts';
 import type { Loose } from './loose.ts';
 
 const list = z.object({ quotes: z.array(burstView) });
@@ -59,6 +59,38 @@ export async function answersTo(gateway: Gateway, which: string, word: Word): Pr
     }
   }
   return { bursts, refused };
+}
+
+/** `spillway delegate` and `spillway expire`, of one burst by its id or its job's. */
+export interface QuoteOrder {
+  readonly what: 'delegate' | 'expire';
+  readonly to?: string | undefined;
+  readonly until?: string | undefined;
+  readonly by: string;
+  readonly reason: string;
+  /** New for each order: one that is sent twice is done once. */
+  readonly key: string;
+}
+
+export async function orderQuote(
+  gateway: Gateway,
+  which: string,
+  { what, key, ...body }: QuoteOrder,
+): Promise<readonly string[]> {
+  const [id = which, ...more] = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [];
+  if (more.length > 0)
+    throw new CommandError(
+      `several tasks of ${which} are offered; name one by its burst: ${[id, ...more].join(', ')}`,
+    );
+  const said = await request(gateway, `bursts/${encodeURIComponent(id)}/${what}`, {
+    ...{ method: 'POST', body, headers: { 'idempotency-key': key } },
+  });
+  const { burst } = toldIn(said, answer);
+  const { delegated } = burst;
+  const job = `${burst.job} of ${burst.user} on ${burst.cluster}`;
+  return what === 'expire' || delegated === undefined
+    ? [`${job}: its quote ended at ${burst.quote?.until ?? 'once'}`]
+    : [`${job}: ${delegated.to} may answer it until ${delegated.until}, by ${delegated.by}`];
 }
 
 /** The newest burst of each job of that id; of several only those that are offered. */

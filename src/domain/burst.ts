@@ -2,7 +2,7 @@ import type { BurstData } from './data.ts';
 import type { AttemptKey, BurstId, ClusterName, InstanceId, Instant, JobKey, JobRef, Uuid } from './ids.ts';
 import type { CapacityType } from './instance.ts';
 import type { MicroUsd } from './money.ts';
-import type { Answer, Quote } from './quote.ts';
+import type { Answer, Delegation, Quote } from './quote.ts';
 import type { PodOnRecord, Rank } from './ranks.ts';
 import type { Resources } from './resources.ts';
 import type { Turn } from './switch.ts';
@@ -266,6 +266,7 @@ export interface Burst {
   /** Mode approve: what was offered, and what a person said to it. */
   readonly quote?: Quote | undefined;
   readonly answer?: Answer | undefined;
+  readonly delegated?: Delegation | undefined;
   /** It came back, and a person said that its job may burst again all the same: what came back until then counts no more. */
   readonly again?: Turn | undefined;
   /** What its script runs in and who named it; bursts of before there was a choice have none. */

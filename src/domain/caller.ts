@@ -9,7 +9,9 @@ export interface Caller {
   /** The Unix name, as Slurm has it. Of an open API there is none: whoever reaches it is its host's. */
   readonly name: string;
   readonly role: Role;
-  readonly by: 'open' | 'token' | 'oidc';
+  readonly by: 'open' | 'token' | 'oidc' | 'slurm';
+  /** What he came with is for reading: it gives no orders, whatever his role. */
+  readonly scope?: 'read' | undefined;
   /** Which token: stands in the audit beside the name. */
   readonly token?: string | undefined;
   /** The accounts that he coordinates; of an operator, who sees all, nobody is asked. */
@@ -37,11 +39,13 @@ export interface Belongs {
   readonly cluster: ClusterName;
   readonly user: string;
   readonly account?: string | undefined;
+  /** Who was let answer its quote: he sees what he answers. */
+  readonly delegated?: { readonly to: string } | undefined;
 }
 
 /** What of a job is no secret within its account: unlike what it writes, whoever coordinates that account reads it too. */
-export const reads = (caller: Caller, { cluster, user, account }: Belongs): boolean =>
-  sees(caller, user) || coordinates(caller, cluster, account);
+export const reads = (caller: Caller, { cluster, user, account, delegated }: Belongs): boolean =>
+  sees(caller, user) || coordinates(caller, cluster, account) || delegated?.to === caller.name;
 
 export const coordinates = (
   { coordinates }: Pick<Caller, 'coordinates'>,

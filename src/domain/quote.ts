@@ -22,6 +22,15 @@ export interface Answer {
   readonly why: string;
 }
 
+/** Whom a named person lets answer one quote, until then. */
+export interface Delegation {
+  /** A Unix name. */
+  readonly to: string;
+  readonly until: Instant;
+  readonly by: string;
+  readonly at: Instant;
+}
+
 export function inWords({ yes, by, at, why }: Answer): string {
   const what = `${yes ? 'approved' : 'declined'} by ${by} at ${new Date(at).toISOString()}`;
   return why === '' ? what : `${what}: ${why}`;

@@ -8,6 +8,8 @@ export interface ApiToken {
   readonly id: string;
   readonly user: string;
   readonly role: Role;
+  /** It opens what is read or asked, and gives no orders. Left out, it does what its role may. */
+  readonly scope?: 'read' | undefined;
   /** SHA-256 of the secret, which is 256 random bits: nothing slower is needed. */
   readonly hash: string;
   readonly note: string;
@@ -41,7 +43,7 @@ export const loginSocketWords = 'login socket of ';
 export function tokenLink(token: ApiToken, prev: string | undefined, sha256: Sha256): AuditLink {
   const made = token.state === 'made';
   const what = made
-    ? `by ${token.by}: for ${token.user} as ${token.role} until ${new Date(token.until).toISOString()}`
+    ? `by ${token.by}: for ${token.user} as ${token.role}${token.scope === 'read' ? ', to read alone,' : ''} until ${new Date(token.until).toISOString()}`
     : `by ${token.by}`;
   const body = {
     subject: token.id,

@@ -1,10 +1,11 @@
 import { tasksOf } from '../decide/tasks.ts';
-import { answered, isOpen } from '../domain/answer.ts';
+import { type Answering, answered, delegated, isDelegate, isOpen, lapsed } from '../domain/answer.ts';
 import { type Burst, terminalStates } from '../domain/burst.ts';
 import type { Receipt } from '../domain/decision.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
-import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
+import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job } from '../domain/job.ts';
+import { accountName } from '../domain/money.ts';
 import { inWords, type Stop } from '../domain/stop.ts';
 import type { AuditRow, Entropy, SeenAgain, StorePort } from '../ports.ts';
 import type { DrainOrder } from './capacity.ts';
@@ -43,6 +44,18 @@ export interface JobStory {
   readonly bursts: readonly { readonly burst: Burst; readonly steps: readonly AuditRow[] }[];
 }
 
+/** Whom a delegate answers as, and to whom a word is delegated. */
+export interface Delegating {
+  readonly to: string;
+  /** Undefined: as long as the quote holds. */
+  readonly until: Instant | undefined;
+  readonly by: string;
+  readonly why: string;
+}
+
+/** The accounts of a user by a cluster's own slurmdbd; undefined: it knows no such user. Faults: nobody can say now. */
+export type AccountsOf = (cluster: ClusterName, user: string) => Promise<readonly string[] | undefined>;
+
 /** Somebody else was first, or began to lead in this moment: tried so often. */
 const triesAtMost = 20;
 const receiptsAtMost = 50;
@@ -54,11 +67,14 @@ export class Desk {
   readonly #gateway: Served;
   readonly #store: StorePort;
   readonly #entropy: Entropy;
+  readonly #accountsOf: AccountsOf | undefined;
 
-  constructor(gateway: Served, store: StorePort, entropy: Entropy) {
+  /** Without `accountsOf` nobody can be a delegate. */
+  constructor(gateway: Served, store: StorePort, entropy: Entropy, accountsOf?: AccountsOf) {
     this.#gateway = gateway;
     this.#store = store;
     this.#entropy = entropy;
+    this.#accountsOf = accountsOf;
   }
 
   async readiness(): Promise<Readiness & { readonly stopped: readonly ClusterStop[] }> {
@@ -120,16 +136,66 @@ export class Desk {
       : undefined;
   }
 
-  /** A person's word on a quote, written on the burst; whoever leads its cluster acts on it. Undefined: no such burst. */
-  async answer(id: BurstId, yes: boolean, by: string, why: string): Promise<Answered | undefined> {
+  /**
+   * A person's word on a quote, written on the burst; whoever leads its cluster acts on it. Undefined: no such burst. `delegate`: who may say it
+   * only where it was delegated to him.
+   */
+  answer(
+    id: BurstId,
+    yes: boolean,
+    by: string,
+    why: string,
+    delegate?: string,
+  ): Promise<Answered | undefined> {
+    return this.#word(id, async (burst, at) => {
+      if (delegate !== undefined && !isDelegate(burst, delegate, at))
+        return { kind: 'refused', why: `its answer is not ${delegate}'s to give any more` };
+      const whose = delegate === undefined ? by : `${by}, whom ${burst.delegated?.by} lets answer`;
+      const made = answered(burst, { yes, by: whose, at, why });
+      const stop = yes && made.kind === 'write' ? await this.#store.stopped(burst.cluster) : undefined;
+      return stop === undefined ? made : { kind: 'refused', why: `bursting is ${inWords(stop)}` };
+    });
+  }
+
+  /** Lets somebody of the burst's account answer its quote too. Undefined: no such burst. */
+  delegate(id: BurstId, { to, until, by, why }: Delegating): Promise<Answered | undefined> {
+    return this.#word(id, async (burst, at) => {
+      if (until !== undefined && until <= at) return { kind: 'refused', why: 'until is over already' };
+      const end = until ?? burst.quote?.until ?? at;
+      const made = delegated(burst, { to, until: end, by, at }, why);
+      if (made.kind !== 'write' || (await this.#isOf(burst, to))) return made;
+      const refused = `${to} has no association with account ${burst.account} in the slurmdbd of ${burst.cluster}; name somebody of it`;
+      return { kind: 'refused', why: refused };
+    });
+  }
+
+  /** Lets a quote end now. Undefined: no such burst. */
+  expire(id: BurstId, by: string, why: string): Promise<Answered | undefined> {
+    return this.#word(id, async (burst, at) => lapsed(burst, at, by, why));
+  }
+
+  /** Whether he was let answer it, and is still of its account. */
+  async mayAnswer(id: BurstId, name: string): Promise<boolean> {
+    const burst = await this.burst(id);
+    if (burst === undefined || !isDelegate(burst, name, await this.#store.now())) return false;
+    return this.#isOf(burst, name);
+  }
+
+  async #isOf({ cluster, account }: Burst, user: string): Promise<boolean> {
+    const accounts = (await this.#accountsOf?.(cluster, user)) ?? [];
+    return accounts.some((a) => accountName(a) === accountName(account));
+  }
+
+  async #word(
+    id: BurstId,
+    make: (burst: Burst, at: Instant) => Promise<Answering>,
+  ): Promise<Answered | undefined> {
     for (let turn = 0; turn < triesAtMost; turn++) {
       const burst = await this.burst(id);
       if (burst === undefined) return undefined;
-      const made = answered(burst, { yes, by, at: await this.#store.now(), why });
+      const made = await make(burst, await this.#store.now());
       if (made.kind === 'stands') return { burst };
       if (made.kind === 'refused') return { burst, refused: made.why };
-      const stop = yes ? await this.#store.stopped(burst.cluster) : undefined;
-      if (stop !== undefined) return { burst, refused: `bursting is ${inWords(stop)}` };
       if (!(await this.#note(made.burst, made.why))) continue;
       await this.#gateway.wake(id);
       return { burst: made.burst };

@@ -11,7 +11,7 @@ const hashOf = (secret: string): string => createHash('sha256').update(secret).d
 const nobody = '0'.repeat(64);
 const usedEveryMs = 3_600_000;
 
-/** Who a bearer token is: one of ours, or the identity provider's where there is one. */
+/** Who a bearer token is: one of ours, or the identity provider's or Slurm's where they are taken. */
 export class Doorman {
   readonly #desk: Pick<DeskPort, 'token' | 'tokenUsed'>;
   readonly #identity: IdentityPort | undefined;
@@ -60,7 +60,8 @@ export class Doorman {
       throw refused(`the API token ended at ${new Date(token.until).toISOString()}; ask for a new one`);
     // Coarse, and never what a request waits for or fails by.
     if (at - (token.usedAt ?? 0) >= usedEveryMs) void this.#desk.tokenUsed(token.id).catch(() => undefined);
-    return { name: token.user, role: token.role, by: 'token', token: tokenName(token.id) };
+    const scope = token.scope === undefined ? {} : { scope: token.scope };
+    return { name: token.user, role: token.role, by: 'token', token: tokenName(token.id), ...scope };
   }
 }
 

@@ -25,6 +25,7 @@ import { examineOidc } from '../engine/doctor-oidc.ts';
 import { examinePolicies } from '../engine/doctor-policy.ts';
 import { openDatabase } from './database.ts';
 import { clock } from './ground.ts';
+import { slurmKeysIn } from './identity.ts';
 import { policyTermsOf } from './policies.ts';
 import { objectsOf, reach } from './reach.ts';
 import { keyIn, keysOf } from './registries.ts';
@@ -59,7 +60,15 @@ export async function doctor(path: string, json: boolean): Promise<number> {
     ),
   );
   for (const hook of config.webhooks) say(await signedBy(hook));
-  const { oidc } = config.api ?? {};
+  const { oidc, slurmJwt } = config.api ?? {};
+  if (slurmJwt !== undefined)
+    say(
+      await probe(
+        'api.slurmJwt',
+        () => slurmKeysIn(slurmJwt),
+        "write copies of the files that Slurm's AuthAltParameters name, as this account may read them",
+      ),
+    );
   if (oidc !== undefined) for await (const finding of askProvider(oidc)) say(finding);
   if (bad === 0) {
     const quiet: Log = { info: () => undefined, warn: () => undefined };

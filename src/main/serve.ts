@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { keepHeapSmall } from '../../adapters/heap.ts';
-import { oidcIdentity } from '../../adapters/identity/oidc.ts';
 import { openBullWake } from '../../adapters/queue/bull.ts';
 import { FileWitness } from '../../adapters/store/witness.ts';
 import type { Log } from '../../adapters/wrap.ts';
@@ -15,26 +14,28 @@ import type { Config } from '../../config/schema.ts';
 import { app, type Grounds } from '../api/app.ts';
 import { answersClientErrors } from '../api/http.ts';
 import type { LogLine } from '../burst/context.ts';
-import { PortError } from '../domain/fault.ts';
+import { ignoring, PortError } from '../domain/fault.ts';
 import type { ClusterName } from '../domain/ids.ts';
 import { Anchors } from '../engine/anchor.ts';
 import type { ClusterSettings, Ports } from '../engine/context.ts';
 import { Coordinators } from '../engine/coordinators.ts';
-import { Desk } from '../engine/desk.ts';
+import { type AccountsOf, Desk } from '../engine/desk.ts';
 import { Doorman } from '../engine/doorman.ts';
 import { Feed } from '../engine/feed.ts';
 import { Gateway } from '../engine/gateway.ts';
 import { Logins } from '../engine/logins.ts';
 import { Policies } from '../engine/policies.ts';
 import { Portal } from '../engine/portal.ts';
+import { UnixUsers } from '../engine/unix-users.ts';
 import { WhatIfs } from '../engine/what-if.ts';
-import type { DeskPort, StorePort } from '../ports.ts';
+import type { DeskPort, IdentityPort, StorePort } from '../ports.ts';
 import { type LoginHosts, listenForRelays } from '../stream/listen.ts';
 import { Switchboard } from '../stream/switchboard.ts';
 import { type Renewal, tlsServer } from './certificates.ts';
 import { openDatabase } from './database.ts';
 import { openFront } from './front.ts';
 import { clock, entropy, scheduler } from './ground.ts';
+import { identityOf } from './identity.ts';
 import { loginOf, loginsOf } from './login.ts';
 import { reach } from './reach.ts';
 import { exportOf, queueOf } from './settings.ts';
@@ -159,8 +160,15 @@ async function start(
   undo.push(async () => whatIfs.close());
   const elapsed = times.monotonic;
   const coordinators = new Coordinators({ clusters: users, scheduler, elapsed, log: write });
+  const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
+  const identity = await identityOf(config.api, new UnixUsers({ clusters: users, clock }), complain);
   const more = { hooks: outbox, front, own, whatIfs };
-  const grounds = groundsOf(config, gateway, ports.store, desk, more, coordinators, told);
+  const accountsOf = async (cluster: ClusterName, user: string) => {
+    const asked = users.find((c) => c.name === cluster)?.users.info(user);
+    return (await (asked && ignoring('not_found', asked)))?.accounts.map((a) => a.name);
+  };
+  const asking = { identity, coordinators, accountsOf };
+  const grounds = groundsOf(config, gateway, ports.store, desk, more, asking, told);
   undo.push(async () => grounds.feed.close());
   const renewal = (now: Renewal): void =>
     now.renewed
@@ -224,6 +232,13 @@ function portOf(server: Server): number | undefined {
   return typeof address === 'object' ? address?.port : undefined;
 }
 
+/** What says who somebody is and what he may read. */
+interface Asking {
+  readonly identity: IdentityPort | undefined;
+  readonly coordinators: Coordinators;
+  readonly accountsOf: AccountsOf;
+}
+
 /** What the API stands on; without `api` nobody is asked who he is, and the configuration saw to it that only loopback is listened on. */
 function groundsOf(
   config: Config,
@@ -231,14 +246,13 @@ function groundsOf(
   store: StorePort,
   desk: DeskPort,
   more: Pick<Grounds, 'hooks' | 'front' | 'own' | 'whatIfs'>,
-  coordinators: Coordinators,
+  { identity, coordinators, accountsOf }: Asking,
   told: Log,
 ): Grounds {
   const { api, listen } = config;
-  const identity = api?.oidc === undefined ? undefined : oidcIdentity(api.oidc);
   const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
   return {
-    desk: new Desk(gateway, store, entropy),
+    desk: new Desk(gateway, store, entropy, accountsOf),
     portal: new Portal(gateway.clusters, store, desk),
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
     policies: new Policies(gateway.clusters, store),

@@ -23,19 +23,23 @@ async function withTokens<T>(path: string, work: (desk: DeskPort) => Promise<T>)
 
 export function makeToken(
   path: string,
-  { user, role, forMs, note }: TokenOrder,
+  { user, role, scope, forMs, note }: TokenOrder,
   json: boolean,
 ): Promise<readonly string[]> {
   return withTokens(path, async (desk) => {
     const { id, secret } = minted(entropy);
     const until = instant((await desk.now()) + forMs);
-    await desk.makeToken({ id, user, role, hash: sha256(secret), note, until, by: whoAsks(), why: note });
+    const made = { id, user, role, ...(scope === undefined ? {} : { scope }) };
+    await desk.makeToken({ ...made, hash: sha256(secret), note, until, by: whoAsks(), why: note });
     const token = tokenText(id, secret);
-    const told = { token, id: tokenName(id), user, role, until: new Date(until).toISOString() };
+    const told = {
+      ...{ token, id: tokenName(id), user, role, scope: scope ?? 'full' },
+      until: new Date(until).toISOString(),
+    };
     if (json) return [JSON.stringify(told, undefined, 2)];
     return [
       token,
-      `for ${user} as ${role} until ${new Date(until).toISOString()}; keep it: it is not shown again`,
+      `for ${user} as ${role}${scope === 'read' ? ' to read' : ''} until ${new Date(until).toISOString()}; keep it: it is not shown again`,
     ];
   });
 }

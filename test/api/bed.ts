@@ -15,7 +15,7 @@ import type { Job, Snapshot } from '../../src/domain/job.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { type ApiToken, tokenText } from '../../src/domain/token.ts';
 import type { Coordinators } from '../../src/engine/coordinators.ts';
-import { Desk, type Served } from '../../src/engine/desk.ts';
+import { type AccountsOf, Desk, type Served } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
 import { Feed } from '../../src/engine/feed.ts';
 import { type Decided, Policies } from '../../src/engine/policies.ts';
@@ -93,11 +93,13 @@ export interface Instead {
   readonly decisions?: ReadonlyMap<JobRef, Decision>;
   /** By what policies are tried and of which it is said what decides. */
   readonly decided?: readonly Decided[];
+  /** Who is of which accounts; without it nobody can be a delegate. */
+  readonly accountsOf?: AccountsOf;
 }
 
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
   const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...other } = over;
-  const { decided = [decidedIn(fileSays)], coordinators, elsewhere, ...more } = other;
+  const { decided = [decidedIn(fileSays)], coordinators, elsewhere, accountsOf, ...more } = other;
   const server = await testServer();
   const database = await server.database();
   const onError = (): void => undefined;
@@ -138,7 +140,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
   const opened = async (changed: Partial<Grounds>) => {
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
-      grounds(new Desk(engine, store, entropy), {
+      grounds(new Desk(engine, store, entropy, accountsOf), {
         portal: new Portal(watched, store, desk),
         ...{ feed, policies },
         doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }, coordinators),

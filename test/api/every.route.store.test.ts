@@ -148,6 +148,8 @@ const table: Readonly<Record<string, Line>> = {
   putApproval: { good: async () => ({ id: await anOffer(), body: { approved: true } }) },
   approve: { good: async () => ({ id: await anOffer(), body: {} }) },
   decline: { good: async () => ({ id: await anOffer(), body: {} }) },
+  delegate: { good: async () => ({ id: await anOffer(), body: { to: 'bob' } }) },
+  expire: { good: async () => ({ id: await anOffer(), body: {} }) },
   letAgain: {
     good: async () => {
       const burst = burstOfJob(++jobs, 'alice');
@@ -223,6 +225,7 @@ beforeAll(async () => {
   whatIfs = new WhatIfs(gateway.clusters, threadedReplay(), site.time, newId);
   bed = await makeBed({
     ...{ hooks, own, decided: gateway.clusters, whatIfs },
+    accountsOf: async () => ['physics', 'chemistry'],
     served: {
       capacities: async () => [{ cluster, group: 'cpu', ...none }],
       turnDrain: async ({ group = 'cpu', by, why }) => bed.store.drainGroup(cluster, group, by, why),
@@ -392,6 +395,27 @@ describe.each(named((o) => o.role === 'user'))('%s, which is for users,', (_name
       // There is one, for those who may.
       expect((await asked(o, { ...his, as })).status).toBe(200);
     }
+  });
+});
+
+describe.each(named((o) => o.role !== 'anyone'))('%s by a token for reading', (_name, o) => {
+  it('is answered as a question, and refused as an order, whatever the role and before the body is read', async () => {
+    const reader = await bed.token('ada', 'admin', { scope: 'read' });
+    const { id = 'x', query = '', ...asking } = await goodOf(o);
+    const method = o.method.toUpperCase();
+    const answer = await bed.ask(reader, pathOf(o, id) + query, { method, ...asking });
+    if (orders(o) && !o.question) {
+      expect([...code(answer), answer.body.detail]).toEqual([
+        403,
+        'forbidden',
+        expect.stringContaining('scope read'),
+      ]);
+      const odd = await bed.ask(reader, pathOf(o, id), { method, body: 'x'.repeat(20_000) });
+      expect(code(odd)).toEqual([403, 'forbidden']);
+      expect(
+        code(await bed.ask(reader, pathOf(o, id), { method, headers: { 'x-http-method-override': 'GET' } })),
+      ).toEqual([403, 'forbidden']);
+    } else if (o.id !== 'getOutput') expect(answer.status).toBe(200);
   });
 });
 

@@ -74,7 +74,10 @@ const users: UsersPort = {
 
 const people: Readonly<Record<string, Role>> = { alice: 'user', olga: 'operator' };
 const doorman = {
-  who: async (token: string) => ({ name: token, role: people[token] ?? 'user', by: 'token' as const }),
+  who: async (token: string) => {
+    const [name = '', scope] = token.split('.');
+    return { name, role: people[name] ?? 'user', by: 'token' as const, scope };
+  },
 } as unknown as Doorman;
 
 beforeEach(async () => {
@@ -297,6 +300,22 @@ it('cancels as who asks', async () => {
     ['alice', '100'],
     ['olga', '100'],
   ]);
+});
+
+it('a token for reading reads, and neither submits nor cancels', async () => {
+  expect((await ask('alice.read', '/compute/hpc1/jobs')).status).toBe(200);
+  const job = { script: '#!/bin/sh\n', workingDirectory: '/home/alice' };
+  for (const [method, path, body] of [
+    ['POST', '/compute/hpc1/jobs', { job }],
+    ['POST', '/compute/hpc1/jobs', 'x'.repeat(20_000)],
+    ['DELETE', '/compute/hpc1/jobs/100', undefined],
+    ['POST', '/filesystem/hpc1/ops/mkdir', {}],
+  ] as const) {
+    const { status, body: told } = await ask('alice.read', path, method, body);
+    expect([path, status, told]).toEqual([path, 403, expect.objectContaining({ code: 'forbidden' })]);
+  }
+  expect([submitted, cancelled]).toEqual([[], []]);
+  expect((await ask('alice', '/compute/hpc1/jobs', 'POST', { job })).status).toBe(201);
 });
 
 it('where the site does not let it, nothing is submitted', async () => {

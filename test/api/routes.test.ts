@@ -29,6 +29,9 @@ const facade: Facade = {
   liftRamp: async () => undefined,
   limitRamp: async () => undefined,
   answer: async () => undefined,
+  delegate: async () => undefined,
+  expire: async () => undefined,
+  mayAnswer: async () => false,
   burst: async () => undefined,
   instances: async (limit) => {
     asked.push([limit]);

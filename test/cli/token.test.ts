@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tokenJson, tokenLines, tokenOrder } from '../../src/cli/token.ts';
 
-const wish = { user: 'alice', role: 'user', for: '90d', note: '' };
+const wish = { user: 'alice', role: 'user', scope: 'full', for: '90d', note: '' };
 const at = Date.UTC(2026, 0, 5, 8);
 const kept = {
   ...({
@@ -20,6 +20,7 @@ describe('spillway token', () => {
     expect(tokenOrder({ ...wish, for: '4w' })).toEqual({
       user: 'alice',
       role: 'user',
+      scope: undefined,
       forMs: 28 * 86_400_000,
       note: '',
     });
@@ -31,6 +32,7 @@ describe('spillway token', () => {
     [{ for: '400d' }, /--for 400d: .* a year at most/],
     [{ for: 'ever' }, /--for ever/],
     [{ note: 'a\nb' }, /--note/],
+    [{ scope: 'write' }, /--scope write: write read, or full/],
   ])('refuses %j, and says what to write', (over, words) => {
     expect(() => tokenOrder({ ...wish, ...over })).toThrow(words);
   });
@@ -44,6 +46,10 @@ describe('spillway token', () => {
     );
     expect(tokenLines([kept], at + 86_400_000)[0]).toContain(', over');
     expect(tokenLines([], at)[0]).toContain('spillway token create');
+    expect(tokenLines([{ ...kept, scope: 'read' }], at)[0]).toContain('alice as operator to read, until');
+    expect(JSON.parse(tokenJson([kept, { ...kept, scope: 'read' }]))).toMatchObject({
+      tokens: [{ scope: 'full' }, { scope: 'read' }],
+    });
     const withHash = { ...kept, hash: 'secret' };
     expect(tokenJson([withHash])).not.toContain('secret');
     expect(JSON.parse(tokenJson([withHash]))).toMatchObject({

@@ -27,7 +27,7 @@ _spillway; printf '%s\\n' "\${COMPREPLY[@]}"`;
 describe('completion', () => {
   it('offers the verbs, and of those the ones that begin so', () => {
     expect(offered('')).toEqual(expect.arrayContaining(['serve', 'doctor', 'why', 'token', '--config']));
-    expect(offered('de')).toEqual(['decline']);
+    expect(offered('de')).toEqual(['decline', 'delegate']);
     expect(offered('token', '')).toEqual(expect.arrayContaining(['list', 'revoke']));
     expect(offered('token', '')).not.toContain('serve');
   });

@@ -74,6 +74,18 @@ it.each<[string, RegExp]>([
     'api: { oidc: { issuer: "https://i", audience: a, login: { clientId: c, scopes: ["a b"] } } }',
     /scopes\[0\]: .* write a scope/,
   ],
+  ['api: { slurmJwt: { keyFile: k } }', /slurmJwt\.cluster: missing; write the name of a cluster/],
+  ['api: { slurmJwt: { cluster: nowhere, keyFile: k } }', /slurmJwt\.cluster: "nowhere" is no cluster here/],
+  ['api: { slurmJwt: { cluster: hpc1 } }', /slurmJwt\.keyFile: missing; .*or jwks: for RS256/],
+  [
+    'api: { slurmJwt: { cluster: hpc1, keyFile: k, audience: a } }',
+    /slurmJwt\.audience: only tokens by jwks/,
+  ],
+  [
+    'api: { slurmJwt: { cluster: hpc1, keyFile: k, userClaim: u } }',
+    /slurmJwt\.userClaim: only of tokens by jwks/,
+  ],
+  ['api: { slurmJwt: { cluster: hpc1, keyFile: k, key: s } }', /slurmJwt\.key: unknown key/],
 ])('%s is refused: %s', (text, words) => {
   expect(() => parsed(text)).toThrow(words);
 });

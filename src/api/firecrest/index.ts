@@ -7,7 +7,7 @@ import type { Front, FrontCluster } from '../../engine/front.ts';
 import { doOnce, type Keeper } from '../once.ts';
 import { Refusal } from '../problem.ts';
 import { slurmsWord } from '../slurms-word.ts';
-import { callerOf } from '../who.ts';
+import { callerOf, mayOrder } from '../who.ts';
 import { jobId, jobsQuery, submitOrder } from './schemas.ts';
 import { liveView, nodeView, partitionView, recordView, systemView, userInfoView } from './views.ts';
 
@@ -21,6 +21,10 @@ export function firecrest(front: Front, keeper: Keeper, now: () => number): Rout
   const router = Router();
   router.use((_req, res, next) => {
     res.setHeader('f7t-appversion', version);
+    next();
+  });
+  router.use((req, res, next) => {
+    if (req.method !== 'GET' && req.method !== 'HEAD') mayOrder(callerOf(res));
     next();
   });
   const at = (req: Request): FrontCluster => {

@@ -3,7 +3,7 @@ import type { Burst } from '../../domain/burst.ts';
 import { reads } from '../../domain/caller.ts';
 import { type BurstId, burstId } from '../../domain/ids.ts';
 import type { BurstFilter, Page, Paged } from '../../domain/page.ts';
-import type { Answer, Quote } from '../../domain/quote.ts';
+import type { Answer, Delegation, Quote } from '../../domain/quote.ts';
 import type { Rank } from '../../domain/ranks.ts';
 import { type AuditRow, endOf } from '../../engine/portal.ts';
 import { listOf, nextOf } from '../list.ts';
@@ -38,6 +38,7 @@ export function viewOf(b: Burst): BurstView {
     ...(b.trouble === undefined ? {} : { trouble: { since: iso(b.trouble.since), text: b.trouble.text } }),
     ...(b.quote === undefined ? {} : { quote: quoteView(b.quote) }),
     ...(b.answer === undefined ? {} : { answer: answerView(b.answer) }),
+    ...(b.delegated === undefined ? {} : { delegated: delegationView(b.delegated) }),
   };
 }
 
@@ -55,6 +56,10 @@ function quoteView({ until, microUsd, why }: Quote): BurstView['quote'] {
 
 function answerView({ yes, by, at, why }: Answer): BurstView['answer'] {
   return { approved: yes, by, at: iso(at), ...(why === '' ? {} : { reason: why }) };
+}
+
+function delegationView({ to, until, by }: Delegation): BurstView['delegated'] {
+  return { to, until: iso(until), by };
 }
 
 export function factsOf(burst: Burst, steps: readonly AuditRow[]): BurstFactsView {

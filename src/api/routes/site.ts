@@ -51,6 +51,7 @@ export function site(portal: SiteFacade): readonly Operation[] {
       act: async ({ caller }) => ({
         ...{ name: caller.name, role: caller.role, by: caller.by },
         ...(caller.token === undefined ? {} : { token: caller.token }),
+        ...(caller.scope === undefined ? {} : { scope: caller.scope }),
         ...coordinatedBy(caller),
       }),
     }),
