@@ -31,6 +31,7 @@ import type {
   LaunchSpec,
   LaunchTemplate,
   SpotPrice,
+  Subnet,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { BoundPod, DaemonSetView, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
@@ -354,6 +355,8 @@ export interface CloudPort {
   types(names: readonly string[]): Promise<readonly InstanceType[]>;
   /** For `doctor`: of the version that a launch would take. `name` as in a LaunchSpec; `refused` = there is none. */
   template(name: string): Promise<LaunchTemplate>;
+  /** For `doctor`, where instances can be put into subnets: what these are, in no order. Faults: `refused` (one is not there, rights), `throttled`, `transient`. */
+  subnets?(ids: readonly string[]): Promise<readonly Subnet[]>;
   /**
    * What spot cost from `from` on: every change, and the price that held at `from`; in no order. A type without any in a zone is not to be
    * had there. Faults: `refused` (rights), `throttled`, `transient`.

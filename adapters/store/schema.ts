@@ -213,6 +213,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     launchTemplate: text(),
     types: z.array(text()),
     zones: z.array(text()),
+    subnets: map(text()).optional(),
     capacityType: text<LaunchSpec['capacityType']>(),
     maxPrices: map(number()).optional(),
     without: z.array(object<SpotPool>()({ type: text(), zone: text() })).optional(),

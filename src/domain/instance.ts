@@ -37,6 +37,8 @@ export interface LaunchSpec {
   readonly launchTemplate: string;
   readonly types: readonly string[];
   readonly zones: readonly string[];
+  /** By zone, the subnet that an instance there is put into; undefined: the launch template's, or the zone's of the default VPC. */
+  readonly subnets?: Readonly<Record<string, string>> | undefined;
   readonly capacityType: CapacityType;
   /** Of spot, by type: no instance whose price is above it; micro-dollars an hour. */
   readonly maxPrices?: Readonly<Record<string, MicroUsd>> | undefined;
@@ -195,6 +197,15 @@ export interface CloudInstance {
   readonly fixed?: { readonly room?: Resources | undefined } | undefined;
   /** Somebody else makes and ends the machine; while there is none: why, in kube-scheduler's words. */
   readonly external?: { readonly waits?: string | undefined } | undefined;
+}
+
+/** Where instances are put, as the cloud tells it. */
+export interface Subnet {
+  readonly id: string;
+  readonly zone: string;
+  readonly vpc: string;
+  /** Addresses that are left, one for each instance at least. */
+  readonly free: number;
 }
 
 export interface InstanceType {

@@ -82,6 +82,8 @@ export interface NodeGroup extends GroupOffers {
   readonly launchTemplate: string;
   readonly types: readonly string[];
   readonly zones: readonly string[];
+  /** By zone, where its instances are put; undefined: the launch template says, or they go to the default VPC. */
+  readonly subnets?: Readonly<Record<string, string>> | undefined;
   /** vCPU per Slurm CPU: 2 where a Slurm CPU is a core; a small fraction in the lab. */
   readonly vcpuPerCpu: number;
   /** What a node keeps for itself (kubelet, system, DaemonSets). */

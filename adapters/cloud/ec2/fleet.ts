@@ -28,9 +28,7 @@ export function fleetOf(
       {
         LaunchTemplateSpecification: templateOf(spec),
         Overrides: types.flatMap((type) =>
-          spec.zones
-            .filter((zone) => isAsked(spec, type, zone))
-            .map((zone) => override(config, spec, type, zone)),
+          spec.zones.filter((zone) => isAsked(spec, type, zone)).map((zone) => override(spec, type, zone)),
         ),
       },
     ],
@@ -57,8 +55,7 @@ export const isAsked = ({ without = [] }: LaunchSpec, type: string, zone: string
   !without.some((pool) => pool.type === type && pool.zone === zone);
 
 function override(
-  { subnets }: Ec2Config,
-  { maxPrices, placementGroup }: LaunchSpec,
+  { maxPrices, placementGroup, subnets }: LaunchSpec,
   InstanceType: _InstanceType,
   zone: string,
 ): FleetLaunchTemplateOverridesRequest {
@@ -91,13 +88,13 @@ export function isTypeName(name: string): name is _InstanceType {
 }
 
 /** An answer for an override by subnet may name only that. */
-export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec, config: Ec2Config): string {
-  const bySubnet = subnet === undefined ? undefined : zoneOfSubnet(subnet, config);
+export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec): string {
+  const bySubnet = subnet === undefined ? undefined : zoneOfSubnet(subnet, spec);
   const found = zone ?? bySubnet ?? (spec.zones.length === 1 ? spec.zones[0] : undefined);
   if (found === undefined)
     throw new PortError('unknown', 'cloud.launch', `${id} runs, in a zone that EC2 did not say`);
   return found;
 }
 
-export const zoneOfSubnet = (subnet: string, { subnets = {} }: Ec2Config): string | undefined =>
+export const zoneOfSubnet = (subnet: string, { subnets = {} }: LaunchSpec): string | undefined =>
   Object.entries(subnets).find(([, one]) => one === subnet)?.[0];
