@@ -102,6 +102,11 @@ export const nodeGroup = z
       })
       .max(64, { error: 'above 64 vCPU for one Slurm CPU; write 2 or 1' })
       .describe('How many vCPU of this group one Slurm CPU needs.'),
+    cpuOverhead: form(
+      'What a node keeps of its CPU for kubelet and system, in thousandths of a vCPU; what its DaemonSets ask for is found when it is Ready. static: of what is allocatable, for the pods of others.',
+      /^\d{1,6}m$/,
+      'write thousandths of a vCPU, such as 100m',
+    ).default('100m'),
     memoryOverhead: size(
       'What a node keeps of its memory for kubelet, system and DaemonSets. static: of what is allocatable, for the pods of others.',
     ).prefault('512MiB'),
@@ -237,7 +242,19 @@ export const nodeGroup = z
       });
   })
   .transform(
-    ({ disk, joinTimeout, lostAfter, memoryOverhead, prices, price, subnets, types, zones, ...g }) => ({
+    ({
+      cpuOverhead,
+      disk,
+      joinTimeout,
+      lostAfter,
+      memoryOverhead,
+      prices,
+      price,
+      subnets,
+      types,
+      zones,
+      ...g
+    }) => ({
       ...g,
       ...(subnets === undefined
         ? {}
@@ -254,6 +271,7 @@ export const nodeGroup = z
       joinTimeoutMs: joinTimeout,
       lostAfterMs: lostAfter,
       prices: g.provider === 'static' ? { [g.name]: microUsd(price ?? 0) } : prices && microUsdOf(prices),
+      cpuOverheadMillis: Number.parseInt(cpuOverhead, 10),
       memoryOverheadBytes: memoryOverhead,
     }),
   );

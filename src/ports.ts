@@ -274,7 +274,7 @@ export interface KubernetesPort {
   tenant(uid: number): Promise<Tenant | undefined>;
   /** A byte stream to a port on the pod's loopback, with back-pressure both ways. Its end or error means nothing but "reconnect". */
   dial(ref: PodRef, port: number): Promise<Duplex>;
-  /** For `doctor`: what the cluster runs on every node. `refused`: no right to look, as in clusters that were set up earlier. */
+  /** What the cluster runs on every node. `refused`: no right to look, as in clusters that were set up earlier. */
   daemonSets(): Promise<readonly DaemonSetView[]>;
   /** For `doctor`: the rights it lacks, as `verb resource`. */
   missingRights(): Promise<readonly string[]>;

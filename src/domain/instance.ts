@@ -120,6 +120,8 @@ export interface Instance {
   readonly node: string | undefined;
   /** What its pods may request: planned from the type until the node says itself. */
   readonly capacity: Resources;
+  /** What its node left to pods of jobs when it was Ready, less what DaemonSets ask for there; undefined: it was not, or it is somebody's own. */
+  readonly measured?: Measured | undefined;
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
   /** When the cloud was first asked for it: from then on it may be there. */
@@ -151,6 +153,13 @@ export interface Instance {
   /** Of the overhead budget; undefined: there was none at its launch. */
   readonly hold?: InstanceHold | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
+}
+
+/** What a node of a type was found to leave to pods of jobs. */
+export interface Measured {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly pods: number;
 }
 
 /** A row's part in a launch of several: they are `size`, and who sits at 0, or is the first that is left, asks for all. */

@@ -2,7 +2,7 @@ import type { LostBy } from './burst.ts';
 import type { GroupOffers } from './devices.ts';
 import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
-import type { CapacityType } from './instance.ts';
+import type { CapacityType, Measured } from './instance.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Overhead } from './overhead.ts';
 import type { Ramp } from './ramp.ts';
@@ -88,6 +88,8 @@ export interface NodeGroup extends GroupOffers {
   readonly vcpuPerCpu: number;
   /** What a node keeps for itself (kubelet, system, DaemonSets). */
   readonly overhead: Resources;
+  /** By type, what the last one of it was found to leave to pods; what is planned of it is never more. */
+  readonly measured?: Readonly<Record<string, Measured>> | undefined;
   readonly capacityType: CapacityType;
   /** It may also be bought as spot; at most at so many percent of what each type costs on demand. */
   readonly spot?: { readonly capPercent: number } | undefined;

@@ -43,6 +43,7 @@ import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { hintOf, lineSince } from './last-look.ts';
+import { Nodes } from './measured.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
@@ -103,6 +104,9 @@ export class ClusterEngine implements Cluster {
   /** The queue of spot notices was read, be it without a message. */
   #heard = false;
   #offeredAt = 0;
+  readonly #found: Nodes;
+  /** In this epoch what nodes were found to have was read. */
+  #nodesKnownIn: number | undefined;
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
@@ -117,6 +121,7 @@ export class ClusterEngine implements Cluster {
     this.shortage = new Shortage(ports.clock);
     this.spot = new Spot(settings.groups, settings.cloud, ports.clock, this.shortage);
     this.spares = new Spares(ports);
+    this.#found = new Nodes(settings.setup.name, ports);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -329,6 +334,12 @@ export class ClusterEngine implements Cluster {
     const groups = this.settings.groups;
     const at = this.ports.clock.now();
     const old = groups.some((g) => g.fixed !== undefined) && at - this.#offeredAt > offerMs;
+    if (this.#nodesKnownIn !== this.#epoch) {
+      const epoch = this.#epoch;
+      await this.#found.recall();
+      this.#nodesKnownIn = epoch;
+      this.offered = this.#found.known(this.offered);
+    }
     if (this.offered.length === groups.length && !old) return;
     const offered: OfferedGroup[] = [];
     try {
@@ -340,7 +351,7 @@ export class ClusterEngine implements Cluster {
       this.#complain(`instance types: ${message(e)}`, e);
       return;
     }
-    this.offered = offered;
+    this.offered = this.#found.known(offered);
     this.#offeredAt = at;
   }
 
@@ -635,6 +646,10 @@ export class ClusterEngine implements Cluster {
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
       capacityOf: (name, type) => this.#capacityOf(name, type),
+      daemons: () => this.#found.daemons(ports.clock.now()),
+      found: (instance) => {
+        if (this.#found.note(instance)) this.offered = this.#found.known(this.offered);
+      },
       missed: (group, capacityType, missed) =>
         this.shortage.note(capacityType, missed, settings.groups.find((g) => g.name === group)?.soldOutMs),
       overhead: () => overheadOf(policyNow(settings, ports.clock.now())),
