@@ -63,6 +63,8 @@ const recoverMs = 5_000;
 const objectsMs = 3_600_000;
 /** Between two looks at what fixed nodes there are. */
 const offerMs = 60_000;
+/** Between two looks at whether what nodes were found to have is too old. */
+const foundMs = 3_600_000;
 /** Between two long polls of the queue of spot notices. */
 const heardMs = 1_000;
 /** A create that was sent arrives within this time or never. */
@@ -107,6 +109,7 @@ export class ClusterEngine implements Cluster {
   readonly #found: Nodes;
   /** In this epoch what nodes were found to have was read. */
   #nodesKnownIn: number | undefined;
+  #knownAt = 0;
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
@@ -338,7 +341,11 @@ export class ClusterEngine implements Cluster {
       const epoch = this.#epoch;
       await this.#found.recall();
       this.#nodesKnownIn = epoch;
-      this.offered = this.#found.known(this.offered);
+      this.#knownAt = 0;
+    }
+    if (at - this.#knownAt > foundMs) {
+      this.offered = this.#found.known(this.offered, at);
+      this.#knownAt = at;
     }
     if (this.offered.length === groups.length && !old) return;
     const offered: OfferedGroup[] = [];
@@ -351,7 +358,7 @@ export class ClusterEngine implements Cluster {
       this.#complain(`instance types: ${message(e)}`, e);
       return;
     }
-    this.offered = this.#found.known(offered);
+    this.offered = this.#found.known(offered, at);
     this.#offeredAt = at;
   }
 
@@ -648,7 +655,7 @@ export class ClusterEngine implements Cluster {
       capacityOf: (name, type) => this.#capacityOf(name, type),
       daemons: () => this.#found.daemons(ports.clock.now()),
       found: (instance) => {
-        if (this.#found.note(instance)) this.offered = this.#found.known(this.offered);
+        if (this.#found.note(instance)) this.offered = this.#found.known(this.offered, ports.clock.now());
       },
       missed: (group, capacityType, missed) =>
         this.shortage.note(capacityType, missed, settings.groups.find((g) => g.name === group)?.soldOutMs),

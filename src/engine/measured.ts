@@ -8,6 +8,8 @@ import type { KubernetesPort, StorePort } from '../ports.ts';
 
 /** Among so many of the newest instances: a type that none of them has is taken for what the configuration says. */
 const looksBack = 2_000;
+/** What nobody measured again for so long may have been mended: the next machine of the type tells. */
+const foundForMs = 7 * 86_400_000;
 /** Between two looks at the DaemonSets. */
 const daemonsMs = 60_000;
 
@@ -52,11 +54,12 @@ export class Nodes {
   }
 
   /** The same groups, with what is known of their types. */
-  known(offered: readonly OfferedGroup[]): readonly OfferedGroup[] {
+  known(offered: readonly OfferedGroup[], now: Instant): readonly OfferedGroup[] {
     return offered.map(({ group: { measured: _, ...group }, types }) => {
       const found = this.#found.get(group.name);
-      if (found === undefined) return { group, types };
-      const measured = Object.fromEntries([...found].map(([type, one]) => [type, one.measured]));
+      const fresh = [...(found ?? [])].filter(([, { at }]) => now - at < foundForMs);
+      if (fresh.length === 0) return { group, types };
+      const measured = Object.fromEntries(fresh.map(([type, one]) => [type, one.measured]));
       return { group: { ...group, measured }, types };
     });
   }

@@ -100,7 +100,8 @@ describe('what nodes were found to have', () => {
       ...{ measured: { cpuMillis: 7_000, memoryBytes: 15 * GiB, pods: 20 }, ...over },
     });
   const offered = [{ group: { name: 'cpu' }, types: [] }] as unknown as Parameters<Nodes['known']>[0];
-  const small = (nodes: Nodes) => nodes.known(offered)[0]?.group.measured?.['m.small'];
+  const small = (nodes: Nodes, at = instant(10_000)) =>
+    nodes.known(offered, at)[0]?.group.measured?.['m.small'];
   const daemonSets = async () => [];
 
   it('is read from the store, the newest of each type, of this cluster alone', async () => {
@@ -116,6 +117,10 @@ describe('what nodes were found to have', () => {
     expect(small(nodes)).toBeUndefined();
     await nodes.recall();
     expect(small(nodes)).toEqual(newer);
+    const week = 7 * 24 * 60 * minute;
+    expect(small(nodes, instant(2_000 + week - 1))).toEqual(newer);
+    // Whatever took so much may be mended by now.
+    expect(small(nodes, instant(2_000 + week))).toBeUndefined();
     // Nothing new is nothing to plan anew for.
     expect(nodes.note(found({ readyAt: instant(3_000), measured: newer }))).toBe(false);
     expect(nodes.note(found({ readyAt: instant(4_000) }))).toBe(true);
