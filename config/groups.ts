@@ -1,7 +1,7 @@
 /** `nodeGroups`: what may be bought, of which shape, at which price. */
 import { z } from 'zod';
 import { offers } from './devices.ts';
-import { externalSays, keysOfProvider, providers } from './providers.ts';
+import { externalSays, keysOfProvider, placesOf, providers, zoneIn } from './providers.ts';
 import { duration, form, list, oneOf, size, taint, text, whole } from './units.ts';
 
 export const nodeGroup = z
@@ -54,6 +54,23 @@ export const nodeGroup = z
       1,
       '[a, b]',
     ).optional(),
+    subnets: z
+      .record(
+        form('A zone.', /^[a-z0-9-]+$/, 'write a zone, such as a'),
+        form(
+          'Its subnet.',
+          /^subnet-[a-z0-9-]{1,64}$/,
+          'write the id of a subnet, such as subnet-0123456789abcdef0',
+        ),
+      )
+      .refine((of) => Object.keys(of).length > 0, {
+        error:
+          'empty; write a subnet for each zone, such as { a: subnet-0123456789abcdef0 }, or leave it out',
+      })
+      .optional()
+      .describe(
+        'ec2: in the place of zones, the subnet of each, all of one VPC: { a: subnet-…, b: subnet-… }. Left out: the default VPC, or the subnet that the launch template names.',
+      ),
     selector: z
       .record(
         form('A label.', /^[a-zA-Z0-9._/-]{1,316}$/, 'write the name of a label, such as pool'),
@@ -85,6 +102,11 @@ export const nodeGroup = z
       })
       .max(64, { error: 'above 64 vCPU for one Slurm CPU; write 2 or 1' })
       .describe('How many vCPU of this group one Slurm CPU needs.'),
+    cpuOverhead: form(
+      'What a node keeps of its CPU for kubelet and system, in thousandths of a vCPU; what its DaemonSets ask for is found when it is Ready. static: of what is allocatable, for the pods of others.',
+      /^\d{1,6}m$/,
+      'write thousandths of a vCPU, such as 100m',
+    ).default('100m'),
     memoryOverhead: size(
       'What a node keeps of its memory for kubelet, system and DaemonSets. static: of what is allocatable, for the pods of others.',
     ).prefault('512MiB'),
@@ -198,6 +220,7 @@ export const nodeGroup = z
   })
   .superRefine(keysOfProvider)
   .superRefine(externalSays)
+  .superRefine(placesOf)
   .superRefine((g, ctx) => {
     if (g.provider !== 'ec2' && g.capacity.spot !== undefined)
       ctx.addIssue({
@@ -211,27 +234,47 @@ export const nodeGroup = z
         path: ['capacity', 'reservations'],
         message: `is for provider ec2, and this is ${g.provider}; leave it out`,
       });
-    if (g.placementGroup !== undefined && g.zones?.length !== 1)
+    if (g.placementGroup !== undefined && (g.zones ?? Object.keys(g.subnets ?? {})).length !== 1)
       ctx.addIssue({
         code: 'custom',
         path: ['zones'],
         message: 'a cluster placement group is in one zone; write it alone, such as [a]',
       });
   })
-  .transform(({ disk, joinTimeout, lostAfter, memoryOverhead, prices, price, types, zones, ...g }) => ({
-    ...g,
-    ...(disk === undefined ? {} : { diskBytes: disk }),
-    // Fixed nodes are of one type, which has the group's name.
-    types: g.provider === 'static' ? [g.name] : (types ?? []),
-    zones:
-      g.provider === 'static' || g.provider === 'external'
-        ? [g.provider]
-        : (zones ?? []).map((z) => (/^[a-z]$/.test(z) ? `${g.region}${z}` : z)),
-    joinTimeoutMs: joinTimeout,
-    lostAfterMs: lostAfter,
-    prices: g.provider === 'static' ? { [g.name]: microUsd(price ?? 0) } : prices && microUsdOf(prices),
-    memoryOverheadBytes: memoryOverhead,
-  }));
+  .transform(
+    ({
+      cpuOverhead,
+      disk,
+      joinTimeout,
+      lostAfter,
+      memoryOverhead,
+      prices,
+      price,
+      subnets,
+      types,
+      zones,
+      ...g
+    }) => ({
+      ...g,
+      ...(subnets === undefined
+        ? {}
+        : {
+            subnets: Object.fromEntries(Object.entries(subnets).map(([z, id]) => [zoneIn(z, g.region), id])),
+          }),
+      ...(disk === undefined ? {} : { diskBytes: disk }),
+      // Fixed nodes are of one type, which has the group's name.
+      types: g.provider === 'static' ? [g.name] : (types ?? []),
+      zones:
+        g.provider === 'static' || g.provider === 'external'
+          ? [g.provider]
+          : (zones ?? Object.keys(subnets ?? {})).map((z) => zoneIn(z, g.region)),
+      joinTimeoutMs: joinTimeout,
+      lostAfterMs: lostAfter,
+      prices: g.provider === 'static' ? { [g.name]: microUsd(price ?? 0) } : prices && microUsdOf(prices),
+      cpuOverheadMillis: Number.parseInt(cpuOverhead, 10),
+      memoryOverheadBytes: memoryOverhead,
+    }),
+  );
 
 const microUsd = (usd: number): number => Math.round(usd * 1_000_000);
 const microUsdOf = (prices: Readonly<Record<string, number>>): Record<string, number> =>

@@ -31,6 +31,7 @@ import type {
   LaunchSpec,
   LaunchTemplate,
   SpotPrice,
+  Subnet,
 } from './domain/instance.ts';
 import type { AccountedJob, ClusterFacts, History, JobDetail, MinutesLimit, Snapshot } from './domain/job.ts';
 import type { BoundPod, DaemonSetView, NodeView, PodRef, PodView, Tenant } from './domain/kube.ts';
@@ -273,7 +274,7 @@ export interface KubernetesPort {
   tenant(uid: number): Promise<Tenant | undefined>;
   /** A byte stream to a port on the pod's loopback, with back-pressure both ways. Its end or error means nothing but "reconnect". */
   dial(ref: PodRef, port: number): Promise<Duplex>;
-  /** For `doctor`: what the cluster runs on every node. `refused`: no right to look, as in clusters that were set up earlier. */
+  /** What the cluster runs on every node. `refused`: no right to look, as in clusters that were set up earlier. */
   daemonSets(): Promise<readonly DaemonSetView[]>;
   /** For `doctor`: the rights it lacks, as `verb resource`. */
   missingRights(): Promise<readonly string[]>;
@@ -354,6 +355,8 @@ export interface CloudPort {
   types(names: readonly string[]): Promise<readonly InstanceType[]>;
   /** For `doctor`: of the version that a launch would take. `name` as in a LaunchSpec; `refused` = there is none. */
   template(name: string): Promise<LaunchTemplate>;
+  /** For `doctor`, where instances can be put into subnets: what these are, in no order. Faults: `refused` (one is not there, rights), `throttled`, `transient`. */
+  subnets?(ids: readonly string[]): Promise<readonly Subnet[]>;
   /**
    * What spot cost from `from` on: every change, and the price that held at `from`; in no order. A type without any in a zone is not to be
    * had there. Faults: `refused` (rights), `throttled`, `transient`.

@@ -28,6 +28,8 @@ export function grouped(members: readonly Member[]): CloudPort {
   // At most one of them is a cloud that has a queue, or budgets.
   const queued = members.find(({ port }) => port.notices !== undefined)?.port;
   const budgeted = members.find(({ port }) => port.budgetActions !== undefined)?.port;
+  // At most one of them is a cloud that has subnets.
+  const nets = members.find(({ port }) => port.subnets !== undefined)?.port;
   return {
     launch: async (spec, token) => of('cloud.launch', spec.group).launch(spec, token),
     launchLot: async (spec, token, count) => {
@@ -52,6 +54,7 @@ export function grouped(members: readonly Member[]): CloudPort {
       });
     },
     template: async (name) => find('cloud.template', name, (m) => m.templates.has(name)).template(name),
+    ...(nets?.subnets === undefined ? {} : { subnets: nets.subnets }),
     spotPrices: (types, zones, from) =>
       all((port) => {
         const own = types.filter((name) => members.find((m) => m.types.has(name))?.port === port);

@@ -40,7 +40,7 @@ function hasEnded(object: unknown): boolean {
  * As kube-scheduler counts: all containers together with the init containers that stay (sidecars), or one that comes before them where that
  * asks for more; and the overhead. Requests for the pod as a whole come first. [Kubernetes: Resource sharing within containers]
  */
-function requestsOf(spec: Readonly<Record<string, unknown>>): Resources {
+export function requestsOf(spec: Readonly<Record<string, unknown>>): Resources {
   const own = at(spec, 'resources', 'requests');
   const containers = list(spec.containers).map(requests);
   let staying = nothing;

@@ -1,6 +1,7 @@
 /** DaemonSets as the domain sees them: what each does is told by what of its node it mounts. */
 import type { DaemonSetView, NodePart, Toleration } from '../../src/domain/kube.ts';
-import { at, list, record, text } from './json.ts';
+import { requestsOf } from './bound.ts';
+import { at, list, record, text, textRecord, texts } from './json.ts';
 
 /** Where the kubelet and the runtime look for them. */
 const places: readonly (readonly [NodePart, RegExp])[] = [
@@ -19,7 +20,24 @@ export function daemonSetView(object: unknown): DaemonSetView | undefined {
     name,
     brings: places.filter(([, place]) => paths.some((path) => place.test(path))).map(([part]) => part),
     tolerations: list(at(pod, 'tolerations')).map(tolerationView),
+    requests: requestsOf(record(pod)),
+    nodeSelector: textRecord(at(pod, 'nodeSelector')),
+    affinity: affinityOf(
+      at(pod, 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution'),
+    ),
   };
+}
+
+/** Rules by a node's name are left out: of a DaemonSet they are nobody's. */
+function affinityOf(required: unknown): DaemonSetView['affinity'] {
+  if (required === undefined) return undefined;
+  return list(at(required, 'nodeSelectorTerms')).map((term) =>
+    list(at(term, 'matchExpressions')).map((rule) => ({
+      key: text(at(rule, 'key')),
+      operator: text(at(rule, 'operator')),
+      values: texts(at(rule, 'values')),
+    })),
+  );
 }
 
 function tolerationView(object: unknown): Toleration {

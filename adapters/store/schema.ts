@@ -18,6 +18,7 @@ import {
   type LaunchSpec,
   type Lot,
   type MachinePrice,
+  type Measured,
   type SpotPool,
 } from '../../src/domain/instance.ts';
 import type { PodRef } from '../../src/domain/kube.ts';
@@ -52,6 +53,7 @@ const resources = object<Resources>()({
   cpuMillis: number(),
   memoryBytes: number(),
   extended: map(number()),
+  pods: number().optional(),
 });
 const trouble = object<Have<'trouble'>>()({ since: instant(), text: text() });
 
@@ -214,6 +216,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
     launchTemplate: text(),
     types: z.array(text()),
     zones: z.array(text()),
+    subnets: map(text()).optional(),
     capacityType: text<LaunchSpec['capacityType']>(),
     maxPrices: map(number()).optional(),
     without: z.array(object<SpotPool>()({ type: text(), zone: text() })).optional(),
@@ -233,6 +236,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   zone: maybe(text()),
   node: maybe(text()),
   capacity: resources,
+  measured: object<Measured>()({ cpuMillis: number(), memoryBytes: number(), pods: number() }).optional(),
   createdAt: instant(),
   enteredAt: instant(),
   askedAt: instant().optional(),

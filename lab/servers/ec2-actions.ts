@@ -9,6 +9,7 @@ import {
   type Override,
   type Shown,
   type State,
+  subnetIn,
   type Tags,
   type Template,
 } from '../../src/sim/models/cloud-types.ts';
@@ -32,7 +33,7 @@ export const actions: Readonly<Record<string, Action>> = {
           instanceIds: { item: [offer.id] },
           instanceType: offer.type,
           availabilityZone: offer.zone,
-          subnetId: subnetOf(offer.zone),
+          subnetId: subnetOf(offer),
         })),
       },
     };
@@ -122,6 +123,15 @@ export const actions: Readonly<Record<string, Action>> = {
       .placementGroups(form.texts('GroupName'))
       .map(({ name, strategy }) => ({ groupName: name, strategy, state: 'available' }));
     return { placementGroupSet: { item } };
+  },
+
+  DescribeSubnets: (form, model) => {
+    dryRun(form);
+    const item = model.subnets(form.texts('SubnetId')).map(({ id, zone, vpc, free }) => ({
+      ...{ subnetId: id, availabilityZone: zone, vpcId: vpc, state: 'available' },
+      availableIpAddressCount: free,
+    }));
+    return { subnetSet: { item } };
   },
 
   DescribeSpotPriceHistory: (form, model) => {
@@ -222,7 +232,7 @@ function needed(form: Form, name: string): string {
   return text;
 }
 
-function fleetRequest(form: Form, { config }: CloudModel): FleetRequest {
+function fleetRequest(form: Form, model: CloudModel): FleetRequest {
   if (needed(form, 'Type') !== 'instant')
     throw new Ec2Error('InvalidParameterValue', 'Only fleets of type instant are known here.');
   const configs = form.list('LaunchTemplateConfigs');
@@ -243,7 +253,7 @@ function fleetRequest(form: Form, { config }: CloudModel): FleetRequest {
   return {
     clientToken: needed(form, 'ClientToken'),
     template,
-    overrides: configs.flatMap((one) => one.list('Overrides').map((o) => override(o, config.zones))),
+    overrides: configs.flatMap((one) => one.list('Overrides').map((o) => override(o, model))),
     capacityType: spot ? 'spot' : 'on-demand',
     ...(options.at('CapacityReservationOptions').text('UsageStrategy') === 'use-capacity-reservations-first'
       ? { reservedFirst: true }
@@ -255,23 +265,20 @@ function fleetRequest(form: Form, { config }: CloudModel): FleetRequest {
   };
 }
 
-function override(form: Form, zones: readonly string[]): Override {
+function override(form: Form, model: CloudModel): Override {
   const subnet = form.text('SubnetId');
-  const zone =
-    subnet === undefined ? form.text('AvailabilityZone') : zones.find((z) => subnetOf(z) === subnet);
-  if (zone === undefined && subnet !== undefined)
-    throw new Ec2Error('InvalidSubnetID.NotFound', `The subnet ID '${subnet}' does not exist`);
+  const [at] = subnet === undefined ? [] : model.subnets([subnet]);
   const most = form.number('MaxPrice');
   const placementGroup = form.at('Placement').text('GroupName');
   return {
-    ...{ type: needed(form, 'InstanceType'), zone: zone ?? needed(form, 'AvailabilityZone') },
+    ...{ type: needed(form, 'InstanceType'), zone: at?.zone ?? needed(form, 'AvailabilityZone') },
+    ...(at === undefined ? {} : { subnet: at.id }),
     ...(most === undefined ? {} : { maxPrice: Math.round(most * 1_000_000) }),
     ...(placementGroup === undefined ? {} : { placementGroup }),
   };
 }
 
-/** Each zone has one subnet, named after it. */
-export const subnetOf = (zone: string): string => `subnet-${zone}`;
+const subnetOf = ({ subnet, zone }: Offer): string => subnet ?? subnetIn(zone);
 
 function tags(list: readonly Form[]): Tags {
   return Object.fromEntries(list.map((tag) => [tag.text('Key') ?? '', tag.text('Value') ?? '']));
@@ -328,11 +335,17 @@ function fleetError(error: FleetError, template: string): Xml {
   return { ...bought(error, template), errorCode: error.code, errorMessage: error.message };
 }
 
-function bought({ type, zone, capacityType }: Offer, template: string): { readonly [element: string]: Xml } {
+function bought(
+  { type, zone, capacityType, subnet }: Offer,
+  template: string,
+): { readonly [element: string]: Xml } {
   return {
     launchTemplateAndOverrides: {
       launchTemplateSpecification: { launchTemplateName: template, version: '1' },
-      overrides: { instanceType: type, availabilityZone: zone },
+      overrides: {
+        instanceType: type,
+        ...(subnet === undefined ? { availabilityZone: zone } : { subnetId: subnet }),
+      },
     },
     lifecycle: capacityType,
   };
@@ -360,7 +373,7 @@ function instance(machine: Shown): Xml {
     privateIpAddress: gone ? undefined : machine.address,
     launchTime: new Date(machine.launchedAt).toISOString(),
     placement: { availabilityZone: machine.zone, tenancy: 'default' },
-    subnetId: gone ? undefined : subnetOf(machine.zone),
+    subnetId: gone ? undefined : subnetOf(machine),
     clientToken: `${machine.fleetId}-0`,
     instanceLifecycle: machine.capacityType === 'spot' ? 'spot' : undefined,
     reason: machine.reason === '' ? undefined : machine.reason,

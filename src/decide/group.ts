@@ -33,7 +33,7 @@ export function hasDevices({ extended }: Resources, { devices }: NodeGroup): boo
   return Object.values(devices).some((offer) => (extended[keyOf(offer)] ?? 0) > 0);
 }
 
-/** What pods may request on an instance of this type. */
+/** What pods may request on an instance of this type: what is configured of it, and no more than the last one was found to have. */
 export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
   const extended = offeredOn(type.gpus, group);
   const whole: Resources = {
@@ -41,7 +41,15 @@ export function podCapacity(type: InstanceType, group: NodeGroup): Resources {
     memoryBytes: type.memoryBytes,
     extended,
   };
-  return minus(whole, group.overhead);
+  const planned = minus(whole, group.overhead);
+  const found = group.measured?.[type.name];
+  if (found === undefined) return planned;
+  return {
+    ...planned,
+    cpuMillis: Math.min(planned.cpuMillis, found.cpuMillis),
+    memoryBytes: Math.min(planned.memoryBytes, found.memoryBytes),
+    pods: found.pods,
+  };
 }
 
 /** Such as `8000 m vCPU, 1024 MiB, 2 nvidia.com/gpu, 20 MiB of disk`. */

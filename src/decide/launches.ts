@@ -142,7 +142,9 @@ const rightSized = (open: readonly Open[], shapes: readonly Shape[]): readonly B
   });
 
 function smaller(a: Resources, b: Resources): Resources {
+  const pods = Math.min(a.pods ?? Number.POSITIVE_INFINITY, b.pods ?? Number.POSITIVE_INFINITY);
   return {
+    ...(Number.isFinite(pods) ? { pods } : {}),
     cpuMillis: Math.min(a.cpuMillis, b.cpuMillis),
     memoryBytes: Math.min(a.memoryBytes, b.memoryBytes),
     extended: Object.fromEntries(

@@ -83,17 +83,18 @@ class Packing {
     const names = new Set<string>();
     for (const { needs } of items) for (const name of Object.keys(needs.extended)) names.add(name);
     const keys = [...names].sort();
-    const vector = (r: Resources): number[] => [
+    const vector = (r: Resources, pods: number): number[] => [
       r.cpuMillis,
       r.memoryBytes,
       ...keys.map((k) => r.extended[k] ?? 0),
+      r.pods ?? pods,
     ];
-    this.#dims = 2 + keys.length;
+    this.#dims = 3 + keys.length;
     this.#count = items.length;
-    this.#needs = Float64Array.from(items.flatMap((i) => vector(i.needs)));
+    this.#needs = Float64Array.from(items.flatMap((i) => vector(i.needs, 0)));
     this.#ms = Float64Array.from(items.map((i) => i.ms));
     this.#ids = items.map((i) => (i.apart ? i.id : undefined));
-    this.#capacity = shapes.map((s) => Float64Array.from(vector(s.capacity)));
+    this.#capacity = shapes.map((s) => Float64Array.from(vector(s.capacity, Number.POSITIVE_INFINITY)));
     this.#perHour = shapes.map((s) => s.perHour);
     this.#tailMs = tailMs;
     const most = new Float64Array(this.#dims);

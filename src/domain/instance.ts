@@ -37,6 +37,8 @@ export interface LaunchSpec {
   readonly launchTemplate: string;
   readonly types: readonly string[];
   readonly zones: readonly string[];
+  /** By zone, the subnet that an instance there is put into; undefined: the launch template's, or the zone's of the default VPC. */
+  readonly subnets?: Readonly<Record<string, string>> | undefined;
   readonly capacityType: CapacityType;
   /** Of spot, by type: no instance whose price is above it; micro-dollars an hour. */
   readonly maxPrices?: Readonly<Record<string, MicroUsd>> | undefined;
@@ -118,6 +120,8 @@ export interface Instance {
   readonly node: string | undefined;
   /** What its pods may request: planned from the type until the node says itself. */
   readonly capacity: Resources;
+  /** What its node left to pods of jobs when it was Ready, less what DaemonSets ask for there; undefined: it was not, or it is somebody's own. */
+  readonly measured?: Measured | undefined;
   readonly createdAt: Instant;
   readonly enteredAt: Instant;
   /** When the cloud was first asked for it: from then on it may be there. */
@@ -149,6 +153,13 @@ export interface Instance {
   /** Of the overhead budget; undefined: there was none at its launch. */
   readonly hold?: InstanceHold | undefined;
   readonly trouble: { readonly since: Instant; readonly text: string } | undefined;
+}
+
+/** What a node of a type was found to leave to pods of jobs. */
+export interface Measured {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly pods: number;
 }
 
 /** A row's part in a launch of several: they are `size`, and who sits at 0, or is the first that is left, asks for all. */
@@ -197,6 +208,15 @@ export interface CloudInstance {
   readonly fixed?: { readonly room?: Resources | undefined } | undefined;
   /** Somebody else makes and ends the machine; while there is none: why, in kube-scheduler's words. */
   readonly external?: { readonly waits?: string | undefined } | undefined;
+}
+
+/** Where instances are put, as the cloud tells it. */
+export interface Subnet {
+  readonly id: string;
+  readonly zone: string;
+  readonly vpc: string;
+  /** Addresses that are left, one for each instance at least. */
+  readonly free: number;
 }
 
 export interface InstanceType {

@@ -134,6 +134,53 @@ export interface DaemonSetView {
   /** What it brings to a node; of one that only collects logs, nothing. */
   readonly brings: readonly NodePart[];
   readonly tolerations: readonly Toleration[];
+  /** What each of its pods asks for. */
+  readonly requests: Resources;
+  /** Labels that its nodes have. */
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  /** Required node affinity: its nodes suit one of these; any node does if undefined. */
+  readonly affinity?: readonly (readonly NodeRule[])[] | undefined;
+}
+
+/** One of `matchExpressions`, all of which must hold. */
+export interface NodeRule {
+  readonly key: string;
+  readonly operator: string;
+  readonly values: readonly string[];
+}
+
+/** Whether one of its pods is, or will be, on a node with these labels and this taint. Other taints are taken to pass, as most do: rather one pod too many is counted. */
+export function runsOn(
+  { tolerations, nodeSelector, affinity }: DaemonSetView,
+  labels: NodeView['labels'],
+  taint: Taint,
+): boolean {
+  return (
+    tolerates(tolerations, taint) &&
+    Object.entries(nodeSelector).every(([key, value]) => labels[key] === value) &&
+    (affinity === undefined || affinity.some((term) => term.every((rule) => suits(rule, labels))))
+  );
+}
+
+/** [Kubernetes: Assigning Pods to Nodes, operators] An operator that nobody knows yet is taken to suit. */
+function suits({ key, operator, values }: NodeRule, labels: NodeView['labels']): boolean {
+  const has = labels[key];
+  switch (operator) {
+    case 'In':
+      return has !== undefined && values.includes(has);
+    case 'NotIn':
+      return has === undefined || !values.includes(has);
+    case 'Exists':
+      return has !== undefined;
+    case 'DoesNotExist':
+      return has === undefined;
+    case 'Gt':
+      return has !== undefined && Number(has) > Number(values[0]);
+    case 'Lt':
+      return has !== undefined && Number(has) < Number(values[0]);
+    default:
+      return true;
+  }
 }
 
 /** As kube-scheduler has it; a taint that only prefers keeps nothing away. */

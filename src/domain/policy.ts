@@ -2,7 +2,7 @@ import type { LostBy } from './burst.ts';
 import type { GroupOffers } from './devices.ts';
 import type { Expressions } from './expression.ts';
 import type { ClusterName, Instant } from './ids.ts';
-import type { CapacityType } from './instance.ts';
+import type { CapacityType, Measured } from './instance.ts';
 import type { Budget, MicroUsd } from './money.ts';
 import type { Overhead } from './overhead.ts';
 import type { Ramp } from './ramp.ts';
@@ -82,10 +82,14 @@ export interface NodeGroup extends GroupOffers {
   readonly launchTemplate: string;
   readonly types: readonly string[];
   readonly zones: readonly string[];
+  /** By zone, where its instances are put; undefined: the launch template says, or they go to the default VPC. */
+  readonly subnets?: Readonly<Record<string, string>> | undefined;
   /** vCPU per Slurm CPU: 2 where a Slurm CPU is a core; a small fraction in the lab. */
   readonly vcpuPerCpu: number;
   /** What a node keeps for itself (kubelet, system, DaemonSets). */
   readonly overhead: Resources;
+  /** By type, what the last one of it was found to leave to pods; what is planned of it is never more. */
+  readonly measured?: Readonly<Record<string, Measured>> | undefined;
   readonly capacityType: CapacityType;
   /** It may also be bought as spot; at most at so many percent of what each type costs on demand. */
   readonly spot?: { readonly capPercent: number } | undefined;

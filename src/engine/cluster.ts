@@ -43,6 +43,7 @@ import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
 import { hintOf, lineSince } from './last-look.ts';
+import { Nodes } from './measured.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
@@ -62,6 +63,8 @@ const recoverMs = 5_000;
 const objectsMs = 3_600_000;
 /** Between two looks at what fixed nodes there are. */
 const offerMs = 60_000;
+/** Between two looks at whether what nodes were found to have is too old. */
+const foundMs = 3_600_000;
 /** Between two long polls of the queue of spot notices. */
 const heardMs = 1_000;
 /** A create that was sent arrives within this time or never. */
@@ -105,6 +108,10 @@ export class ClusterEngine implements Cluster {
   /** The queue of spot notices was read, be it without a message. */
   #heard = false;
   #offeredAt = 0;
+  readonly #found: Nodes;
+  /** In this epoch what nodes were found to have was read. */
+  #nodesKnownIn: number | undefined;
+  #knownAt = 0;
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
@@ -119,6 +126,7 @@ export class ClusterEngine implements Cluster {
     this.shortage = new Shortage(ports.clock);
     this.spot = new Spot(settings.groups, settings.cloud, ports.clock, this.shortage);
     this.spares = new Spares(ports);
+    this.#found = new Nodes(settings.setup.name, ports);
     this.foresight = new Foresight(settings.forecaster);
     this.#history = new HistoryReader(settings.slurm, this.foresight, settings.historyMs);
   }
@@ -331,6 +339,16 @@ export class ClusterEngine implements Cluster {
     const groups = this.settings.groups;
     const at = this.ports.clock.now();
     const old = groups.some((g) => g.fixed !== undefined) && at - this.#offeredAt > offerMs;
+    if (this.#nodesKnownIn !== this.#epoch) {
+      const epoch = this.#epoch;
+      await this.#found.recall();
+      this.#nodesKnownIn = epoch;
+      this.#knownAt = 0;
+    }
+    if (at - this.#knownAt > foundMs) {
+      this.offered = this.#found.known(this.offered, at);
+      this.#knownAt = at;
+    }
     if (this.offered.length === groups.length && !old) return;
     const offered: OfferedGroup[] = [];
     try {
@@ -342,7 +360,7 @@ export class ClusterEngine implements Cluster {
       this.#complain(`instance types: ${message(e)}`, e);
       return;
     }
-    this.offered = offered;
+    this.offered = this.#found.known(offered, at);
     this.#offeredAt = at;
   }
 
@@ -642,6 +660,10 @@ export class ClusterEngine implements Cluster {
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
       capacityOf: (name, type) => this.#capacityOf(name, type),
+      daemons: () => this.#found.daemons(ports.clock.now()),
+      found: (instance) => {
+        if (this.#found.note(instance)) this.offered = this.#found.known(this.offered, ports.clock.now());
+      },
       missed: (group, capacityType, missed) =>
         this.shortage.note(capacityType, missed, settings.groups.find((g) => g.name === group)?.soldOutMs),
       overhead: () => overheadOf(policyNow(settings, ports.clock.now())),

@@ -10,6 +10,8 @@ import { type Finding, probe } from './doctor.ts';
 export async function* examineMachines(clusters: readonly ClusterSettings[]): AsyncGenerator<Finding> {
   for (const { hands, cloud, groups } of clusters)
     if (hands !== false) for (const group of groups.filter(isBought)) yield await switchIn(cloud, group);
+  for (const { hands, cloud, groups } of clusters)
+    if (hands !== false) for (const group of groups.filter(isBought)) yield* subnetsOf(cloud, group);
   for (const { hands, cloud, groups, setup } of clusters)
     if (hands !== false) for (const group of groups.filter(isBought)) yield* lockOn(cloud, group, setup.name);
   for (const { hands, cloud, groups, setup } of clusters)
@@ -33,11 +35,34 @@ export async function* examineBreakers(
     };
 }
 
+/** Where its instances go: each zone's own subnet, all in one VPC, as the security groups of one launch template are. */
+async function* subnetsOf(cloud: CloudPort, { name, subnets }: NodeGroup): AsyncGenerator<Finding> {
+  const { subnets: ask } = cloud;
+  if (subnets === undefined || ask === undefined) return;
+  yield await probe(
+    `node group ${name}: subnets`,
+    async () => {
+      const found = await ask(Object.values(subnets));
+      const told = Object.entries(subnets).map(([zone, id]) => {
+        const one = found.find((s) => s.id === id);
+        if (one === undefined) throw new Error(`nothing was told of ${id}`);
+        if (one.zone !== zone) throw new Error(`${id} is in ${one.zone}, and stands at ${zone}`);
+        if (one.free === 0) throw new Error(`${id} in ${zone} has no free address left`);
+        return `${id} in ${zone} (${one.free} addresses free)`;
+      });
+      const vpcs = [...new Set(found.map(({ vpc }) => vpc))];
+      if (vpcs.length > 1) throw new Error(`they are in ${vpcs.join(' and ')}; one group is in one VPC`);
+      return `${told.join(', ')}, of ${vpcs.join()}`;
+    },
+    'check subnets of the node group; ec2:DescribeSubnets must be allowed (deploy/aws/gateway-policy.json)',
+  );
+}
+
 /** Whether the cloud itself would keep a gateway that was taken over to its own tag. A site may do without, so it is told, not mended. */
 async function* lockOn(cloud: CloudPort, group: NodeGroup, own: ClusterName): AsyncGenerator<Finding> {
   const what = `node group ${group.name}: lock on its launches`;
-  const { name, launchTemplate, types, zones, capacityType } = group;
-  const spec = { group: name, launchTemplate, types, zones, capacityType, tags: {} };
+  const { name, launchTemplate, types, zones, subnets, capacityType } = group;
+  const spec = { group: name, launchTemplate, types, zones, subnets, capacityType, tags: {} };
   try {
     const open = await cloud.launchesFor?.(clusterName(`${own}-doctor`), spec);
     if (open === undefined) return;

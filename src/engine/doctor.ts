@@ -308,7 +308,7 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
           group: group.name,
           ...{ launchTemplate: group.launchTemplate, placementGroup: group.placementGroup },
           types: group.types,
-          zones: group.zones,
+          ...{ zones: group.zones, subnets: group.subnets },
           capacityType: group.capacityType,
           tags: { 'spillway.dev/cluster': setup.name, 'spillway.dev/group': group.name },
         };
@@ -329,7 +329,7 @@ async function* examineCloud(cloud: CloudPort, { groups, setup }: ClusterSetting
 function adviceFor({ fixed, external }: NodeGroup): string {
   if (external !== undefined) return 'check shapes; kubectl apply -f deploy/kubernetes/external';
   return fixed === undefined
-    ? 'check region, launchTemplate or scalingGroup, types and the IAM rights of the gateway'
+    ? 'check region, launchTemplate or scalingGroup, types, zones or subnets, and the IAM rights of the gateway'
     : 'check selector, capacity.max and the labels of the nodes; kubectl apply -f deploy/kubernetes/static';
 }
 

@@ -42,6 +42,7 @@ export function intended(
       lacking.filter((l) => l.capacityType === capacityType),
     ),
     ...(group.reservedFirst === true && !spot ? { reservedFirst: true as const } : {}),
+    ...(group.subnets === undefined ? {} : { subnets: group.subnets }),
     ...(group.placementGroup === undefined ? {} : { placementGroup: group.placementGroup }),
     tags: {
       'spillway.dev/cluster': cluster,

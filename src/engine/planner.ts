@@ -15,7 +15,7 @@ import type { ClusterSetup, NodeGroup } from '../domain/policy.ts';
 import { nodesOf, ranksOf, withRanks } from '../domain/ranks.ts';
 import { nothing, plus } from '../domain/resources.ts';
 import type { Write } from '../ports.ts';
-import { keeperNeeds } from '../translate/index.ts';
+import { podNeeds } from '../translate/index.ts';
 import { haltedGroups } from './breakers.ts';
 import type { Ports } from './context.ts';
 import { intended } from './intended.ts';
@@ -92,7 +92,7 @@ export async function planAll({
     if (offer === undefined) return [];
     const needs = l.bursts
       .flatMap((id) => byId.get(id) ?? [])
-      .map((b) => plus(b.needs, keeperNeeds))
+      .map(podNeeds)
       .reduce(plus, nothing);
     const instance = intended(
       { cluster: setup.name, offer, launch: l, needs, generation, lacking },
@@ -233,13 +233,13 @@ function boundOf(burst: Burst, at: Instant, expectedMs: number | undefined): rea
     endsAt: limitMs === undefined ? undefined : from + limitMs,
     expectedAt: expectedMs === undefined ? undefined : from + expectedMs,
   };
-  const needs = plus(burst.needs, keeperNeeds);
+  const needs = podNeeds(burst);
   return ranksOf(burst).map(({ instance }) => ({ instance, needs, ...until }));
 }
 
 const wantedOf = (burst: Burst, expectedMs: number | undefined): PlanBurst => ({
   ...{ id: burst.id, group: burst.group, capacityType: burst.capacityType, nodes: nodesOf(burst) },
-  needs: plus(burst.needs, keeperNeeds),
+  needs: podNeeds(burst),
   ...{ limitMs: limitMsOf(burst), expectedMs, since: waitsSince(burst) },
 });
 

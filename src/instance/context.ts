@@ -5,7 +5,7 @@ import { PortError } from '../domain/fault.ts';
 import type { BurstId, CloudId, Instant, Uuid } from '../domain/ids.ts';
 import type { CapacityType, CloudInstance, Missed, SpotPool } from '../domain/instance.ts';
 import { type Instance, type InstanceState, instanceMayGo } from '../domain/instance.ts';
-import { isInstance, type NodeView } from '../domain/kube.ts';
+import { type DaemonSetView, isInstance, type NodeView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Overhead } from '../domain/overhead.ts';
 import type { NodeGroup } from '../domain/policy.ts';
@@ -39,6 +39,10 @@ export interface InstanceContext {
   listed(): Seen<readonly CloudInstance[]> | undefined;
   /** What pods may request on a type of a group; undefined: nobody knows yet. */
   capacityOf?(group: string, type: string): Resources | undefined;
+  /** What runs on every node, no older than a minute; undefined, or empty: it is not told. */
+  daemons?(): Promise<readonly DaemonSetView[]>;
+  /** Told of each whose node was measured, for the next plans. */
+  found?(instance: Instance): void;
   /** Told what a launch did not get, for the next ones. */
   missed?(group: string, capacityType: CapacityType, missed: readonly Missed[]): void;
   /** What the site pays of its machines itself, and which budgets hold that; undefined: nothing is held for it. */

@@ -1,14 +1,18 @@
+import type { Burst } from '../domain/burst.ts';
 import { claimOf } from '../domain/devices.ts';
 import { faultOf } from '../domain/fault.ts';
-import { type CloudId, instant } from '../domain/ids.ts';
-import type { CloudInstance, Instance } from '../domain/instance.ts';
-import { instanceLabel, type NodeView } from '../domain/kube.ts';
+import { type CloudId, type Instant, instant } from '../domain/ids.ts';
+import type { CloudInstance, Instance, Measured } from '../domain/instance.ts';
+import { instanceLabel, type NodeView, runsOn } from '../domain/kube.ts';
 import { after, type Next, now } from '../domain/next.ts';
 import type { NodeGroup } from '../domain/policy.ts';
-import type { Resources } from '../domain/resources.ts';
+import { ranksOf, withRanks } from '../domain/ranks.ts';
+import { fits, MiB, minus, nothing, plus, type Resources } from '../domain/resources.ts';
+import type { Write } from '../ports.ts';
+import { podNeeds } from '../translate/index.ts';
 import { priceOf } from './answered.ts';
 import { bootFailed } from './boots.ts';
-import { change, type InstanceContext, type InstancePatch, nodeOf, wakeBursts } from './context.ts';
+import { change, guestsOn, type InstanceContext, type InstancePatch, nodeOf, wakeBursts } from './context.ts';
 import { renewLease } from './lease.ts';
 import { takenBack } from './reclaim.ts';
 
@@ -120,21 +124,79 @@ export async function awaitReady(ctx: InstanceContext, instance: Instance): Prom
   if (node.ready !== 'true') return inTime(ctx, instance, 'its node is not Ready');
   const wanting = wantingOn(node, instance, ctx.group(instance.group));
   if (wanting !== undefined) return inTime(ctx, instance, wanting);
+  const measured = await measure(ctx, instance, node);
+  const { pods } = measured;
   const real: Resources = {
-    cpuMillis: Math.min(instance.capacity.cpuMillis, node.allocatable.cpuMillis),
-    memoryBytes: Math.min(instance.capacity.memoryBytes, node.allocatable.memoryBytes),
+    cpuMillis: Math.min(instance.capacity.cpuMillis, measured.cpuMillis),
+    memoryBytes: Math.min(instance.capacity.memoryBytes, measured.memoryBytes),
     extended: realOf(instance.capacity.extended, node.allocatable.extended),
+    // Of a machine that is shared nobody counts the pods of others here.
+    ...(instance.spec.fixed === undefined ? { pods } : {}),
   };
-  await change(
+  const at = ctx.clock.now();
+  const guests = await guestsOn(ctx, instance);
+  const unbound = tooMuch(instance, guests, real);
+  const ready = await change(
     ctx,
     instance,
-    { state: 'ready', readyAt: ctx.clock.now(), capacity: real, idleSince: undefined, trouble: undefined },
+    {
+      ...{ state: 'ready', readyAt: at, capacity: real, idleSince: undefined, trouble: undefined },
+      ...(instance.spec.fixed === undefined ? { measured } : {}),
+    },
     `node ${node.name} is Ready`,
+    unbound.map((burst) => unbind(burst, `node ${node.name} leaves ${inWords(real)} to jobs`, at)),
   );
-  await wakeBursts(ctx, instance);
+  if (ready === undefined) return now;
+  if (ready.measured !== undefined) ctx.found?.(ready);
+  for (const { id } of guests) ctx.wake(id);
   ctx.replan();
   return now;
 }
+
+/** What its node leaves to pods of jobs: as its kubelet says, less what DaemonSets ask for that are there or on their way. */
+async function measure(ctx: InstanceContext, { group: name }: Instance, node: NodeView): Promise<Measured> {
+  const group = ctx.group(name);
+  const all = group === undefined ? [] : ((await ctx.daemons?.()) ?? []);
+  const there = all.filter((d) => group !== undefined && runsOn(d, node.labels, group.taint));
+  const { cpuMillis, memoryBytes, pods } = node.allocatable;
+  const theirs = there.map((d) => d.requests).reduce(plus, nothing);
+  return {
+    cpuMillis: Math.max(0, cpuMillis - theirs.cpuMillis),
+    memoryBytes: Math.max(0, memoryBytes - theirs.memoryBytes),
+    pods: Math.max(0, pods - there.length),
+  };
+}
+
+/** The youngest of those planned on it that it does not hold after all. Nothing of them was made yet: pods are made on machines that are Ready. */
+function tooMuch({ id }: Instance, guests: readonly Burst[], real: Resources): readonly Burst[] {
+  let free = real;
+  return [...guests]
+    .sort((a, b) => a.createdAt - b.createdAt)
+    .filter((burst) => {
+      const here = ranksOf(burst).filter((rank) => rank.instance === id);
+      const needs = here.map(() => podNeeds(burst)).reduce(plus, nothing);
+      const planned = burst.state === 'reserved' || burst.state === 'provisioning';
+      const unmade = ranksOf(burst).every(({ pod }) => pod?.uid === undefined);
+      if (planned && unmade && !fits(needs, free)) return true;
+      free = minus(free, needs);
+      return false;
+    });
+}
+
+/** On none of its instances any more: a plan that knows the machine better finds it a place. It is not to blame, so no return is counted. */
+function unbind(burst: Burst, why: string, at: Instant): Write {
+  const places = withRanks(burst, () => ({ instance: undefined, pod: undefined }));
+  const seeking = { since: burst.seeking?.since ?? at, why };
+  const entered = burst.state === 'reserved' ? burst.enteredAt : at;
+  return {
+    kind: 'burst',
+    burst: { ...burst, state: 'reserved', enteredAt: entered, ...places, seeking, trouble: undefined },
+    why: `planned again: ${why}`,
+  };
+}
+
+const inWords = ({ cpuMillis, memoryBytes, pods }: Resources): string =>
+  `${cpuMillis} m vCPU, ${Math.floor(memoryBytes / MiB)} MiB${pods === undefined ? '' : ` and ${pods} pods`}`;
 
 /**
  * What its group promises and the node does not show yet: device plugins and what labels nodes by their devices come after Ready. A

@@ -36,9 +36,10 @@ function bareGroupsOf(config: Config): readonly NodeGroup[] {
     launchTemplate: g.launchTemplate ?? g.scalingGroup ?? '',
     types: g.types,
     zones: g.zones,
+    subnets: g.subnets,
     vcpuPerCpu: g.vcpuPerCpu,
-    // The kubelet's own share of CPU, until the node itself tells what it leaves to pods.
-    overhead: { cpuMillis: 100, memoryBytes: g.memoryOverheadBytes, extended: {} },
+    // Until a node itself tells what it leaves to pods.
+    overhead: { cpuMillis: g.cpuOverheadMillis, memoryBytes: g.memoryOverheadBytes, extended: {} },
     capacityType: 'on-demand',
     spot: g.capacity.spot,
     max: g.capacity.max,

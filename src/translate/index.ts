@@ -21,7 +21,7 @@ export {
   settledFinalizer,
 } from './names.ts';
 export { homeNote, isThere, placesOf } from './places.ts';
-export { agentUid, keeperNeeds, type Mount, type PodInput, podFor } from './pod.ts';
+export { agentUid, keeperNeeds, type Mount, type PodInput, podFor, podNeeds } from './pod.ts';
 export { type BurstRecord, type MachineRecord, readRecord, recordAnnotation, recordOf } from './record.ts';
 export { type NeedsInput, needsOf } from './resources.ts';
 export { podGroupFor, type Scheduling } from './scheduling.ts';

@@ -6,7 +6,7 @@ import type { Burst } from '../domain/burst.ts';
 import { PortError } from '../domain/fault.ts';
 import type { Tenant } from '../domain/kube.ts';
 import { nodesOf } from '../domain/ranks.ts';
-import { MiB, type Resources } from '../domain/resources.ts';
+import { MiB, plus, type Resources } from '../domain/resources.ts';
 import { containerClaims, deviceAmounts, hugepageVolumes, networkAnnotations, podClaims } from './devices.ts';
 import { hostNameFor, label, labelValue, podNameFor, settledFinalizer } from './names.ts';
 import { type MachineRecord, recordAnnotation, recordOf } from './record.ts';
@@ -57,6 +57,12 @@ export const agentUid = 65532;
 
 /** What each pod requests beside the job's own needs; a plan adds it to `needs`. */
 export const keeperNeeds: Resources = { cpuMillis: 10, memoryBytes: 32 * MiB, extended: {} };
+/** What one of its pods asks of the node that it is on. */
+export const podNeeds = ({ needs }: Pick<Burst, 'needs'>): Resources => ({
+  ...plus(needs, keeperNeeds),
+  pods: 1,
+});
+
 /** The keeper takes under 12 MB; its spool's page cache counts too and is given back under pressure. */
 const keeperLimitBytes = 256 * MiB;
 

@@ -121,6 +121,37 @@ describe('a group of fixed nodes', () => {
     expect(capacity('spot: allowed')).toContain('spot: is for provider ec2, and this is external');
   });
 
+  it('has a subnet of its own in each zone, which then are its zones', () => {
+    const group = (text: string): string => base.replace('zones: [a, eu-central-1b]', text);
+    const subnets = 'subnets: { a: subnet-0a1, eu-central-1b: subnet-0b2 }';
+    const [made] = parseConfig(group(subnets), 'c.yaml').nodeGroups;
+    expect(made).toMatchObject({
+      zones: ['eu-central-1a', 'eu-central-1b'],
+      subnets: { 'eu-central-1a': 'subnet-0a1', 'eu-central-1b': 'subnet-0b2' },
+    });
+    const said = (text: string): string => problemsOf(group(text)).join('\n');
+    expect(said('endpoint: http://e')).toContain('nodeGroups[0].zones: missing; write a list such as [a, b]');
+    expect(said(`${subnets}\n    zones: [a]`)).toContain(
+      'nodeGroups[0].zones: subnets names the zones; leave it out',
+    );
+    expect(said('subnets: { a: vpc-1 }')).toContain('nodeGroups[0].subnets.a: ');
+    expect(said('subnets: {}')).toContain('nodeGroups[0].subnets: empty; write a subnet for each zone');
+    expect(said('subnets: { a: subnet-1, b: subnet-1 }')).toContain('a subnet is in one zone; write another');
+    expect(said('subnets: { a: subnet-1, eu-central-1a: subnet-2 }')).toContain(
+      'eu-central-1a stands there twice',
+    );
+    expect(said(`${subnets}\n    placementGroup: near`)).toContain(
+      'a cluster placement group is in one zone',
+    );
+    expect(said(`placementGroup: near\n    subnets: { a: subnet-1 }`)).toBe('');
+    const many = (n: number) => Array.from({ length: n }, (_, i) => `t${i}`).join();
+    const typed = (n: number) => problemsOf(base.replace('c7i.4xlarge', many(n))).join('\n');
+    expect(typed(150)).toBe('');
+    expect(typed(151)).toContain(
+      'nodeGroups[0].types: 151 types in 2 zones are 302 offers, and one call names 300',
+    );
+  });
+
   it('is an auto scaling group by its name, in the region of the others, and buys no spot', () => {
     const asg = base.replace('provider: ec2', 'provider: asg');
     expect(problemsOf(asg).join()).toContain(

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { LaunchSpec } from '../../src/domain/instance.ts';
 import type { LaunchedLot } from '../../src/ports.ts';
+import { subnetIn } from '../../src/sim/models/cloud-types.ts';
 import { type CloudCase, expectFault } from './cloud.cases.ts';
 
 export function lotCases(c: CloudCase): void {
@@ -138,6 +139,41 @@ export function lotCases(c: CloudCase): void {
       const { made, short } = await lot(3);
       expect(made).toHaveLength(1);
       expect(short?.fault).toBe('throttled');
+    });
+  });
+
+  describe('subnets', () => {
+    const own = () => Object.fromEntries(c.spec.zones.map((zone) => [zone, subnetIn(zone)]));
+
+    test('take the instances, and an offer that is missed is told by its zone', async () => {
+      const [type = ''] = c.spec.types;
+      const [zone = '', other = ''] = c.spec.zones;
+      await c.cloud.limit({ type, zone }, { code: 'InsufficientFreeAddressesInSubnet' });
+      const made = await c.port.launch({ ...c.spec, types: [type], subnets: own() }, c.token());
+      expect(made).toMatchObject({ zone: other, missed: [{ type, zone, why: 'full' }] });
+    });
+
+    test('are told: zone, VPC and how many addresses are free', async () => {
+      const told = (await c.port.subnets?.(Object.values(own()))) ?? [];
+      expect(Object.fromEntries(told.map(({ zone, id }) => [zone, id]))).toEqual(own());
+      expect(new Set(told.map(({ vpc }) => vpc)).size).toBe(1);
+      for (const { free } of told) expect(free).toBeGreaterThan(0);
+    });
+
+    test('of which one is not there are refused', async () => {
+      const [zone = ''] = c.spec.zones;
+      const wrong = { ...own(), [zone]: 'subnet-0123456789abcdef0' };
+      const t = c.token();
+      await expectFault(c.port.launch({ ...c.spec, subnets: wrong }, t), 'refused');
+      expect(await c.under(t)).toEqual([]);
+      const error = await expectFault(c.port.subnets?.(Object.values(wrong)) ?? Promise.resolve(), 'refused');
+      expect(error.message).toContain(wrong[zone]);
+    });
+
+    test('under a used token must be the same', async () => {
+      const t = c.token();
+      await c.port.launch({ ...c.spec, subnets: own() }, t);
+      await expectFault(c.port.launch(c.spec, t), 'invalid');
     });
   });
 

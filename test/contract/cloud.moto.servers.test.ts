@@ -7,7 +7,13 @@ import {
   SuspendProcessesCommand,
   UpdateAutoScalingGroupCommand,
 } from '@aws-sdk/client-auto-scaling';
-import { CreateLaunchTemplateCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  CreateLaunchTemplateCommand,
+  CreateSubnetCommand,
+  CreateVpcCommand,
+  DescribeInstancesCommand,
+  EC2Client,
+} from '@aws-sdk/client-ec2';
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
@@ -102,6 +108,27 @@ test.each(['on-demand', 'spot'] as const)(
     expect((await port.list()).find((i) => i.id === made.id)?.state).toBe('terminated');
   },
 );
+
+test('in a VPC of one’s own a fleet goes to the subnet of each zone, and doctor’s question of them is answered', async () => {
+  const { Vpc } = await client.send(new CreateVpcCommand({ CidrBlock: '10.7.0.0/16' }));
+  const subnets: Record<string, string> = {};
+  for (const [i, zone] of spec.zones.entries()) {
+    const asked = { VpcId: Vpc?.VpcId, CidrBlock: `10.7.${i}.0/24`, AvailabilityZone: zone };
+    const { Subnet } = await client.send(new CreateSubnetCommand(asked));
+    subnets[zone] = Subnet?.SubnetId ?? '';
+  }
+  const ids = Object.values(subnets);
+  const told = (await port.subnets?.(ids)) ?? [];
+  expect(Object.fromEntries(told.map(({ zone, id }) => [zone, id]))).toEqual(subnets);
+  for (const { vpc, free } of told) expect([vpc, free > 200]).toEqual([Vpc?.VpcId, true]);
+  await port.check({ ...spec, subnets });
+  const made = await port.launch({ ...spec, subnets }, launchToken('moto-subnets'));
+  const { Reservations = [] } = await client.send(new DescribeInstancesCommand({ InstanceIds: [made.id] }));
+  const [shown] = Reservations.flatMap(({ Instances = [] }) => Instances);
+  expect(shown).toMatchObject({ VpcId: Vpc?.VpcId, SubnetId: subnets[made.zone] });
+  await port.terminate(made.id);
+  await expectFault(port.subnets?.(['subnet-0123456789abcdef0']) ?? Promise.resolve(), 'refused');
+});
 
 test('a fleet of several in a placement group is one call, and so many instances under one token', async () => {
   const near = { ...spec, zones: [`${region}a`], placementGroup: 'near' };

@@ -170,11 +170,24 @@ describe('the EC2 adapter', () => {
     expect((await port.launch(first, launchToken('c'))).type).toBe(spec.types[0]);
   });
 
-  test('asks by subnet where the zones have one, and knows the zone again', async () => {
-    const subnets = { 'eu-sim-1a': 'subnet-eu-sim-1a', 'eu-sim-1b': 'subnet-eu-sim-1b' };
-    const { cloud, port } = await start({ subnets });
+  test('in an account without a default VPC launches where each zone has a subnet of its own, and nowhere else', async () => {
+    const vpc = 'vpc-ours';
+    const { cloud, port } = await start(
+      {},
+      {
+        defaultVpc: false,
+        subnets: { 'subnet-0a': { zone: 'eu-sim-1a', vpc }, 'subnet-0b': { zone: 'eu-sim-1b', vpc } },
+      },
+    );
+    const error = await expectFault(port.launch(spec, launchToken('a')), 'refused');
+    expect(error.message).toContain('VPCIdNotSpecified');
+    const subnets = { 'eu-sim-1a': 'subnet-0a', 'eu-sim-1b': 'subnet-0b' };
     cloud.limit({ zone: 'eu-sim-1a' }, { atMost: 0 });
-    expect((await port.launch(spec, launchToken('a'))).zone).toBe('eu-sim-1b');
+    expect((await port.launch({ ...spec, subnets }, launchToken('b'))).zone).toBe('eu-sim-1b');
+    expect(cloud.truth().map(({ subnet }) => subnet)).toEqual(['subnet-0b']);
+    expect(await port.subnets?.(['subnet-0b'])).toEqual([
+      { id: 'subnet-0b', zone: 'eu-sim-1b', vpc, free: 3_999 },
+    ]);
   });
 
   test('tells what a queue told beside the spot requests, until the list says that it is over', async () => {

@@ -179,9 +179,12 @@ export function anInstance(over: Partial<Instance> = {}): Instance {
 }
 
 export function aFullInstance(over: Partial<Instance> = {}): Instance {
-  const room = { cpuMillis: 2_000, memoryBytes: 4_096, extended: { 'nvidia.com/gpu': 1 } };
+  const room = { cpuMillis: 2_000, memoryBytes: 4_096, extended: { 'nvidia.com/gpu': 1 }, pods: 58 };
+  const subnets = { 'eu-central-1a': 'subnet-0a1' };
   return anInstance({
-    spec: { ...anInstance().spec, fixed: { needs: room, most: room } },
+    spec: { ...anInstance().spec, subnets, fixed: { needs: room, most: room } },
+    capacity: room,
+    measured: { cpuMillis: 2_000, memoryBytes: 4_096, pods: 58 },
     cloudId: cloudId('i-0abc'),
     type: 'c7i.large',
     zone: 'eu-central-1a',

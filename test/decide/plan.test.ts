@@ -68,6 +68,46 @@ it('what is closed gets nothing new, and counts in its group all the same', () =
   ]);
 });
 
+describe('what nodes of a type were found to have', () => {
+  const small = { ...type, name: 's' };
+  const large = { ...type, name: 'l', vcpus: 8 };
+  const known = (measured: NonNullable<NodeGroup['measured']>) => [
+    { group: { ...group, types: ['s', 'l'], prices: { s: 100, l: 300 }, measured }, types: [small, large] },
+  ];
+  const room = { cpuMillis: 3_500, memoryBytes: 15 * GiB, pods: 110 };
+  const onePod = (n: number, cpuMillis: number) => burst(n, { ...need(cpuMillis), pods: 1 });
+
+  it('is what is planned of them, where it is less than the configuration says', () => {
+    expect(podCapacity(small, group).cpuMillis).toBe(3_900);
+    expect(plan([onePod(1, 3_600)], [], [], known({})).launch).toMatchObject([{ types: ['s'] }]);
+    const { launch } = plan([onePod(1, 3_600)], [], [], known({ s: room }));
+    expect(launch).toMatchObject([{ types: ['l'], capacity: { cpuMillis: 7_900 } }]);
+    const more = { ...room, cpuMillis: 64_000, memoryBytes: 999 * GiB };
+    expect(podCapacity(small, { ...group, measured: { s: more } })).toEqual({
+      ...podCapacity(small, group),
+      pods: 110,
+    });
+    const none = { cpuMillis: 3_000, memoryBytes: GiB, pods: 9 };
+    expect(plan([onePod(1, 3_600)], [], [], known({ s: none, l: none })).noRoom).toMatchObject([
+      { burst: 'b1', forGood: true },
+    ]);
+  });
+
+  it('counts pods: no more go to one machine than its kubelet takes', () => {
+    const three = { s: { ...room, pods: 3 }, l: { ...room, pods: 3 } };
+    const many = Array.from({ length: 7 }, (_, n) => onePod(n, 100));
+    const { launch } = plan(many, [], [], known(three));
+    expect(launch.map(({ bursts }) => bursts.length).sort()).toEqual([1, 3, 3]);
+    const up = { ...instance(1), capacity: podCapacity(small, known(three)[0]?.group ?? group) };
+    const made = plan(many, [up], [{ instance: up.id, needs: { ...need(100), pods: 1 } }], known(three));
+    expect(made.assign.length).toBe(2);
+    expect(made.launch.map(({ bursts }) => bursts.length).sort()).toEqual([2, 3]);
+    // Of one that is up since before they were counted nobody knows.
+    const old = { ...instance(2), capacity: podCapacity(small, group) };
+    expect(plan(many, [old], [], known(three)).assign.length).toBe(7);
+  });
+});
+
 describe('plan', () => {
   it('keeps spot and on demand apart, on what is up and on what is launched', () => {
     const spot = { ...instance(1), spec: { ...instance(1).spec, capacityType: 'spot' as const } };

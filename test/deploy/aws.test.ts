@@ -49,18 +49,47 @@ it('allows each action that the adapter calls, and no other', () => {
   expect([...new Set(Statement.flatMap((s) => s.Action))].sort()).toEqual([...new Set(wanted)].sort());
 });
 
+/** By itself the right to it launches nothing: the instance is asked for as well. */
+const isNoLaunch = (arn: string): boolean =>
+  ['capacity-reservation', 'spot-instances-request'].includes(typeOf(arn));
+
+const typeOf = (arn: string): string => arn.split(':')[5]?.split('/')[0] ?? '';
+const typesOf = (action: string): readonly string[] =>
+  [...new Set(of(action).flatMap(({ Resource }) => Resource.map(typeOf)))].sort();
+
+/** What a launch from a template can touch, on demand, reserved or as spot. [aws/karpenter-provider-aws, cloudformation.yaml; Actions, resources, and condition keys for Amazon EC2] */
+const touched = [
+  ...['capacity-reservation', 'image', 'instance', 'key-pair', 'launch-template', 'network-interface'],
+  ...['placement-group', 'security-group', 'snapshot', 'spot-instances-request', 'subnet', 'volume'],
+];
+
+it('allows each action on every type of resource that EC2 asks about', () => {
+  expect(typesOf('ec2:RunInstances')).toEqual(touched);
+  expect(typesOf('ec2:CreateFleet')).toEqual([...touched, 'fleet'].sort());
+  const made = ['fleet', 'instance', 'network-interface', 'spot-instances-request', 'volume'];
+  expect(typesOf('ec2:CreateTags')).toEqual(made);
+  expect([typesOf('ec2:TerminateInstances'), typesOf('ec2:GetConsoleOutput')]).toEqual([
+    ['instance'],
+    ['instance'],
+  ]);
+  expect(typesOf('iam:PassRole')).toEqual(['role']);
+  // What we tag as it is made is what the fleet asks for.
+  const source = read('adapters/cloud/ec2/fleet.ts');
+  for (const [, what] of source.matchAll(/ResourceType: '([a-z-]+)'/g)) expect(made).toContain(what);
+});
+
 it('lets it launch, tag and end nothing but its own', () => {
   const own = { [`aws:RequestTag/${tag.cluster}`]: ['CLUSTER'] };
   const instances = of('ec2:RunInstances').filter((s) => s.Resource.some((r) => r.endsWith(':instance/*')));
   expect(instances.map((s) => s.Condition.StringEquals)).toEqual([
     { ...own, 'ec2:InstanceType': ['INSTANCE_TYPE'] },
   ]);
-  for (const s of of('ec2:RunInstances'))
+  for (const s of of('ec2:RunInstances').filter((one) => !one.Resource.every(isNoLaunch)))
     expect(s.Condition.ArnEquals?.['ec2:LaunchTemplate']).toEqual([
       'arn:aws:ec2:REGION:ACCOUNT:launch-template/LAUNCH_TEMPLATE_ID',
     ]);
   // A call may name others in the place of the template's own, unless this says no.
-  for (const what of ['image', 'security-group'])
+  for (const what of ['image', 'key-pair', 'security-group', 'snapshot'])
     for (const s of of('ec2:RunInstances').filter((one) => one.Resource.some((r) => r.includes(`${what}/`))))
       expect(s.Condition.Bool?.['ec2:IsLaunchTemplateResource']).toEqual(['true']);
   expect(of('ec2:CreateFleet')[0]?.Condition.StringEquals).toEqual(own);

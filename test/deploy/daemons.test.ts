@@ -1,6 +1,6 @@
 /** Doctor asks whether what a node cannot do without gets onto the burst nodes. */
 import { afterEach, expect, it } from 'vitest';
-import { tolerates } from '../../src/domain/kube.ts';
+import { runsOn, tolerates } from '../../src/domain/kube.ts';
 import type { ClusterSettings } from '../../src/engine/context.ts';
 import type { Finding } from '../../src/engine/doctor.ts';
 import { examineDaemons } from '../../src/engine/doctor-daemons.ts';
@@ -97,4 +97,48 @@ it.each([
   const one = { key: undefined, anyValue: false, value: '', effect: undefined, ...over };
   expect(tolerates([one], taint)).toBe(does);
   expect(tolerates([one], { ...taint, effect: 'PreferNoSchedule' })).toBe(true);
+});
+
+it('counts what one asks for on nodes that it runs on: by taint, selector and required affinity', async () => {
+  const rule = (key: string, operator: string, values: readonly string[]) => ({ key, operator, values });
+  const set = (name: string, spec: Readonly<Record<string, unknown>>) => ({
+    metadata: { namespace: 'kube-system', name },
+    spec: { template: { spec } },
+  });
+  const everywhere = [{ operator: 'Exists' }];
+  const affine = (...nodeSelectorTerms: unknown[]) => ({
+    nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+  });
+  const asks = (cpu: string, memory: string) => ({ resources: { requests: { cpu, memory } } });
+  const items = [
+    set('aws-node', {
+      tolerations: everywhere,
+      containers: [asks('25m', '16Mi'), asks('25m', '16Mi')],
+      initContainers: [asks('60m', '8Mi')],
+      affinity: affine({
+        matchExpressions: [
+          rule('kubernetes.io/os', 'In', ['linux']),
+          rule('eks.amazonaws.com/compute-type', 'NotIn', ['fargate']),
+        ],
+      }),
+    }),
+    set('windows', { tolerations: everywhere, nodeSelector: { 'kubernetes.io/os': 'windows' } }),
+    set('elsewhere', { containers: [asks('1', '1Gi')] }),
+    set('old', { tolerations: [own], affinity: affine({ matchExpressions: [rule('gpus', 'Gt', ['3'])] }) }),
+    set('either', {
+      tolerations: [own],
+      affinity: affine(
+        { matchExpressions: [rule('no-such', 'Exists', [])] },
+        { matchExpressions: [rule('no-such', 'DoesNotExist', []), rule('gpus', 'Lt', ['3'])] },
+      ),
+    }),
+  ];
+  await told(items);
+  const seen = (await api?.port.daemonSets()) ?? [];
+  const labels = { 'kubernetes.io/os': 'linux', gpus: '2' };
+  expect(seen.filter((d) => runsOn(d, labels, taint)).map(({ name }) => name)).toEqual([
+    'aws-node',
+    'either',
+  ]);
+  expect(seen[0]?.requests).toEqual({ cpuMillis: 60, memoryBytes: 32 * 2 ** 20, extended: {} });
 });

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { userData } from '../../docs/user-data.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { clusterName, instant, uuid } from '../../src/domain/ids.ts';
+import type { Subnet } from '../../src/domain/instance.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import type { ClusterSettings } from '../../src/engine/context.ts';
 import { examineBreakers, examineMachines } from '../../src/engine/doctor-nodes.ts';
@@ -125,6 +126,36 @@ it.each([
   if (words === undefined) expect(lock).toBeUndefined();
   else expect(lock).toMatchObject({ ok: true, text: expect.stringMatching(words) });
   expect(asked).toEqual(open === undefined ? [] : ['hpc1-doctor']);
+});
+
+const vpc = { id: 'subnet-a', zone: 'eu-1a', vpc: 'vpc-1', free: 250 };
+
+it.each<[string, readonly Partial<Subnet>[], boolean, RegExp]>([
+  ['are what they should be', [{}, {}], true, /^subnet-a in eu-1a \(250 addresses free\), .*, of vpc-1$/],
+  [
+    'are not where they should be',
+    [{}, { zone: 'eu-1a' }],
+    false,
+    /subnet-b is in eu-1a, and stands at eu-1b/,
+  ],
+  ['are in two VPCs', [{}, { vpc: 'vpc-2' }], false, /in vpc-1 and vpc-2; one group is in one VPC/],
+  ['have no address left', [{}, { free: 0 }], false, /subnet-b in eu-1b has no free address left/],
+  ['are not told of', [{}], false, /nothing was told of subnet-b/],
+])('subnets that %s are told', async (_what, seen, ok, words) => {
+  const [a, b] = [vpc, { ...vpc, id: 'subnet-b', zone: 'eu-1b' }];
+  const subnets = { 'eu-1a': 'subnet-a', 'eu-1b': 'subnet-b' };
+  const cluster = {
+    ...{ setup: { name: 'hpc1' }, groups: [{ name: 'cpu', launchTemplate: 'lt', subnets }] },
+    cloud: {
+      template: async () => ({ shutdown: 'terminate', userData: shipped }),
+      subnets: async (ids: readonly string[]) => {
+        expect(ids).toEqual(['subnet-a', 'subnet-b']);
+        return seen.map((over, i) => ({ ...(i === 0 ? a : b), ...over }));
+      },
+    },
+  } as unknown as ClusterSettings;
+  const told = (await all(examineMachines([cluster]))).filter(({ what }) => what.endsWith(': subnets'));
+  expect(told).toMatchObject([{ ok, text: expect.stringMatching(words) }]);
 });
 
 const action: BudgetAction = {

@@ -70,6 +70,7 @@ const refused = [
   'SignatureDoesNotMatch',
   'UnauthorizedOperation',
   'UnrecognizedClientException',
+  'VPCIdNotSpecified',
 ];
 const byCode = new Map<string, Fault>([
   ...noCapacity.map((code) => [code, 'no_capacity'] as const),

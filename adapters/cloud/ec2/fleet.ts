@@ -27,7 +27,7 @@ export function fleetOf(
       {
         LaunchTemplateSpecification: templateOf(spec),
         Overrides: poolsOf(spec).flatMap(({ type, zone }) =>
-          isTypeName(type) ? [override(config, spec, type, zone)] : [],
+          isTypeName(type) ? [override(spec, type, zone)] : [],
         ),
       },
     ],
@@ -60,8 +60,7 @@ export const poolsOf = (spec: LaunchSpec): readonly SpotPool[] =>
   );
 
 function override(
-  { subnets }: Ec2Config,
-  { maxPrices, placementGroup }: LaunchSpec,
+  { maxPrices, placementGroup, subnets }: LaunchSpec,
   InstanceType: _InstanceType,
   zone: string,
 ): FleetLaunchTemplateOverridesRequest {
@@ -94,13 +93,13 @@ export function isTypeName(name: string): name is _InstanceType {
 }
 
 /** An answer for an override by subnet may name only that. */
-export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec, config: Ec2Config): string {
-  const bySubnet = subnet === undefined ? undefined : zoneOfSubnet(subnet, config);
+export function zoneOf({ id, zone, subnet }: Bought, spec: LaunchSpec): string {
+  const bySubnet = subnet === undefined ? undefined : zoneOfSubnet(subnet, spec);
   const found = zone ?? bySubnet ?? (spec.zones.length === 1 ? spec.zones[0] : undefined);
   if (found === undefined)
     throw new PortError('unknown', 'cloud.launch', `${id} runs, in a zone that EC2 did not say`);
   return found;
 }
 
-export const zoneOfSubnet = (subnet: string, { subnets = {} }: Ec2Config): string | undefined =>
+export const zoneOfSubnet = (subnet: string, { subnets = {} }: LaunchSpec): string | undefined =>
   Object.entries(subnets).find(([, one]) => one === subnet)?.[0];

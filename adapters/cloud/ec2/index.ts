@@ -9,6 +9,7 @@ import {
   DescribePlacementGroupsCommand,
   DescribeSpotInstanceRequestsCommand,
   DescribeSpotPriceHistoryCommand,
+  DescribeSubnetsCommand,
   EC2Client,
   GetConsoleOutputCommand,
   TerminateInstancesCommand,
@@ -28,6 +29,7 @@ import type {
   LaunchSpec,
   LaunchTemplate,
   SpotPrice,
+  Subnet,
 } from '../../../src/domain/instance.ts';
 import type { Clock, CloudPort, LaunchedLot } from '../../../src/ports.ts';
 import type { InterruptionQueue } from '../sqs/index.ts';
@@ -40,6 +42,7 @@ import {
   parsePage,
   parsePrices,
   parseRequests,
+  parseSubnets,
   parseTemplate,
   parseTypes,
   tag,
@@ -75,12 +78,12 @@ export function ec2Cloud(
     }).catch((error: unknown) => {
       throw refusedWhole(error, poolsOf(spec));
     });
-    const missed = missedOf(errors, (subnet) => zoneOfSubnet(subnet, config));
+    const missed = missedOf(errors, (subnet) => zoneOfSubnet(subnet, spec));
     const instances = made.map(
       (one): CloudInstance => ({
         id: cloudId(one.id),
         type: one.type,
-        zone: zoneOf(one, spec, config),
+        zone: zoneOf(one, spec),
         state: 'pending',
         capacityType: spec.capacityType,
         // EC2's answer names the machine and nothing more: its DNS name comes with `list`.
@@ -146,6 +149,14 @@ export function ec2Cloud(
     );
     if (found === undefined) throw new PortError('refused', at, missing);
     return found;
+  }
+
+  async function subnets(ids: readonly string[]): Promise<Subnet[]> {
+    const missing = `${config.region} has not all of ${ids.join(', ')}`;
+    const command = new DescribeSubnetsCommand({ SubnetIds: [...ids] });
+    return expecting('InvalidSubnetI', missing, () =>
+      calling('cloud.subnets', 'reads', async () => parseSubnets(await client.send(command))),
+    );
   }
 
   /** By one zone or all: a call takes no list of them. */
@@ -299,6 +310,7 @@ export function ec2Cloud(
     terminate,
     types: (names) => typesOf(names),
     template,
+    subnets,
     spotPrices,
     interruptions,
     ...(queue === undefined ? {} : { notices: (stop) => queue.read(stop) }),

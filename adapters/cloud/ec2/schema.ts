@@ -1,7 +1,13 @@
 /** What the adapter is given, and EC2's answers as they enter. */
 import { z } from 'zod';
 import { type ClusterName, cloudId, instant, launchToken } from '../../../src/domain/ids.ts';
-import type { CloudInstance, InstanceType, LaunchTemplate, SpotPrice } from '../../../src/domain/instance.ts';
+import type {
+  CloudInstance,
+  InstanceType,
+  LaunchTemplate,
+  SpotPrice,
+  Subnet,
+} from '../../../src/domain/instance.ts';
 import { microUsd } from '../../../src/domain/money.ts';
 import { MiB } from '../../../src/domain/resources.ts';
 
@@ -13,8 +19,6 @@ export interface Ec2Config {
   readonly endpoint?: string | undefined;
   /** Default: the SDK's chain (environment, shared files, instance profile). */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
-  /** Zone → subnet, where the launch template names none. */
-  readonly subnets?: Readonly<Record<string, string>> | undefined;
   /** Default 3. */
   readonly maxAttempts?: number | undefined;
   /** Default 3 s. */
@@ -109,6 +113,26 @@ export const parseRequests = (answer: unknown) =>
       SpotInstanceRequests: z.array(z.object({ InstanceId: z.string().min(1).optional() })).default([]),
     })
     .parse(answer);
+
+const subnet = z
+  .object({
+    SubnetId: z.string().min(1),
+    AvailabilityZone: z.string().min(1),
+    VpcId: z.string().min(1),
+    AvailableIpAddressCount: z.number().int(),
+  })
+  .transform(
+    (s): Subnet => ({
+      id: s.SubnetId,
+      zone: s.AvailabilityZone,
+      vpc: s.VpcId,
+      free: s.AvailableIpAddressCount,
+    }),
+  );
+
+/** The subnets of a DescribeSubnets. */
+export const parseSubnets = (answer: unknown): Subnet[] =>
+  z.object({ Subnets: z.array(subnet).default([]) }).parse(answer).Subnets;
 
 const gpu = z.object({ Count: z.number().default(0) });
 

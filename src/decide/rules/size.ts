@@ -31,7 +31,11 @@ function holds(job: Asking, { group, types }: OfferedGroup): boolean {
   const cpuMillis = cpusOfNode(job) * group.vcpuPerCpu * 1000;
   // Most jobs of a hundred thousand ask for nothing else.
   if ((job.gres ?? '') === '' && group.devices === undefined)
-    return types.some((t) => cpuMillis <= t.vcpus * 1000 - group.overhead.cpuMillis);
+    return types.some(
+      (t) =>
+        cpuMillis <= t.vcpus * 1000 - group.overhead.cpuMillis &&
+        cpuMillis <= (group.measured?.[t.name]?.cpuMillis ?? cpuMillis),
+    );
   const asked = leastGres(job);
   const devices = asked.kind === 'told' ? devicesFor(asked.value, group) : asked;
   if (devices.kind === 'untold') return false;

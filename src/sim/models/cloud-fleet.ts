@@ -15,6 +15,7 @@ export interface Stock {
   readonly live: readonly Machine[];
   readonly rules: readonly OfferRule[];
   readonly zones: readonly string[];
+  readonly defaultVpc: boolean;
   readonly vcpuLimit: number;
   readonly spotLimit: number;
   readonly addressesPerZone: number;
@@ -93,11 +94,16 @@ function refusal(
   stock: Stock,
   maxPrice = type.price['on-demand'],
 ): Refusal | undefined {
-  const { capacityType, zone } = offer;
+  const { capacityType, zone, subnet } = offer;
   const all: Offer[] = [...stock.live, ...taken];
   const vcpus = (o: Offer) => types.find(({ name }) => name === o.type)?.vcpus ?? 0;
   const used = (of: CapacityType) => all.filter((o) => o.capacityType === of);
   if (!stock.zones.includes(zone)) return ['InvalidParameterValue', `Invalid availability zone: [${zone}]`];
+  if (subnet === undefined && !stock.defaultVpc)
+    return [
+      'VPCIdNotSpecified',
+      'No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.',
+    ];
   if (type.zones !== undefined && !type.zones.includes(zone))
     return ['Unsupported', `Your requested instance type (${type.name}) is not supported in ${zone}.`];
   const rule = ruleOf(offer, stock);

@@ -8,7 +8,7 @@ import {
   type LaunchToken,
   launchToken,
 } from '../../domain/ids.ts';
-import type { CloudInstance, InstanceType, LaunchSpec, Missed } from '../../domain/instance.ts';
+import type { CloudInstance, InstanceType, LaunchSpec, Missed, Subnet } from '../../domain/instance.ts';
 import { MiB } from '../../domain/resources.ts';
 import type { Clock, CloudPort, LaunchedLot } from '../../ports.ts';
 import {
@@ -34,6 +34,7 @@ interface Model {
   describe(): Shown[];
   terminate(ids: readonly string[]): unknown;
   types(names: readonly string[]): TypeSpec[];
+  subnets(ids: readonly string[]): Subnet[];
   placementGroups(
     names: readonly string[],
   ): readonly { readonly name: string; readonly strategy: 'cluster' | 'spread' }[];
@@ -65,6 +66,8 @@ const meaning: Readonly<Record<string, Fault>> = {
   'InvalidLaunchTemplateName.NotFoundException': 'refused',
   InvalidInstanceType: 'refused',
   'InvalidPlacementGroup.Unknown': 'refused',
+  'InvalidSubnetID.NotFound': 'refused',
+  VPCIdNotSpecified: 'refused',
   'InvalidInstanceID.NotFound': 'not_found',
 };
 
@@ -95,7 +98,7 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
         model.createFleet({
           clientToken: token,
           template: spec.launchTemplate,
-          overrides: spec.types.flatMap((type) => overridesOf(spec, type)),
+          overrides: spec.types.flatMap((type) => overridesOf(model, spec, type)),
           capacityType: spec.capacityType,
           ...(spec.reservedFirst === true ? { reservedFirst: true } : {}),
           target,
@@ -161,6 +164,7 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
         const [found] = model.templates([name.split(':')[0] ?? '']);
         return { shutdown: found?.shutdown ?? 'stop', userData: found?.userData ?? '' };
       }),
+    subnets: (ids) => ask('cloud.subnets', false, () => model.subnets(ids)),
     spotPrices: (types, zones, from) =>
       ask('cloud.spotPrices', false, () =>
         model.spotHistory(types, zones, from).map(({ at, ...price }) => ({ ...price, from: at })),
@@ -188,12 +192,21 @@ export function cloudPort(model: Model, cluster: ClusterName, clock: Clock): Clo
   };
 }
 
-function overridesOf({ zones, maxPrices, placementGroup, without = [] }: LaunchSpec, type: string) {
+function overridesOf(
+  model: Model,
+  { zones, subnets = {}, maxPrices, placementGroup, without = [] }: LaunchSpec,
+  type: string,
+) {
   const maxPrice = maxPrices?.[type];
+  // The subnet says where it is, whatever is believed of it.
+  const at = (zone: string) => {
+    const [found] = subnets[zone] === undefined ? [] : model.subnets([subnets[zone]]);
+    return found === undefined ? { zone } : { zone: found.zone, subnet: found.id };
+  };
   return zones
     .filter((zone) => !without.some((pool) => pool.type === type && pool.zone === zone))
     .map((zone) => ({
-      ...{ type, zone },
+      ...{ type, ...at(zone) },
       ...(maxPrice === undefined ? {} : { maxPrice }),
       ...(placementGroup === undefined ? {} : { placementGroup }),
     }));
@@ -201,7 +214,7 @@ function overridesOf({ zones, maxPrices, placementGroup, without = [] }: LaunchS
 
 const everyOffer = (spec: LaunchSpec): readonly Missed[] =>
   spec.types
-    .flatMap((type) => overridesOf(spec, type))
+    .flatMap((type) => overridesOf(model, spec, type))
     .map(({ type, zone }) => ({ type, zone, why: 'quota' }));
 
 function shown(machine: Shown): CloudInstance {

@@ -11,6 +11,8 @@ export interface Offer {
   readonly type: string;
   readonly zone: string;
   readonly capacityType: CapacityType;
+  /** Where it was asked for by its subnet. */
+  readonly subnet?: string;
 }
 
 export interface TypeSpec {
@@ -65,6 +67,10 @@ export interface CloudConfig {
   readonly reserved: readonly { readonly type: string; readonly zone: string; readonly count: number }[];
   /** By name, the strategy of each. */
   readonly placementGroups: Readonly<Record<string, 'cluster' | 'spread'>>;
+  /** Beside those of the default VPC, which has one in each zone: by id, where each is. */
+  readonly subnets: Readonly<Record<string, { readonly zone: string; readonly vpc: string }>>;
+  /** Without one an instance must be told its subnet. */
+  readonly defaultVpc: boolean;
   /** As deploy/aws/gateway-policy.json has it: nothing is launched under the tag of another cluster; undefined: there is no such policy. */
   readonly launchesOnlyFor?: string;
 }
@@ -89,7 +95,12 @@ export const cloudDefaults: CloudConfig = {
   addressesPerZone: 4_000,
   reserved: [],
   placementGroups: { near: 'cluster', apart: 'spread' },
+  subnets: {},
+  defaultVpc: true,
 };
+
+/** Of the default VPC, named after its zone. */
+export const subnetIn = (zone: string): string => `subnet-${zone}`;
 
 export const cloudFaults = [
   'api-down', // nothing answers
@@ -149,6 +160,7 @@ export class NoAnswer extends Error {
 export interface Override {
   readonly type: string;
   readonly zone: string;
+  readonly subnet?: string;
   /** Of spot: micro-dollars an hour; undefined = what it costs on demand. */
   readonly maxPrice?: number;
   readonly placementGroup?: string;

@@ -4,6 +4,7 @@
  * time happens through the scheduler or through the machines behind it.
  */
 import type { ClusterName, Instant } from '../../domain/ids.ts';
+import type { Subnet } from '../../domain/instance.ts';
 import type { Clock, CloudPort, Entropy, Scheduler } from '../../ports.ts';
 import {
   canonical,
@@ -37,6 +38,7 @@ import {
   type SpotChange,
   type State,
   stateOf,
+  subnetIn,
   type Tags,
   type Template,
   type TokenUse,
@@ -116,6 +118,7 @@ export class CloudModel {
     if (template === undefined) throw noTemplate(request.template);
     for (const { placementGroup } of request.overrides)
       if (placementGroup !== undefined) this.placementGroups([placementGroup]);
+    this.subnets(request.overrides.flatMap(({ subnet = [] }) => subnet));
     const { offers, errors } = answerFleet(request, this.config.types, this.#stock());
     const fleetId = `fleet-${this.#deps.entropy.uuid()}`;
     const mostFor = ({ type, zone }: Offer) =>
@@ -125,7 +128,10 @@ export class CloudModel {
     );
     const answer: FleetAnswer = {
       fleetId,
-      instances: made.map(({ id, type, zone, capacityType }) => ({ id, type, zone, capacityType })),
+      instances: made.map(({ id, type, zone, capacityType, subnet }) => ({
+        ...{ id, type, zone, capacityType },
+        ...(subnet === undefined ? {} : { subnet }),
+      })),
       errors,
     };
     this.#tokens.set(request.clientToken, { asked, at: this.#now(), answer });
@@ -192,6 +198,21 @@ export class CloudModel {
         'InvalidInstanceType',
         `The following supplied instance types do not exist: [${name}]`,
       );
+    });
+  }
+
+  subnets(ids: readonly string[]): Subnet[] {
+    const { defaultVpc, zones, addressesPerZone } = this.config;
+    const own = defaultVpc
+      ? zones.map((zone) => [subnetIn(zone), { zone, vpc: 'vpc-default' }] as const)
+      : [];
+    const known = new Map([...own, ...Object.entries(this.config.subnets)]);
+    const live = this.truth().filter((machine) => stateOf(machine) !== 'terminated');
+    return ids.map((id) => {
+      const at = known.get(id);
+      if (at === undefined)
+        throw new Ec2Error('InvalidSubnetID.NotFound', `The subnet ID '${id}' does not exist`);
+      return { ...at, id, free: addressesPerZone - live.filter(({ zone }) => zone === at.zone).length };
     });
   }
 
@@ -452,12 +473,15 @@ export class CloudModel {
 
   #stock(): Stock {
     const live = this.truth().filter((machine) => stateOf(machine) !== 'terminated');
-    const { vcpuLimit, spotLimit, addressesPerZone, reserved, zones } = this.config;
+    const { vcpuLimit, spotLimit, addressesPerZone, reserved, zones, defaultVpc } = this.config;
     const off = this.on('throttle-launches');
     const rules = this.on('no-capacity') ? [...this.#rules, { match: {}, atMost: 0 }] : this.#rules;
     const mayLaunch = () => !off && this.#launches.take();
     const spotPrice: Stock['spotPrice'] = (type, zone) => this.#market.price(type, zone);
-    return { live, rules, vcpuLimit, spotLimit, addressesPerZone, reserved, zones, spotPrice, mayLaunch };
+    return {
+      ...{ live, rules, vcpuLimit, spotLimit, addressesPerZone, reserved, zones, defaultVpc },
+      ...{ spotPrice, mayLaunch },
+    };
   }
 
   #now(): Instant {
