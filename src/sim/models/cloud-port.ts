@@ -212,10 +212,12 @@ function overridesOf(
     }));
 }
 
-const everyOffer = (spec: LaunchSpec): readonly Missed[] =>
-  spec.types
-    .flatMap((type) => overridesOf(model, spec, type))
-    .map(({ type, zone }) => ({ type, zone, why: 'quota' }));
+const everyOffer = ({ types, zones, without = [] }: LaunchSpec): readonly Missed[] =>
+  types.flatMap((type) =>
+    zones
+      .filter((zone) => !without.some((pool) => pool.type === type && pool.zone === zone))
+      .map((zone) => ({ type, zone, why: 'quota' })),
+  );
 
 function shown(machine: Shown): CloudInstance {
   const token = machine.tags['spillway.dev/token'];
