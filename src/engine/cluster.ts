@@ -1,4 +1,4 @@
-import type { BurstContext } from '../burst/context.ts';
+import type { BurstContext, Elsewhere } from '../burst/context.ts';
 import { forgetPod } from '../burst/pod.ts';
 import { spentOnSpot } from '../burst/spot.ts';
 import { steps } from '../burst/steps.ts';
@@ -36,13 +36,15 @@ import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { readRecord } from '../translate/index.ts';
 import { explain, heldUp, homeward } from './adopt.ts';
+import type { Sees } from './choose.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { Deciding } from './deciding.ts';
+import { elsewhere } from './elsewhere.ts';
 import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
-import { hintOf, lineSince } from './last-look.ts';
+import { hintOf, lineBegunOn, lineSince } from './last-look.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
 import { planAll } from './planner.ts';
@@ -71,6 +73,7 @@ const strayPodMs = 60_000;
 export class ClusterEngine implements Cluster {
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  sees: Sees | undefined;
   lookTookMs = 0;
   spent: ReadonlyMap<BurstId, Budget> = new Map();
   held: ReadonlyMap<JobRef, Held> = new Map();
@@ -616,10 +619,18 @@ export class ClusterEngine implements Cluster {
       line: (burst) => lineSince(this.snapshot, burst),
       spotHistory: (pool, from) => this.spot.history(pool, from),
       spentOnSpot: (burst, at) => spentOnSpot(this.burstContext(), burst, at),
+      elsewhere: (burst) => this.#elsewhere(burst),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
       log: (line) => ports.log({ ...line, cluster: this.name }),
     };
+  }
+
+  #elsewhere(burst: Burst): Elsewhere | undefined {
+    const line = lineBegunOn(this.snapshot, burst);
+    // What was moved already looks otherwise than it was judged.
+    if (line === undefined || line.partition === this.settings.setup.burstPartition) return undefined;
+    return elsewhere(this, burst, line);
   }
 
   #instanceContext(): InstanceContext {

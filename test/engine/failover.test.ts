@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { breakerInWords } from '../../src/domain/boot.ts';
 import { instant } from '../../src/domain/ids.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
 import { openGroup } from '../../src/engine/capacity.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
 import { cluster, group, minute } from './chaos/centre.ts';
@@ -226,6 +227,55 @@ describe('machines that do not boot', () => {
     expect(told?.decision.because.find((r) => !r.pass)?.measured).toBe(
       'machines were launched for it 2 times, and its pod never ran',
     );
+    await s.ends();
+  });
+});
+
+describe('where one of two node groups is sold out', () => {
+  const cheap: NodeGroup = { ...group, name: 'cheap', types: ['m.small'], prices: { 'm.small': 200_000 } };
+  const dear: NodeGroup = { ...group, name: 'dear', types: ['m.large'], prices: { 'm.large': 400_000 } };
+  const two = (over: Partial<NodeGroup> = {}) => {
+    const s = scene({ groups: [cheap, { ...dear, ...over }] });
+    s.run.cloud.limit({ type: 'm.small' }, { atMost: 0 });
+    s.run.startGateway();
+    return s;
+  };
+
+  it('a job goes on to the other at no more than is held for it, and keeps its burst; one after it goes there at once', async () => {
+    const s = two();
+    const first = s.submit();
+    await s.at(2);
+    const second = s.submit('bob');
+    await s.at(8);
+    expect([s.state(first), s.state(second)]).toEqual(['COMPLETED', 'COMPLETED']);
+    const of = [...(await s.bursts(first)), ...(await s.bursts(second))];
+    expect(of).toMatchObject([
+      { state: 'settled', group: 'dear', price: { rates: { 'm.large': expect.any(Number) } } },
+      { state: 'settled', group: 'dear' },
+    ]);
+    expect(of[1]?.seeking).toBeUndefined();
+    const told = await s.run.store.receipts(cluster, second, 5);
+    expect(told.find((r) => r.id === of[1]?.receipt)?.basis?.passedOver).toMatchObject([
+      { group: 'cheap', why: expect.stringContaining('the cloud had none') },
+    ]);
+    await s.ends();
+  });
+
+  it('what may cost more there than is held for it stays, and goes home when its time is over', async () => {
+    const s = two({ prices: { 'm.large': 4_000_000 } });
+    const ref = s.submit();
+    await s.at(8);
+    expect(await s.bursts(ref)).toMatchObject([{ state: 'reserved', group: 'cheap' }]);
+    await s.at(13);
+    expect((await s.bursts(ref))[0]).toMatchObject({ state: 'returned', group: 'cheap' });
+    await s.ends();
+  });
+
+  it('what the other measures otherwise stays: it was judged by this one’s measure', async () => {
+    const s = two({ vcpuPerCpu: 1.5 });
+    const ref = s.submit();
+    await s.at(13);
+    expect((await s.bursts(ref))[0]).toMatchObject({ state: 'returned', group: 'cheap' });
     await s.ends();
   });
 });
