@@ -25,6 +25,7 @@ import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
+import type { NodeGroup } from '../domain/policy.ts';
 import { policyInWords } from '../domain/policy-version.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { Resources } from '../domain/resources.ts';
@@ -64,6 +65,8 @@ const recoverMs = 5_000;
 const objectsMs = 3_600_000;
 /** Between two looks at what fixed nodes there are. */
 const offerMs = 60_000;
+/** Between two looks at what a group offers whose types could not be read. */
+const unreadMs = 10_000;
 /** Between two long polls of the queue of spot notices. */
 const heardMs = 1_000;
 /** A create that was sent arrives within this time or never. */
@@ -106,6 +109,8 @@ export class ClusterEngine implements Cluster {
   /** The queue of spot notices was read, be it without a message. */
   #heard = false;
   #offeredAt = 0;
+  /** What was said of a group whose types could not be read. */
+  readonly #said = new Map<string, string>();
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
@@ -326,25 +331,51 @@ export class ClusterEngine implements Cluster {
 
   /**
    * What its node groups offer; a replica that does not lead asks only when somebody wants to know. Asked once, and again where machines are
-   * somebody's own, who may add some or take some away.
+   * somebody's own, who may add some or take some away. A group whose types cannot be read is left out and asked about again; faults are thrown
+   * where nothing could be read at all.
    */
   async offer(): Promise<void> {
-    const groups = this.settings.groups;
+    const { groups, cloud } = this.settings;
     const at = this.ports.clock.now();
-    const old = groups.some((g) => g.fixed !== undefined) && at - this.#offeredAt > offerMs;
-    if (this.offered.length === groups.length && !old) return;
-    const offered: OfferedGroup[] = [];
-    try {
-      for (const group of groups)
-        offered.push({ group, types: await this.settings.cloud.types(group.types) });
-    } catch (e) {
-      if (!old || this.offered.length === 0) throw e;
-      // What was offered a minute ago is as good as that, and a launch finds out.
-      this.#complain(`instance types: ${message(e)}`, e);
-      return;
-    }
+    const since = at - this.#offeredAt;
+    const old = groups.some((g) => g.fixed !== undefined) && since > offerMs;
+    const few = this.offered.length < groups.length;
+    if (!old && !(few && (this.offered.length === 0 || since > unreadMs))) return;
+    const known = new Map(this.offered.map((o) => [o.group.name, o]));
+    const faults: unknown[] = [];
+    const read = await Promise.all(
+      groups.map(async (group): Promise<OfferedGroup | undefined> => {
+        const before = known.get(group.name);
+        if (before !== undefined && !old) return before;
+        try {
+          const types = await cloud.types(group.types);
+          this.#said.delete(group.name);
+          return { group, types };
+        } catch (e) {
+          faults.push(e);
+          // What was offered a minute ago is as good as that, and a launch finds out.
+          const then = before === undefined ? 'nothing is bought there' : 'what it offered before stands';
+          this.#unread(group.name, `node group ${group.name}: ${then}: instance types: ${message(e)}`, e);
+          return before;
+        }
+      }),
+    );
+    const offered = read.filter((o) => o !== undefined);
+    if (offered.length === 0 && faults.length > 0) throw faults[0];
     this.offered = offered;
     this.#offeredAt = at;
+  }
+
+  /** Said once, and again when it is another fault. */
+  #unread(group: string, text: string, e: unknown): void {
+    if (this.#said.get(group) === text) return;
+    this.#said.set(group, text);
+    this.#complain(text, e);
+  }
+
+  /** Node groups of which nobody knows what they offer. */
+  #unreadGroups(): readonly NodeGroup[] {
+    return this.settings.groups.filter((g) => this.offered.every((o) => o.group.name !== g.name));
   }
 
   async #listCloud(): Promise<void> {
@@ -353,12 +384,11 @@ export class ClusterEngine implements Cluster {
     const before = this.cloudSeen;
     const seen = await this.list().catch(() => undefined);
     if (seen === undefined) return;
-    for (const i of seen) {
-      const was = before?.ok === true ? before.value.find((b) => b.id === i.id) : undefined;
-      if (was?.state === i.state) continue;
-      const ours = (await this.ports.store.liveInstances(this.name)).find((l) => l.cloudId === i.id);
-      if (ours !== undefined) await this.ports.wake.wake(ours.id);
-    }
+    const were = new Map(before?.ok === true ? before.value.map((b) => [b.id, b.state]) : []);
+    const changed = new Set(seen.flatMap((i) => (were.get(i.id) === i.state ? [] : [i.id])));
+    if (changed.size > 0)
+      for (const { id, cloudId } of await this.ports.store.liveInstances(this.name))
+        if (cloudId !== undefined && changed.has(cloudId)) await this.ports.wake.wake(id);
     await this.#collect(seen);
   }
 
@@ -482,6 +512,7 @@ export class ClusterEngine implements Cluster {
           ports: this.ports,
           setup: this.settings.setup,
           offered: this.offered,
+          unread: new Set(this.#unreadGroups().map(({ name }) => name)),
           generation: this.generation,
           epoch: this.#epoch,
           foresight: this.foresight,

@@ -48,7 +48,9 @@ export function elsewhere(engine: Seeking, burst: Burst, line: Job): Elsewhere |
         // Where no price is known nothing was held, and nobody asks for it.
         if (held === undefined) return undefined;
         if (cost.kind === 'unknown') return cost.why;
-        return cost.price.held > held ? `${dollars(cost.price.held)} at most, and ${dollars(held)} is held` : undefined;
+        return cost.price.held > held
+          ? `${dollars(cost.price.held)} at most, and ${dollars(held)} is held`
+          : undefined;
       },
     },
     sees,

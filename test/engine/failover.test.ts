@@ -1,10 +1,13 @@
 /** What becomes of jobs where the cloud has nothing, answers too much, or gives machines that do not boot: the real engine on the models. */
 import { describe, expect, it } from 'vitest';
 import { breakerInWords } from '../../src/domain/boot.ts';
+import { PortError } from '../../src/domain/fault.ts';
 import { instant } from '../../src/domain/ids.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { openGroup } from '../../src/engine/capacity.ts';
+import { ClusterEngine } from '../../src/engine/cluster.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
+import { newId } from '../contract/samples.ts';
 import { cluster, group, minute } from './chaos/centre.ts';
 import { breaches } from './chaos/check.ts';
 import { Run } from './chaos/run.ts';
@@ -277,5 +280,44 @@ describe('where one of two node groups is sold out', () => {
     await s.at(13);
     expect((await s.bursts(ref))[0]).toMatchObject({ state: 'returned', group: 'cheap' });
     await s.ends();
+  });
+});
+
+describe('where the types of one of two node groups cannot be read', () => {
+  const retired: NodeGroup = { ...group, name: 'retired', types: ['m.gone'], prices: { 'm.gone': 1 } };
+
+  it('only that group is out: the others are bought from, and what waits for it does not go home for that', async () => {
+    const s = scene({ groups: [retired, group] });
+    s.run.startGateway();
+    const ref = s.submit();
+    await s.at(8);
+    expect(s.state(ref)).toBe('COMPLETED');
+    expect(await s.bursts(ref)).toMatchObject([{ state: 'settled', group: 'cpu' }]);
+    await s.ends();
+  });
+
+  it('it is said once, the others are not asked about again, and the group is back when its types can be read', async () => {
+    const [lines, asked]: [string[], string[]] = [[], []];
+    let [at, away] = [1_800_000_000_000, true];
+    const cloud = {
+      types: async (names: readonly string[]) => {
+        asked.push(...names);
+        if (away && names.includes('m.gone')) throw new PortError('invalid', 'cloud.types', 'no type m.gone');
+        return names.map((name) => ({ name, vcpus: 8, memoryBytes: 2 ** 34, gpus: 0 }));
+      },
+    };
+    const settings = { setup: { name: cluster }, groups: [retired, group], cloud };
+    const ports = { clock: { now: () => at }, log: ({ text }: { text: string }) => lines.push(text) };
+    const engine = new ClusterEngine(settings as never, ports as never, {} as never, newId());
+    for (let i = 0; i < 4; i++) {
+      await engine.offer();
+      at += 15_000;
+    }
+    expect(engine.offered.map((o) => o.group.name)).toEqual(['cpu']);
+    expect(lines).toEqual([expect.stringMatching(/^node group retired: nothing is bought there: .*m\.gone/)]);
+    expect(asked.filter((name) => name === 'm.small')).toHaveLength(1);
+    away = false;
+    await engine.offer();
+    expect(engine.offered.map((o) => o.group.name)).toEqual(['retired', 'cpu']);
   });
 });
