@@ -243,8 +243,11 @@ export class ClusterEngine implements Cluster {
     // Nothing is stepped by a policy that somebody has put another in the place of.
     if (first) await this.heed();
     this.#epoch = lease.epoch;
-    // What a turn of an earlier lead found spent may be another day's.
-    if (first) this.spent = new Map();
+    // What a turn of an earlier lead found spent may be another day's, and its spares another's.
+    if (first) {
+      this.spent = new Map();
+      this.spares.begin(this.settings.groups);
+    }
     // By this process's own clock and counted from before the question, so a pause cannot stretch it.
     this.#leadsUntil = asked + (this.#settings.leaseMs * 2) / 3;
     if (!first) return;
@@ -469,14 +472,19 @@ export class ClusterEngine implements Cluster {
     for (const s of this.settings.streams.standins())
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
+    // Of no group that cannot be asked what it offers something is bought, and the planning says why.
+    await this.offer().catch(() => undefined);
     await this.#stockSpares();
     await this.#forgetStrayPods();
   }
 
   async #stockSpares(): Promise<void> {
-    const { settings, offered, generation } = this;
+    const { settings, generation } = this;
     const policy = policyNow(settings, this.ports.clock.now());
-    await this.spares.stock({ setup: settings.setup, policy, offered, generation, epoch: this.#epoch });
+    await this.spares.stock({
+      ...{ setup: settings.setup, policy, offered: this.offered, unread: this.#unreadGroups() },
+      ...{ generation, epoch: this.#epoch },
+    });
   }
 
   /** Where the sweep of the object store goes on. */
