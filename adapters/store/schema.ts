@@ -240,6 +240,7 @@ const instance: z.ZodType<Instance> = object<Instance>()({
   createdAt: instant(),
   enteredAt: instant(),
   askedAt: instant().optional(),
+  askAgainAt: instant().optional(),
   launchedAt: maybe(instant()),
   price: object<MachinePrice>()({
     microUsd: number(),

@@ -61,6 +61,14 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+/** Another node group for a burst whose own has nothing left. */
+export interface Elsewhere {
+  readonly group: string;
+  /** What is held stays held; what a machine costs is that group's. */
+  readonly price: Burst['price'];
+  readonly why: string;
+}
+
 export interface BurstContext {
   readonly setup: ClusterSetup;
   readonly slurm: SlurmPort;
@@ -99,6 +107,8 @@ export interface BurstContext {
   spotHistory?(pool: SpotPool, from: Instant): Promise<readonly SpotPrice[]>;
   /** What a burst on spot came to by then [spot.ts]. */
   spentOnSpot?(burst: Burst, at: Instant): Promise<Burst['spent']>;
+  /** Where a burst that waits for an instance goes whose group is sold out; undefined: it stays [engine/elsewhere.ts]. */
+  elsewhere?(burst: Burst): Elsewhere | undefined;
   /** Asks for a plan soon: a burst waits for an instance. */
   replan(): void;
   wake(id: WakeId): void;

@@ -38,6 +38,12 @@ export async function awaitInstance(ctx: BurstContext, burst: Burst): Promise<Ne
     (await stillWanted(ctx, burst)) ?? (await pin(ctx, burst)) ?? (await checkSignature(ctx, burst));
   if (gone !== undefined) return gone;
   if (burst.instance === undefined) {
+    const other = ctx.elsewhere?.(burst);
+    if (other !== undefined) {
+      await change(ctx, burst, { group: other.group, price: other.price, trouble: undefined }, other.why);
+      ctx.replan();
+      return after(1_000);
+    }
     const roomMs = ctx.group(burst.group)?.roomMs ?? usualRoomMs;
     if (ctx.clock.now() - waitsSince(burst) > roomMs) {
       const said = [burst.trouble?.text, burst.seeking?.why].filter((w) => w !== undefined);
@@ -219,7 +225,7 @@ async function planAgain(
     ctx.replan();
     return after(1_000);
   }
-  // What the cloud had none of is left out now: the next plan asks for what else holds it, at no more than is held for it.
+  // What the cloud had none of is left out now: the next plan asks for what else holds it there, or it goes to another group, at no more than is held for it.
   const none = places.find(({ instance }) => noneOnDemand(instance))?.instance;
   if (unmade && none !== undefined) {
     const unbound = withRanks(burst, () => ({ instance: undefined, pod: undefined }));

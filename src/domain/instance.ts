@@ -126,6 +126,8 @@ export interface Instance {
   readonly enteredAt: Instant;
   /** When the cloud was first asked for it: from then on it may be there. */
   readonly askedAt?: Instant | undefined;
+  /** The cloud did not answer: it is asked again, for the same by the same token, no sooner. */
+  readonly askAgainAt?: Instant | undefined;
   readonly launchedAt: Instant | undefined;
   /** As it was at the launch; undefined: none was known, or the row is older than there were any. */
   readonly price?: MachinePrice | undefined;

@@ -84,6 +84,7 @@ function anew(
     spec: { ...row.spec, tags: { ...row.spec.tags, [lotTag]: first.id } },
     lot: { size, seat, ...(behind === undefined ? {} : { behind }) },
     askedAt: undefined,
+    askAgainAt: undefined,
     trouble: undefined,
   }));
 }

@@ -7,6 +7,7 @@ import { offersOf, type Wanted } from '../decide/offers.ts';
 import type { Ready } from '../decide/ready.ts';
 import type { OfferedGroup } from '../decide/rule.ts';
 import { cpusOfNode, suitable } from '../decide/rules/size.ts';
+import { soldOut } from '../decide/sold-out.ts';
 import { standOf } from '../decide/spot.ts';
 import type { CapacityType } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
@@ -14,6 +15,7 @@ import type { NodeGroup, Policy } from '../domain/policy.ts';
 import { plus, type Resources } from '../domain/resources.ts';
 import { keeperNeeds } from '../translate/index.ts';
 import type { Cluster } from './context.ts';
+import type { Shortage } from './shortage.ts';
 
 /** What a turn sees besides the store. */
 export interface Sees {
@@ -26,7 +28,7 @@ export interface Sees {
   readonly counted: ReadonlyMap<string, Readonly<Counted>>;
 }
 
-export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'spot' | 'ports' | 'carries'> & {
+export type Choosing = Pick<Cluster, 'settings' | 'offered' | 'spot' | 'shortage' | 'ports' | 'carries'> & {
   readonly foresight: Pick<Cluster['foresight'], 'of' | 'expectedMs'>;
 };
 
@@ -38,6 +40,8 @@ export interface Buying {
   readonly offered: readonly OfferedGroup[];
   readonly foresight: Pick<Choosing['foresight'], 'of' | 'expectedMs'>;
   readonly spot: Pick<Choosing['spot'], 'seen' | 'avoided'>;
+  /** Left out: nothing is known to be sold out. */
+  readonly shortage?: Pick<Shortage, 'lacks'> | undefined;
   readonly ports: { readonly clock: Pick<Choosing['ports']['clock'], 'now'> };
   /** What its pod needs besides the job; left out: as the gateway's pods do. */
   readonly beside?: Resources | undefined;
@@ -82,11 +86,16 @@ export function chooseFor(engine: Buying, job: Job, known: Known, sees: Sees): C
   );
   const at = engine.ports.clock.now();
   const here = engine.foresight.of(job.ref)?.range.p50;
-  return choose(candidates, {
+  const soon = {
     startsHereMs: here !== undefined && Number.isFinite(here) ? here : undefined,
     deadlineMs: job.deadlineAt === undefined ? undefined : job.deadlineAt - at,
-  });
+  };
+  const there = candidates.map((c) => (c.soldOut === true ? { ...c, offers: [], barred: noneLeft } : c));
+  // Where all are sold out, what would have been taken is waited for.
+  return choose(there, soon) ?? choose(candidates, soon);
 }
+
+const noneLeft = 'the cloud had none of what holds it there, a moment ago';
 
 function candidatesIn(
   engine: Buying,
@@ -95,7 +104,7 @@ function candidatesIn(
   offered: OfferedGroup,
   known: Known,
   sees: Sees,
-): readonly Candidate[] {
+): readonly (Candidate & { readonly soldOut?: boolean })[] {
   const { settings, foresight } = engine;
   const { group } = offered;
   const own = known.needs(offered);
@@ -122,12 +131,15 @@ function candidatesIn(
   };
   const ready = sees.readyIn(group.name, job);
   const chances = chancesFor(sees, group.name, group.capacityType);
-  const found: Candidate[] = [
-    { offered, capacityType: group.capacityType, offers: offersOf(onDemand, offered, ready, chances) },
+  const types = fittingTypes(offered, needs);
+  const found = [
+    {
+      ...{ offered, capacityType: group.capacityType, offers: offersOf(onDemand, offered, ready, chances) },
+      soldOut: soldOut(group, types, group.capacityType, engine.shortage?.lacks([group]) ?? []),
+    },
   ];
   if (group.spot === undefined) return found;
   const barred = barredFrom(engine, known);
-  const types = fittingTypes(offered, needs);
   const stand = standOf(group, types, engine.spot.seen, engine.spot.avoided(), engine.ports.clock.now());
   if (barred !== undefined || stand.kind === 'none') {
     const why = barred ?? (stand.kind === 'none' ? stand.why : '');

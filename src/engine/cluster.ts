@@ -1,4 +1,4 @@
-import type { BurstContext } from '../burst/context.ts';
+import type { BurstContext, Elsewhere } from '../burst/context.ts';
 import { forgetPod } from '../burst/pod.ts';
 import { spentOnSpot } from '../burst/spot.ts';
 import { steps } from '../burst/steps.ts';
@@ -25,6 +25,7 @@ import type { ClusterFacts, JobDetail, Snapshot } from '../domain/job.ts';
 import type { NodeView, PodView } from '../domain/kube.ts';
 import type { Budget } from '../domain/money.ts';
 import type { Next } from '../domain/next.ts';
+import type { NodeGroup } from '../domain/policy.ts';
 import { policyInWords } from '../domain/policy-version.ts';
 import { ranksOf } from '../domain/ranks.ts';
 import type { Resources } from '../domain/resources.ts';
@@ -36,13 +37,15 @@ import type { Watch } from '../ports.ts';
 import type { StandinView } from '../stream/streams.ts';
 import { readRecord } from '../translate/index.ts';
 import { explain, heldUp, homeward } from './adopt.ts';
+import type { Sees } from './choose.ts';
 import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.ts';
 import { adopt, turn } from './cycle.ts';
 import { Deciding } from './deciding.ts';
+import { elsewhere } from './elsewhere.ts';
 import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
-import { hintOf, lineSince } from './last-look.ts';
+import { hintOf, lineBegunOn, lineSince } from './last-look.ts';
 import { Nodes } from './measured.ts';
 import { Notebook } from './notebook.ts';
 import { sweepObjects } from './objects.ts';
@@ -65,6 +68,8 @@ const objectsMs = 3_600_000;
 const offerMs = 60_000;
 /** Between two looks at whether what nodes were found to have is too old. */
 const foundMs = 3_600_000;
+/** Between two looks at what a group offers whose types could not be read. */
+const unreadMs = 10_000;
 /** Between two long polls of the queue of spot notices. */
 const heardMs = 1_000;
 /** A create that was sent arrives within this time or never. */
@@ -74,6 +79,7 @@ const strayPodMs = 60_000;
 export class ClusterEngine implements Cluster {
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  sees: Sees | undefined;
   lookTookMs = 0;
   spent: ReadonlyMap<BurstId, Budget> = new Map();
   held: ReadonlyMap<JobRef, Held> = new Map();
@@ -112,6 +118,8 @@ export class ClusterEngine implements Cluster {
   /** In this epoch what nodes were found to have was read. */
   #nodesKnownIn: number | undefined;
   #knownAt = 0;
+  /** What was said of a group whose types could not be read. */
+  readonly #said = new Map<string, string>();
   #busy = new Set<Promise<unknown>>();
   #timers = new Map<string, { cancel(): void }>();
   #turnSoon = false;
@@ -245,8 +253,11 @@ export class ClusterEngine implements Cluster {
     // Nothing is stepped by a policy that somebody has put another in the place of.
     if (first) await this.heed();
     this.#epoch = lease.epoch;
-    // What a turn of an earlier lead found spent may be another day's.
-    if (first) this.spent = new Map();
+    // What a turn of an earlier lead found spent may be another day's, and its spares another's.
+    if (first) {
+      this.spent = new Map();
+      this.spares.begin(this.settings.groups);
+    }
     // By this process's own clock and counted from before the question, so a pause cannot stretch it.
     this.#leadsUntil = asked + (this.#settings.leaseMs * 2) / 3;
     if (!first) return;
@@ -333,12 +344,12 @@ export class ClusterEngine implements Cluster {
 
   /**
    * What its node groups offer; a replica that does not lead asks only when somebody wants to know. Asked once, and again where machines are
-   * somebody's own, who may add some or take some away.
+   * somebody's own, who may add some or take some away. A group whose types cannot be read is left out and asked about again; faults are thrown
+   * where nothing could be read at all.
    */
   async offer(): Promise<void> {
-    const groups = this.settings.groups;
+    const { groups, cloud } = this.settings;
     const at = this.ports.clock.now();
-    const old = groups.some((g) => g.fixed !== undefined) && at - this.#offeredAt > offerMs;
     if (this.#nodesKnownIn !== this.#epoch) {
       const epoch = this.#epoch;
       await this.#found.recall();
@@ -349,19 +360,45 @@ export class ClusterEngine implements Cluster {
       this.offered = this.#found.known(this.offered, at);
       this.#knownAt = at;
     }
-    if (this.offered.length === groups.length && !old) return;
-    const offered: OfferedGroup[] = [];
-    try {
-      for (const group of groups)
-        offered.push({ group, types: await this.settings.cloud.types(group.types) });
-    } catch (e) {
-      if (!old || this.offered.length === 0) throw e;
-      // What was offered a minute ago is as good as that, and a launch finds out.
-      this.#complain(`instance types: ${message(e)}`, e);
-      return;
-    }
+    const since = at - this.#offeredAt;
+    const old = groups.some((g) => g.fixed !== undefined) && since > offerMs;
+    const few = this.offered.length < groups.length;
+    if (!old && !(few && (this.offered.length === 0 || since > unreadMs))) return;
+    const known = new Map(this.offered.map((o) => [o.group.name, o]));
+    const faults: unknown[] = [];
+    const read = await Promise.all(
+      groups.map(async (group): Promise<OfferedGroup | undefined> => {
+        const before = known.get(group.name);
+        if (before !== undefined && !old) return before;
+        try {
+          const types = await cloud.types(group.types);
+          this.#said.delete(group.name);
+          return { group, types };
+        } catch (e) {
+          faults.push(e);
+          // What was offered a minute ago is as good as that, and a launch finds out.
+          const then = before === undefined ? 'nothing is bought there' : 'what it offered before stands';
+          this.#unread(group.name, `node group ${group.name}: ${then}: instance types: ${message(e)}`, e);
+          return before;
+        }
+      }),
+    );
+    const offered = read.filter((o) => o !== undefined);
+    if (offered.length === 0 && faults.length > 0) throw faults[0];
     this.offered = this.#found.known(offered, at);
     this.#offeredAt = at;
+  }
+
+  /** Said once, and again when it is another fault. */
+  #unread(group: string, text: string, e: unknown): void {
+    if (this.#said.get(group) === text) return;
+    this.#said.set(group, text);
+    this.#complain(text, e);
+  }
+
+  /** Node groups of which nobody knows what they offer. */
+  #unreadGroups(): readonly NodeGroup[] {
+    return this.settings.groups.filter((g) => this.offered.every((o) => o.group.name !== g.name));
   }
 
   async #listCloud(): Promise<void> {
@@ -370,12 +407,11 @@ export class ClusterEngine implements Cluster {
     const before = this.cloudSeen;
     const seen = await this.list().catch(() => undefined);
     if (seen === undefined) return;
-    for (const i of seen) {
-      const was = before?.ok === true ? before.value.find((b) => b.id === i.id) : undefined;
-      if (was?.state === i.state) continue;
-      const ours = (await this.ports.store.liveInstances(this.name)).find((l) => l.cloudId === i.id);
-      if (ours !== undefined) await this.ports.wake.wake(ours.id);
-    }
+    const were = new Map(before?.ok === true ? before.value.map((b) => [b.id, b.state]) : []);
+    const changed = new Set(seen.flatMap((i) => (were.get(i.id) === i.state ? [] : [i.id])));
+    if (changed.size > 0)
+      for (const { id, cloudId } of await this.ports.store.liveInstances(this.name))
+        if (cloudId !== undefined && changed.has(cloudId)) await this.ports.wake.wake(id);
     await this.#collect(seen);
   }
 
@@ -461,14 +497,19 @@ export class ClusterEngine implements Cluster {
     for (const s of this.settings.streams.standins())
       if (s.cluster === this.name && s.link === 'up') this.standin(s);
     this.replan();
+    // Of no group that cannot be asked what it offers something is bought, and the planning says why.
+    await this.offer().catch(() => undefined);
     await this.#stockSpares();
     await this.#forgetStrayPods();
   }
 
   async #stockSpares(): Promise<void> {
-    const { settings, offered, generation } = this;
+    const { settings, generation } = this;
     const policy = policyNow(settings, this.ports.clock.now());
-    await this.spares.stock({ setup: settings.setup, policy, offered, generation, epoch: this.#epoch });
+    await this.spares.stock({
+      ...{ setup: settings.setup, policy, offered: this.offered, unread: this.#unreadGroups() },
+      ...{ generation, epoch: this.#epoch },
+    });
   }
 
   /** Where the sweep of the object store goes on. */
@@ -504,6 +545,7 @@ export class ClusterEngine implements Cluster {
           ports: this.ports,
           setup: this.settings.setup,
           offered: this.offered,
+          unread: new Set(this.#unreadGroups().map(({ name }) => name)),
           generation: this.generation,
           epoch: this.#epoch,
           foresight: this.foresight,
@@ -641,10 +683,18 @@ export class ClusterEngine implements Cluster {
       line: (burst) => lineSince(this.snapshot, burst),
       spotHistory: (pool, from) => this.spot.history(pool, from),
       spentOnSpot: (burst, at) => spentOnSpot(this.burstContext(), burst, at),
+      elsewhere: (burst) => this.#elsewhere(burst),
       replan: () => this.replan(),
       wake: (id) => void ports.wake.wake(id).catch(() => undefined),
       log: (line) => ports.log({ ...line, cluster: this.name }),
     };
+  }
+
+  #elsewhere(burst: Burst): Elsewhere | undefined {
+    const line = lineBegunOn(this.snapshot, burst);
+    // What was moved already looks otherwise than it was judged.
+    if (line === undefined || line.partition === this.settings.setup.burstPartition) return undefined;
+    return elsewhere(this, burst, line);
   }
 
   #instanceContext(): InstanceContext {

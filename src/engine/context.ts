@@ -23,8 +23,10 @@ import type {
   WakePort,
 } from '../ports.ts';
 import type { Streams } from '../stream/streams.ts';
+import type { Sees } from './choose.ts';
 import type { Funds } from './funds.ts';
 import type { Notebook } from './notebook.ts';
+import type { Shortage } from './shortage.ts';
 import type { Spot } from './spot.ts';
 
 /** Everything that one gateway process works with; made once by `compose`, or by a simulation. */
@@ -119,8 +121,12 @@ export interface Cluster {
   readonly foresight: Foresight;
   readonly notebook: Notebook;
   readonly spot: Spot;
+  /** What the cloud had none of a moment ago. */
+  readonly shortage: Pick<Shortage, 'lacks'>;
   /** What the last look at the queue saw. */
   snapshot: Snapshot | undefined;
+  /** What the last turn decided by; undefined: there was none yet. */
+  sees: Sees | undefined;
   /** The last look at the queue, one that failed too. */
   lookTookMs: number;
   /** Those that a hard budget does not hold any more, as the last turn found. */

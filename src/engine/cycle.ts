@@ -66,6 +66,7 @@ export async function turn(engine: Cluster): Promise<void> {
   const { budgets, ramp } = look;
   const { decided, readyIn, carrying } = decideOn(engine.foresight, look);
   const sees: Sees = { snapshot, readyIn, carrying, counted, drained };
+  engine.sees = sees;
   const { notebook } = engine;
   await notebook.open(
     decided.map((d) => d.job.ref),

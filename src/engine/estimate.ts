@@ -34,7 +34,7 @@ import { type Applicant, unknownOf, unsubmitted } from './unsubmitted.ts';
 
 /** What it needs of a cluster. */
 export type Estimating = Giving &
-  Pick<Cluster, 'foresight' | 'spot' | 'snapshot'> & {
+  Pick<Cluster, 'foresight' | 'spot' | 'shortage' | 'snapshot'> & {
     /** False: mode observe, with no Kubernetes to ask. */
     readonly hands: boolean;
   };
@@ -151,6 +151,6 @@ function tasksIn(script: Script): number {
   return array === undefined ? 1 : expandArray(array, mostTasks).indices.length;
 }
 
-const choosing = ({ settings, offered, spot, ports, carries }: Estimating) => ({
-  ...{ settings, offered, spot, ports, carries },
+const choosing = ({ settings, offered, spot, shortage, ports, carries }: Estimating) => ({
+  ...{ settings, offered, spot, shortage, ports, carries },
 });

@@ -17,15 +17,21 @@ export const lineSince = (look: Snapshot | undefined, burst: Burst): Job | undef
 const isSince = (look: Snapshot | undefined, burst: Burst): look is Snapshot =>
   look !== undefined && look.at > burst.enteredAt;
 
+/** Its job as it pends in the last look, be that from before the burst came to its state; undefined: it does not, or is another run. */
+export function lineBegunOn(look: Snapshot | undefined, burst: Burst): Job | undefined {
+  const line = look && lineOf(look, burst);
+  const { restarts, submitAt } = burst;
+  const same = line?.state === 'PENDING' && line.restarts === restarts && line.submitAt === submitAt;
+  return same ? line : undefined;
+}
+
 /**
  * It waits for its machine, and by the last look, which is older than that, its job waits: the job was read in full when the burst began, and is again at
  * its claim. Until a slow Slurm is looked at again it is not asked for each of them.
  */
 function begunOn(look: Snapshot | undefined, burst: Burst): boolean {
   if (burst.state !== 'reserved' && burst.state !== 'provisioning') return false;
-  const line = look && lineOf(look, burst);
-  const { restarts, submitAt } = burst;
-  return line?.state === 'PENDING' && line.restarts === restarts && line.submitAt === submitAt;
+  return lineBegunOn(look, burst) !== undefined;
 }
 
 /** Of each look at the queue, the first line by id or ref: asked for every burst of every turn, so not searched each time. */

@@ -24,6 +24,8 @@ export interface PlannerInput {
   readonly ports: Ports;
   readonly setup: ClusterSetup;
   readonly offered: readonly OfferedGroup[];
+  /** Node groups of which nobody knows what they offer now: what waits for one goes on waiting. */
+  readonly unread?: ReadonlySet<string> | undefined;
   readonly generation: Uuid;
   readonly epoch: number;
   /** Says how long a job holds its machine; its limit does where it is undefined. */
@@ -42,6 +44,7 @@ export async function planAll({
   ports,
   setup,
   offered,
+  unread,
   generation,
   epoch,
   foresight,
@@ -59,7 +62,7 @@ export async function planAll({
     .sort((a, b) => a.createdAt - b.createdAt);
   if (all.length === 0) return;
   const drained = new Map((await store.drains(setup.name)).map((d) => [d.group, drainInWords(d)]));
-  const waiting = all.filter((b) => !drained.has(b.group));
+  const waiting = all.filter((b) => !drained.has(b.group) && unread?.has(b.group) !== true);
   const groupOf = (name: string) => offered.find((o) => o.group.name === name)?.group;
   const closed = new Set(
     instances.filter((i) => drained.has(i.group) || isOld(i, groupOf(i.group), clock.now())).map((i) => i.id),

@@ -1,6 +1,7 @@
 /** What the cloud's answer to a launch makes of an instance's row. */
 import { priceAt } from '../decide/spot.ts';
 import type { Fault, PortError } from '../domain/fault.ts';
+import { instant } from '../domain/ids.ts';
 import type {
   CloudInstance,
   Instance,
@@ -55,10 +56,23 @@ export function notLaunched(
   return { instance, patch: { state: 'gone', endedAt: ctx.clock.now(), why }, why };
 }
 
+/** Between two askings of a cloud that does not answer: at first, and once it has not for so long. */
+const againMs = 3_000;
+const againAtMostMs = 60_000;
+
+/** It is asked again after as long as it has not answered by now, so half as often each time. */
 export function unanswered(ctx: InstanceContext, instance: Instance, { message }: PortError): InstanceChange {
   const text = `launch: ${message}`;
-  const since = instance.trouble?.since ?? ctx.clock.now();
-  return { instance, patch: { trouble: { since, text } }, why: text };
+  const at = ctx.clock.now();
+  const since = instance.trouble?.since ?? at;
+  const inMs = Math.min(againAtMostMs, Math.max(againMs, at - since));
+  return { instance, patch: { trouble: { since, text }, askAgainAt: instant(at + inMs) }, why: text };
+}
+
+/** For how long it is not asked for yet, whoever wakes it; nothing by a clock that was set back. */
+export function restsMs(ctx: InstanceContext, { askAgainAt }: Instance): number {
+  const left = (askAgainAt ?? 0) - ctx.clock.now();
+  return left > againAtMostMs ? 0 : Math.max(0, left);
 }
 
 /** On a machine that others use too is room for what they leave, and for no more than its group promises. */

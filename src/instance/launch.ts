@@ -1,13 +1,15 @@
 import { faultOf, type PortError } from '../domain/fault.ts';
 import type { Instance } from '../domain/instance.ts';
 import { after, type Next, never, now } from '../domain/next.ts';
-import { launched, notLaunched, unanswered } from './answered.ts';
+import { launched, notLaunched, restsMs, unanswered } from './answered.ts';
 import { change, changeWithin, drainOf, type InstanceContext, intend, wakeBursts } from './context.ts';
 import { launchLot } from './lot.ts';
 import { forLaunch, notHeld } from './overhead.ts';
 
 /** intended → launched. The token was committed with the row, so a repeat after a crash or a lost answer finds the same instance. */
 export async function launch(ctx: InstanceContext, instance: Instance): Promise<Next> {
+  const rests = restsMs(ctx, instance);
+  if (rests > 0) return after(rests);
   if (instance.lot !== undefined) return launchLot(ctx, instance);
   // One that was asked for before is asked for again: it may be there, and only its answer lost.
   const asked = instance.askedAt !== undefined || instance.trouble !== undefined;

@@ -195,6 +195,7 @@ export function aFullInstance(over: Partial<Instance> = {}): Instance {
     price: { microUsd: 178_500, from: instant(t0 - 6), spot: 'history', capMicroUsd: 200_000 },
     reclaimedAt: instant(t0 + 3),
     askedAt: instant(t0 + 1),
+    askAgainAt: instant(t0 + 2),
     releasedAt: instant(t0 + 4),
     withheld: 'drain',
     hold: {

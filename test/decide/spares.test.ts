@@ -1,7 +1,14 @@
 /** Warm spares are as many as the last two hours would nearly always have had a use for. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Arrival, partOf, sparesWanted } from '../../src/decide/spares.ts';
+import {
+  type Arrival,
+  machinesFor,
+  mostlyAsked,
+  partOf,
+  roomIn,
+  sparesWanted,
+} from '../../src/decide/spares.ts';
 import { instant } from '../../src/domain/ids.ts';
 
 const minute = 60_000;
@@ -20,10 +27,13 @@ describe('spares', () => {
   });
 
   it('are what a steady stream asks for while a machine comes up, and never more than allowed', () => {
-    expect(sparesWanted(every(1, 0.4), at, 9)).toBe(2);
+    expect(sparesWanted(every(1, 0.4), at, 9)).toBeCloseTo(2);
     expect(sparesWanted(every(1, 1), at, 9)).toBe(5);
     expect(sparesWanted(every(1, 1), at, 3)).toBe(3);
-    expect(sparesWanted(every(1, 1 / 3), at, 9)).toBe(2);
+    expect(sparesWanted(every(1, 1 / 3), at, 9)).toBeCloseTo(5 / 3);
+    expect(machinesFor(sparesWanted(every(1, 0.4), at, 9))).toBe(2);
+    expect(machinesFor(sparesWanted(every(1, 1 / 3), at, 9) - 1)).toBe(1);
+    expect(machinesFor(-0.5)).toBe(0);
   });
 
   it('forget what was more than two hours ago', () => {
@@ -51,4 +61,17 @@ it('a job counts by what it asks most of', () => {
   expect(partOf({ cpuMillis: 2_000, memoryBytes: 500, extended: {} }, machine)).toBe(0.5);
   expect(partOf({ cpuMillis: 0, memoryBytes: 0, extended: { gpu: 3 } }, machine)).toBe(0.75);
   expect(partOf({ cpuMillis: 0, memoryBytes: 0, extended: { other: 1 } }, machine)).toBe(1);
+});
+
+it('what is free on a machine counts as so much of one, where it holds what nine of ten ask for at most', () => {
+  const whole = { cpuMillis: 8_000, memoryBytes: 1_000, extended: {} };
+  const of = (cpuMillis: number, memoryBytes = 0) => ({ cpuMillis, memoryBytes, extended: {} });
+  const small = Array.from({ length: 9 }, () => of(1_000));
+  expect(mostlyAsked([], whole)).toBeUndefined();
+  expect(mostlyAsked([...small, of(64_000)], whole)).toEqual(of(1_000));
+  expect(mostlyAsked([of(1_000), of(64_000)], whole)).toEqual(of(8_000));
+  expect(roomIn(of(6_000, 500), whole, of(1_000))).toBe(0.5);
+  expect(roomIn(of(6_000, 500), whole, of(7_000))).toBe(0);
+  expect(roomIn(whole, whole, of(8_000))).toBe(1);
+  expect(roomIn(of(16_000, 2_000), whole, undefined)).toBe(2);
 });

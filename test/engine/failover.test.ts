@@ -1,9 +1,13 @@
 /** What becomes of jobs where the cloud has nothing, answers too much, or gives machines that do not boot: the real engine on the models. */
 import { describe, expect, it } from 'vitest';
 import { breakerInWords } from '../../src/domain/boot.ts';
+import { PortError } from '../../src/domain/fault.ts';
 import { instant } from '../../src/domain/ids.ts';
+import type { NodeGroup } from '../../src/domain/policy.ts';
 import { openGroup } from '../../src/engine/capacity.ts';
+import { ClusterEngine } from '../../src/engine/cluster.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
+import { newId } from '../contract/samples.ts';
 import { cluster, group, minute } from './chaos/centre.ts';
 import { breaches } from './chaos/check.ts';
 import { Run } from './chaos/run.ts';
@@ -227,5 +231,93 @@ describe('machines that do not boot', () => {
       'machines were launched for it 2 times, and its pod never ran',
     );
     await s.ends();
+  });
+});
+
+describe('where one of two node groups is sold out', () => {
+  const cheap: NodeGroup = { ...group, name: 'cheap', types: ['m.small'], prices: { 'm.small': 200_000 } };
+  const dear: NodeGroup = { ...group, name: 'dear', types: ['m.large'], prices: { 'm.large': 400_000 } };
+  const two = (over: Partial<NodeGroup> = {}) => {
+    const s = scene({ groups: [cheap, { ...dear, ...over }] });
+    s.run.cloud.limit({ type: 'm.small' }, { atMost: 0 });
+    s.run.startGateway();
+    return s;
+  };
+
+  it('a job goes on to the other at no more than is held for it, and keeps its burst; one after it goes there at once', async () => {
+    const s = two();
+    const first = s.submit();
+    await s.at(2);
+    const second = s.submit('bob');
+    await s.at(8);
+    expect([s.state(first), s.state(second)]).toEqual(['COMPLETED', 'COMPLETED']);
+    const of = [...(await s.bursts(first)), ...(await s.bursts(second))];
+    expect(of).toMatchObject([
+      { state: 'settled', group: 'dear', price: { rates: { 'm.large': expect.any(Number) } } },
+      { state: 'settled', group: 'dear' },
+    ]);
+    expect(of[1]?.seeking).toBeUndefined();
+    const told = await s.run.store.receipts(cluster, second, 5);
+    expect(told.find((r) => r.id === of[1]?.receipt)?.basis?.passedOver).toMatchObject([
+      { group: 'cheap', why: expect.stringContaining('the cloud had none') },
+    ]);
+    await s.ends();
+  });
+
+  it('what may cost more there than is held for it stays, and goes home when its time is over', async () => {
+    const s = two({ prices: { 'm.large': 4_000_000 } });
+    const ref = s.submit();
+    await s.at(8);
+    expect(await s.bursts(ref)).toMatchObject([{ state: 'reserved', group: 'cheap' }]);
+    await s.at(13);
+    expect((await s.bursts(ref))[0]).toMatchObject({ state: 'returned', group: 'cheap' });
+    await s.ends();
+  });
+
+  it('what the other measures otherwise stays: it was judged by this one’s measure', async () => {
+    const s = two({ vcpuPerCpu: 1.5 });
+    const ref = s.submit();
+    await s.at(13);
+    expect((await s.bursts(ref))[0]).toMatchObject({ state: 'returned', group: 'cheap' });
+    await s.ends();
+  });
+});
+
+describe('where the types of one of two node groups cannot be read', () => {
+  const retired: NodeGroup = { ...group, name: 'retired', types: ['m.gone'], prices: { 'm.gone': 1 } };
+
+  it('only that group is out: the others are bought from, and what waits for it does not go home for that', async () => {
+    const s = scene({ groups: [retired, group] });
+    s.run.startGateway();
+    const ref = s.submit();
+    await s.at(8);
+    expect(s.state(ref)).toBe('COMPLETED');
+    expect(await s.bursts(ref)).toMatchObject([{ state: 'settled', group: 'cpu' }]);
+    await s.ends();
+  });
+
+  it('it is said once, the others are not asked about again, and the group is back when its types can be read', async () => {
+    const [lines, asked]: [string[], string[]] = [[], []];
+    let [at, away] = [1_800_000_000_000, true];
+    const cloud = {
+      types: async (names: readonly string[]) => {
+        asked.push(...names);
+        if (away && names.includes('m.gone')) throw new PortError('invalid', 'cloud.types', 'no type m.gone');
+        return names.map((name) => ({ name, vcpus: 8, memoryBytes: 2 ** 34, gpus: 0 }));
+      },
+    };
+    const settings = { setup: { name: cluster }, groups: [retired, group], cloud };
+    const ports = { clock: { now: () => at }, log: ({ text }: { text: string }) => lines.push(text) };
+    const engine = new ClusterEngine(settings as never, ports as never, {} as never, newId());
+    for (let i = 0; i < 4; i++) {
+      await engine.offer();
+      at += 15_000;
+    }
+    expect(engine.offered.map((o) => o.group.name)).toEqual(['cpu']);
+    expect(lines).toEqual([expect.stringMatching(/^node group retired: nothing is bought there: .*m\.gone/)]);
+    expect(asked.filter((name) => name === 'm.small')).toHaveLength(1);
+    away = false;
+    await engine.offer();
+    expect(engine.offered.map((o) => o.group.name)).toEqual(['retired', 'cpu']);
   });
 });

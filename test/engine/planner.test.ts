@@ -13,6 +13,11 @@ const limit = { ...aBurst().saved, timeLimitMs: 10 * hour };
 
 /** A long job waits; beside one of `user` there is room for it on a machine that is dear. Whether it goes there. */
 async function sharesWith(user: string): Promise<boolean> {
+  const { writes, dear } = await planned(user);
+  return writes.some((w) => w.kind === 'burst' && w.burst.instance === dear.id);
+}
+
+async function planned(user: string, over: Partial<PlannerInput> = {}) {
   const dear = anInstance({ state: 'ready', capacity, type: 'dear', createdAt: now });
   const spec = { ...dear.spec, types: ['dear'], capacityType: 'on-demand' as const };
   const runs = aBurst({ state: 'running', user, saved: limit, instance: dear.id, startedAt: now });
@@ -50,11 +55,16 @@ async function sharesWith(user: string): Promise<boolean> {
     ...{ generation: newId(), epoch: 1, lacking: [] },
     foresight: { expectedMs: (of: { user: string }) => (of.user === 'short' ? 5 * minute : 9 * hour) },
   };
-  await planAll(input as unknown as PlannerInput);
-  return writes.some((w) => w.kind === 'burst' && w.burst.instance === dear.id);
+  await planAll({ ...input, ...over } as unknown as PlannerInput);
+  return { writes, dear };
 }
 
 it('a machine that is paid for anyhow is shared, and one that is expected to be empty soon is not kept for somebody', async () => {
   expect(await sharesWith('long')).toBe(true);
   expect(await sharesWith('short')).toBe(false);
+});
+
+it('what waits for a group of which nobody knows what it offers goes on waiting; for one that is not configured it goes home', async () => {
+  expect((await planned('long', { offered: [], unread: new Set([aBurst().group]) })).writes).toEqual([]);
+  expect((await planned('long', { offered: [] })).writes).toMatchObject([{ burst: { state: 'returning' } }]);
 });

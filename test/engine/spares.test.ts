@@ -35,7 +35,14 @@ async function stream(spares: number, minutes: number, over: Partial<Scenario> =
   }
   const alive = async () =>
     (await run.store.liveInstances(cluster)).filter((i) => i.state !== 'gone' && i.state !== 'terminating');
-  return { run, at, alive, end: 1 + minutes };
+  /** The one that led dies, and another is started at once. */
+  const restart = async () => {
+    run.stop();
+    await at(1.5 + minutes + 3);
+    run.startGateway();
+  };
+  const bought = async () => (await run.store.instances(99)).length;
+  return { run, at, alive, bought, restart, end: 1 + minutes };
 }
 
 describe('warm spares', () => {
@@ -48,6 +55,34 @@ describe('warm spares', () => {
     expect(await s.alive()).toEqual([]);
     s.run.stop();
     expect(await breaches(s.run)).toEqual([]);
+  });
+
+  it('are room, be it on a machine that works: a stream that one machine carries launches no second one', async () => {
+    const s = await stream(1, 110);
+    await s.at(s.end + 8);
+    expect(await s.bought()).toBe(1);
+    s.run.stop();
+  });
+
+  it('are the oldest machines, until their maximum age', async () => {
+    const s = await stream(1, 110, { groups: [{ ...group, spares: 1, maxAgeMs: 40 * minute }] });
+    await s.at(s.end + 8);
+    const bought = await s.bought();
+    expect(bought).toBeGreaterThan(2);
+    expect(bought).toBeLessThan(6);
+    s.run.stop();
+  });
+
+  it('outlive a gateway: the next one keeps what waits warm, and buys none in its place', async () => {
+    const s = await stream(1, 60);
+    await s.at(s.end + 3);
+    const before = await s.alive();
+    expect(before).toMatchObject([{ state: 'ready' }]);
+    await s.restart();
+    await s.at(s.end + 8);
+    expect((await s.alive()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    expect(await s.bought()).toBe(1);
+    s.run.stop();
   });
 
   it('are none unless the group says so', async () => {

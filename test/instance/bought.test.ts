@@ -150,3 +150,30 @@ describe('a machine that stays', () => {
     if (bound) expect((await s.row()).trouble?.text).toContain('kubectl taint nodes n1');
   });
 });
+
+it('a cloud that does not answer is asked for the same again and again, half as often each time, once a minute at last', async () => {
+  const s = await scene(anInstance({ spec: onDemand }), {});
+  const at: number[] = [];
+  const tokens = new Set<string>();
+  let answers = false;
+  const cloud = {
+    launch: async (_: unknown, token: string) => {
+      at.push(s.ctx.clock.now() - 1_000);
+      tokens.add(token);
+      if (!answers) throw new PortError('transient', 'cloud.launch', 'no answer');
+      return made;
+    },
+  };
+  const ctx = { ...s.ctx, cloud } as unknown as InstanceContext;
+  // Whoever wakes it meanwhile does not hasten it.
+  for (let i = 0; i < 300; i++) {
+    await launch(ctx, await s.row());
+    s.pass(1_000);
+  }
+  expect(at.map((ms) => ms / 1_000)).toEqual([0, 3, 6, 12, 24, 48, 96, 156, 216, 276]);
+  expect(tokens.size).toBe(1);
+  answers = true;
+  s.pass(60_000);
+  await launch(ctx, await s.row());
+  expect(await s.row()).toMatchObject({ state: 'launched', trouble: undefined });
+});

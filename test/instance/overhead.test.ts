@@ -120,6 +120,7 @@ it('one that was asked for without an answer is asked for again, though an overh
     cloud: { ...cloud, launch: () => Promise.reject(lost) },
   };
   await launch(before, await s.row());
+  s.pass(3_000);
   await s.launch();
   expect(await s.row()).toMatchObject({ state: 'launched', cloudId: made.id });
 });
