@@ -273,6 +273,8 @@ export type GroupView = z.output<typeof groupView>;
 
 export const forecastView = z.strictObject({
   ...sightView.shape,
+  /** On a look that is older, by the answer's `now`, nothing is begun. */
+  staleAfterMs: z.number(),
   backlog: z.array(
     z.strictObject({
       partition: z.string(),

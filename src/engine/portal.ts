@@ -1,7 +1,8 @@
+import { staleAfterMs } from '../decide/sight.ts';
 import { isOpen } from '../domain/answer.ts';
 import type { Burst } from '../domain/burst.ts';
 import type { ForecastError } from '../domain/forecast.ts';
-import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
+import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type {
@@ -13,8 +14,8 @@ import type {
   Paged,
   ReceiptFilter,
 } from '../domain/page.ts';
-import type { NodeGroup } from '../domain/policy.ts';
-import type { AuditRow, DeskPort, StorePort } from '../ports.ts';
+import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
+import type { AuditRow, Clock, DeskPort, StorePort } from '../ports.ts';
 import type { Notebook } from './notebook.ts';
 import {
   type Backlog,
@@ -37,7 +38,11 @@ export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
 export interface Watched {
   readonly name: ClusterName;
   readonly snapshot: Snapshot | undefined;
-  readonly settings: { readonly groups: readonly NodeGroup[] };
+  readonly settings: {
+    readonly groups: readonly NodeGroup[];
+    readonly setup: Pick<ClusterSetup, 'pollMs'>;
+    readonly policy: Pick<Policy, 'staleAfterPolls'>;
+  };
   readonly notebook: Pick<Notebook, 'last' | 'turn'>;
 }
 
@@ -82,6 +87,8 @@ export interface GroupState {
 
 export interface ForecastState {
   readonly sight: Sight;
+  /** On a look that is older nothing is begun. */
+  readonly staleAfterMs: number;
   readonly backlog: readonly Backlog[];
   readonly errors: readonly ForecastError[];
 }
@@ -91,12 +98,18 @@ export class Portal {
   readonly #clusters: readonly Watched[];
   readonly #store: StorePort;
   readonly #desk: DeskPort;
+  readonly #clock: Clock;
 
-  constructor(clusters: readonly Watched[], store: StorePort, desk: DeskPort) {
+  /** `clock` is the one by which looks are dated. */
+  constructor(clusters: readonly Watched[], store: StorePort, desk: DeskPort, clock: Clock) {
     this.#clusters = clusters;
     this.#store = store;
     this.#desk = desk;
+    this.#clock = clock;
   }
+
+  /** By the clock by which the age of a look is told. */
+  now = (): Instant => this.#clock.now();
 
   bursts = (filter: BurstFilter, page: Page) => this.#desk.bursts(filter, page);
   decisions = (filter: ReceiptFilter, page: Page) => this.#desk.receipts(filter, page);
@@ -227,8 +240,9 @@ export class Portal {
   forecasts(): Promise<readonly ForecastState[]> {
     const sights = this.sights();
     return Promise.all(
-      this.#clusters.map(async ({ name, snapshot }, i) => ({
+      this.#clusters.map(async ({ name, snapshot, settings }, i) => ({
         sight: sights[i] ?? { cluster: name, at: undefined, partial: [] },
+        staleAfterMs: staleAfterMs(settings.setup, settings.policy),
         backlog: snapshot === undefined ? [] : backlogOf(snapshot),
         errors: await this.#store.forecastErrors(name),
       })),

@@ -110,7 +110,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     ...seen,
   };
   const queues = elsewhere === undefined ? [snapshot] : [snapshot, elsewhere];
-  const settings = { groups };
+  const settings = { groups, setup: { pollMs: 30_000 }, policy: {} };
   let turn = 0;
   const notebook = {
     last: (ref: JobRef): Decision | undefined => decisions.get(ref),
@@ -139,7 +139,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
       grounds(new Desk(engine, store, entropy), {
-        portal: new Portal(watched, store, desk),
+        portal: new Portal(watched, store, desk, { now: () => instant(Date.now()) }),
         ...{ feed, policies },
         doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }, coordinators),
         log: (e) => complaints.push(e),

@@ -6,6 +6,7 @@ import { behindOf } from '../../src/web/behind.ts';
 import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
 import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
+import { isBlind, lookAge } from '../../src/web/pages/now/look-age.ts';
 import { languages } from '../../src/web/texts.ts';
 import { touches } from '../../src/web/touched.ts';
 
@@ -132,6 +133,24 @@ describe('capacity', () => {
       window,
     );
     expect(failuresOf(lives)).toEqual([{ where: 'cpu · m.large · a · spot', times: 2, why: 'no capacity' }]);
+  });
+});
+
+describe('a look at the queue', () => {
+  it('is as old as the gateway says, though this browser is an hour ahead, and older by what passed since', () => {
+    const heardAt = instant(60);
+    const age = lookAge(at(1), { now: at(3) }, heardAt, heardAt + 5_000);
+    expect(age).toBe(125_000);
+    expect(lookAge(at(3), { now: at(1) }, heardAt, heardAt - 9_000)).toBe(0);
+  });
+
+  it('is old when its cluster says so, not before', () => {
+    const hourly = { staleAfterMs: 5 * 3_600_000 };
+    expect([isBlind(hourly, 3_600_000), isBlind({ staleAfterMs: 150_000 }, 3_600_000)]).toEqual([
+      false,
+      true,
+    ]);
+    expect(isBlind(hourly, hourly.staleAfterMs)).toBe(false);
   });
 });
 

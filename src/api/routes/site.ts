@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { Caller } from '../../domain/caller.ts';
 import { withinOf } from '../../domain/forecast.ts';
+import type { Instant } from '../../domain/ids.ts';
 import type { ForecastState, GroupState } from '../../engine/portal.ts';
 import { type Operation, operation } from '../operation.ts';
 import { forecastView, groupView, type MeView, meView } from '../portal-schemas.ts';
-import { iso } from '../schemas.ts';
+import { iso, time } from '../schemas.ts';
 import { sightOf } from './jobs.ts';
 
 function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<typeof groupView> {
@@ -15,10 +16,10 @@ function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<ty
   };
 }
 
-function forecastOf({ sight, backlog, errors }: ForecastState): z.output<typeof forecastView> {
+function forecastOf({ sight, staleAfterMs, backlog, errors }: ForecastState): z.output<typeof forecastView> {
   const { within, medianErrorMs } = withinOf(errors);
   return {
-    ...sightOf(sight),
+    ...{ ...sightOf(sight), staleAfterMs },
     backlog: backlog.map(({ partition, pending, running, cpus, oldest }) => ({
       ...{ partition, pending, running, pendingCpus: cpus },
       ...(oldest === undefined ? {} : { oldest: iso(oldest) }),
@@ -39,6 +40,7 @@ function coordinatedBy({ coordinates }: Caller): Pick<MeView, 'coordinates'> {
 
 export interface SiteFacade {
   groups(): Promise<readonly GroupState[]>;
+  now(): Instant;
   forecasts(): Promise<readonly ForecastState[]>;
 }
 
@@ -63,8 +65,11 @@ export function site(portal: SiteFacade): readonly Operation[] {
     operation({
       ...{ id: 'forecast', method: 'get', path: '/forecast', role: 'user' },
       says: "What waits by partition, and what earlier forecasts of starts were worth; a job's own forecast stands in its decision.",
-      answer: z.strictObject({ clusters: z.array(forecastView) }),
-      act: async () => ({ clusters: (await portal.forecasts()).map(forecastOf) }),
+      answer: z.strictObject({ now: time, clusters: z.array(forecastView) }),
+      act: async () => {
+        const clusters = (await portal.forecasts()).map(forecastOf);
+        return { now: iso(portal.now()), clusters };
+      },
     }),
   ];
 }

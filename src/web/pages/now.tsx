@@ -10,6 +10,7 @@ import { Approvals } from './now/approvals.tsx';
 import { BacklogTable } from './now/backlog.tsx';
 import { Events } from './now/events.tsx';
 import { Groups } from './now/groups.tsx';
+import type { Forecast } from './now/look-age.ts';
 import { Needs } from './now/needs.tsx';
 import { Notable } from './now/notable.tsx';
 
@@ -18,7 +19,7 @@ export function NowPage() {
   const texts = useTexts();
   const { operator } = useMe();
   const may = (path: string): string | undefined => (operator ? path : undefined);
-  const forecast = useData<{ readonly clusters: readonly ForecastView[] }>('forecast', 5_000);
+  const forecast = useData<Forecast>('forecast', 5_000);
   const bursts = useData<{ readonly bursts: readonly BurstView[] }>('bursts?live=true&limit=1000');
   const quotes = useData<{ readonly quotes: readonly BurstView[] }>('quotes');
   const budgets = useData<{ readonly budgets: readonly BudgetView[] }>('budgets');
@@ -28,11 +29,7 @@ export function NowPage() {
   return (
     <div className="page now">
       <h1>{texts.now.title}</h1>
-      <Needs
-        clusters={forecast.value?.clusters}
-        bursts={bursts.value?.bursts}
-        budgets={budgets.value?.budgets}
-      />
+      <Needs forecast={forecast} bursts={bursts.value?.bursts} budgets={budgets.value?.budgets} />
       <Figures {...{ forecast, bursts, groups, instances }} />
       <div className="columns">
         <div className="column wide">

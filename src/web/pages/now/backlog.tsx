@@ -1,4 +1,4 @@
-import type { ForecastView, JobCountView, QueueJobView } from '../../../api/portal-schemas.ts';
+import type { JobCountView, QueueJobView } from '../../../api/portal-schemas.ts';
 import type { DecisionView } from '../../../api/schemas.ts';
 import { type Answer, useData } from '../../data.ts';
 import { ms, span } from '../../format.ts';
@@ -7,6 +7,7 @@ import { Origin, Panel, useWriters, Waiting } from '../../parts/figure.tsx';
 import { JobLink, Link } from '../../parts/link.tsx';
 import { Scroll } from '../../parts/scroll.tsx';
 import { useNow, useTexts } from '../../settings.tsx';
+import type { Forecast } from './look-age.ts';
 
 interface Told {
   readonly job: string;
@@ -15,11 +16,7 @@ interface Told {
 }
 
 /** What waits, partition by partition, and when the newest of it would start here by its own decision. */
-export function BacklogTable({
-  forecast,
-}: {
-  readonly forecast: Answer<{ readonly clusters: readonly ForecastView[] }>;
-}) {
+export function BacklogTable({ forecast }: { readonly forecast: Answer<Forecast> }) {
   const { now, ago } = useTexts();
   const { n } = useWriters();
   const nowMs = useNow();
