@@ -46,7 +46,7 @@ const snapshot: Snapshot = {
 };
 const clusters = [
   {
-    ...{ name: cluster, snapshot, notebook: { last: () => undefined, turn: 0 } },
+    ...{ name: cluster, snapshot, notebook: { last: () => undefined, forecast: () => undefined, turn: 0 } },
     settings: { groups: [group], setup: { pollMs: 30_000 }, policy: {} },
   },
 ];

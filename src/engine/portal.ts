@@ -1,6 +1,6 @@
 import { staleAfterMs } from '../decide/sight.ts';
 import { isOpen } from '../domain/answer.ts';
-import type { Burst } from '../domain/burst.ts';
+import type { Burst, BurstState } from '../domain/burst.ts';
 import type { ForecastError } from '../domain/forecast.ts';
 import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
@@ -30,6 +30,8 @@ import {
   jobsOf,
   type QueueJob,
   type Sight,
+  type Start,
+  startsOf,
 } from './queue-view.ts';
 
 export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
@@ -43,7 +45,7 @@ export interface Watched {
     readonly setup: Pick<ClusterSetup, 'pollMs'>;
     readonly policy: Pick<Policy, 'staleAfterPolls'>;
   };
-  readonly notebook: Pick<Notebook, 'last' | 'turn'>;
+  readonly notebook: Pick<Notebook, 'last' | 'forecast' | 'turn'>;
 }
 
 export interface JobNamed {
@@ -60,6 +62,12 @@ export interface BurstCost {
   readonly expected: MicroUsd | undefined;
   /** The most that it can cost; undefined: no price is known. */
   readonly most: MicroUsd | undefined;
+}
+
+export interface BurstCount {
+  readonly cluster: ClusterName;
+  readonly state: BurstState;
+  readonly bursts: number;
 }
 
 /** How Slurm says that a job ended: a state of its own each, never folded. */
@@ -90,6 +98,8 @@ export interface ForecastState {
   /** On a look that is older nothing is begun. */
   readonly staleAfterMs: number;
   readonly backlog: readonly Backlog[];
+  /** By partition, of the newest job there that the asker may see. */
+  readonly starts: ReadonlyMap<string, Start>;
   readonly errors: readonly ForecastError[];
 }
 
@@ -193,6 +203,17 @@ export class Portal {
     return (await Promise.all(costs)).flat();
   }
 
+  /** Those under way that may be seen, by cluster and state. */
+  async burstCounts(may: (burst: Burst) => boolean): Promise<readonly BurstCount[]> {
+    const counted = this.#clusters.map(async ({ name }) => {
+      const states = new Map<BurstState, number>();
+      for (const burst of await this.#store.liveBursts(name))
+        if (may(burst)) states.set(burst.state, (states.get(burst.state) ?? 0) + 1);
+      return [...states].map(([state, bursts]) => ({ cluster: name, state, bursts }));
+    });
+    return (await Promise.all(counted)).flat();
+  }
+
   /** By `12` or `12_3`, in every cluster that knows it. */
   async job(id: string): Promise<readonly JobFacts[]> {
     const facts = await Promise.all(
@@ -237,13 +258,15 @@ export class Portal {
     return of.flat();
   }
 
-  forecasts(): Promise<readonly ForecastState[]> {
+  /** `seen`: whose jobs' own forecasts are told. */
+  forecasts(seen: Pick<JobFilter, 'user' | 'seenBy'>): Promise<readonly ForecastState[]> {
     const sights = this.sights();
     return Promise.all(
-      this.#clusters.map(async ({ name, snapshot, settings }, i) => ({
+      this.#clusters.map(async ({ name, snapshot, settings, notebook }, i) => ({
         sight: sights[i] ?? { cluster: name, at: undefined, partial: [] },
         staleAfterMs: staleAfterMs(settings.setup, settings.policy),
         backlog: snapshot === undefined ? [] : backlogOf(snapshot),
+        starts: snapshot === undefined ? new Map() : startsOf(snapshot, notebook, seen),
         errors: await this.#store.forecastErrors(name),
       })),
     );

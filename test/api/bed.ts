@@ -18,6 +18,7 @@ import type { Coordinators } from '../../src/engine/coordinators.ts';
 import { Desk, type Served } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
 import { Feed } from '../../src/engine/feed.ts';
+import type { Told } from '../../src/engine/notebook.ts';
 import { type Decided, Policies } from '../../src/engine/policies.ts';
 import { Portal } from '../../src/engine/portal.ts';
 import { policyTermsOf } from '../../src/main/policies.ts';
@@ -91,12 +92,15 @@ export interface Instead {
   readonly groups?: readonly NodeGroup[];
   /** What was decided of each job last. */
   readonly decisions?: ReadonlyMap<JobRef, Decision>;
+  /** And when it would start here. */
+  readonly forecasts?: ReadonlyMap<JobRef, Told>;
   /** By what policies are tried and of which it is said what decides. */
   readonly decided?: readonly Decided[];
 }
 
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
-  const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...other } = over;
+  const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...others } = over;
+  const { forecasts = new Map<JobRef, Told>(), ...other } = others;
   const { decided = [decidedIn(fileSays)], coordinators, elsewhere, ...more } = other;
   const server = await testServer();
   const database = await server.database();
@@ -114,6 +118,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
   let turn = 0;
   const notebook = {
     last: (ref: JobRef): Decision | undefined => decisions.get(ref),
+    forecast: (ref: JobRef): Told | undefined => forecasts.get(ref),
     // A test may decide otherwise at any time.
     get turn() {
       return ++turn;

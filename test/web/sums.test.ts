@@ -8,7 +8,7 @@ import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/page
 import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
 import { isBlind, lookAge } from '../../src/web/pages/now/look-age.ts';
 import { languages } from '../../src/web/texts.ts';
-import { touches } from '../../src/web/touched.ts';
+import { paceOf, touches } from '../../src/web/touched.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 5, 8, minute)).toISOString();
 const instant = (minute: number): number => Date.parse(at(minute));
@@ -172,5 +172,10 @@ describe('what an event has the page ask again', () => {
   it('is its lists, and never the counts of all receipts, which take the store seconds where there are millions', () => {
     const asked = ['decisions', 'decisions?rule=shape', 'decisions/counts', 'decisions/counts?rule=shape'];
     expect(asked.filter((path) => touches('burst', path))).toEqual(asked.slice(0, 2));
+  });
+
+  it('comes again soon where it is short, and where it is long not at each step', () => {
+    expect(['groups', 'bursts/counts', 'audit?limit=14'].map(paceOf)).toEqual([500, 500, 500]);
+    expect(['ledger?state=held&limit=1000', 'jobs?limit=500'].map(paceOf)).toEqual([5_000, 5_000]);
   });
 });

@@ -35,23 +35,22 @@ const budgetUsed = 0.9;
 /** What asks for a person, the worst in front, each with what to do. */
 export function Needs({
   forecast,
-  bursts,
   budgets,
 }: {
   readonly forecast: Answer<Forecast>;
-  readonly bursts: readonly BurstView[] | undefined;
   readonly budgets: readonly BudgetView[] | undefined;
 }) {
   const texts = useTexts();
   const nowMs = useNow();
   const { operator } = useMe();
   const ready = useData<Readiness>(operator ? '/readyz' : undefined, 5_000);
+  const stuck = useData<{ readonly bursts: readonly BurstView[] }>('bursts?state=needs_person');
   const quotes = useData<{ readonly quotes: readonly BurstView[] }>('quotes');
   const groups = useData<{ readonly groups: readonly CapacityView[] }>(operator ? 'capacity' : undefined);
   const ramps = useData<{ readonly clusters: readonly RampView[] }>(operator ? 'ramp' : undefined);
   const needs: readonly Need[] = [
     ...checks(ready.value, texts),
-    ...persons(bursts ?? [], texts),
+    ...persons(stuck.value?.bursts ?? [], texts),
     ...looks(forecast, nowMs, texts),
     ...approvals(quotes.value?.quotes ?? [], nowMs, texts),
     ...spent(budgets ?? [], texts),
@@ -102,12 +101,10 @@ function checks(ready: Readiness | undefined, { need }: Texts): readonly Need[] 
 }
 
 const persons = (bursts: readonly BurstView[], { need }: Texts): readonly Need[] =>
-  bursts
-    .filter((b) => b.state === 'needs_person')
-    .map(({ id, job, cause }) => ({
-      ...{ key: `person ${id}`, tone: 'bad', told: cause?.text, todo: need.personDo },
-      what: <Link href={`/jobs/${job}`}>{need.person(job)}</Link>,
-    }));
+  bursts.map(({ id, job, cause }) => ({
+    ...{ key: `person ${id}`, tone: 'bad', told: cause?.text, todo: need.personDo },
+    what: <Link href={`/jobs/${job}`}>{need.person(job)}</Link>,
+  }));
 
 function looks({ value, at: heard }: Answer<Forecast>, nowMs: number, { need }: Texts): readonly Need[] {
   if (value === undefined || heard === undefined) return [];
