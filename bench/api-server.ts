@@ -45,7 +45,10 @@ const snapshot: Snapshot = {
   ...{ cluster, at: instant(Date.now()), tookMs: 1, jobs: lines, partitions: [], nodes: [], partial: [] },
 };
 const clusters = [
-  { name: cluster, snapshot, settings: { groups: [group] }, notebook: { last: () => undefined, turn: 0 } },
+  {
+    ...{ name: cluster, snapshot, notebook: { last: () => undefined, forecast: () => undefined, turn: 0 } },
+    settings: { groups: [group], setup: { pollMs: 30_000 }, policy: {} },
+  },
 ];
 const served = {
   clusters,
@@ -55,7 +58,7 @@ const served = {
 const outbox = new PostgresOutbox({ url, onError, newId: entropy.uuid });
 const server = app({
   desk: new Desk(served, store, entropy),
-  portal: new Portal(clusters, store, desk),
+  portal: new Portal(clusters, store, desk, { now: () => instant(Date.now()) }),
   feed: new Feed(desk, scheduler, onError),
   hooks: new Outbox({
     ...{ hooks: [], outbox, desk, scheduler, newId: entropy.uuid, log: () => undefined },

@@ -192,6 +192,12 @@ export const burstCostView = z.strictObject({
 });
 export type BurstCostView = z.output<typeof burstCostView>;
 
+/** Bursts under way of a cluster in one state. */
+export const burstCountView = z.strictObject({
+  ...{ cluster: z.string(), state: z.enum(burstStates), bursts: z.number() },
+});
+export type BurstCountView = z.output<typeof burstCountView>;
+
 /** How old what is told of a cluster is. Without `at` this gateway has not looked at its queue. */
 export const sightView = z.strictObject({
   cluster: z.string(),
@@ -271,18 +277,32 @@ export const groupView = z.strictObject({
 });
 export type GroupView = z.output<typeof groupView>;
 
+/** What waits in one partition. */
+export const backlogView = z.strictObject({
+  partition: z.string(),
+  pending: z.number(),
+  running: z.number(),
+  pendingCpus: z.number(),
+  /** Since when the job that has waited longest could have run. */
+  oldest: time.optional(),
+  /** When the newest job there that waits, that the asker sees, and that has a forecast would start here: in ms from `at`, when that was decided. */
+  starts: z
+    .strictObject({
+      job: z.string(),
+      at: time,
+      startsIn: z.union([
+        z.literal('never'),
+        z.strictObject({ p10Ms: z.number(), p50Ms: z.number(), p90Ms: z.number() }),
+      ]),
+    })
+    .optional(),
+});
+
 export const forecastView = z.strictObject({
   ...sightView.shape,
-  backlog: z.array(
-    z.strictObject({
-      partition: z.string(),
-      pending: z.number(),
-      running: z.number(),
-      pendingCpus: z.number(),
-      /** Since when the job that has waited longest could have run. */
-      oldest: time.optional(),
-    }),
-  ),
+  /** On a look that is older, by the answer's `now`, nothing is begun. */
+  staleAfterMs: z.number(),
+  backlog: z.array(backlogView),
   /** What came of earlier forecasts of starts here, as drawn. */
   accuracy: z.strictObject({
     known: z.number(),

@@ -1,7 +1,7 @@
 /** `spillway status`: what waits, what burst, what it costs, and what needs somebody. */
 import { z } from 'zod';
 import { type ActivePolicyView, activeView } from '../api/policy-schemas.ts';
-import { forecastView as forecastShape, type forecastView, groupView } from '../api/portal-schemas.ts';
+import { forecastView as forecastShape, groupView } from '../api/portal-schemas.ts';
 import { type BudgetView, burstView, stopView } from '../api/schemas.ts';
 import { ask, type Gateway, pagesAt, readAt, toldIn } from './ask.ts';
 import { budgetLines, budgetsRead } from './budget.ts';
@@ -9,16 +9,19 @@ import type { Loose } from './loose.ts';
 import { decidesInWords } from './policies.ts';
 import { ageOf } from './words.ts';
 
-const forecasts = z.object({ clusters: z.array(forecastShape) });
+/** Without what gateways of older versions do not tell, and is not read here. */
+const lookShape = forecastShape.omit({ staleAfterMs: true });
+const forecasts = z.object({ clusters: z.array(lookShape) });
 const stops = z.object({ clusters: z.array(stopView) });
 const bursts = z.object({ bursts: z.array(burstView), next: z.string().optional() });
 const quotes = z.object({ quotes: z.array(burstView) });
 const groups = z.object({ groups: z.array(groupView) });
 
+type Look = Loose<z.output<typeof lookShape>>;
 type Burst = Loose<z.output<typeof burstView>>;
 
 export interface Status {
-  readonly clusters: readonly z.output<typeof forecastView>[];
+  readonly clusters: readonly Look[];
   readonly stops: z.output<typeof stops>['clusters'];
   readonly bursts: readonly Burst[];
   readonly quotes: readonly Burst[];

@@ -8,7 +8,10 @@ const leastMs = 10_000;
 const longestText = 200;
 
 /** A look at the queue that is older than this is stale: so many polls, and never less than ten seconds. */
-export function staleAfterMs(setup: Pick<ClusterSetup, 'pollMs'>, policy: Policy): number {
+export function staleAfterMs(
+  setup: Pick<ClusterSetup, 'pollMs'>,
+  policy: Pick<Policy, 'staleAfterPolls'>,
+): number {
   return Math.max(leastMs, (policy.staleAfterPolls ?? usualPolls) * setup.pollMs);
 }
 

@@ -1,5 +1,5 @@
 /** What was decided of each job last, kept in memory while this gateway leads: a queue is mostly what it was a minute ago. */
-import { type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
+import { type Basis, type Decision, type Receipt, sameDecision } from '../domain/decision.ts';
 import {
   type AttemptKey,
   type ClusterName,
@@ -18,7 +18,21 @@ interface Noted {
   readonly id: Uuid;
   readonly attempt: AttemptKey;
   readonly decision: Decision;
+  readonly told: Told | undefined;
 }
+
+/** When a job would start here, as it was forecast when this was decided of it. */
+export interface Told {
+  readonly startsIn: NonNullable<Basis['forecast']>['startsIn'];
+  readonly at: Instant;
+}
+
+const toldOf = ({ at, basis }: Receipt): Told | undefined =>
+  basis?.forecast === undefined ? undefined : { startsIn: basis.forecast.startsIn, at };
+
+const notedOf = (r: Receipt): Noted => ({
+  ...{ id: r.id, attempt: r.attempt, decision: r.decision, told: toldOf(r) },
+});
 
 export class Notebook {
   readonly #store: Pick<StorePort, 'lastDecisions' | 'seenAgain'>;
@@ -49,8 +63,7 @@ export class Notebook {
       for (const ref of some) page.set(ref, undefined);
       // Each attempt of a job has its last; only the newest attempt's counts, and the store tells them in no order.
       const told = await this.#store.lastDecisions(this.#cluster, some);
-      for (const { ref, id, attempt, decision } of [...told].sort((a, b) => a.at - b.at))
-        page.set(ref, { id, attempt, decision });
+      for (const r of [...told].sort((a, b) => a.at - b.at)) page.set(r.ref, notedOf(r));
     }
     this.#last = page;
     this.#epoch = epoch;
@@ -67,6 +80,9 @@ export class Notebook {
     return this.#last.get(ref)?.decision;
   }
 
+  /** What was forecast of it when that was decided; undefined: nothing was. */
+  readonly forecast = (ref: JobRef): Told | undefined => this.#last.get(ref)?.told;
+
   /** Whether the same was decided last time, which is counted; else it is to be written. */
   again(ref: JobRef, attempt: AttemptKey, decision: Decision, at: Instant): boolean {
     const before = this.#last.get(ref);
@@ -79,7 +95,7 @@ export class Notebook {
 
   /** These were written. */
   wrote(receipts: readonly Receipt[]): void {
-    for (const { ref, id, attempt, decision } of receipts) this.#last.set(ref, { id, attempt, decision });
+    for (const r of receipts) this.#last.set(r.ref, notedOf(r));
     if (receipts.length > 0) this.#turn += 1;
   }
 

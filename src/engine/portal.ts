@@ -1,7 +1,8 @@
+import { staleAfterMs } from '../decide/sight.ts';
 import { isOpen } from '../domain/answer.ts';
-import type { Burst } from '../domain/burst.ts';
+import type { Burst, BurstState } from '../domain/burst.ts';
 import type { ForecastError } from '../domain/forecast.ts';
-import { type BurstId, type ClusterName, type JobRef, jobRef } from '../domain/ids.ts';
+import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type {
@@ -13,8 +14,8 @@ import type {
   Paged,
   ReceiptFilter,
 } from '../domain/page.ts';
-import type { NodeGroup } from '../domain/policy.ts';
-import type { AuditRow, DeskPort, StorePort } from '../ports.ts';
+import type { ClusterSetup, NodeGroup, Policy } from '../domain/policy.ts';
+import type { AuditRow, Clock, DeskPort, StorePort } from '../ports.ts';
 import type { Notebook } from './notebook.ts';
 import {
   type Backlog,
@@ -29,6 +30,8 @@ import {
   jobsOf,
   type QueueJob,
   type Sight,
+  type Start,
+  startsOf,
 } from './queue-view.ts';
 
 export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
@@ -37,8 +40,12 @@ export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
 export interface Watched {
   readonly name: ClusterName;
   readonly snapshot: Snapshot | undefined;
-  readonly settings: { readonly groups: readonly NodeGroup[] };
-  readonly notebook: Pick<Notebook, 'last' | 'turn'>;
+  readonly settings: {
+    readonly groups: readonly NodeGroup[];
+    readonly setup: Pick<ClusterSetup, 'pollMs'>;
+    readonly policy: Pick<Policy, 'staleAfterPolls'>;
+  };
+  readonly notebook: Pick<Notebook, 'last' | 'forecast' | 'turn'>;
 }
 
 export interface JobNamed {
@@ -55,6 +62,12 @@ export interface BurstCost {
   readonly expected: MicroUsd | undefined;
   /** The most that it can cost; undefined: no price is known. */
   readonly most: MicroUsd | undefined;
+}
+
+export interface BurstCount {
+  readonly cluster: ClusterName;
+  readonly state: BurstState;
+  readonly bursts: number;
 }
 
 /** How Slurm says that a job ended: a state of its own each, never folded. */
@@ -82,7 +95,11 @@ export interface GroupState {
 
 export interface ForecastState {
   readonly sight: Sight;
+  /** On a look that is older nothing is begun. */
+  readonly staleAfterMs: number;
   readonly backlog: readonly Backlog[];
+  /** By partition, of the newest job there that the asker may see. */
+  readonly starts: ReadonlyMap<string, Start>;
   readonly errors: readonly ForecastError[];
 }
 
@@ -91,12 +108,18 @@ export class Portal {
   readonly #clusters: readonly Watched[];
   readonly #store: StorePort;
   readonly #desk: DeskPort;
+  readonly #clock: Clock;
 
-  constructor(clusters: readonly Watched[], store: StorePort, desk: DeskPort) {
+  /** `clock` is the one by which looks are dated. */
+  constructor(clusters: readonly Watched[], store: StorePort, desk: DeskPort, clock: Clock) {
     this.#clusters = clusters;
     this.#store = store;
     this.#desk = desk;
+    this.#clock = clock;
   }
+
+  /** By the clock by which the age of a look is told. */
+  now = (): Instant => this.#clock.now();
 
   bursts = (filter: BurstFilter, page: Page) => this.#desk.bursts(filter, page);
   decisions = (filter: ReceiptFilter, page: Page) => this.#desk.receipts(filter, page);
@@ -180,6 +203,17 @@ export class Portal {
     return (await Promise.all(costs)).flat();
   }
 
+  /** Those under way that may be seen, by cluster and state. */
+  async burstCounts(may: (burst: Burst) => boolean): Promise<readonly BurstCount[]> {
+    const counted = this.#clusters.map(async ({ name }) => {
+      const states = new Map<BurstState, number>();
+      for (const burst of await this.#store.liveBursts(name))
+        if (may(burst)) states.set(burst.state, (states.get(burst.state) ?? 0) + 1);
+      return [...states].map(([state, bursts]) => ({ cluster: name, state, bursts }));
+    });
+    return (await Promise.all(counted)).flat();
+  }
+
   /** By `12` or `12_3`, in every cluster that knows it. */
   async job(id: string): Promise<readonly JobFacts[]> {
     const facts = await Promise.all(
@@ -224,12 +258,15 @@ export class Portal {
     return of.flat();
   }
 
-  forecasts(): Promise<readonly ForecastState[]> {
+  /** `seen`: whose jobs' own forecasts are told. */
+  forecasts(seen: Pick<JobFilter, 'user' | 'seenBy'>): Promise<readonly ForecastState[]> {
     const sights = this.sights();
     return Promise.all(
-      this.#clusters.map(async ({ name, snapshot }, i) => ({
+      this.#clusters.map(async ({ name, snapshot, settings, notebook }, i) => ({
         sight: sights[i] ?? { cluster: name, at: undefined, partial: [] },
+        staleAfterMs: staleAfterMs(settings.setup, settings.policy),
         backlog: snapshot === undefined ? [] : backlogOf(snapshot),
+        starts: snapshot === undefined ? new Map() : startsOf(snapshot, notebook, seen),
         errors: await this.#store.forecastErrors(name),
       })),
     );

@@ -4,6 +4,7 @@ import type { Decision } from '../domain/decision.ts';
 import type { ClusterName, Instant, JobRef } from '../domain/ids.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { SeenBy } from '../domain/page.ts';
+import type { Notebook, Told } from './notebook.ts';
 
 /** What a list of jobs may be asked for. */
 export interface JobFilter {
@@ -54,6 +55,8 @@ interface Sorted {
   /** By rule: what is decided changes under the same look. */
   byRule: { readonly turn: number; readonly counts: Map<string, readonly JobCount[]> };
   backlog: readonly Backlog[] | undefined;
+  /** Of the whole queue, for those who see all of it. */
+  starts: { readonly turn: number; readonly of: ReadonlyMap<string, Start> } | undefined;
 }
 
 /** Beyond it what was counted is counted anew. */
@@ -78,7 +81,10 @@ function ordered(snapshot: Snapshot): Sorted {
     else own.push(job);
   }
   const byRule = { turn: 0, counts: new Map() };
-  const sorted: Sorted = { all, byUser, texts: undefined, counts: new Map(), byRule, backlog: undefined };
+  const sorted: Sorted = {
+    ...{ all, byUser, texts: undefined, counts: new Map(), byRule },
+    ...{ backlog: undefined, starts: undefined },
+  };
   orders.set(snapshot, sorted);
   return sorted;
 }
@@ -199,6 +205,34 @@ function countedBacklog(snapshot: Snapshot): readonly Backlog[] {
         b.oldest = since;
     }
   return [...found.values()].sort((a, b) => b.pending - a.pending || (a.partition < b.partition ? -1 : 1));
+}
+
+/** Of which job it is told when it would start here. */
+export interface Start extends Told {
+  readonly job: JobRef;
+}
+
+/** By partition: of the newest job there that waits, may be seen and has a forecast, when it would start here. */
+export function startsOf(
+  snapshot: Snapshot,
+  { forecast, turn }: Pick<Notebook, 'forecast' | 'turn'>,
+  seen: Pick<JobFilter, 'user' | 'seenBy'>,
+): ReadonlyMap<string, Start> {
+  const look = ordered(snapshot);
+  const whole = seen.user === undefined && seen.seenBy === undefined;
+  if (whole && look.starts?.turn === turn) return look.starts.of;
+  const found = new Map<string, Start>();
+  const wanted = new Set(backlogOf(snapshot).flatMap((b) => (b.pending > 0 ? [b.partition] : [])));
+  for (const job of searched(snapshot, seen)) {
+    if (wanted.size === 0) break;
+    if (job.state !== 'PENDING') continue;
+    const told = forecast(firstTaskOf(job));
+    if (told === undefined) continue;
+    for (const partition of job.partition.split(','))
+      if (wanted.delete(partition)) found.set(partition, { job: job.ref, ...told });
+  }
+  if (whole) look.starts = { turn, of: found };
+  return found;
 }
 
 /** By what jobs are counted. */

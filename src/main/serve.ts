@@ -253,7 +253,7 @@ function groundsOf(
   const complain = seldom((what: string, e: unknown) => told.warn({ error: String(e) }, what));
   return {
     desk: new Desk(gateway, store, entropy, accountsOf),
-    portal: new Portal(gateway.clusters, store, desk),
+    portal: new Portal(gateway.clusters, store, desk, clock),
     feed: new Feed(desk, scheduler, (e) => complain('events cannot be read', e)),
     policies: new Policies(gateway.clusters, store),
     ...more,

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useSyncExternalStore } from 'react';
 import { get, Problem } from './ask.ts';
 import { after, now } from './browser.ts';
+import { gatherMs, paceOf } from './touched.ts';
 
 /** What an address of the API answered last, when, and what was wrong since: an old answer is shown, with its age, until there is a new one. */
 export interface Answer<T> {
@@ -19,8 +20,6 @@ interface Entry {
   soon: (() => void) | undefined;
 }
 
-/** News come in bursts; each address is asked so often at most. */
-const leastMs = 500;
 const entries = new Map<string, Entry>();
 const nothing: Answer<never> = { value: undefined, at: undefined, problem: undefined };
 /** Of addresses that nobody looks at. */
@@ -68,16 +67,28 @@ async function ask(path: string, entry: Entry): Promise<void> {
   }
   entry.asking = false;
   for (const listener of entry.listeners) listener();
-  if (entry.listeners.size > 0) plan(path, entry, entry.again ? leastMs : entry.everyMs);
+  if (entry.listeners.size > 0) plan(path, entry, entry.again ? paceOf(path) : entry.everyMs);
 }
 
-/** Asks again for what is being looked at and fits: all of it without a test. */
-export function refresh(fits: (path: string) => boolean = () => true): void {
+/** Asks again for all that is being looked at, at once. */
+export function refresh(): void {
+  for (const [path, entry] of entries) {
+    if (entry.listeners.size === 0) entries.delete(path);
+    else if (entry.asking) entry.again = true;
+    else plan(path, entry, 0);
+  }
+}
+
+/** Asks again for what is being looked at and fits, each as soon as it may be. */
+export function heard(fits: (path: string) => boolean): void {
   for (const [path, entry] of entries) {
     if (!fits(path)) continue;
     if (entry.listeners.size === 0) entries.delete(path);
     else if (entry.asking) entry.again = true;
-    else plan(path, entry, now() - (entry.answer.at ?? 0) < leastMs ? leastMs : 0);
+    else {
+      const due = (entry.answer.at ?? 0) + paceOf(path);
+      plan(path, entry, Math.max(gatherMs, due - now()));
+    }
   }
 }
 
@@ -97,7 +108,7 @@ export function useData<T>(path: string | undefined, everyMs = 30_000): Answer<T
       if (path === undefined) return () => undefined;
       const entry = entryOf(path);
       entry.listeners.add(listener);
-      if (entry.answer.at === undefined || now() - entry.answer.at > leastMs) plan(path, entry, 0);
+      plan(path, entry, Math.max(0, (entry.answer.at ?? 0) + paceOf(path) - now()));
       return () => {
         entry.listeners.delete(listener);
         if (entry.listeners.size === 0) entry.soon?.();

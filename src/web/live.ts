@@ -2,7 +2,7 @@ import { useSyncExternalStore } from 'react';
 import type { EventView } from '../api/portal-schemas.ts';
 import { headers, orProblem, Problem } from './ask.ts';
 import { after } from './browser.ts';
-import { refresh } from './data.ts';
+import { heard, refresh } from './data.ts';
 import { touches } from './touched.ts';
 
 /** Whether events come in; `off`: nobody is signed in, or the gateway cannot be reached and is tried again. */
@@ -48,7 +48,7 @@ function take({ id, event, data }: Line): void {
   if (event === 'begin' || event === 'reset') refresh();
   if (event !== 'audit' || data === undefined) return;
   const { kind } = JSON.parse(data) as EventView;
-  refresh((path) => touches(kind, path));
+  heard((path) => touches(kind, path));
 }
 
 async function listen(signal: AbortSignal): Promise<void> {

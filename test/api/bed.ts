@@ -18,6 +18,7 @@ import type { Coordinators } from '../../src/engine/coordinators.ts';
 import { type AccountsOf, Desk, type Served } from '../../src/engine/desk.ts';
 import { Doorman } from '../../src/engine/doorman.ts';
 import { Feed } from '../../src/engine/feed.ts';
+import type { Told } from '../../src/engine/notebook.ts';
 import { type Decided, Policies } from '../../src/engine/policies.ts';
 import { Portal } from '../../src/engine/portal.ts';
 import { policyTermsOf } from '../../src/main/policies.ts';
@@ -91,6 +92,8 @@ export interface Instead {
   readonly groups?: readonly NodeGroup[];
   /** What was decided of each job last. */
   readonly decisions?: ReadonlyMap<JobRef, Decision>;
+  /** And when it would start here. */
+  readonly forecasts?: ReadonlyMap<JobRef, Told>;
   /** By what policies are tried and of which it is said what decides. */
   readonly decided?: readonly Decided[];
   /** Who is of which accounts; without it nobody can be a delegate. */
@@ -98,7 +101,8 @@ export interface Instead {
 }
 
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
-  const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...other } = over;
+  const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...others } = over;
+  const { forecasts = new Map<JobRef, Told>(), ...other } = others;
   const { decided = [decidedIn(fileSays)], coordinators, elsewhere, accountsOf, ...more } = other;
   const server = await testServer();
   const database = await server.database();
@@ -112,10 +116,11 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     ...seen,
   };
   const queues = elsewhere === undefined ? [snapshot] : [snapshot, elsewhere];
-  const settings = { groups };
+  const settings = { groups, setup: { pollMs: 30_000 }, policy: {} };
   let turn = 0;
   const notebook = {
     last: (ref: JobRef): Decision | undefined => decisions.get(ref),
+    forecast: (ref: JobRef): Told | undefined => forecasts.get(ref),
     // A test may decide otherwise at any time.
     get turn() {
       return ++turn;
@@ -141,7 +146,7 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(
       grounds(new Desk(engine, store, entropy, accountsOf), {
-        portal: new Portal(watched, store, desk),
+        portal: new Portal(watched, store, desk, { now: () => instant(Date.now()) }),
         ...{ feed, policies },
         doorman: new Doorman(desk, identity, { now: () => instant(Date.now()) }, coordinators),
         log: (e) => complaints.push(e),

@@ -396,6 +396,14 @@ it('the forecast counts what waits, by partition', async () => {
   ]);
 });
 
+it('the forecast says until when its look counts, and by which clock', async () => {
+  const before = Date.now();
+  const { body } = await bed.ask(alice, 'forecast');
+  // Five polls of 30 s, as the gateway itself reckons.
+  expect(body.clusters).toMatchObject([{ staleAfterMs: 150_000 }]);
+  expect(Date.parse(String(body.now))).toBeGreaterThanOrEqual(before);
+});
+
 it('what is not there says so, and what may be asked', async () => {
   expect((await bed.ask(operator, 'nothing')).body).toMatchObject({ status: 404, code: 'not_found' });
   const { status, headers } = await bed.ask(operator, 'jobs', { method: 'DELETE' });

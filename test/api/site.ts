@@ -105,7 +105,7 @@ async function opened(undo: (() => unknown)[]): Promise<Omit<ApiSite, 'close'>> 
   undo.push(() => feed.close());
   const api = app(
     grounds(new Desk(site.gateway, store, entropy), {
-      portal: new Portal(site.gateway.clusters, store, desk),
+      portal: new Portal(site.gateway.clusters, store, desk, clock),
       ...{ feed, hooks: outbox, policies, own: ownOf(site, desk, store), whatIfs },
       doorman: new Doorman(desk, undefined, clock),
       rate: { perSecond: 1e6, atOnce: 1e6 },

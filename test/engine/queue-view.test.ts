@@ -34,7 +34,7 @@ describe('jobs by rule', () => {
       const { alice, bob } = await site.waiting();
       const refs = [alice, bob, site.submit('bob')];
       await site.pass(minute);
-      const portal = new Portal(gateway.clusters, site.store, {} as DeskPort);
+      const portal = new Portal(gateway.clusters, site.store, {} as DeskPort, site.time);
       const told = new Map<string, number>();
       for (const ref of refs) {
         const decision = (await site.decided(ref))?.decision;

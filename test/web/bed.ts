@@ -10,6 +10,7 @@ import type { Decision } from '../../src/domain/decision.ts';
 import { cloudId, type InstanceId, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { BudgetState } from '../../src/engine/gateway.ts';
+import type { Told } from '../../src/engine/notebook.ts';
 import { Outputs } from '../../src/engine/outputs.ts';
 import type { IdentityPort } from '../../src/ports.ts';
 import { Tails } from '../../src/stream/tails.ts';
@@ -53,6 +54,21 @@ const reasons = [keptBy('backlog'), keptBy('budget')];
 /** Of those that wait every other is kept by the backlog, the rest by a budget. */
 const decisionsOn = (jobs: readonly Job[]): ReadonlyMap<JobRef, Decision> =>
   new Map(jobs.filter((j) => j.state === 'PENDING').map((j) => [j.ref, pick(reasons, j.id)]));
+
+/** Of all that wait but the newest, on which nothing was decided yet. */
+const forecastsOn = (jobs: readonly Job[], now: number): ReadonlyMap<JobRef, Told> =>
+  new Map(
+    jobs
+      .filter((j) => j.state === 'PENDING')
+      .slice(0, -1)
+      .map((j) => [
+        j.ref,
+        {
+          startsIn: { p10Ms: 10 * minute, p50Ms: 25 * minute, p90Ms: 130 * minute },
+          at: instant(now - minute),
+        },
+      ]),
+  );
 
 const budget = (account: string, usd: number, spent: number, held: number): BudgetState => ({
   ...{
@@ -111,6 +127,7 @@ export async function makeLife({
     own: { ...own, ...over.own } as OwnFacade,
     ...(open ? { doorman: undefined } : {}),
     decisions: decisionsOn(queue),
+    forecasts: forecastsOn(queue, now),
     groups: [{ ...group, max: 12 }],
     snapshot: { jobs: queue, at: instant(now) },
     served: {

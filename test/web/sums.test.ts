@@ -6,8 +6,9 @@ import { behindOf } from '../../src/web/behind.ts';
 import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
 import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
+import { isBlind, lookAge } from '../../src/web/pages/now/look-age.ts';
 import { languages } from '../../src/web/texts.ts';
-import { touches } from '../../src/web/touched.ts';
+import { paceOf, touches } from '../../src/web/touched.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 5, 8, minute)).toISOString();
 const instant = (minute: number): number => Date.parse(at(minute));
@@ -135,6 +136,24 @@ describe('capacity', () => {
   });
 });
 
+describe('a look at the queue', () => {
+  it('is as old as the gateway says, though this browser is an hour ahead, and older by what passed since', () => {
+    const heardAt = instant(60);
+    const age = lookAge(at(1), { now: at(3) }, heardAt, heardAt + 5_000);
+    expect(age).toBe(125_000);
+    expect(lookAge(at(3), { now: at(1) }, heardAt, heardAt - 9_000)).toBe(0);
+  });
+
+  it('is old when its cluster says so, not before', () => {
+    const hourly = { staleAfterMs: 5 * 3_600_000 };
+    expect([isBlind(hourly, 3_600_000), isBlind({ staleAfterMs: 150_000 }, 3_600_000)]).toEqual([
+      false,
+      true,
+    ]);
+    expect(isBlind(hourly, hourly.staleAfterMs)).toBe(false);
+  });
+});
+
 describe('the texts', () => {
   it('are there in each language, none of them empty, and German says it in its own words', () => {
     const flat = (node: unknown, path: string): [string, string][] =>
@@ -153,5 +172,10 @@ describe('what an event has the page ask again', () => {
   it('is its lists, and never the counts of all receipts, which take the store seconds where there are millions', () => {
     const asked = ['decisions', 'decisions?rule=shape', 'decisions/counts', 'decisions/counts?rule=shape'];
     expect(asked.filter((path) => touches('burst', path))).toEqual(asked.slice(0, 2));
+  });
+
+  it('comes again soon where it is short, and where it is long not at each step', () => {
+    expect(['groups', 'bursts/counts', 'audit?limit=14'].map(paceOf)).toEqual([500, 500, 500]);
+    expect(['ledger?state=held&limit=1000', 'jobs?limit=500'].map(paceOf)).toEqual([5_000, 5_000]);
   });
 });

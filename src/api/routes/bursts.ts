@@ -5,10 +5,17 @@ import { type BurstId, burstId } from '../../domain/ids.ts';
 import type { BurstFilter, Page, Paged } from '../../domain/page.ts';
 import type { Answer, Delegation, Quote } from '../../domain/quote.ts';
 import type { Rank } from '../../domain/ranks.ts';
-import { type AuditRow, endOf } from '../../engine/portal.ts';
+import { type AuditRow, type BurstCount, endOf } from '../../engine/portal.ts';
 import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { type BurstFactsView, burstFactsView, burstPath, burstsQuery, paged } from '../portal-schemas.ts';
+import {
+  type BurstFactsView,
+  burstCountView,
+  burstFactsView,
+  burstPath,
+  burstsQuery,
+  paged,
+} from '../portal-schemas.ts';
 import { Refusal } from '../problem.ts';
 import { type BurstView, burstView, iso } from '../schemas.ts';
 
@@ -83,6 +90,7 @@ export function factsOf(burst: Burst, steps: readonly AuditRow[]): BurstFactsVie
 
 export interface BurstsFacade {
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
+  burstCounts(may: (burst: Burst) => boolean): Promise<readonly BurstCount[]>;
   burst(id: BurstId): Promise<{ readonly burst: Burst; readonly steps: readonly AuditRow[] } | undefined>;
 }
 
@@ -99,6 +107,12 @@ export function bursts(portal: BurstsFacade): readonly Operation[] {
         const { rows, next } = await portal.bursts({ ...filter, ...more }, page(more));
         return { bursts: rows.map(viewOf), ...nextOf(question(more), next) };
       },
+    }),
+    operation({
+      ...{ id: 'countBursts', method: 'get', path: '/bursts/counts', role: 'user' },
+      says: 'All bursts under way, counted by cluster and state; of a user, his own and of accounts that he coordinates.',
+      answer: z.strictObject({ counts: z.array(burstCountView) }),
+      act: async ({ caller }) => ({ counts: [...(await portal.burstCounts((b) => reads(caller, b)))] }),
     }),
     operation({
       ...{ id: 'getBurst', method: 'get', path: '/bursts/{id}', role: 'user', params: burstPath },

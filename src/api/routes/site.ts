@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import type { Caller } from '../../domain/caller.ts';
 import { withinOf } from '../../domain/forecast.ts';
+import type { Instant } from '../../domain/ids.ts';
 import type { ForecastState, GroupState } from '../../engine/portal.ts';
+import type { JobFilter, Start } from '../../engine/queue-view.ts';
+import { listOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { forecastView, groupView, type MeView, meView } from '../portal-schemas.ts';
-import { iso } from '../schemas.ts';
+import { type backlogView, forecastView, groupView, type MeView, meView } from '../portal-schemas.ts';
+import { iso, time } from '../schemas.ts';
 import { sightOf } from './jobs.ts';
 
 function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<typeof groupView> {
@@ -15,13 +18,26 @@ function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<ty
   };
 }
 
-function forecastOf({ sight, backlog, errors }: ForecastState): z.output<typeof forecastView> {
+function startOf(start: Start | undefined): Pick<z.output<typeof backlogView>, 'starts'> {
+  if (start === undefined) return {};
+  const { job, at, startsIn } = start;
+  return { starts: { job, at: iso(at), startsIn: startsIn === 'never' ? startsIn : { ...startsIn } } };
+}
+
+function forecastOf({
+  sight,
+  staleAfterMs,
+  backlog,
+  starts,
+  errors,
+}: ForecastState): z.output<typeof forecastView> {
   const { within, medianErrorMs } = withinOf(errors);
   return {
-    ...sightOf(sight),
+    ...{ ...sightOf(sight), staleAfterMs },
     backlog: backlog.map(({ partition, pending, running, cpus, oldest }) => ({
       ...{ partition, pending, running, pendingCpus: cpus },
       ...(oldest === undefined ? {} : { oldest: iso(oldest) }),
+      ...startOf(starts.get(partition)),
     })),
     accuracy: {
       ...{ known: errors.length, within },
@@ -39,7 +55,8 @@ function coordinatedBy({ coordinates }: Caller): Pick<MeView, 'coordinates'> {
 
 export interface SiteFacade {
   groups(): Promise<readonly GroupState[]>;
-  forecasts(): Promise<readonly ForecastState[]>;
+  now(): Instant;
+  forecasts(seen: Pick<JobFilter, 'user' | 'seenBy'>): Promise<readonly ForecastState[]>;
 }
 
 /** Who asks, what capacity there is, and what waits. */
@@ -63,9 +80,13 @@ export function site(portal: SiteFacade): readonly Operation[] {
     }),
     operation({
       ...{ id: 'forecast', method: 'get', path: '/forecast', role: 'user' },
-      says: "What waits by partition, and what earlier forecasts of starts were worth; a job's own forecast stands in its decision.",
-      answer: z.strictObject({ clusters: z.array(forecastView) }),
-      act: async () => ({ clusters: (await portal.forecasts()).map(forecastOf) }),
+      says: "What waits by partition, and when the newest job that the asker sees would start there, and what earlier forecasts of starts were worth; each job's own forecast stands in its decision.",
+      answer: z.strictObject({ now: time, clusters: z.array(forecastView) }),
+      act: async ({ caller }) => {
+        const { user, seenBy } = listOf('forecast', { limit: 1 }, caller).filter;
+        const clusters = (await portal.forecasts({ user, seenBy })).map(forecastOf);
+        return { now: iso(portal.now()), clusters };
+      },
     }),
   ];
 }

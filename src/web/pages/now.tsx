@@ -1,4 +1,4 @@
-import type { AuditView, ForecastView, GroupView } from '../../api/portal-schemas.ts';
+import type { AuditView, BurstCountView, ForecastView, GroupView } from '../../api/portal-schemas.ts';
 import type { BudgetView, BurstView, InstanceView } from '../../api/schemas.ts';
 import { useData } from '../data.ts';
 import { useMe } from '../me.tsx';
@@ -10,6 +10,7 @@ import { Approvals } from './now/approvals.tsx';
 import { BacklogTable } from './now/backlog.tsx';
 import { Events } from './now/events.tsx';
 import { Groups } from './now/groups.tsx';
+import type { Forecast } from './now/look-age.ts';
 import { Needs } from './now/needs.tsx';
 import { Notable } from './now/notable.tsx';
 
@@ -18,8 +19,9 @@ export function NowPage() {
   const texts = useTexts();
   const { operator } = useMe();
   const may = (path: string): string | undefined => (operator ? path : undefined);
-  const forecast = useData<{ readonly clusters: readonly ForecastView[] }>('forecast', 5_000);
+  const forecast = useData<Forecast>('forecast', 5_000);
   const bursts = useData<{ readonly bursts: readonly BurstView[] }>('bursts?live=true&limit=1000');
+  const counts = useData<{ readonly counts: readonly BurstCountView[] }>('bursts/counts');
   const quotes = useData<{ readonly quotes: readonly BurstView[] }>('quotes');
   const budgets = useData<{ readonly budgets: readonly BudgetView[] }>('budgets');
   const groups = useData<{ readonly groups: readonly GroupView[] }>(may('groups'));
@@ -28,12 +30,8 @@ export function NowPage() {
   return (
     <div className="page now">
       <h1>{texts.now.title}</h1>
-      <Needs
-        clusters={forecast.value?.clusters}
-        bursts={bursts.value?.bursts}
-        budgets={budgets.value?.budgets}
-      />
-      <Figures {...{ forecast, bursts, groups, instances }} />
+      <Needs forecast={forecast} budgets={budgets.value?.budgets} />
+      <Figures {...{ forecast, counts, groups, instances }} />
       <div className="columns">
         <div className="column wide">
           <Approvals quotes={quotes} />
@@ -68,12 +66,12 @@ type Asked<K extends string, T> = ReturnType<typeof useData<{ readonly [P in K]:
 
 function Figures({
   forecast,
-  bursts,
+  counts,
   groups,
   instances,
 }: {
   readonly forecast: Asked<'clusters', ForecastView>;
-  readonly bursts: Asked<'bursts', BurstView>;
+  readonly counts: Asked<'counts', BurstCountView>;
   readonly groups: Asked<'groups', GroupView>;
   readonly instances: Asked<'instances', InstanceView>;
 }) {
@@ -83,8 +81,9 @@ function Figures({
   const seen = seenAt(forecast.value?.clusters);
   const sum = (of: (b: (typeof backlog)[number]) => number): number =>
     backlog.reduce((all, b) => all + of(b), 0);
-  const live = bursts.value?.bursts ?? [];
-  const started = live.filter((b) => startedStates.has(b.state)).length;
+  const live = counts.value?.counts ?? [];
+  const burstsOf = (some: typeof live): number => some.reduce((all, c) => all + c.bursts, 0);
+  const started = burstsOf(live.filter((c) => startedStates.has(c.state)));
   const up = (instances.value?.instances ?? []).filter((i) => upStates.has(i.state));
   const prices = new Map(groups.value?.groups.map((g) => [`${g.cluster}/${g.name}`, g.microUsdPerHour]));
   const rate = up.reduce((all, i) => all + (prices.get(`${i.cluster}/${i.group}`)?.[i.type ?? ''] ?? 0), 0);
@@ -96,8 +95,8 @@ function Figures({
       />
       <Figure {...{ label: now.running, value: n(sum((b) => b.running)), at: seen, source: 'measured' }} />
       <Figure
-        {...{ label: now.inCloud, value: n(started), at: bursts.at, source: 'measured' }}
-        more={now.onTheirWay(n(live.length - started))}
+        {...{ label: now.inCloud, value: n(started), at: counts.at, source: 'measured' }}
+        more={now.onTheirWay(n(burstsOf(live) - started))}
       />
       {instances.value !== undefined && groups.value !== undefined && (
         <>

@@ -1,7 +1,6 @@
 import type { ReactNode } from 'react';
-import type { ForecastView } from '../../../api/portal-schemas.ts';
 import type { BudgetView, BurstView, CapacityView, RampView } from '../../../api/schemas.ts';
-import { useData } from '../../data.ts';
+import { type Answer, useData } from '../../data.ts';
 import { ms, span } from '../../format.ts';
 import { useMe } from '../../me.tsx';
 import { Badge, type Tone } from '../../parts/badge.tsx';
@@ -9,6 +8,7 @@ import { Panel } from '../../parts/figure.tsx';
 import { Link } from '../../parts/link.tsx';
 import { useNow, useTexts } from '../../settings.tsx';
 import type { Texts } from '../../texts.ts';
+import { type Forecast, isBlind, lookAge } from './look-age.ts';
 
 /** /readyz, as an operator is told it. */
 interface Readiness {
@@ -30,38 +30,35 @@ interface Need {
   readonly todo: string;
 }
 
-/** A look that is older holds everything up [policy.staleAfterPolls and its least]. */
-const staleMs = 60_000;
 const budgetUsed = 0.9;
 
 /** What asks for a person, the worst in front, each with what to do. */
 export function Needs({
-  clusters,
-  bursts,
+  forecast,
   budgets,
 }: {
-  readonly clusters: readonly ForecastView[] | undefined;
-  readonly bursts: readonly BurstView[] | undefined;
+  readonly forecast: Answer<Forecast>;
   readonly budgets: readonly BudgetView[] | undefined;
 }) {
   const texts = useTexts();
   const nowMs = useNow();
   const { operator } = useMe();
   const ready = useData<Readiness>(operator ? '/readyz' : undefined, 5_000);
+  const stuck = useData<{ readonly bursts: readonly BurstView[] }>('bursts?state=needs_person');
   const quotes = useData<{ readonly quotes: readonly BurstView[] }>('quotes');
   const groups = useData<{ readonly groups: readonly CapacityView[] }>(operator ? 'capacity' : undefined);
   const ramps = useData<{ readonly clusters: readonly RampView[] }>(operator ? 'ramp' : undefined);
   const needs: readonly Need[] = [
     ...checks(ready.value, texts),
-    ...persons(bursts ?? [], texts),
-    ...looks(clusters ?? [], nowMs, texts),
+    ...persons(stuck.value?.bursts ?? [], texts),
+    ...looks(forecast, nowMs, texts),
     ...approvals(quotes.value?.quotes ?? [], nowMs, texts),
     ...spent(budgets ?? [], texts),
     ...rampsUsed(ramps.value?.clusters ?? [], texts),
     ...drained(groups.value?.groups ?? [], texts),
   ];
   if (needs.length === 0)
-    return clusters === undefined ? null : (
+    return forecast.value === undefined ? null : (
       <p className="calm" role="status">
         <span aria-hidden="true">✓</span> {texts.now.calm}
       </p>
@@ -104,17 +101,16 @@ function checks(ready: Readiness | undefined, { need }: Texts): readonly Need[] 
 }
 
 const persons = (bursts: readonly BurstView[], { need }: Texts): readonly Need[] =>
-  bursts
-    .filter((b) => b.state === 'needs_person')
-    .map(({ id, job, cause }) => ({
-      ...{ key: `person ${id}`, tone: 'bad', told: cause?.text, todo: need.personDo },
-      what: <Link href={`/jobs/${job}`}>{need.person(job)}</Link>,
-    }));
+  bursts.map(({ id, job, cause }) => ({
+    ...{ key: `person ${id}`, tone: 'bad', told: cause?.text, todo: need.personDo },
+    what: <Link href={`/jobs/${job}`}>{need.person(job)}</Link>,
+  }));
 
-function looks(clusters: readonly ForecastView[], nowMs: number, { need }: Texts): readonly Need[] {
-  return clusters.flatMap(({ cluster, at, partial }): readonly Need[] => {
+function looks({ value, at: heard }: Answer<Forecast>, nowMs: number, { need }: Texts): readonly Need[] {
+  if (value === undefined || heard === undefined) return [];
+  return value.clusters.flatMap(({ cluster, at, partial, staleAfterMs }): readonly Need[] => {
     if (at === undefined) return [];
-    const age = nowMs - ms(at);
+    const age = lookAge(at, value, heard, nowMs);
     const blind: Need = {
       key: `look ${cluster}`,
       tone: 'bad',
@@ -125,7 +121,7 @@ function looks(clusters: readonly ForecastView[], nowMs: number, { need }: Texts
       ...{ key: `partial ${cluster}`, tone: 'warn', what: need.partial(cluster, partial.join(', ')) },
       todo: need.blindDo,
     };
-    return [...(age > staleMs ? [blind] : []), ...(partial.length > 0 ? [part] : [])];
+    return [...(isBlind({ staleAfterMs }, age) ? [blind] : []), ...(partial.length > 0 ? [part] : [])];
   });
 }
 
