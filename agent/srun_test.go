@@ -291,6 +291,46 @@ code 255
 	}
 }
 
+// As 22.05.8 takes them.
+func TestScontrolTakesWordsByTheirFirstLetters(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	out, _, _ := team.run(`exec 2>&1
+show() { echo "== $*"; scontrol show "$@"; }
+show hostname
+show HOSTN a[1-2]
+show hostnames=a[1-2]
+show hostl a2,a1
+show hostlist=a2,a1
+show hostlists a2,a1
+show hostnames a b
+for job in 'job 77' 'jobid 77' 'job=77' 'JobId=77' 'j 77' jobs; do scontrol show $job | head -n 1; done
+show jobid 78
+`)
+	want := `== hostname
+n1
+n2
+== HOSTN a[1-2]
+a1
+a2
+== hostnames=a[1-2]
+a1
+a2
+== hostl a2,a1
+a[2,1]
+== hostlist=a2,a1
+a[2,1]
+== hostlists a2,a1
+a[1-2]
+== hostnames a b
+too many arguments for keyword:show
+` + strings.Repeat("JobId=77 JobName=\n", 6) + `== jobid 78
+scontrol: error: show job 78: no Slurm controller can be reached from this pod of Spillway; run it on a login node
+`
+	if out != want {
+		t.Errorf("%s\n--- instead of\n%s", out, want)
+	}
+}
+
 func TestAStepThatDoesNotFitWaitsForOneThatRuns(t *testing.T) {
 	dir := t.TempDir()
 	team := startTeam(t, 1, 2)
