@@ -195,5 +195,5 @@ func (s *srun) awaitStep() (*flow, int) {
 	}
 }
 
-// killWait is Slurm's default: between TERM and KILL.
-const killWait = 30 * time.Second
+// killWait is between TERM and KILL.
+func (s *srun) killWait() time.Duration { return time.Duration(s.team.KillWaitMs) * time.Millisecond }

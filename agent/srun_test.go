@@ -384,6 +384,8 @@ run 'kill -USR1 $$'
 run 'exit 1'
 echo == told
 srun -n2 sleep 1000 & sleep 1; kill -TERM $!; wait $!; echo code $?
+echo == told and deaf
+srun -n1 sh -c 'trap "" TERM; sleep 1000' & sleep 1; kill -TERM $!; wait $!; echo code $?
 echo == interrupted
 srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -INT $!; wait $!; echo code $?
 `)
@@ -392,8 +394,9 @@ srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -IN
 		"srun: Force Terminated StepId=77.1\ncode 137\n",
 		"User defined signal 1\ncode 138\n",
 		"Exited with exit code 1\ncode 1\n",
-		"Terminated\ncode 143\n",
-		"srun: StepId=77.5 task 0: running\nsrun: StepId=77.5 task 1: exited abnormally\nsrun: sending Ctrl-C to StepId=77.5\n",
+		"srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\n", // KillWait and 2
+		"task 0: Killed\ncode 137\n",
+		"srun: StepId=77.6 task 0: running\nsrun: StepId=77.6 task 1: exited abnormally\nsrun: sending Ctrl-C to StepId=77.6\n",
 	}
 	parts := strings.Split(out, "== ")[1:]
 	for i, text := range want {

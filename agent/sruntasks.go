@@ -255,7 +255,7 @@ func (e *stepEnd) abort(signo int) {
 		return
 	}
 	if !e.told {
-		srunSays(e.o.quiet, "Job step aborted: Waiting up to %d seconds for job step to finish.", int(killWait.Seconds())+2)
+		srunSays(e.o.quiet, "Job step aborted: Waiting up to %d seconds for job step to finish.", int(e.killWait().Seconds())+2)
 	}
 	e.told, e.forced = true, false
 	e.end(signo)
@@ -269,7 +269,7 @@ func (e *stepEnd) end(signo int) {
 	}
 	e.signalAll(signo)
 	if e.kill == nil && signo != sigKill {
-		e.kill = time.After(killWait)
+		e.kill = time.After(e.killWait())
 	}
 }
 
