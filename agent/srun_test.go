@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -365,7 +366,7 @@ while [ ! -e alive-0 -o ! -e alive-1 ]; do sleep 0.02; done
 kill -KILL $!; wait $! 2>/dev/null
 while srun --overlap -N2 -n2 sh -c 'kill -0 $(cat pid-$SLURM_PROCID)' 2>/dev/null; do sleep 0.05; done; echo gone
 `)
-	if want := "got USR1\ngot USR1\ncode 4\ngot TERM\ngot TERM\ncode 4\ngone\n"; out != want {
+	if want := "got USR1\ngot USR1\ncode 4\ncode 137\ngone\n"; out != want {
 		t.Errorf("%q instead of %q", out, want)
 	}
 	if !strings.Contains(errs, "srun: forcing job termination\n") {
@@ -384,8 +385,6 @@ run 'kill -USR1 $$'
 run 'exit 1'
 echo == told
 srun -n2 sleep 1000 & sleep 1; kill -TERM $!; wait $!; echo code $?
-echo == told and deaf
-srun -n1 sh -c 'trap "" TERM; sleep 1000' & sleep 1; kill -TERM $!; wait $!; echo code $?
 echo == interrupted
 srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -INT $!; wait $!; echo code $?
 `)
@@ -394,9 +393,8 @@ srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -IN
 		"srun: Force Terminated StepId=77.1\ncode 137\n",
 		"User defined signal 1\ncode 138\n",
 		"Exited with exit code 1\ncode 1\n",
-		"srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\n", // KillWait and 2
-		"task 0: Killed\ncode 137\n",
-		"srun: StepId=77.6 task 0: running\nsrun: StepId=77.6 task 1: exited abnormally\nsrun: sending Ctrl-C to StepId=77.6\n",
+		"srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\nslurmstepd: error: *** STEP 77.4 ON n1 CANCELLED AT ", // KillWait and 2
+		"srun: StepId=77.5 task 0: running\nsrun: StepId=77.5 task 1: exited abnormally\nsrun: sending Ctrl-C to StepId=77.5\n",
 	}
 	parts := strings.Split(out, "== ")[1:]
 	for i, text := range want {
@@ -406,6 +404,36 @@ srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -IN
 	}
 	if n := strings.Count(out, "Force Terminated"); n != 2 || errs != "" {
 		t.Errorf("%d times: %s", n, out)
+	}
+}
+
+// As measured on 22.05.8: scancel and the time limit leave the tasks the time to end, and srun says so, once.
+func TestTheEndOfTheJobGivesTasksTheirTime(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	dir := t.TempDir()
+	job := startJob(t, team.gate, "#!/bin/bash\ncd "+dir+`
+exec srun -n2 bash -c 'trap "sleep 2; echo task \$SLURM_PROCID saved; exit 3" TERM; touch r-$SLURM_PROCID; while :; do sleep 0.02; done'
+`, nil)
+	await(t, "both tasks", func() bool {
+		_, a := os.Stat(dir + "/r-0")
+		_, b := os.Stat(dir + "/r-1")
+		return a == nil && b == nil
+	})
+	job.cmd.Process.Signal(syscall.SIGCONT)
+	await(t, "CONT", func() bool { return strings.Contains(read(t, job.stderr), "srun: got SIGCONT\n") })
+	job.cmd.Process.Signal(syscall.SIGTERM)
+	job.wait()
+	out, errs := sortedLines(read(t, job.stdout)), read(t, job.stderr)
+	if out != "task 0 saved\ntask 1 saved" {
+		t.Errorf("%q; %s", out, errs)
+	}
+	for _, once := range []string{
+		"srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\n", "slurmstepd: error: *** STEP 77.0 ON n1 CANCELLED AT ",
+		"srun: forcing job termination\n", "task 1: Exited with exit code 3\n",
+	} {
+		if strings.Count(errs, once) != 1 {
+			t.Errorf("not once %q: %s", once, errs)
+		}
 	}
 }
 

@@ -140,7 +140,7 @@ func (s *srun) feed() {
 func (s *srun) signalAll(signo int) {
 	for _, task := range s.tasks {
 		if task != nil {
-			task.call.send(tKill, killBody{signo})
+			task.call.send(tKill, killBody{Signo: signo})
 		}
 	}
 }
@@ -165,7 +165,9 @@ type stepEnd struct {
 	unsaid    map[int]map[endedBody][]int // by node, then how they ended
 	timer     <-chan time.Time            // -W
 	kill      <-chan time.Time            // after TERM
+	force     <-chan time.Time            // srun was ended by a signal, and the job perhaps with it
 	say       <-chan time.Time
+	why       string // of what slurmstepd says
 	timeLimit <-chan time.Time
 }
 
@@ -184,19 +186,31 @@ func (s *srun) await() int {
 			e.take(end)
 		case sig := <-s.signals:
 			e.hear(int(sig.(syscall.Signal)))
-		case signo := <-s.orders:
-			s.signalAll(signo)
+		case order := <-s.orders:
+			if order.End {
+				e.abort(order.Signo)
+			} else {
+				s.signalAll(order.Signo)
+			}
+		case <-e.force:
+			e.force = nil
+			if !e.told {
+				e.abort(sigKill)
+			}
 		case <-e.say:
 			e.sayEnds()
 		case <-e.timer:
 			e.timer = nil
+			srunSays(e.o.quiet, "First task exited %ds ago", int(e.o.wait.Seconds()))
+			e.sayStates()
+			srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
 			e.abort(sigKill)
 		case <-e.kill:
 			e.kill = nil
 			s.signalAll(sigKill)
 		case <-e.timeLimit:
 			e.timeLimit = nil
-			e.cancelled(" DUE TO TIME LIMIT")
+			e.why = " DUE TO TIME LIMIT"
 			e.abort(sigTerm)
 		}
 	}
@@ -237,14 +251,12 @@ func (e *stepEnd) take(end taskEnd) {
 	case bad && e.o.killOnBadExit:
 		e.sayEnds()
 		srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
-		e.cancelled("")
 		e.end(sigTerm)
 	case bad && task.pmi != nil && task.pmi.abandoned():
 		e.sayEnds()
 		srunSays(e.o.silent, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
 		e.abort(sigKill)
 	case e.o.wait > 0 && e.timer == nil:
-		srunSays(e.o.quiet, "First task exited. Terminating job in %ds", int(e.o.wait.Seconds()))
 		e.timer = time.After(e.o.wait)
 	}
 }
@@ -261,8 +273,12 @@ func (e *stepEnd) abort(signo int) {
 	e.end(signo)
 }
 
-// end signals every task, without a word of srun's.
+// end signals every task, without a word of srun's; slurmstepd has one of the first.
 func (e *stepEnd) end(signo int) {
+	if !e.aborting {
+		fmt.Fprintf(os.Stderr, "slurmstepd: error: *** STEP %s.%d ON %s CANCELLED AT %s%s ***\n",
+			e.plan.JobID, e.plan.ID, e.plan.Nodes[0], time.Now().Format("2006-01-02T15:04:05"), e.why)
+	}
 	e.aborting = true
 	if signo == sigTerm {
 		e.signalAll(sigCont)
@@ -273,10 +289,9 @@ func (e *stepEnd) end(signo int) {
 	}
 }
 
-func (e *stepEnd) cancelled(why string) {
-	fmt.Fprintf(os.Stderr, "slurmstepd: error: *** STEP %s.%d ON %s CANCELLED AT %s%s ***\n",
-		e.plan.JobID, e.plan.ID, e.plan.Nodes[0], time.Now().Format("2006-01-02T15:04:05"), why)
-}
+// sayOfJob is how long srun waits for the word that the whole job is ended. Then its tasks have heard TERM, and have the
+// time that KillWait leaves; of an srun that alone is ended by a signal, Slurm kills them.
+const sayOfJob = time.Second
 
 // hear passes signals on. A second interrupt within a second, and TERM, HUP and QUIT end the step.
 func (e *stepEnd) hear(signo int) {
@@ -294,8 +309,12 @@ func (e *stepEnd) hear(signo int) {
 		e.signalAll(sigInt)
 	case syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
 		srunSays(e.o.quiet, "forcing job termination")
-		e.abort(sigTerm)
-	case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH:
+		if !e.told && e.force == nil {
+			e.force = time.After(sayOfJob)
+		}
+	case syscall.SIGCONT:
+		srunSays(e.o.quiet, "got SIGCONT")
+	case syscall.SIGTSTP, syscall.SIGWINCH:
 	default:
 		e.signalAll(signo)
 	}
