@@ -161,6 +161,7 @@ type stepEnd struct {
 	aborting  bool
 	told      bool // srun gives the step up, and has said so
 	forced    bool // a task ended by TERM or KILL, and not because srun was told to end
+	ending    bool // srun was told to end it, and has said that
 	lastInt   time.Time
 	unsaid    map[int]map[endedBody][]int // by node, then how they ended
 	timer     <-chan time.Time            // -W
@@ -189,6 +190,7 @@ func (s *srun) await() int {
 		case order := <-s.orders:
 			if order.End {
 				e.abort(order.Signo)
+				e.forcing()
 			} else {
 				s.signalAll(order.Signo)
 			}
@@ -308,7 +310,7 @@ func (e *stepEnd) hear(signo int) {
 		srunSays(e.o.quiet, "sending Ctrl-C to StepId=%s.%d", e.plan.JobID, e.plan.ID)
 		e.signalAll(sigInt)
 	case syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
-		srunSays(e.o.quiet, "forcing job termination")
+		e.forcing()
 		if !e.told && e.force == nil {
 			e.force = time.After(sayOfJob)
 		}
@@ -318,6 +320,14 @@ func (e *stepEnd) hear(signo int) {
 	default:
 		e.signalAll(signo)
 	}
+}
+
+// forcing is said once, of the signal or of the word that it is on its way: tasks may end before srun hears it.
+func (e *stepEnd) forcing() {
+	if !e.ending {
+		srunSays(e.o.quiet, "forcing job termination")
+	}
+	e.ending = true
 }
 
 // sayEnds tells of tasks that ended badly, those of one node and one end in one line.
