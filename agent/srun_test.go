@@ -407,6 +407,24 @@ srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -IN
 	}
 }
 
+// As measured on 22.05.8.
+func TestTasksPerNodeThatTheirNumberBelies(t *testing.T) {
+	team := startTeam(t, 2, 8)
+	out, _, _ := team.run(`exec 2>&1
+for args in '-n3 --ntasks-per-node=2' '-n4 --ntasks-per-node=2' '-n2 --ntasks-per-node=2' '-n4 --ntasks-per-node=1' '-N1 -n3 --ntasks-per-node=2' '--ntasks-per-node=3'; do
+  echo "== $args"; srun $args true
+done
+`)
+	warning := func(per, tasks, nodes int) string {
+		return fmt.Sprintf("srun: Warning: can't honor --ntasks-per-node set to %d which doesn't match the requested tasks %d with the number of requested nodes %d. Ignoring --ntasks-per-node.\n", per, tasks, nodes)
+	}
+	want := "== -n3 --ntasks-per-node=2\n" + warning(2, 3, 2) + "== -n4 --ntasks-per-node=2\n== -n2 --ntasks-per-node=2\n== -n4 --ntasks-per-node=1\n" +
+		warning(1, 4, 2) + "== -N1 -n3 --ntasks-per-node=2\n" + warning(2, 3, 1) + "== --ntasks-per-node=3\n"
+	if out != want {
+		t.Errorf("%s\n--- instead of\n%s", out, want)
+	}
+}
+
 // As measured on 22.05.8: scancel and the time limit leave the tasks the time to end, and srun says so, once.
 func TestTheEndOfTheJobGivesTasksTheirTime(t *testing.T) {
 	team := startTeam(t, 2, 2)
