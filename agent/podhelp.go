@@ -14,7 +14,7 @@ func (p *pod) joinTeam(o *order) error {
 		return fmt.Errorf("a team without a key: the keeper is older than this")
 	}
 	t := teamOf(o.start.Team, o.key, p.config.bin)
-	t.Calls = o.start.Calls
+	t.Calls, t.KillWaitMs = o.start.Calls, o.start.KillAfterMs
 	daemon, err := startStepDaemon(t, p.children, variable(o.environ, "SLURM_JOB_CPUS_PER_NODE"), p.calls)
 	if err != nil && len(t.Hosts) == 1 {
 		logLine("main: %v; srun will not work in this job", err) // the script may do without

@@ -41,12 +41,15 @@ func (p *pod) apply(s signalBody) {
 	}
 	if s.Scope == scopeSteps {
 		if p.steps != nil {
-			p.steps.signalSteps(s.Signo)
+			p.steps.signalSteps(killBody{Signo: s.Signo})
 		}
 		return
 	}
 	if p.reaped && s.Scope == scopeScript {
 		return
+	}
+	if s.Scope == scopeAll && s.Signo == sigTerm && p.steps != nil {
+		p.steps.signalSteps(killBody{Signo: s.Signo, End: true})
 	}
 	p.config.signal(s.Scope, p.script, s.Signo)
 }

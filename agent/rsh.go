@@ -125,7 +125,7 @@ func passSignals(call *stepCall) {
 	signal.Notify(arrived, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	go func() {
 		for s := range arrived {
-			call.send(tKill, killBody{int(s.(syscall.Signal))})
+			call.send(tKill, killBody{Signo: int(s.(syscall.Signal))})
 		}
 	}()
 }

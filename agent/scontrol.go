@@ -29,20 +29,31 @@ func scontrolMain() int {
 		fmt.Fprintln(os.Stderr, "too few arguments for keyword:show")
 		return 1
 	}
-	value := ""
-	if len(args) > 2 {
+	if len(args) > 3 {
+		fmt.Fprintln(os.Stderr, "too many arguments for keyword:show")
+		return 1
+	}
+	said, value, there := strings.Cut(args[1], "=")
+	if !there && len(args) > 2 {
 		value = args[2]
 	}
-	switch entity := strings.ToLower(args[1]); {
-	case entity == "hostnames":
+	switch entity := strings.ToLower(said); {
+	case isShort(entity, "hostnames", 5):
 		return showHostNames(value)
-	case entity == "hostlist" || entity == "hostlistsorted":
-		return showHostList(entity, value)
-	case len(entity) >= 3 && strings.HasPrefix("jobs", entity):
+	case isShort(entity, "hostlist", 5):
+		return showHostList(value, false)
+	case isShort(entity, "hostlistsorted", 9):
+		return showHostList(value, true)
+	case isShort(entity, "jobs", 1) || isShort(entity, "jobid", 1):
 		return showJob(value, between)
 	default:
 		return callSlurm("scontrol", os.Args[1:], os.Stdout)
 	}
+}
+
+// isShort: Slurm takes a word by its first letters, if they are so many.
+func isShort(said, word string, letters int) bool {
+	return len(said) >= letters && strings.HasPrefix(word, said)
 }
 
 // refuseHere says that a command of Slurm's has no Slurm behind it in a pod.
@@ -75,7 +86,7 @@ func showHostNames(list string) int {
 }
 
 // showHostList takes names with commas, or the path of a file of names.
-func showHostList(entity, names string) int {
+func showHostList(names string, sorted bool) int {
 	if names == "" {
 		fmt.Fprintln(os.Stderr, "invalid encode argument")
 		return 1
@@ -93,7 +104,7 @@ func showHostList(entity, names string) int {
 		fmt.Fprintf(os.Stderr, "Invalid hostlist: %s\n", names)
 		return 1
 	}
-	if entity == "hostlistsorted" {
+	if sorted {
 		hosts = sortHosts(hosts)
 	}
 	fmt.Println(compressHosts(hosts))

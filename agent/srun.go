@@ -45,7 +45,7 @@ type srun struct {
 	limits  rlimits
 	cwd     string
 	signals chan os.Signal
-	orders  chan int // signals for the step's tasks, of the job's
+	orders  chan killBody // signals for the step's tasks, of the job's
 	tasks   []*srunTask
 	ends    chan taskEnd
 	pmi     *pmiServer
@@ -71,7 +71,7 @@ func newSrun(o *srunOptions) (*srun, error) {
 	if err != nil || len(cpus) != len(t.Hosts) {
 		cpus = slices.Repeat([]int{unknownCPUs}, len(t.Hosts))
 	}
-	s := &srun{o: o, team: t, limits: readLimits(), cwd: workingDirectory(), signals: make(chan os.Signal, 16), orders: make(chan int, 16)}
+	s := &srun{o: o, team: t, limits: readLimits(), cwd: workingDirectory(), signals: make(chan os.Signal, 16), orders: make(chan killBody, 16)}
 	if o.chdir != "" {
 		s.cwd = o.chdir
 	}
@@ -151,7 +151,7 @@ func (s *srun) awaitStep() (*flow, int) {
 			}
 			if kill, ok := body.(*killBody); ok {
 				select {
-				case s.orders <- kill.Signo:
+				case s.orders <- *kill:
 				default: // somebody's loop
 				}
 				continue
@@ -195,5 +195,5 @@ func (s *srun) awaitStep() (*flow, int) {
 	}
 }
 
-// killWait is Slurm's default: between TERM and KILL.
-const killWait = 30 * time.Second
+// killWait is between TERM and KILL.
+func (s *srun) killWait() time.Duration { return time.Duration(s.team.KillWaitMs) * time.Millisecond }

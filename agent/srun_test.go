@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -291,6 +292,46 @@ code 255
 	}
 }
 
+// As 22.05.8 takes them.
+func TestScontrolTakesWordsByTheirFirstLetters(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	out, _, _ := team.run(`exec 2>&1
+show() { echo "== $*"; scontrol show "$@"; }
+show hostname
+show HOSTN a[1-2]
+show hostnames=a[1-2]
+show hostl a2,a1
+show hostlist=a2,a1
+show hostlists a2,a1
+show hostnames a b
+for job in 'job 77' 'jobid 77' 'job=77' 'JobId=77' 'j 77' jobs; do scontrol show $job | head -n 1; done
+show jobid 78
+`)
+	want := `== hostname
+n1
+n2
+== HOSTN a[1-2]
+a1
+a2
+== hostnames=a[1-2]
+a1
+a2
+== hostl a2,a1
+a[2,1]
+== hostlist=a2,a1
+a[2,1]
+== hostlists a2,a1
+a[1-2]
+== hostnames a b
+too many arguments for keyword:show
+` + strings.Repeat("JobId=77 JobName=\n", 6) + `== jobid 78
+scontrol: error: show job 78: no Slurm controller can be reached from this pod of Spillway; run it on a login node
+`
+	if out != want {
+		t.Errorf("%s\n--- instead of\n%s", out, want)
+	}
+}
+
 func TestAStepThatDoesNotFitWaitsForOneThatRuns(t *testing.T) {
 	dir := t.TempDir()
 	team := startTeam(t, 1, 2)
@@ -325,7 +366,7 @@ while [ ! -e alive-0 -o ! -e alive-1 ]; do sleep 0.02; done
 kill -KILL $!; wait $! 2>/dev/null
 while srun --overlap -N2 -n2 sh -c 'kill -0 $(cat pid-$SLURM_PROCID)' 2>/dev/null; do sleep 0.05; done; echo gone
 `)
-	if want := "got USR1\ngot USR1\ncode 4\ngot TERM\ngot TERM\ncode 4\ngone\n"; out != want {
+	if want := "got USR1\ngot USR1\ncode 4\ncode 137\ngone\n"; out != want {
 		t.Errorf("%q instead of %q", out, want)
 	}
 	if !strings.Contains(errs, "srun: forcing job termination\n") {
@@ -352,7 +393,7 @@ srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -IN
 		"srun: Force Terminated StepId=77.1\ncode 137\n",
 		"User defined signal 1\ncode 138\n",
 		"Exited with exit code 1\ncode 1\n",
-		"Terminated\ncode 143\n",
+		"srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\nslurmstepd: error: *** STEP 77.4 ON n1 CANCELLED AT ", // KillWait and 2
 		"srun: StepId=77.5 task 0: running\nsrun: StepId=77.5 task 1: exited abnormally\nsrun: sending Ctrl-C to StepId=77.5\n",
 	}
 	parts := strings.Split(out, "== ")[1:]
@@ -363,6 +404,54 @@ srun -n2 sh -c '[ $SLURM_PROCID = 1 ] && exit 3; sleep 1000' & sleep 1; kill -IN
 	}
 	if n := strings.Count(out, "Force Terminated"); n != 2 || errs != "" {
 		t.Errorf("%d times: %s", n, out)
+	}
+}
+
+// As measured on 22.05.8.
+func TestTasksPerNodeThatTheirNumberBelies(t *testing.T) {
+	team := startTeam(t, 2, 8)
+	out, _, _ := team.run(`exec 2>&1
+for args in '-n3 --ntasks-per-node=2' '-n4 --ntasks-per-node=2' '-n2 --ntasks-per-node=2' '-n4 --ntasks-per-node=1' '-N1 -n3 --ntasks-per-node=2' '--ntasks-per-node=3'; do
+  echo "== $args"; srun $args true
+done
+`)
+	warning := func(per, tasks, nodes int) string {
+		return fmt.Sprintf("srun: Warning: can't honor --ntasks-per-node set to %d which doesn't match the requested tasks %d with the number of requested nodes %d. Ignoring --ntasks-per-node.\n", per, tasks, nodes)
+	}
+	want := "== -n3 --ntasks-per-node=2\n" + warning(2, 3, 2) + "== -n4 --ntasks-per-node=2\n== -n2 --ntasks-per-node=2\n== -n4 --ntasks-per-node=1\n" +
+		warning(1, 4, 2) + "== -N1 -n3 --ntasks-per-node=2\n" + warning(2, 3, 1) + "== --ntasks-per-node=3\n"
+	if out != want {
+		t.Errorf("%s\n--- instead of\n%s", out, want)
+	}
+}
+
+// As measured on 22.05.8: scancel and the time limit leave the tasks the time to end, and srun says so, once.
+func TestTheEndOfTheJobGivesTasksTheirTime(t *testing.T) {
+	team := startTeam(t, 2, 2)
+	dir := t.TempDir()
+	job := startJob(t, team.gate, "#!/bin/bash\ncd "+dir+`
+exec srun -n2 bash -c 'trap "sleep 2; echo task \$SLURM_PROCID saved; exit 3" TERM; touch r-$SLURM_PROCID; while :; do sleep 0.02; done'
+`, nil)
+	await(t, "both tasks", func() bool {
+		_, a := os.Stat(dir + "/r-0")
+		_, b := os.Stat(dir + "/r-1")
+		return a == nil && b == nil
+	})
+	job.cmd.Process.Signal(syscall.SIGCONT)
+	await(t, "CONT", func() bool { return strings.Contains(read(t, job.stderr), "srun: got SIGCONT\n") })
+	job.cmd.Process.Signal(syscall.SIGTERM)
+	job.wait()
+	out, errs := sortedLines(read(t, job.stdout)), read(t, job.stderr)
+	if out != "task 0 saved\ntask 1 saved" {
+		t.Errorf("%q; %s", out, errs)
+	}
+	for _, once := range []string{
+		"srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\n", "slurmstepd: error: *** STEP 77.0 ON n1 CANCELLED AT ",
+		"srun: forcing job termination\n", "task 1: Exited with exit code 3\n",
+	} {
+		if strings.Count(errs, once) != 1 {
+			t.Errorf("not once %q: %s", once, errs)
+		}
 	}
 }
 

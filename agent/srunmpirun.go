@@ -112,8 +112,10 @@ func (s *srun) mpirun() int {
 			select {
 			case sig := <-s.signals:
 				c.Process.Signal(sig)
-			case signo := <-s.orders: // mpirun passes on USR1 and USR2, and ends by what ends
-				c.Process.Signal(syscall.Signal(signo))
+			case order := <-s.orders: // mpirun passes on USR1 and USR2, and ends by what ends
+				if !order.End { // then it hears that itself
+					c.Process.Signal(syscall.Signal(order.Signo))
+				}
 			}
 		}
 	}()

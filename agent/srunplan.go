@@ -119,6 +119,9 @@ func (o *srunOptions) counts(available int) (nodes, ntasks int) {
 	if ntasks == 0 {
 		ntasks = max(nodes, 1) * max(o.perNode, 1)
 	}
+	if per := o.perNode; o.ntasks > per && per > 0 && nodes > 0 && o.ntasks/nodes != per {
+		srunSays(o.silent, "Warning: can't honor --ntasks-per-node set to %d which doesn't match the requested tasks %d with the number of requested nodes %d. Ignoring --ntasks-per-node.", per, o.ntasks, nodes)
+	}
 	if ntasks < nodes && ntasks >= 1 {
 		srunSays(o.silent, "Warning: can't run %d processes on %d nodes, setting nnodes to %d", ntasks, nodes, ntasks)
 		nodes = ntasks

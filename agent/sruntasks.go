@@ -140,7 +140,7 @@ func (s *srun) feed() {
 func (s *srun) signalAll(signo int) {
 	for _, task := range s.tasks {
 		if task != nil {
-			task.call.send(tKill, killBody{signo})
+			task.call.send(tKill, killBody{Signo: signo})
 		}
 	}
 }
@@ -161,11 +161,14 @@ type stepEnd struct {
 	aborting  bool
 	told      bool // srun gives the step up, and has said so
 	forced    bool // a task ended by TERM or KILL, and not because srun was told to end
+	ending    bool // srun was told to end it, and has said that
 	lastInt   time.Time
 	unsaid    map[int]map[endedBody][]int // by node, then how they ended
 	timer     <-chan time.Time            // -W
 	kill      <-chan time.Time            // after TERM
+	force     <-chan time.Time            // srun was ended by a signal, and the job perhaps with it
 	say       <-chan time.Time
+	why       string // of what slurmstepd says
 	timeLimit <-chan time.Time
 }
 
@@ -184,19 +187,32 @@ func (s *srun) await() int {
 			e.take(end)
 		case sig := <-s.signals:
 			e.hear(int(sig.(syscall.Signal)))
-		case signo := <-s.orders:
-			s.signalAll(signo)
+		case order := <-s.orders:
+			if order.End {
+				e.abort(order.Signo)
+				e.forcing()
+			} else {
+				s.signalAll(order.Signo)
+			}
+		case <-e.force:
+			e.force = nil
+			if !e.told {
+				e.abort(sigKill)
+			}
 		case <-e.say:
 			e.sayEnds()
 		case <-e.timer:
 			e.timer = nil
+			srunSays(e.o.quiet, "First task exited %ds ago", int(e.o.wait.Seconds()))
+			e.sayStates()
+			srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
 			e.abort(sigKill)
 		case <-e.kill:
 			e.kill = nil
 			s.signalAll(sigKill)
 		case <-e.timeLimit:
 			e.timeLimit = nil
-			e.cancelled(" DUE TO TIME LIMIT")
+			e.why = " DUE TO TIME LIMIT"
 			e.abort(sigTerm)
 		}
 	}
@@ -237,14 +253,12 @@ func (e *stepEnd) take(end taskEnd) {
 	case bad && e.o.killOnBadExit:
 		e.sayEnds()
 		srunSays(e.o.quiet, "launch/slurm: _step_signal: Terminating StepId=%s.%d", e.plan.JobID, e.plan.ID)
-		e.cancelled("")
 		e.end(sigTerm)
 	case bad && task.pmi != nil && task.pmi.abandoned():
 		e.sayEnds()
 		srunSays(e.o.silent, "error: task %d ended within MPI: the others would wait for it for ever", task.id)
 		e.abort(sigKill)
 	case e.o.wait > 0 && e.timer == nil:
-		srunSays(e.o.quiet, "First task exited. Terminating job in %ds", int(e.o.wait.Seconds()))
 		e.timer = time.After(e.o.wait)
 	}
 }
@@ -255,28 +269,31 @@ func (e *stepEnd) abort(signo int) {
 		return
 	}
 	if !e.told {
-		srunSays(e.o.quiet, "Job step aborted: Waiting up to %d seconds for job step to finish.", int(killWait.Seconds())+2)
+		srunSays(e.o.quiet, "Job step aborted: Waiting up to %d seconds for job step to finish.", int(e.killWait().Seconds())+2)
 	}
 	e.told, e.forced = true, false
 	e.end(signo)
 }
 
-// end signals every task, without a word of srun's.
+// end signals every task, without a word of srun's; slurmstepd has one of the first.
 func (e *stepEnd) end(signo int) {
+	if !e.aborting {
+		fmt.Fprintf(os.Stderr, "slurmstepd: error: *** STEP %s.%d ON %s CANCELLED AT %s%s ***\n",
+			e.plan.JobID, e.plan.ID, e.plan.Nodes[0], time.Now().Format("2006-01-02T15:04:05"), e.why)
+	}
 	e.aborting = true
 	if signo == sigTerm {
 		e.signalAll(sigCont)
 	}
 	e.signalAll(signo)
 	if e.kill == nil && signo != sigKill {
-		e.kill = time.After(killWait)
+		e.kill = time.After(e.killWait())
 	}
 }
 
-func (e *stepEnd) cancelled(why string) {
-	fmt.Fprintf(os.Stderr, "slurmstepd: error: *** STEP %s.%d ON %s CANCELLED AT %s%s ***\n",
-		e.plan.JobID, e.plan.ID, e.plan.Nodes[0], time.Now().Format("2006-01-02T15:04:05"), why)
-}
+// sayOfJob is how long srun waits for the word that the whole job is ended. Then its tasks have heard TERM, and have the
+// time that KillWait leaves; of an srun that alone is ended by a signal, Slurm kills them.
+const sayOfJob = time.Second
 
 // hear passes signals on. A second interrupt within a second, and TERM, HUP and QUIT end the step.
 func (e *stepEnd) hear(signo int) {
@@ -293,12 +310,24 @@ func (e *stepEnd) hear(signo int) {
 		srunSays(e.o.quiet, "sending Ctrl-C to StepId=%s.%d", e.plan.JobID, e.plan.ID)
 		e.signalAll(sigInt)
 	case syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT:
-		srunSays(e.o.quiet, "forcing job termination")
-		e.abort(sigTerm)
-	case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGWINCH:
+		e.forcing()
+		if !e.told && e.force == nil {
+			e.force = time.After(sayOfJob)
+		}
+	case syscall.SIGCONT:
+		srunSays(e.o.quiet, "got SIGCONT")
+	case syscall.SIGTSTP, syscall.SIGWINCH:
 	default:
 		e.signalAll(signo)
 	}
+}
+
+// forcing is said once, of the signal or of the word that it is on its way: tasks may end before srun hears it.
+func (e *stepEnd) forcing() {
+	if !e.ending {
+		srunSays(e.o.quiet, "forcing job termination")
+	}
+	e.ending = true
 }
 
 // sayEnds tells of tasks that ended badly, those of one node and one end in one line.

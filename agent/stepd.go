@@ -154,11 +154,11 @@ func (d *stepDaemon) lend(f *flow, ask *stepAsk) error {
 }
 
 // signalSteps tells the srun of each step, which knows where its tasks are.
-func (d *stepDaemon) signalSteps(signo int) {
+func (d *stepDaemon) signalSteps(kill killBody) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for f := range d.asked {
-		f.send(tKill, killBody{signo})
+		f.send(tKill, kill)
 	}
 }
 

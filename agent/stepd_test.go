@@ -323,7 +323,7 @@ head -c 10000000 /dev/zero & echo $! >&2; wait; wait`))
 		defer c.mu.Unlock()
 		return c.in[stOut].held >= stepWindow
 	})
-	c.send(tKill, killBody{int(syscall.SIGUSR1)})
+	c.send(tKill, killBody{Signo: int(syscall.SIGUSR1)})
 	if text := <-errs; text != "got USR1\n" {
 		t.Fatalf("%q", text)
 	}

@@ -95,6 +95,8 @@ type tookBody struct {
 
 type killBody struct {
 	Signo int `json:"signo"`
+	// End: the job is ended, and its srun hears a signal of its own for that.
+	End bool `json:"end,omitempty"`
 }
 
 // endedBody has a code or a signal.

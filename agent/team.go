@@ -35,6 +35,8 @@ type team struct {
 	Bin   string     `json:"bin"` // the directory of this executable's names, the same in every pod
 	// Calls: rank 0 has Slurm's programs run by the stand-in.
 	Calls bool `json:"calls,omitempty"`
+	// KillWaitMs is the site's KillWait: a step that is ended has so long between TERM and KILL.
+	KillWaitMs int64 `json:"killWaitMs"`
 }
 
 const (

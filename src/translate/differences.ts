@@ -49,10 +49,26 @@ export const differences: readonly ExpectedDifference[] = [
   {
     name: 'steps',
     place: 'accounting',
-    of: 'lines',
+    of: 'steps',
     always: false,
     what: 'steps of `srun`',
     why: 'srun in the pod is ours: Slurm knows of no step, so `sacct` shows the job and its batch step alone; a step is bound by the memory of the job, not by a `--mem` of its own',
+  },
+  {
+    name: 'steps',
+    place: 'accounting',
+    of: 'DerivedExitCode',
+    always: false,
+    what: 'DerivedExitCode of a job with steps of `srun` that end badly',
+    why: "it is the highest exit code of the steps that Slurm knows: 0 here; the job's own State and ExitCode are the same",
+  },
+  {
+    name: 'step-past-the-limit',
+    place: 'output',
+    of: '*',
+    always: false,
+    what: 'of a step that the time limit of the job ends: `*** STEP … CANCELLED AT … DUE TO TIME LIMIT ***`',
+    why: 'our srun hears that the job is ended and not by what: it leaves the last words out; what is said of the JOB has them',
   },
   {
     name: 'stdout-pipe',

@@ -71,7 +71,7 @@ export const byAgent: readonly Named[] = [
   { names: ['PATH'], why: '`/spill-bin` comes first, where our srun and scontrol are' },
   { names: ['_'], why: "where a shell found what it runs: of a step, our srun's path" },
   {
-    names: ['PMI_RANK', 'PMI_SIZE', 'PMI_JOBID'],
+    names: ['PMI_RANK', 'PMI_SIZE', 'PMI_JOBID', 'PMI_FD'],
     why: "of a step, unless it says `--mpi=none`: our srun always offers PMI, where on-prem it is the site's MpiDefault that decides",
   },
   { names: ['SPILL_TEAM'], why: 'where our srun finds what it needs to reach the pods of the job' },

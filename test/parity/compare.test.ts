@@ -44,7 +44,17 @@ describe('two runs of one script', () => {
       left({ accounting: [{ JobID: '<job>', State: 'COMPLETED', ExitCode: '0:9' }] }),
       'ExitCode',
     ],
-    ['a step too many', left({ accounting: [...left().accounting, ...left().accounting] }), 'lines'],
+    [
+      'a step that only one has',
+      left({ accounting: [...left().accounting, { JobID: '<job>.0', State: 'COMPLETED' }] }),
+      'steps',
+    ],
+    [
+      'a batch step that only one has',
+      left({ accounting: [...left().accounting, { JobID: '<job>.batch', State: 'COMPLETED' }] }),
+      'lines',
+    ],
+    ['a line too many', left({ accounting: [...left().accounting, ...left().accounting] }), 'lines'],
     ['a field that is missing', left({ record: [{ JobState: 'COMPLETED' }] }), 'Comment'],
     ['a line of output', changed('slurm-<job>.out', file('hello\nWorld\n')), 'slurm-<job>.out'],
     ['output that stops early', changed('slurm-<job>.out', file('hello\n')), 'slurm-<job>.out'],
@@ -60,6 +70,25 @@ describe('two runs of one script', () => {
     const found = compare(left(), burst);
     expect(found.map((d) => d.name)).toEqual([name]);
     expect(judge(found, [], []).differences.map((d) => d.why)).toEqual([undefined]);
+  });
+
+  it('are compared in what both have, where one has steps that the other lacks', () => {
+    const job = { JobID: '<job>', State: 'COMPLETED', DerivedExitCode: '7:0' };
+    const batch = { JobID: '<job>.batch', State: 'COMPLETED' };
+    const found = compare(
+      left({ accounting: [job, { JobID: '<job>.0', State: 'FAILED' }, batch] }),
+      left({
+        accounting: [
+          { ...job, DerivedExitCode: '0:0' },
+          { ...batch, State: 'FAILED' },
+        ],
+      }),
+    );
+    expect(found.map((d) => `${d.name} ${d.onprem} ${d.burst}`)).toEqual([
+      'DerivedExitCode 7:0 0:0',
+      'State COMPLETED FAILED',
+      'steps 1: <job>.0 FAILED 0: ',
+    ]);
   });
 
   it('shows where two outputs part', () => {
@@ -90,10 +119,36 @@ describe('a difference', () => {
 
   it('of a variable is expected by the table that changes it in the pod', () => {
     const of = (name: string) =>
-      judge([{ place: 'environment', name, onprem: 'a', burst: 'b' }], [], known).differences[0]?.why;
+      judge([{ place: 'environment', name, onprem: '1', burst: '2' }], [], known).differences[0]?.why;
     expect(of('SLURM_TASK_PID')).toMatch(/own process id/);
     expect(of('SPILLWAY_BURST')).toMatch(/asking about the run/);
     expect(of('HOME')).toBeUndefined();
+  });
+
+  it('of a variable is expected in what the table makes of it, and in nothing else', () => {
+    const of = (name: string, onprem: string, burst: string) =>
+      judge([{ place: 'environment', name, onprem, burst }], [], known).differences[0]?.why !== undefined;
+    expect(of('PATH', '/a:/b', '/spill-bin:/a:/b')).toBe(true);
+    expect(of('PATH', '/a:/b', '/spill-bin:/b')).toBe(false);
+    expect(of('SLURM_JOB_NODELIST', '<nodes:2>', 'x1,x2')).toBe(false);
+    expect(of('SLURM_JOB_NODELIST', '<nodes:2>', '<node>')).toBe(false);
+    expect(of('SLURM_JOB_PARTITION', '<partition>', 'burst')).toBe(false);
+    expect(of('SLURM_TASK_PID', '71', '7')).toBe(true);
+    expect(of('SLURM_TASK_PID', '71', '')).toBe(false);
+    expect(of('SLURMD_DEBUG', '3', '(absent)')).toBe(true);
+    expect(of('SLURMD_DEBUG', '3', '4')).toBe(false);
+    expect(of('SLURM_CPU_BIND', 'quiet,mask_cpu:0x1', '(absent)')).toBe(true);
+    expect(of('I_MPI_HYDRA_BOOTSTRAP', '(absent)', 'rsh')).toBe(true);
+  });
+
+  it('of lines that a script names is expected in those, and in no other', () => {
+    const shown = (text: string) => changed('slurm-<job>.out', file(text));
+    const of = (a: string, b: string, ...lines: RegExp[]) =>
+      judge(compare(shown(a), shown(b), 20, lines), ['no-sbatch'], known).differences.map(({ why }) => why);
+    expect(of('one\nsbatch: 5\n', 'one\nrefused\n', /^sbatch: /, /^refused$/)).toEqual(['no sbatch']);
+    expect(of('one\nsbatch: 5\n', 'two\nrefused\n', /^sbatch: /, /^refused$/)).toEqual([undefined]);
+    expect(of('one\nsbatch: 5\n', 'one\nsbatch: 6\nmore\n', /^sbatch: /)).toEqual([undefined]);
+    expect(of('one\n', 'two\n')).toEqual(['no sbatch']);
   });
 
   it('that a script says it shows, and does not, is told', () => {
@@ -117,6 +172,18 @@ describe('what is a run’s own', () => {
     expect(say('<script>: line 4: 23039 Killed   sleep')).toBe('<script>: line 4: <pid> Killed   sleep');
     expect(say('slurmstepd-n1: error: x')).toBe('slurmstepd: error: x');
     expect(say('CANCELLED AT 2026-11-28T20:04:05 ***')).toBe('CANCELLED AT <time> ***');
+  });
+
+  it('of several nodes is how many they are', () => {
+    const several = withoutOwn({
+      dir: '/d',
+      ids: new Map(),
+      nodes: ['n1', 'n2', 'ip-10-40-4-123', 'ip-10-40-4-124', 'ip-10-41-0-7'],
+    });
+    for (const list of ['n[1-2]', 'n1,n2', 'ip-10-40-4-[123-124]', 'ip-10-40-4-124,ip-10-41-0-7'])
+      expect(several(`on ${list}: x`)).toBe('on <nodes:2>: x');
+    expect(several('ip-10-40-4-[123-124],ip-10-41-0-7')).toBe('<nodes:3>');
+    expect(several('n[1-3] a[1-2] tasks n[2]')).toBe('n[1-3] a[1-2] tasks <nodes:1>');
   });
 
   it('is not found within other words and numbers', () => {

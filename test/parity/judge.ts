@@ -2,6 +2,8 @@
 import { differences as documented, type ExpectedDifference } from '../../src/translate/differences.ts';
 import { byAgent, dropped, renumbered, replaced } from '../../src/translate/environment.ts';
 import type { Difference } from './compare.ts';
+import { fits } from './glob.ts';
+import { mayBe } from './variables.ts';
 
 export interface Judged extends Difference {
   /** Undefined: nobody knows of it. */
@@ -14,15 +16,6 @@ export interface Judgement {
   readonly missing: readonly string[];
 }
 
-const glob = (pattern: string): RegExp =>
-  new RegExp(
-    `^${pattern
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-    's',
-  );
-
 /** Of a script that says that it shows the differences `shows`. */
 export function judge(
   found: readonly Difference[],
@@ -33,7 +26,10 @@ export function judge(
   const differences = found.map((difference): Judged => {
     const expected = known.find(
       ({ name, place, of, always }) =>
-        place === difference.place && glob(of).test(difference.name) && (always || shows.includes(name)),
+        place === difference.place &&
+        fits(of, difference.name) &&
+        (always || shows.includes(name)) &&
+        difference.inLines !== false,
     );
     if (expected !== undefined) shown.add(expected.name);
     return { ...difference, why: expected?.why ?? inEnvironment(difference) };
@@ -41,9 +37,10 @@ export function judge(
   return { differences, missing: shows.filter((name) => !shown.has(name)) };
 }
 
-function inEnvironment({ place, name }: Difference): string | undefined {
-  if (place !== 'environment') return undefined;
+/** Of a variable it is not enough that it is listed: its value must be what the list says. */
+function inEnvironment({ place, name, onprem, burst }: Difference): string | undefined {
+  if (place !== 'environment' || !mayBe(name, burst, onprem)) return undefined;
   return [...replaced, renumbered, ...byAgent, ...dropped].find(({ names }) =>
-    names.some((n) => glob(n).test(name)),
+    names.some((n) => fits(n, name)),
   )?.why;
 }

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { hostNameFor } from '../../src/translate/index.ts';
+import { expandHosts, hostNameFor } from '../../src/translate/index.ts';
 import { as, home, type Ran } from '../e2e/harness.ts';
 import type { FileLeft, Left } from './compare.ts';
 import { asked, type Own, withoutOwn } from './own.ts';
@@ -132,7 +132,14 @@ export async function accountedOf(id: string): Promise<Accounted> {
   return {
     rows: rows.map((row) => Object.fromEntries(accounted.map((name) => [name, row[name] ?? '']))),
     ids: [...new Set([id, ...jobs.map((row) => row.JobIDRaw ?? '')])].filter((raw) => /^\d+$/.test(raw)),
-    nodes: all('NodeList').filter((node) => /^[a-z]/.test(node)),
+    // None where it never ran, which sacct says in words.
+    nodes: [
+      ...new Set(
+        all('NodeList')
+          .filter((list) => /^[a-z]\S*$/.test(list))
+          .flatMap(expandHosts),
+      ),
+    ],
     partitions: [...new Set(jobs.map((row) => row.Partition ?? ''))],
     elapsedSeconds: Math.max(0, ...jobs.map((row) => Number(row.ElapsedRaw ?? 0))),
   };

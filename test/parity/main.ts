@@ -46,8 +46,8 @@ async function run(jobs: readonly JobScript[], tolerance: number): Promise<Verdi
     max: 4,
     idle: '20s',
     policy: { maxBursts: 24, backOff: '10s' },
-    // As TmpDisk in the lab's slurm.conf: without it a job with --tmp stays.
-    groups: [{ disk: '10000MiB' }],
+    // As TmpDisk in the lab's slurm.conf: without it a job with --tmp stays. Every node has the label of the feature.
+    groups: [{ disk: '10000MiB', licenses: ['matlab'], features: { fast: 'kubernetes.io/os=linux' } }],
   });
   const hosts = new Set<string>();
   const watch = setInterval(() => {

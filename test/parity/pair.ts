@@ -148,7 +148,7 @@ function verdict(pair: Pair, onprem: Seen | undefined, burst: Seen | undefined, 
   // A run that stayed on-prem compares nothing with the cloud.
   const moved = burst.accounted.partitions.includes('burst');
   const fault = ran && !moved ? 'on-prem it ran, and it never was in partition burst' : undefined;
-  return { job, ids, fault, ...judge(compare(onprem.left, burst.left, tolerance), job.differs) };
+  return { job, ids, fault, ...judge(compare(onprem.left, burst.left, tolerance, job.lines), job.differs) };
 }
 
 /** Both sides seen to their end; what did not come to one is cancelled. */

@@ -24,6 +24,7 @@ describe('a parity script', () => {
       '#PARITY line ready: scancel $JOB',
       '#PARITY depends afterok 2-y',
       '#PARITY differs one, two',
+      '#PARITY lines ^srun: [a-z]+$',
       '#PARITY needs srun',
     );
     expect(job).toMatchObject({
@@ -37,6 +38,7 @@ describe('a parity script', () => {
       ],
       dependsOn: { kind: 'afterok', job: '2-y' },
       differs: ['one', 'two'],
+      lines: [/^srun: [a-z]+$/],
       needs: 'srun',
     });
   });
@@ -52,6 +54,8 @@ describe('a parity script', () => {
     ['#PARITY line ready', 'write "line WORD: COMMAND"'],
     ['#PARITY depends before 1-x', 'write "depends KIND JOB"'],
     ['#PARITY before', 'what is to be run, after "before"?'],
+    ['#PARITY lines', 'which lines? write a regular expression'],
+    ['#PARITY lines (', 'Invalid regular expression'],
     ['#PARITY needs mpirun', 'write srun'],
   ])('with "%s" is refused', (line, text) => {
     expect(() => read(line)).toThrow(text);
@@ -64,6 +68,16 @@ describe('the scripts of the parity run', () => {
   it('are at least 120, each with a name of its own', () => {
     expect(jobs.length).toBeGreaterThanOrEqual(120);
     expect(new Set(jobs.map((job) => job.name)).size).toBe(jobs.length);
+  });
+
+  it('say which lines of their outputs differ, where any do', () => {
+    const ofOutput = new Set(
+      differences.filter(({ place, of }) => place === 'output' && of === '*').map((d) => d.name),
+    );
+    const whole = jobs.filter(
+      ({ differs, lines }) => lines.length === 0 && differs.some((name) => ofOutput.has(name)),
+    );
+    expect(whole.map(({ name }) => name)).toEqual([]);
   });
 
   it('name only each other and documented differences', () => {

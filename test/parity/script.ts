@@ -34,6 +34,8 @@ export interface JobScript {
   readonly needs: Need | undefined;
   /** Names of documented differences that this script is here to show; one that does not show is an error. */
   readonly differs: readonly string[];
+  /** Which lines of its outputs those are. With none, any difference of any output passes for them. */
+  readonly lines: readonly RegExp[];
 }
 
 type Draft = { -readonly [K in keyof JobScript]: JobScript[K] };
@@ -52,6 +54,7 @@ export function readJob(file: string, text: string): JobScript {
     dependsOn: undefined,
     needs: undefined,
     differs: [],
+    lines: [],
   };
   text.split('\n').forEach((line, index) => {
     const [, word, rest = ''] = /^#PARITY\s+(\S+)\s*(.*)$/.exec(line) ?? [];
@@ -120,6 +123,15 @@ const words: Readonly<Record<string, (job: Draft, rest: string) => string | unde
   },
   differs: (job, rest) => {
     job.differs = [...job.differs, ...rest.split(/[\s,]+/).filter((name) => name !== '')];
+    return undefined;
+  },
+  lines: (job, rest) => {
+    if (rest === '') return 'which lines? write a regular expression';
+    try {
+      job.lines = [...job.lines, new RegExp(rest)];
+    } catch (e) {
+      return (e as Error).message;
+    }
     return undefined;
   },
 };

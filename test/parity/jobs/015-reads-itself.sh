@@ -1,5 +1,6 @@
 #!/bin/bash
 #PARITY differs script-group
+#PARITY lines ^\d+ \d+ \d+$
 # This comment is found again.
 grep -c 'is found again' "$0"
 head -n 1 "$0"

@@ -1,4 +1,5 @@
 #!/bin/bash
 #PARITY differs stdout-pipe
+#PARITY lines ^before$
 echo before
 echo "opened anew" > /dev/stdout

@@ -13,6 +13,6 @@ ned %o%t%o
 * echo rest %t %o
 C
 srun -l -n 8 -O --multi-prog multi.conf and "two %t" | sort
-srun -l -O --multi-prog multi.conf 2>&1 | wc -l
+srun -Q -l -O --multi-prog multi.conf 2>&1 | wc -l
 printf '0 true\n0 true\n' > twice.conf; srun --multi-prog twice.conf; echo $?
 printf '0 true\n' > few.conf; srun -n2 -O --multi-prog few.conf; echo $?

@@ -1,0 +1,10 @@
+#!/bin/bash
+#PARITY differs steps
+#PARITY needs srun
+# A script that ends its srun, as one with a timer of its own does.
+srun -Q sleep 300 & p=$!
+sleep 3; kill -TERM $p; wait $p; echo "quiet $?"
+srun sh -c 'trap "exit 5" TERM; sleep 300 & wait' 2> trapped.err & p=$!
+sleep 3; kill -TERM $p; wait $p; echo "trapped $?"
+timeout 3 srun -n1 sleep 300 2> timeout.err; echo "by timeout $?"
+sort -u -o timeout.err timeout.err
