@@ -37,6 +37,15 @@ func TestCallRules(t *testing.T) {
 		{"scancel 72", false}, {"scancel -u alice", false}, {"scancel --user=alice 71", false}, {"scancel 71 72", false}, {"scancel", false}, {"scancel -b", false},
 		{"scancel -t PENDING 71", false}, {"scancel -M other 71", false}, {"scancel -Mother 71", false}, {"scancel --me", false}, {"scancel -s", false},
 		{"sacctmgr show qos", true}, {"sacctmgr -nP list assoc", true}, {"sacctmgr", false}, {"sacctmgr add user x", false}, {"sacctmgr dump c File=x", false},
+		{"scancel 71.0,72", false}, {"scancel 71.,72", false}, {"scancel 71.0.72", false}, {"scancel 70_3.0,72", false}, {"scancel 71.x", false}, {"scancel 71_*", false},
+		{"scontrol show --local hostlist /etc/shadow", false}, {"scontrol show -d --loc hostlistsorted /etc/shadow", false}, {"scontrol show --uid job hostlist /etc/shadow", false},
+		{"scontrol show -a hostlist /etc/shadow", false}, {"scontrol show -d setdebug 9", false}, {"scontrol show job -d SetDebugFlags +Agent", false},
+		{"scontrol show job 71 -dd --json=v0.0.41", true}, {"scontrol hold 71 --uid=0", false},
+		{"sacctmgr -i show runawayjobs", false}, {"sacctmgr show -i ru", false}, {"sacctmgr list LostJobs", false}, {"sacctmgr show o", false}, {"sacctmgr show", false},
+		{"sacctmgr show user bob withassoc", true}, {"sacctmgr show Assoc where user=bob", true}, {"sacctmgr --json show cluster", true},
+		{"sacct -B -j 1", false}, {"sacct -XB", false}, {"sacct --batch-script", false}, {"sacct --env-vars -j 1", false}, {"sacct --env", false},
+		{"sacct -c -f /etc/shadow", false}, {"sacct --file=/x", false}, {"sacct -cf/x", false},
+		{"sacct -nXo JobID,BlockID -b", true}, {"sacct --format=JobID,Fields --brief --endtime now", true}, {"sacct -S now -E now -F x", true},
 		{"sbatch job.sh", false}, {"srun hostname", false}, {"bash -c id", false}, {"/usr/bin/squeue", false}, {"../squeue", false},
 	} {
 		words := strings.Fields(c.line)
@@ -50,6 +59,16 @@ func TestCallRules(t *testing.T) {
 		}
 		if known := all.refuse(words[0], words[1:]) == ""; known != (words[0] != "srun" && words[0] != "bash" && !strings.Contains(words[0], "/")) {
 			t.Errorf("%s: all: %v", c.line, known)
+		}
+	}
+	last := callRules{Which: callOwn, Job: "70", ArrayJob: "70", ArrayTask: "5"} // an array's last task
+	for line, runs := range map[string]bool{
+		"scontrol requeue 70": false, "scontrol hold 70": false, "scontrol update jobid=70 comment=x": false,
+		"scontrol requeue 70_5": true, "scancel 70_5": true, "scancel 70": true,
+	} {
+		words := strings.Fields(line)
+		if why := last.refuse(words[0], words[1:]); (why == "") != runs {
+			t.Errorf("%s: %q", line, why)
 		}
 	}
 	if (callRules{Which: callOwn}).refuse("scontrol", []string{"requeue", ""}) == "" {
