@@ -37,6 +37,15 @@ func TestCallRules(t *testing.T) {
 		{"scancel 72", false}, {"scancel -u alice", false}, {"scancel --user=alice 71", false}, {"scancel 71 72", false}, {"scancel", false}, {"scancel -b", false},
 		{"scancel -t PENDING 71", false}, {"scancel -M other 71", false}, {"scancel -Mother 71", false}, {"scancel --me", false}, {"scancel -s", false},
 		{"sacctmgr show qos", true}, {"sacctmgr -nP list assoc", true}, {"sacctmgr", false}, {"sacctmgr add user x", false}, {"sacctmgr dump c File=x", false},
+		{"scancel 71.0,72", false}, {"scancel 71.,72", false}, {"scancel 71.0.72", false}, {"scancel 70_3.0,72", false}, {"scancel 71.x", false}, {"scancel 71_*", false},
+		{"scontrol show --local hostlist /etc/shadow", false}, {"scontrol show -d --loc hostlistsorted /etc/shadow", false}, {"scontrol show --uid job hostlist /etc/shadow", false},
+		{"scontrol show -a hostlist /etc/shadow", false}, {"scontrol show -d setdebug 9", false}, {"scontrol show job -d SetDebugFlags +Agent", false},
+		{"scontrol show job 71 -dd --json=v0.0.41", true}, {"scontrol hold 71 --uid=0", false},
+		{"sacctmgr -i show runawayjobs", false}, {"sacctmgr show -i ru", false}, {"sacctmgr list LostJobs", false}, {"sacctmgr show o", false}, {"sacctmgr show", false},
+		{"sacctmgr show user bob withassoc", true}, {"sacctmgr show Assoc where user=bob", true}, {"sacctmgr --json show cluster", true},
+		{"sacct -B -j 1", false}, {"sacct -XB", false}, {"sacct --batch-script", false}, {"sacct --env-vars -j 1", false}, {"sacct --env", false},
+		{"sacct -c -f /etc/shadow", false}, {"sacct --file=/x", false}, {"sacct -cf/x", false},
+		{"sacct -nXo JobID,BlockID -b", true}, {"sacct --format=JobID,Fields --brief --endtime now", true}, {"sacct -S now -E now -F x", true},
 		{"sbatch job.sh", false}, {"srun hostname", false}, {"bash -c id", false}, {"/usr/bin/squeue", false}, {"../squeue", false},
 	} {
 		words := strings.Fields(c.line)
@@ -50,6 +59,16 @@ func TestCallRules(t *testing.T) {
 		}
 		if known := all.refuse(words[0], words[1:]) == ""; known != (words[0] != "srun" && words[0] != "bash" && !strings.Contains(words[0], "/")) {
 			t.Errorf("%s: all: %v", c.line, known)
+		}
+	}
+	last := callRules{Which: callOwn, Job: "70", ArrayJob: "70", ArrayTask: "5"} // an array's last task
+	for line, runs := range map[string]bool{
+		"scontrol requeue 70": false, "scontrol hold 70": false, "scontrol update jobid=70 comment=x": false,
+		"scontrol requeue 70_5": true, "scancel 70_5": true, "scancel 70": true,
+	} {
+		words := strings.Fields(line)
+		if why := last.refuse(words[0], words[1:]); (why == "") != runs {
+			t.Errorf("%s: %q", line, why)
 		}
 	}
 	if (callRules{Which: callOwn}).refuse("scontrol", []string{"requeue", ""}) == "" {
@@ -318,5 +337,159 @@ func TestOursIsNotSubmitted(t *testing.T) {
 	got := withoutOurs([]string{"PATH=/spill-bin:/usr/bin:/spill-bin", "SPILL_TEAM=/x", "A=b"}, "/spill-bin")
 	if strings.Join(got, " ") != "PATH=/usr/bin A=b" {
 		t.Error(got)
+	}
+}
+
+// dropsLost is a wire on which nobody ever hears that a number is not waited for any more.
+func (b *callBench) dropsLost() {
+	send := b.book.send
+	b.book.send = func(typ byte, body any) {
+		if !body.(*callBody).Drop {
+			send(typ, body)
+		}
+	}
+}
+
+func TestWhatIsNotWaitedForEndsAlsoIfItsDropWasLost(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.dropsLost()
+	b.program(t, "squeue", `echo "$1"`)
+	b.program(t, "sinfo", `echo $$ >> "$LOG"; exec sleep 300`)
+	gone := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.book.run(asking("sinfo"), func(int, []byte) error { return nil }, gone)
+		done <- err
+	}()
+	await(t, "a start", func() bool { return len(b.log()) == 1 })
+	for n := range 2 * mostCalls {
+		if out, _, end := b.ran(t, asking("squeue", fmt.Sprint(n))); out != fmt.Sprintln(n) {
+			t.Fatalf("%d: %q %+v", n, out, end)
+		}
+	}
+	var pid int
+	fmt.Sscan(b.log()[0], &pid)
+	if err := syscall.Kill(pid, 0); err != nil {
+		t.Errorf("one that is waited for: %v", err)
+	}
+	close(gone)
+	<-done
+	b.ran(t, asking("squeue", "last"))
+	await(t, "its end", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+}
+
+func TestWhatWasRefusedIsNotRunWhenItComesAgain(t *testing.T) {
+	var told []*calledBody
+	dir := t.TempDir()
+	h := newCallHost(callRules{Which: callOwn, Job: "71"}, []string{"LOG=" + dir + "/log"}, finder(dir, ""), func(_ byte, body any) { told = append(told, body.(*calledBody)) })
+	b := &callBench{host: h, dir: dir}
+	ask := asking("squeue")
+	again := &callBody{Session: "0123456789abcdef", N: 1, Run: &ask}
+	h.take(again) // there is no such program yet
+	b.program(t, "squeue", `echo run >> "$LOG"`)
+	h.take(again)
+	h.take(&callBody{Session: again.Session, N: 1, Drop: true})
+	h.take(again)
+	for i, said := range told {
+		if said.End == nil || !strings.Contains(said.End.Refused, "no squeue in") {
+			t.Errorf("%d: %+v", i, said.End)
+		}
+	}
+	if len(told) != 3 || len(h.calls) != 0 {
+		t.Errorf("%d answers, %d programs", len(told), len(h.calls))
+	}
+}
+
+func TestALateReaderLosesNothingOfAProgramThatHasEnded(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.host.leftover = 20 * time.Millisecond
+	const size = callHeld + 32<<10 + 20<<10 // held, in hand, and in the pipe
+	b.program(t, "sacct", fmt.Sprintf(`yes | head -c %d; echo end >> "$LOG"`, size))
+	reading := make(chan struct{})
+	var got int
+	put := func(_ int, data []byte) error {
+		<-reading
+		got += len(data)
+		return nil
+	}
+	done := make(chan callEnd, 1)
+	go func() {
+		end, _ := b.book.run(asking("sacct"), put, nil)
+		done <- end
+	}()
+	await(t, "its end", func() bool { return len(b.log()) == 1 })
+	time.Sleep(10 * b.host.leftover)
+	close(reading)
+	if end := <-done; end.Code == nil || *end.Code != 0 || got != size {
+		t.Errorf("%+v, %d bytes instead of %d", end, got, size)
+	}
+}
+
+func TestWhatAProgramLeavesBehindWithItsOutputKeepsNobody(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.host.leftover = 20 * time.Millisecond
+	b.program(t, "squeue", `sleep 300 & echo $! >> "$LOG"; echo out`)
+	out, _, end := b.ran(t, asking("squeue"))
+	var pid int
+	fmt.Sscan(b.log()[0], &pid)
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	if out != "out\n" || end.Code == nil {
+		t.Errorf("%q %+v", out, end)
+	}
+}
+
+func TestASitesScriptInAProgramsPlaceEndsWithWhatItRuns(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.program(t, "squeue", `sleep 300 & echo $! >> "$LOG"; wait`)
+	gone := make(chan struct{})
+	go b.book.run(asking("squeue"), func(int, []byte) error { return nil }, gone)
+	await(t, "a start", func() bool { return len(b.log()) == 1 })
+	close(gone)
+	var pid int
+	fmt.Sscan(b.log()[0], &pid)
+	await(t, "its end", func() bool {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return len(text) == 0 // gone, or not yet reaped by whoever inherited it
+	})
+}
+
+func TestWhatNoFrameHoldsIsRefusedAndNotSent(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.book.send = func(byte, any) { t.Error("sent") }
+	ask := asking("squeue")
+	for range 200_000 {
+		ask.Args = append(ask.Args, bytes64("1"))
+	}
+	if _, _, end := b.ran(t, ask); !strings.Contains(end.Refused, "nothing was run") {
+		t.Errorf("%+v", end)
+	}
+}
+
+func TestNothingIsSubmittedFromADirectoryThatIsGone(t *testing.T) {
+	b := startCalls(t, callAll, nil)
+	b.program(t, "sbatch", `echo run >> "$LOG"`)
+	ask := asking("sbatch", "--wrap", "x")
+	ask.Cwd = bytes64{}
+	if _, _, end := b.ran(t, ask); !strings.Contains(end.Refused, "is gone") || len(b.log()) != 0 {
+		t.Errorf("%+v", end)
+	}
+}
+
+func TestAScriptOnStandardInputIsSubmittedBesideFilesThatAreThere(t *testing.T) {
+	dir := t.TempDir()
+	log, script := dir+"/run.log", dir+"/job.sh"
+	os.WriteFile(log, []byte("what it said last time\n"), 0o600)
+	os.WriteFile(script, []byte("#!/bin/sh\n"), 0o600)
+	stdin := os.Stdin
+	defer func() { os.Stdin = stdin }()
+	for _, c := range []struct{ args, in string }{{"-o " + log, "#!/bin/sh\n"}, {"-o " + log + " " + script, ""}, {"--wrap=x", ""}} {
+		var err error
+		if os.Stdin, err = os.Open(script); err != nil {
+			t.Fatal(err)
+		}
+		if in, err := submitted(submits, strings.Fields(c.args)); err != nil || string(in) != c.in {
+			t.Errorf("%s: %q %v", c.args, in, err)
+		}
+		os.Stdin.Close()
 	}
 }

@@ -9,6 +9,8 @@ type callBody struct {
 	Have    outHave `json:"have"`
 	// Run is there until a first answer has come.
 	Run *callRun `json:"run,omitempty"`
+	// Waits, beside Run, are the numbers that somebody waits for, this one too.
+	Waits []int64 `json:"waits,omitempty"`
 	// Drop: nobody waits for it any more.
 	Drop bool `json:"drop,omitempty"`
 }
@@ -51,6 +53,9 @@ func callBreach(v any) string {
 	switch b := v.(type) {
 	case *callBody:
 		why := first(check(isHex(b.Session, 16), "session"), check(isOffset(b.N), "n"), outBreach(b.Have))
+		for _, n := range b.Waits {
+			why = first(why, check(isOffset(n), "waits"))
+		}
 		if b.Run != nil {
 			why = first(why, check(b.Run.Program != "", "no program"), check(isUmask(b.Run.Umask), "umask"))
 		}

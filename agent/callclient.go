@@ -119,10 +119,7 @@ func (t *team) callSlurm(program string, args []string, stdout io.Writer) (int, 
 // submitted is the script that sbatch is given on its standard input, where no argument is one. Nothing else reads it: it may be
 // a loop's.
 func submitted(program string, args []string) (bytes64, error) {
-	isScript := func(arg string) bool {
-		info, err := os.Stat(arg)
-		return strings.HasPrefix(arg, "--wrap") || err == nil && info.Mode().IsRegular()
-	}
+	isScript := func(arg string) bool { return strings.HasPrefix(arg, "--wrap") || beginsAsScript(arg) }
 	if program != submits || slices.ContainsFunc(args, isScript) {
 		return bytes64{}, nil
 	}
@@ -131,6 +128,21 @@ func submitted(program string, args []string) (bytes64, error) {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
 	return text, nil
+}
+
+// beginsAsScript: sbatch takes nothing else for a script. The file that -o names may well be there, from the last time.
+func beginsAsScript(path string) bool {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	front := make([]byte, 2)
+	_, err = io.ReadFull(file, front)
+	return err == nil && string(front) == "#!"
 }
 
 // withoutOurs: what is submitted from here has nothing of this pod's.

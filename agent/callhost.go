@@ -1,18 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strings"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -23,10 +15,18 @@ type callHost struct {
 	environ []string // the job's, as Slurm gave it
 	find    func(program string) (string, error)
 	tell    func(typ byte, body any)
+	// leftover is for what a program has started and left behind with its outputs: so long they may say nothing.
+	leftover time.Duration
 
-	mu      sync.Mutex
-	calls   map[callKey]*hostCall
-	highest map[string]int64 // by session, the last number that was taken
+	mu       sync.Mutex
+	calls    map[callKey]*hostCall
+	sessions map[string]*callSession
+}
+
+// callSession is what stays of a main's numbers: the last one, and why that was not run, if it was not.
+type callSession struct {
+	highest int64
+	refused string
 }
 
 type callKey struct {
@@ -55,7 +55,10 @@ type hostCall struct {
 }
 
 func newCallHost(rules callRules, environ []string, find func(string) (string, error), tell func(byte, any)) *callHost {
-	return &callHost{rules: rules, environ: environ, find: find, tell: tell, calls: map[callKey]*hostCall{}, highest: map[string]int64{}}
+	return &callHost{
+		rules: rules, environ: environ, find: find, tell: tell, leftover: 5 * time.Second,
+		calls: map[callKey]*hostCall{}, sessions: map[string]*callSession{},
+	}
 }
 
 // take answers one question. The same again is answered again; it runs nothing twice.
@@ -64,9 +67,10 @@ func (h *callHost) take(b *callBody) {
 	defer h.mu.Unlock()
 	key := callKey{b.Session, b.N}
 	known := h.calls[key]
+	h.dropUnwaited(b)
 	switch {
 	case b.Drop:
-		h.reached(key)
+		h.reached(key, "")
 		if known != nil {
 			h.drop(known)
 		}
@@ -79,9 +83,30 @@ func (h *callHost) take(b *callBody) {
 	}
 }
 
-func (h *callHost) reached(key callKey) {
-	if key.n > h.highest[key.session] && (len(h.highest) < mostSessions || h.highest[key.session] > 0) {
-		h.highest[key.session] = key.n
+// dropUnwaited: whoever begins a number says which before it are waited for. A drop is said once, and may have been lost.
+func (h *callHost) dropUnwaited(b *callBody) {
+	if b.Waits == nil {
+		return
+	}
+	for key, c := range h.calls {
+		if key.session == b.Session && key.n < b.N && !slices.Contains(b.Waits, key.n) {
+			h.drop(c)
+		}
+	}
+}
+
+// reached keeps that a number was used, whatever came of it.
+func (h *callHost) reached(key callKey, refused string) {
+	session := h.sessions[key.session]
+	if session == nil {
+		if len(h.sessions) >= mostSessions {
+			return
+		}
+		session = &callSession{highest: -1}
+		h.sessions[key.session] = session
+	}
+	if key.n > session.highest {
+		session.highest, session.refused = key.n, refused
 	}
 }
 
@@ -142,25 +167,16 @@ func (h *callHost) refuse(key callKey, why string) {
 const forgotten = "this program's answer is not kept any more; whether it was run, Slurm knows"
 
 func (h *callHost) begin(key callKey, run *callRun) {
-	why := h.rules.refuse(run.Program, asStrings(run.Args))
+	why := h.unfit(key, run)
 	path, err := h.find(run.Program)
-	_, known := h.highest[key.session]
-	switch {
-	case why != "":
-	case err != nil:
+	if why == "" && err != nil {
 		why = err.Error()
-	case key.n <= h.highest[key.session]:
-		why = forgotten
-	case !known && len(h.highest) >= mostSessions:
-		why = "too many have asked for this job"
-	case len(h.calls) >= mostCalls:
-		why = fmt.Sprintf("%d of Slurm's programs are running for this job; nothing was run", mostCalls)
 	}
+	h.reached(key, why) // also if it is refused: the same again, which comes late, must not be run after all
 	if why != "" {
 		h.refuse(key, why)
 		return
 	}
-	h.reached(key)
 	ctx, kill := context.WithCancel(context.Background())
 	c := &hostCall{key: key, kill: kill, room: sync.NewCond(&h.mu)}
 	h.calls[key] = c
@@ -168,123 +184,22 @@ func (h *callHost) begin(key callKey, run *callRun) {
 	go h.run(ctx, c, path, run)
 }
 
-// run runs a program to its end and keeps what it writes until it is asked for.
-func (h *callHost) run(ctx context.Context, c *hostCall, path string, ask *callRun) {
-	cmd := exec.CommandContext(ctx, path, asStrings(ask.Args)...)
-	cmd.Dir, cmd.Env = "/", environFor(h.environ, ask)
-	if ask.Program == submits {
-		cmd.Dir = string(ask.Cwd)
+// unfit says why a program is not run; "" if it is.
+func (h *callHost) unfit(key callKey, run *callRun) string {
+	session, why := h.sessions[key.session], h.rules.refuse(run.Program, asStrings(run.Args))
+	switch {
+	case session != nil && key.n == session.highest && session.refused != "":
+		return session.refused
+	case session != nil && key.n <= session.highest:
+		return forgotten
+	case session == nil && len(h.sessions) >= mostSessions:
+		return "too many have asked for this job"
+	case why != "":
+		return why
+	case len(h.calls) >= mostCalls:
+		return fmt.Sprintf("%d of Slurm's programs are running for this job; nothing was run", mostCalls)
+	case run.Program == submits && len(run.Cwd) == 0:
+		return "the directory that " + submits + " was called in is gone; nothing was run"
 	}
-	cmd.WaitDelay = callLeftover
-	if len(ask.In) > 0 {
-		cmd.Stdin = bytes.NewReader(ask.In)
-	}
-	cmd.Stdout, cmd.Stderr = callOutput{h, c, 0}, callOutput{h, c, 1}
-	err := umasked(ask.Umask, cmd.Start)
-	if err == nil {
-		err = cmd.Wait()
-	}
-	end := endOf(cmd, err)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c.kill()
-	c.end = end
-	h.news(c)
-}
-
-// callLeftover is for what a program has started and left behind with its outputs.
-const callLeftover = 5 * time.Second
-
-// umaskLock: the umask is the process's, and a program inherits it.
-var umaskLock sync.Mutex
-
-func umasked(umask int64, do func() error) error {
-	umaskLock.Lock()
-	defer umaskLock.Unlock()
-	before := syscall.Umask(int(umask))
-	defer syscall.Umask(before)
-	return do()
-}
-
-func endOf(cmd *exec.Cmd, err error) *callEnd {
-	if cmd.ProcessState == nil {
-		return &callEnd{Refused: err.Error() + "; nothing was run"}
-	}
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		signo := int(status.Signal())
-		return &callEnd{Signal: &signo}
-	}
-	code := max(cmd.ProcessState.ExitCode(), 0)
-	return &callEnd{Code: &code}
-}
-
-// callOutput is one output of a program, held back while nobody takes it.
-type callOutput struct {
-	h *callHost
-	c *hostCall
-	i int
-}
-
-func (o callOutput) Write(p []byte) (int, error) {
-	o.h.mu.Lock()
-	defer o.h.mu.Unlock()
-	for len(o.c.out[o.i]) >= callHeld && !o.c.gone {
-		o.c.room.Wait()
-	}
-	if o.c.gone {
-		return 0, io.ErrClosedPipe
-	}
-	o.c.out[o.i] = append(o.c.out[o.i], p...)
-	o.h.news(o.c)
-	return len(p), nil
-}
-
-// told are variables that say how Slurm's programs print, and nothing else.
-var told = regexp.MustCompile(`^((SQUEUE|SACCT|SINFO|SPRIO|SSHARE|SSTAT)_[A-Z0-9_]+|SLURM_(TIME_FORMAT|BITSTR_LEN|JSON|YAML)|TZ|LC_[A-Z]+|LANG)=`)
-
-// environFor: what is submitted takes the script's environment along, as sbatch does by itself; whatever else is run has the
-// job's own, as it is on this host, and of the script's only how it wants to see things.
-func environFor(own []string, ask *callRun) []string {
-	asked := asStrings(ask.Env)
-	if ask.Program == submits {
-		for _, name := range []string{"SLURM_CONF", "SLURM_CONF_SERVER"} {
-			if value := variable(own, name); value != "" && variable(asked, name) == "" {
-				asked = append(asked, name+"="+value)
-			}
-		}
-		return asked
-	}
-	environ := append([]string(nil), own...)
-	for _, entry := range asked {
-		if told.MatchString(entry) {
-			environ = append(environ, entry)
-		}
-	}
-	return environ
-}
-
-// usualBins are where Slurm's programs lie if not on the job's own PATH.
-var usualBins = []string{"/usr/bin", "/usr/local/bin", "/opt/slurm/bin", "/usr/local/slurm/bin", "/bin"}
-
-// finder looks in dir alone if the administrator named one, else where the job would. What is found must be Slurm's, not a name
-// of this executable's.
-func finder(dir, path string) func(program string) (string, error) {
-	dirs := append(filepath.SplitList(path), usualBins...)
-	if dir != "" {
-		dirs = []string{dir}
-	}
-	return func(program string) (string, error) {
-		own, err := os.Stat("/proc/self/exe")
-		if err != nil {
-			return "", err
-		}
-		for _, dir := range dirs {
-			file := filepath.Join(dir, program)
-			info, err := os.Stat(file)
-			if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
-				return file, nil
-			}
-		}
-		return "", errors.New("the burst host has no " + program + " in " + strings.Join(dirs, ":") + " (spill.json: slurmBin)")
-	}
+	return ""
 }

@@ -4,6 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -56,6 +60,9 @@ var errNobodyWaits = errors.New("nobody waits for the program any more")
 
 // run has a program run and hands its output to put as it comes. It ends early when gone does.
 func (c *callBook) run(ask callRun, put func(channel int, data []byte) error, gone <-chan struct{}) (callEnd, error) {
+	if !fits(&ask) {
+		return callEnd{Refused: fmt.Sprintf("arguments, environment and standard input are longer than a frame of %d bytes; nothing was run", maxFrame)}, nil
+	}
 	for _, place := range []chan struct{}{c.slots, c.begin} {
 		select {
 		case place <- struct{}{}:
@@ -74,6 +81,7 @@ func (c *callBook) run(ask callRun, put func(channel int, data []byte) error, go
 	c.n++
 	call := callBody{Session: c.session, N: c.n, Run: &ask}
 	c.waiting[call.N] = news
+	call.Waits = slices.Sorted(maps.Keys(c.waiting))
 	c.mu.Unlock()
 	defer func() {
 		c.mu.Lock()
@@ -88,7 +96,7 @@ func (c *callBook) run(ask callRun, put func(channel int, data []byte) error, go
 			return callEnd{}, errNobodyWaits
 		}
 		begun()
-		call.Run = nil
+		call.Run, call.Waits = nil, nil
 		if err := put(stOut, answer.Out); err != nil {
 			return callEnd{}, err
 		}
@@ -101,6 +109,17 @@ func (c *callBook) run(ask callRun, put func(channel int, data []byte) error, go
 			return *answer.End, nil
 		}
 	}
+}
+
+// fits: a frame that cannot be sent ends its connection, and without the keeper's the job would be lost. Many short arguments
+// are longer there than they look.
+func fits(ask *callRun) bool {
+	widest := callBody{Session: "0123456789abcdef", N: math.MaxInt64, Run: ask}
+	for range mostCalls {
+		widest.Waits = append(widest.Waits, math.MaxInt64)
+	}
+	_, err := encode(tCall, &widest)
+	return err == nil
 }
 
 // await repeats the question until there is news; nil once nobody waits. What was asked twice is answered twice: the second

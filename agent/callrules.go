@@ -25,7 +25,8 @@ const (
 	submits = "sbatch"
 )
 
-// looks are the programs that change nothing, whatever they are told.
+// looks are the programs that change nothing, whatever they are told. (sacct can also read a file, and what the user's other jobs
+// hold: see accountingSecrets.)
 var looks = []string{"squeue", "sacct", "sinfo", "sprio", "sshare", "sstat"}
 
 // slurmPrograms are the names that a pod has for them beside srun.
@@ -38,7 +39,7 @@ func (r callRules) refuse(program string, args []string) string {
 		return "this burst host runs none of Slurm's programs for a script (spill.json: scriptCommands)"
 	case !slices.Contains(slurmPrograms, program):
 		return program + " is none of Slurm's programs that are run for a script"
-	case r.Which == callAll, slices.Contains(looks, program):
+	case r.Which == callAll:
 		return ""
 	}
 	why := ""
@@ -50,8 +51,10 @@ func (r callRules) refuse(program string, args []string) string {
 	case "scancel":
 		why = r.scancel(args)
 	case "sacctmgr":
-		if i := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "-") }); i < 0 || !isOneOf(args[i], "show", "list") {
-			why = "sacctmgr other than show and list"
+		why = sacctmgr(args)
+	case "sacct":
+		if slices.ContainsFunc(args, accountingSecrets.MatchString) {
+			why = "sacct of a file, or of jobs' scripts and environments"
 		}
 	}
 	if why == "" {
@@ -69,12 +72,41 @@ func (r callRules) isOwn(id string) bool {
 	return r.Job != "" && (id == r.Job || r.ArrayJob != "" && id == r.ArrayJob+"_"+r.ArrayTask)
 }
 
+// isAlone: an array's last task has the array's own number, by which scontrol means all of its tasks.
+func (r callRules) isAlone(id string) bool {
+	return r.isOwn(id) && (r.ArrayJob == "" || id != r.ArrayJob)
+}
+
+func hasPrefixFold(word, prefix string) bool { return strings.HasPrefix(strings.ToLower(word), prefix) }
+
 var (
 	// plainOptions take no value.
-	plainOptions = regexp.MustCompile(`^(-[adFoQv]+|--(all|details|oneliner|quiet|verbose|future|json|yaml))$`)
+	plainOptions = regexp.MustCompile(`^(-[adFoQv]+|--(all|details|oneliner|quiet|verbose|future|(json|yaml)(=[A-Za-z0-9._+]*)?))$`)
 	requeueState = regexp.MustCompile(`(?i)^(state=specialexit|incomplete)$`)
 	cancelPlain  = regexp.MustCompile(`^(-[bfHQv]+|--(batch|full|hurry|quiet|verbose|ctld|signal=[A-Za-z0-9+]+)|-s[A-Za-z0-9+]+)$`)
+	cancelStep   = regexp.MustCompile(`^[0-9]+$`)
+	// accountingSecrets are -B, -f, --batch-script, --env-vars and --file, as getopt takes them: among letters, and cut short.
+	accountingSecrets = regexp.MustCompile(`^(-[abcDehlLnpPTtUvVX]*[Bf]|--ba|--env|--fil)`)
 )
+
+// accounts are what sacctmgr lists without touching it: it mends runaway (orphan, lost) jobs while it lists them.
+var accounts = []string{
+	"accounts", "associations", "clusters", "configuration", "coordinators", "events", "federations", "instances", "problems", "qos",
+	"reservations", "resources", "stats", "transactions", "tres", "users", "wckeys",
+}
+
+// sacctmgr says why a call is not allowed. None of its options but --autocomplete, which only prints, takes a value apart.
+func sacctmgr(args []string) string {
+	words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+	if len(words) == 0 || !isOneOf(words[0], "show", "list") {
+		return "sacctmgr other than show and list"
+	}
+	isAccount := func(name string) bool { return len(words) > 1 && strings.HasPrefix(name, strings.ToLower(words[1])) }
+	if !slices.ContainsFunc(accounts, isAccount) {
+		return "sacctmgr " + strings.Join(words, " ")
+	}
+	return ""
+}
 
 // updatable are what an owner may change of his own job, and what selects none.
 var updatable = []string{
@@ -94,10 +126,14 @@ func (r callRules) scontrol(args []string) string {
 	command, rest := strings.ToLower(args[0]), args[1:]
 	rest = slices.DeleteFunc(slices.Clone(rest), plainOptions.MatchString)
 	shown := "scontrol " + strings.Join(args, " ")
+	// Any other option may take the word behind it away, and after an option scontrol takes setdebug for its command.
+	if slices.ContainsFunc(rest, func(a string) bool { return strings.HasPrefix(a, "-") || hasPrefixFold(a, "setdebug") }) {
+		return shown
+	}
 	switch command {
 	case "show":
 		// These read files and ask no controller; the pod does it itself.
-		if len(rest) > 0 && !strings.HasPrefix(strings.ToLower(rest[0]), "host") {
+		if len(rest) > 0 && !hasPrefixFold(rest[0], "host") {
 			return ""
 		}
 	case "ping", "version":
@@ -106,7 +142,7 @@ func (r callRules) scontrol(args []string) string {
 		rest = slices.DeleteFunc(rest, requeueState.MatchString)
 		fallthrough
 	case "hold", "uhold", "release":
-		if len(rest) == 1 && r.isOwn(rest[0]) {
+		if len(rest) == 1 && r.isAlone(rest[0]) {
 			return ""
 		}
 	case "update":
@@ -127,7 +163,7 @@ func (r callRules) updates(args []string) bool {
 		case !there:
 			return false
 		case key == "jobid" || key == "job":
-			if named++; !r.isOwn(value) {
+			if named++; !r.isAlone(value) {
 				return false
 			}
 		case !slices.Contains(updatable, key):
@@ -141,10 +177,12 @@ func (r callRules) scancel(args []string) string {
 	named := 0
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
-		switch id, _, _ := strings.Cut(arg, "."); {
+		switch id, step, ofStep := strings.Cut(arg, "."); {
 		case (arg == "-s" || arg == "--signal") && i+1 < len(args):
 			i++
 		case cancelPlain.MatchString(arg):
+		case ofStep && !cancelStep.MatchString(step): // "1.0,2" is a list
+			return "scancel " + strings.Join(args, " ")
 		case r.isOwn(id) || r.ArrayJob != "" && arg == r.ArrayJob:
 			named++
 		default:

@@ -221,6 +221,7 @@ const shapes = {
     n: whole,
     have: outputs,
     run: optional(callRun),
+    waits: optional(list(whole)),
     drop: optional(flag),
   }),
   CALLED: object({
