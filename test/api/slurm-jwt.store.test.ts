@@ -38,7 +38,9 @@ beforeAll(async () => {
   }));
   const config = api.parse({ slurmJwt: { cluster: String(cluster), keyFile } });
   const told = (what: string): void => void complaints.push(what);
-  bed = await makeBed({ identity: await identityOf(config, new UnixUsers({ clusters, clock }), told) });
+  const identity = await identityOf(config, new UnixUsers({ clusters, clock }), told);
+  if (identity === undefined) throw new Error('nobody says whom a token names');
+  bed = await makeBed({ identity });
 });
 afterAll(async () => {
   await bed.close();
