@@ -149,7 +149,7 @@ const table: Readonly<Record<string, Line>> = {
   putApproval: { good: async () => ({ id: await anOffer(), body: { approved: true } }) },
   approve: { good: async () => ({ id: await anOffer(), body: {} }) },
   decline: { good: async () => ({ id: await anOffer(), body: {} }) },
-  delegate: { good: async () => ({ id: await anOffer(), body: { to: 'bob' } }) },
+  delegate: { good: async () => ({ id: await anOffer(), body: { to: 'carol' } }) },
   expire: { good: async () => ({ id: await anOffer(), body: {} }) },
   letAgain: {
     good: async () => {

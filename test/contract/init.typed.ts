@@ -21,6 +21,8 @@ export interface Receipt {
 }
 
 export interface Serving {
+  /** Where its API listens: `http://HOST:PORT`. */
+  readonly base: string;
   /** The first receipts of one job, or of any; fails where the gateway ends before. */
   receipts(job?: string): Promise<readonly Receipt[]>;
   stop(): Promise<void>;
@@ -35,6 +37,7 @@ export async function serve(config: string): Promise<Serving> {
   const over = once(child, 'exit');
   const base = await listening(child);
   return {
+    base,
     receipts: async (job) => {
       const query = job === undefined ? '' : `?job=${job}`;
       for (let last: unknown; ; ) {

@@ -1,7 +1,16 @@
 /** A certificate that is renewed while its server listens. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -82,6 +91,32 @@ it('while only one of the two files is new, or one is away or no certificate, th
   copyFileSync(at('new.key'), at(pair.key));
   expect(await shown()).toBe('new');
   expect(notes.map((n) => n.renewed)).toEqual([false, false, false, true]);
+});
+
+it('a file that cannot even be looked at ends nothing: the old one is served, and the new one once it can be read', async () => {
+  rmSync(at(pair.key));
+  // By way of itself: stat fails, and not for want of a file.
+  symlinkSync(pair.key, at(pair.key));
+  expect([await shown(), await shown()]).toEqual(['old', 'old']);
+  expect(notes).toMatchObject([{ renewed: false, why: expect.stringMatching(/ELOOP/) }]);
+  linked(pair.cert, 'new.crt');
+  linked(pair.key, 'new.key');
+  expect(await shown()).toBe('new');
+});
+
+it('a pair that could not be used is tried again, noted once, though the files look the same: what stood in the way may be gone', async () => {
+  const key = readFileSync(at('new.key'));
+  const put = (bytes: Buffer): void => {
+    writeFileSync(at(pair.key), bytes);
+    utimesSync(at(pair.key), 1_700_000_000, 1_700_000_000);
+  };
+  rmSync(at(pair.key));
+  put(Buffer.alloc(key.length, '\n'));
+  linked(pair.cert, 'new.crt');
+  expect([await shown(), await shown()]).toEqual(['old', 'old']);
+  put(key);
+  expect([await shown(), await shown()]).toEqual(['new', 'new']);
+  expect(notes.map((n) => n.renewed)).toEqual([false, true]);
 });
 
 it('a pair that cannot be used is refused before anything listens', () => {
