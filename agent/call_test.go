@@ -497,15 +497,20 @@ func TestAScriptOnStandardInputIsSubmittedBesideFilesThatAreThere(t *testing.T) 
 
 func TestAnEndThatOvertakesItsAnswerWaitsForIt(t *testing.T) {
 	died := make(chan time.Duration, 1)
+	seen := make(chan os.Signal, 1) // a signal that arrives after its release would end the tests
+	signal.Notify(seen, syscall.SIGTERM)
+	defer signal.Stop(seen)
 	began := time.Now()
 	release := holdTerm(50*time.Millisecond, func() { died <- time.Since(began) })
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	if after := <-died; after < 50*time.Millisecond {
 		t.Errorf("it died after %v", after)
 	}
+	<-seen
 	release()
 	release = holdTerm(100*time.Millisecond, func() { died <- 0 })
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	<-seen
 	release()
 	select {
 	case <-died:
