@@ -100,6 +100,9 @@ func startCalls(t *testing.T, which string, lost func() bool) *callBench {
 			if err != nil {
 				t.Error(err)
 			}
+			if said, ok := again.(*calledBody); ok && max(len(said.Out), len(said.Err)) > calledPiece {
+				t.Errorf("%d and %d bytes in one frame", len(said.Out), len(said.Err))
+			}
 			if lost == nil || !lost() {
 				select {
 				case to <- again:
@@ -236,12 +239,11 @@ func TestACallThatNobodyWaitsForIsEndedAndForgotten(t *testing.T) {
 	}
 }
 
-func TestAProgramThatNobodyReadsIsHeldBack(t *testing.T) {
-	b := startCalls(t, callOwn, nil)
-	b.program(t, "sacct", `yes | head -c 3000000`)
+// readLater runs sacct and takes nothing of its output before what it gives back is called, which has its end and how much it wrote.
+func (b *callBench) readLater() func() (callEnd, int) {
 	reading := make(chan struct{})
 	var got int
-	put := func(channel int, data []byte) error {
+	put := func(_ int, data []byte) error {
 		<-reading
 		got += len(data)
 		return nil
@@ -251,13 +253,22 @@ func TestAProgramThatNobodyReadsIsHeldBack(t *testing.T) {
 		end, _ := b.book.run(asking("sacct"), put, nil)
 		done <- end
 	}()
+	return func() (callEnd, int) {
+		close(reading)
+		return <-done, got
+	}
+}
+
+func TestAProgramThatNobodyReadsIsHeldBack(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.program(t, "sacct", `yes | head -c 3000000`)
+	read := b.readLater()
 	await(t, "output", func() bool { return b.host.held() > 0 })
 	time.Sleep(100 * time.Millisecond)
 	if held := b.host.held(); held > callHeld+64<<10 {
 		t.Errorf("%d bytes are held", held)
 	}
-	close(reading)
-	if end := <-done; end.Code == nil || *end.Code != 0 || got != 3_000_000 {
+	if end, got := read(); end.Code == nil || *end.Code != 0 || got != 3_000_000 {
 		t.Errorf("%+v, %d bytes", end, got)
 	}
 }
@@ -406,22 +417,10 @@ func TestALateReaderLosesNothingOfAProgramThatHasEnded(t *testing.T) {
 	b.host.leftover = 20 * time.Millisecond
 	const size = callHeld + 32<<10 + 20<<10 // held, in hand, and in the pipe
 	b.program(t, "sacct", fmt.Sprintf(`yes | head -c %d; echo end >> "$LOG"`, size))
-	reading := make(chan struct{})
-	var got int
-	put := func(_ int, data []byte) error {
-		<-reading
-		got += len(data)
-		return nil
-	}
-	done := make(chan callEnd, 1)
-	go func() {
-		end, _ := b.book.run(asking("sacct"), put, nil)
-		done <- end
-	}()
+	read := b.readLater()
 	await(t, "its end", func() bool { return len(b.log()) == 1 })
 	time.Sleep(10 * b.host.leftover)
-	close(reading)
-	if end := <-done; end.Code == nil || *end.Code != 0 || got != size {
+	if end, got := read(); end.Code == nil || *end.Code != 0 || got != size {
 		t.Errorf("%+v, %d bytes instead of %d", end, got, size)
 	}
 }

@@ -181,25 +181,32 @@ func environFor(own []string, ask *callRun) []string {
 // usualBins are where Slurm's programs lie if not on the job's own PATH.
 var usualBins = []string{"/usr/bin", "/usr/local/bin", "/opt/slurm/bin", "/usr/local/slurm/bin", "/bin"}
 
-// finder looks in dir alone if the administrator named one, else where the job would. What is found must be Slurm's, not a name
-// of this executable's.
+// finder looks in dir alone if the administrator named one, else where the job would.
 func finder(dir, path string) func(program string) (string, error) {
 	dirs := append(filepath.SplitList(path), usualBins...)
 	if dir != "" {
 		dirs = []string{dir}
 	}
 	return func(program string) (string, error) {
-		own, err := os.Stat("/proc/self/exe")
-		if err != nil {
-			return "", err
-		}
-		for _, dir := range dirs {
-			file := filepath.Join(dir, program)
-			info, err := os.Stat(file)
-			if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
-				return file, nil
-			}
+		if file := slurms(program, dirs); file != "" {
+			return file, nil
 		}
 		return "", errors.New("the burst host has no " + program + " in " + strings.Join(dirs, ":") + " (spill.json: slurmBin)")
 	}
+}
+
+// slurms is the first program of that name in dirs that may be executed and is no name of this executable's; "" if there is none.
+func slurms(program string, dirs []string) string {
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return ""
+	}
+	for _, dir := range dirs {
+		file := filepath.Join(dir, program)
+		info, err := os.Stat(file)
+		if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
+			return file
+		}
+	}
+	return ""
 }
