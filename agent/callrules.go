@@ -77,6 +77,14 @@ func (r callRules) isAlone(id string) bool {
 	return r.isOwn(id) && (r.ArrayJob == "" || id != r.ArrayJob)
 }
 
+// byArray: it is allowed only if the job is the array's task that its environment names. That alone is no proof: sbatch hands its
+// environment on, so what an array's task submits has the task's names, and Slurm sets them anew only for tasks [env.c].
+func (r callRules) byArray(program string, args []string) bool {
+	apart := r
+	apart.ArrayJob = ""
+	return r.ArrayJob != r.Job && r.refuse(program, args) == "" && apart.refuse(program, args) != ""
+}
+
 func hasPrefixFold(word, prefix string) bool { return strings.HasPrefix(strings.ToLower(word), prefix) }
 
 var (
