@@ -44,6 +44,7 @@ func TestCallRules(t *testing.T) {
 		{"scontrol show job 71 -dd --json=v0.0.41", true}, {"scontrol hold 71 --uid=0", false},
 		{"sacctmgr -i show runawayjobs", false}, {"sacctmgr show -i ru", false}, {"sacctmgr list LostJobs", false}, {"sacctmgr show o", false}, {"sacctmgr show", false},
 		{"sacctmgr show user bob withassoc", true}, {"sacctmgr show Assoc where user=bob", true}, {"sacctmgr --json show cluster", true},
+		{"sacctmgr show acct", true}, {"sacctmgr list txn", true}, {"sacctmgr show resv", true}, {"sacctmgr -- show runaway", false}, {"sacctmgr show -- ru", false},
 		{"sacct -B -j 1", false}, {"sacct -XB", false}, {"sacct --batch-script", false}, {"sacct --env-vars -j 1", false}, {"sacct --env", false},
 		{"sacct -c -f /etc/shadow", false}, {"sacct --file=/x", false}, {"sacct -cf/x", false},
 		{"sacct -nXo JobID,BlockID -b", true}, {"sacct --format=JobID,Fields --brief --endtime now", true}, {"sacct -S now -E now -F x", true},

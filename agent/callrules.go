@@ -99,8 +99,8 @@ var (
 
 // accounts are what sacctmgr lists without touching it: it mends runaway (orphan, lost) jobs while it lists them.
 var accounts = []string{
-	"accounts", "associations", "clusters", "configuration", "coordinators", "events", "federations", "instances", "problems", "qos",
-	"reservations", "resources", "stats", "transactions", "tres", "users", "wckeys",
+	"accounts", "acct", "associations", "clusters", "configuration", "coordinators", "events", "federations", "instances", "problems", "qos",
+	"reservations", "resources", "resv", "stats", "transactions", "tres", "txn", "users", "wckeys",
 }
 
 // sacctmgr says why a call is not allowed. None of its options but --autocomplete, which only prints, takes a value apart.
