@@ -29,6 +29,7 @@ func TestCallRules(t *testing.T) {
 		{"scontrol hold 71", true}, {"scontrol release 71", true}, {"scontrol hold 1", false}, {"scontrol hold name=x", false},
 		{"scontrol update jobid=71 comment=half", true}, {"scontrol update JobId=71 TimeLimit+=10", true}, {"scontrol update job=70_3 nice=5", true},
 		{"scontrol update jobid=72 comment=x", false}, {"scontrol update jobid=71 jobid=72 comment=x", false}, {"scontrol update comment=x", false},
+		{"scontrol update comment=x nice=5", false}, {"scontrol upd jobid=71 comment=x", false}, {"scontrol update jobid=71 userid=0", false}, {"scancel --job=72", false},
 		{"scontrol update jobid=71", false}, {"scontrol update jobid=71 jobname=x", false}, {"scontrol update jobid=71 partition=gpu", false},
 		{"scontrol update nodename=n1 state=down", false}, {"scontrol update jobid=71 comment=x nodename=n1", false}, {"scontrol update jobid=71 stepid=0", false},
 		{"scontrol show job 12", true}, {"scontrol -d -o show node n1", true}, {"scontrol show config", true}, {"scontrol ping", true},
@@ -410,6 +411,72 @@ func TestWhatWasRefusedIsNotRunWhenItComesAgain(t *testing.T) {
 	}
 	if len(told) != 3 || len(h.calls) != 0 {
 		t.Errorf("%d answers, %d programs", len(told), len(h.calls))
+	}
+}
+
+// startHost is the far end alone, and what it has said, to be read under its lock.
+func startHost(t *testing.T, which string) (*callBench, *[]*calledBody) {
+	b, told := &callBench{dir: t.TempDir()}, new([]*calledBody)
+	tell := func(_ byte, body any) { *told = append(*told, body.(*calledBody)) }
+	b.host = newCallHost(callRules{Which: which, Job: "71"}, []string{"PATH=" + os.Getenv("PATH"), "LOG=" + b.dir + "/log"}, finder(b.dir, ""), tell)
+	return b, told
+}
+
+func (b *callBench) take(session int, n int64, run *callRun) {
+	b.host.take(&callBody{Session: fmt.Sprintf("%016x", session), N: n, Run: run, Drop: run == nil})
+}
+
+func TestADropThatOvertakesItsCallIsRemembered(t *testing.T) {
+	b, told := startHost(t, callOwn)
+	b.program(t, "squeue", `echo run >> "$LOG"`)
+	ask := asking("squeue")
+	b.take(1, 1, nil)
+	b.take(1, 1, &ask)
+	if len(*told) != 1 || (*told)[0].End == nil || (*told)[0].End.Refused != forgotten || len(b.host.calls) != 0 {
+		t.Errorf("%+v, %d programs", *told, len(b.host.calls))
+	}
+}
+
+func TestProgramsAndSessionsOfAJobAreBounded(t *testing.T) {
+	b, told := startHost(t, callOwn)
+	b.program(t, "squeue", `exec sleep 300`)
+	ask := asking("squeue")
+	refused := func() string {
+		b.host.mu.Lock()
+		defer b.host.mu.Unlock()
+		if end := (*told)[len(*told)-1].End; end != nil {
+			return end.Refused
+		}
+		return ""
+	}
+	for n := range int64(mostCalls) {
+		if b.take(1, n+1, &ask); refused() != "" {
+			t.Fatalf("%d: %s", n+1, refused())
+		}
+	}
+	if b.take(1, mostCalls+1, &ask); !strings.Contains(refused(), "are running for this job; nothing was run") {
+		t.Error(refused())
+	}
+	for n := range int64(mostCalls) {
+		b.take(1, n+1, nil)
+	}
+	for session := 2; session <= mostSessions; session++ {
+		if b.take(session, 1, &ask); refused() != "" {
+			t.Fatalf("session %d: %s", session, refused())
+		}
+		b.take(session, 1, nil)
+	}
+	if b.take(mostSessions+1, 1, &ask); !strings.Contains(refused(), "too many") || len(b.host.sessions) != mostSessions {
+		t.Errorf("%s, %d sessions", refused(), len(b.host.sessions))
+	}
+}
+
+func TestWhatIsSubmittedHasTheHostsSlurmUnlessTheScriptNamesAnother(t *testing.T) {
+	own := []string{"SLURM_CONF=/host/slurm.conf", "SECRET=host"}
+	for said, want := range map[string]string{"A=b": "A=b SLURM_CONF=/host/slurm.conf", "SLURM_CONF=/its/own": "SLURM_CONF=/its/own"} {
+		if got := environFor(own, &callRun{Program: submits, Env: asBytes([]string{said})}); strings.Join(got, " ") != want {
+			t.Errorf("%s: %v", said, got)
+		}
 	}
 }
 
