@@ -335,6 +335,11 @@ func TestAToolInThePodAsksSlurm(t *testing.T) {
 	if err != nil || code != 3 || out.String() != "-j 71 two words\n" {
 		t.Errorf("%d %v %q", code, err, out.String())
 	}
+	b.program(t, "sacct", `yes | head -c 3000000`)
+	out.Reset()
+	if code, err := d.team.callSlurm("sacct", nil, &out); err != nil || code != 0 || out.Len() != 3_000_000 {
+		t.Errorf("%d %v, %d bytes", code, err, out.Len())
+	}
 	if _, err := d.team.callSlurm("sbatch", []string{"--wrap", "x"}, &out); err == nil || !strings.Contains(err.Error(), "scriptCommands") {
 		t.Error(err)
 	}
@@ -411,72 +416,6 @@ func TestWhatWasRefusedIsNotRunWhenItComesAgain(t *testing.T) {
 	}
 	if len(told) != 3 || len(h.calls) != 0 {
 		t.Errorf("%d answers, %d programs", len(told), len(h.calls))
-	}
-}
-
-// startHost is the far end alone, and what it has said, to be read under its lock.
-func startHost(t *testing.T, which string) (*callBench, *[]*calledBody) {
-	b, told := &callBench{dir: t.TempDir()}, new([]*calledBody)
-	tell := func(_ byte, body any) { *told = append(*told, body.(*calledBody)) }
-	b.host = newCallHost(callRules{Which: which, Job: "71"}, []string{"PATH=" + os.Getenv("PATH"), "LOG=" + b.dir + "/log"}, finder(b.dir, ""), tell)
-	return b, told
-}
-
-func (b *callBench) take(session int, n int64, run *callRun) {
-	b.host.take(&callBody{Session: fmt.Sprintf("%016x", session), N: n, Run: run, Drop: run == nil})
-}
-
-func TestADropThatOvertakesItsCallIsRemembered(t *testing.T) {
-	b, told := startHost(t, callOwn)
-	b.program(t, "squeue", `echo run >> "$LOG"`)
-	ask := asking("squeue")
-	b.take(1, 1, nil)
-	b.take(1, 1, &ask)
-	if len(*told) != 1 || (*told)[0].End == nil || (*told)[0].End.Refused != forgotten || len(b.host.calls) != 0 {
-		t.Errorf("%+v, %d programs", *told, len(b.host.calls))
-	}
-}
-
-func TestProgramsAndSessionsOfAJobAreBounded(t *testing.T) {
-	b, told := startHost(t, callOwn)
-	b.program(t, "squeue", `exec sleep 300`)
-	ask := asking("squeue")
-	refused := func() string {
-		b.host.mu.Lock()
-		defer b.host.mu.Unlock()
-		if end := (*told)[len(*told)-1].End; end != nil {
-			return end.Refused
-		}
-		return ""
-	}
-	for n := range int64(mostCalls) {
-		if b.take(1, n+1, &ask); refused() != "" {
-			t.Fatalf("%d: %s", n+1, refused())
-		}
-	}
-	if b.take(1, mostCalls+1, &ask); !strings.Contains(refused(), "are running for this job; nothing was run") {
-		t.Error(refused())
-	}
-	for n := range int64(mostCalls) {
-		b.take(1, n+1, nil)
-	}
-	for session := 2; session <= mostSessions; session++ {
-		if b.take(session, 1, &ask); refused() != "" {
-			t.Fatalf("session %d: %s", session, refused())
-		}
-		b.take(session, 1, nil)
-	}
-	if b.take(mostSessions+1, 1, &ask); !strings.Contains(refused(), "too many") || len(b.host.sessions) != mostSessions {
-		t.Errorf("%s, %d sessions", refused(), len(b.host.sessions))
-	}
-}
-
-func TestWhatIsSubmittedHasTheHostsSlurmUnlessTheScriptNamesAnother(t *testing.T) {
-	own := []string{"SLURM_CONF=/host/slurm.conf", "SECRET=host"}
-	for said, want := range map[string]string{"A=b": "A=b SLURM_CONF=/host/slurm.conf", "SLURM_CONF=/its/own": "SLURM_CONF=/its/own"} {
-		if got := environFor(own, &callRun{Program: submits, Env: asBytes([]string{said})}); strings.Join(got, " ") != want {
-			t.Errorf("%s: %v", said, got)
-		}
 	}
 }
 
