@@ -29,6 +29,7 @@ func TestCallRules(t *testing.T) {
 		{"scontrol hold 71", true}, {"scontrol release 71", true}, {"scontrol hold 1", false}, {"scontrol hold name=x", false},
 		{"scontrol update jobid=71 comment=half", true}, {"scontrol update JobId=71 TimeLimit+=10", true}, {"scontrol update job=70_3 nice=5", true},
 		{"scontrol update jobid=72 comment=x", false}, {"scontrol update jobid=71 jobid=72 comment=x", false}, {"scontrol update comment=x", false},
+		{"scontrol update comment=x nice=5", false}, {"scontrol upd jobid=71 comment=x", false}, {"scontrol update jobid=71 userid=0", false}, {"scancel --job=72", false},
 		{"scontrol update jobid=71", false}, {"scontrol update jobid=71 jobname=x", false}, {"scontrol update jobid=71 partition=gpu", false},
 		{"scontrol update nodename=n1 state=down", false}, {"scontrol update jobid=71 comment=x nodename=n1", false}, {"scontrol update jobid=71 stepid=0", false},
 		{"scontrol show job 12", true}, {"scontrol -d -o show node n1", true}, {"scontrol show config", true}, {"scontrol ping", true},
@@ -333,6 +334,11 @@ func TestAToolInThePodAsksSlurm(t *testing.T) {
 	code, err := d.team.callSlurm("squeue", []string{"-j", "71", "two words"}, &out)
 	if err != nil || code != 3 || out.String() != "-j 71 two words\n" {
 		t.Errorf("%d %v %q", code, err, out.String())
+	}
+	b.program(t, "sacct", `yes | head -c 3000000`)
+	out.Reset()
+	if code, err := d.team.callSlurm("sacct", nil, &out); err != nil || code != 0 || out.Len() != 3_000_000 {
+		t.Errorf("%d %v, %d bytes", code, err, out.Len())
 	}
 	if _, err := d.team.callSlurm("sbatch", []string{"--wrap", "x"}, &out); err == nil || !strings.Contains(err.Error(), "scriptCommands") {
 		t.Error(err)

@@ -36,7 +36,12 @@ func TestAnArrayIsAJobsOwnOnlyIfSlurmSaysSo(t *testing.T) {
 			t.Errorf("%s, %s: %q, %+v", c.line, c.record, log, end)
 		}
 	}
-	b.host.rules.Which = callAll
+	b.host.rules.ArrayJob = "71" // an array's last task has its number, which nobody else has
+	os.Remove(b.dir + "/log")
+	if _, _, end := b.ran(t, asking("scancel", "71_3")); end.Refused != "" || strings.Join(b.log(), " ") != "ran" {
+		t.Errorf("the last task: %v %+v", b.log(), end)
+	}
+	b.host.rules.Which, b.host.rules.ArrayJob = callAll, "70"
 	os.Remove(b.dir + "/log")
 	if _, _, end := b.ran(t, asking("scancel", "70_3")); end.Refused != "" || strings.Join(b.log(), " ") != "ran" {
 		t.Errorf("all: %v %+v", b.log(), end)
