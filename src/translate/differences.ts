@@ -63,6 +63,14 @@ export const differences: readonly ExpectedDifference[] = [
     why: "it is the highest exit code of the steps that Slurm knows: 0 here; the job's own State and ExitCode are the same",
   },
   {
+    name: 'step-past-the-limit',
+    place: 'output',
+    of: '*',
+    always: false,
+    what: 'of a step that the time limit of the job ends: `*** STEP … CANCELLED AT … DUE TO TIME LIMIT ***`',
+    why: 'our srun hears that the job is ended and not by what: it leaves the last words out; what is said of the JOB has them',
+  },
+  {
     name: 'stdout-pipe',
     place: 'output',
     of: '*',
@@ -106,11 +114,6 @@ export const differences: readonly ExpectedDifference[] = [
 
 /** What it does not measure: it compares scripts without these (a path of the machine's own), or the two sides of a lab are alike in them. */
 export const unmeasured: readonly Pick<ExpectedDifference, 'place' | 'what' | 'why'>[] = [
-  {
-    place: 'output',
-    what: 'of a step that the time limit of the job ends: `*** STEP … CANCELLED AT … DUE TO TIME LIMIT ***`',
-    why: 'our srun hears that the job is ended and not by what: it leaves the last words out; what is said of the JOB has them',
-  },
   {
     place: 'output',
     what: '`$0` of the script, and whatever it looks for beside itself',
