@@ -1,6 +1,7 @@
 /** Whom an operator lets answer one quote, and a quote that is let lapse. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Gateway } from '../../src/cli/ask.ts';
+import { listAudit } from '../../src/cli/audit-list.ts';
 import { orderQuote } from '../../src/cli/quotes.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type Bed, makeBed, next, offered, putBurst } from './bed.ts';
@@ -239,4 +240,23 @@ it('the command line names the offer by its job or its burst, and tells what was
   await expect(orderQuote(gateway, '999999', order('expire'))).rejects.toThrow(
     'no burst of job 999999 is offered',
   );
+});
+
+it('who lets another answer, or a quote lapse, is found as who did it; whom a reason or a name mentions is not', async () => {
+  const b = await anOffer();
+  await post(olga, b.id, 'delegate', { to: 'bob', reason: 'asked by oleg' });
+  await post(bob, b.id, 'decline', { reason: 'by oleg’s wish' });
+  const gone = await anOffer();
+  await post(olga, gone.id, 'expire', { reason: 'told by oleg' });
+  const gateway: Gateway = { host: '', port: 0, url: bed.base, token: olga };
+  const whysOf = async (subject: string, by: string): Promise<readonly string[]> => {
+    const [text = ''] = await listAudit(gateway, { subject, by, json: true }, Date.now());
+    return (JSON.parse(text) as { audit: { why: string }[] }).audit.map(({ why }) => why);
+  };
+  expect(await whysOf(b.id, 'olga')).toEqual([expect.stringMatching(/^olga .* lets bob answer it/)]);
+  expect(await whysOf(b.id, 'bob')).toEqual([
+    expect.stringMatching(/^declined by bob .*, whom olga .* lets answer/),
+  ]);
+  expect(await whysOf(gone.id, 'olga')).toEqual([expect.stringMatching(/^olga .* lets the quote lapse/)]);
+  for (const subject of [b.id, gone.id]) expect(await whysOf(subject, 'oleg')).toEqual([]);
 });
