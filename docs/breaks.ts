@@ -35,29 +35,35 @@ function compareOperation(at: string, old: Json, now: Json, found: string[]): vo
   }
   for (const [name, q] of after)
     if (!before.has(name) && q.required === true) found.push(`${at}: parameter ${name} is new and required`);
-  const [body, bodyNow] = [bodyOf(old.requestBody), bodyOf(now.requestBody)];
-  if (bodyNow !== undefined && body === undefined && map(now.requestBody).required === true)
-    found.push(`${at}: needs a body now`);
-  if (body !== undefined && bodyNow !== undefined) narrower(`${at} body`, body, bodyNow, 'input', found);
-  const [answer, answerNow] = [bodyOf(map(old.responses)['200']), bodyOf(map(now.responses)['200'])];
-  if (answer !== undefined && answerNow === undefined) found.push(`${at}: its answer is gone`);
-  if (answer !== undefined && answerNow !== undefined)
-    narrower(`${at} answer`, answer, answerNow, 'output', found);
+  const [body, bodyNow] = [map(old.requestBody), map(now.requestBody)];
+  if (bodyNow.required === true && body.required !== true) found.push(`${at}: needs a body now`);
+  contents(`${at} body`, body, bodyNow, 'input', found);
+  const [answer, answerNow] = [map(map(old.responses)['200']), map(map(now.responses)['200'])];
+  contents(`${at} answer`, answer, answerNow, 'output', found);
+}
+
+/** By media type: a client sends and reads the one that it knows. */
+function contents(at: string, old: Json, now: Json, way: Way, found: string[]): void {
+  const [before, after] = [map(old.content), map(now.content)];
+  for (const [type, { schema }] of Object.entries(before).map(([t, of]) => [t, map(of)] as const)) {
+    const again = after[type];
+    if (again === undefined) found.push(`${at}: is ${type} no more`);
+    else narrower(at, map(schema), map(map(again).schema), way, found);
+  }
 }
 
 const parametersOf = (operation: Json): Map<string, Json> =>
   new Map(list(operation.parameters).map((p) => [`${String(map(p).in)} ${String(map(p).name)}`, map(p)]));
 
-function bodyOf(of: unknown): Json | undefined {
-  const schema = map(map(map(of).content)['application/json']).schema;
-  return schema === undefined ? undefined : map(schema);
-}
+type Way = 'input' | 'output';
 
 /** What comes in may grow wider only, what goes out may not: a client reads what it knows. */
-function narrower(at: string, old: Json, now: Json, way: 'input' | 'output', found: string[]): void {
+function narrower(at: string, old: Json, now: Json, way: Way, found: string[]): void {
   if (typesOf(old).join() !== typesOf(now).join())
     return void found.push(`${at}: was ${typesOf(old).join(' or ')}, is ${typesOf(now).join(' or ')}`);
-  const [words, wordsNow] = [list(old.enum), list(now.enum)];
+  const [kinds, kindsNow] = [kindsOf(old), kindsOf(now)];
+  if (kinds.length > 1 || kindsNow.length > 1) return void eachKind(at, kinds, kindsNow, way, found);
+  const [words, wordsNow] = [wordsOf(old), wordsOf(now)];
   // An answer may say what it did not say before only where words were free.
   const lost = way === 'input' ? words.filter((w) => wordsNow.length > 0 && !wordsNow.includes(w)) : [];
   if (lost.length > 0) found.push(`${at}: takes ${lost.join(', ')} no more`);
@@ -76,7 +82,43 @@ function narrower(at: string, old: Json, now: Json, way: 'input' | 'output', fou
     for (const name of mustNow)
       if (!must.includes(name)) found.push(`${at}.${String(name)}: is required now`);
   if (old.items !== undefined) narrower(`${at}[]`, map(old.items), map(now.items), way, found);
+  others(at, old, now, way, found);
 }
+
+/** Of what may be one or the other: each that came in is taken by one still, and each that goes out can be read as one that was. */
+function eachKind(at: string, old: readonly Json[], now: readonly Json[], way: Way, found: string[]): void {
+  const fits = (was: Json, is: Json): boolean => {
+    const own: string[] = [];
+    narrower(at, was, is, way, own);
+    return own.length === 0;
+  };
+  const lost =
+    way === 'input'
+      ? old.filter((was) => !now.some((is) => fits(was, is)))
+      : now.filter((is) => !old.some((was) => fits(was, is)));
+  const what = way === 'input' ? 'is taken no more' : 'is another now';
+  for (const kind of lost) found.push(`${at}: a kind of ${typesOf(kind).join(' or ')} ${what}`);
+}
+
+/** Fields that have no name of their own, as those of a map. */
+function others(at: string, old: Json, now: Json, way: Way, found: string[]): void {
+  if (!typesOf(old).includes('object')) return;
+  const [was, is] = [old.additionalProperties ?? true, now.additionalProperties ?? true];
+  if (typeof was === 'object' && typeof is === 'object') narrower(`${at}.*`, map(was), map(is), way, found);
+  else if (way === 'input' && was !== false && is !== true && was !== is)
+    found.push(`${at}: takes not all further fields now`);
+  else if (way === 'output' && typeof was === 'object') found.push(`${at}.*: is gone`);
+  if (way === 'input' && old.propertyNames !== undefined && now.propertyNames !== undefined)
+    narrower(`${at} names`, map(old.propertyNames), map(now.propertyNames), way, found);
+}
+
+const kindsOf = (schema: Json): readonly Json[] => {
+  const any = [...list(schema.anyOf), ...list(schema.oneOf)].map(map);
+  return any.length === 0 ? [schema] : any.flatMap(kindsOf);
+};
+
+const wordsOf = (schema: Json): readonly unknown[] =>
+  schema.const === undefined ? list(schema.enum) : [schema.const];
 
 /** The same texts were taken under the one as under the other: how they are told was mended. */
 const alike: readonly (readonly [string, string])[] = [
@@ -97,6 +139,8 @@ function limits(at: string, old: Json, now: Json, found: string[]): void {
     ['minLength', 1],
     ['maximum', -1],
     ['maxLength', -1],
+    ['minItems', 1],
+    ['maxItems', -1],
   ] as const) {
     const [was, is] = [old[key], now[key]];
     const tight = typeof is === 'number' && (typeof was !== 'number' || sign * is > sign * was);

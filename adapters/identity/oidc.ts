@@ -1,16 +1,10 @@
-import {
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from 'jose';
+import { createRemoteJWKSet, customFetch, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { OidcConfig } from '../../config/schema.ts';
 import { type Caller, type Role, unixName } from '../../src/domain/caller.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import type { IdentityPort } from '../../src/ports.ts';
+import { refusalOf, refused } from './jwt.ts';
 import { bodyAt } from './provider.ts';
 
 /**
@@ -120,28 +114,14 @@ async function verified(token: string, keys: JWTVerifyGetKey, config: OidcConfig
     });
     return payload;
   } catch (e) {
-    throw faultOf(e, issuer);
+    throw refusalOf(e, words) ?? keysAway(issuer, e);
   }
 }
 
-/** Whatever says that the token is not good; all else says nothing about it. */
-function faultOf(e: unknown, issuer: string): PortError {
-  const refused = (why: string) => new PortError('refused', 'identity.who', why, { cause: e });
-  if (e instanceof errors.JWTExpired) return refused('the token is over; get a new one');
-  if (e instanceof errors.JWTClaimValidationFailed)
-    return refused(`the token's ${e.claim} is not what this gateway takes`);
-  if (
-    e instanceof errors.JWSSignatureVerificationFailed ||
-    e instanceof errors.JWKSNoMatchingKey ||
-    e instanceof errors.JWKSMultipleMatchingKeys
-  )
-    return refused("the token is not signed by one of the provider's keys");
-  if (e instanceof errors.JOSEAlgNotAllowed || e instanceof errors.JOSENotSupported)
-    return refused('the token is signed in a way that is not taken');
-  if (e instanceof errors.JWTInvalid || e instanceof errors.JWSInvalid)
-    return refused('that is no signed token');
-  return new PortError('unreachable', 'identity.who', `the keys of ${issuer}: ${reasonOf(e)}`, { cause: e });
-}
+const words = { over: 'get a new one', unsigned: "the token is not signed by one of the provider's keys" };
+
+const keysAway = (issuer: string, e: unknown): PortError =>
+  new PortError('unreachable', 'identity.who', `the keys of ${issuer}: ${reasonOf(e)}`, { cause: e });
 
 const reasonOf = (e: unknown): string => {
   const cause = (e as { cause?: { code?: string } } | undefined)?.cause;
@@ -152,7 +132,6 @@ function callerOf(
   claims: JWTPayload,
   { userClaim, domain, roleClaim, operators, admins }: OidcConfig,
 ): Caller {
-  const refused = (why: string) => new PortError('refused', 'identity.who', why);
   const told = claimAt(claims, userClaim);
   if (typeof told !== 'string') throw refused(`the token has no ${userClaim} (api.oidc.userClaim)`);
   const end = domain === undefined ? '' : `@${domain}`;

@@ -1,9 +1,10 @@
-import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
+import { type JWTPayload, jwtVerify } from 'jose';
 import type { SlurmJwtConfig } from '../../config/schema.ts';
 import { unixName } from '../../src/domain/caller.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type ClusterName, clusterName } from '../../src/domain/ids.ts';
 import type { Clock, IdentityPort } from '../../src/ports.ts';
+import { headOf, refusalOf, refused } from './jwt.ts';
 import { SlurmKeyFiles } from './slurm-keys.ts';
 
 export interface SlurmJwtOptions {
@@ -72,7 +73,7 @@ export class SlurmJwtIdentity implements IdentityPort {
         return { claims: payload, claim: userClaim };
       }
     } catch (e) {
-      throw faultOf(e);
+      throw refusalOf(e, words) ?? keyUnfit(e);
     }
     throw refused('the token is signed in a way that is not taken');
   }
@@ -80,25 +81,22 @@ export class SlurmJwtIdentity implements IdentityPort {
 
 /** What it says itself, which decides only with which key it is checked. With several keys of no id, any could be meant. */
 function algorithmOf(token: string): string | undefined {
-  try {
-    const { alg, kid } = decodeProtectedHeader(token);
-    return alg === 'RS256' && kid === undefined ? undefined : alg;
-  } catch {
-    throw refused('that is no signed token');
-  }
+  const { alg, kid } = headOf(token);
+  return alg === 'RS256' && kid === undefined ? undefined : alg;
 }
 
-function faultOf(e: unknown): PortError {
-  if (e instanceof errors.JWTExpired) return refused('the token is over; get a new one by scontrol token');
-  if (e instanceof errors.JWTClaimValidationFailed)
-    return refused(`the token's ${e.claim} is not what this gateway takes`);
-  if (e instanceof errors.JOSEError)
-    return refused(
-      e instanceof errors.JWTInvalid || e instanceof errors.JWSInvalid
-        ? 'that is no signed token'
-        : "the token is not signed by the cluster's key",
-    );
-  throw e;
-}
+const words = {
+  over: 'get a new one by scontrol token',
+  unsigned: "the token is not signed by the cluster's key",
+};
 
-const refused = (why: string): PortError => new PortError('refused', 'identity.who', why);
+/** A key that was read, and cannot be used after all. */
+const keyUnfit = (e: unknown): PortError =>
+  new PortError(
+    'unreachable',
+    'identity.who',
+    `api.slurmJwt: ${e instanceof Error ? e.message : String(e)}`,
+    {
+      cause: e,
+    },
+  );

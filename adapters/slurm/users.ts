@@ -164,12 +164,14 @@ class SshUsers implements UsersPort {
     if (answer.code !== 0 && /no such user/i.test(answer.stderr))
       throw new PortError('not_found', at, `the login node knows no user ${name}`);
     const gids = readAnswer(answer, at).stdout.trim().split(' ');
+    // One slurmdbd may serve several clusters: an account of another is none here.
+    const of = [`user=${name}`, `cluster=${await this.slurmName()}`];
     const [uid, own, named, shown] = await Promise.all([
       this.#read(at, ['id', '-u', '--', name]),
       this.#read(at, ['id', '-g', '--', name]),
       this.#groups(at, gids),
       this.#read(at, [
-        ...['sacctmgr', '-nP', 'show', 'user', 'withassoc', `user=${name}`],
+        ...['sacctmgr', '-nP', 'show', 'user', 'withassoc', ...of],
         'format=account,defaultaccount',
       ]),
     ]);

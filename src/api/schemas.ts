@@ -296,7 +296,9 @@ export const delegateOrder = z.strictObject({
   until: z.iso
     .datetime({ offset: true, error: 'no time; write one such as 2026-01-05T08:00:00Z' })
     .optional()
-    .describe('Until then, or until the quote ends, whichever is first.'),
+    .describe(
+      'Until then, or until the quote ends, whichever is first. A time that is over takes back what he was given.',
+    ),
   by,
   reason,
 });

@@ -55,8 +55,12 @@ function limitOf(limit: string | undefined): number {
   return Number(limit);
 }
 
-/** A row tells in its reason first who acted, `by alice@gw: the bill`; a name without a host is that account on any. */
+/** `by alice@gw: the bill`, `approved by alice at …`, `alice (token …) lets bob answer it: …`; who stands further on only had to do with it. */
+const actor = /^(?:(?:approved |declined )?by ([^\s:,;]+)|([^\s:,;]+)[^:]* lets )/;
+
+/** A row tells in its reason first who acted; a name without a host is that account on any. */
 export function isBy({ why }: Pick<Row, 'why'>, name: string): boolean {
-  const who = /\bby ([^\s:,;]+)/.exec(why)?.[1];
+  const [, by, letting] = actor.exec(why) ?? [];
+  const who = by ?? letting;
   return who !== undefined && (who === name || who.startsWith(`${name}@`));
 }

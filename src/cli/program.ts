@@ -314,17 +314,20 @@ export function programOf(works: Works): Command {
     .description('let somebody of its account approve or decline one offered burst too')
     .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
     .requiredOption('--to <name>', 'who, as Slurm has the name')
-    .option('--until <time>', 'such as 2026-01-05T08:00:00Z (default: until the quote ends)')
+    .option(
+      '--until <time>',
+      'such as 2026-01-05T08:00:00Z (default: until the quote ends); one that is over takes it back',
+    )
     .option('--by <name>', 'who says so (default: this account)')
     .option('--reason <text>', 'stands in the audit', '')
+    .option('--json', 'as JSON')
     .action(
       async (
         which: string,
-        { by, ...asked }: { to: string; until?: string; by?: string; reason: string },
+        { by, json, ...asked }: { to: string; until?: string; by?: string; reason: string } & Json,
       ) => {
-        const gateway = await works.gateway(chosen());
         const order = { ...asked, what: 'delegate' as const, by: by ?? works.whoAsks(), key: works.newId() };
-        for (const line of await orderQuote(gateway, which, order)) console.log(line);
+        await tell(orderQuote(await works.gateway(chosen()), which, order, json === true));
       },
     );
   program
@@ -333,10 +336,10 @@ export function programOf(works: Works): Command {
     .argument('<job or burst>', '4711, 4711_3 for an array task, or the id of a burst')
     .option('--by <name>', 'who says so (default: this account)')
     .option('--reason <text>', 'stands in the audit', '')
-    .action(async (which: string, { by, reason }: { by?: string; reason: string }) => {
-      const gateway = await works.gateway(chosen());
+    .option('--json', 'as JSON')
+    .action(async (which: string, { by, reason, ...o }: { by?: string; reason: string } & Json) => {
       const order = { what: 'expire' as const, by: by ?? works.whoAsks(), reason, key: works.newId() };
-      for (const line of await orderQuote(gateway, which, order)) console.log(line);
+      await tell(orderQuote(await works.gateway(chosen()), which, order, o.json === true));
     });
   program
     .command('again')

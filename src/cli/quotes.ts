@@ -76,6 +76,7 @@ export async function orderQuote(
   gateway: Gateway,
   which: string,
   { what, key, ...body }: QuoteOrder,
+  json = false,
 ): Promise<readonly string[]> {
   const [id = which, ...more] = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [];
   if (more.length > 0)
@@ -85,7 +86,9 @@ export async function orderQuote(
   const said = await request(gateway, `bursts/${encodeURIComponent(id)}/${what}`, {
     ...{ method: 'POST', body, headers: { 'idempotency-key': key } },
   });
-  const { burst } = toldIn(said, answer);
+  const told = toldIn(said, answer);
+  if (json) return [JSON.stringify(told, undefined, 2)];
+  const { burst } = told;
   const { delegated } = burst;
   const job = `${burst.job} of ${burst.user} on ${burst.cluster}`;
   return what === 'expire' || delegated === undefined

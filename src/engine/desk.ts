@@ -44,10 +44,10 @@ export interface JobStory {
   readonly bursts: readonly { readonly burst: Burst; readonly steps: readonly AuditRow[] }[];
 }
 
-/** Whom a delegate answers as, and to whom a word is delegated. */
+/** Who is let answer a quote, and for how long. */
 export interface Delegating {
   readonly to: string;
-  /** Undefined: as long as the quote holds. */
+  /** Undefined: as long as the quote holds. Over: who was let answer it is so no more. */
   readonly until: Instant | undefined;
   readonly by: string;
   readonly why: string;
@@ -160,10 +160,13 @@ export class Desk {
   /** Lets somebody of the burst's account answer its quote too. Undefined: no such burst. */
   delegate(id: BurstId, { to, until, by, why }: Delegating): Promise<Answered | undefined> {
     return this.#word(id, async (burst, at) => {
-      if (until !== undefined && until <= at) return { kind: 'refused', why: 'until is over already' };
       const end = until ?? burst.quote?.until ?? at;
+      // A right that ends sooner needs nobody's word: not that of a slurmdbd that is away, nor for who left the account.
+      const sooner = burst.delegated?.to === to && end <= burst.delegated.until;
+      if (end <= at && until !== undefined && !sooner)
+        return { kind: 'refused', why: 'until is over already' };
       const made = delegated(burst, { to, until: end, by, at }, why);
-      if (made.kind !== 'write' || (await this.#isOf(burst, to))) return made;
+      if (made.kind !== 'write' || sooner || (await this.#isOf(burst, to))) return made;
       const refused = `${to} has no association with account ${burst.account} in the slurmdbd of ${burst.cluster}; name somebody of it`;
       return { kind: 'refused', why: refused };
     });

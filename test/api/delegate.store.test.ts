@@ -1,5 +1,8 @@
 /** Whom an operator lets answer one quote, and a quote that is let lapse. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Gateway } from '../../src/cli/ask.ts';
+import { listAudit } from '../../src/cli/audit-list.ts';
+import { orderQuote } from '../../src/cli/quotes.ts';
 import { PortError } from '../../src/domain/fault.ts';
 import { type Bed, makeBed, next, offered, putBurst } from './bed.ts';
 
@@ -145,6 +148,27 @@ it('the last one named counts, alone; a repeat changes nothing', async () => {
   expect((await post(carol, b.id, 'approve')).status).toBe(200);
 });
 
+it('what was delegated is taken back by a time that is over, while nobody can say who is of the account', async () => {
+  const b = await anOffer();
+  await post(olga, b.id, 'delegate', { to: 'bob' });
+  // Operators are seldom of the account themselves.
+  expect((await post(olga, b.id, 'delegate', { to: 'olga' })).status).toBe(409);
+  expect((await bed.ask(bob, `bursts/${b.id}/approval`)).status).toBe(200);
+  members = undefined;
+  const over = { to: 'bob', until: '2020-01-01T00:00:00Z', reason: 'is away' };
+  for (const _ of ['once', 'again'])
+    expect((await post(olga, b.id, 'delegate', over)).body.burst).toMatchObject({
+      delegated: { to: 'bob', until: '2020-01-01T00:00:00.000Z' },
+    });
+  expect(await whys(b.id)).toHaveLength(3);
+  expect((await post(bob, b.id, 'approve')).status).toBe(403);
+  // More than he has is asked for as ever.
+  expect((await post(olga, b.id, 'delegate', { to: 'bob', until: iso(60_000) })).status).toBe(503);
+  members = { bob: ['chemistry'] };
+  expect((await post(olga, b.id, 'delegate', { to: 'bob', until: iso(60_000) })).status).toBe(409);
+  expect((await post(bob, b.id, 'approve')).status).toBe(403);
+});
+
 it.each<[object, number, RegExp]>([
   [{}, 400, /to: /],
   [{ to: '../bob' }, 400, /to: no Unix name/],
@@ -194,4 +218,45 @@ it('a quote that an operator lets lapse is open to nobody any more, and a repeat
   expect((await post(olga, b.id, 'delegate', { to: 'bob', until: iso(60_000) })).status).toBe(409);
   expect((await post(olga, b.id, 'expire')).status).toBe(200);
   expect((await whys(b.id)).at(-1)).toMatch(/^olga \(token .*\) lets the quote lapse: too dear$/);
+});
+
+it('the command line names the offer by its job or its burst, and tells what was done', async () => {
+  const b = await anOffer();
+  const gateway: Gateway = { host: '', port: 0, url: bed.base, token: olga };
+  const order = (what: 'delegate' | 'expire', to?: string) => ({
+    what,
+    to,
+    by: 'olga',
+    reason: '',
+    key: `${what}-it`,
+  });
+  const until = new Date(b.quote?.until ?? 0).toISOString();
+  expect(await orderQuote(gateway, b.ref, order('delegate', 'bob'))).toEqual([
+    expect.stringMatching(`^${b.ref} of alice on hpc1: bob may answer it until ${until}, by olga`),
+  ]);
+  const [json = ''] = await orderQuote(gateway, b.id, order('expire'), true);
+  expect(JSON.parse(json)).toMatchObject({ burst: { id: b.id, delegated: { to: 'bob' } } });
+  expect((await bed.store.burst(b.id))?.quote?.until).toBeLessThan(b.quote?.until ?? 0);
+  await expect(orderQuote(gateway, '999999', order('expire'))).rejects.toThrow(
+    'no burst of job 999999 is offered',
+  );
+});
+
+it('who lets another answer, or a quote lapse, is found as who did it; whom a reason or a name mentions is not', async () => {
+  const b = await anOffer();
+  await post(olga, b.id, 'delegate', { to: 'bob', reason: 'asked by oleg' });
+  await post(bob, b.id, 'decline', { reason: 'by oleg’s wish' });
+  const gone = await anOffer();
+  await post(olga, gone.id, 'expire', { reason: 'told by oleg' });
+  const gateway: Gateway = { host: '', port: 0, url: bed.base, token: olga };
+  const whysOf = async (subject: string, by: string): Promise<readonly string[]> => {
+    const [text = ''] = await listAudit(gateway, { subject, by, json: true }, Date.now());
+    return (JSON.parse(text) as { audit: { why: string }[] }).audit.map(({ why }) => why);
+  };
+  expect(await whysOf(b.id, 'olga')).toEqual([expect.stringMatching(/^olga .* lets bob answer it/)]);
+  expect(await whysOf(b.id, 'bob')).toEqual([
+    expect.stringMatching(/^declined by bob .*, whom olga .* lets answer/),
+  ]);
+  expect(await whysOf(gone.id, 'olga')).toEqual([expect.stringMatching(/^olga .* lets the quote lapse/)]);
+  for (const subject of [b.id, gone.id]) expect(await whysOf(subject, 'oleg')).toEqual([]);
 });

@@ -33,6 +33,28 @@ const more = (path: Path, value: unknown) => changed(path, (at, key) => (at[key]
 const answer = ['responses', '200', 'content', 'application/json', 'schema'];
 const bursts = ['/api/v1/bursts', 'get', ...answer, 'properties', 'bursts', 'items'];
 const order = ['/api/v1/stop', 'post', 'requestBody', 'content', 'application/json', 'schema'];
+const answerOf = ['/api/v1/bursts', 'get', 'responses', '200', 'content'];
+const instances = [
+  '/api/v1/capacity',
+  'get',
+  ...answer,
+  'properties',
+  'groups',
+  'items',
+  'properties',
+  'instances',
+];
+const basis = [
+  '/api/v1/decisions',
+  'get',
+  ...answer,
+  'properties',
+  'decisions',
+  'items',
+  'properties',
+  'basis',
+];
+const starts = [...basis, 'properties', 'forecast', 'properties', 'startsIn'];
 const parameters = ['/api/v1/jobs', 'get', 'parameters'];
 /** Where `state` stands among them. */
 const states = (
@@ -65,6 +87,37 @@ describe('a breaking change is found', () => {
     ['a lower limit', put([...parameters, 0, 'schema', 'maximum'], 10), /maximum is 10, and was 1000/],
     ['a new pattern', put([...parameters, 1, 'schema', 'pattern'], '^a'), /another pattern/],
     ['a higher role', put(['/api/v1/jobs', 'get', 'x-role'], 'admin'), /needs role admin/],
+    [
+      'a field of one kind of an answer',
+      cut([...starts, 'anyOf', 1, 'properties', 'p50Ms']),
+      /startsIn: a kind of object is another now/,
+    ],
+    [
+      'another kind of object beside it',
+      more([...starts, 'anyOf'], { type: 'object', properties: { at: { type: 'string' } } }),
+      /startsIn: a kind of object is another now/,
+    ],
+    [
+      'another kind of value',
+      more([...starts, 'anyOf'], { type: 'number' }),
+      /is number or object or string/,
+    ],
+    [
+      'what a map holds',
+      put([...instances, 'additionalProperties', 'type'], 'string'),
+      /instances\.\*: was number/,
+    ],
+    ['a map', cut([...instances, 'additionalProperties']), /instances\.\*: is gone/],
+    [
+      'how an answer is told',
+      put(['/api/v1/events', 'get', 'responses', '200', 'content'], {}),
+      /event-stream no more/,
+    ],
+    [
+      'how an order is told',
+      cut([...order.slice(0, 4), 'application/json']),
+      /body: is application\/json no more/,
+    ],
   ])('%s', (_what, now, words) => {
     expect(breaksOf(JSON.parse(kept), now).join('\n')).toMatch(words);
   });
@@ -74,8 +127,69 @@ describe('a breaking change is found', () => {
     ['a field of an answer', put([...bursts, 'properties', 'more'], { type: 'string' })],
     ['a parameter', more(parameters, { in: 'query', name: 'x', schema: {} })],
     ['a higher limit', put([...parameters, 0, 'schema', 'maximum'], 5_000)],
+    [
+      'a field of one kind of an answer',
+      put([...starts, 'anyOf', 1, 'properties', 'more'], { type: 'string' }),
+    ],
+    ['a word beside it', more([...starts, 'anyOf'], { type: 'string', const: 'far away' })],
+    ['another way to tell an answer', put([...answerOf, 'text/csv'], {})],
     ['a lower role', put(['/api/v1/audit', 'get', 'x-role'], 'user')],
   ])('what only grows is none: %s', (_what, now) => {
     expect(breaksOf(JSON.parse(kept), now)).toEqual([]);
+  });
+
+  const input = (schema: object, required = false) => ({
+    paths: { '/x': { post: { requestBody: { required, content: { 'application/json': { schema } } } } } },
+  });
+  const word = { type: 'string', const: 'never' };
+  const kind = (required: readonly string[]) => ({ type: 'object', properties: { a: {}, b: {} }, required });
+  it.each<[string, object, object, RegExp | undefined]>([
+    [
+      'a kind',
+      { anyOf: [word, kind([])] },
+      { anyOf: [word, kind(['a'])] },
+      /a kind of object is taken no more/,
+    ],
+    [
+      'a word',
+      { anyOf: [word, kind([])] },
+      { anyOf: [{ ...word, const: 'ever' }, kind([])] },
+      /a kind of string is/,
+    ],
+    ['a narrower one beside it', kind([]), { anyOf: [kind(['a']), kind([])] }, undefined],
+    ['the one for several', { anyOf: [kind(['a']), kind(['b'])] }, kind([]), undefined],
+    [
+      'further fields',
+      { type: 'object' },
+      { type: 'object', additionalProperties: false },
+      /takes not all further/,
+    ],
+    [
+      'further fields of any type',
+      { type: 'object' },
+      { type: 'object', additionalProperties: { type: 'number' } },
+      /takes not all further/,
+    ],
+    ['no further fields', { type: 'object', additionalProperties: false }, { type: 'object' }, undefined],
+    [
+      'the names of a map',
+      { type: 'object', propertyNames: { type: 'string' } },
+      { type: 'object', propertyNames: { type: 'string', maxLength: 9 } },
+      /names: maxLength is 9/,
+    ],
+    [
+      'as many',
+      { type: 'array', items: {} },
+      { type: 'array', items: {}, maxItems: 5 },
+      /maxItems is 5, and was open/,
+    ],
+  ])('of an order: %s', (_what, before, now, words) => {
+    const found = breaksOf(input(before), input(now)).join('\n');
+    if (words === undefined) expect(found).toBe('');
+    else expect(found).toMatch(words);
+  });
+
+  it('of an order: that it may be left out', () => {
+    expect(breaksOf(input({}), input({}, true))).toEqual(['POST /x: needs a body now']);
   });
 });

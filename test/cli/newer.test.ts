@@ -81,6 +81,8 @@ describe.each([0, -1])('a gateway of a later version (shape %i of several)', (al
     ['approve', '4711'],
     ['approve', 'b1'],
     ['decline', 'b1'],
+    ['delegate', 'b1', '--to', 'bob'],
+    ['expire', 'b1'],
     ['again', '4711'],
     ['hold', '4711'],
     ['release', '4711'],

@@ -1,6 +1,6 @@
 /** Tokens of Slurm's auth/jwt, and what somebody might send in place of one. */
 import { createHmac, randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
@@ -28,6 +28,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   secret = randomBytes(32);
+  rmSync(keyFile, { recursive: true, force: true });
   put(keyFile, secret, 0o400);
   put(jwks, await setOf({ one: rsa }), 0o444);
 });
@@ -47,7 +48,8 @@ async function setOf(keys: Readonly<Record<string, Keys>>, over: object = {}): P
   return JSON.stringify({ keys: await Promise.all(all) });
 }
 
-const uids: Readonly<Record<string, number>> = { alice: 2001, bob: 2002, toor: 0 };
+/** root is so by name too, whatever a cluster's name service says. */
+const uids: Readonly<Record<string, number>> = { alice: 2001, bob: 2002, toor: 0, root: 2003 };
 function identity(over: Partial<SlurmJwtConfig> = {}): SlurmJwtIdentity {
   return new SlurmJwtIdentity(
     { cluster: 'hpc1', keyFile, jwks, userClaim: 'sun', refuse: ['slurm'], ...over },
@@ -198,6 +200,14 @@ describe('a key file', () => {
     ['is too short', () => put(keyFile, 'secret\n', 0o400), /keyFile: of 7 bytes, and can be guessed/],
     ['is empty', () => put(keyFile, '', 0o400), /keyFile: of 0 bytes/],
     ['is not there', () => rmSync(keyFile), /keyFile: .*no such file/],
+    [
+      'is a directory',
+      () => {
+        rmSync(keyFile);
+        mkdirSync(keyFile, 0o700);
+      },
+      /keyFile: no file/,
+    ],
     ['is too long', () => put(keyFile, Buffer.alloc(2 ** 20 + 1), 0o400), /keyFile: longer than 1 MiB/],
     [
       'holds public keys that others may write',

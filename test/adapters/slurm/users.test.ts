@@ -306,6 +306,7 @@ it('a slurmdbd that is away is no word on who coordinates what', async () => {
 
 it('a group that has no name keeps nobody from being told who he is', async () => {
   const { port } = over(({ line }) => {
+    if (line.includes('scontrol')) return out('ClusterName = hpc1\n');
     if (line.includes('getent')) return { code: 2, stdout: 'physics:x:3001:\n', stderr: '' };
     if (line.includes('sacctmgr')) return out('physics|physics\n');
     return out(line.includes('-G') ? '2001 3001\n' : '2001\n');
@@ -316,4 +317,33 @@ it('a group that has no name keeps nobody from being told who he is', async () =
       { gid: 3001, name: 'physics' },
     ],
   });
+});
+
+it('accounts are those of this cluster, of several that one slurmdbd serves; which it is, is asked once', async () => {
+  const { port, asked } = over(({ line }) => {
+    if (line.includes('scontrol')) return out('ClusterName             = hpc1\n');
+    if (line.includes('getent')) return out('alice:x:2001:\n');
+    if (line.includes('sacctmgr'))
+      return out(
+        line.includes('cluster=hpc1')
+          ? 'physics|physics\nchemistry|physics\n'
+          : 'physics|physics\nelsewhere|physics\n',
+      );
+    return out('2001\n');
+  });
+  for (const _ of ['once', 'again'])
+    expect((await port.info('alice')).accounts).toEqual([
+      { name: 'physics', isDefault: true },
+      { name: 'chemistry', isDefault: false },
+    ]);
+  expect(asked.filter(({ line }) => line.includes('scontrol'))).toHaveLength(1);
+});
+
+it('accounts of nobody knows which cluster are told to nobody', async () => {
+  const { port } = over(({ line }) =>
+    line.includes('scontrol')
+      ? bad('scontrol: error: Unable to contact slurm controller (connect failure)')
+      : out('2001\n'),
+  );
+  await expect(port.info('alice')).rejects.toMatchObject({ fault: 'unreachable' });
 });
