@@ -52,7 +52,6 @@ const clusters = [
 ];
 const served = {
   clusters,
-  instances: (limit: number) => store.instances(limit),
   budgets: async () => [],
 } as Partial<Served> as Served;
 const outbox = new PostgresOutbox({ url, onError, newId: entropy.uuid });

@@ -43,6 +43,7 @@ import type { OverheadId } from './domain/overhead.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -738,6 +739,7 @@ export interface DeskPort {
   receipts(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
   receiptCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
+  instances(filter: InstanceFilter, page: Page): Promise<Paged<Instance>>;
   ledger(filter: LedgerFilter, page: Page): Promise<Paged<LedgerRow>>;
   auditRows(filter: AuditFilter, page: Page): Promise<Paged<AuditEvent>>;
   /**

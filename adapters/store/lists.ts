@@ -2,9 +2,11 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt, Verdict } from '../../src/domain/decision.ts';
 import { burstId, type ClusterName, clusterName, instant, jobRef } from '../../src/domain/ids.ts';
+import type { Instance } from '../../src/domain/instance.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -15,7 +17,7 @@ import type {
 } from '../../src/domain/page.ts';
 import type { AuditEvent, LedgerRow } from '../../src/ports.ts';
 import { Remembered } from './remembered.ts';
-import { readBurst, readReceipt } from './schema.ts';
+import { readBurst, readInstance, readReceipt } from './schema.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -248,6 +250,23 @@ export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Pa
         select id, head, data from bursts where id = any(${keys}::text[])`;
       return (await of.execute(db)).rows.map((r) => [r.id, r.head, readBurst(r.data)] as const);
     },
+  );
+}
+
+export async function instancesPage(db: Db, f: InstanceFilter, page: Page): Promise<Paged<Instance>> {
+  const conditions = [
+    given(f.cluster, (v) => sql`cluster = ${v}`),
+    given(f.live, (v) => sql`live = ${sql.lit(v)}`),
+    given(page.after, ([at, id]) => sql`(created_at, id) < (${at}::bigint, ${id}::text collate "C")`),
+  ];
+  const { rows } = await sql<{ id: string; created_at: number; data: unknown }>`
+    select id, created_at, data from instances where ${where(conditions)}
+    order by created_at desc, id desc limit ${page.limit + 1}`.execute(db);
+  return paged(
+    rows,
+    page.limit,
+    (r) => readInstance(r.data),
+    (r) => [r.created_at, r.id],
   );
 }
 

@@ -94,7 +94,7 @@ export const auditQuery = z.strictObject({
     ),
 });
 
-export const instancesQuery = z.strictObject({ limit });
+export const instancesQuery = z.strictObject({ ...page, cluster: name.optional(), live: flag });
 
 const seenStates = [...jobStates, ...jobFlags, 'UNKNOWN'] as const;
 
@@ -198,6 +198,17 @@ export const burstCountView = z.strictObject({
 });
 export type BurstCountView = z.output<typeof burstCountView>;
 
+/** A burst that stands out among all under way. */
+const notable = { cluster: z.string(), job: z.string(), user: z.string(), account: z.string() };
+export const burstCountsView = z.strictObject({
+  counts: z.array(burstCountView),
+  /** Whose script has run longest and runs still. */
+  longest: z.strictObject({ ...notable, started: time }).optional(),
+  /** The most that it can cost; absent: none holds anything. */
+  costliest: z.strictObject({ ...notable, heldMicroUsd: z.number() }).optional(),
+});
+export type BurstCountsView = z.output<typeof burstCountsView>;
+
 /** How old what is told of a cluster is. Without `at` this gateway has not looked at its queue. */
 export const sightView = z.strictObject({
   cluster: z.string(),
@@ -276,6 +287,16 @@ export const groupView = z.strictObject({
   microUsdPerHour: z.record(z.string(), z.number()),
 });
 export type GroupView = z.output<typeof groupView>;
+
+/** Instances that may cost something, all of them. */
+export const upView = z.strictObject({
+  instances: z.number(),
+  /** Micro-dollars an hour, by the node groups' list prices. */
+  microUsdPerHour: z.number(),
+  /** Of those instances, the ones that no list price is known of: they count nothing above. */
+  unpriced: z.number(),
+});
+export type UpView = z.output<typeof upView>;
 
 /** What waits in one partition. */
 export const backlogView = z.strictObject({

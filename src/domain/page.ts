@@ -66,6 +66,11 @@ export interface LedgerFilter extends Whose {
   readonly to?: Instant | undefined;
 }
 
+export interface InstanceFilter {
+  readonly cluster?: ClusterName | undefined;
+  readonly live?: boolean | undefined;
+}
+
 export interface AuditFilter {
   /** A burst, an instance, `stop/CLUSTER`, `ramp/CLUSTER`, `policy/CLUSTER`, `policy-version/N`, `token/ID` or `order/ID`. */
   readonly subject?: string | undefined;

@@ -3,11 +3,13 @@ import { isOpen } from '../domain/answer.ts';
 import type { Burst, BurstState } from '../domain/burst.ts';
 import type { ForecastError } from '../domain/forecast.ts';
 import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
+import { upStates } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -70,6 +72,22 @@ export interface BurstCount {
   readonly bursts: number;
 }
 
+/** Bursts under way: counted, and of them all, not of a page, the one whose script has run longest and the one that holds most. */
+export interface BurstTotals {
+  readonly counts: readonly BurstCount[];
+  readonly longest: (Burst & { readonly startedAt: Instant }) | undefined;
+  readonly costliest: { readonly burst: Burst; readonly held: MicroUsd } | undefined;
+}
+
+/** Instances that may cost something, in all clusters. */
+export interface Up {
+  readonly instances: number;
+  /** An hour of them by their groups' list prices. */
+  readonly microUsdPerHour: MicroUsd;
+  /** Those of them that no list price is known of: their type is not told yet, it has none, or their group is configured no more. */
+  readonly unpriced: number;
+}
+
 /** How Slurm says that a job ended: a state of its own each, never folded. */
 export interface End {
   readonly state: string;
@@ -124,6 +142,7 @@ export class Portal {
   bursts = (filter: BurstFilter, page: Page) => this.#desk.bursts(filter, page);
   decisions = (filter: ReceiptFilter, page: Page) => this.#desk.receipts(filter, page);
   decisionCounts = (filter: ReceiptFilter) => this.#desk.receiptCounts(filter);
+  instances = (filter: InstanceFilter, page: Page) => this.#desk.instances(filter, page);
   ledger = (filter: LedgerFilter, page: Page) => this.#desk.ledger(filter, page);
   audit = (filter: AuditFilter, page: Page) => this.#desk.auditRows(filter, page);
   generation = () => this.#desk.generation();
@@ -204,14 +223,27 @@ export class Portal {
   }
 
   /** Those under way that may be seen, by cluster and state. */
-  async burstCounts(may: (burst: Burst) => boolean): Promise<readonly BurstCount[]> {
+  async burstCounts(may: (burst: Burst) => boolean): Promise<BurstTotals> {
+    let longest: BurstTotals['longest'];
+    let costliest: BurstTotals['costliest'];
     const counted = this.#clusters.map(async ({ name }) => {
       const states = new Map<BurstState, number>();
-      for (const burst of await this.#store.liveBursts(name))
-        if (may(burst)) states.set(burst.state, (states.get(burst.state) ?? 0) + 1);
+      for (const burst of (await this.#store.liveBursts(name)).filter(may)) {
+        const { state, startedAt, endedAt, price } = burst;
+        states.set(state, (states.get(state) ?? 0) + 1);
+        if (
+          startedAt !== undefined &&
+          endedAt === undefined &&
+          startedAt < (longest?.startedAt ?? Number.POSITIVE_INFINITY)
+        )
+          longest = { ...burst, startedAt };
+        if (price !== undefined && price.held > (costliest?.held ?? -1))
+          costliest = { burst, held: price.held };
+      }
       return [...states].map(([state, bursts]) => ({ cluster: name, state, bursts }));
     });
-    return (await Promise.all(counted)).flat();
+    const counts = (await Promise.all(counted)).flat();
+    return { counts, longest, costliest };
   }
 
   /** By `12` or `12_3`, in every cluster that knows it. */
@@ -256,6 +288,22 @@ export class Portal {
       }),
     );
     return of.flat();
+  }
+
+  /** Of node groups that are configured no more too. */
+  async up(): Promise<Up> {
+    const up = { instances: 0, microUsdPerHour: 0, unpriced: 0 };
+    const of = this.#clusters.map(async ({ name, settings: { groups } }) => {
+      for (const { state, group, type } of await this.#store.liveInstances(name)) {
+        if (!upStates.has(state)) continue;
+        const price = groups.find((g) => g.name === group)?.prices?.[type ?? ''];
+        up.instances++;
+        up.microUsdPerHour += price ?? 0;
+        if (price === undefined) up.unpriced++;
+      }
+    });
+    await Promise.all(of);
+    return up;
   }
 
   /** `seen`: whose jobs' own forecasts are told. */

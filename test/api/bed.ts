@@ -136,7 +136,6 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     wake: async () => undefined,
     ramps: async () => [{ cluster, mode: 'auto', day: undefined, lift: await store.rampLifted(cluster) }],
     budgets: async () => [],
-    instances: (limit: number) => store.instances(limit),
     reports: async () => [],
     ...served,
   } as Partial<Served> as Served;

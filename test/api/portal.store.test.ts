@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import {
   auditView,
   burstCostView,
+  burstCountsView,
   burstFactsView,
   costsAtMost,
   forecastView,
@@ -12,11 +13,12 @@ import {
   jobFactsView,
   ledgerView,
   queueJobView,
+  upView,
 } from '../../src/api/portal-schemas.ts';
 import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
-import { anInstance, putInstance } from '../contract/samples.ts';
+import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from './bed.ts';
 
 let bed: Bed;
@@ -69,7 +71,13 @@ beforeAll(async () => {
     await bed.write({ kind: 'burst', burst: { ...next(b, state), rev: b.rev + 1 }, why });
     b = next(b, state);
   }
-  await bed.write(putInstance(anInstance({ cluster })));
+  const failed = anInstance({ cluster });
+  await bed.write(
+    putInstance(anInstance({ cluster })),
+    putInstance(anInstance({ cluster })),
+    putInstance(failed),
+  );
+  await bed.write(putInstance(nextInstance(failed, 'gone', { endedAt: instant(Date.now()), why: 'none' })));
   for (let i = 0; i < 5; i++) await bed.write(decisionOn(ended, { at: instant(1_000 + i) }));
   await bed.write(decisionOn(bobs, { at: instant(5_000), verdict: 'never' }));
 });
@@ -151,7 +159,11 @@ describe('lists', () => {
     ['bursts', 'bursts', burstView, 2],
     ['decisions', 'decisions', decisionView, 6],
     ['ledger', 'ledger', ledgerView, 1],
-    ['audit', 'audit', auditView, 18],
+    ['audit', 'audit', auditView, 21],
+    ['instances', 'instances', instanceView, 3],
+    ['instances?live=true', 'instances', instanceView, 2],
+    ['instances?live=false&cluster=hpc1', 'instances', instanceView, 1],
+    ['instances?cluster=elsewhere', 'instances', instanceView, 0],
     ['jobs?state=PENDING&partition=gpu', 'jobs', queueJobView, 3],
     ['jobs?state=RUNNING', 'jobs', queueJobView, 0],
     ['jobs?user=bob', 'jobs', queueJobView, 4],
@@ -386,6 +398,21 @@ it.each<[string, string, z.ZodType]>([
   const { status, body } = await bed.ask(operator, path);
   expect(status).toBe(200);
   for (const row of body[key] as unknown[]) expect(schema.parse(row)).toEqual(row);
+});
+
+it('bursts under way are counted, with those that stand out, for whoever may see them', async () => {
+  const counted = async (token: string) =>
+    burstCountsView.parse((await bed.ask(token, 'bursts/counts')).body);
+  // One is over; the other holds nothing and has not begun.
+  const counts = [{ cluster, state: 'proposed', bursts: 1 }];
+  expect(await counted(operator)).toEqual({ counts });
+  expect(await counted(alice)).toEqual({ counts: [] });
+});
+
+it('what may cost something is counted, beside the groups', async () => {
+  const { body } = await bed.ask(operator, 'groups');
+  // They were only wished for.
+  expect(upView.parse(body.up)).toEqual({ instances: 0, microUsdPerHour: 0, unpriced: 0 });
 });
 
 it('the forecast counts what waits, by partition', async () => {
