@@ -48,6 +48,7 @@ const clusters = [
   {
     ...{ name: cluster, snapshot, notebook: { last: () => undefined, forecast: () => undefined, turn: 0 } },
     settings: { groups: [group], setup: { pollMs: 30_000 }, policy: {} },
+    ...{ leads: true, shortage: { told: () => [] } },
   },
 ];
 const served = {

@@ -285,6 +285,19 @@ export const groupView = z.strictObject({
   bursts: z.number(),
   /** Micro-dollars an hour by type; a type without one is not bought under a budget. */
   microUsdPerHour: z.record(z.string(), z.number()),
+  /** What the cloud had none of a moment ago, or took back, and is not asked for until then; absent: another gateway leads the cluster, and knows. */
+  lacks: z
+    .array(
+      z.strictObject({
+        ...{ type: z.string(), zone: z.string(), capacity: z.enum(['spot', 'on-demand']), until: time },
+        why: z
+          .enum(['none', 'quota', 'full', 'reclaimed'])
+          .describe(
+            'The cloud had none; the quota of the account did not hold more; the subnet of the zone has no address left; one was taken back.',
+          ),
+      }),
+    )
+    .optional(),
 });
 export type GroupView = z.output<typeof groupView>;
 

@@ -77,6 +77,14 @@ export interface Lack extends SpotPool {
   readonly capacityType: CapacityType;
 }
 
+/** A lack as people are told it. */
+export interface ToldLack extends Lack {
+  /** Then it is asked for again. */
+  readonly until: Instant;
+  /** As in `Missed`; `reclaimed`: one of these was taken back. */
+  readonly why: 'none' | 'full' | 'quota' | 'reclaimed';
+}
+
 /** What a cloud tells of an instance unasked. */
 export interface CloudNotice {
   readonly id: CloudId;

@@ -3,7 +3,7 @@ import { isOpen } from '../domain/answer.ts';
 import type { Burst, BurstState } from '../domain/burst.ts';
 import type { ForecastError } from '../domain/forecast.ts';
 import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
-import { upStates } from '../domain/instance.ts';
+import { type ToldLack, upStates } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type {
@@ -35,6 +35,7 @@ import {
   type Start,
   startsOf,
 } from './queue-view.ts';
+import type { Shortage } from './shortage.ts';
 
 export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
 
@@ -48,6 +49,9 @@ export interface Watched {
     readonly policy: Pick<Policy, 'staleAfterPolls'>;
   };
   readonly notebook: Pick<Notebook, 'last' | 'forecast' | 'turn'>;
+  /** Who does not lead remembers no shortage: what he knows is of when he led. */
+  readonly leads: boolean;
+  readonly shortage: Pick<Shortage, 'told'>;
 }
 
 export interface JobNamed {
@@ -109,6 +113,8 @@ export interface GroupState {
   /** Of its instances that live, by state. */
   readonly instances: Readonly<Record<string, number>>;
   readonly bursts: number;
+  /** What the cloud had none of a moment ago, or took back; undefined: another gateway leads the cluster, and remembers it. */
+  readonly lacks: readonly ToldLack[] | undefined;
 }
 
 export interface ForecastState {
@@ -274,7 +280,7 @@ export class Portal {
 
   async groups(): Promise<readonly GroupState[]> {
     const of = await Promise.all(
-      this.#clusters.map(async ({ name, settings }) => {
+      this.#clusters.map(async ({ name, settings, leads, shortage }) => {
         const [instances, bursts] = await Promise.all([
           this.#store.liveInstances(name),
           this.#store.liveBursts(name),
@@ -283,7 +289,8 @@ export class Portal {
           const states: Record<string, number> = {};
           for (const i of instances) if (i.group === group.name) states[i.state] = (states[i.state] ?? 0) + 1;
           const own = bursts.filter((b) => b.group === group.name).length;
-          return { group, cluster: name, instances: states, bursts: own };
+          const lacks = leads ? shortage.told(group) : undefined;
+          return { group, cluster: name, instances: states, bursts: own, lacks };
         });
       }),
     );

@@ -19,6 +19,7 @@ import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts'
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
+import { group } from '../engine/chaos/centre.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from './bed.ts';
 
 let bed: Bed;
@@ -407,6 +408,24 @@ it('bursts under way are counted, with those that stand out, for whoever may see
   const counts = [{ cluster, state: 'proposed', bursts: 1 }];
   expect(await counted(operator)).toEqual({ counts });
   expect(await counted(alice)).toEqual({ counts: [] });
+});
+
+it('a group has what the cloud had none of, where this gateway leads', async () => {
+  const lack = { type: 'm.large', zone: 'a', capacityType: 'spot', why: 'quota' } as const;
+  const groups = [{ ...group, name: 'cpu' }];
+  const lacksOf = async (over: Parameters<typeof makeBed>[0]) => {
+    const own = await makeBed({ groups, ...over });
+    try {
+      const { body } = await own.ask(await own.token('olga', 'operator'), 'groups');
+      return (body.groups as unknown[]).map((g) => groupView.parse(g).lacks);
+    } finally {
+      await own.close();
+    }
+  };
+  expect(await lacksOf({ lacks: [{ ...lack, until: instant(1_000) }] })).toEqual([
+    [{ type: 'm.large', zone: 'a', capacity: 'spot', why: 'quota', until: '1970-01-01T00:00:01.000Z' }],
+  ]);
+  expect(await lacksOf({})).toEqual([undefined]);
 });
 
 it('what may cost something is counted, beside the groups', async () => {

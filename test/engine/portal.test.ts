@@ -62,6 +62,26 @@ describe('bursts under way', () => {
   });
 });
 
+describe('what the cloud has none of', () => {
+  const lack = { type: 'm.large', zone: 'a', capacityType: 'spot', until: instant(7), why: 'none' } as const;
+  const told = async (leads: boolean) => {
+    const store = { liveBursts: async () => [], liveInstances: async () => [] } as Partial<StorePort>;
+    const watched = { name: cluster, settings: { groups: [group] }, leads, shortage: { told: () => [lack] } };
+    const portal = new Portal(
+      [watched as unknown as Watched],
+      store as StorePort,
+      {} as DeskPort,
+      new VirtualTime(),
+    );
+    return (await portal.groups()).map(({ lacks }) => lacks);
+  };
+
+  it('is told by who leads, as he remembers it, and by nobody else', async () => {
+    expect(await told(true)).toEqual([[lack]]);
+    expect(await told(false)).toEqual([undefined]);
+  });
+});
+
 describe('what is up', () => {
   it('counts what may cost something, by list price, and says of how many none is known', async () => {
     const groups = [{ ...group, name: 'cpu', prices: { 'm.large': 100_000 } }];

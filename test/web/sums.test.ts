@@ -125,14 +125,23 @@ describe('capacity', () => {
     expect(values).toEqual([1, 2, 1, 1]);
   });
 
-  it('that never came is told by where it was asked for', () => {
-    const gone = { state: 'gone', ended: at(3), type: 'm.large', zone: 'a', why: 'no capacity' } as const;
+  it('that never launched has no zone, only its reason; that launched and never came is told by where it was', () => {
+    // As the gateway writes them: type and zone are those of what the cloud gave.
+    const refused = { state: 'gone', ended: at(3), why: 'no capacity: m.large a' } as const;
+    const launched = { state: 'never_joined', type: 'm.large', zone: 'b', why: 'not in time' } as const;
     const lives = livesOf(
-      [instance('i-1', gone), instance('i-2', gone), instance('i-3', { ...gone, ready: at(1) })],
+      [
+        ...['i-1', 'i-2', 'i-3'].map((id) => instance(id, refused)),
+        ...['i-4', 'i-5'].map((id) => instance(id, launched)),
+        instance('i-6', { ...launched, state: 'gone', ended: at(3), ready: at(1) }),
+      ],
       [],
       window,
     );
-    expect(failuresOf(lives)).toEqual([{ where: 'cpu · m.large · a · spot', times: 2, why: 'no capacity' }]);
+    expect(failuresOf(lives)).toEqual([
+      { where: 'cpu · spot', times: 3, why: 'no capacity: m.large a' },
+      { where: 'cpu · m.large · b · spot', times: 2, why: 'not in time' },
+    ]);
   });
 });
 

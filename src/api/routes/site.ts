@@ -10,11 +10,18 @@ import { type backlogView, forecastView, groupView, type MeView, meView, upView 
 import { iso, time } from '../schemas.ts';
 import { sightOf } from './jobs.ts';
 
-function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<typeof groupView> {
+function groupOf({ group, cluster, instances, bursts, lacks }: GroupState): z.output<typeof groupView> {
   return {
     ...{ name: group.name, cluster, types: [...group.types], zones: [...group.zones] },
     ...{ maxInstances: group.max, instances: { ...instances }, bursts },
     microUsdPerHour: { ...group.prices },
+    ...(lacks === undefined
+      ? {}
+      : {
+          lacks: lacks.map(({ capacityType, until, ...of }) => ({
+            ...{ ...of, capacity: capacityType, until: iso(until) },
+          })),
+        }),
   };
 }
 

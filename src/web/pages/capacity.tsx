@@ -11,6 +11,7 @@ import { Plot } from '../parts/plot.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { useNow, useTexts } from '../settings.tsx';
 import { Drains } from './capacity/drain.tsx';
+import { Lacks } from './capacity/lacks.tsx';
 import { failuresOf, type Life, livesOf, type Stretch, upOverTime, utilisation } from './capacity/use.ts';
 import { Groups } from './now/groups.tsx';
 
@@ -84,6 +85,7 @@ export function CapacityPage() {
               <Prices groups={groups.value?.groups ?? []} />
             </Panel>
             <Drains capacity={switches} groups={groups.value?.groups ?? []} />
+            <Lacks groups={groups} />
             <Failures lives={lives} at={instances.at} />
           </div>
         </div>
