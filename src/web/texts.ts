@@ -437,6 +437,9 @@ const en = {
     busyAll: 'Of the time that instances were ready, a job was on them',
     failures: 'Failures and missing capacity',
     noFailures: 'No instance failed in this span.',
+    cut: (instances: string, bursts: string) =>
+      `The figures here are over the newest ${instances} instances and ${bursts} bursts. There are older ones, and what of them falls in this span is missing.`,
+    rows: (shown: string, all: string) => `The newest ${shown} of ${all} are drawn.`,
     lacks: 'Zones out of capacity',
     noLacks: 'Nothing was refused or taken back a moment ago.',
     lacksElsewhere: (clusters: string) =>
@@ -1031,6 +1034,9 @@ const de: Texts = {
     busyAll: 'Der Zeit, in der Instanzen bereit waren, lief ein Job auf ihnen',
     failures: 'Ausfälle und fehlende Kapazität',
     noFailures: 'In diesem Zeitraum fiel keine Instanz aus.',
+    cut: (instances, bursts) =>
+      `Diese Zahlen gehen über die neuesten ${instances} Instanzen und ${bursts} Bursts. Es gibt ältere, und was von ihnen in diesen Zeitraum fällt, fehlt.`,
+    rows: (shown, all) => `Gezeichnet sind die neuesten ${shown} von ${all}.`,
     lacks: 'Zonen ohne Kapazität',
     noLacks: 'Zuletzt wurde nichts verweigert oder zurückgenommen.',
     lacksElsewhere: (clusters) =>

@@ -1,6 +1,6 @@
 /** What *Capacity* tells of what is not to be had, and over how many rows its figures are. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
+import type { Browser, Page, Route } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
 
 let life: Life;
@@ -21,11 +21,20 @@ afterEach(async () => {
   await leave(left);
 });
 
-async function visit(set: (page: Page) => Promise<void> = async () => undefined): Promise<Page> {
+type Body = Record<string, unknown>;
+
+/** With what one address of the API answers changed. */
+async function visit(path?: RegExp, change: (body: Body) => Body = (body) => body): Promise<Page> {
   seen = await look(browser, life.base, { token: operator });
-  await set(seen.page);
-  await seen.page.goto('/capacity');
-  return seen.page;
+  const { page } = seen;
+  const changed = async (route: Route): Promise<void> => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: change((await answer.json()) as Body) });
+  };
+  // What was asked by a page that has gone since gets no answer.
+  if (path !== undefined) await page.route(path, (route) => changed(route).catch(() => undefined));
+  await page.goto('/capacity');
+  return page;
 }
 
 describe('zones out of capacity', () => {
@@ -38,14 +47,27 @@ describe('zones out of capacity', () => {
   });
 
   it('of a cluster that another gateway leads are told there, and not said to be none', async () => {
-    const page = await visit(async (p) => {
-      await p.route(/\/api\/v1\/groups$/, async (route) => {
-        const answer = await route.fetch();
-        const body = (await answer.json()) as { groups: Record<string, unknown>[] };
-        const groups = body.groups.map(({ lacks: _, ...g }) => g);
-        await route.fulfill({ response: answer, json: { ...body, groups } });
-      });
-    });
+    const page = await visit(/\/api\/v1\/groups$/, (body) => ({
+      ...body,
+      groups: (body.groups as Body[]).map(({ lacks: _, ...group }) => group),
+    }));
     await page.getByText('hpc1: another gateway leads, and knows it').waitFor();
+  });
+});
+
+describe('figures', () => {
+  const cut = 'The figures here are over the newest';
+  it('over all there is say nothing of it', async () => {
+    const page = await visit();
+    await page.getByText('i-0a0f7c091d0e2').waitFor();
+    expect(await page.getByText(cut).count()).toBe(0);
+  });
+
+  it.each(['instances', 'bursts'])('over the newest %s alone say over how many', async (list) => {
+    const page = await visit(new RegExp(`/api/v1/${list}\\?limit=1000$`), (body) => ({
+      ...{ ...body, next: 'more' },
+    }));
+    // Five and the one that there was none for; eight bursts and two quotes.
+    await page.getByText(`${cut} 6 instances and 10 bursts.`).waitFor();
   });
 });
