@@ -323,6 +323,7 @@ const en = {
     again: 'From the next look at the queue on it launches again, also where its machines did not boot.',
   },
   job: {
+    signal: (n: number) => `signal ${n}`,
     title: (id: string) => `Job ${id}`,
     unknown: (id: string) => `Nothing is known of job ${id}: it is not in the queue, and it had no burst.`,
     facts: 'In the queue',
@@ -419,6 +420,7 @@ const en = {
     state: { held: 'held', settled: 'settled' },
     export: 'Export CSV',
     empty: 'Nothing was held or spent.',
+    bursts: 'Bursts',
     truncated: (n: string) => `Only the newest ${n} rows are counted.`,
     limit: 'Limit',
     source: 'Written in',
@@ -919,6 +921,7 @@ const de: Texts = {
       'Ab dem nächsten Blick in die Warteschlange startet sie wieder Instanzen, auch wenn ihre Maschinen nicht hochkamen.',
   },
   job: {
+    signal: (n) => `Signal ${n}`,
     title: (id) => `Job ${id}`,
     unknown: (id) =>
       `Von Job ${id} ist nichts bekannt: Er steht nicht in der Warteschlange und hatte keinen Burst.`,
@@ -1016,6 +1019,7 @@ const de: Texts = {
     state: { held: 'gebunden', settled: 'abgerechnet' },
     export: 'CSV speichern',
     empty: 'Nichts wurde gebunden oder ausgegeben.',
+    bursts: 'Bursts',
     truncated: (n) => `Nur die neuesten ${n} Buchungen zählen hier.`,
     limit: 'Grenze',
     source: 'Steht in',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { LedgerView } from '../../src/api/portal-schemas.ts';
 import type { BurstView, InstanceView } from '../../src/api/schemas.ts';
 import { behindOf } from '../../src/web/behind.ts';
+import { exitOf } from '../../src/web/exit.ts';
 import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
 import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
@@ -39,6 +40,17 @@ describe('numbers and times', () => {
 
   it('CSV keeps commas and quotes in their cell, and runs no formula', () => {
     expect(csv([['a,b', 'say "x"', '=1+1', 3]])).toBe(`"a,b","say ""x""",'=1+1,3\r\n`);
+  });
+});
+
+describe('an end', () => {
+  it.each<[BurstView['exit'], string | undefined, string | undefined]>([
+    [undefined, undefined, undefined],
+    [{ code: 0 }, '0', '0'],
+    [{ code: 137, signal: 9, reason: 'OOMKilled' }, '137, signal 9, OOMKilled', '137, Signal 9, OOMKilled'],
+    [{ lost: true, reason: 'NodeLost' }, 'NodeLost', 'NodeLost'],
+  ])('%j is said in each language', (exit, en, de) => {
+    expect([exitOf({ exit }, languages.en), exitOf({ exit }, languages.de)]).toEqual([en, de]);
   });
 });
 

@@ -113,7 +113,7 @@ function Costs({ rows, at, by }: Rows & { readonly by: CostKey }) {
             <tr>
               <th scope="col">{money.by[by]}</th>
               <th scope="col" className="number">
-                Bursts
+                {money.bursts}
               </th>
               <th scope="col" className="number">
                 {money.amount}

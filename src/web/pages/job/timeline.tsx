@@ -1,4 +1,5 @@
 import type { BurstFactsView } from '../../../api/portal-schemas.ts';
+import { exitOf } from '../../exit.ts';
 import { moment, ms, span } from '../../format.ts';
 import { State, toneOf } from '../../parts/badge.tsx';
 import { Origin, Panel } from '../../parts/figure.tsx';
@@ -22,7 +23,7 @@ export function Timeline({ burst, at }: { readonly burst: BurstFactsView; readon
     [job.machine, burst.machine],
     [job.instance, burst.instance],
     [job.image, burst.image?.name],
-    [job.exit, exitOf(burst)],
+    [job.exit, exitOf(burst, texts)],
     [job.end, burst.end && `${burst.end.state} ${burst.end.code}:${burst.end.signal}`],
     [texts.jobs.reason, burst.trouble?.text ?? burst.cause?.text],
   ];
@@ -74,13 +75,3 @@ export function Timeline({ burst, at }: { readonly burst: BurstFactsView; readon
 
 const tookOf = (ms_: number, open: boolean): string =>
   ms_ < 1_000 && !open ? `${Math.round(ms_)} ms` : `${span(ms_)}${open ? ' …' : ''}`;
-
-function exitOf({ exit }: BurstFactsView): string | undefined {
-  if (exit === undefined) return undefined;
-  const parts = [
-    exit.code === undefined ? undefined : String(exit.code),
-    exit.signal === undefined ? undefined : `signal ${exit.signal}`,
-    exit.reason,
-  ];
-  return parts.filter(Boolean).join(', ');
-}
