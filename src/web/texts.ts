@@ -208,6 +208,8 @@ const en = {
     total: (n: string) => `${n} jobs`,
     empty: 'No job fits.',
     clear: 'Clear filters',
+    endedAre: 'A job that has ended is in no queue; of those that ran at home sacct tells.',
+    endedLink: 'Those that ran in the cloud, and how they ended',
     groupCounts: (pending: string, running: string) => `${pending} wait, ${running} run`,
     oldest: (job: string, span: string) => `oldest: ${job}, waits ${span}`,
   },
@@ -806,6 +808,9 @@ const de: Texts = {
     total: (n) => `${n} Jobs`,
     empty: 'Kein Job passt.',
     clear: 'Filter leeren',
+    endedAre:
+      'Ein Job, der zu Ende ist, steht in keiner Warteschlange; von denen, die hier liefen, weiß sacct.',
+    endedLink: 'Die in der Cloud liefen, und wie sie endeten',
     groupCounts: (pending, running) => `${pending} warten, ${running} laufen`,
     oldest: (job, span) => `ältester: ${job}, wartet ${span}`,
   },

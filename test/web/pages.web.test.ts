@@ -102,6 +102,26 @@ describe('who looks', () => {
   });
 });
 
+describe('jobs that have ended', () => {
+  it('are no states of the queue, which says where they are: bursts, with how they ended', async () => {
+    const page = await visit('/jobs');
+    await page.getByText('lattice-qcd').first().waitFor();
+    const filter = page.locator('label', { has: page.getByText('State', { exact: true }) });
+    expect(await filter.locator('option').allTextContents()).toEqual([
+      'all',
+      'PENDING',
+      'RUNNING',
+      'SUSPENDED',
+      'COMPLETING',
+    ]);
+    await page.getByRole('link', { name: 'Those that ran in the cloud, and how they ended' }).click();
+    await page.waitForURL(/view=bursts&live=false/);
+    const row = page.getByRole('row').filter({ hasText: '1005' });
+    await row.getByText('settled').waitFor();
+    await row.getByText('0', { exact: true }).waitFor();
+  });
+});
+
 describe('the page by keyboard, and in another language', () => {
   it('goes from page to page, searches, walks down the rows and opens one', async () => {
     const page = await visit('/');
