@@ -737,6 +737,7 @@ export type Once =
 /** What people and portals ask of the store beside `StorePort`, which is the engine's: tokens, keys, and lists by page. Newest first. */
 export interface DeskPort {
   receipts(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
+  receipt(id: Uuid): Promise<Receipt | undefined>;
   receiptCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
   instances(filter: InstanceFilter, page: Page): Promise<Paged<Instance>>;

@@ -22,6 +22,7 @@ import {
   eventsAfter,
   instancesPage,
   ledgerPage,
+  receiptById,
   receiptsPage,
 } from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
@@ -48,6 +49,7 @@ export class PostgresDesk implements DeskPort {
 
   receipts = (filter: ReceiptFilter, page: Page) =>
     this.#ask('receipts', false, (db) => receiptsPage(db, filter, page));
+  receipt = (id: Uuid) => this.#ask('receipt', false, (db) => receiptById(db, id));
   receiptCounts = (filter: ReceiptFilter) =>
     this.#ask('receiptCounts', false, (db) => countReceipts(db, filter));
   bursts = (filter: BurstFilter, page: Page) =>

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt, Verdict } from '../../src/domain/decision.ts';
-import { burstId, type ClusterName, clusterName, instant, jobRef } from '../../src/domain/ids.ts';
+import { burstId, type ClusterName, clusterName, instant, jobRef, type Uuid } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type {
   AuditFilter,
@@ -161,6 +161,11 @@ export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promis
   );
 }
 
+export async function receiptById(db: Db, id: Uuid): Promise<Receipt | undefined> {
+  const { rows } = await sql<{ data: unknown }>`select data from receipts where id = ${id}`.execute(db);
+  return rows[0] && readReceipt(rows[0].data);
+}
+
 const failed = sql.lit('$.decision.because[*] ? (@.pass == false).rule');
 
 /** Each row once: his own are none of his accounts'. */
@@ -278,6 +283,7 @@ export async function ledgerPage(db: Db, f: LedgerFilter, page: Page): Promise<P
     const conditions = [
       inAccount,
       given(of.cluster, (v) => sql`cluster = ${v}`),
+      given(of.burst, (v) => sql`burst = ${v}`),
       given(of.user, (v) => sql`user_name = ${v}`),
       given(of.account, (v) => sql`account = ${v}`),
       given(of.state, (v) => sql`state = ${v}`),

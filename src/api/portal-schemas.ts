@@ -81,6 +81,7 @@ export const ledgerQuery = z.strictObject({
   ...page,
   ...whose,
   ...span,
+  burst: name.optional().describe('The id of a burst.'),
   state: z.enum(['held', 'settled']).optional(),
 });
 
@@ -136,6 +137,8 @@ export const burstPath = z.strictObject({
     .regex(/^[\w-]{1,64}$/, 'no burst id; see /api/v1/bursts')
     .describe('The id of a burst.'),
 });
+
+export const decisionPath = z.strictObject({ id: z.uuid({ error: 'no id of a receipt' }) });
 
 /** One line of the queue, as the last look saw it. */
 export const queueJobView = z.strictObject({

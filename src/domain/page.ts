@@ -61,6 +61,8 @@ export interface BurstFilter extends Whose {
 }
 
 export interface LedgerFilter extends Whose {
+  /** Of this burst alone; an instance's rows have its id. */
+  readonly burst?: string | undefined;
   readonly state?: 'held' | 'settled' | undefined;
   readonly from?: Instant | undefined;
   readonly to?: Instant | undefined;

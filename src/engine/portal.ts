@@ -1,8 +1,16 @@
 import { staleAfterMs } from '../decide/sight.ts';
 import { isOpen } from '../domain/answer.ts';
 import type { Burst, BurstState } from '../domain/burst.ts';
+import type { Receipt } from '../domain/decision.ts';
 import type { ForecastError } from '../domain/forecast.ts';
-import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
+import {
+  type BurstId,
+  type ClusterName,
+  type Instant,
+  type JobRef,
+  jobRef,
+  type Uuid,
+} from '../domain/ids.ts';
 import { type ToldLack, upStates } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
@@ -147,6 +155,11 @@ export class Portal {
 
   bursts = (filter: BurstFilter, page: Page) => this.#desk.bursts(filter, page);
   decisions = (filter: ReceiptFilter, page: Page) => this.#desk.receipts(filter, page);
+  /** Undefined: there is none of our clusters'. */
+  decision = async (id: Uuid): Promise<Receipt | undefined> => {
+    const found = await this.#desk.receipt(id);
+    return this.#clusters.some((c) => c.name === found?.cluster) ? found : undefined;
+  };
   decisionCounts = (filter: ReceiptFilter) => this.#desk.receiptCounts(filter);
   instances = (filter: InstanceFilter, page: Page) => this.#desk.instances(filter, page);
   ledger = (filter: LedgerFilter, page: Page) => this.#desk.ledger(filter, page);

@@ -184,6 +184,9 @@ describe('lists', () => {
     ['decisions?job=900&from=1970-01-01T00:00:01Z&to=1970-01-01T00:00:01.003Z', 'decisions', decisionView, 3],
     ['ledger?state=settled', 'ledger', ledgerView, 0],
     ['ledger?user=alice&account=physics', 'ledger', ledgerView, 1],
+    [`ledger?burst=${ended.id}`, 'ledger', ledgerView, 1],
+    [`ledger?burst=${ended.id}&state=settled`, 'ledger', ledgerView, 0],
+    ['ledger?burst=nobody', 'ledger', ledgerView, 0],
     ['audit?subject=nothing', 'audit', auditView, 0],
   ])('%s comes page by page, none twice, none left out', async (list, key, schema, n) => {
     const rows = await all(operator, list, key);
@@ -399,6 +402,31 @@ it.each<[string, string, z.ZodType]>([
   const { status, body } = await bed.ask(operator, path);
   expect(status).toBe(200);
   for (const row of body[key] as unknown[]) expect(schema.parse(row)).toEqual(row);
+});
+
+describe('one receipt', () => {
+  const idOf = async (query: string): Promise<string> =>
+    String(((await bed.ask(operator, `decisions?${query}`)).body.decisions as { id: string }[])[0]?.id);
+
+  it('comes alone, as the list has it', async () => {
+    const { body } = await bed.ask(operator, 'decisions?job=900&limit=1');
+    const [listed] = body.decisions as unknown[];
+    const alone = await bed.ask(alice, `decisions/${await idOf('job=900&limit=1')}`);
+    expect([alone.status, decisionView.parse(alone.body.decision)]).toEqual([200, listed]);
+  });
+
+  it('of another is told from none by nobody', async () => {
+    const another = await bed.ask(alice, `decisions/${await idOf('job=200&limit=1')}`);
+    const none = await bed.ask(alice, 'decisions/00000000-0000-4000-8000-000000000000');
+    for (const { status, body } of [another, none])
+      expect([status, body.code, body.detail]).toEqual([
+        404,
+        'not_found',
+        expect.stringMatching(/^there is no receipt /),
+      ]);
+    const { status, body } = await bed.ask(operator, 'decisions/7');
+    expect([status, body.code]).toEqual([400, 'bad_path']);
+  });
 });
 
 it('bursts under way are counted, with those that stand out, for whoever may see them', async () => {

@@ -11,6 +11,7 @@ import { grounds } from './grounds.ts';
 
 const at = instant(Date.UTC(2026, 0, 5, 8));
 const burst = aFullBurst();
+const receipt = aReceipt(burst);
 const asked: unknown[][] = [];
 let away = false;
 
@@ -58,6 +59,11 @@ const facade: Facade = {
 };
 
 const portal = {
+  decision: async (id) => (id === receipt.id ? receipt : undefined),
+  ledger: async (...args) => {
+    asked.push(args);
+    return { rows: [], next: undefined };
+  },
   instances: async (...args) => {
     asked.push(args);
     return { rows: [aFullInstance(), anInstance()], next: [at, 'i-1'] };
@@ -160,6 +166,19 @@ describe('every list', () => {
     expect(type).toContain('application/problem+json');
     expect(body).toMatchObject({ title: 'Bad query', status: 400, detail: expect.stringContaining(field) });
   });
+});
+
+it('one decision comes by its id, and what is none is said to be none', async () => {
+  const { status, body } = await get(`/api/v1/decisions/${receipt.id}`);
+  expect([status, (body as { decision: unknown }).decision]).toMatchObject([200, { id: receipt.id }]);
+  const none = await get('/api/v1/decisions/00000000-0000-4000-8000-000000000000');
+  expect(none).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  expect(await get('/api/v1/decisions/7')).toMatchObject({ status: 400, body: { code: 'bad_path' } });
+});
+
+it('the ledger is asked for one burst', async () => {
+  expect((await get('/api/v1/ledger?burst=b-7&state=held')).body).toEqual({ ledger: [] });
+  expect(asked.at(-1)?.at(0)).toMatchObject({ burst: 'b-7', state: 'held' });
 });
 
 it('a decision comes with every reason, what was measured and against what', async () => {

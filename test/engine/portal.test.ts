@@ -7,7 +7,7 @@ import type { NodeGroup } from '../../src/domain/policy.ts';
 import { Portal, type Watched } from '../../src/engine/portal.ts';
 import type { DeskPort, StorePort } from '../../src/ports.ts';
 import { VirtualTime } from '../contract/cloud.harness.ts';
-import { aBurst, aCluster, anInstance } from '../contract/samples.ts';
+import { aBurst, aCluster, anInstance, aReceipt } from '../contract/samples.ts';
 import { group } from './chaos/centre.ts';
 
 const cluster = aCluster();
@@ -59,6 +59,16 @@ describe('bursts under way', () => {
     expect(await portalOf({ bursts }).burstCounts(() => false)).toEqual({
       ...{ counts: [], longest: undefined, costliest: undefined },
     });
+  });
+});
+
+describe('one receipt', () => {
+  it('is of our own clusters, or there is none', async () => {
+    const [ours, theirs] = [aReceipt(aBurst({ cluster })), aReceipt(aBurst({ cluster: aCluster() }))];
+    const desk = { receipt: async (id) => [ours, theirs].find((r) => r.id === id) } as Partial<DeskPort>;
+    const watched = [{ name: cluster } as Watched];
+    const portal = new Portal(watched, {} as StorePort, desk as DeskPort, new VirtualTime());
+    expect([await portal.decision(ours.id), await portal.decision(theirs.id)]).toEqual([ours, undefined]);
   });
 });
 

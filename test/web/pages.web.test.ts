@@ -122,6 +122,42 @@ describe('jobs that have ended', () => {
   });
 });
 
+describe('what a job cost', () => {
+  it('is asked of the ledger by burst, not sought in the newest rows of its user', async () => {
+    const asked: string[] = [];
+    const page = await visit('/');
+    page.on('request', (r) => asked.push(r.url().replace(/^.*\/api\/v1\//, '')));
+    await page.goto('/jobs/1005');
+    const cost = page.getByRole('region', { name: 'Cost' });
+    await cost.getByText('$0.41').waitFor();
+    await cost.getByText('settled').waitFor();
+    const ledger = asked.filter((path) => path.startsWith('ledger'));
+    expect(ledger.length).toBeGreaterThan(0);
+    expect(ledger.filter((path) => !path.startsWith('ledger?burst='))).toEqual([]);
+  });
+});
+
+describe('a link to a receipt', () => {
+  const receiptOf = async (query: string) =>
+    ((await life.ask(operator, `decisions?${query}`)).body.decisions as { id: string; job: string }[])[0];
+
+  it('that the list does not have is followed all the same', async () => {
+    const receipt = await receiptOf('verdict=burst&limit=1');
+    // None of these is to burst.
+    const page = await visit(`/decisions?verdict=never&receipt=${receipt?.id}`);
+    const told = page.getByRole('region', { name: `Job ${receipt?.job}` });
+    await told.getByRole('link', { name: receipt?.job ?? '' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+  });
+
+  it('that is not there says so', async () => {
+    const page = await visit('/decisions');
+    open.at(-1)?.excuse(/404/);
+    await page.goto('/decisions?receipt=00000000-0000-4000-8000-000000000000');
+    await page.getByText('there is no receipt 00000000-0000-4000-8000-000000000000').waitFor();
+  });
+});
+
 describe('the page by keyboard, and in another language', () => {
   it('goes from page to page, searches, walks down the rows and opens one', async () => {
     const page = await visit('/');
