@@ -720,6 +720,8 @@ export interface LedgerRow {
   readonly cluster: ClusterName;
   readonly account: string;
   readonly user: string | undefined;
+  /** Of its burst or instance; undefined: that is kept no more. */
+  readonly group: string | undefined;
   readonly microUsd: MicroUsd;
   readonly state: 'held' | 'settled';
   readonly at: Instant;

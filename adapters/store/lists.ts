@@ -296,14 +296,38 @@ export async function ledgerPage(db: Db, f: LedgerFilter, page: Page): Promise<P
       order by ${age} desc, burst desc limit ${limit}`;
   };
   const { rows } = await newestSeen(f, newest, sql`account`, sql`at desc, burst desc`, limit).execute(db);
-  return paged(rows, page.limit, ledgerRow, (r) => [r.at, r.burst]);
+  const groups = await groupsOf(
+    db,
+    rows.map((r) => ownerOf(r.burst)),
+  );
+  return paged(
+    rows,
+    page.limit,
+    (r) => ledgerRow(r, groups.get(ownerOf(r.burst))),
+    (r) => [r.at, r.burst],
+  );
 }
 
-const ledgerRow = (r: Tables['ledger']): LedgerRow => ({
+/** The burst, or the instance of a top-up [src/domain/overhead.ts]. */
+const ownerOf = (burst: string): string => burst.replace(/\/\d+$/, '');
+
+/** By the id of a burst or an instance. */
+async function groupsOf(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<{ id: string; group_name: string | null }>`
+    select id, data->>'group' as group_name from bursts where id = any(${ids}::text[])
+    union all select id, data->>'group' from instances where id = any(${ids}::text[])`.execute(db);
+  return new Map(
+    rows.flatMap(({ id, group_name }) => (group_name === null ? [] : [[id, group_name] as const])),
+  );
+}
+
+const ledgerRow = (r: Tables['ledger'], group: string | undefined): LedgerRow => ({
   burst: burstId(r.burst),
   cluster: clusterName(r.cluster),
   account: r.account,
   user: r.user_name ?? undefined,
+  group,
   microUsd: r.micro_usd,
   state: r.state === 'held' ? 'held' : 'settled',
   at: instant(r.at),

@@ -270,6 +270,8 @@ export const ledgerView = z.strictObject({
   cluster: z.string(),
   account: z.string(),
   user: z.string().optional(),
+  /** The node group; absent: the burst or instance is kept no more. */
+  group: z.string().optional(),
   /** The most that it can still cost while `held`, what it cost once `settled`. */
   microUsd: z.number(),
   state: z.enum(['held', 'settled']),

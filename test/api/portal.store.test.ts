@@ -18,6 +18,8 @@ import {
 import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
+import { overheadAccount, overheadId } from '../../src/domain/overhead.ts';
+import type { LedgerRow, Write } from '../../src/ports.ts';
 import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
 import { group } from '../engine/chaos/centre.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from './bed.ts';
@@ -402,6 +404,32 @@ it.each<[string, string, z.ZodType]>([
   const { status, body } = await bed.ask(operator, path);
   expect(status).toBe(200);
   for (const row of body[key] as unknown[]) expect(schema.parse(row)).toEqual(row);
+});
+
+it('the ledger tells the node group of a burst and of an instance, which may have several rows', async () => {
+  const own = await makeBed();
+  try {
+    const [burst, machine] = [burstOfJob(910, 'alice', { group: 'gpu' }), anInstance({ cluster })];
+    const hold = { cluster, user: 'alice', microUsd: 1_000, at: instant(20), limits: [] };
+    const held = (of: LedgerRow['burst'], account: string): Write => ({
+      ...{ kind: 'hold', hold: { ...hold, burst: of, account } },
+    });
+    await own.write(putBurst(burst), held(burst.id, 'physics'), putInstance(machine));
+    for (const nth of [0, 1]) await own.write(held(overheadId(machine.id, nth), overheadAccount));
+    await own.write(held(burstOfJob(911, 'alice').id, 'physics'));
+    const { body } = await own.ask(await own.token('olga', 'operator'), 'ledger');
+    const rows = (body.ledger as unknown[]).map((r) => ledgerView.parse(r));
+    const groups = new Map(rows.map((r) => [r.burst, r.group]));
+    expect([burst.id, machine.id, `${machine.id}/1`].map((id) => groups.get(id))).toEqual([
+      'gpu',
+      'cpu',
+      'cpu',
+    ]);
+    // Of the last there is no burst any more.
+    expect([rows.length, [...groups.values()].filter((g) => g === undefined).length]).toEqual([4, 1]);
+  } finally {
+    await own.close();
+  }
 });
 
 describe('one receipt', () => {

@@ -122,6 +122,35 @@ describe('jobs that have ended', () => {
   });
 });
 
+describe('money', () => {
+  const cut = 'Only the newest 10,000 rows are counted.';
+  it('is summed up by node group, and says nothing of a cut where there is none', async () => {
+    const page = await visit('/money?by=group');
+    const costs = page.getByRole('region', { name: 'Cost by node group' });
+    await costs.getByRole('rowheader', { name: 'cpu', exact: true }).waitFor();
+    expect(await page.getByText('Only the newest').count()).toBe(0);
+  });
+
+  it('that is of the newest rows alone says so on the plot, on the table and on the ledger', async () => {
+    const page = await visit('/');
+    await page.route(/\/api\/v1\/ledger\?.*limit=1000/, async (route) => {
+      const now = Date.now();
+      const cursor = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0);
+      const ledger = Array.from({ length: 1_000 }, (_, i) => ({
+        ...{ burst: `b-${cursor}-${i}`, cluster: 'hpc1', account: 'physics', user: 'alice', group: 'cpu' },
+        ...{ microUsd: 1_000, state: 'settled', at: new Date(now - (cursor * 1_000 + i) * 60).toISOString() },
+      }));
+      await route.fulfill({ json: { ledger, next: String(cursor + 1) } }).catch(() => undefined);
+    });
+    await page.goto('/money');
+    for (const part of ['Spent over time', 'Cost by account', 'Ledger'])
+      await page.getByRole('region', { name: part, exact: true }).getByText(cut).waitFor();
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export CSV' }).click();
+    expect((await saved).suggestedFilename()).toBe('spillway-ledger-newest-10000-rows.csv');
+  });
+});
+
 describe('what a job cost', () => {
   it('is asked of the ledger by burst, not sought in the newest rows of its user', async () => {
     const asked: string[] = [];

@@ -6,7 +6,7 @@ import { behindOf } from '../../src/web/behind.ts';
 import { exitOf } from '../../src/web/exit.ts';
 import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
-import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
+import { costBy, spentOverTime, tableOf } from '../../src/web/pages/money/sums.ts';
 import { isBlind, lookAge } from '../../src/web/pages/now/look-age.ts';
 import { languages } from '../../src/web/texts.ts';
 import { paceOf, touches } from '../../src/web/touched.ts';
@@ -88,6 +88,33 @@ describe('money', () => {
       { key: 'biology', microUsd: 5e6, bursts: 1 },
       { key: 'physics', microUsd: 3e6, bursts: 2 },
     ]);
+  });
+
+  it('is summed up by node group, and under a dash where that is known no more', () => {
+    const [first, second, ...rest] = rows.map((r) => ({ ...r, group: 'cpu' }));
+    const { group: _, ...unknown } = second ?? row('biology', 5e6, 2);
+    expect(
+      costBy(
+        [first, unknown, ...rest].filter((r) => r !== undefined),
+        'group',
+      ),
+    ).toEqual([
+      { key: '–', microUsd: 5e6, bursts: 1 },
+      { key: 'cpu', microUsd: 3e6, bursts: 2 },
+    ]);
+  });
+
+  it('is saved with all its columns, and a table that was cut is named after what it has', () => {
+    const { name, text } = tableOf([{ ...row('physics', 2_500_000, 3), group: 'cpu' }], true);
+    expect([name, text.split('\r\n')]).toEqual([
+      'spillway-ledger-newest-1-rows.csv',
+      [
+        'at,cluster,account,user,group,burst,state,usd',
+        `${at(3)},hpc1,physics,alice,cpu,b-3,settled,2.500000`,
+        '',
+      ],
+    ]);
+    expect(tableOf([], false).name).toBe('spillway-ledger.csv');
   });
 
   it('adds up over time, whatever order its rows come in', () => {

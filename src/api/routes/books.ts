@@ -22,9 +22,10 @@ export function books(portal: BooksFacade): readonly Operation[] {
         const { filter, page, question } = listOf('ledger', query, caller);
         const more = { state, burst };
         const { rows, next } = await portal.ledger({ ...filter, ...more }, page(more));
-        const ledger = rows.map(({ user, at, ...row }) => ({
+        const ledger = rows.map(({ user, group, at, ...row }) => ({
           ...row,
           ...(user === undefined ? {} : { user }),
+          ...(group === undefined ? {} : { group }),
           at: iso(at),
         }));
         return { ledger, ...nextOf(question(more), next) };
