@@ -232,6 +232,8 @@ export type StepView = z.output<typeof stepView>;
 
 export const burstFactsView = z.strictObject({
   ...burstView.shape,
+  /** When this run of its job was submitted, or requeued, by Slurm's clock. */
+  submitted: time.optional(),
   /** The most that it can cost, held before anything was bought. */
   heldMicroUsd: z.number().optional(),
   image: z

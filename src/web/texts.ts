@@ -325,6 +325,7 @@ const en = {
     again: 'From the next look at the queue on it launches again, also where its machines did not boot.',
   },
   job: {
+    steps: { submitted: 'handed to Slurm', eligible: 'could have run at home from then on' },
     signal: (n: number) => `signal ${n}`,
     title: (id: string) => `Job ${id}`,
     unknown: (id: string) => `Nothing is known of job ${id}: it is not in the queue, and it had no burst.`,
@@ -926,6 +927,7 @@ const de: Texts = {
       'Ab dem nächsten Blick in die Warteschlange startet sie wieder Instanzen, auch wenn ihre Maschinen nicht hochkamen.',
   },
   job: {
+    steps: { submitted: 'Slurm übergeben', eligible: 'hätte von da an hier laufen können' },
     signal: (n) => `Signal ${n}`,
     title: (id) => `Job ${id}`,
     unknown: (id) =>

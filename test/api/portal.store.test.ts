@@ -392,7 +392,9 @@ describe('one job', () => {
   it('a burst comes alone, too', async () => {
     const { status, body } = await bed.ask(alice, `bursts/${ended.id}`);
     expect(status).toBe(200);
-    expect(burstFactsView.parse(body.burst).end).toEqual({ state: 'TIMEOUT', code: 0, signal: 15 });
+    const facts = burstFactsView.parse(body.burst);
+    expect(facts.end).toEqual({ state: 'TIMEOUT', code: 0, signal: 15 });
+    expect(facts.submitted).toBe(new Date(ended.submitAt).toISOString());
   });
 });
 

@@ -214,7 +214,8 @@ async function fill(
     const account = pick(accounts, i);
     const createdAt = instant(now - (45 - 4 * i) * minute);
     const price = { held: (i + 2) * 1_250_000, rates: {} };
-    const burst = burstOfJob(id, user, { account, createdAt, name: pick(names, i), price });
+    const submitAt = instant(createdAt - 4 * minute);
+    const burst = burstOfJob(id, user, { account, createdAt, submitAt, name: pick(names, i), price });
     const hold = { burst: burst.id, cluster, account, user, microUsd: price.held, at: createdAt, limits: [] };
     await bed.write(putBurst(burst, 'bursts to node group cpu'), { kind: 'hold', hold });
     const over = i < 5;

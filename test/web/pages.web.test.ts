@@ -151,6 +151,15 @@ describe('money', () => {
   });
 });
 
+describe('the timeline of a job', () => {
+  it('begins where it was submitted', async () => {
+    const page = await visit('/jobs/1005');
+    const first = page.getByRole('list', { name: 'Timeline' }).first().getByRole('listitem').first();
+    await first.getByText('submitted', { exact: true }).waitFor();
+    await first.getByText('handed to Slurm').waitFor();
+  });
+});
+
 describe('what a job cost', () => {
   it('is asked of the ledger by burst, not sought in the newest rows of its user', async () => {
     const asked: string[] = [];

@@ -6,6 +6,7 @@ import { behindOf } from '../../src/web/behind.ts';
 import { exitOf } from '../../src/web/exit.ts';
 import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
+import { stepsOf } from '../../src/web/pages/job/steps.ts';
 import { costBy, spentOverTime, tableOf } from '../../src/web/pages/money/sums.ts';
 import { isBlind, lookAge } from '../../src/web/pages/now/look-age.ts';
 import { languages } from '../../src/web/texts.ts';
@@ -181,6 +182,49 @@ describe('capacity', () => {
       { where: 'cpu · spot', times: 3, why: 'no capacity: m.large a' },
       { where: 'cpu · m.large · b · spot', times: 2, why: 'not in time' },
     ]);
+  });
+});
+
+describe('a timeline', () => {
+  const words = { submitted: 'handed over', eligible: 'could run' };
+  const burst = (over: Partial<Parameters<typeof stepsOf>[0]> = {}) => ({
+    ...({ state: 'running', restarts: 0, submitted: at(1) } as const),
+    timeline: [
+      { at: at(10), to: 'proposed', why: 'bursts', forMs: 60_000 },
+      { at: at(11), from: 'proposed', to: 'running', why: 'began' },
+    ],
+    ...over,
+  });
+  type Args = Parameters<typeof stepsOf>;
+  const told = (...args: [Args[0], Args[1]?]) =>
+    stepsOf(args[0], args[1], words, instant(15)).map((s) => [s.to, s.took / 60_000, s.open]);
+
+  it('begins where the job was submitted, and has when it could run where the queue tells', () => {
+    expect(told(burst())).toEqual([
+      ['submitted', 9, false],
+      ['proposed', 1, false],
+      ['running', 4, true],
+    ]);
+    expect(told(burst(), { restarts: 0, eligible: at(4) }).slice(0, 3)).toEqual([
+      ['submitted', 3, false],
+      ['eligible', 6, false],
+      ['proposed', 1, false],
+    ]);
+  });
+
+  it('of a run before the one in the queue has not when that one could run', () => {
+    expect(told(burst({ restarts: 0 }), { restarts: 1, eligible: at(4) })[1]?.[0]).toBe('proposed');
+  });
+
+  it('has nothing that comes behind its first step, or at the same moment, and ends with no time', () => {
+    expect(told(burst({ submitted: at(10) }), { restarts: 0, eligible: at(10) })[0]?.[0]).toBe('proposed');
+    expect(told(burst(), { restarts: 0, eligible: at(1) }).map(([to]) => to)).not.toContain('eligible');
+    const { submitted: _, ...older } = burst({ state: 'settled' });
+    expect(told(older)).toEqual([
+      ['proposed', 1, false],
+      ['running', 0, false],
+    ]);
+    expect(told(burst({ timeline: [] }))).toEqual([]);
   });
 });
 

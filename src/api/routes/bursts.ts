@@ -74,6 +74,7 @@ export function factsOf(burst: Burst, steps: readonly AuditRow[]): BurstFactsVie
   const end = endOf(steps);
   return {
     ...viewOf(burst),
+    submitted: iso(burst.submitAt),
     ...(burst.price === undefined ? {} : { heldMicroUsd: burst.price.held }),
     ...(burst.image === undefined ? {} : { image: { ...burst.image } }),
     ...(burst.machine === undefined ? {} : { machine: burst.machine }),

@@ -75,7 +75,9 @@ export function JobPage({ id }: { readonly id: string }) {
             const newest = j.bursts.find((b) => b.started !== undefined);
             return newest === undefined ? null : <Output key={newest.id} burst={newest} />;
           })}
-          {jobs.flatMap((j) => j.bursts.map((b) => <Timeline key={b.id} burst={b} at={facts.at} />))}
+          {jobs.flatMap((j) =>
+            j.bursts.map((b) => <Timeline key={b.id} burst={b} line={j.queue} at={facts.at} />),
+          )}
         </div>
         <div className="column">
           {jobs.map((j) => (
