@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -491,5 +492,38 @@ func TestAScriptOnStandardInputIsSubmittedBesideFilesThatAreThere(t *testing.T) 
 			t.Errorf("%s: %q %v", c.args, in, err)
 		}
 		os.Stdin.Close()
+	}
+}
+
+func TestAnEndThatOvertakesItsAnswerWaitsForIt(t *testing.T) {
+	died := make(chan time.Duration, 1)
+	began := time.Now()
+	release := holdTerm(50*time.Millisecond, func() { died <- time.Since(began) })
+	syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	if after := <-died; after < 50*time.Millisecond {
+		t.Errorf("it died after %v", after)
+	}
+	release()
+	release = holdTerm(100*time.Millisecond, func() { died <- 0 })
+	syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	release()
+	select {
+	case <-died:
+		t.Error("it died though it had its answer")
+	case <-time.After(300 * time.Millisecond):
+	}
+	signal.Ignore(syscall.SIGTERM)
+	defer func() { // Reset alone leaves it told as ignored.
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, syscall.SIGTERM)
+		signal.Stop(again)
+	}()
+	release = holdTerm(time.Millisecond, func() { died <- 0 })
+	defer release()
+	syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	select {
+	case <-died:
+		t.Error("it died though it ignores the signal")
+	case <-time.After(50 * time.Millisecond):
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // slurmMain is one of Slurm's programs as a script in a pod calls it: an image's own, if it could talk to a cluster, else
@@ -94,6 +96,7 @@ func (t *team) callSlurm(program string, args []string, stdout io.Writer) (int, 
 	if err := f.put(stEnviron, []byte(strings.Join(environ, "\x00")+"\x00")); err != nil {
 		return 0, err
 	}
+	defer holdTerm(termHeld, func() { dieBy(sigTerm) })()
 	f.send(tStepCall, &ask)
 	call := &stepCall{flow: f}
 	var outputs sync.WaitGroup
@@ -114,6 +117,35 @@ func (t *team) callSlurm(program string, args []string, stdout io.Writer) (int, 
 	}
 	outputs.Wait()
 	return ended.number(), nil
+}
+
+// termHeld is how long a program that may have asked for the end of its own job goes on when that comes: on a node scancel has its answer
+// and is gone before Slurm signals anybody, here the signal may overtake the answer, and the script would see its scancel killed.
+const termHeld = time.Second
+
+// holdTerm puts SIGTERM off by so long, once; what it returns takes it back. Who has it ignored goes on ignoring it.
+func holdTerm(held time.Duration, die func()) (release func()) {
+	if signal.Ignored(syscall.SIGTERM) {
+		return func() {}
+	}
+	heard, over := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(heard, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-heard:
+		case <-over:
+			return
+		}
+		select {
+		case <-time.After(held):
+			die()
+		case <-over:
+		}
+	}()
+	return func() {
+		signal.Stop(heard)
+		close(over)
+	}
 }
 
 // submitted is the script that sbatch is given on its standard input, where no argument is one. Nothing else reads it: it may be

@@ -49,6 +49,7 @@ type srun struct {
 	tasks   []*srunTask
 	ends    chan taskEnd
 	pmi     *pmiServer
+	looked  int // programs that were looked at for Open MPI's
 	out     *srunOutput
 }
 

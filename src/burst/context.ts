@@ -83,6 +83,8 @@ export interface BurstContext {
   readonly generation: Uuid;
   /** Of this cluster's lease; the store refuses what is older. */
   epoch(): number;
+  /** Whether this gateway may still make effects for its cluster; it may if undefined. */
+  leads?(): boolean;
   facts(): Promise<ClusterFacts>;
   group(name: string): NodeGroup | undefined;
   /** With its types, once the cloud has told them. */

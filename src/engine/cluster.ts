@@ -669,6 +669,7 @@ export class ClusterEngine implements Cluster {
       pods: settings.pods,
       generation: this.generation,
       epoch: () => this.#epoch,
+      leads: () => this.leads,
       facts: () => this.facts(),
       group: (name) => settings.groups.find((g) => g.name === name),
       offered: (name) => this.offered.find((o) => o.group.name === name),

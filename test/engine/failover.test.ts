@@ -307,7 +307,11 @@ describe('where the types of one of two node groups cannot be read', () => {
       },
     };
     const settings = { setup: { name: cluster }, groups: [retired, group], cloud };
-    const ports = { clock: { now: () => at }, log: ({ text }: { text: string }) => lines.push(text) };
+    const ports = {
+      clock: { now: () => at },
+      store: { instances: async () => [] },
+      log: ({ text }: { text: string }) => lines.push(text),
+    };
     const engine = new ClusterEngine(settings as never, ports as never, {} as never, newId());
     for (let i = 0; i < 4; i++) {
       await engine.offer();

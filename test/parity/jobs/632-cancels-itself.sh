@@ -1,7 +1,8 @@
 #!/bin/bash
 trap 'echo "heard TERM"; exit 3' TERM
+mkfifo never
+exec 3<> never
 echo before
 scancel "$SLURM_JOB_ID"
-sleep 300 &
-wait
+read -r -t 120 -u 3
 echo after

@@ -15,6 +15,6 @@ squeue --no-such-option 2> /dev/null
 echo "option: $?"
 sinfo -h -o '%t' > /dev/null
 echo "sinfo: $?"
-sacct -n -X -j "$SLURM_JOB_ID" -o JobName%20,User
+sacct -n -X -j "$SLURM_JOB_ID" -o User
 while read -r id; do squeue -h -j "$id" -o "one of the lines: %j"; done <<< "$SLURM_JOB_ID
 $SLURM_JOB_ID"

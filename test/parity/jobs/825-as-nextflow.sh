@@ -1,5 +1,6 @@
 #!/bin/bash
 # As Nextflow's .command.run: the task's outputs through named pipes and tee, its exit in a file, all of it below a trap.
+#PARITY ended sort -o .command.log .command.log
 #SBATCH --job-name=nf-map_(1) --output=.command.log --no-requeue --signal=B:USR2@30
 set -e
 set -u
