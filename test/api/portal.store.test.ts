@@ -16,6 +16,7 @@ import {
   upView,
 } from '../../src/api/portal-schemas.ts';
 import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
+import type { Role } from '../../src/domain/caller.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
 import { overheadAccount, overheadId } from '../../src/domain/overhead.ts';
@@ -274,6 +275,34 @@ describe('lists', () => {
     for (const path of ['decisions?verdict=wait&limit=2', 'bursts?limit=2'])
       expect((await bed.ask(operator, `${path}&cursor=${String(body.next)}`)).body.code).toBe('bad_cursor');
   });
+
+  it.each(['audit', 'bursts', 'decisions', 'instances', 'jobs'])(
+    '%s take a cursor of a page alone, whatever somebody writes into one',
+    async (list) => {
+      const { next } = (await bed.ask(operator, `${list}?limit=1`)).body;
+      const [question] = JSON.parse(Buffer.from(String(next), 'base64url').toString()) as [string];
+      const marks = [
+        [],
+        ['x'],
+        ['x', 'y'],
+        [1.5, 1.5],
+        [1e30, 1e30],
+        [-1, -1],
+        ['\0', 1, '\0'],
+        [1, '\0'],
+        {},
+        null,
+      ];
+      for (const mark of marks) {
+        const { status, body } = await bed.ask(
+          operator,
+          `${list}?limit=1&cursor=${Buffer.from(JSON.stringify([question, mark])).toString('base64url')}`,
+        );
+        expect([mark, status, body.code, body.field]).toEqual([mark, 400, 'bad_cursor', 'cursor']);
+      }
+      expect((await bed.ask(operator, `${list}?limit=1&cursor=${String(next)}`)).status).toBe(200);
+    },
+  );
 });
 
 describe('counts of decisions', () => {
@@ -460,12 +489,41 @@ describe('one receipt', () => {
 });
 
 it('bursts under way are counted, with those that stand out, for whoever may see them', async () => {
-  const counted = async (token: string) =>
-    burstCountsView.parse((await bed.ask(token, 'bursts/counts')).body);
-  // One is over; the other holds nothing and has not begun.
-  const counts = [{ cluster, state: 'proposed', bursts: 1 }];
-  expect(await counted(operator)).toEqual({ counts });
-  expect(await counted(alice)).toEqual({ counts: [] });
+  const own = await makeBed();
+  try {
+    const begun = (id: number, user: string, startedAt: number, held: number) => {
+      const price = { held, rates: {} };
+      return burstOfJob(id, user, { state: 'running', startedAt: instant(startedAt), price });
+    };
+    // Bob's has run longest and holds most; another's is offered, so it has not begun and holds nothing.
+    for (const b of [begun(920, 'alice', 2_000, 500), begun(921, 'bob', 1_000, 900), offered(922, 'carol')])
+      await own.write(putBurst(b));
+    const counted = async (user: string, role: Role) =>
+      burstCountsView.parse((await own.ask(await own.token(user, role), 'bursts/counts')).body);
+    const all = await counted('olga', 'operator');
+    expect(all.counts).toHaveLength(2);
+    expect(all.counts).toEqual(
+      expect.arrayContaining([
+        { cluster, state: 'running', bursts: 2 },
+        { cluster, state: 'proposed', bursts: 1 },
+      ]),
+    );
+    const bobs = { cluster, job: '921', user: 'bob', account: 'chemistry' };
+    expect([all.longest, all.costliest]).toEqual([
+      { ...bobs, started: '1970-01-01T00:00:01.000Z' },
+      { ...bobs, heldMicroUsd: 900 },
+    ]);
+    const hers = { cluster, job: '920', user: 'alice', account: 'physics' };
+    expect(await counted('alice', 'user')).toEqual({
+      counts: [{ cluster, state: 'running', bursts: 1 }],
+      longest: { ...hers, started: '1970-01-01T00:00:02.000Z' },
+      costliest: { ...hers, heldMicroUsd: 500 },
+    });
+    expect(await counted('carol', 'user')).toEqual({ counts: [{ cluster, state: 'proposed', bursts: 1 }] });
+    expect(await counted('dave', 'user')).toEqual({ counts: [] });
+  } finally {
+    await own.close();
+  }
 });
 
 it('a group has what the cloud had none of, where this gateway leads', async () => {
