@@ -29,8 +29,8 @@ afterEach(async () => {
 
 describe('a look at the queue', () => {
   /** As if the look were so old, of a cluster whose looks count for so long. */
-  async function visit(ageMs: number, staleAfterMs: number, skewMs = 0): Promise<Page> {
-    seen = await look(browser, life.base, { token: operator });
+  async function visit(ageMs: number, staleAfterMs: number, skewMs = 0, screen = {}): Promise<Page> {
+    seen = await look(browser, life.base, { token: operator, ...screen });
     const { page } = seen;
     await page.addInitScript(`{ const own = Date.now; Date.now = () => own() + ${skewMs}; }`);
     const aged = async (route: Route): Promise<void> => {
@@ -63,6 +63,18 @@ describe('a look at the queue', () => {
     const page = await visit(10 * 60_000, 150_000, -3_600_000);
     await page.getByText(/The queue of hpc1 was last seen 10 min/).waitFor();
     await page.getByText(blind).waitFor();
+  });
+
+  it('that is old fits a phone all the same, as long as its age is in words', async () => {
+    const phone = { viewport: { width: 375, height: 740 }, hasTouch: true };
+    const page = await visit(23 * 3_600_000 + 59 * 60_000, 48 * 3_600_000, 0, phone);
+    await page
+      .locator('.figure')
+      .getByText(/23 h 59 min/)
+      .first()
+      .waitFor();
+    const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    expect(wide).toBeLessThanOrEqual(0);
   });
 });
 
