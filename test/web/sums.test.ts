@@ -110,8 +110,8 @@ describe('money', () => {
     expect([name, text.split('\r\n')]).toEqual([
       'spillway-ledger-newest-1-rows.csv',
       [
-        'at,cluster,account,user,group,burst,state,usd',
-        `${at(3)},hpc1,physics,alice,cpu,b-3,settled,2.500000`,
+        'at,cluster,account,user,burst,state,usd,group',
+        `${at(3)},hpc1,physics,alice,b-3,settled,2.500000,cpu`,
         '',
       ],
     ]);

@@ -59,10 +59,11 @@ export function tableOf(
   rows: readonly LedgerView[],
   more: boolean,
 ): { readonly name: string; readonly text: string } {
-  const head = ['at', 'cluster', 'account', 'user', 'group', 'burst', 'state', 'usd'];
+  // What came later stands behind: somebody may read the others by their place.
+  const head = ['at', 'cluster', 'account', 'user', 'burst', 'state', 'usd', 'group'];
   const table = rows.map((r) => [
-    ...[r.at, r.cluster, r.account, r.user ?? '', r.group ?? '', r.burst, r.state],
-    (r.microUsd / 1e6).toFixed(6),
+    ...[r.at, r.cluster, r.account, r.user ?? '', r.burst, r.state],
+    ...[(r.microUsd / 1e6).toFixed(6), r.group ?? ''],
   ]);
   const name = more ? `spillway-ledger-newest-${rows.length}-rows.csv` : 'spillway-ledger.csv';
   return { name, text: csv([head, ...table]) };
