@@ -61,7 +61,7 @@ export interface BurstFilter extends Whose {
 }
 
 export interface LedgerFilter extends Whose {
-  /** Of this burst alone; an instance's rows have its id. */
+  /** Of this burst alone; an instance's first row has its id [overhead.ts]. */
   readonly burst?: string | undefined;
   readonly state?: 'held' | 'settled' | undefined;
   readonly from?: Instant | undefined;

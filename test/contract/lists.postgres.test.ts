@@ -74,8 +74,8 @@ describe('a page of a list', () => {
     await server?.stop();
   });
 
-  /** The plan of the question's first statement, as the database carried it out. */
-  const planOf = async (ask: (db: Kysely<Tables>) => Promise<unknown>): Promise<string> => {
+  /** The plan of one of the question's statements, the first if not told, as the database carried it out. */
+  const planOf = async (ask: (db: Kysely<Tables>) => Promise<unknown>, nth = 0): Promise<string> => {
     const asked: CompiledQuery[] = [];
     const pool = makePool({ url, name: 'test', max: 1, hurried: false, onError });
     const db = new Kysely<Tables>({
@@ -84,7 +84,7 @@ describe('a page of a list', () => {
     });
     try {
       await ask(db);
-      const [{ sql: text = '', parameters = [] } = {}] = asked;
+      const { sql: text = '', parameters = [] } = asked[nth] ?? {};
       const explained = CompiledQuery.raw(`explain (analyze, costs off, timing off) ${text}`, [
         ...parameters,
       ]);
@@ -110,6 +110,16 @@ describe('a page of a list', () => {
     const newest = await planOf((db) => instancesPage(db, {}, first));
     expect(newest).toContain('instances_by_age');
     for (const plan of [live, newest]) expect(plan).not.toMatch(/Removed by Filter|Seq Scan/);
+  });
+
+  it('of the ledger of one burst reads its row, and of a page the groups of what is on it, by their keys', async () => {
+    const first: Page = { limit: 50, after: undefined };
+    const own = await planOf((db) => ledgerPage(db, { burst: 'b7', user: 'user7' }, first));
+    expect(own).toContain('ledger_pkey');
+    const groups = await planOf((db) => ledgerPage(db, {}, first), 1);
+    expect(groups).toContain('bursts_pkey');
+    expect(groups).toContain('instances_pkey');
+    for (const plan of [own, groups]) expect(plan).not.toMatch(/Removed by Filter|Seq Scan/);
   });
 
   it.each([
