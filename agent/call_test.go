@@ -514,14 +514,14 @@ func TestAnEndThatOvertakesItsAnswerWaitsForIt(t *testing.T) {
 	}
 	<-seen
 	release()
-	release = holdTerm(100*time.Millisecond, func() { died <- 0 })
+	release = holdTerm(2*time.Second, func() { died <- 0 }) // longer than a busy machine takes to release it
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	<-seen
 	release()
 	select {
 	case <-died:
 		t.Error("it died though it had its answer")
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(2500 * time.Millisecond):
 	}
 	signal.Ignore(syscall.SIGTERM)
 	defer func() { // Reset alone leaves it told as ignored.

@@ -235,3 +235,36 @@ func TestWhatIsSubmittedHasTheHostsSlurmUnlessTheScriptNamesAnother(t *testing.T
 		}
 	}
 }
+
+func TestAStandinOffersWhatItsHostAllowsAndSaysNothingBeforeItsOpen(t *testing.T) {
+	for which, offers := range map[string]bool{callNone: false, callOwn: true, callAll: true} {
+		s := &standin{}
+		s.runsFor(hostConfig{ScriptCommands: which}, []string{"SLURM_JOB_ID=73", "SLURM_ARRAY_JOB_ID=70", "SLURM_ARRAY_TASK_ID=3"})
+		if want := (callRules{which, "73", "70", "3"}); s.open.Calls != offers || s.calls.rules != want {
+			t.Errorf("%s: %v, %+v", which, s.open.Calls, s.calls.rules)
+		}
+	}
+	b := startStandin(t, protocolTiming)
+	for epoch := range int64(2) {
+		l := newLink(<-b.conns, protocolTiming, nothing)
+		l.run()
+		await(t, "a connection", func() bool {
+			b.standin.mu.Lock()
+			defer b.standin.mu.Unlock()
+			return b.standin.link != nil && !b.standin.opened
+		})
+		b.standin.tell(tCalled, &calledBody{Session: "0123456789abcdef", Out: bytes64{}, Err: bytes64{}})
+		l.send(tHello, helloBody{V: []int{1}, Role: "gateway", Nonce: newNonce(), Epoch: &epoch})
+		for opened := false; !opened; {
+			_, body, err := l.read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, early := body.(*calledBody); early {
+				t.Fatal("an answer came before OPEN")
+			}
+			_, opened = body.(*openBody)
+		}
+		l.close(nil)
+	}
+}

@@ -100,13 +100,18 @@ func newStandin(argv []string) (*standin, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.runsFor(config, own)
+	return s, nil
+}
+
+// runsFor has it run Slurm's programs for the script, as far as the host's administrator says; own is the job's environment.
+func (s *standin) runsFor(config hostConfig, own []string) {
 	rules := callRules{
 		Which: config.ScriptCommands, Job: variable(own, "SLURM_JOB_ID"),
 		ArrayJob: variable(own, "SLURM_ARRAY_JOB_ID"), ArrayTask: variable(own, "SLURM_ARRAY_TASK_ID"),
 	}
 	s.open.Calls = rules.Which != callNone
 	s.calls = newCallHost(rules, own, finder(config.SlurmBin, variable(own, "PATH")), s.tell)
-	return s, nil
 }
 
 func makeStandin(open openBody, script, env *input, dial func() (net.Conn, error), t timing) *standin {
