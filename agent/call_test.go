@@ -29,6 +29,7 @@ func TestCallRules(t *testing.T) {
 		{"scontrol hold 71", true}, {"scontrol release 71", true}, {"scontrol hold 1", false}, {"scontrol hold name=x", false},
 		{"scontrol update jobid=71 comment=half", true}, {"scontrol update JobId=71 TimeLimit+=10", true}, {"scontrol update job=70_3 nice=5", true},
 		{"scontrol update jobid=72 comment=x", false}, {"scontrol update jobid=71 jobid=72 comment=x", false}, {"scontrol update comment=x", false},
+		{"scontrol update comment=x nice=5", false}, {"scontrol upd jobid=71 comment=x", false}, {"scontrol update jobid=71 userid=0", false}, {"scancel --job=72", false},
 		{"scontrol update jobid=71", false}, {"scontrol update jobid=71 jobname=x", false}, {"scontrol update jobid=71 partition=gpu", false},
 		{"scontrol update nodename=n1 state=down", false}, {"scontrol update jobid=71 comment=x nodename=n1", false}, {"scontrol update jobid=71 stepid=0", false},
 		{"scontrol show job 12", true}, {"scontrol -d -o show node n1", true}, {"scontrol show config", true}, {"scontrol ping", true},
@@ -44,6 +45,7 @@ func TestCallRules(t *testing.T) {
 		{"scontrol show job 71 -dd --json=v0.0.41", true}, {"scontrol hold 71 --uid=0", false},
 		{"sacctmgr -i show runawayjobs", false}, {"sacctmgr show -i ru", false}, {"sacctmgr list LostJobs", false}, {"sacctmgr show o", false}, {"sacctmgr show", false},
 		{"sacctmgr show user bob withassoc", true}, {"sacctmgr show Assoc where user=bob", true}, {"sacctmgr --json show cluster", true},
+		{"sacctmgr show acct", true}, {"sacctmgr list txn", true}, {"sacctmgr show resv", true}, {"sacctmgr -- show runaway", false}, {"sacctmgr show -- ru", false},
 		{"sacct -B -j 1", false}, {"sacct -XB", false}, {"sacct --batch-script", false}, {"sacct --env-vars -j 1", false}, {"sacct --env", false},
 		{"sacct -c -f /etc/shadow", false}, {"sacct --file=/x", false}, {"sacct -cf/x", false},
 		{"sacct -nXo JobID,BlockID -b", true}, {"sacct --format=JobID,Fields --brief --endtime now", true}, {"sacct -S now -E now -F x", true},
@@ -99,6 +101,9 @@ func startCalls(t *testing.T, which string, lost func() bool) *callBench {
 			again, err := decode(typ, frame[5:])
 			if err != nil {
 				t.Error(err)
+			}
+			if said, ok := again.(*calledBody); ok && max(len(said.Out), len(said.Err)) > calledPiece {
+				t.Errorf("%d and %d bytes in one frame", len(said.Out), len(said.Err))
 			}
 			if lost == nil || !lost() {
 				select {
@@ -236,12 +241,11 @@ func TestACallThatNobodyWaitsForIsEndedAndForgotten(t *testing.T) {
 	}
 }
 
-func TestAProgramThatNobodyReadsIsHeldBack(t *testing.T) {
-	b := startCalls(t, callOwn, nil)
-	b.program(t, "sacct", `yes | head -c 3000000`)
+// readLater runs sacct and takes nothing of its output before what it gives back is called, which has its end and how much it wrote.
+func (b *callBench) readLater() func() (callEnd, int) {
 	reading := make(chan struct{})
 	var got int
-	put := func(channel int, data []byte) error {
+	put := func(_ int, data []byte) error {
 		<-reading
 		got += len(data)
 		return nil
@@ -251,13 +255,22 @@ func TestAProgramThatNobodyReadsIsHeldBack(t *testing.T) {
 		end, _ := b.book.run(asking("sacct"), put, nil)
 		done <- end
 	}()
+	return func() (callEnd, int) {
+		close(reading)
+		return <-done, got
+	}
+}
+
+func TestAProgramThatNobodyReadsIsHeldBack(t *testing.T) {
+	b := startCalls(t, callOwn, nil)
+	b.program(t, "sacct", `yes | head -c 3000000`)
+	read := b.readLater()
 	await(t, "output", func() bool { return b.host.held() > 0 })
 	time.Sleep(100 * time.Millisecond)
 	if held := b.host.held(); held > callHeld+64<<10 {
 		t.Errorf("%d bytes are held", held)
 	}
-	close(reading)
-	if end := <-done; end.Code == nil || *end.Code != 0 || got != 3_000_000 {
+	if end, got := read(); end.Code == nil || *end.Code != 0 || got != 3_000_000 {
 		t.Errorf("%+v, %d bytes", end, got)
 	}
 }
@@ -321,6 +334,11 @@ func TestAToolInThePodAsksSlurm(t *testing.T) {
 	code, err := d.team.callSlurm("squeue", []string{"-j", "71", "two words"}, &out)
 	if err != nil || code != 3 || out.String() != "-j 71 two words\n" {
 		t.Errorf("%d %v %q", code, err, out.String())
+	}
+	b.program(t, "sacct", `yes | head -c 3000000`)
+	out.Reset()
+	if code, err := d.team.callSlurm("sacct", nil, &out); err != nil || code != 0 || out.Len() != 3_000_000 {
+		t.Errorf("%d %v, %d bytes", code, err, out.Len())
 	}
 	if _, err := d.team.callSlurm("sbatch", []string{"--wrap", "x"}, &out); err == nil || !strings.Contains(err.Error(), "scriptCommands") {
 		t.Error(err)
@@ -406,22 +424,10 @@ func TestALateReaderLosesNothingOfAProgramThatHasEnded(t *testing.T) {
 	b.host.leftover = 20 * time.Millisecond
 	const size = callHeld + 32<<10 + 20<<10 // held, in hand, and in the pipe
 	b.program(t, "sacct", fmt.Sprintf(`yes | head -c %d; echo end >> "$LOG"`, size))
-	reading := make(chan struct{})
-	var got int
-	put := func(_ int, data []byte) error {
-		<-reading
-		got += len(data)
-		return nil
-	}
-	done := make(chan callEnd, 1)
-	go func() {
-		end, _ := b.book.run(asking("sacct"), put, nil)
-		done <- end
-	}()
+	read := b.readLater()
 	await(t, "its end", func() bool { return len(b.log()) == 1 })
 	time.Sleep(10 * b.host.leftover)
-	close(reading)
-	if end := <-done; end.Code == nil || *end.Code != 0 || got != size {
+	if end, got := read(); end.Code == nil || *end.Code != 0 || got != size {
 		t.Errorf("%+v, %d bytes instead of %d", end, got, size)
 	}
 }
@@ -497,15 +503,20 @@ func TestAScriptOnStandardInputIsSubmittedBesideFilesThatAreThere(t *testing.T) 
 
 func TestAnEndThatOvertakesItsAnswerWaitsForIt(t *testing.T) {
 	died := make(chan time.Duration, 1)
+	seen := make(chan os.Signal, 1) // a signal that arrives after its release would end the tests
+	signal.Notify(seen, syscall.SIGTERM)
+	defer signal.Stop(seen)
 	began := time.Now()
 	release := holdTerm(50*time.Millisecond, func() { died <- time.Since(began) })
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)
 	if after := <-died; after < 50*time.Millisecond {
 		t.Errorf("it died after %v", after)
 	}
+	<-seen
 	release()
 	release = holdTerm(100*time.Millisecond, func() { died <- 0 })
 	syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	<-seen
 	release()
 	select {
 	case <-died:

@@ -34,26 +34,18 @@ var slurmConfs = []string{"/etc/slurm/slurm.conf", "/etc/slurm-llnl/slurm.conf",
 // slurmKeys are whom they prove themselves by: munged, or Slurm's own sackd.
 var slurmKeys = []string{"/run/munge/munge.socket.2", "/var/run/munge/munge.socket.2", "/run/slurm/sack.socket"}
 
-// imagesOwn finds a program of that name on PATH which is not this executable. Images that are made like a cluster's node have
-// Slurm's programs, and neither a configuration nor anything to prove themselves by.
+// imagesOwn finds an image's own program on PATH. Images that are made like a cluster's node have Slurm's programs, and neither a
+// configuration nor anything to prove themselves by.
 func imagesOwn(program string) string {
-	own, err := os.Stat("/proc/self/exe")
 	isThere := func(path string) bool {
 		_, err := os.Stat(path)
 		return path != "" && err == nil
 	}
 	confs := append([]string{os.Getenv("SLURM_CONF")}, slurmConfs...)
-	if err != nil || !slices.ContainsFunc(confs, isThere) || !slices.ContainsFunc(slurmKeys, isThere) {
+	if !slices.ContainsFunc(confs, isThere) || !slices.ContainsFunc(slurmKeys, isThere) {
 		return ""
 	}
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		file := filepath.Join(dir, program)
-		info, err := os.Stat(file)
-		if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
-			return file
-		}
-	}
-	return ""
+	return slurms(program, filepath.SplitList(os.Getenv("PATH")))
 }
 
 // callSlurm has the stand-in run a program and ends as it ended.
@@ -201,17 +193,20 @@ var ofPod = regexp.MustCompile(`(?m)(^|\s)(NodeList|BatchHost)=\S*`)
 func showOwnJob(args []string) int {
 	var shown strings.Builder
 	code := callSlurm("scontrol", args, &shown)
-	list := os.Getenv("SLURM_JOB_NODELIST")
-	text := shown.String()
-	if hosts, err := expandHosts(list); err == nil && len(hosts) > 0 {
-		text = ofPod.ReplaceAllStringFunc(text, func(field string) string {
-			head, _, _ := strings.Cut(field, "=")
-			if strings.HasSuffix(head, "BatchHost") {
-				return head + "=" + hosts[0]
-			}
-			return head + "=" + list
-		})
-	}
-	os.Stdout.WriteString(text)
+	os.Stdout.WriteString(withPods(shown.String(), os.Getenv("SLURM_JOB_NODELIST")))
 	return code
+}
+
+func withPods(record, list string) string {
+	first := firstHost(list)
+	if first == "" {
+		return record
+	}
+	return ofPod.ReplaceAllStringFunc(record, func(field string) string {
+		head, _, _ := strings.Cut(field, "=")
+		if strings.HasSuffix(head, "BatchHost") {
+			return head + "=" + first
+		}
+		return head + "=" + list
+	})
 }

@@ -77,6 +77,14 @@ func (r callRules) isAlone(id string) bool {
 	return r.isOwn(id) && (r.ArrayJob == "" || id != r.ArrayJob)
 }
 
+// byArray: it is allowed only if the job is the array's task that its environment names. That alone is no proof: sbatch hands its
+// environment on, so what an array's task submits has the task's names, and Slurm sets them anew only for tasks [env.c].
+func (r callRules) byArray(program string, args []string) bool {
+	apart := r
+	apart.ArrayJob = ""
+	return r.ArrayJob != r.Job && r.refuse(program, args) == "" && apart.refuse(program, args) != ""
+}
+
 func hasPrefixFold(word, prefix string) bool { return strings.HasPrefix(strings.ToLower(word), prefix) }
 
 var (
@@ -91,8 +99,8 @@ var (
 
 // accounts are what sacctmgr lists without touching it: it mends runaway (orphan, lost) jobs while it lists them.
 var accounts = []string{
-	"accounts", "associations", "clusters", "configuration", "coordinators", "events", "federations", "instances", "problems", "qos",
-	"reservations", "resources", "stats", "transactions", "tres", "users", "wckeys",
+	"accounts", "acct", "associations", "clusters", "configuration", "coordinators", "events", "federations", "instances", "problems", "qos",
+	"reservations", "resources", "resv", "stats", "transactions", "tres", "txn", "users", "wckeys",
 }
 
 // sacctmgr says why a call is not allowed. None of its options but --autocomplete, which only prints, takes a value apart.

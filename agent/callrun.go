@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,11 +19,8 @@ import (
 // run runs a program to its end and keeps what it writes until it is asked for.
 func (h *callHost) run(ctx context.Context, c *hostCall, path string, ask *callRun) {
 	cmd := exec.CommandContext(ctx, path, asStrings(ask.Args)...)
-	cmd.Dir, cmd.Env = "/", environFor(h.environ, ask)
-	cmd.WaitDelay = h.leftover
-	// A site may have a script in the program's place; what it runs ends with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.Signal(sigKill)) }
+	h.asItsOwn(cmd)
+	cmd.Env = environFor(h.environ, ask)
 	if len(ask.In) > 0 {
 		cmd.Stdin = bytes.NewReader(ask.In)
 	}
@@ -36,13 +34,49 @@ func (h *callHost) run(ctx context.Context, c *hostCall, path string, ask *callR
 			return umasked(ask.Umask, cmd.Start)
 		}
 	}
-	err := h.runWith(cmd, start, c)
+	err := h.ofArray(ctx, ask)
+	if err == nil {
+		err = h.runWith(cmd, start, c)
+	}
 	end := endOf(cmd, err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.kill()
 	c.end = end
 	h.news(c)
+}
+
+// ofArray asks Slurm, where it matters, whether the job is the array's task that its environment names.
+func (h *callHost) ofArray(ctx context.Context, ask *callRun) error {
+	r := h.rules
+	if !r.byArray(ask.Program, asStrings(ask.Args)) {
+		return nil
+	}
+	path, err := h.find("scontrol")
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path, "-o", "show", "job", r.Job)
+	h.asItsOwn(cmd)
+	cmd.Env = h.environ
+	record, err := cmd.Output()
+	name := r.ArrayJob + "_" + r.ArrayTask
+	if err != nil {
+		return fmt.Errorf("whether job %s is %s, Slurm does not say: scontrol: %w", r.Job, name, err)
+	}
+	// Its front: what follows has words of the user's.
+	if !strings.HasPrefix(string(record), fmt.Sprintf("JobId=%s ArrayJobId=%s ArrayTaskId=%s ", r.Job, r.ArrayJob, r.ArrayTask)) {
+		return fmt.Errorf("job %s is not %s, which its environment names: it was submitted from there", r.Job, name)
+	}
+	return nil
+}
+
+// asItsOwn has a program run in no directory of anybody's. A site may have a script in the program's place; what it runs ends with it.
+func (h *callHost) asItsOwn(cmd *exec.Cmd) {
+	cmd.Dir = "/"
+	cmd.WaitDelay = h.leftover
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.Signal(sigKill)) }
 }
 
 // runWith returns when the program has ended and all that it wrote was taken over. Outputs are held back for as long as
@@ -181,25 +215,32 @@ func environFor(own []string, ask *callRun) []string {
 // usualBins are where Slurm's programs lie if not on the job's own PATH.
 var usualBins = []string{"/usr/bin", "/usr/local/bin", "/opt/slurm/bin", "/usr/local/slurm/bin", "/bin"}
 
-// finder looks in dir alone if the administrator named one, else where the job would. What is found must be Slurm's, not a name
-// of this executable's.
+// finder looks in dir alone if the administrator named one, else where the job would.
 func finder(dir, path string) func(program string) (string, error) {
 	dirs := append(filepath.SplitList(path), usualBins...)
 	if dir != "" {
 		dirs = []string{dir}
 	}
 	return func(program string) (string, error) {
-		own, err := os.Stat("/proc/self/exe")
-		if err != nil {
-			return "", err
-		}
-		for _, dir := range dirs {
-			file := filepath.Join(dir, program)
-			info, err := os.Stat(file)
-			if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
-				return file, nil
-			}
+		if file := slurms(program, dirs); file != "" {
+			return file, nil
 		}
 		return "", errors.New("the burst host has no " + program + " in " + strings.Join(dirs, ":") + " (spill.json: slurmBin)")
 	}
+}
+
+// slurms is the first program of that name in dirs that may be executed and is no name of this executable's; "" if there is none.
+func slurms(program string, dirs []string) string {
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return ""
+	}
+	for _, dir := range dirs {
+		file := filepath.Join(dir, program)
+		info, err := os.Stat(file)
+		if filepath.IsAbs(file) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !os.SameFile(info, own) {
+			return file
+		}
+	}
+	return ""
 }

@@ -273,7 +273,7 @@ func TestTheConfigurationMustBeRoots(t *testing.T) {
 	path := dir + "/spill.json"
 	os.WriteFile(path, []byte(`{"relaySocket": "/run/x.sock", "unknown": 1}`), 0o644)
 	config, err := readHostConfig(path, me())
-	if err != nil || config.RelaySocket != "/run/x.sock" || len(config.SpoolDirs) == 0 {
+	if err != nil || config.RelaySocket != "/run/x.sock" || len(config.SpoolDirs) == 0 || config.ScriptCommands != callOwn {
 		t.Fatalf("%+v, %v", config, err)
 	}
 	steps := []struct {
@@ -284,6 +284,7 @@ func TestTheConfigurationMustBeRoots(t *testing.T) {
 		{"writable by all", func() { os.Chmod(path, 0o646) }},
 		{"in a writable folder", func() { os.Chmod(path, 0o644); os.Chmod(dir, 0o777) }},
 		{"a link", func() { os.Chmod(dir, 0o755); os.Rename(path, path+".x"); os.Symlink(path+".x", path) }},
+		{"of unknown commands", func() { os.Remove(path); os.WriteFile(path, []byte(`{"scriptCommands": "some"}`), 0o644) }},
 		{"not JSON", func() { os.Remove(path); os.WriteFile(path, []byte("{"), 0o644) }},
 		{"not there", func() { os.Remove(path) }},
 	}

@@ -48,11 +48,11 @@ const clusters = [
   {
     ...{ name: cluster, snapshot, notebook: { last: () => undefined, forecast: () => undefined, turn: 0 } },
     settings: { groups: [group], setup: { pollMs: 30_000 }, policy: {} },
+    ...{ leads: true, shortage: { told: () => [] } },
   },
 ];
 const served = {
   clusters,
-  instances: (limit: number) => store.instances(limit),
   budgets: async () => [],
 } as Partial<Served> as Served;
 const outbox = new PostgresOutbox({ url, onError, newId: entropy.uuid });

@@ -43,6 +43,7 @@ import type { OverheadId } from './domain/overhead.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -719,6 +720,8 @@ export interface LedgerRow {
   readonly cluster: ClusterName;
   readonly account: string;
   readonly user: string | undefined;
+  /** Of its burst or instance; undefined: that is kept no more. */
+  readonly group: string | undefined;
   readonly microUsd: MicroUsd;
   readonly state: 'held' | 'settled';
   readonly at: Instant;
@@ -736,8 +739,10 @@ export type Once =
 /** What people and portals ask of the store beside `StorePort`, which is the engine's: tokens, keys, and lists by page. Newest first. */
 export interface DeskPort {
   receipts(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
+  receipt(id: Uuid): Promise<Receipt | undefined>;
   receiptCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
+  instances(filter: InstanceFilter, page: Page): Promise<Paged<Instance>>;
   ledger(filter: LedgerFilter, page: Page): Promise<Paged<LedgerRow>>;
   auditRows(filter: AuditFilter, page: Page): Promise<Paged<AuditEvent>>;
   /**

@@ -10,6 +10,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { ensurePackages } from '../lab/real/apt.ts';
 import { findBrowser } from './browser.ts';
 import { ensureMpiWheels } from './mpi.ts';
+import type { ParityReport } from './parity/report.ts';
 import type { Unsteady } from './unsteady.ts';
 
 const lanes = ['unit', 'model', 'chaos', 'traces', 'node24', 'servers', 'web', 'real', 'parity'] as const;
@@ -234,6 +235,21 @@ async function serverPackages(): Promise<void> {
     });
 }
 
+/** Each script counts as a test; what differs is told last, as a test's failure is. */
+function parity(): void {
+  const report = join(scratch, 'parity.json');
+  run('lane parity', 'npx', ['--no-install', 'tsx', 'test/parity/main.ts'], { SPILLWAY_REPORT: report });
+  try {
+    const told = JSON.parse(readFileSync(report, 'utf8')) as ParityReport;
+    passed += told.same.length;
+    failed += told.different.length;
+    for (const { name, faults } of told.different)
+      failures.push(`parity: ${name}\n${faults.join('\n').slice(0, failureChars)}`);
+  } catch {
+    broken.push('lane parity left no report');
+  }
+}
+
 /** Those that need no lab: where it runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
 const labless: readonly Lane[] = ['unit', 'model', 'chaos', 'traces', 'node24', 'servers'];
 const onLab = wanted.includes('real') || wanted.includes('parity');
@@ -281,9 +297,8 @@ if (wanted.includes('real')) {
   else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) vitest('real');
 }
 if (wanted.includes('parity') && files.length === 0) {
-  const parity = ['--no-install', 'tsx', 'test/parity/main.ts'];
   if (!root) broken.push('lane parity needs root: it runs job scripts on the lab');
-  else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) run('lane parity', 'npx', parity);
+  else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) parity();
 }
 if (child !== undefined) await awaitBeside(child);
 rmSync(scratch, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import type { OrderAsked, Outcome } from '../../src/domain/order.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -14,7 +15,16 @@ import type { DeskPort } from '../../src/ports.ts';
 import { vet } from './age.ts';
 import { databaseNow } from './audit-row.ts';
 import { asFault } from './faults.ts';
-import { auditPage, burstsPage, countReceipts, eventsAfter, ledgerPage, receiptsPage } from './lists.ts';
+import {
+  auditPage,
+  burstsPage,
+  countReceipts,
+  eventsAfter,
+  instancesPage,
+  ledgerPage,
+  receiptById,
+  receiptsPage,
+} from './lists.ts';
 import { beginOnce, finishOnce, forgetOnce } from './once.ts';
 import { askOrder, endOrder } from './orders.ts';
 import { KyselyPool, makePool } from './pool.ts';
@@ -39,10 +49,13 @@ export class PostgresDesk implements DeskPort {
 
   receipts = (filter: ReceiptFilter, page: Page) =>
     this.#ask('receipts', false, (db) => receiptsPage(db, filter, page));
+  receipt = (id: Uuid) => this.#ask('receipt', false, (db) => receiptById(db, id));
   receiptCounts = (filter: ReceiptFilter) =>
     this.#ask('receiptCounts', false, (db) => countReceipts(db, filter));
   bursts = (filter: BurstFilter, page: Page) =>
     this.#ask('bursts', false, (db) => burstsPage(db, filter, page));
+  instances = (filter: InstanceFilter, page: Page) =>
+    this.#ask('instances', false, (db) => instancesPage(db, filter, page));
   ledger = (filter: LedgerFilter, page: Page) =>
     this.#ask('ledger', false, (db) => ledgerPage(db, filter, page));
   auditRows = (filter: AuditFilter, page: Page) =>

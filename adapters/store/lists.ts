@@ -1,10 +1,12 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Burst } from '../../src/domain/burst.ts';
 import type { Receipt, Verdict } from '../../src/domain/decision.ts';
-import { burstId, type ClusterName, clusterName, instant, jobRef } from '../../src/domain/ids.ts';
+import { burstId, type ClusterName, clusterName, instant, jobRef, type Uuid } from '../../src/domain/ids.ts';
+import type { Instance } from '../../src/domain/instance.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -15,7 +17,7 @@ import type {
 } from '../../src/domain/page.ts';
 import type { AuditEvent, LedgerRow } from '../../src/ports.ts';
 import { Remembered } from './remembered.ts';
-import { readBurst, readReceipt } from './schema.ts';
+import { readBurst, readInstance, readReceipt } from './schema.ts';
 import type { Tables } from './tables.ts';
 
 /**
@@ -159,6 +161,11 @@ export async function receiptsPage(db: Db, f: ReceiptFilter, page: Page): Promis
   );
 }
 
+export async function receiptById(db: Db, id: Uuid): Promise<Receipt | undefined> {
+  const { rows } = await sql<{ data: unknown }>`select data from receipts where id = ${id}`.execute(db);
+  return rows[0] && readReceipt(rows[0].data);
+}
+
 const failed = sql.lit('$.decision.because[*] ? (@.pass == false).rule');
 
 /** Each row once: his own are none of his accounts'. */
@@ -251,6 +258,23 @@ export async function burstsPage(db: Db, f: BurstFilter, page: Page): Promise<Pa
   );
 }
 
+export async function instancesPage(db: Db, f: InstanceFilter, page: Page): Promise<Paged<Instance>> {
+  const conditions = [
+    given(f.cluster, (v) => sql`cluster = ${v}`),
+    given(f.live, (v) => sql`live = ${sql.lit(v)}`),
+    given(page.after, ([at, id]) => sql`(created_at, id) < (${at}::bigint, ${id}::text collate "C")`),
+  ];
+  const { rows } = await sql<{ id: string; created_at: number; data: unknown }>`
+    select id, created_at, data from instances where ${where(conditions)}
+    order by created_at desc, id desc limit ${page.limit + 1}`.execute(db);
+  return paged(
+    rows,
+    page.limit,
+    (r) => readInstance(r.data),
+    (r) => [r.created_at, r.id],
+  );
+}
+
 export async function ledgerPage(db: Db, f: LedgerFilter, page: Page): Promise<Paged<LedgerRow>> {
   const limit = page.limit + 1;
   const newest = (of: LedgerFilter, inAccount?: Condition) => {
@@ -259,6 +283,7 @@ export async function ledgerPage(db: Db, f: LedgerFilter, page: Page): Promise<P
     const conditions = [
       inAccount,
       given(of.cluster, (v) => sql`cluster = ${v}`),
+      given(of.burst, (v) => sql`burst = ${v}`),
       given(of.user, (v) => sql`user_name = ${v}`),
       given(of.account, (v) => sql`account = ${v}`),
       given(of.state, (v) => sql`state = ${v}`),
@@ -271,14 +296,38 @@ export async function ledgerPage(db: Db, f: LedgerFilter, page: Page): Promise<P
       order by ${age} desc, burst desc limit ${limit}`;
   };
   const { rows } = await newestSeen(f, newest, sql`account`, sql`at desc, burst desc`, limit).execute(db);
-  return paged(rows, page.limit, ledgerRow, (r) => [r.at, r.burst]);
+  const groups = await groupsOf(
+    db,
+    rows.map((r) => ownerOf(r.burst)),
+  );
+  return paged(
+    rows,
+    page.limit,
+    (r) => ledgerRow(r, groups.get(ownerOf(r.burst))),
+    (r) => [r.at, r.burst],
+  );
 }
 
-const ledgerRow = (r: Tables['ledger']): LedgerRow => ({
+/** The burst, or the instance of a top-up [src/domain/overhead.ts]. */
+const ownerOf = (burst: string): string => burst.replace(/\/\d+$/, '');
+
+/** By the id of a burst or an instance. */
+async function groupsOf(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<{ id: string; group_name: string | null }>`
+    select id, data->>'group' as group_name from bursts where id = any(${ids}::text[])
+    union all select id, data->>'group' from instances where id = any(${ids}::text[])`.execute(db);
+  return new Map(
+    rows.flatMap(({ id, group_name }) => (group_name === null ? [] : [[id, group_name] as const])),
+  );
+}
+
+const ledgerRow = (r: Tables['ledger'], group: string | undefined): LedgerRow => ({
   burst: burstId(r.burst),
   cluster: clusterName(r.cluster),
   account: r.account,
   user: r.user_name ?? undefined,
+  group,
   microUsd: r.micro_usd,
   state: r.state === 'held' ? 'held' : 'settled',
   at: instant(r.at),

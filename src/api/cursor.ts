@@ -3,14 +3,26 @@ import { z } from 'zod';
 import type { Mark, Page } from '../domain/page.ts';
 import { Refusal } from './problem.ts';
 
+const whole = z.int().nonnegative();
+const text = z
+  .string()
+  .max(300)
+  .regex(/^\P{Cc}*$/u);
+
+/** The sort keys that a page of each list ends with: cursors are the callers' to keep, so one of them may be anything. */
+const places: Readonly<Record<string, z.ZodType<Mark>>> = {
+  audit: z.tuple([z.string().regex(/^\d{1,19}$/), whole]),
+  bursts: z.tuple([whole, text]),
+  dead: z.tuple([whole, whole]),
+  decisions: z.tuple([whole, whole]),
+  instances: z.tuple([whole, text]),
+  jobs: z.tuple([text, whole, text]),
+  ledger: z.tuple([whole, text]),
+  policies: z.tuple([z.int().positive()]),
+};
+
 /** Cursors are opaque: where the last page ended, and of which question. They open nothing that the question does not. */
-const inside = z.tuple([
-  z.string(),
-  z
-    .array(z.union([z.string().max(300), z.number()]))
-    .min(1)
-    .max(4),
-]);
+const inside = z.tuple([z.string(), z.unknown()]);
 
 /** Of a list's name, its filters and whose rows are seen. */
 export function questionOf(list: string, filter: object): string {
@@ -25,27 +37,32 @@ export const cursorOf = (question: string, mark: Mark): string =>
   Buffer.from(JSON.stringify([question, mark])).toString('base64url');
 
 export function pageOf(
+  list: string,
   question: string,
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
 ): Page {
   if (cursor === undefined) return { limit };
-  const [asked, after] = opened(cursor);
+  const [asked, mark] = opened(cursor);
   if (asked !== question)
     throw new Refusal('bad_cursor', 'Bad cursor', {
       detail: 'cursor: it is of another question; ask for the first page again',
       field: 'cursor',
     });
+  const after = places[list]?.safeParse(mark).data;
+  if (after === undefined) throw spoilt();
   return { limit, after };
 }
 
-function opened(cursor: string): readonly [string, Mark] {
+function opened(cursor: string): readonly [string, unknown] {
   try {
-    const [asked, mark] = inside.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-    return [asked, mark];
+    return inside.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
   } catch {
-    throw new Refusal('bad_cursor', 'Bad cursor', {
-      detail: 'cursor: write `next` of the page before as it came',
-      field: 'cursor',
-    });
+    throw spoilt();
   }
 }
+
+const spoilt = (): Refusal =>
+  new Refusal('bad_cursor', 'Bad cursor', {
+    detail: 'cursor: write `next` of the page before as it came',
+    field: 'cursor',
+  });

@@ -39,7 +39,7 @@ export function listOf<Q extends ListQuery>(list: string, query: Q, caller: Call
   return {
     filter,
     question,
-    page: (more: object = {}): Page => pageOf(question(more), { limit, cursor }),
+    page: (more: object = {}): Page => pageOf(list, question(more), { limit, cursor }),
   };
 }
 

@@ -81,6 +81,7 @@ export const ledgerQuery = z.strictObject({
   ...page,
   ...whose,
   ...span,
+  burst: name.optional().describe('The id of a burst.'),
   state: z.enum(['held', 'settled']).optional(),
 });
 
@@ -94,7 +95,7 @@ export const auditQuery = z.strictObject({
     ),
 });
 
-export const instancesQuery = z.strictObject({ limit });
+export const instancesQuery = z.strictObject({ ...page, cluster: name.optional(), live: flag });
 
 const seenStates = [...jobStates, ...jobFlags, 'UNKNOWN'] as const;
 
@@ -136,6 +137,8 @@ export const burstPath = z.strictObject({
     .regex(/^[\w-]{1,64}$/, 'no burst id; see /api/v1/bursts')
     .describe('The id of a burst.'),
 });
+
+export const decisionPath = z.strictObject({ id: z.uuid({ error: 'no id of a receipt' }) });
 
 /** One line of the queue, as the last look saw it. */
 export const queueJobView = z.strictObject({
@@ -198,6 +201,17 @@ export const burstCountView = z.strictObject({
 });
 export type BurstCountView = z.output<typeof burstCountView>;
 
+/** A burst that stands out among all under way. */
+const notable = { cluster: z.string(), job: z.string(), user: z.string(), account: z.string() };
+export const burstCountsView = z.strictObject({
+  counts: z.array(burstCountView),
+  /** Whose script has run longest and runs still. */
+  longest: z.strictObject({ ...notable, started: time }).optional(),
+  /** The most that it can cost; absent: none holds anything. */
+  costliest: z.strictObject({ ...notable, heldMicroUsd: z.number() }).optional(),
+});
+export type BurstCountsView = z.output<typeof burstCountsView>;
+
 /** How old what is told of a cluster is. Without `at` this gateway has not looked at its queue. */
 export const sightView = z.strictObject({
   cluster: z.string(),
@@ -218,6 +232,8 @@ export type StepView = z.output<typeof stepView>;
 
 export const burstFactsView = z.strictObject({
   ...burstView.shape,
+  /** When this run of its job was submitted, or requeued, by Slurm's clock. */
+  submitted: time.optional(),
   /** The most that it can cost, held before anything was bought. */
   heldMicroUsd: z.number().optional(),
   image: z
@@ -256,6 +272,8 @@ export const ledgerView = z.strictObject({
   cluster: z.string(),
   account: z.string(),
   user: z.string().optional(),
+  /** The node group; absent: the burst or instance is kept no more. */
+  group: z.string().optional(),
   /** The most that it can still cost while `held`, what it cost once `settled`. */
   microUsd: z.number(),
   state: z.enum(['held', 'settled']),
@@ -274,8 +292,31 @@ export const groupView = z.strictObject({
   bursts: z.number(),
   /** Micro-dollars an hour by type; a type without one is not bought under a budget. */
   microUsdPerHour: z.record(z.string(), z.number()),
+  /** What the cloud had none of a moment ago, or took back, and is not asked for until then; absent: another gateway leads the cluster, and knows. */
+  lacks: z
+    .array(
+      z.strictObject({
+        ...{ type: z.string(), zone: z.string(), capacity: z.enum(['spot', 'on-demand']), until: time },
+        why: z
+          .enum(['none', 'quota', 'full', 'reclaimed'])
+          .describe(
+            'The cloud had none; the quota of the account did not hold more; the subnet of the zone has no address left; one was taken back.',
+          ),
+      }),
+    )
+    .optional(),
 });
 export type GroupView = z.output<typeof groupView>;
+
+/** Instances that may cost something, all of them. */
+export const upView = z.strictObject({
+  instances: z.number(),
+  /** Micro-dollars an hour, by the node groups' list prices. */
+  microUsdPerHour: z.number(),
+  /** Of those instances, the ones that no list price is known of: they count nothing above. */
+  unpriced: z.number(),
+});
+export type UpView = z.output<typeof upView>;
 
 /** What waits in one partition. */
 export const backlogView = z.strictObject({

@@ -81,10 +81,8 @@ export interface BurstContext {
   readonly entropy: Entropy;
   readonly pods: PodSettings;
   readonly generation: Uuid;
-  /** Of this cluster's lease; the store refuses what is older. */
+  /** Of this cluster's lease when the step began; the store refuses what is older than the newest. */
   epoch(): number;
-  /** Whether this gateway may still make effects for its cluster; it may if undefined. */
-  leads?(): boolean;
   facts(): Promise<ClusterFacts>;
   group(name: string): NodeGroup | undefined;
   /** With its types, once the cloud has told them. */

@@ -9,7 +9,7 @@ import { takenDown } from './ends.ts';
  * The containers of a pod that is evicted have the pod's own grace of five seconds, or less, and the status that says why is written after the last
  * of them. [kubernetes: pkg/kubelet/status, mergePodStatus: no terminal phase, reason or DisruptionTarget while a container could run]
  */
-const saidMs = 10_000;
+export const saidMs = 10_000;
 
 /**
  * Before its stand-in is told how the script ended: one that somebody took down is lost, and what follows is the site's to say (`onFailure`). Asked

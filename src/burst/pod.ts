@@ -243,8 +243,6 @@ async function forgetRanks(ctx: BurstContext, burst: Burst): Promise<readonly Ra
   const ranks = ranksOf(burst);
   const known = ranks.find((of) => of.pod !== undefined)?.pod;
   if (known === undefined) return [];
-  // The step may have waited long for an answer: another gateway leads by now, and sees to it.
-  if (ctx.leads?.() === false) return ranks;
   await ignoring('not_found', ctx.kubernetes.deleteSecret(secretOf(burst, known.ref)));
   const left: Rank[] = [];
   for (const of of ranks) if (!(await forgetRank(ctx, of))) left.push(of);

@@ -29,7 +29,7 @@ export interface Status {
   /** Which policy decides; absent, as `groups`: who asks may not see them. */
   readonly policies?: readonly Loose<ActivePolicyView>[] | undefined;
   /** Absent: who asks may not see them. */
-  readonly groups?: readonly z.output<typeof groupView>[] | undefined;
+  readonly groups?: readonly Loose<z.output<typeof groupView>>[] | undefined;
 }
 
 export async function statusOf(gateway: Gateway): Promise<Status> {

@@ -15,6 +15,11 @@ export const instanceStates = [
 ] as const;
 export type InstanceState = (typeof instanceStates)[number];
 
+/** Of an instance that may cost something: it was asked for, and is not gone. */
+export const upStates: ReadonlySet<InstanceState> = new Set<InstanceState>([
+  ...(['launched', 'joined', 'ready', 'draining', 'terminating', 'never_joined'] as const),
+]);
+
 /** One-way doors: `draining` is never left for `ready`, so a late plan cannot bind to what is on its way out. */
 export const instanceTransitions: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
   intended: ['launched', 'gone'],
@@ -70,6 +75,14 @@ export interface SpotPool {
 /** What the cloud had none of, a moment ago. */
 export interface Lack extends SpotPool {
   readonly capacityType: CapacityType;
+}
+
+/** A lack as people are told it. */
+export interface ToldLack extends Lack {
+  /** Then it is asked for again. */
+  readonly until: Instant;
+  /** As in `Missed`; `reclaimed`: one of these was taken back. */
+  readonly why: 'none' | 'full' | 'quota' | 'reclaimed';
 }
 
 /** What a cloud tells of an instance unasked. */

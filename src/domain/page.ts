@@ -61,9 +61,16 @@ export interface BurstFilter extends Whose {
 }
 
 export interface LedgerFilter extends Whose {
+  /** Of this burst alone; an instance's first row has its id [overhead.ts]. */
+  readonly burst?: string | undefined;
   readonly state?: 'held' | 'settled' | undefined;
   readonly from?: Instant | undefined;
   readonly to?: Instant | undefined;
+}
+
+export interface InstanceFilter {
+  readonly cluster?: ClusterName | undefined;
+  readonly live?: boolean | undefined;
 }
 
 export interface AuditFilter {

@@ -42,6 +42,7 @@ import type { Cluster, ClusterSettings, Held, Ports, Settings } from './context.
 import { adopt, turn } from './cycle.ts';
 import { Deciding } from './deciding.ts';
 import { elsewhere } from './elsewhere.ts';
+import { fenced } from './fence.ts';
 import { overheadOf, policyNow } from './funds.ts';
 import { HistoryReader, historyEveryMs } from './history.ts';
 import { judge } from './judge.ts';
@@ -176,6 +177,22 @@ export class ClusterEngine implements Cluster {
     return this.leads && this.#recovering === undefined;
   }
 
+  /** What a step has that begins now: a gateway that is stopped finishes it, and none does in another epoch. */
+  #fenced() {
+    const { settings, ports } = this;
+    const epoch = this.#epoch;
+    const may = (): boolean =>
+      this.#settings.monotonic() < this.#leadsUntil &&
+      this.#epoch === epoch &&
+      this.#recovering === undefined;
+    return {
+      epoch: () => epoch,
+      slurm: fenced('slurm', settings.slurm, may),
+      kubernetes: fenced('kubernetes', ports.kubernetes, may),
+      cloud: fenced('cloud', settings.cloud, may),
+    };
+  }
+
   start(): void {
     this.#loop('lease', () => this.#lease(), this.#settings.leaseMs / 3);
     this.#loop(
@@ -206,6 +223,7 @@ export class ClusterEngine implements Cluster {
     for (const t of this.#timers.values()) t.cancel();
     await Promise.allSettled([...this.#busy]);
     await this.notebook.tell(this.ports.clock.now(), true).catch(() => undefined);
+    this.#leadsUntil = 0;
     if (this.#epoch > 0)
       await this.ports.store.releaseLease(this.name, this.#settings.holder).catch(() => undefined);
   }
@@ -657,10 +675,11 @@ export class ClusterEngine implements Cluster {
   burstContext(): BurstContext {
     const { ports, settings } = this;
     const policy = policyNow(settings, ports.clock.now());
+    const { epoch, slurm, kubernetes } = this.#fenced();
     return {
       setup: settings.setup,
-      slurm: settings.slurm,
-      kubernetes: ports.kubernetes,
+      slurm,
+      kubernetes,
       store: ports.store,
       streams: settings.streams,
       objects: settings.objects,
@@ -668,8 +687,7 @@ export class ClusterEngine implements Cluster {
       entropy: ports.entropy,
       pods: settings.pods,
       generation: this.generation,
-      epoch: () => this.#epoch,
-      leads: () => this.leads,
+      epoch,
       facts: () => this.facts(),
       group: (name) => settings.groups.find((g) => g.name === name),
       offered: (name) => this.offered.find((o) => o.group.name === name),
@@ -700,14 +718,15 @@ export class ClusterEngine implements Cluster {
 
   #instanceContext(): InstanceContext {
     const { ports, settings } = this;
+    const { epoch, cloud, kubernetes } = this.#fenced();
     return {
-      cloud: settings.cloud,
-      kubernetes: ports.kubernetes,
+      cloud,
+      kubernetes,
       store: ports.store,
       clock: ports.clock,
       entropy: ports.entropy,
       generation: this.generation,
-      epoch: () => this.#epoch,
+      epoch,
       group: (name) => settings.groups.find((g) => g.name === name),
       listed: () => this.cloudSeen,
       capacityOf: (name, type) => this.#capacityOf(name, type),
@@ -745,6 +764,7 @@ export class ClusterEngine implements Cluster {
   async #forgetStrayPods(): Promise<void> {
     const pods = this.watch?.pods() ?? [];
     if (pods.length === 0) return;
+    const ctx = this.burstContext();
     // One reading for most of them: ten thousand run as they should.
     const live = new Set((await this.ports.store.liveBursts(this.name)).map((b) => b.id));
     for (const pod of pods) {
@@ -761,7 +781,7 @@ export class ClusterEngine implements Cluster {
       const rank = readRecord(pod.record)?.rank ?? 0;
       const instance = ranksOf(burst).find((of) => of.rank === rank)?.instance;
       const alone = { ...burst, instance, pod: { ref: pod.ref, uid: pod.uid }, others: undefined };
-      await forgetPod(this.burstContext(), alone);
+      await forgetPod(ctx, alone);
     }
   }
 

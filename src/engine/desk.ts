@@ -15,7 +15,7 @@ import type { Gateway, Readiness } from './gateway.ts';
 /** What it needs of a gateway. */
 export type Served = Pick<
   Gateway,
-  'readiness' | 'instances' | 'capacities' | 'turnDrain' | 'budgets' | 'ramps' | 'reports' | 'wake'
+  'readiness' | 'capacities' | 'turnDrain' | 'budgets' | 'ramps' | 'reports' | 'wake'
 > & {
   readonly clusters: readonly Pick<ClusterEngine, 'name' | 'snapshot'>[];
 };
@@ -84,7 +84,6 @@ export class Desk {
     return { ...readiness, stopped: stopped.filter((s) => s.stop !== undefined) };
   }
 
-  instances = (limit: number) => this.#gateway.instances(limit);
   budgets = () => this.#gateway.budgets();
   capacities = () => this.#gateway.capacities();
   turnDrain = (order: DrainOrder) => this.#gateway.turnDrain(order);

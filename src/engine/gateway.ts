@@ -1,7 +1,6 @@
 import { breakerInWords } from '../domain/boot.ts';
 import { faultOf, PortError } from '../domain/fault.ts';
 import { burstId, type ClusterName, type Instant, instanceId, instant, type Uuid } from '../domain/ids.ts';
-import type { Instance } from '../domain/instance.ts';
 import { isInstance } from '../domain/kube.ts';
 import type { Money } from '../domain/ledger.ts';
 import { type Budget, periodStart } from '../domain/money.ts';
@@ -266,11 +265,6 @@ export class Gateway {
   /** Has a burst or instance looked at soon, here or by whoever leads. */
   wake(id: WakeId): Promise<void> {
     return this.#ports.wake.wake(id);
-  }
-
-  /** Newest first. */
-  instances(limit: number): Promise<readonly Instance[]> {
-    return this.#ports.store.instances(limit);
   }
 
   async ramps(): Promise<readonly RampState[]> {

@@ -1,13 +1,23 @@
 import { staleAfterMs } from '../decide/sight.ts';
 import { isOpen } from '../domain/answer.ts';
 import type { Burst, BurstState } from '../domain/burst.ts';
+import type { Receipt } from '../domain/decision.ts';
 import type { ForecastError } from '../domain/forecast.ts';
-import { type BurstId, type ClusterName, type Instant, type JobRef, jobRef } from '../domain/ids.ts';
+import {
+  type BurstId,
+  type ClusterName,
+  type Instant,
+  type JobRef,
+  jobRef,
+  type Uuid,
+} from '../domain/ids.ts';
+import { type ToldLack, upStates } from '../domain/instance.ts';
 import type { Job, Snapshot } from '../domain/job.ts';
 import type { MicroUsd } from '../domain/money.ts';
 import type {
   AuditFilter,
   BurstFilter,
+  InstanceFilter,
   LedgerFilter,
   Mark,
   Page,
@@ -33,6 +43,7 @@ import {
   type Start,
   startsOf,
 } from './queue-view.ts';
+import type { Shortage } from './shortage.ts';
 
 export type { AuditEvent, AuditRow, LedgerRow, Once } from '../ports.ts';
 
@@ -46,6 +57,9 @@ export interface Watched {
     readonly policy: Pick<Policy, 'staleAfterPolls'>;
   };
   readonly notebook: Pick<Notebook, 'last' | 'forecast' | 'turn'>;
+  /** Who does not lead remembers no shortage: what he knows is of when he led. */
+  readonly leads: boolean;
+  readonly shortage: Pick<Shortage, 'told'>;
 }
 
 export interface JobNamed {
@@ -70,6 +84,22 @@ export interface BurstCount {
   readonly bursts: number;
 }
 
+/** Bursts under way: counted, and of them all, not of a page, the one whose script has run longest and the one that holds most. */
+export interface BurstTotals {
+  readonly counts: readonly BurstCount[];
+  readonly longest: (Burst & { readonly startedAt: Instant }) | undefined;
+  readonly costliest: { readonly burst: Burst; readonly held: MicroUsd } | undefined;
+}
+
+/** Instances that may cost something, in all clusters. */
+export interface Up {
+  readonly instances: number;
+  /** An hour of them by their groups' list prices. */
+  readonly microUsdPerHour: MicroUsd;
+  /** Those of them that no list price is known of: their type is not told yet, it has none, or their group is configured no more. */
+  readonly unpriced: number;
+}
+
 /** How Slurm says that a job ended: a state of its own each, never folded. */
 export interface End {
   readonly state: string;
@@ -91,6 +121,8 @@ export interface GroupState {
   /** Of its instances that live, by state. */
   readonly instances: Readonly<Record<string, number>>;
   readonly bursts: number;
+  /** What the cloud had none of a moment ago, or took back; undefined: another gateway leads the cluster, and remembers it. */
+  readonly lacks: readonly ToldLack[] | undefined;
 }
 
 export interface ForecastState {
@@ -123,7 +155,13 @@ export class Portal {
 
   bursts = (filter: BurstFilter, page: Page) => this.#desk.bursts(filter, page);
   decisions = (filter: ReceiptFilter, page: Page) => this.#desk.receipts(filter, page);
+  /** Undefined: there is none of our clusters'. */
+  decision = async (id: Uuid): Promise<Receipt | undefined> => {
+    const found = await this.#desk.receipt(id);
+    return this.#clusters.some((c) => c.name === found?.cluster) ? found : undefined;
+  };
   decisionCounts = (filter: ReceiptFilter) => this.#desk.receiptCounts(filter);
+  instances = (filter: InstanceFilter, page: Page) => this.#desk.instances(filter, page);
   ledger = (filter: LedgerFilter, page: Page) => this.#desk.ledger(filter, page);
   audit = (filter: AuditFilter, page: Page) => this.#desk.auditRows(filter, page);
   generation = () => this.#desk.generation();
@@ -204,14 +242,27 @@ export class Portal {
   }
 
   /** Those under way that may be seen, by cluster and state. */
-  async burstCounts(may: (burst: Burst) => boolean): Promise<readonly BurstCount[]> {
+  async burstCounts(may: (burst: Burst) => boolean): Promise<BurstTotals> {
+    let longest: BurstTotals['longest'];
+    let costliest: BurstTotals['costliest'];
     const counted = this.#clusters.map(async ({ name }) => {
       const states = new Map<BurstState, number>();
-      for (const burst of await this.#store.liveBursts(name))
-        if (may(burst)) states.set(burst.state, (states.get(burst.state) ?? 0) + 1);
+      for (const burst of (await this.#store.liveBursts(name)).filter(may)) {
+        const { state, startedAt, endedAt, price } = burst;
+        states.set(state, (states.get(state) ?? 0) + 1);
+        if (
+          startedAt !== undefined &&
+          endedAt === undefined &&
+          startedAt < (longest?.startedAt ?? Number.POSITIVE_INFINITY)
+        )
+          longest = { ...burst, startedAt };
+        if (price !== undefined && price.held > (costliest?.held ?? -1))
+          costliest = { burst, held: price.held };
+      }
       return [...states].map(([state, bursts]) => ({ cluster: name, state, bursts }));
     });
-    return (await Promise.all(counted)).flat();
+    const counts = (await Promise.all(counted)).flat();
+    return { counts, longest, costliest };
   }
 
   /** By `12` or `12_3`, in every cluster that knows it. */
@@ -242,7 +293,7 @@ export class Portal {
 
   async groups(): Promise<readonly GroupState[]> {
     const of = await Promise.all(
-      this.#clusters.map(async ({ name, settings }) => {
+      this.#clusters.map(async ({ name, settings, leads, shortage }) => {
         const [instances, bursts] = await Promise.all([
           this.#store.liveInstances(name),
           this.#store.liveBursts(name),
@@ -251,11 +302,28 @@ export class Portal {
           const states: Record<string, number> = {};
           for (const i of instances) if (i.group === group.name) states[i.state] = (states[i.state] ?? 0) + 1;
           const own = bursts.filter((b) => b.group === group.name).length;
-          return { group, cluster: name, instances: states, bursts: own };
+          const lacks = leads ? shortage.told(group) : undefined;
+          return { group, cluster: name, instances: states, bursts: own, lacks };
         });
       }),
     );
     return of.flat();
+  }
+
+  /** Of node groups that are configured no more too. */
+  async up(): Promise<Up> {
+    const up = { instances: 0, microUsdPerHour: 0, unpriced: 0 };
+    const of = this.#clusters.map(async ({ name, settings: { groups } }) => {
+      for (const { state, group, type } of await this.#store.liveInstances(name)) {
+        if (!upStates.has(state)) continue;
+        const price = groups.find((g) => g.name === group)?.prices?.[type ?? ''];
+        up.instances++;
+        up.microUsdPerHour += price ?? 0;
+        if (price === undefined) up.unpriced++;
+      }
+    });
+    await Promise.all(of);
+    return up;
   }
 
   /** `seen`: whose jobs' own forecasts are told. */

@@ -16,6 +16,8 @@ export interface ExpectedDifference {
   readonly why: string;
 }
 
+export const elapsedOfKilled = 'Elapsed of a script that is killed';
+
 export const differences: readonly ExpectedDifference[] = [
   {
     name: 'partition',
@@ -40,6 +42,14 @@ export const differences: readonly ExpectedDifference[] = [
     always: false,
     what: 'how long a job takes whose steps `scancel --signal=SIG` should end',
     why: 'they go on to their own end',
+  },
+  {
+    name: 'killed',
+    place: 'time',
+    of: elapsedOfKilled,
+    always: true,
+    what: 'how long a script takes that ends by TERM or KILL of its own doing (`kill $$`, `exit 143`)',
+    why: 'a pod that is taken down ends so too, and is told to have been up to ten seconds later: so long the job does not end, lest one that its node lost is told as failed',
   },
   ...['ReqTRES', 'ReqMem'].map((of) => ({
     ...({ name: 'overcommit', place: 'accounting', of, always: false } as const),

@@ -1,4 +1,4 @@
-import type { BurstView, InstanceView } from '../api/schemas.ts';
+import type { BurstView } from '../api/schemas.ts';
 
 type BurstState = BurstView['state'];
 
@@ -20,8 +20,3 @@ export const shownStates: readonly BurstState[] = [
   ...(['returning', 'returned', 'started_onprem', 'withdrawn', 'cancelling', 'lost', 'fencing'] as const),
   ...(['requeueing', 'requeued', 'failed', 'vanished', 'needs_person'] as const),
 ];
-
-/** Of an instance that may cost something. */
-export const upStates: ReadonlySet<InstanceView['state']> = new Set<InstanceView['state']>([
-  ...(['launched', 'joined', 'ready', 'draining', 'terminating', 'never_joined'] as const),
-]);

@@ -11,6 +11,7 @@ import type { Burst } from '../../src/domain/burst.ts';
 import type { Role } from '../../src/domain/caller.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { clusterName, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
+import type { ToldLack } from '../../src/domain/instance.ts';
 import type { Job, Snapshot } from '../../src/domain/job.ts';
 import type { NodeGroup } from '../../src/domain/policy.ts';
 import { type ApiToken, tokenText } from '../../src/domain/token.ts';
@@ -90,6 +91,8 @@ export interface Instead {
   /** The queue of a second cluster. */
   readonly elsewhere?: Snapshot;
   readonly groups?: readonly NodeGroup[];
+  /** What the cloud had none of; undefined: another gateway leads. */
+  readonly lacks?: readonly ToldLack[];
   /** What was decided of each job last. */
   readonly decisions?: ReadonlyMap<JobRef, Decision>;
   /** And when it would start here. */
@@ -103,7 +106,7 @@ export interface Instead {
 export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Bed> {
   const { identity, served = {}, snapshot: seen = {}, groups = [], decisions = new Map(), ...others } = over;
   const { forecasts = new Map<JobRef, Told>(), ...other } = others;
-  const { decided = [decidedIn(fileSays)], coordinators, elsewhere, accountsOf, ...more } = other;
+  const { decided = [decidedIn(fileSays)], coordinators, elsewhere, accountsOf, lacks, ...more } = other;
   const server = await testServer();
   const database = await server.database();
   const onError = (): void => undefined;
@@ -136,12 +139,12 @@ export async function makeBed(over: Partial<Grounds> & Instead = {}): Promise<Be
     wake: async () => undefined,
     ramps: async () => [{ cluster, mode: 'auto', day: undefined, lift: await store.rampLifted(cluster) }],
     budgets: async () => [],
-    instances: (limit: number) => store.instances(limit),
     reports: async () => [],
     ...served,
   } as Partial<Served> as Served;
   const policies = new Policies(decided, store);
-  const watched = queues.map((of) => ({ name: of.cluster, snapshot: of, settings, notebook }));
+  const shortage = { leads: lacks !== undefined, shortage: { told: () => lacks ?? [] } };
+  const watched = queues.map((of) => ({ name: of.cluster, snapshot: of, settings, notebook, ...shortage }));
   const opened = async (changed: Partial<Grounds>) => {
     const feed = new Feed(desk, timers, (e) => complaints.push(e));
     const api = app(

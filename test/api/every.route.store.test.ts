@@ -93,6 +93,7 @@ const anOffer = async (): Promise<string> => {
   return burst.id;
 };
 let [hers, his] = ['', ''];
+const [herReceipt, hisReceipt] = [newId(), newId()];
 
 const table: Readonly<Record<string, Line>> = {
   listJobs: list,
@@ -127,6 +128,10 @@ const table: Readonly<Record<string, Line>> = {
   listQuotes: list,
   listDecisions: list,
   countDecisions: list,
+  getDecision: {
+    good: async () => ({ id: herReceipt }),
+    others: { id: hisReceipt },
+  },
   listLedger: list,
   listBudgets: list,
   countBursts: { others: { nothing: 'his own, counted' } },
@@ -240,7 +245,12 @@ beforeAll(async () => {
   await outbox.round(rare);
   const [a, b] = [offered(100, 'alice'), offered(200, 'bob')];
   [hers, his] = [a.id, b.id];
-  await bed.write(putBurst(a), putBurst(b), decisionOn(a), decisionOn(b));
+  await bed.write(
+    putBurst(a),
+    putBurst(b),
+    decisionOn(a, { id: herReceipt }),
+    decisionOn(b, { id: hisReceipt }),
+  );
   for (const [user, role] of [
     ['alice', 'user'],
     ['olga', 'operator'],

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import {
   auditView,
   burstCostView,
+  burstCountsView,
   burstFactsView,
   costsAtMost,
   forecastView,
@@ -12,11 +13,16 @@ import {
   jobFactsView,
   ledgerView,
   queueJobView,
+  upView,
 } from '../../src/api/portal-schemas.ts';
 import { burstView, decisionView, instanceView } from '../../src/api/schemas.ts';
+import type { Role } from '../../src/domain/caller.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
-import { anInstance, putInstance } from '../contract/samples.ts';
+import { overheadAccount, overheadId } from '../../src/domain/overhead.ts';
+import type { LedgerRow, Write } from '../../src/ports.ts';
+import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
+import { group } from '../engine/chaos/centre.ts';
 import { type Bed, burstOfJob, cluster, decisionOn, makeBed, next, offered, putBurst } from './bed.ts';
 
 let bed: Bed;
@@ -69,7 +75,13 @@ beforeAll(async () => {
     await bed.write({ kind: 'burst', burst: { ...next(b, state), rev: b.rev + 1 }, why });
     b = next(b, state);
   }
-  await bed.write(putInstance(anInstance({ cluster })));
+  const failed = anInstance({ cluster });
+  await bed.write(
+    putInstance(anInstance({ cluster })),
+    putInstance(anInstance({ cluster })),
+    putInstance(failed),
+  );
+  await bed.write(putInstance(nextInstance(failed, 'gone', { endedAt: instant(Date.now()), why: 'none' })));
   for (let i = 0; i < 5; i++) await bed.write(decisionOn(ended, { at: instant(1_000 + i) }));
   await bed.write(decisionOn(bobs, { at: instant(5_000), verdict: 'never' }));
 });
@@ -151,7 +163,11 @@ describe('lists', () => {
     ['bursts', 'bursts', burstView, 2],
     ['decisions', 'decisions', decisionView, 6],
     ['ledger', 'ledger', ledgerView, 1],
-    ['audit', 'audit', auditView, 18],
+    ['audit', 'audit', auditView, 21],
+    ['instances', 'instances', instanceView, 3],
+    ['instances?live=true', 'instances', instanceView, 2],
+    ['instances?live=false&cluster=hpc1', 'instances', instanceView, 1],
+    ['instances?cluster=elsewhere', 'instances', instanceView, 0],
     ['jobs?state=PENDING&partition=gpu', 'jobs', queueJobView, 3],
     ['jobs?state=RUNNING', 'jobs', queueJobView, 0],
     ['jobs?user=bob', 'jobs', queueJobView, 4],
@@ -171,6 +187,9 @@ describe('lists', () => {
     ['decisions?job=900&from=1970-01-01T00:00:01Z&to=1970-01-01T00:00:01.003Z', 'decisions', decisionView, 3],
     ['ledger?state=settled', 'ledger', ledgerView, 0],
     ['ledger?user=alice&account=physics', 'ledger', ledgerView, 1],
+    [`ledger?burst=${ended.id}`, 'ledger', ledgerView, 1],
+    [`ledger?burst=${ended.id}&state=settled`, 'ledger', ledgerView, 0],
+    ['ledger?burst=nobody', 'ledger', ledgerView, 0],
     ['audit?subject=nothing', 'audit', auditView, 0],
   ])('%s comes page by page, none twice, none left out', async (list, key, schema, n) => {
     const rows = await all(operator, list, key);
@@ -256,6 +275,34 @@ describe('lists', () => {
     for (const path of ['decisions?verdict=wait&limit=2', 'bursts?limit=2'])
       expect((await bed.ask(operator, `${path}&cursor=${String(body.next)}`)).body.code).toBe('bad_cursor');
   });
+
+  it.each(['audit', 'bursts', 'decisions', 'instances', 'jobs'])(
+    '%s take a cursor of a page alone, whatever somebody writes into one',
+    async (list) => {
+      const { next } = (await bed.ask(operator, `${list}?limit=1`)).body;
+      const [question] = JSON.parse(Buffer.from(String(next), 'base64url').toString()) as [string];
+      const marks = [
+        [],
+        ['x'],
+        ['x', 'y'],
+        [1.5, 1.5],
+        [1e30, 1e30],
+        [-1, -1],
+        ['\0', 1, '\0'],
+        [1, '\0'],
+        {},
+        null,
+      ];
+      for (const mark of marks) {
+        const { status, body } = await bed.ask(
+          operator,
+          `${list}?limit=1&cursor=${Buffer.from(JSON.stringify([question, mark])).toString('base64url')}`,
+        );
+        expect([mark, status, body.code, body.field]).toEqual([mark, 400, 'bad_cursor', 'cursor']);
+      }
+      expect((await bed.ask(operator, `${list}?limit=1&cursor=${String(next)}`)).status).toBe(200);
+    },
+  );
 });
 
 describe('counts of decisions', () => {
@@ -374,7 +421,9 @@ describe('one job', () => {
   it('a burst comes alone, too', async () => {
     const { status, body } = await bed.ask(alice, `bursts/${ended.id}`);
     expect(status).toBe(200);
-    expect(burstFactsView.parse(body.burst).end).toEqual({ state: 'TIMEOUT', code: 0, signal: 15 });
+    const facts = burstFactsView.parse(body.burst);
+    expect(facts.end).toEqual({ state: 'TIMEOUT', code: 0, signal: 15 });
+    expect(facts.submitted).toBe(new Date(ended.submitAt).toISOString());
   });
 });
 
@@ -386,6 +435,119 @@ it.each<[string, string, z.ZodType]>([
   const { status, body } = await bed.ask(operator, path);
   expect(status).toBe(200);
   for (const row of body[key] as unknown[]) expect(schema.parse(row)).toEqual(row);
+});
+
+it('the ledger tells the node group of a burst and of an instance, which may have several rows', async () => {
+  const own = await makeBed();
+  try {
+    const [burst, machine] = [burstOfJob(910, 'alice', { group: 'gpu' }), anInstance({ cluster })];
+    const hold = { cluster, user: 'alice', microUsd: 1_000, at: instant(20), limits: [] };
+    const held = (of: LedgerRow['burst'], account: string): Write => ({
+      ...{ kind: 'hold', hold: { ...hold, burst: of, account } },
+    });
+    await own.write(putBurst(burst), held(burst.id, 'physics'), putInstance(machine));
+    for (const nth of [0, 1]) await own.write(held(overheadId(machine.id, nth), overheadAccount));
+    await own.write(held(burstOfJob(911, 'alice').id, 'physics'));
+    const { body } = await own.ask(await own.token('olga', 'operator'), 'ledger');
+    const rows = (body.ledger as unknown[]).map((r) => ledgerView.parse(r));
+    const groups = new Map(rows.map((r) => [r.burst, r.group]));
+    expect([burst.id, machine.id, `${machine.id}/1`].map((id) => groups.get(id))).toEqual([
+      'gpu',
+      'cpu',
+      'cpu',
+    ]);
+    // Of the last there is no burst any more.
+    expect([rows.length, [...groups.values()].filter((g) => g === undefined).length]).toEqual([4, 1]);
+  } finally {
+    await own.close();
+  }
+});
+
+describe('one receipt', () => {
+  const idOf = async (query: string): Promise<string> =>
+    String(((await bed.ask(operator, `decisions?${query}`)).body.decisions as { id: string }[])[0]?.id);
+
+  it('comes alone, as the list has it', async () => {
+    const { body } = await bed.ask(operator, 'decisions?job=900&limit=1');
+    const [listed] = body.decisions as unknown[];
+    const alone = await bed.ask(alice, `decisions/${await idOf('job=900&limit=1')}`);
+    expect([alone.status, decisionView.parse(alone.body.decision)]).toEqual([200, listed]);
+  });
+
+  it('of another is told from none by nobody', async () => {
+    const another = await bed.ask(alice, `decisions/${await idOf('job=200&limit=1')}`);
+    const none = await bed.ask(alice, 'decisions/00000000-0000-4000-8000-000000000000');
+    for (const { status, body } of [another, none])
+      expect([status, body.code, body.detail]).toEqual([
+        404,
+        'not_found',
+        expect.stringMatching(/^there is no receipt /),
+      ]);
+    const { status, body } = await bed.ask(operator, 'decisions/7');
+    expect([status, body.code]).toEqual([400, 'bad_path']);
+  });
+});
+
+it('bursts under way are counted, with those that stand out, for whoever may see them', async () => {
+  const own = await makeBed();
+  try {
+    const begun = (id: number, user: string, startedAt: number, held: number) => {
+      const price = { held, rates: {} };
+      return burstOfJob(id, user, { state: 'running', startedAt: instant(startedAt), price });
+    };
+    // Bob's has run longest and holds most; another's is offered, so it has not begun and holds nothing.
+    for (const b of [begun(920, 'alice', 2_000, 500), begun(921, 'bob', 1_000, 900), offered(922, 'carol')])
+      await own.write(putBurst(b));
+    const counted = async (user: string, role: Role) =>
+      burstCountsView.parse((await own.ask(await own.token(user, role), 'bursts/counts')).body);
+    const all = await counted('olga', 'operator');
+    expect(all.counts).toHaveLength(2);
+    expect(all.counts).toEqual(
+      expect.arrayContaining([
+        { cluster, state: 'running', bursts: 2 },
+        { cluster, state: 'proposed', bursts: 1 },
+      ]),
+    );
+    const bobs = { cluster, job: '921', user: 'bob', account: 'chemistry' };
+    expect([all.longest, all.costliest]).toEqual([
+      { ...bobs, started: '1970-01-01T00:00:01.000Z' },
+      { ...bobs, heldMicroUsd: 900 },
+    ]);
+    const hers = { cluster, job: '920', user: 'alice', account: 'physics' };
+    expect(await counted('alice', 'user')).toEqual({
+      counts: [{ cluster, state: 'running', bursts: 1 }],
+      longest: { ...hers, started: '1970-01-01T00:00:02.000Z' },
+      costliest: { ...hers, heldMicroUsd: 500 },
+    });
+    expect(await counted('carol', 'user')).toEqual({ counts: [{ cluster, state: 'proposed', bursts: 1 }] });
+    expect(await counted('dave', 'user')).toEqual({ counts: [] });
+  } finally {
+    await own.close();
+  }
+});
+
+it('a group has what the cloud had none of, where this gateway leads', async () => {
+  const lack = { type: 'm.large', zone: 'a', capacityType: 'spot', why: 'quota' } as const;
+  const groups = [{ ...group, name: 'cpu' }];
+  const lacksOf = async (over: Parameters<typeof makeBed>[0]) => {
+    const own = await makeBed({ groups, ...over });
+    try {
+      const { body } = await own.ask(await own.token('olga', 'operator'), 'groups');
+      return (body.groups as unknown[]).map((g) => groupView.parse(g).lacks);
+    } finally {
+      await own.close();
+    }
+  };
+  expect(await lacksOf({ lacks: [{ ...lack, until: instant(1_000) }] })).toEqual([
+    [{ type: 'm.large', zone: 'a', capacity: 'spot', why: 'quota', until: '1970-01-01T00:00:01.000Z' }],
+  ]);
+  expect(await lacksOf({})).toEqual([undefined]);
+});
+
+it('what may cost something is counted, beside the groups', async () => {
+  const { body } = await bed.ask(operator, 'groups');
+  // They were only wished for.
+  expect(upView.parse(body.up)).toEqual({ instances: 0, microUsdPerHour: 0, unpriced: 0 });
 });
 
 it('the forecast counts what waits, by partition', async () => {

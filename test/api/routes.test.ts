@@ -11,6 +11,7 @@ import { grounds } from './grounds.ts';
 
 const at = instant(Date.UTC(2026, 0, 5, 8));
 const burst = aFullBurst();
+const receipt = aReceipt(burst);
 const asked: unknown[][] = [];
 let away = false;
 
@@ -33,10 +34,6 @@ const facade: Facade = {
   expire: async () => undefined,
   mayAnswer: async () => false,
   burst: async () => undefined,
-  instances: async (limit) => {
-    asked.push([limit]);
-    return [aFullInstance(), anInstance()];
-  },
   budgets: async () => [
     {
       cluster: clusterName('hpc1'),
@@ -62,6 +59,15 @@ const facade: Facade = {
 };
 
 const portal = {
+  decision: async (id) => (id === receipt.id ? receipt : undefined),
+  ledger: async (...args) => {
+    asked.push(args);
+    return { rows: [], next: undefined };
+  },
+  instances: async (...args) => {
+    asked.push(args);
+    return { rows: [aFullInstance(), anInstance()], next: [at, 'i-1'] };
+  },
   bursts: async (...args) => {
     asked.push(args);
     return { rows: [burst, aBurst()], next: undefined };
@@ -127,15 +133,31 @@ describe('every list', () => {
 
   it.each(['bursts', 'decisions', 'instances'])('%s asks for as many as were wished', async (name) => {
     await get(`/api/v1/${name}`);
-    expect(asked.at(-1)?.at(-1)).toEqual(name === 'instances' ? 100 : { limit: 100 });
+    expect(asked.at(-1)?.at(-1)).toEqual({ limit: 100 });
     await get(`/api/v1/${name}?limit=7`);
-    expect(asked.at(-1)?.at(-1)).toEqual(name === 'instances' ? 7 : { limit: 7 });
+    expect(asked.at(-1)?.at(-1)).toEqual({ limit: 7 });
+  });
+
+  it('of instances goes on behind its page, of the same question alone', async () => {
+    const { body } = await get('/api/v1/instances?live=true&cluster=hpc1&limit=7');
+    expect(asked.at(-1)).toEqual([{ cluster: 'hpc1', live: true }, { limit: 7 }]);
+    const { next } = body as { next: string };
+    expect((await get(`/api/v1/instances?live=true&cluster=hpc1&limit=7&cursor=${next}`)).status).toBe(200);
+    expect(asked.at(-1)).toEqual([
+      { cluster: 'hpc1', live: true },
+      { limit: 7, after: [at, 'i-1'] },
+    ]);
+    for (const other of ['live=false&cluster=hpc1', 'cluster=hpc1', 'live=true'])
+      expect(await get(`/api/v1/instances?${other}&cursor=${next}`)).toMatchObject({
+        ...{ status: 400, body: { code: 'bad_cursor' } },
+      });
   });
 
   it.each([
     ['bursts?limit=0', 'limit'],
     ['decisions?limit=1001', 'limit'],
     ['instances?limit=all', 'limit'],
+    ['instances?live=yes', 'live'],
     ['budgets?account=physics', 'account'],
     ['decisions?state=burst', 'state'],
   ])('%s is refused, with the field that is wrong', async (path, field) => {
@@ -144,6 +166,19 @@ describe('every list', () => {
     expect(type).toContain('application/problem+json');
     expect(body).toMatchObject({ title: 'Bad query', status: 400, detail: expect.stringContaining(field) });
   });
+});
+
+it('one decision comes by its id, and what is none is said to be none', async () => {
+  const { status, body } = await get(`/api/v1/decisions/${receipt.id}`);
+  expect([status, (body as { decision: unknown }).decision]).toMatchObject([200, { id: receipt.id }]);
+  const none = await get('/api/v1/decisions/00000000-0000-4000-8000-000000000000');
+  expect(none).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  expect(await get('/api/v1/decisions/7')).toMatchObject({ status: 400, body: { code: 'bad_path' } });
+});
+
+it('the ledger is asked for one burst', async () => {
+  expect((await get('/api/v1/ledger?burst=b-7&state=held')).body).toEqual({ ledger: [] });
+  expect(asked.at(-1)?.at(0)).toMatchObject({ burst: 'b-7', state: 'held' });
 });
 
 it('a decision comes with every reason, what was measured and against what', async () => {

@@ -43,6 +43,7 @@ beforeAll(async () => {
   known = {
     '/bursts/': [String.raw`[\w-]{1,64}`, await list('bursts', 'bursts', 'id')],
     '/webhooks/dead/': ['[0-9a-f-]{36}', await list('webhooks/dead', 'dead', 'id')],
+    '/decisions/': ['[0-9a-f-]{36}', await list('decisions', 'decisions', 'id')],
     '/jobs/': [job, jobs],
     '/why/': [job, jobs],
     '/policies/': [String.raw`file|[1-9]\d{0,8}`, ['file', '1']],

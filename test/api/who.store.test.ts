@@ -264,7 +264,10 @@ describe('a user', () => {
       expect([path, status]).toEqual([path, 404]);
       expect(JSON.stringify(body)).not.toMatch(/bob|chemistry/);
     }
-    for (const path of ['jobs', 'bursts', 'decisions', 'quotes', 'ledger', 'jobs?account=chemistry']) {
+    const counted = ['bursts/counts', `ledger?burst=${his.id}`];
+    for (const path of [
+      ...['jobs', 'bursts', 'decisions', 'quotes', 'ledger', 'jobs?account=chemistry', ...counted],
+    ]) {
       const { status, body } = await bed.ask(alice, path);
       expect([path, status]).toEqual([path, 200]);
       expect(JSON.stringify(body)).not.toMatch(/bob|chemistry/);

@@ -1,7 +1,13 @@
 /** Lists by page on a store that is full: what people filter by is read by an index, and not by reading everything. */
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { burstsPage, countReceipts, ledgerPage, receiptsPage } from '../../adapters/store/lists.ts';
+import {
+  burstsPage,
+  countReceipts,
+  instancesPage,
+  ledgerPage,
+  receiptsPage,
+} from '../../adapters/store/lists.ts';
 import { KyselyPool, makePool } from '../../adapters/store/pool.ts';
 import { openPostgresStore } from '../../adapters/store/postgres.ts';
 import type { Tables } from '../../adapters/store/tables.ts';
@@ -9,7 +15,16 @@ import { type ClusterName, clusterName, instant } from '../../src/domain/ids.ts'
 import type { Mark, Page, Paged, ReceiptFilter, SeenBy } from '../../src/domain/page.ts';
 import type { StorePort } from '../../src/ports.ts';
 import { type TestServer, testServer } from './embedded.ts';
-import { aCluster, aFullBurst, aReceipt, newId, putBurst, putReceipt } from './samples.ts';
+import {
+  aCluster,
+  aFullBurst,
+  anInstance,
+  aReceipt,
+  newId,
+  putBurst,
+  putInstance,
+  putReceipt,
+} from './samples.ts';
 
 const onError = () => undefined;
 const bursts = 10_000;
@@ -27,7 +42,16 @@ describe('a page of a list', () => {
     store = await openPostgresStore({ url, onError });
     cluster = aCluster();
     const burst = aFullBurst({ cluster });
-    await store.commit(newId(), cluster, 1, [putBurst(burst), putReceipt(aReceipt(burst))]);
+    const wish = anInstance({ cluster });
+    await store.commit(newId(), cluster, 1, [
+      ...[putBurst(burst), putReceipt(aReceipt(burst)), putInstance(wish)],
+    ]);
+    // A year of machines, three of them up still; two of each age.
+    await query(`
+      insert into instances (id, cluster, state, live, rev, head, data, created_at, updated_at)
+      select 'n' || g, cluster, case when up then 'ready' else 'gone' end, up, 1, md5('n' || g), data || jsonb_build_object('id', 'n' || g,
+        'state', case when up then 'ready' else 'gone' end, 'createdAt', g / 2), g / 2, g
+      from instances, generate_series(1, ${bursts}) g, lateral (select g % 4000 = 7 as up) as of`);
     // One account in twelve for most, and one that has five bursts in all; forty users, and a second cluster. Two of each age.
     await query(`
       insert into bursts (id, cluster, ref, job_id, attempt, state, live, rev, head, data, created_at, updated_at)
@@ -50,8 +74,8 @@ describe('a page of a list', () => {
     await server?.stop();
   });
 
-  /** The plan of the question's first statement, as the database carried it out. */
-  const planOf = async (ask: (db: Kysely<Tables>) => Promise<unknown>): Promise<string> => {
+  /** The plan of one of the question's statements, the first if not told, as the database carried it out. */
+  const planOf = async (ask: (db: Kysely<Tables>) => Promise<unknown>, nth = 0): Promise<string> => {
     const asked: CompiledQuery[] = [];
     const pool = makePool({ url, name: 'test', max: 1, hurried: false, onError });
     const db = new Kysely<Tables>({
@@ -60,7 +84,7 @@ describe('a page of a list', () => {
     });
     try {
       await ask(db);
-      const [{ sql: text = '', parameters = [] } = {}] = asked;
+      const { sql: text = '', parameters = [] } = asked[nth] ?? {};
       const explained = CompiledQuery.raw(`explain (analyze, costs off, timing off) ${text}`, [
         ...parameters,
       ]);
@@ -78,6 +102,50 @@ describe('a page of a list', () => {
       expect(plan).not.toMatch(/Removed by Filter|Seq Scan/);
     },
   );
+
+  it('of the instances that live reads these, and no more of the others than of a page', async () => {
+    const first: Page = { limit: 50, after: undefined };
+    const live = await planOf((db) => instancesPage(db, { live: true }, first));
+    expect(live).toContain('instances_live');
+    const newest = await planOf((db) => instancesPage(db, {}, first));
+    expect(newest).toContain('instances_by_age');
+    for (const plan of [live, newest]) expect(plan).not.toMatch(/Removed by Filter|Seq Scan/);
+  });
+
+  it('of the ledger of one burst reads its row, and of a page the groups of what is on it, by their keys', async () => {
+    const first: Page = { limit: 50, after: undefined };
+    const own = await planOf((db) => ledgerPage(db, { burst: 'b7', user: 'user7' }, first));
+    expect(own).toContain('ledger_pkey');
+    const groups = await planOf((db) => ledgerPage(db, {}, first), 1);
+    expect(groups).toContain('bursts_pkey');
+    expect(groups).toContain('instances_pkey');
+    for (const plan of [own, groups]) expect(plan).not.toMatch(/Removed by Filter|Seq Scan/);
+  });
+
+  it.each([
+    [{}, bursts + 1],
+    // The first one is of now, and lives.
+    [{ live: true }, 4],
+    [{ live: false }, bursts - 3],
+    [{ cluster: clusterName('elsewhere') }, 0],
+  ])('page by page are all instances that fit, in order and once: %j', async (filter, n) => {
+    const pool = makePool({ url, name: 'test', max: 1, hurried: false, onError });
+    const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new KyselyPool(pool) }) });
+    try {
+      const found: (readonly [number, string])[] = [];
+      let after: Mark | undefined;
+      do {
+        const { rows, next } = await instancesPage(db, filter, { limit: 997, after });
+        found.push(...rows.map((i) => [i.createdAt, i.id] as const));
+        after = next;
+      } while (after !== undefined);
+      expect(found).toHaveLength(n);
+      const order = found.toSorted(([a, x], [b, y]) => b - a || (x < y ? 1 : -1));
+      expect(found).toEqual(order);
+    } finally {
+      await db.destroy();
+    }
+  });
 
   const lists = {
     bursts: { index: 'bursts_of_account', page: burstsPage },

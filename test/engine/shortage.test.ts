@@ -78,3 +78,40 @@ it('tells each offer once, however many groups share it and however often it was
   shortage.note('spot', [{ type: 's', zone: 'b', why: 'full' }]);
   expect(shortage.lacks([...groups, ...groups])).toHaveLength(4);
 });
+
+it('is told for what a group may buy alone, with the reason that holds longest and until when', () => {
+  const time = new VirtualTime();
+  const shortage = new Shortage(time);
+  const began = time.now();
+  const of = { types: ['s', 'l'], zones: ['a', 'b'], capacityType: 'on-demand', spot: undefined } as const;
+  const told = (over: object = {}) =>
+    shortage
+      .told({ ...of, ...over })
+      .map((l) => [l.type, l.zone, l.capacityType, l.why, l.until - began].join(' '));
+  expect(told()).toEqual([]);
+  shortage.note('on-demand', [
+    { type: 's', zone: 'a', why: 'none' },
+    { type: 'l', zone: 'a', why: 'quota' },
+    { type: 's', zone: 'b', why: 'full' },
+    // Of no group of this cluster.
+    { type: 'xl', zone: 'a', why: 'none' },
+  ]);
+  shortage.reclaimed({ type: 's', zone: 'a' });
+  // What took something back had nothing either: the longer reason stays.
+  shortage.note('spot', [{ type: 's', zone: 'a', why: 'none' }]);
+  expect(told()).toEqual([
+    `s a on-demand none ${refusedMs}`,
+    `s b on-demand full ${refusedMs}`,
+    `l a on-demand quota ${refusedMs}`,
+    `l b on-demand full ${refusedMs}`,
+  ]);
+  expect(told({ types: ['s'], spot: { capPercent: 100 } })).toEqual([
+    `s a on-demand none ${refusedMs}`,
+    `s a spot reclaimed ${reclaimedMs}`,
+    `s b on-demand full ${refusedMs}`,
+    `s b spot full ${refusedMs}`,
+  ]);
+  time.advance(refusedMs);
+  expect(told()).toEqual([]);
+  expect(told({ capacityType: 'spot' })).toEqual([`s a spot reclaimed ${reclaimedMs}`]);
+});

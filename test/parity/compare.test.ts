@@ -72,6 +72,19 @@ describe('two runs of one script', () => {
     expect(judge(found, [], []).differences.map((d) => d.why)).toEqual([undefined]);
   });
 
+  it.each([
+    ['that died as killed may take the ten seconds longer that are documented', 'FAILED', '0:15', 34, true],
+    ['that says so as a shell does, too', 'FAILED', '137:0', 34, true],
+    ['takes no longer than those', 'FAILED', '0:15', 35, false],
+    ['that somebody ended takes no longer', 'CANCELLED', '0:15', 34, false],
+    ['that failed otherwise takes no longer', 'FAILED', '7:0', 34, false],
+  ])('of a script %s', (_, State, ExitCode, elapsedSeconds, known) => {
+    const accounting = [{ JobID: '<job>', State, ExitCode }];
+    const found = compare(left({ accounting }), left({ accounting, elapsedSeconds }));
+    expect(found).toMatchObject([{ place: 'time', onprem: '3 s', burst: `${elapsedSeconds} s` }]);
+    expect(judge(found, []).differences.map((d) => d.why !== undefined)).toEqual([known]);
+  });
+
   it('are compared in what both have, where one has steps that the other lacks', () => {
     const job = { JobID: '<job>', State: 'COMPLETED', DerivedExitCode: '7:0' };
     const batch = { JobID: '<job>.batch', State: 'COMPLETED' };

@@ -1,4 +1,6 @@
 /** Two runs of one script, side by side. Pure: what a run left was gathered before, without what is its own. */
+import { saidMs } from '../../src/burst/disrupted.ts';
+import { elapsedOfKilled } from '../../src/translate/differences.ts';
 
 export interface FileLeft {
   readonly kind: 'file' | 'directory' | 'link' | 'fifo' | 'other';
@@ -43,7 +45,7 @@ export function compare(
     ...rows('accounting', onprem.accounting, burst.accounting),
     ...rows('record', onprem.record, burst.record),
     ...files(onprem.files, burst.files, lines),
-    ...elapsed(onprem.elapsedSeconds, burst.elapsedSeconds, tolerance),
+    ...elapsed(onprem, burst, tolerance),
   ];
 }
 
@@ -162,8 +164,16 @@ function apart(a: Buffer, b: Buffer): { onprem: string; burst: string } {
   return { onprem: shown(a), burst: shown(b) };
 }
 
-/** The script goes over the wire, and both sides share one small machine. */
-function elapsed(onprem: number, burst: number, tolerance: number): Difference[] {
-  if (Math.abs(onprem - burst) <= tolerance + onprem / 2) return [];
-  return [{ place: 'time', name: 'Elapsed', onprem: `${onprem} s`, burst: `${burst} s` }];
+/** The script goes over the wire, and both sides share one small machine. Of one that died as if killed, the gateway first asks whether its pod was. */
+function elapsed(onprem: Left, burst: Left, tolerance: number): Difference[] {
+  const [a, b] = [onprem.elapsedSeconds, burst.elapsedSeconds];
+  const most = tolerance + a / 2;
+  if (Math.abs(a - b) <= most) return [];
+  const name =
+    onprem.accounting.some(asKilled) && b - a <= most + saidMs / 1_000 ? elapsedOfKilled : 'Elapsed';
+  return [{ place: 'time', name, onprem: `${a} s`, burst: `${b} s` }];
 }
+
+/** By its own doing: neither Slurm nor its owner ended it. */
+const asKilled = ({ State, ExitCode = '' }: Row): boolean =>
+  State === 'FAILED' && /^(0:9|0:15|137:0|143:0)$/.test(ExitCode);

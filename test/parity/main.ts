@@ -3,12 +3,12 @@
  * the lab's Slurm and Kubernetes. What differs is printed with the reason that is documented for it; anything else fails the run.
  * `--tolerance`: how much longer a burst may take, on a machine that others use as well.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { endGateway, instances, killGateways, startGateway } from '../e2e/harness.ts';
 import { follow, type Pair, Queue, start, type Verdict } from './pair.ts';
-import { faultsOf, tellAll, tellOne } from './report.ts';
-import { type JobScript, type Need, readJob } from './script.ts';
+import { faultsOf, reportOf, tellAll, tellOne } from './report.ts';
+import { inTurn, type JobScript, type Need, readJob } from './script.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const jobsDir = new URL('jobs/', import.meta.url).pathname;
@@ -45,7 +45,7 @@ async function run(jobs: readonly JobScript[], tolerance: number): Promise<Verdi
   const gateway = await startGateway({
     max: 4,
     idle: '20s',
-    policy: { maxBursts: 24, backOff: '10s' },
+    policy: { maxBursts: 16, backOff: '10s' },
     // As TmpDisk in the lab's slurm.conf: without it a job with --tmp stays. Every node has the label of the feature.
     groups: [{ disk: '10000MiB', licenses: ['matlab'], features: { fast: 'kubernetes.io/os=linux' } }],
   });
@@ -62,9 +62,7 @@ async function run(jobs: readonly JobScript[], tolerance: number): Promise<Verdi
     const queue = new Queue();
     const pairs = new Map<string, Pair>();
     const verdicts: Promise<Verdict>[] = [];
-    // Those that others wait for go first.
-    const first = jobs.filter((job) => job.dependsOn === undefined);
-    for (const job of [...first, ...jobs.filter((job) => job.dependsOn !== undefined)]) {
+    for (const job of inTurn(jobs)) {
       const pair = await start(job, pairs);
       pairs.set(job.name, pair);
       const one = follow(pair, queue, () => [...hosts], tolerance);
@@ -116,6 +114,8 @@ async function main(): Promise<number> {
     console.log(`left out: ${name}: the agent does not give a pod ${needs} yet`);
   const began = Date.now();
   const verdicts = await twice(able, tolerance);
+  const { SPILLWAY_REPORT: report } = process.env;
+  if (report !== undefined) writeFileSync(report, JSON.stringify(reportOf(verdicts)));
   return tellAll(verdicts, Math.round((Date.now() - began) / 1000), console.log);
 }
 

@@ -33,6 +33,20 @@ export function tellAll(verdicts: readonly Verdict[], seconds: number, say: (lin
   return bad.length === 0 && verdicts.length > 0 ? 0 : 1;
 }
 
+/** As `npm test` reads it, by names of scripts. */
+export interface ParityReport {
+  readonly same: readonly string[];
+  readonly different: readonly { readonly name: string; readonly faults: readonly string[] }[];
+}
+
+export function reportOf(verdicts: readonly Verdict[]): ParityReport {
+  const all = verdicts.map((v) => ({ name: v.job.name, faults: faultsOf(v) }));
+  return {
+    same: all.filter(({ faults }) => faults.length === 0).map(({ name }) => name),
+    different: all.filter(({ faults }) => faults.length > 0),
+  };
+}
+
 const key = ({ place, name, why }: Judged): string =>
   `${place} ${place === 'file' ? '' : `${name} `}because ${why}`;
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { differences } from '../../src/translate/differences.ts';
-import { readJob, wrapped } from './script.ts';
+import { inTurn, readJob, wrapped } from './script.ts';
 
 const dir = new URL('jobs/', import.meta.url);
 const read = (...lines: readonly string[]) =>
@@ -68,6 +68,12 @@ describe('the scripts of the parity run', () => {
   it('are at least 120, each with a name of its own', () => {
     expect(jobs.length).toBeGreaterThanOrEqual(120);
     expect(new Set(jobs.map((job) => job.name)).size).toBe(jobs.length);
+  });
+
+  it('go in turn, each right after what it waits for, and none is lost', () => {
+    const names = inTurn(jobs).map(({ name }) => name);
+    expect([...names].sort()).toEqual(jobs.map(({ name }) => name).sort());
+    expect(names.indexOf('518-aftercorr')).toBe(names.indexOf('517-first-array') + 1);
   });
 
   it('say which lines of their outputs differ, where any do', () => {

@@ -146,3 +146,9 @@ export function wrapped(job: JobScript): string {
     .join('\n')
     .trim();
 }
+
+/** What another waits for goes before it, and not long: Slurm forgets the record of an ended job after minutes, and what waits for that with it. */
+export function inTurn(jobs: readonly JobScript[], after?: string): JobScript[] {
+  const now = jobs.filter((job) => job.dependsOn?.job === after);
+  return now.flatMap((job) => [job, ...inTurn(jobs, job.name)]);
+}

@@ -21,6 +21,8 @@ export class FakeStandin {
   readonly waits: string[] = [];
   readonly answered: string[] = [];
   readonly errors: string[] = [];
+  /** The numbers of the programs that it was asked to run. */
+  readonly asked: number[] = [];
   refused: Told<'REFUSE'> | undefined;
   exit: Told<'EXIT'> | undefined;
   exits = 0;
@@ -102,6 +104,7 @@ export class FakeStandin {
     else if (m.type === 'REFUSE') this.refused = m;
     else if (m.type === 'SIGNALLED') this.answered.push(m.id);
     else if (m.type === 'ERROR') this.errors.push(`${m.code}: ${m.text}`);
+    else if (m.type === 'CALL') this.asked.push(m.n);
     else if (m.type === 'GO') this.#go(m);
     else if (m.type === 'DATA') {
       if (this.stuck) this.#backlog.push(m);

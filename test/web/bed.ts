@@ -8,6 +8,7 @@ import type { Grounds, OwnFacade } from '../../src/api/app.ts';
 import type { Burst, BurstState } from '../../src/domain/burst.ts';
 import type { Decision } from '../../src/domain/decision.ts';
 import { cloudId, type InstanceId, instant, type JobRef, jobRef } from '../../src/domain/ids.ts';
+import type { ToldLack } from '../../src/domain/instance.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { BudgetState } from '../../src/engine/gateway.ts';
 import type { Told } from '../../src/engine/notebook.ts';
@@ -87,6 +88,11 @@ function offer(id: number, user: string, name: string, why: string): Burst {
   return { ...burst, name, ...(burst.quote === undefined ? {} : { quote: { ...burst.quote, why } }) };
 }
 
+const refused = (now: number): ToldLack => ({
+  ...{ type: 'm.large', zone: 'eu-sim-1a', capacityType: 'on-demand', why: 'none' },
+  until: instant(now + 30 * minute),
+});
+
 export interface Life extends Bed {
   /** Takes a burst through these states, each a write of its own. */
   through(burst: Burst, to: BurstState, over?: Partial<Burst>): Promise<Burst>;
@@ -103,6 +109,8 @@ export async function makeLife({
 }: Partial<Omit<Grounds, 'own'>> & {
   readonly jobs?: number;
   readonly open?: boolean;
+  /** What the cloud had none of. */
+  readonly lacks?: readonly ToldLack[];
   readonly own?: Partial<OwnFacade>;
   readonly identity?: IdentityPort;
 } = {}): Promise<Life> {
@@ -129,6 +137,7 @@ export async function makeLife({
     decisions: decisionsOn(queue),
     forecasts: forecastsOn(queue, now),
     groups: [{ ...group, max: 12 }],
+    lacks: over.lacks ?? [refused(now)],
     snapshot: { jobs: queue, at: instant(now) },
     served: {
       budgets: async () => budgets,
@@ -205,7 +214,8 @@ async function fill(
     const account = pick(accounts, i);
     const createdAt = instant(now - (45 - 4 * i) * minute);
     const price = { held: (i + 2) * 1_250_000, rates: {} };
-    const burst = burstOfJob(id, user, { account, createdAt, name: pick(names, i), price });
+    const submitAt = instant(createdAt - 4 * minute);
+    const burst = burstOfJob(id, user, { account, createdAt, submitAt, name: pick(names, i), price });
     const hold = { burst: burst.id, cluster, account, user, microUsd: price.held, at: createdAt, limits: [] };
     await bed.write(putBurst(burst, 'bursts to node group cpu'), { kind: 'hold', hold });
     const over = i < 5;

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { burstOfJob, putBurst } from '../api/bed.ts';
-import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+import { findings, type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
 
 /** The issue's: from the step in the store until it can be read. */
 const liveMs = 2_000;
@@ -44,6 +44,7 @@ describe('a quote', () => {
     await page.getByRole('button', { name: 'Approve: 1003' }).click();
     const dialog = page.getByRole('dialog', { name: 'Let job 1003 run in the cloud?' });
     await dialog.getByText('$2.50 at most').waitFor();
+    expect(await findings(page)).toEqual([]);
     await dialog.getByLabel('Reason').fill('paper deadline');
     await dialog.getByRole('button', { name: 'Approve' }).click();
     await dialog.waitFor({ state: 'detached' });
@@ -79,6 +80,7 @@ describe('the stop switch', () => {
     await page.getByRole('button', { name: 'Stop bursting' }).click();
     const dialog = page.getByRole('dialog', { name: 'Stop bursting in all clusters?' });
     await dialog.getByText('3 jobs that run in the cloud go on to their end.').waitFor();
+    expect(await findings(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     expect(await stops()).toMatchObject([{ stopped: false }]);

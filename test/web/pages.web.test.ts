@@ -102,6 +102,100 @@ describe('who looks', () => {
   });
 });
 
+describe('jobs that have ended', () => {
+  it('are no states of the queue, which says where they are: bursts, with how they ended', async () => {
+    const page = await visit('/jobs');
+    await page.getByText('lattice-qcd').first().waitFor();
+    const filter = page.locator('label', { has: page.getByText('State', { exact: true }) });
+    expect(await filter.locator('option').allTextContents()).toEqual([
+      'all',
+      'PENDING',
+      'RUNNING',
+      'SUSPENDED',
+      'COMPLETING',
+    ]);
+    await page.getByRole('link', { name: 'Those that ran in the cloud, and how they ended' }).click();
+    await page.waitForURL(/view=bursts&live=false/);
+    const row = page.getByRole('row').filter({ hasText: '1005' });
+    await row.getByText('settled').waitFor();
+    await row.getByText('0', { exact: true }).waitFor();
+  });
+});
+
+describe('money', () => {
+  const cut = 'Only the newest 10,000 rows are counted.';
+  it('is summed up by node group, and says nothing of a cut where there is none', async () => {
+    const page = await visit('/money?by=group');
+    const costs = page.getByRole('region', { name: 'Cost by node group' });
+    await costs.getByRole('rowheader', { name: 'cpu', exact: true }).waitFor();
+    expect(await page.getByText('Only the newest').count()).toBe(0);
+  });
+
+  it('that is of the newest rows alone says so on the plot, on the table and on the ledger', async () => {
+    const page = await visit('/');
+    await page.route(/\/api\/v1\/ledger\?.*limit=1000/, async (route) => {
+      const now = Date.now();
+      const cursor = Number(new URL(route.request().url()).searchParams.get('cursor') ?? 0);
+      const ledger = Array.from({ length: 1_000 }, (_, i) => ({
+        ...{ burst: `b-${cursor}-${i}`, cluster: 'hpc1', account: 'physics', user: 'alice', group: 'cpu' },
+        ...{ microUsd: 1_000, state: 'settled', at: new Date(now - (cursor * 1_000 + i) * 60).toISOString() },
+      }));
+      await route.fulfill({ json: { ledger, next: String(cursor + 1) } }).catch(() => undefined);
+    });
+    await page.goto('/money');
+    for (const part of ['Spent over time', 'Cost by account', 'Ledger'])
+      await page.getByRole('region', { name: part, exact: true }).getByText(cut).waitFor();
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export CSV' }).click();
+    expect((await saved).suggestedFilename()).toBe('spillway-ledger-newest-10000-rows.csv');
+  });
+});
+
+describe('the timeline of a job', () => {
+  it('begins where it was submitted', async () => {
+    const page = await visit('/jobs/1005');
+    const first = page.getByRole('list', { name: 'Timeline' }).first().getByRole('listitem').first();
+    await first.getByText('submitted', { exact: true }).waitFor();
+    await first.getByText('handed to Slurm').waitFor();
+  });
+});
+
+describe('what a job cost', () => {
+  it('is asked of the ledger by burst, not sought in the newest rows of its user', async () => {
+    const asked: string[] = [];
+    const page = await visit('/');
+    page.on('request', (r) => asked.push(r.url().replace(/^.*\/api\/v1\//, '')));
+    await page.goto('/jobs/1005');
+    const cost = page.getByRole('region', { name: 'Cost' });
+    await cost.getByText('$0.41').waitFor();
+    await cost.getByText('settled').waitFor();
+    const ledger = asked.filter((path) => path.startsWith('ledger'));
+    expect(ledger.length).toBeGreaterThan(0);
+    expect(ledger.filter((path) => !path.startsWith('ledger?burst='))).toEqual([]);
+  });
+});
+
+describe('a link to a receipt', () => {
+  const receiptOf = async (query: string) =>
+    ((await life.ask(operator, `decisions?${query}`)).body.decisions as { id: string; job: string }[])[0];
+
+  it('that the list does not have is followed all the same', async () => {
+    const receipt = await receiptOf('verdict=burst&limit=1');
+    // None of these is to burst.
+    const page = await visit(`/decisions?verdict=never&receipt=${receipt?.id}`);
+    const told = page.getByRole('region', { name: `Job ${receipt?.job}` });
+    await told.getByRole('link', { name: receipt?.job ?? '' }).waitFor();
+    expect(await findings(page)).toEqual([]);
+  });
+
+  it('that is not there says so', async () => {
+    const page = await visit('/decisions');
+    open.at(-1)?.excuse(/404/);
+    await page.goto('/decisions?receipt=00000000-0000-4000-8000-000000000000');
+    await page.getByText('there is no receipt 00000000-0000-4000-8000-000000000000').waitFor();
+  });
+});
+
 describe('the page by keyboard, and in another language', () => {
   it('goes from page to page, searches, walks down the rows and opens one', async () => {
     const page = await visit('/');

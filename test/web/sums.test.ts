@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { LedgerView } from '../../src/api/portal-schemas.ts';
 import type { BurstView, InstanceView } from '../../src/api/schemas.ts';
 import { behindOf } from '../../src/web/behind.ts';
+import { exitOf } from '../../src/web/exit.ts';
 import { csv, share, span, usd } from '../../src/web/format.ts';
 import { failuresOf, livesOf, upOverTime, utilisation } from '../../src/web/pages/capacity/use.ts';
-import { costBy, spentOverTime } from '../../src/web/pages/money/sums.ts';
+import { stepsOf } from '../../src/web/pages/job/steps.ts';
+import { costBy, spentOverTime, tableOf } from '../../src/web/pages/money/sums.ts';
 import { isBlind, lookAge } from '../../src/web/pages/now/look-age.ts';
 import { languages } from '../../src/web/texts.ts';
 import { paceOf, touches } from '../../src/web/touched.ts';
@@ -39,6 +41,17 @@ describe('numbers and times', () => {
 
   it('CSV keeps commas and quotes in their cell, and runs no formula', () => {
     expect(csv([['a,b', 'say "x"', '=1+1', 3]])).toBe(`"a,b","say ""x""",'=1+1,3\r\n`);
+  });
+});
+
+describe('an end', () => {
+  it.each<[BurstView['exit'], string | undefined, string | undefined]>([
+    [undefined, undefined, undefined],
+    [{ code: 0 }, '0', '0'],
+    [{ code: 137, signal: 9, reason: 'OOMKilled' }, '137, signal 9, OOMKilled', '137, Signal 9, OOMKilled'],
+    [{ lost: true, reason: 'NodeLost' }, 'NodeLost', 'NodeLost'],
+  ])('%j is said in each language', (exit, en, de) => {
+    expect([exitOf({ exit }, languages.en), exitOf({ exit }, languages.de)]).toEqual([en, de]);
   });
 });
 
@@ -76,6 +89,33 @@ describe('money', () => {
       { key: 'biology', microUsd: 5e6, bursts: 1 },
       { key: 'physics', microUsd: 3e6, bursts: 2 },
     ]);
+  });
+
+  it('is summed up by node group, and under a dash where that is known no more', () => {
+    const [first, second, ...rest] = rows.map((r) => ({ ...r, group: 'cpu' }));
+    const { group: _, ...unknown } = second ?? row('biology', 5e6, 2);
+    expect(
+      costBy(
+        [first, unknown, ...rest].filter((r) => r !== undefined),
+        'group',
+      ),
+    ).toEqual([
+      { key: '–', microUsd: 5e6, bursts: 1 },
+      { key: 'cpu', microUsd: 3e6, bursts: 2 },
+    ]);
+  });
+
+  it('is saved with all its columns, and a table that was cut is named after what it has', () => {
+    const { name, text } = tableOf([{ ...row('physics', 2_500_000, 3), group: 'cpu' }], true);
+    expect([name, text.split('\r\n')]).toEqual([
+      'spillway-ledger-newest-1-rows.csv',
+      [
+        'at,cluster,account,user,burst,state,usd,group',
+        `${at(3)},hpc1,physics,alice,b-3,settled,2.500000,cpu`,
+        '',
+      ],
+    ]);
+    expect(tableOf([], false).name).toBe('spillway-ledger.csv');
   });
 
   it('adds up over time, whatever order its rows come in', () => {
@@ -125,14 +165,66 @@ describe('capacity', () => {
     expect(values).toEqual([1, 2, 1, 1]);
   });
 
-  it('that never came is told by where it was asked for', () => {
-    const gone = { state: 'gone', ended: at(3), type: 'm.large', zone: 'a', why: 'no capacity' } as const;
+  it('that never launched has no zone, only its reason; that launched and never came is told by where it was', () => {
+    // As the gateway writes them: type and zone are those of what the cloud gave.
+    const refused = { state: 'gone', ended: at(3), why: 'no capacity: m.large a' } as const;
+    const launched = { state: 'never_joined', type: 'm.large', zone: 'b', why: 'not in time' } as const;
     const lives = livesOf(
-      [instance('i-1', gone), instance('i-2', gone), instance('i-3', { ...gone, ready: at(1) })],
+      [
+        ...['i-1', 'i-2', 'i-3'].map((id) => instance(id, refused)),
+        ...['i-4', 'i-5'].map((id) => instance(id, launched)),
+        instance('i-6', { ...launched, state: 'gone', ended: at(3), ready: at(1) }),
+      ],
       [],
       window,
     );
-    expect(failuresOf(lives)).toEqual([{ where: 'cpu · m.large · a · spot', times: 2, why: 'no capacity' }]);
+    expect(failuresOf(lives)).toEqual([
+      { where: 'cpu · spot', times: 3, why: 'no capacity: m.large a' },
+      { where: 'cpu · m.large · b · spot', times: 2, why: 'not in time' },
+    ]);
+  });
+});
+
+describe('a timeline', () => {
+  const words = { submitted: 'handed over', eligible: 'could run' };
+  const burst = (over: Partial<Parameters<typeof stepsOf>[0]> = {}) => ({
+    ...({ state: 'running', restarts: 0, submitted: at(1) } as const),
+    timeline: [
+      { at: at(10), to: 'proposed', why: 'bursts', forMs: 60_000 },
+      { at: at(11), from: 'proposed', to: 'running', why: 'began' },
+    ],
+    ...over,
+  });
+  type Args = Parameters<typeof stepsOf>;
+  const told = (...args: [Args[0], Args[1]?]) =>
+    stepsOf(args[0], args[1], words, instant(15)).map((s) => [s.to, s.took / 60_000, s.open]);
+
+  it('begins where the job was submitted, and has when it could run where the queue tells', () => {
+    expect(told(burst())).toEqual([
+      ['submitted', 9, false],
+      ['proposed', 1, false],
+      ['running', 4, true],
+    ]);
+    expect(told(burst(), { restarts: 0, eligible: at(4) }).slice(0, 3)).toEqual([
+      ['submitted', 3, false],
+      ['eligible', 6, false],
+      ['proposed', 1, false],
+    ]);
+  });
+
+  it('of a run before the one in the queue has not when that one could run', () => {
+    expect(told(burst({ restarts: 0 }), { restarts: 1, eligible: at(4) })[1]?.[0]).toBe('proposed');
+  });
+
+  it('has nothing that comes behind its first step, or at the same moment, and ends with no time', () => {
+    expect(told(burst({ submitted: at(10) }), { restarts: 0, eligible: at(10) })[0]?.[0]).toBe('proposed');
+    expect(told(burst(), { restarts: 0, eligible: at(1) }).map(([to]) => to)).not.toContain('eligible');
+    const { submitted: _, ...older } = burst({ state: 'settled' });
+    expect(told(older)).toEqual([
+      ['proposed', 1, false],
+      ['running', 0, false],
+    ]);
+    expect(told(burst({ timeline: [] }))).toEqual([]);
   });
 });
 

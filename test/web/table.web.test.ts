@@ -137,7 +137,7 @@ describe('money', () => {
     const chunks: Buffer[] = [];
     for await (const chunk of await (await saved).createReadStream()) chunks.push(chunk as Buffer);
     const lines = Buffer.concat(chunks).toString().trim().split('\r\n');
-    expect(lines[0]).toBe('at,cluster,account,user,burst,state,usd');
+    expect(lines[0]).toBe('at,cluster,account,user,burst,state,usd,group');
     expect(lines).toHaveLength(9);
     expect(lines.filter((l) => l.includes(',settled,'))).toHaveLength(5);
   });

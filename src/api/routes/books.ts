@@ -18,15 +18,17 @@ export function books(portal: BooksFacade): readonly Operation[] {
       ...{ id: 'listLedger', method: 'get', path: '/ledger', role: 'user', query: ledgerQuery },
       says: 'What bursts hold and what they cost, newest first; of a user, his own and of accounts that he coordinates.',
       answer: paged('ledger', ledgerView),
-      act: async ({ query: { state, ...query }, caller }) => {
+      act: async ({ query: { state, burst, ...query }, caller }) => {
         const { filter, page, question } = listOf('ledger', query, caller);
-        const { rows, next } = await portal.ledger({ ...filter, state }, page({ state }));
-        const ledger = rows.map(({ user, at, ...row }) => ({
+        const more = { state, burst };
+        const { rows, next } = await portal.ledger({ ...filter, ...more }, page(more));
+        const ledger = rows.map(({ user, group, at, ...row }) => ({
           ...row,
           ...(user === undefined ? {} : { user }),
+          ...(group === undefined ? {} : { group }),
           at: iso(at),
         }));
-        return { ledger, ...nextOf(question({ state }), next) };
+        return { ledger, ...nextOf(question(more), next) };
       },
     }),
     operation({

@@ -5,12 +5,13 @@ import { type BurstId, burstId } from '../../domain/ids.ts';
 import type { BurstFilter, Page, Paged } from '../../domain/page.ts';
 import type { Answer, Delegation, Quote } from '../../domain/quote.ts';
 import type { Rank } from '../../domain/ranks.ts';
-import { type AuditRow, type BurstCount, endOf } from '../../engine/portal.ts';
+import { type AuditRow, type BurstTotals, endOf } from '../../engine/portal.ts';
 import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
 import {
+  type BurstCountsView,
   type BurstFactsView,
-  burstCountView,
+  burstCountsView,
   burstFactsView,
   burstPath,
   burstsQuery,
@@ -73,6 +74,7 @@ export function factsOf(burst: Burst, steps: readonly AuditRow[]): BurstFactsVie
   const end = endOf(steps);
   return {
     ...viewOf(burst),
+    submitted: iso(burst.submitAt),
     ...(burst.price === undefined ? {} : { heldMicroUsd: burst.price.held }),
     ...(burst.image === undefined ? {} : { image: { ...burst.image } }),
     ...(burst.machine === undefined ? {} : { machine: burst.machine }),
@@ -88,9 +90,20 @@ export function factsOf(burst: Burst, steps: readonly AuditRow[]): BurstFactsVie
   };
 }
 
+function totalsView({ counts, longest, costliest }: BurstTotals): BurstCountsView {
+  const of = ({ cluster, ref, user, account }: Burst) => ({ cluster, job: ref, user, account });
+  return {
+    counts: [...counts],
+    ...(longest === undefined ? {} : { longest: { ...of(longest), started: iso(longest.startedAt) } }),
+    ...(costliest === undefined
+      ? {}
+      : { costliest: { ...of(costliest.burst), heldMicroUsd: costliest.held } }),
+  };
+}
+
 export interface BurstsFacade {
   bursts(filter: BurstFilter, page: Page): Promise<Paged<Burst>>;
-  burstCounts(may: (burst: Burst) => boolean): Promise<readonly BurstCount[]>;
+  burstCounts(may: (burst: Burst) => boolean): Promise<BurstTotals>;
   burst(id: BurstId): Promise<{ readonly burst: Burst; readonly steps: readonly AuditRow[] } | undefined>;
 }
 
@@ -110,9 +123,9 @@ export function bursts(portal: BurstsFacade): readonly Operation[] {
     }),
     operation({
       ...{ id: 'countBursts', method: 'get', path: '/bursts/counts', role: 'user' },
-      says: 'All bursts under way, counted by cluster and state; of a user, his own and of accounts that he coordinates.',
-      answer: z.strictObject({ counts: z.array(burstCountView) }),
-      act: async ({ caller }) => ({ counts: [...(await portal.burstCounts((b) => reads(caller, b)))] }),
+      says: 'All bursts under way, counted by cluster and state, with the one that has run longest and the one that may cost most; of a user, his own and of accounts that he coordinates.',
+      answer: burstCountsView,
+      act: async ({ caller }) => totalsView(await portal.burstCounts((b) => reads(caller, b))),
     }),
     operation({
       ...{ id: 'getBurst', method: 'get', path: '/bursts/{id}', role: 'user', params: burstPath },

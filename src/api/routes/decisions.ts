@@ -1,8 +1,18 @@
+import { z } from 'zod';
+import { reads } from '../../domain/caller.ts';
 import type { Receipt } from '../../domain/decision.ts';
+import { type Uuid, uuid } from '../../domain/ids.ts';
 import type { Page, Paged, ReceiptCounts, ReceiptFilter } from '../../domain/page.ts';
 import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { decisionCountsQuery, decisionCountsView, decisionsQuery, paged } from '../portal-schemas.ts';
+import {
+  decisionCountsQuery,
+  decisionCountsView,
+  decisionPath,
+  decisionsQuery,
+  paged,
+} from '../portal-schemas.ts';
+import { Refusal } from '../problem.ts';
 import { type DecisionView, decisionView, iso } from '../schemas.ts';
 
 export function viewOf({
@@ -39,6 +49,7 @@ export function viewOf({
 export interface DecisionsFacade {
   decisions(filter: ReceiptFilter, page: Page): Promise<Paged<Receipt>>;
   decisionCounts(filter: ReceiptFilter): Promise<ReceiptCounts>;
+  decision(id: Uuid): Promise<Receipt | undefined>;
 }
 
 /** A user sees those of his own jobs, and of accounts that he coordinates. */
@@ -65,6 +76,19 @@ export function decisions(portal: DecisionsFacade): readonly Operation[] {
         const { since, receipts, verdicts, rules } = await portal.decisionCounts(asked);
         const some = since === undefined ? {} : { since: iso(since) };
         return { decisions: receipts, ...some, verdicts, rules: [...rules] };
+      },
+    }),
+    operation({
+      ...{ id: 'getDecision', method: 'get', path: '/decisions/{id}', role: 'user', params: decisionPath },
+      says: 'One receipt.',
+      answer: z.strictObject({ decision: decisionView }),
+      refuses: [404],
+      act: async ({ path: { id }, caller }) => {
+        const found = await portal.decision(uuid(id));
+        // Another's is told from none by nobody.
+        if (found === undefined || !reads(caller, found))
+          throw new Refusal('not_found', 'Not found', { detail: `there is no receipt ${id}` });
+        return { decision: viewOf(found) };
       },
     }),
   ];

@@ -1,7 +1,8 @@
-import { z } from 'zod';
 import type { Instance } from '../../domain/instance.ts';
+import type { InstanceFilter, Page, Paged } from '../../domain/page.ts';
+import { listOf, nextOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { instancesQuery } from '../portal-schemas.ts';
+import { instancesQuery, paged } from '../portal-schemas.ts';
 import { type InstanceView, instanceView, iso } from '../schemas.ts';
 
 export function viewOf(i: Instance): InstanceView {
@@ -26,17 +27,22 @@ export function viewOf(i: Instance): InstanceView {
 }
 
 export interface InstancesFacade {
-  instances(limit: number): Promise<readonly Instance[]>;
+  instances(filter: InstanceFilter, page: Page): Promise<Paged<Instance>>;
 }
 
 /** Newest first, those that are gone included. */
-export function instances(gateway: InstancesFacade): readonly Operation[] {
+export function instances(portal: InstancesFacade): readonly Operation[] {
   return [
     operation({
       ...{ id: 'listInstances', method: 'get', path: '/instances', role: 'operator', query: instancesQuery },
-      says: 'Instances, newest first, those that are gone included.',
-      answer: z.strictObject({ instances: z.array(instanceView) }),
-      act: async ({ query }) => ({ instances: (await gateway.instances(query.limit)).map(viewOf) }),
+      says: 'Instances, newest first, those that are gone included; with `live` those that are not gone yet, or those that are.',
+      answer: paged('instances', instanceView),
+      act: async ({ query: { live, ...query }, caller }) => {
+        const { filter, page, question } = listOf('instances', query, caller);
+        const more = live === undefined ? {} : { live: live === 'true' };
+        const { rows, next } = await portal.instances({ ...filter, ...more }, page(more));
+        return { instances: rows.map(viewOf), ...nextOf(question(more), next) };
+      },
     }),
   ];
 }

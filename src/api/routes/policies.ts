@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { faultOf } from '../../domain/fault.ts';
 import { clusterName } from '../../domain/ids.ts';
-import type { Mark } from '../../domain/page.ts';
 import type { PolicyName, PolicyVersion } from '../../domain/policy-version.ts';
 import type { PolicyProblem } from '../../engine/context.ts';
 import type { DryRun, DrySide, DryVerdict } from '../../engine/dry-run.ts';
@@ -54,16 +53,6 @@ const question = questionOf('policies', {});
 /** A text of 200,000 characters, escaped. */
 export const policyBodyAtMost = '2mb';
 const bodyAtMost = policyBodyAtMost;
-
-/** Cursors are the callers' to keep, so one of them may be anything. */
-function versionIn([mark]: Mark): number {
-  const version = Number(mark);
-  if (Number.isSafeInteger(version) && version > 0) return version;
-  throw new Refusal('bad_cursor', 'Bad cursor', {
-    detail: 'cursor: write `next` of the page before as it came',
-    field: 'cursor',
-  });
-}
 
 const nameOf = (text: string): PolicyName => (text === 'file' ? 'file' : Number(text));
 
@@ -168,8 +157,8 @@ export function policies(facade: PoliciesFacade): readonly Operation[] {
       says: 'Every policy that was kept, newest first; beside them those whose rows were damaged, with what to do.',
       answer: keptPoliciesView,
       act: async ({ query }) => {
-        const { limit, after } = pageOf(question, query);
-        const rows = await facade.versions(limit + 1, after && versionIn(after));
+        const { limit, after } = pageOf('policies', question, query);
+        const rows = await facade.versions(limit + 1, after && Number(after[0]));
         const states = await facade.states();
         const last = rows.length > limit ? rows[limit - 1] : undefined;
         const page = rows.slice(0, limit);

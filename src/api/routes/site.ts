@@ -2,19 +2,26 @@ import { z } from 'zod';
 import type { Caller } from '../../domain/caller.ts';
 import { withinOf } from '../../domain/forecast.ts';
 import type { Instant } from '../../domain/ids.ts';
-import type { ForecastState, GroupState } from '../../engine/portal.ts';
+import type { ForecastState, GroupState, Up } from '../../engine/portal.ts';
 import type { JobFilter, Start } from '../../engine/queue-view.ts';
 import { listOf } from '../list.ts';
 import { type Operation, operation } from '../operation.ts';
-import { type backlogView, forecastView, groupView, type MeView, meView } from '../portal-schemas.ts';
+import { type backlogView, forecastView, groupView, type MeView, meView, upView } from '../portal-schemas.ts';
 import { iso, time } from '../schemas.ts';
 import { sightOf } from './jobs.ts';
 
-function groupOf({ group, cluster, instances, bursts }: GroupState): z.output<typeof groupView> {
+function groupOf({ group, cluster, instances, bursts, lacks }: GroupState): z.output<typeof groupView> {
   return {
     ...{ name: group.name, cluster, types: [...group.types], zones: [...group.zones] },
     ...{ maxInstances: group.max, instances: { ...instances }, bursts },
     microUsdPerHour: { ...group.prices },
+    ...(lacks === undefined
+      ? {}
+      : {
+          lacks: lacks.map(({ capacityType, until, ...of }) => ({
+            ...{ ...of, capacity: capacityType, until: iso(until) },
+          })),
+        }),
   };
 }
 
@@ -55,6 +62,7 @@ function coordinatedBy({ coordinates }: Caller): Pick<MeView, 'coordinates'> {
 
 export interface SiteFacade {
   groups(): Promise<readonly GroupState[]>;
+  up(): Promise<Up>;
   now(): Instant;
   forecasts(seen: Pick<JobFilter, 'user' | 'seenBy'>): Promise<readonly ForecastState[]>;
 }
@@ -74,9 +82,12 @@ export function site(portal: SiteFacade): readonly Operation[] {
     }),
     operation({
       ...{ id: 'listGroups', method: 'get', path: '/groups', role: 'operator' },
-      says: 'Node groups of each cluster, with what lives in them.',
-      answer: z.strictObject({ groups: z.array(groupView) }),
-      act: async () => ({ groups: (await portal.groups()).map(groupOf) }),
+      says: 'Node groups of each cluster, with what lives in them; `up` is all that may cost something, of groups that are configured no more too.',
+      answer: z.strictObject({ groups: z.array(groupView), up: upView }),
+      act: async () => {
+        const [groups, up] = await Promise.all([portal.groups(), portal.up()]);
+        return { groups: groups.map(groupOf), up: { ...up } };
+      },
     }),
     operation({
       ...{ id: 'forecast', method: 'get', path: '/forecast', role: 'user' },

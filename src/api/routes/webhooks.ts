@@ -39,7 +39,7 @@ export function webhooks(hooks: WebhooksFacade): readonly Operation[] {
       answer: paged('dead', deadDeliveryView),
       act: async ({ query: { hook, limit, cursor } }) => {
         const question = questionOf('dead', { hook });
-        const { rows, next } = await hooks.dead(hook, pageOf(question, { limit, cursor }));
+        const { rows, next } = await hooks.dead(hook, pageOf('dead', question, { limit, cursor }));
         return {
           dead: rows.map(viewOf),
           ...(next === undefined ? {} : { next: cursorOf(question, next) }),

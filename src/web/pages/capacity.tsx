@@ -11,6 +11,7 @@ import { Plot } from '../parts/plot.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { useNow, useTexts } from '../settings.tsx';
 import { Drains } from './capacity/drain.tsx';
+import { Lacks } from './capacity/lacks.tsx';
 import { failuresOf, type Life, livesOf, type Stretch, upOverTime, utilisation } from './capacity/use.ts';
 import { Groups } from './now/groups.tsx';
 
@@ -22,15 +23,19 @@ export function CapacityPage() {
   const texts = useTexts();
   const { capacity } = texts;
   const { operator } = useMe();
+  const { n } = useWriters();
   const nowMs = useNow();
   const { query } = useAddress();
   const hours = spans.find((s) => s === query.get('hours')) ?? '6';
   const may = (path: string): string | undefined => (operator ? path : undefined);
-  const instances = useData<{ readonly instances: readonly InstanceView[] }>(
+  const instances = useData<{ readonly instances: readonly InstanceView[]; readonly next?: string }>(
     may('instances?limit=1000'),
     10_000,
   );
-  const bursts = useData<{ readonly bursts: readonly BurstView[] }>('bursts?limit=1000', 10_000);
+  const bursts = useData<{ readonly bursts: readonly BurstView[]; readonly next?: string }>(
+    'bursts?limit=1000',
+    10_000,
+  );
   const groups = useData<{ readonly groups: readonly GroupView[] }>(may('groups'), 10_000);
   const switches = useData<{ readonly groups: readonly CapacityView[] }>(may('capacity'), 10_000);
   // A plot that is drawn anew each second would not stand still.
@@ -57,6 +62,11 @@ export function CapacityPage() {
       ) : (
         <div className="columns">
           <div className="column">
+            {(instances.value.next !== undefined || bursts.value?.next !== undefined) && (
+              <p className="muted" role="status">
+                {capacity.cut(n(instances.value.instances.length), n(bursts.value?.bursts.length ?? 0))}
+              </p>
+            )}
             <Panel title={capacity.up} origin={<Origin at={instances.at} source="measured" />}>
               <Plot
                 times={up.times}
@@ -84,6 +94,7 @@ export function CapacityPage() {
               <Prices groups={groups.value?.groups ?? []} />
             </Panel>
             <Drains capacity={switches} groups={groups.value?.groups ?? []} />
+            <Lacks groups={groups} />
             <Failures lives={lives} at={instances.at} />
           </div>
         </div>
@@ -137,6 +148,7 @@ function Timeline({
   readonly at: number | undefined;
 }) {
   const { capacity } = useTexts();
+  const { n } = useWriters();
   const legend = [
     ['fill-busy', capacity.booting],
     ['fill-ready', capacity.ready],
@@ -182,6 +194,9 @@ function Timeline({
             </tbody>
           </table>
         </Scroll>
+      )}
+      {lives.length > rowsAtMost && (
+        <p className="muted small pad">{capacity.rows(n(rowsAtMost), n(lives.length))}</p>
       )}
     </Panel>
   );

@@ -5,7 +5,7 @@ import { useData } from '../data.ts';
 import { moment } from '../format.ts';
 import { useList } from '../paged.ts';
 import { Badge, State, toneOf } from '../parts/badge.tsx';
-import { Origin, Panel, useWriters } from '../parts/figure.tsx';
+import { Origin, Panel, useWriters, Waiting } from '../parts/figure.tsx';
 import { ChoiceFilter, ClearFilters, questionOf, TextFilter } from '../parts/filters.tsx';
 import { JobLink, Link } from '../parts/link.tsx';
 import { Receipt } from '../parts/receipt.tsx';
@@ -33,7 +33,16 @@ export function DecisionsPage() {
     question === '' ? 'decisions/counts' : `decisions/counts?${question}`,
     60_000,
   );
-  const chosen = list.rows.find((d) => d.id === query.get('receipt'));
+  const receipt = query.get('receipt');
+  const listed = list.rows.find((d) => d.id === receipt);
+  // A link may be to one that is far behind those loaded, or that the filters leave out.
+  const alone = useData<{ readonly decision: DecisionView }>(
+    receipt === null || listed !== undefined || list.first === undefined
+      ? undefined
+      : `decisions/${encodeURIComponent(receipt)}`,
+    60_000,
+  );
+  const chosen = listed ?? alone.value?.decision;
   const columns: readonly Column<DecisionView>[] = [
     { key: 'job', title: decisions.job, width: '84px', narrow: true, cell: (d) => d.job },
     {
@@ -95,7 +104,13 @@ export function DecisionsPage() {
             <Origin at={list.at} source="measured" />
           </footer>
         </section>
-        {chosen === undefined ? <p className="muted">{decisions.select}</p> : <Chosen of={chosen} />}
+        {chosen !== undefined ? (
+          <Chosen of={chosen} />
+        ) : receipt === null ? (
+          <p className="muted">{decisions.select}</p>
+        ) : (
+          <Waiting answer={alone} />
+        )}
       </div>
     </div>
   );

@@ -1,4 +1,4 @@
-import type { JobFactsView, LedgerView } from '../../api/portal-schemas.ts';
+import type { BurstFactsView, JobFactsView, LedgerView } from '../../api/portal-schemas.ts';
 import type { StoryView } from '../../api/schemas.ts';
 import { useData } from '../data.ts';
 import { moment, ms, span } from '../format.ts';
@@ -75,7 +75,9 @@ export function JobPage({ id }: { readonly id: string }) {
             const newest = j.bursts.find((b) => b.started !== undefined);
             return newest === undefined ? null : <Output key={newest.id} burst={newest} />;
           })}
-          {jobs.flatMap((j) => j.bursts.map((b) => <Timeline key={b.id} burst={b} at={facts.at} />))}
+          {jobs.flatMap((j) =>
+            j.bursts.map((b) => <Timeline key={b.id} burst={b} line={j.queue} at={facts.at} />),
+          )}
         </div>
         <div className="column">
           {jobs.map((j) => (
@@ -124,36 +126,40 @@ function Queue({ job }: { readonly job: JobFactsView }) {
   );
 }
 
-/** What its bursts hold and did cost, by the ledger. */
+/** What its bursts hold and did cost. */
 function Cost({ job }: { readonly job: JobFactsView }) {
-  const { job: words, money: ledgerWords } = useTexts();
-  const { money } = useWriters();
-  const [newest] = job.bursts;
-  const user = newest === undefined ? '' : encodeURIComponent(newest.user);
-  const ledger = useData<{ readonly ledger: readonly LedgerView[] }>(
-    `ledger?user=${user}&limit=1000`,
-    10_000,
-  );
-  const own = new Map(ledger.value?.ledger.map((row) => [row.burst, row]));
+  const { job: words } = useTexts();
   return (
-    <Panel title={words.cost} origin={<Origin at={ledger.at} source="list" />}>
+    <Panel title={words.cost}>
       <ul className="rows">
-        {job.bursts.map((b) => {
-          const row = own.get(b.id);
-          const amount = row?.microUsd ?? b.heldMicroUsd;
-          return (
-            <li key={b.id} className="group-head">
-              <strong>{amount === undefined ? '–' : money(amount)}</strong>
-              <span className="muted">
-                {row?.state === 'settled' ? words.costSpent : words.costHeld}
-                {b.restarts > 0 && ` · ${words.burst(b.restarts)}`}
-              </span>
-              <span className="grow" />
-              {row !== undefined && <State of={ledgerWords.state[row.state]} />}
-            </li>
-          );
-        })}
+        {job.bursts.map((b) => (
+          <BurstCost key={b.id} burst={b} />
+        ))}
       </ul>
     </Panel>
+  );
+}
+
+/** By its own row of the ledger, however many newer ones there are. */
+function BurstCost({ burst }: { readonly burst: BurstFactsView }) {
+  const { job: words, money: ledgerWords } = useTexts();
+  const { money } = useWriters();
+  const ledger = useData<{ readonly ledger: readonly LedgerView[] }>(
+    `ledger?burst=${encodeURIComponent(burst.id)}`,
+    10_000,
+  );
+  const row = ledger.value?.ledger[0];
+  const amount = row?.microUsd ?? burst.heldMicroUsd;
+  return (
+    <li className="group-head">
+      <strong>{amount === undefined ? '–' : money(amount)}</strong>
+      <span className="muted">
+        {row?.state === 'settled' ? words.costSpent : words.costHeld}
+        {burst.restarts > 0 && ` · ${words.burst(burst.restarts)}`}
+      </span>
+      <span className="grow" />
+      {row !== undefined && <State of={ledgerWords.state[row.state]} />}
+      <Origin at={ledger.at} source="list" />
+    </li>
   );
 }

@@ -18,17 +18,8 @@ import { SavedViews } from './jobs/saved.tsx';
 const filters = ['q', 'cluster', 'partition', 'account', 'user', 'state', 'rule', 'burst'] as const;
 const groupings = ['account', 'partition', 'rule', 'state', 'user'] as const;
 type Grouping = (typeof groupings)[number];
-/** What most look for; any other stands in the address. */
-const states = [
-  'PENDING',
-  'RUNNING',
-  'SUSPENDED',
-  'COMPLETING',
-  'COMPLETED',
-  'FAILED',
-  'CANCELLED',
-  'TIMEOUT',
-];
+/** What most look for; any other that a queue has stands in the address. */
+const states = ['PENDING', 'RUNNING', 'SUSPENDED', 'COMPLETING'];
 
 /** The queue as the last look saw it, or what burst. */
 export function JobsPage() {
@@ -109,6 +100,9 @@ function Queue() {
         />
         <ClearFilters names={[...filters]} />
       </search>
+      <p className="muted small">
+        {jobs.endedAre} <Link href="/jobs?view=bursts&live=false">{jobs.endedLink}</Link>
+      </p>
       {by !== undefined && counts.value !== undefined && <Groups by={by} counts={counts.value.counts} />}
       <section className="panel" aria-label={jobs.queue}>
         <BulkBar picked={picked} question={question} total={total} />

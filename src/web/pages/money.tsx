@@ -3,7 +3,7 @@ import type { LedgerView } from '../../api/portal-schemas.ts';
 import type { BudgetView } from '../../api/schemas.ts';
 import { useAddress } from '../address.ts';
 import { useData } from '../data.ts';
-import { csv, moment, usd } from '../format.ts';
+import { moment, usd } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Budgets } from '../parts/budgets.tsx';
 import { Origin, Panel, useWriters, Waiting } from '../parts/figure.tsx';
@@ -12,10 +12,10 @@ import { Plot } from '../parts/plot.tsx';
 import { type Column, VirtualTable } from '../parts/table.tsx';
 import { useNow, useSettings, useTexts } from '../settings.tsx';
 import { useLedger } from './money/ledger.ts';
-import { type CostKey, costBy, spentOverTime } from './money/sums.ts';
+import { type CostKey, costBy, spentOverTime, tableOf } from './money/sums.ts';
 
 const spans = ['1', '7', '30', '90'] as const;
-const keys = ['account', 'user', 'cluster'] as const;
+const keys = ['account', 'user', 'group', 'cluster'] as const;
 
 /** Budgets, what was spent over a span and by whom, and the ledger that says so. */
 export function MoneyPage() {
@@ -26,6 +26,7 @@ export function MoneyPage() {
   const by = keys.find((k) => k === query.get('by')) ?? 'account';
   const budgets = useData<{ readonly budgets: readonly BudgetView[] }>('budgets');
   const ledger = useLedger(Number(days), query.get('account') ?? '', query.get('user') ?? '');
+  const read: Rows = { rows: ledger.rows, at: ledger.at, more: ledger.more };
   return (
     <div className="page">
       <h1>{money.title}</h1>
@@ -48,8 +49,8 @@ export function MoneyPage() {
       </search>
       <div className="columns">
         <div className="column">
-          <Spent rows={ledger.rows} at={ledger.at} by={by} days={days} />
-          <Ledger rows={ledger.rows} at={ledger.at} more={ledger.more} problem={ledger.problem?.message} />
+          <Spent {...read} by={by} days={days} />
+          <Ledger {...read} problem={ledger.problem?.message} />
         </div>
         <div className="column">
           <Panel title={money.budgets} origin={<Origin at={budgets.at} source="list" />}>
@@ -59,7 +60,7 @@ export function MoneyPage() {
               <Budgets budgets={budgets.value.budgets} full />
             )}
           </Panel>
-          <Costs rows={ledger.rows} at={ledger.at} by={by} />
+          <Costs {...read} by={by} />
         </div>
       </div>
     </div>
@@ -69,11 +70,20 @@ export function MoneyPage() {
 interface Rows {
   readonly rows: readonly LedgerView[];
   readonly at: number | undefined;
+  /** There are older ones in the span that are not read. */
+  readonly more: boolean;
+}
+
+function Cut({ rows, more }: Rows) {
+  const { money } = useTexts();
+  const { n } = useWriters();
+  return more ? <p className="muted small pad">{money.truncated(n(rows.length))}</p> : null;
 }
 
 function Spent({
   rows,
   at,
+  more,
   by,
   days,
 }: Rows & { readonly by: CostKey; readonly days: (typeof spans)[number] }) {
@@ -94,11 +104,12 @@ function Spent({
           write={write}
         />
       )}
+      <Cut {...{ rows, at, more }} />
     </Panel>
   );
 }
 
-function Costs({ rows, at, by }: Rows & { readonly by: CostKey }) {
+function Costs({ rows, at, more, by }: Rows & { readonly by: CostKey }) {
   const { money } = useTexts();
   const { money: write, n } = useWriters();
   const costs = costBy(rows, by);
@@ -113,7 +124,7 @@ function Costs({ rows, at, by }: Rows & { readonly by: CostKey }) {
             <tr>
               <th scope="col">{money.by[by]}</th>
               <th scope="col" className="number">
-                Bursts
+                {money.bursts}
               </th>
               <th scope="col" className="number">
                 {money.amount}
@@ -137,16 +148,12 @@ function Costs({ rows, at, by }: Rows & { readonly by: CostKey }) {
           </tbody>
         </table>
       )}
+      <Cut {...{ rows, at, more }} />
     </Panel>
   );
 }
 
-function Ledger({
-  rows,
-  at,
-  more,
-  problem,
-}: Rows & { readonly more: boolean; readonly problem: string | undefined }) {
+function Ledger({ rows, at, more, problem }: Rows & { readonly problem: string | undefined }) {
   const { texts, language } = useSettings();
   const { money, jobs } = texts;
   const { money: write, n } = useWriters();
@@ -186,7 +193,7 @@ function Ledger({
         <h2>{money.ledger}</h2>
         <Origin at={at} source="list" />
         <div className="panel-aside">
-          <button type="button" onClick={() => save(rows)} disabled={rows.length === 0}>
+          <button type="button" onClick={() => save(rows, more)} disabled={rows.length === 0}>
             {money.export}
           </button>
         </div>
@@ -206,21 +213,12 @@ function Ledger({
   );
 }
 
-function save(rows: readonly LedgerView[]): void {
-  const table = rows.map((r) => [
-    r.at,
-    r.cluster,
-    r.account,
-    r.user ?? '',
-    r.burst,
-    r.state,
-    (r.microUsd / 1e6).toFixed(6),
-  ]);
-  const text = csv([['at', 'cluster', 'account', 'user', 'burst', 'state', 'usd'], ...table]);
+function save(rows: readonly LedgerView[], more: boolean): void {
+  const { name, text } = tableOf(rows, more);
   const address = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
   const link = document.createElement('a');
   link.href = address;
-  link.download = 'spillway-ledger.csv';
+  link.download = name;
   link.click();
   URL.revokeObjectURL(address);
 }

@@ -1,15 +1,21 @@
-import type { AuditView, BurstCountView, ForecastView, GroupView } from '../../api/portal-schemas.ts';
-import type { BudgetView, BurstView, InstanceView } from '../../api/schemas.ts';
-import { useData } from '../data.ts';
+import type {
+  AuditView,
+  BurstCountsView,
+  ForecastView,
+  GroupView,
+  UpView,
+} from '../../api/portal-schemas.ts';
+import type { BudgetView, BurstView } from '../../api/schemas.ts';
+import { type Answer, useData } from '../data.ts';
 import { useMe } from '../me.tsx';
 import { Budgets } from '../parts/budgets.tsx';
-import { Figure, Origin, oldestOf, Panel, useWriters, Waiting } from '../parts/figure.tsx';
+import { Figure, Origin, Panel, useWriters, Waiting } from '../parts/figure.tsx';
 import { useTexts } from '../settings.tsx';
-import { startedStates, upStates } from '../states.ts';
+import { startedStates } from '../states.ts';
 import { Approvals } from './now/approvals.tsx';
 import { BacklogTable } from './now/backlog.tsx';
 import { Events } from './now/events.tsx';
-import { Groups } from './now/groups.tsx';
+import { Groups as GroupList } from './now/groups.tsx';
 import type { Forecast } from './now/look-age.ts';
 import { Needs } from './now/needs.tsx';
 import { Notable } from './now/notable.tsx';
@@ -20,18 +26,16 @@ export function NowPage() {
   const { operator } = useMe();
   const may = (path: string): string | undefined => (operator ? path : undefined);
   const forecast = useData<Forecast>('forecast', 5_000);
-  const bursts = useData<{ readonly bursts: readonly BurstView[] }>('bursts?live=true&limit=1000');
-  const counts = useData<{ readonly counts: readonly BurstCountView[] }>('bursts/counts');
+  const counts = useData<BurstCountsView>('bursts/counts');
   const quotes = useData<{ readonly quotes: readonly BurstView[] }>('quotes');
   const budgets = useData<{ readonly budgets: readonly BudgetView[] }>('budgets');
-  const groups = useData<{ readonly groups: readonly GroupView[] }>(may('groups'));
-  const instances = useData<{ readonly instances: readonly InstanceView[] }>(may('instances?limit=1000'));
+  const groups = useData<Groups>(may('groups'));
   const events = useData<{ readonly audit: readonly AuditView[] }>(may('audit?limit=14'));
   return (
     <div className="page now">
       <h1>{texts.now.title}</h1>
       <Needs forecast={forecast} budgets={budgets.value?.budgets} />
-      <Figures {...{ forecast, counts, groups, instances }} />
+      <Figures {...{ forecast, counts, groups }} />
       <div className="columns">
         <div className="column wide">
           <Approvals quotes={quotes} />
@@ -41,7 +45,7 @@ export function NowPage() {
               {groups.value === undefined ? (
                 <Waiting answer={groups} />
               ) : (
-                <Groups groups={groups.value.groups} />
+                <GroupList groups={groups.value.groups} />
               )}
             </Panel>
           )}
@@ -55,25 +59,27 @@ export function NowPage() {
               <Budgets budgets={budgets.value.budgets} />
             )}
           </Panel>
-          <Notable bursts={bursts} />
+          <Notable bursts={counts} />
         </div>
       </div>
     </div>
   );
 }
 
-type Asked<K extends string, T> = ReturnType<typeof useData<{ readonly [P in K]: readonly T[] }>>;
+/** The answer of `GET /groups`. */
+interface Groups {
+  readonly groups: readonly GroupView[];
+  readonly up: UpView;
+}
 
 function Figures({
   forecast,
   counts,
   groups,
-  instances,
 }: {
-  readonly forecast: Asked<'clusters', ForecastView>;
-  readonly counts: Asked<'counts', BurstCountView>;
-  readonly groups: Asked<'groups', GroupView>;
-  readonly instances: Asked<'instances', InstanceView>;
+  readonly forecast: Answer<Forecast>;
+  readonly counts: Answer<BurstCountsView>;
+  readonly groups: Answer<Groups>;
 }) {
   const { now } = useTexts();
   const { n, money } = useWriters();
@@ -84,9 +90,7 @@ function Figures({
   const live = counts.value?.counts ?? [];
   const burstsOf = (some: typeof live): number => some.reduce((all, c) => all + c.bursts, 0);
   const started = burstsOf(live.filter((c) => startedStates.has(c.state)));
-  const up = (instances.value?.instances ?? []).filter((i) => upStates.has(i.state));
-  const prices = new Map(groups.value?.groups.map((g) => [`${g.cluster}/${g.name}`, g.microUsdPerHour]));
-  const rate = up.reduce((all, i) => all + (prices.get(`${i.cluster}/${i.group}`)?.[i.type ?? ''] ?? 0), 0);
+  const up = groups.value?.up;
   return (
     <dl className="figures">
       <Figure
@@ -98,12 +102,17 @@ function Figures({
         {...{ label: now.inCloud, value: n(started), at: counts.at, source: 'measured' }}
         more={now.onTheirWay(n(burstsOf(live) - started))}
       />
-      {instances.value !== undefined && groups.value !== undefined && (
+      {up !== undefined && (
         <>
-          <Figure {...{ label: now.instances, value: n(up.length), at: instances.at, source: 'measured' }} />
+          <Figure {...{ label: now.instances, value: n(up.instances), at: groups.at, source: 'measured' }} />
           <Figure
-            {...{ label: now.rate, value: now.perHour(money(rate)), source: 'list' }}
-            at={oldestOf(instances, groups)}
+            {...{
+              label: now.rate,
+              value: now.perHour(money(up.microUsdPerHour)),
+              at: groups.at,
+              source: 'list',
+            }}
+            more={up.unpriced === 0 ? undefined : now.unpriced(n(up.unpriced))}
           />
         </>
       )}

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import type { BurstView, StopView } from '../../api/schemas.ts';
+import type { BurstCountsView } from '../../api/portal-schemas.ts';
+import type { StopView } from '../../api/schemas.ts';
 import { order } from '../ask.ts';
 import { refresh, useData } from '../data.ts';
 import { moment } from '../format.ts';
@@ -49,11 +50,11 @@ function Turn({
   readonly onClose: () => void;
 }) {
   const { texts } = useSettings();
-  const bursts = useData<{ readonly bursts: readonly BurstView[] }>(
-    to ? 'bursts?live=true&limit=1000' : undefined,
-  );
-  const live = bursts.value?.bursts ?? [];
-  const started = live.filter((b) => startedStates.has(b.state)).length;
+  // All of them, however many: what somebody confirms must be so.
+  const bursts = useData<BurstCountsView>(to ? 'bursts/counts' : undefined);
+  const sum = (counts: BurstCountsView['counts']): number => counts.reduce((n, c) => n + c.bursts, 0);
+  const live = bursts.value?.counts ?? [];
+  const started = sum(live.filter((c) => startedStates.has(c.state)));
   const act = async (signed: Signed): Promise<void> => {
     await order('PUT', 'stop', { stopped: to, ...signed });
     refresh();
@@ -71,7 +72,7 @@ function Turn({
             <li>{texts.stop.effect(stops.map((s) => s.cluster).join(', '))}</li>
             {bursts.value !== undefined && (
               <>
-                <li>{texts.stop.goesBack(live.length - started)}</li>
+                <li>{texts.stop.goesBack(sum(live) - started)}</li>
                 <li>{texts.stop.goesOn(started)}</li>
               </>
             )}

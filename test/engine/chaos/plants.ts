@@ -204,6 +204,17 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'an effect of a step that waited until another gateway leads',
+    near: 1425,
+    edits: [
+      {
+        file: 'src/engine/fence.ts',
+        find: 'if (may()) return',
+        instead: 'if (may() || true) return',
+      },
+    ],
+  },
+  {
     name: 'a repeated requeue',
     edits: [
       {

@@ -7,6 +7,7 @@ import { overheadAccount } from '../../../src/domain/overhead.ts';
 import type { NodeGroup } from '../../../src/domain/policy.ts';
 import type { ClusterSettings } from '../../../src/engine/context.ts';
 import { Desk } from '../../../src/engine/desk.ts';
+import { isEffect } from '../../../src/engine/fence.ts';
 import { type Check, Gateway } from '../../../src/engine/gateway.ts';
 import type { KubernetesPort } from '../../../src/ports.ts';
 import { Chance } from '../../../src/sim/chance.ts';
@@ -673,24 +674,10 @@ function madeOn({ needs, makes, clash }: NonNullable<JobPlan['data']>, nodes: nu
   );
 }
 
-const writes = new Set([
-  'slurm.move',
-  'slurm.requeue',
-  'slurm.annotate',
-  'slurm.appendComment',
-  'slurm.cancel',
-  'kubernetes.createPod',
-  'kubernetes.deletePod',
-  'kubernetes.releasePod',
-  'kubernetes.createSecret',
-  'kubernetes.deleteSecret',
-  'kubernetes.labelNode',
-  'kubernetes.markNode',
-  'kubernetes.cordonNode',
-  'kubernetes.renewLease',
-  'kubernetes.deleteNode',
-  'cloud.launch',
-  'cloud.terminate',
+const writes: ReadonlySet<string> = new Set([
+  ...Object.entries(isEffect).flatMap(([port, methods]) =>
+    Object.entries(methods).flatMap(([method, effect]) => (effect ? [`${port}.${method}`] : [])),
+  ),
   'store.commit',
 ]);
 

@@ -6,7 +6,7 @@ SQUEUE_FORMAT='%j/%T' squeue -h -j "$SLURM_JOB_ID"
 scontrol show job "$SLURM_JOB_ID" | grep -oE '(JobName|TimeLimit|JobState|Requeue|NumNodes)=[^ ]*'
 scontrol -o show job "$SLURM_JOB_ID" | wc -l
 left=$(squeue -h -j "$SLURM_JOB_ID" -O TimeLeft)
-case $left in 8:5*|9:00*) echo "nearly all of its time is left" ;; *) echo "left: $left" ;; esac
+case $left in 8:*|9:00*) echo "nearly all of its time is left" ;; *) echo "left: $left" ;; esac
 squeue -h -j 999999999
 echo "squeue: $?"
 scontrol show job 999999999

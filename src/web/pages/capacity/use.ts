@@ -102,7 +102,7 @@ export function upOverTime(
 }
 
 export interface Failure {
-  /** Zone and type, where the cloud had told them. */
+  /** With type and zone if it launched: of what the cloud had none of, `GroupView.lacks` has them. */
   readonly where: string;
   readonly times: number;
   readonly why: string;

@@ -1,28 +1,35 @@
-import type { BurstFactsView } from '../../../api/portal-schemas.ts';
-import { moment, ms, span } from '../../format.ts';
+import type { BurstFactsView, QueueJobView } from '../../../api/portal-schemas.ts';
+import { exitOf } from '../../exit.ts';
+import { moment, span } from '../../format.ts';
 import { State, toneOf } from '../../parts/badge.tsx';
 import { Origin, Panel } from '../../parts/figure.tsx';
 import { useNow, useSettings } from '../../settings.tsx';
 import { overStates } from '../../states.ts';
+import { stepsOf } from './steps.ts';
 
-/** From proposed to settled: each state with how long it took, and why it was left. */
-export function Timeline({ burst, at }: { readonly burst: BurstFactsView; readonly at: number | undefined }) {
+/** From submission to settled: each state with how long it took, and why it was left. */
+export function Timeline({
+  burst,
+  line,
+  at,
+}: {
+  readonly burst: BurstFactsView;
+  /** Its job in the queue. */
+  readonly line: QueueJobView | undefined;
+  readonly at: number | undefined;
+}) {
   const { texts, language } = useSettings();
   const nowMs = useNow();
   const { job } = texts;
   const over = overStates.has(burst.state);
-  const steps = burst.timeline.map((s) => ({
-    ...s,
-    took: s.forMs ?? (over ? 0 : Math.max(0, nowMs - ms(s.at))),
-    open: s.forMs === undefined && !over,
-  }));
+  const steps = stepsOf(burst, line, job.steps, nowMs);
   const whole = steps.reduce((sum, s) => sum + s.took, 0);
   const facts: readonly (readonly [string, string | undefined])[] = [
     [texts.jobs.group, burst.group],
     [job.machine, burst.machine],
     [job.instance, burst.instance],
     [job.image, burst.image?.name],
-    [job.exit, exitOf(burst)],
+    [job.exit, exitOf(burst, texts)],
     [job.end, burst.end && `${burst.end.state} ${burst.end.code}:${burst.end.signal}`],
     [texts.jobs.reason, burst.trouble?.text ?? burst.cause?.text],
   ];
@@ -45,15 +52,13 @@ export function Timeline({ burst, at }: { readonly burst: BurstFactsView; readon
           ))}
       </div>
       <ol className="steps" aria-label={job.timeline}>
-        {steps.map((s) => (
+        {steps.map((s, i) => (
           <li key={`${s.at} ${s.to}`}>
             <time dateTime={s.at} className="muted">
               {moment(s.at, nowMs, language)}
             </time>
             <State of={s.to} />
-            <span className="number">
-              {s.took === 0 && over && s.forMs === undefined ? '' : tookOf(s.took, s.open)}
-            </span>
+            <span className="number">{over && i === steps.length - 1 ? '' : tookOf(s.took, s.open)}</span>
             <span className="step-why muted">{s.why}</span>
           </li>
         ))}
@@ -74,13 +79,3 @@ export function Timeline({ burst, at }: { readonly burst: BurstFactsView; readon
 
 const tookOf = (ms_: number, open: boolean): string =>
   ms_ < 1_000 && !open ? `${Math.round(ms_)} ms` : `${span(ms_)}${open ? ' …' : ''}`;
-
-function exitOf({ exit }: BurstFactsView): string | undefined {
-  if (exit === undefined) return undefined;
-  const parts = [
-    exit.code === undefined ? undefined : String(exit.code),
-    exit.signal === undefined ? undefined : `signal ${exit.signal}`,
-    exit.reason,
-  ];
-  return parts.filter(Boolean).join(', ');
-}

@@ -1,5 +1,6 @@
 import type { BurstView } from '../../../api/schemas.ts';
 import { useAddress } from '../../address.ts';
+import { exitOf } from '../../exit.ts';
 import { ms, span } from '../../format.ts';
 import { useList } from '../../paged.ts';
 import { State } from '../../parts/badge.tsx';
@@ -13,7 +14,8 @@ const filters = ['live', 'cluster', 'account', 'user', 'state'] as const;
 
 /** What burst, newest first; over or under way. */
 export function BurstTable() {
-  const { jobs, loading } = useTexts();
+  const texts = useTexts();
+  const { jobs, loading } = texts;
   const { query } = useAddress();
   const { n } = useWriters();
   const nowMs = useNow();
@@ -31,6 +33,7 @@ export function BurstTable() {
     { key: 'group', title: jobs.group, width: 'minmax(0, 0.7fr)', cell: (b) => b.group },
     { key: 'state', title: jobs.state, width: '124px', narrow: true, cell: (b) => <State of={b.state} /> },
     { key: 'since', title: jobs.since, width: '96px', cell: (b) => span(nowMs - ms(b.since)) },
+    { key: 'exit', title: texts.job.exit, width: '104px', cell: (b) => exitOf(b, texts) ?? '' },
     {
       key: 'reason',
       title: jobs.reason,

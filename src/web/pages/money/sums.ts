@@ -1,7 +1,7 @@
 import type { LedgerView } from '../../../api/portal-schemas.ts';
-import { ms } from '../../format.ts';
+import { csv, ms } from '../../format.ts';
 
-export type CostKey = 'account' | 'user' | 'cluster';
+export type CostKey = 'account' | 'user' | 'group' | 'cluster';
 
 /** As a plot takes it. */
 export interface Line {
@@ -52,4 +52,19 @@ export function spentOverTime(
   }
   const total = settled.reduce((sum, r) => sum + r.microUsd, 0);
   return { times, series: keys.map((label) => ({ label, values: values.get(label) ?? [] })), total };
+}
+
+/** The table that somebody saves; `more`: there are older rows in its span, and it is named after those that it has. */
+export function tableOf(
+  rows: readonly LedgerView[],
+  more: boolean,
+): { readonly name: string; readonly text: string } {
+  // What came later stands behind: somebody may read the others by their place.
+  const head = ['at', 'cluster', 'account', 'user', 'burst', 'state', 'usd', 'group'];
+  const table = rows.map((r) => [
+    ...[r.at, r.cluster, r.account, r.user ?? '', r.burst, r.state],
+    ...[(r.microUsd / 1e6).toFixed(6), r.group ?? ''],
+  ]);
+  const name = more ? `spillway-ledger-newest-${rows.length}-rows.csv` : 'spillway-ledger.csv';
+  return { name, text: csv([head, ...table]) };
 }

@@ -78,14 +78,14 @@ export function Needs({
   );
 }
 
-function checks(ready: Readiness | undefined, { need }: Texts): readonly Need[] {
+function checks(ready: Readiness | undefined, { need, job: words }: Texts): readonly Need[] {
   const failing = (ready?.checks ?? [])
     .filter((c) => !c.ok)
     .map(({ name, text }): Need => {
       return { key: `check ${name}`, tone: 'bad', what: need.check(name), told: text, todo: need.checkDo };
     });
   const troubles = (ready?.troubles ?? []).map(({ subject, job, text }): Need => {
-    const what = need.trouble(job === undefined ? subject : `Job ${job}`);
+    const what = need.trouble(job === undefined ? subject : words.title(job));
     const key = `trouble ${subject}`;
     const link =
       job === undefined ? (

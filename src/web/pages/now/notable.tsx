@@ -1,8 +1,7 @@
-import type { JobCountView, LedgerView } from '../../../api/portal-schemas.ts';
-import type { BurstView } from '../../../api/schemas.ts';
+import type { BurstCountsView, JobCountView } from '../../../api/portal-schemas.ts';
 import { type Answer, useData } from '../../data.ts';
 import { ms, span } from '../../format.ts';
-import { Origin, oldestOf, Panel, type Source, useWriters } from '../../parts/figure.tsx';
+import { Origin, Panel, type Source, useWriters } from '../../parts/figure.tsx';
 import { JobLink } from '../../parts/link.tsx';
 import { useNow, useTexts } from '../../settings.tsx';
 
@@ -15,29 +14,16 @@ interface Row {
   readonly at: number | undefined;
 }
 
-/** The job that waits longest, the one that runs longest in the cloud, and the one that may cost most there. */
-export function Notable({ bursts }: { readonly bursts: Answer<{ readonly bursts: readonly BurstView[] }> }) {
+/** Of all jobs: the one that waits longest, the one that runs longest in the cloud, and the one that may cost most there. */
+export function Notable({ bursts }: { readonly bursts: Answer<BurstCountsView> }) {
   const { now, none } = useTexts();
   const { money } = useWriters();
   const nowMs = useNow();
   const counts = useData<{ readonly counts: readonly JobCountView[] }>('jobs/counts?by=partition', 5_000);
-  const ledger = useData<{ readonly ledger: readonly LedgerView[] }>('ledger?state=held&limit=1000');
-  const live = bursts.value?.bursts ?? [];
-  const byId = new Map(live.map((b) => [b.id, b]));
+  const { longest, costliest } = bursts.value ?? {};
   const oldest = first(
     (counts.value?.counts ?? []).flatMap((c) => (c.oldest === undefined ? [] : [c.oldest])),
     (o) => -ms(o.since),
-  );
-  const longest = first(
-    live.filter((b) => b.started !== undefined && b.ended === undefined),
-    (b) => -ms(b.started ?? ''),
-  );
-  const dearest = first(
-    (ledger.value?.ledger ?? []).flatMap((row) => {
-      const burst = byId.get(row.burst);
-      return burst === undefined ? [] : [{ row, burst }];
-    }),
-    ({ row }) => row.microUsd,
   );
   const rows: readonly Row[] = [
     ...(oldest === undefined
@@ -48,7 +34,7 @@ export function Notable({ bursts }: { readonly bursts: Answer<{ readonly bursts:
             ...{ value: span(nowMs - ms(oldest.since)), source: 'measured' as const },
           },
         ]),
-    ...(longest?.started === undefined
+    ...(longest === undefined
       ? []
       : [
           {
@@ -56,17 +42,12 @@ export function Notable({ bursts }: { readonly bursts: Answer<{ readonly bursts:
             ...{ value: span(nowMs - ms(longest.started)), source: 'measured' as const, at: bursts.at },
           },
         ]),
-    ...(dearest === undefined
+    ...(costliest === undefined
       ? []
       : [
           {
-            ...{
-              label: now.costliest,
-              job: dearest.burst.job,
-              who: `${dearest.burst.user}, ${dearest.burst.account}`,
-            },
-            ...{ value: now.atMost(money(dearest.row.microUsd)), source: 'list' as const },
-            at: oldestOf(ledger, bursts),
+            ...{ label: now.costliest, job: costliest.job, who: `${costliest.user}, ${costliest.account}` },
+            ...{ value: now.atMost(money(costliest.heldMicroUsd)), source: 'list' as const, at: bursts.at },
           },
         ]),
   ];

@@ -1,0 +1,73 @@
+/** What *Capacity* tells of what is not to be had, and over how many rows its figures are. */
+import type { Browser, Page, Route } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+
+let life: Life;
+let browser: Browser;
+let operator: string;
+let seen: Look | undefined;
+beforeAll(async () => {
+  [life, browser] = await Promise.all([makeLife({ jobs: 30 }), openBrowser()]);
+  operator = await life.token('olga', 'operator');
+});
+afterAll(async () => {
+  await browser?.close();
+  await life?.close();
+});
+afterEach(async () => {
+  const left = seen;
+  seen = undefined;
+  await leave(left);
+});
+
+type Body = Record<string, unknown>;
+
+/** With what one address of the API answers changed. */
+async function visit(path?: RegExp, change: (body: Body) => Body = (body) => body): Promise<Page> {
+  seen = await look(browser, life.base, { token: operator });
+  const { page } = seen;
+  const changed = async (route: Route): Promise<void> => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: change((await answer.json()) as Body) });
+  };
+  // What was asked by a page that has gone since gets no answer.
+  if (path !== undefined) await page.route(path, (route) => changed(route).catch(() => undefined));
+  await page.goto('/capacity');
+  return page;
+}
+
+describe('zones out of capacity', () => {
+  it('are told by group, zone and type, with the reason and when it is asked for again', async () => {
+    const page = await visit();
+    const row = page.getByRole('region', { name: 'Zones out of capacity' }).getByRole('row').nth(1);
+    for (const words of ['cpu', 'eu-sim-1a', 'm.large · on demand', 'the cloud had none'])
+      await row.getByText(words).waitFor();
+    await row.getByText(/in (29|30) min/).waitFor();
+  });
+
+  it('of a cluster that another gateway leads are told there, and not said to be none', async () => {
+    const page = await visit(/\/api\/v1\/groups$/, (body) => ({
+      ...body,
+      groups: (body.groups as Body[]).map(({ lacks: _, ...group }) => group),
+    }));
+    await page.getByText('hpc1: another gateway leads, and knows it').waitFor();
+  });
+});
+
+describe('figures', () => {
+  const cut = 'The figures here are over the newest';
+  it('over all there is say nothing of it', async () => {
+    const page = await visit();
+    await page.getByText('i-0a0f7c091d0e2').waitFor();
+    expect(await page.getByText(cut).count()).toBe(0);
+  });
+
+  it.each(['instances', 'bursts'])('over the newest %s alone say over how many', async (list) => {
+    const page = await visit(new RegExp(`/api/v1/${list}\\?limit=1000$`), (body) => ({
+      ...{ ...body, next: 'more' },
+    }));
+    // Five and the one that there was none for; eight bursts and two quotes.
+    await page.getByText(`${cut} 6 instances and 10 bursts.`).waitFor();
+  });
+});
