@@ -127,6 +127,18 @@ describe('of his account, and his own elsewhere, he sees', () => {
     expect(await counted(bob)).toBe(1);
   });
 
+  it('bursts under way counted, as the list has them', async () => {
+    const counted = async (token: string) =>
+      ((await bed.ask(token, 'bursts/counts')).body.counts as { cluster: string; bursts: number }[]).reduce(
+        (sum, { bursts }) => sum + bursts,
+        0,
+      );
+    const live = async (token: string) => (await rows(token, 'bursts?live=true', 'bursts')).length;
+    for (const token of [prof, bob]) expect(await counted(token)).toBe(await live(token));
+    expect(await counted(prof)).toBeGreaterThan(await counted(bob));
+    expect(await counted(bob)).toBe(1);
+  });
+
   it('jobs of the queue, and their counts', async () => {
     expect(new Set(names(await rows(prof, 'jobs?limit=2', 'jobs')))).toEqual(new Set(['alice/physics']));
     expect(await rows(prof, 'jobs?q=10&user=alice', 'jobs')).toHaveLength(5);
