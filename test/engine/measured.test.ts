@@ -4,10 +4,11 @@ import { PortError } from '../../src/domain/fault.ts';
 import { clusterName, instant } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import { GiB } from '../../src/domain/resources.ts';
+import { ClusterEngine } from '../../src/engine/cluster.ts';
 import { Nodes } from '../../src/engine/measured.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
-import { anInstance } from '../contract/samples.ts';
-import { cluster, minute } from './chaos/centre.ts';
+import { anInstance, newId } from '../contract/samples.ts';
+import { cluster, group, minute } from './chaos/centre.ts';
 import { breaches } from './chaos/check.ts';
 import { Run } from './chaos/run.ts';
 import type { Scenario } from './chaos/scenario.ts';
@@ -138,5 +139,36 @@ describe('what nodes were found to have', () => {
     });
     for (const at of [0, 59_000, 60_000]) expect(await nodes.daemons(instant(at))).toEqual([]);
     expect(asked).toBe(2);
+  });
+
+  it('is not told of a machine while nobody answers what runs on every node: none is not taken for an answer', async () => {
+    let away = true;
+    const daemonSets = async () => {
+      if (away) throw new PortError('transient', 'kubernetes.daemonSets', 'no answer');
+      return [];
+    };
+    const store = { instances: async () => [] };
+    const nodes = new Nodes(clusterName('hpc1'), { store, kubernetes: { daemonSets } });
+    await expect(nodes.daemons(instant(0))).rejects.toMatchObject({ fault: 'transient' });
+    away = false;
+    expect(await nodes.daemons(instant(1))).toEqual([]);
+  });
+
+  it('is planned with no more once it is a week old, also where nothing else changes', async () => {
+    let at = instant(10_000);
+    const types = async (names: readonly string[]) =>
+      names.map((name) => ({ name, vcpus: 8, memoryBytes: 16 * GiB, gpus: 0 }));
+    const ports = {
+      clock: { now: () => at },
+      store: { instances: async () => [found({ cluster })] },
+      log: () => undefined,
+    };
+    const settings = { setup: { name: cluster }, groups: [group], cloud: { types } };
+    const engine = new ClusterEngine(settings as never, ports as never, {} as never, newId());
+    await engine.offer();
+    expect(engine.offered[0]?.group.measured).toHaveProperty(['m.small']);
+    at = instant(at + 7 * 24 * 60 * minute);
+    await engine.offer();
+    expect(engine.offered[0]?.group.measured).toBeUndefined();
   });
 });

@@ -177,3 +177,9 @@ it('a cloud that does not answer is asked for the same again and again, half as 
   await launch(ctx, await s.row());
   expect(await s.row()).toMatchObject({ state: 'launched', trouble: undefined });
 });
+
+it('a clock that was set back keeps nothing from being asked for', async () => {
+  const s = await scene(anInstance({ spec: onDemand, askAgainAt: instant(3_600_000) }), {});
+  await launch(s.ctx, await s.row());
+  expect((await s.row()).state).toBe('launched');
+});

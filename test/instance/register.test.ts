@@ -168,6 +168,27 @@ describe('a node that is Ready', () => {
     expect([back?.futile, back?.pod]).toEqual([undefined, undefined]);
   });
 
+  it('sends nobody back to the end of his patience: who waited for a machine before has waited since then', async () => {
+    show(ready, proof);
+    const since = instant(at - 60_000);
+    const seeking = { since, why: 'no capacity' };
+    const [waits, comes] = [
+      await planned(1, 9_000, { state: 'reserved', enteredAt: since, seeking }),
+      await planned(2, 9_000, { enteredAt: since, seeking }),
+    ];
+    await look();
+    const why = expect.stringContaining('node n leaves');
+    expect(await store.burst(waits)).toMatchObject({ enteredAt: since, seeking: { since, why } });
+    expect(await store.burst(comes)).toMatchObject({ enteredAt: time, seeking: { since, why } });
+  });
+
+  it('leaves alone who is on the way home already, and needs no pod there', async () => {
+    show(ready, proof);
+    const goes = await planned(1, 9_000, { state: 'returning' });
+    await look();
+    expect(await store.burst(goes)).toMatchObject({ state: 'returning', instance: id });
+  });
+
   it('takes no more pods than its kubelet does', async () => {
     show(ready, proof);
     node = { ...node, allocatable: { ...node.allocatable, pods: 3 } };
