@@ -24,8 +24,12 @@ afterEach(async () => {
 type Body = Record<string, unknown>;
 
 /** With what one address of the API answers changed. */
-async function visit(path?: RegExp, change: (body: Body) => Body = (body) => body): Promise<Page> {
-  seen = await look(browser, life.base, { token: operator });
+async function visit(
+  path?: RegExp,
+  change: (body: Body) => Body = (body) => body,
+  screen: object = {},
+): Promise<Page> {
+  seen = await look(browser, life.base, { token: operator, ...screen });
   const { page } = seen;
   const changed = async (route: Route): Promise<void> => {
     const answer = await route.fetch();
@@ -44,6 +48,22 @@ describe('zones out of capacity', () => {
     for (const words of ['cpu', 'eu-sim-1a', 'm.large · on demand', 'the cloud had none'])
       await row.getByText(words).waitFor();
     await row.getByText(/in (29|30) min/).waitFor();
+  });
+
+  it('fit a phone, however long their words are', async () => {
+    const far = new Date(Date.now() + 24 * 3_600_000).toISOString();
+    const long = (body: Body): Body => ({
+      ...body,
+      groups: (body.groups as Body[]).map(({ lacks, ...group }) => ({
+        ...group,
+        lacks: (lacks as Body[] | undefined)?.map((l) => ({ ...l, zone: 'ap-southeast-1a', until: far })),
+      })),
+    });
+    const phone = { viewport: { width: 375, height: 740 }, hasTouch: true };
+    const page = await visit(/\/api\/v1\/groups$/, long, phone);
+    await page.getByText('ap-southeast-1a').waitFor();
+    const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    expect(wide).toBeLessThanOrEqual(0);
   });
 
   it('of a cluster that another gateway leads are told there, and not said to be none', async () => {
