@@ -25,9 +25,10 @@ export async function returnForMemory(
     const text = `${outOfMemory}; Slurm is asked to requeue the job, so that it runs on-prem`;
     const cause = { kind: 'out_of_memory', text } as const;
     const receipt = outcome(ctx, { ...burst, cause }, 'wait', text);
+    // The line goes first: where it cannot be asked for now, the whole step comes again.
+    await comment(ctx, burst, text);
     const written = await change(ctx, burst, { stays: text }, text, [{ kind: 'receipt', receipt }]);
     if (written === undefined) return now;
-    await comment(ctx, burst, text);
     held = written;
   }
   return requeueOnce(ctx, held, job);

@@ -16,7 +16,8 @@ import {
   writeMs,
 } from './context.ts';
 
-const unchanged: ReadonlySet<Fault> = new Set(['transient', 'unreachable', 'throttled']);
+/** Nothing was asked, or nothing came of it: it may be asked for once more. */
+export const unchanged: ReadonlySet<Fault> = new Set(['transient', 'unreachable', 'throttled']);
 
 /** How often Slurm may be asked, where no answer ever came: a gateway that died between intent and effect has not asked at all. */
 const mostAsked = 2;

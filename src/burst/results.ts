@@ -69,11 +69,12 @@ async function land(ctx: BurstContext, burst: Burst, data: BurstData): Promise<N
 async function keep(ctx: BurstContext, burst: Burst, data: BurstData, why: string): Promise<Next> {
   const at = ctx.clock.now();
   const text = `${lastWord(ctx, burst, data, why)}`;
+  // The line goes first: where it cannot be asked for now, the whole step comes again.
+  await comment(ctx, burst, text);
   ctx.log({ level: 'warn', text, burst: burst.id, job: burst.ref });
   const kept = { ...data, kept: text, againAt: later(at, sayMs) };
   const since = burst.trouble?.since ?? at;
-  const held = await change(ctx, burst, { data: kept, trouble: { since, text } }, text);
-  if (held !== undefined) await comment(ctx, burst, text);
+  await change(ctx, burst, { data: kept, trouble: { since, text } }, text);
   return now;
 }
 

@@ -16,7 +16,7 @@ import {
   settleMs,
   writeMs,
 } from './context.ts';
-import { requeueOnce } from './requeue.ts';
+import { requeueOnce, unchanged } from './requeue.ts';
 
 type Step = (ctx: BurstContext, burst: Burst) => Promise<Next>;
 
@@ -89,6 +89,12 @@ async function cancelOnce(ctx: BurstContext, burst: Burst, job: JobDetail): Prom
     const fault = faultOf(e);
     if (fault === undefined) throw e;
     if (fault === 'unknown') return after(2_000);
+    if (unchanged.has(fault)) {
+      // As if it had not been tried: what runs over its budget is asked to end again soon.
+      const text = `not cancelled: ${(e as Error).message}`;
+      await change(ctx, held, { cancel: undefined }, text, [answered(ctx, intent, fault)]);
+      return after(5_000);
+    }
     answer = fault;
   }
   await change(

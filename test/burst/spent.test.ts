@@ -120,6 +120,25 @@ describe('what runs on a spent budget', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it.each(['unreachable', 'transient'] as const)(
+    'is asked for again soon where nothing was asked (%s), and not said to have been',
+    async (fault) => {
+      budget = { ...budget, onExhausted: 'cancel' };
+      onWrite = () => {
+        throw new PortError(fault, 'slurm.cancel', 'no route');
+      };
+      await put();
+      await end();
+      expect((await now()).cancel).toBeUndefined();
+      expect(await store.openIntents(burst().id)).toEqual([]);
+      onWrite = () => undefined;
+      time = instant(at + 5_000);
+      await end();
+      expect(asked).toEqual(['cancel', 'cancel']);
+      expect(await now()).toMatchObject({ cancel: { answered: true } });
+    },
+  );
+
   it('is left to Slurm where Slurm ends it already, or has begun another run', async () => {
     budget = { ...budget, onExhausted: 'cancel' };
     await put();

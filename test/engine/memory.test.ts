@@ -23,8 +23,9 @@ async function played(
   onFailure: ClusterSetup['onFailure'],
   job: Partial<JobPlan> = {},
   kills: readonly KillPlan[] = [],
+  faults: Scenario['faults'] = [],
 ) {
-  const run = new Run({ ...scenario, onFailure, kills, jobs: [{ ...plan, ...job }] }, drain, true);
+  const run = new Run({ ...scenario, onFailure, kills, faults, jobs: [{ ...plan, ...job }] }, drain, true);
   const killed = new Set<string>();
   const look = (): void => {
     for (const c of run.kubernetes.truth().running)
@@ -68,6 +69,15 @@ describe('a job that is killed for its memory', () => {
     expect(run.history.join('\n')).toMatch(/slurm.appendComment\(\d+, spillway: out of.* ok/);
     const told = (await run.store.receipts(cluster, job?.ref, 100)).filter((r) => r.burst === bursts[0]?.id);
     expect(told.map(({ text }) => text)).toContain(bursts[0]?.stays);
+  });
+
+  it('has its words on it also where they could not be asked for at first', async () => {
+    const away = { call: 'slurm.appendComment', nth: 1, kind: 'unreachable' } as const;
+    const { run, bursts, job } = await played({ outOfMemory: 'return' }, {}, [], [away]);
+    const asked = run.history.filter((line) => line.includes('slurm.appendComment'));
+    expect(asked).toEqual([expect.stringMatching(/ unreachable$/), expect.stringMatching(/: out of.* ok$/)]);
+    expect(bursts[0]?.state).toBe('requeued');
+    expect(job).toMatchObject({ state: 'COMPLETED', restarts: 1 });
   });
 
   it.each([
