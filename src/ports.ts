@@ -164,7 +164,9 @@ export interface UsersPort {
   alter(user: string, what: OrderedOfJob, ref: JobRef, deadline: Instant): Promise<void>;
   /** From slurmdbd, of one user's jobs (undefined: of all): the last run of one, or of each that lived at or after `since`. */
   records(user: string | undefined, of: JobRef | { readonly since: Instant }): Promise<readonly JobRecord[]>;
-  /** `not_found`: the login node knows no such user. */
+  /** By the login node alone: slurmctld and slurmdbd may be away. Faults: `not_found`: it knows no such user. */
+  uid(user: string): Promise<number>;
+  /** With what slurmdbd says of him on this cluster. Faults as of `uid`. */
   info(user: string): Promise<UserInfo>;
   /**
    * By user, the accounts that he coordinates by this cluster's slurmdbd, those below them with them; who coordinates none is left out. One

@@ -157,18 +157,21 @@ class SshUsers implements UsersPort {
     return readable(at, () => readRecords(output, mark, typeof of !== 'string'));
   }
 
+  async uid(user: string): Promise<number> {
+    const at = 'users.uid';
+    const uid = await this.#id(at, '-u', nameOf(user, at));
+    return readable(at, () => integer(uid, 'uid'));
+  }
+
   async info(user: string): Promise<UserInfo> {
     const at = 'users.info';
     const name = nameOf(user, at);
-    const answer = await this.#run(at, this.#shell.read(['id', '-G', '--', name], this.#farSeconds), false);
-    if (answer.code !== 0 && /no such user/i.test(answer.stderr))
-      throw new PortError('not_found', at, `the login node knows no user ${name}`);
-    const gids = readAnswer(answer, at).stdout.trim().split(' ');
+    const gids = (await this.#id(at, '-G', name)).split(' ');
     // One slurmdbd may serve several clusters: an account of another is none here.
     const of = [`user=${name}`, `cluster=${await this.slurmName()}`];
     const [uid, own, named, shown] = await Promise.all([
-      this.#read(at, ['id', '-u', '--', name]),
-      this.#read(at, ['id', '-g', '--', name]),
+      this.#id(at, '-u', name),
+      this.#id(at, '-g', name),
       this.#groups(at, gids),
       this.#read(at, [
         ...['sacctmgr', '-nP', 'show', 'user', 'withassoc', ...of],
@@ -185,11 +188,19 @@ class SshUsers implements UsersPort {
         .flatMap(([account = '', usual = '']) => (account === '' ? [] : [[account, account === usual]])),
     );
     return readable(at, () => ({
-      uid: integer(uid.trim(), 'uid'),
-      gid: integer(own.trim(), 'gid'),
+      uid: integer(uid, 'uid'),
+      gid: integer(own, 'gid'),
       groups: gids.map((gid) => ({ gid: integer(gid, 'gid'), name: names.get(gid) ?? gid })),
       accounts: [...accounts].map(([account, isDefault]) => ({ name: account, isDefault })),
     }));
+  }
+
+  /** What id(1) says of him, on the login node. */
+  async #id(at: string, what: '-u' | '-g' | '-G', name: string): Promise<string> {
+    const answer = await this.#run(at, this.#shell.read(['id', what, '--', name], this.#farSeconds), false);
+    if (answer.code !== 0 && /no such user/i.test(answer.stderr))
+      throw new PortError('not_found', at, `the login node knows no user ${name}`);
+    return readAnswer(answer, at).stdout.trim();
   }
 
   async coordinators(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {

@@ -28,7 +28,7 @@ export interface Lent {
 
 export interface LoginsGiven {
   readonly desk: Pick<DeskPort, 'makeToken' | 'now' | 'token'>;
-  readonly clusters: readonly { readonly name: ClusterName; readonly users: Pick<UsersPort, 'info'> }[];
+  readonly clusters: readonly { readonly name: ClusterName; readonly users: Pick<UsersPort, 'uid'> }[];
   readonly clock: Clock;
   readonly entropy: Pick<Entropy, 'bytes'>;
 }
@@ -110,8 +110,8 @@ export class Logins {
     if (this.#known.has(`${uid} ${user}`)) return;
     const seen = await Promise.all(
       this.#given.clusters.map(async ({ name, users }) => {
-        const info = await ignoring('not_found', users.info(user));
-        return { name, uid: info?.uid };
+        const uid = await ignoring('not_found', users.uid(user));
+        return { name, uid };
       }),
     );
     const other = seen.find((s) => s.uid !== undefined && s.uid !== uid);

@@ -4,7 +4,7 @@ import type { ClusterName } from '../domain/ids.ts';
 import type { Clock, UsersPort } from '../ports.ts';
 
 export interface UnixUsersGiven {
-  readonly clusters: readonly { readonly name: ClusterName; readonly users: Pick<UsersPort, 'info'> }[];
+  readonly clusters: readonly { readonly name: ClusterName; readonly users: Pick<UsersPort, 'uid'> }[];
   readonly clock: Clock;
 }
 
@@ -39,10 +39,10 @@ export class UnixUsers {
   async #ask(user: string, home: ClusterName): Promise<number> {
     const seen = await Promise.all(
       this.#given.clusters.map(async ({ name, users }) => {
-        const info = await ignoring('not_found', users.info(user)).catch((e: unknown) => {
+        const uid = await ignoring('not_found', users.uid(user)).catch((e: unknown) => {
           throw new PortError('unreachable', at, `the login node of ${name}: ${String(e)}`, { cause: e });
         });
-        return { name, uid: info?.uid };
+        return { name, uid };
       }),
     );
     const uid = seen.find(({ name }) => name === home)?.uid;

@@ -45,6 +45,7 @@ const users: UsersPort = {
     if (ref === '101') throw new PortError('refused', 'users.cancel', 'Access/permission denied');
   },
   records: async () => [],
+  uid: () => Promise.reject(new Error('not asked here')),
   info: () => Promise.reject(new Error('not asked here')),
   close: async () => undefined,
 };

@@ -58,6 +58,7 @@ const users: UsersPort = {
     [record(50, 'alice'), record(60, 'bob'), ...ended]
       .filter((r) => user === undefined || r.user === user)
       .filter((r) => typeof of !== 'string' || r.ref === of || r.ref.startsWith(`${of}_`)),
+  uid: () => Promise.reject(new Error('not asked here')),
   info: async () => ({
     ...{
       uid: 2001,

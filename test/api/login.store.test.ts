@@ -75,14 +75,14 @@ function certificates(): void {
 
 /** Where relays and login hosts call; the same port again is the gateway that came back. */
 async function openGateway(port = 0): Promise<number> {
-  const info = async (user: string) => {
-    const uid = known[user];
-    if (uid === undefined) throw new PortError('not_found', 'users.info', `no user ${user}`);
-    return { uid, gid: uid, groups: [], accounts: [] };
+  const uid = async (user: string) => {
+    const found = known[user];
+    if (found === undefined) throw new PortError('not_found', 'users.uid', `no user ${user}`);
+    return found;
   };
   const logins = new Logins({
     desk: bed.desk,
-    clusters: [{ name: cluster, users: { info } }],
+    clusters: [{ name: cluster, users: { uid } }],
     clock,
     entropy,
   });

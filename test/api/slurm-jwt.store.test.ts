@@ -24,12 +24,12 @@ beforeAll(async () => {
   const keyFile = join(dir, 'jwt_hs256.key');
   writeFileSync(keyFile, key, { mode: 0o400 });
   const users = (name: string) => ({
-    info: async (user: string) => {
+    uid: async (user: string) => {
       const known = nodes[name];
-      if (known === undefined) throw new PortError('unreachable', 'users.info', 'no answer');
+      if (known === undefined) throw new PortError('unreachable', 'users.uid', 'no answer');
       const uid = known[user];
-      if (uid === undefined) throw new PortError('not_found', 'users.info', 'no such user');
-      return { uid, gid: uid, groups: [], accounts: [] };
+      if (uid === undefined) throw new PortError('not_found', 'users.uid', 'no such user');
+      return uid;
     },
   });
   const clusters = [String(cluster), 'other'].map((name) => ({

@@ -31,12 +31,12 @@ function scene(...clusters: readonly Known[]) {
     clusters: clusters.map((known, i) => ({
       name: clusterName(`hpc${i + 1}`),
       users: {
-        info: async (user) => {
+        uid: async (user) => {
           looks += 1;
           const found = known[user];
           if (found instanceof PortError) throw found;
-          if (found === undefined) throw new PortError('not_found', 'users.info', `no user ${user}`);
-          return { uid: found, gid: found, groups: [], accounts: [] };
+          if (found === undefined) throw new PortError('not_found', 'users.uid', `no user ${user}`);
+          return found;
         },
       },
     })),
@@ -99,7 +99,7 @@ it.each([
 it('all clusters that know the name must have the uid; one that cannot be asked is no yes', async () => {
   expect(await scene({ alice: 2001 }, {}).refused(2001, 'alice')).toBe('lent');
   expect(await scene({ alice: 2001 }, { alice: 7 }).refused(2001, 'alice')).toMatch(/^refused.*of hpc2/);
-  const away = new PortError('unreachable', 'users.info', 'no route');
+  const away = new PortError('unreachable', 'users.uid', 'no route');
   const s = scene({ alice: 2001 }, { alice: away });
   expect(await s.refused(2001, 'alice')).toMatch(/^unreachable/);
   expect(s.made).toEqual([]);
@@ -132,7 +132,7 @@ it('a host that asks for a user over and over, or for everybody, fills no table'
 
 it('who asks while a login node is away reads that, however often, and has his token when it is back', async () => {
   const known: { alice: number | PortError } = {
-    alice: new PortError('unreachable', 'users.info', 'no route'),
+    alice: new PortError('unreachable', 'users.uid', 'no route'),
   };
   const s = scene(known);
   for (let i = 0; i < 25; i++) expect(await s.refused(2001, 'alice')).toMatch(/^unreachable/);

@@ -14,12 +14,12 @@ function scene(...clusters: readonly Known[]) {
     clusters: clusters.map((known, i) => ({
       name: clusterName(`hpc${i + 1}`),
       users: {
-        info: async (user) => {
+        uid: async (user) => {
           looks += 1;
-          if (away) throw new PortError('refused', 'users.info', 'slurmdbd said no');
+          if (away) throw new PortError('refused', 'users.uid', 'the login node said no');
           const uid = known[user];
-          if (uid === undefined) throw new PortError('not_found', 'users.info', `no user ${user}`);
-          return { uid, gid: uid, groups: [], accounts: [] };
+          if (uid === undefined) throw new PortError('not_found', 'users.uid', `no user ${user}`);
+          return uid;
         },
       },
     })),

@@ -96,6 +96,7 @@ it.each(['root', '', '-u', 'a b', 'alice;id', '#0', 'Alice$(id)', '0'])(
       () => port.cancel(user, jobRef('1'), deadline),
       () => port.alter(user, 'hold', jobRef('1'), deadline),
       () => port.info(user),
+      () => port.uid(user),
       () => port.records(user, jobRef('1')),
     ])
       await expect(work()).rejects.toMatchObject({ fault: 'refused' });
@@ -337,6 +338,18 @@ it('accounts are those of this cluster, of several that one slurmdbd serves; whi
       { name: 'chemistry', isDefault: false },
     ]);
   expect(asked.filter(({ line }) => line.includes('scontrol'))).toHaveLength(1);
+});
+
+it('whom the login node has by a name is told though slurmctld and slurmdbd are away', async () => {
+  const { port, asked } = over(({ line }) => {
+    if (line.includes('nobody1')) return bad('id: ‘nobody1’: no such user');
+    return line.includes('id ') ? out('2001\n') : bad('scontrol: error: Unable to contact slurm controller');
+  });
+  expect(await port.uid('alice')).toBe(2001);
+  expect(asked).toHaveLength(1);
+  await expect(port.uid('nobody1')).rejects.toMatchObject({ fault: 'not_found' });
+  const silent = over(() => bad('ssh: connect to host login port 22: Connection refused')).port;
+  await expect(silent.uid('alice')).rejects.not.toMatchObject({ fault: 'not_found' });
 });
 
 it('accounts of nobody knows which cluster are told to nobody', async () => {
