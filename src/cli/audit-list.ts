@@ -59,7 +59,9 @@ function limitOf(limit: string | undefined): number {
 const actor = /^(?:(?:approved |declined )?by ([^\s:,;]+)|([^\s:,;]+)[^:]* lets )/;
 
 /** A row tells in its reason first who acted; a name without a host is that account on any. */
-export function isBy({ why }: Pick<Row, 'why'>, name: string): boolean {
+export function isBy({ why, from, to }: Pick<Row, 'why' | 'from' | 'to'>, name: string): boolean {
+  // What the gateway did by his answer says whose it was, too.
+  if (/^(approved|declined) by /.test(why) && from !== to) return false;
   const [, by, letting] = actor.exec(why) ?? [];
   const who = by ?? letting;
   return who !== undefined && (who === name || who.startsWith(`${name}@`));

@@ -91,9 +91,12 @@ export async function orderQuote(
   const { burst } = told;
   const { delegated } = burst;
   const job = `${burst.job} of ${burst.user} on ${burst.cluster}`;
-  return what === 'expire' || delegated === undefined
-    ? [`${job}: its quote ended at ${burst.quote?.until ?? 'once'}`]
-    : [`${job}: ${delegated.to} may answer it until ${delegated.until}, by ${delegated.by}`];
+  if (what === 'expire' || delegated === undefined)
+    return [`${job}: its quote ended at ${burst.quote?.until ?? 'once'}`];
+  const { to, until, by } = delegated;
+  // A time that is over takes back what he was let.
+  const may = Date.parse(until) <= Date.now() ? 'may not answer it any more' : `may answer it until ${until}`;
+  return [`${job}: ${to} ${may}, by ${by}`];
 }
 
 /** The newest burst of each job of that id; of several only those that are offered. */

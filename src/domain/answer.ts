@@ -1,7 +1,7 @@
 /** A person's answer to a quote, whom he lets answer it, and what comes of it. */
 import type { Burst } from './burst.ts';
 import { type Instant, instant } from './ids.ts';
-import { type Answer, type Delegation, inWords } from './quote.ts';
+import { type Answer, type Delegation, inWords, isTakenBack } from './quote.ts';
 
 export type Answering =
   | { readonly kind: 'write'; readonly burst: Burst; readonly why: string }
@@ -29,7 +29,7 @@ export function delegated(burst: Burst, asked: Delegation, reason: string): Answ
   return {
     kind: 'write',
     burst: { ...burst, delegated: delegation },
-    why: `${asked.by} lets ${to} answer it until ${iso(until)}${reason === '' ? '' : `: ${reason}`}`,
+    why: `${asked.by} ${isTakenBack(delegation) ? `lets ${to} answer it no more` : `lets ${to} answer it until ${iso(until)}`}${reason === '' ? '' : `: ${reason}`}`,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ClusterName } from './ids.ts';
+import { type Delegation, isTakenBack } from './quote.ts';
 
 /** What a caller may do: a user reads what is his own, an operator reads all and answers for the site, an admin lifts limits too. */
 export const roles = ['user', 'operator', 'admin'] as const;
@@ -39,13 +40,15 @@ export interface Belongs {
   readonly cluster: ClusterName;
   readonly user: string;
   readonly account?: string | undefined;
-  /** Who was let answer its quote: he sees what he answers. */
-  readonly delegated?: { readonly to: string } | undefined;
+  /** Who was let answer its quote: he sees what he answers, until that is taken back. */
+  readonly delegated?: Pick<Delegation, 'to' | 'until' | 'at'> | undefined;
 }
 
 /** What of a job is no secret within its account: unlike what it writes, whoever coordinates that account reads it too. */
 export const reads = (caller: Caller, { cluster, user, account, delegated }: Belongs): boolean =>
-  sees(caller, user) || coordinates(caller, cluster, account) || delegated?.to === caller.name;
+  sees(caller, user) ||
+  coordinates(caller, cluster, account) ||
+  (delegated?.to === caller.name && !isTakenBack(delegated));
 
 export const coordinates = (
   { coordinates }: Pick<Caller, 'coordinates'>,

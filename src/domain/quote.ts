@@ -31,6 +31,9 @@ export interface Delegation {
   readonly at: Instant;
 }
 
+/** It was over when it was written: what was let before is taken back by it. */
+export const isTakenBack = ({ until, at }: Pick<Delegation, 'until' | 'at'>): boolean => until <= at;
+
 export function inWords({ yes, by, at, why }: Answer): string {
   const what = `${yes ? 'approved' : 'declined'} by ${by} at ${new Date(at).toISOString()}`;
   return why === '' ? what : `${what}: ${why}`;

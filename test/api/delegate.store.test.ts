@@ -4,6 +4,7 @@ import type { Gateway } from '../../src/cli/ask.ts';
 import { listAudit } from '../../src/cli/audit-list.ts';
 import { orderQuote } from '../../src/cli/quotes.ts';
 import { PortError } from '../../src/domain/fault.ts';
+import { inWords } from '../../src/domain/quote.ts';
 import { type Bed, makeBed, next, offered, putBurst } from './bed.ts';
 
 let bed: Bed;
@@ -154,14 +155,26 @@ it('what was delegated is taken back by a time that is over, while nobody can sa
   // Operators are seldom of the account themselves.
   expect((await post(olga, b.id, 'delegate', { to: 'olga' })).status).toBe(409);
   expect((await bed.ask(bob, `bursts/${b.id}/approval`)).status).toBe(200);
+  // Of what the list does not have, nothing is counted either.
+  expect((await bed.ask(bob, 'bursts?live=true')).body.bursts).toEqual([]);
+  expect((await bed.ask(bob, 'bursts/counts')).body.counts).toEqual([]);
   members = undefined;
   const over = { to: 'bob', until: '2020-01-01T00:00:00Z', reason: 'is away' };
   for (const _ of ['once', 'again'])
     expect((await post(olga, b.id, 'delegate', over)).body.burst).toMatchObject({
       delegated: { to: 'bob', until: '2020-01-01T00:00:00.000Z' },
     });
-  expect(await whys(b.id)).toHaveLength(3);
+  expect((await whys(b.id)).slice(2)).toEqual([
+    expect.stringMatching(/^olga.* lets bob answer it no more: is away$/),
+  ]);
   expect((await post(bob, b.id, 'approve')).status).toBe(403);
+  // Nor does he see any more what he was named for.
+  expect((await bed.ask(bob, `bursts/${b.id}`)).status).toBe(404);
+  const gateway: Gateway = { host: '', port: 0, url: bed.base, token: olga };
+  const order = { what: 'delegate', ...over, by: 'olga', key: 'taken-back' } as const;
+  expect(await orderQuote(gateway, b.id, order)).toEqual([
+    expect.stringMatching(/: bob may not answer it any more, by olga/),
+  ]);
   // More than he has is asked for as ever.
   expect((await post(olga, b.id, 'delegate', { to: 'bob', until: iso(60_000) })).status).toBe(503);
   members = { bob: ['chemistry'] };
@@ -246,6 +259,11 @@ it('who lets another answer, or a quote lapse, is found as who did it; whom a re
   const b = await anOffer();
   await post(olga, b.id, 'delegate', { to: 'bob', reason: 'asked by oleg' });
   await post(bob, b.id, 'decline', { reason: 'by oleg’s wish' });
+  // What the gateway then does about it says by whose word, and is its own.
+  const answered = await bed.store.burst(b.id);
+  if (answered?.answer === undefined) throw new Error('it was not answered');
+  await bed.write(putBurst({ ...answered, state: 'withdrawn' }, inWords(answered.answer)));
+  expect(await whys(b.id)).toHaveLength(4);
   const gone = await anOffer();
   await post(olga, gone.id, 'expire', { reason: 'told by oleg' });
   const gateway: Gateway = { host: '', port: 0, url: bed.base, token: olga };
