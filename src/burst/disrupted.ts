@@ -3,7 +3,7 @@ import type { Burst, Exit } from '../domain/burst.ts';
 import type { PodView } from '../domain/kube.ts';
 import type { StandinView } from '../stream/streams.ts';
 import type { BurstContext } from './context.ts';
-import { takenDown } from './ends.ts';
+import { outOfMemory, takenDown } from './ends.ts';
 
 /**
  * The containers of a pod that is evicted have the pod's own grace of five seconds, or less, and the status that says why is written after the last
@@ -32,8 +32,9 @@ export async function lostWithPod(
   return waits && pod !== undefined && keeperRuns(pod) ? 'waits' : undefined;
 }
 
-/** As who dies of what a kubelet sends; a script may write it as a shell does. */
-const killed = ({ code, signal }: Exit): boolean =>
-  signal === 15 || signal === 9 || code === 128 + 15 || code === 128 + 9;
+/** As who dies of what a kubelet sends; a script may write it as a shell does. Of one that was killed for its memory the kubelet has said so already. */
+const killed = ({ code, signal, reason }: Exit): boolean =>
+  (signal === 15 || signal === 9 || code === 128 + 15 || code === 128 + 9) &&
+  reason?.endsWith(outOfMemory) !== true;
 
 const keeperRuns = ({ containers }: PodView): boolean => containers.keeper?.state !== 'terminated';

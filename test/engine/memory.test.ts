@@ -1,5 +1,6 @@
 /** A job that is killed for its memory, by the real engine on the models: it ends, or runs once more at home, as the site has it. */
 import { describe, expect, it } from 'vitest';
+import { saidMs } from '../../src/burst/disrupted.ts';
 import { outOfMemory } from '../../src/burst/ends.ts';
 import type { ClusterSetup } from '../../src/domain/policy.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
@@ -52,6 +53,13 @@ describe('a job that is killed for its memory', () => {
     expect(bursts[0]?.exit).toMatchObject({ signal: 9, reason: outOfMemory });
     expect(job).toMatchObject({ state: 'FAILED' });
     expect(pods).toBe(1);
+  });
+
+  it('is not waited for as one whose pod may have been taken down: its kubelet has said why', async () => {
+    const { run } = await played({ outOfMemory: 'return' });
+    const at = (words: string): number =>
+      Number.parseFloat(run.history.find((line) => line.includes(words)) ?? '');
+    expect(at('slurm.requeue(') - at('the script ended')).toBeLessThan(saidMs / second);
   });
 
   it('runs once more and at home, with the words on it, and does not burst again', async () => {
