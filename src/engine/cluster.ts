@@ -636,7 +636,7 @@ export class ClusterEngine implements Cluster {
   async stepInstance(instance: Instance): Promise<Next> {
     let left: Instance | undefined;
     const ctx: InstanceContext = {
-      ...this.#instanceContext(),
+      ...this.instanceContext(),
       wrote: (i) => {
         left = i?.id === instance.id ? i : undefined;
       },
@@ -716,7 +716,7 @@ export class ClusterEngine implements Cluster {
     return elsewhere(this, burst, line);
   }
 
-  #instanceContext(): InstanceContext {
+  instanceContext(): InstanceContext {
     const { ports, settings } = this;
     const { epoch, cloud, kubernetes } = this.#fenced();
     return {

@@ -1,11 +1,13 @@
 /** What a step may still ask of the world when it has waited long for an answer: nothing, once another gateway leads. */
 import { afterEach, describe, expect, it } from 'vitest';
+import type { BurstContext } from '../../src/burst/context.ts';
 import { PortError } from '../../src/domain/fault.ts';
-import { instant, uuid } from '../../src/domain/ids.ts';
+import { cloudId, instant, jobRef, uuid } from '../../src/domain/ids.ts';
 import { fenced, isEffect } from '../../src/engine/fence.ts';
+import type { InstanceContext } from '../../src/instance/context.ts';
 import type { CloudPort, KubernetesPort } from '../../src/ports.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
-import { Run } from './chaos/run.ts';
+import { effects, Run } from './chaos/run.ts';
 import type { Scenario } from './chaos/scenario.ts';
 
 const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -39,6 +41,13 @@ describe('a port of a gateway that does not lead', () => {
       expect(await calls(port, isEffect[name])).toEqual(is.map(([m, e]) => [m, e ? 'unreachable' : 'asked']));
       expect(asked).toEqual(is.flatMap(([m, e]) => (e ? [] : [m])));
     }
+  });
+
+  it('knows as changing the world what changes it', () => {
+    const known = Object.entries(isEffect).flatMap(([name, methods]) =>
+      Object.entries(methods).flatMap(([method, effect]) => (effect ? [`${name}.${method}`] : [])),
+    );
+    expect(known.sort()).toEqual([...effects].sort());
   });
 
   it('asks for everything as long as it does, with the same arguments and answers', async () => {
@@ -78,8 +87,51 @@ describe('a step', () => {
       await pass(second);
       return answer;
     };
-    return { pass, engine, forgets };
+    /** Which of these, asked for at once by a step of a burst and one of an instance, come through. */
+    const throughFor = async (burst: BurstContext, instance: InstanceContext) => {
+      const until = instant(run.time.now() + minute);
+      const asked = {
+        'burst: slurm.requeue': burst.slurm.requeue(jobRef('999'), 0, until),
+        'burst: slurm.cancel': burst.slurm.cancel(jobRef('999'), until),
+        'burst: kubernetes.deleteSecret': burst.kubernetes.deleteSecret(secret),
+        'instance: cloud.terminate': instance.cloud.terminate(cloudId('i-0')),
+        'instance: kubernetes.deleteNode': instance.kubernetes.deleteNode('gone'),
+      };
+      const faults = Promise.all(
+        Object.entries(asked).map(([what, answer]) =>
+          answer.then(
+            () => [what],
+            (e: PortError) => (e.fault === 'unreachable' ? [] : [what]),
+          ),
+        ),
+      );
+      await pass(second);
+      return (await faults).flat();
+    };
+    const all = [
+      ...['burst: slurm.requeue', 'burst: slurm.cancel', 'burst: kubernetes.deleteSecret'],
+      ...['instance: cloud.terminate', 'instance: kubernetes.deleteNode'],
+    ];
+    return { pass, engine, forgets, throughFor, all };
   }
+
+  it('of a burst or of an instance that outlived its lead asks for nothing of Slurm, Kubernetes or the cloud, and commits nothing', async () => {
+    const { pass, engine, throughFor, all } = await scene();
+    const [burst, instance] = [engine.burstContext(), engine.instanceContext()];
+    expect(await throughFor(burst, instance)).toEqual(all);
+    await run.store.releaseLease(cluster, run.store.holderOf(cluster)?.name ?? '');
+    await run.store.lease(cluster, 'another', 40 * second);
+    await pass(35 * second);
+    expect(await throughFor(burst, instance)).toEqual([]);
+    await pass(minute);
+    expect(engine.acts).toBe(true);
+    expect(await throughFor(burst, instance)).toEqual([]);
+    for (const [i, step] of [burst, instance].entries())
+      await expect(run.store.commit(uuid(`${i + 7}`), cluster, step.epoch(), [])).rejects.toMatchObject({
+        fault: 'stale',
+      });
+    expect(await throughFor(engine.burstContext(), engine.instanceContext())).toEqual(all);
+  });
 
   it('changes nothing once its gateway has lost the lease, nor when that leads again: others have been at it', async () => {
     const { pass, engine, forgets } = await scene();
