@@ -327,7 +327,7 @@ export function programOf(works: Works): Command {
         { by, json, ...asked }: { to: string; until?: string; by?: string; reason: string } & Json,
       ) => {
         const order = { ...asked, what: 'delegate' as const, by: by ?? works.whoAsks(), key: works.newId() };
-        await tell(orderQuote(await works.gateway(chosen()), which, order, json === true));
+        await tell(orderQuote(await works.gateway(chosen()), which, order, works.now(), json === true));
       },
     );
   program
@@ -339,7 +339,7 @@ export function programOf(works: Works): Command {
     .option('--json', 'as JSON')
     .action(async (which: string, { by, reason, ...o }: { by?: string; reason: string } & Json) => {
       const order = { what: 'expire' as const, by: by ?? works.whoAsks(), reason, key: works.newId() };
-      await tell(orderQuote(await works.gateway(chosen()), which, order, o.json === true));
+      await tell(orderQuote(await works.gateway(chosen()), which, order, works.now(), o.json === true));
     });
   program
     .command('again')

@@ -72,10 +72,12 @@ export interface QuoteOrder {
   readonly key: string;
 }
 
+/** `now`: milliseconds of this host's clock. */
 export async function orderQuote(
   gateway: Gateway,
   which: string,
   { what, key, ...body }: QuoteOrder,
+  now: number,
   json = false,
 ): Promise<readonly string[]> {
   const [id = which, ...more] = /^\d{1,10}(_\d{1,10})?$/.test(which) ? await burstsOf(gateway, which) : [];
@@ -95,7 +97,7 @@ export async function orderQuote(
     return [`${job}: its quote ended at ${burst.quote?.until ?? 'once'}`];
   const { to, until, by } = delegated;
   // A time that is over takes back what he was let.
-  const may = Date.parse(until) <= Date.now() ? 'may not answer it any more' : `may answer it until ${until}`;
+  const may = Date.parse(until) <= now ? 'may not answer it any more' : `may answer it until ${until}`;
   return [`${job}: ${to} ${may}, by ${by}`];
 }
 

@@ -172,7 +172,7 @@ it('what was delegated is taken back by a time that is over, while nobody can sa
   expect((await bed.ask(bob, `bursts/${b.id}`)).status).toBe(404);
   const gateway: Gateway = { host: '', port: 0, url: bed.base, token: olga };
   const order = { what: 'delegate', ...over, by: 'olga', key: 'taken-back' } as const;
-  expect(await orderQuote(gateway, b.id, order)).toEqual([
+  expect(await orderQuote(gateway, b.id, order, Date.now())).toEqual([
     expect.stringMatching(/: bob may not answer it any more, by olga/),
   ]);
   // More than he has is asked for as ever.
@@ -244,13 +244,13 @@ it('the command line names the offer by its job or its burst, and tells what was
     key: `${what}-it`,
   });
   const until = new Date(b.quote?.until ?? 0).toISOString();
-  expect(await orderQuote(gateway, b.ref, order('delegate', 'bob'))).toEqual([
+  expect(await orderQuote(gateway, b.ref, order('delegate', 'bob'), Date.now())).toEqual([
     expect.stringMatching(`^${b.ref} of alice on hpc1: bob may answer it until ${until}, by olga`),
   ]);
-  const [json = ''] = await orderQuote(gateway, b.id, order('expire'), true);
+  const [json = ''] = await orderQuote(gateway, b.id, order('expire'), Date.now(), true);
   expect(JSON.parse(json)).toMatchObject({ burst: { id: b.id, delegated: { to: 'bob' } } });
   expect((await bed.store.burst(b.id))?.quote?.until).toBeLessThan(b.quote?.until ?? 0);
-  await expect(orderQuote(gateway, '999999', order('expire'))).rejects.toThrow(
+  await expect(orderQuote(gateway, '999999', order('expire'), Date.now())).rejects.toThrow(
     'no burst of job 999999 is offered',
   );
 });
