@@ -250,7 +250,7 @@ function parity(): void {
   }
 }
 
-/** Those that need no lab: where it runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
+/** Those that need no lab: where lane real runs, which mostly waits, they run beside it with what it leaves of the machine, and are told after it. */
 const labless: readonly Lane[] = ['unit', 'model', 'chaos', 'traces', 'node24', 'servers'];
 const onLab = wanted.includes('real') || wanted.includes('parity');
 const beside = onLab && files.length === 0 ? labless.filter((lane) => wanted.includes(lane)) : [];
@@ -296,11 +296,12 @@ if (wanted.includes('real')) {
     broken.push('lane real needs root: it boots a Slurm, a Kubernetes and their nodes');
   else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) vitest('real');
 }
+// Parity compares how long each script takes, so nothing runs beside it.
+if (child !== undefined) await awaitBeside(child);
 if (wanted.includes('parity') && files.length === 0) {
   if (!root) broken.push('lane parity needs root: it runs job scripts on the lab');
   else if (run('lab up', 'npm', ['run', '-s', 'lab', '--', 'up'])) parity();
 }
-if (child !== undefined) await awaitBeside(child);
 rmSync(scratch, { recursive: true, force: true });
 
 if (skipped.length > 0) {

@@ -13,3 +13,5 @@ done
 echo "trapped $code"
 timeout 3 srun -n1 sleep 300 2> timeout.err; echo "by timeout $?"
 sort -u -o timeout.err timeout.err
+# Which step it was depends on how often it was tried.
+sed -i "s/\.[0-9]* ON/ ON/" trapped.err timeout.err
