@@ -8,13 +8,7 @@ import type { ClusterEngine } from '../../src/engine/cluster.ts';
 import { anInstance, newId, putInstance } from '../contract/samples.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
 import { Run } from './chaos/run.ts';
-import type { Scenario } from './chaos/scenario.ts';
-
-const calm: Scenario = {
-  ...{ seed: 2, onLost: 'requeue', mode: 'auto', lowered: undefined, ramp: undefined, idleMs: minute },
-  ...{ budget: 1_000_000, jobs: [], fullMs: 0, people: [], world: [], faults: [], kills: [] },
-  ...{ pauses: [], secondAtMs: undefined, slowness: 0 },
-};
+import { calm } from './chaos/scenario.ts';
 
 let run: Run;
 afterEach(() => run.stop());

@@ -8,14 +8,9 @@ import type { InstanceContext } from '../../src/instance/context.ts';
 import type { CloudPort, KubernetesPort } from '../../src/ports.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
 import { effects, Run } from './chaos/run.ts';
-import type { Scenario } from './chaos/scenario.ts';
+import { calm } from './chaos/scenario.ts';
 
 const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const calm: Scenario = {
-  ...{ seed: 2, onLost: 'requeue', mode: 'auto', lowered: undefined, ramp: undefined, idleMs: minute },
-  ...{ budget: 1_000_000, jobs: [], fullMs: 0, people: [], world: [], faults: [], kills: [] },
-  ...{ pauses: [], secondAtMs: undefined, slowness: 0 },
-};
 const secret = { namespace: 'hpc-alice', name: 'spillway-key' };
 
 describe('a port of a gateway that does not lead', () => {

@@ -5,15 +5,9 @@ import { instant, type JobRef } from '../../src/domain/ids.ts';
 import { scriptOf } from '../../src/sim/models/keeper-work.ts';
 import { cluster, minute, second } from './chaos/centre.ts';
 import { Run } from './chaos/run.ts';
-import type { Scenario } from './chaos/scenario.ts';
+import { calm, type Scenario } from './chaos/scenario.ts';
 
 const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const calm: Scenario = {
-  ...{ seed: 2, onLost: 'requeue', mode: 'auto', lowered: undefined, ramp: undefined, idleMs: minute },
-  ...{ budget: 1_000_000, jobs: [], fullMs: 0, people: [], world: [], faults: [], kills: [] },
-  ...{ pauses: [], secondAtMs: undefined, slowness: 0 },
-};
-
 let run: Run;
 afterEach(() => run.stop());
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { type Browser, type BrowserContext, chromium, type Page, type Route } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { Grounds, OwnFacade } from '../../src/api/app.ts';
 import type { Burst, BurstState } from '../../src/domain/burst.ts';
 import type { Decision } from '../../src/domain/decision.ts';
@@ -321,4 +321,47 @@ export async function look(
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   return { context, page, complaints, excuse: (what) => void excused.push(what) };
+}
+
+/** What the tests of a file look at: a gateway with life in it, a browser, and one page at a time, which ends with its test. */
+export function makeWatch(wishes: Parameters<typeof makeLife>[0]) {
+  let life: Life;
+  let browser: Browser;
+  let operator: string;
+  let seen: Look | undefined;
+  beforeAll(async () => {
+    [life, browser] = await Promise.all([makeLife(wishes), openBrowser()]);
+    operator = await life.token('olga', 'operator');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await life?.close();
+  });
+  afterEach(async () => {
+    const left = seen;
+    seen = undefined;
+    await leave(left);
+  });
+  return {
+    life: () => life,
+    /** The token of an operator. */
+    operator: () => operator,
+    /** What the page may complain of. */
+    excuse: (pattern: RegExp) => seen?.excuse(pattern),
+    /** As the operator, where no other token is given. */
+    open: async (options: Parameters<typeof look>[2] = {}): Promise<Look> => {
+      seen = await look(browser, life.base, { token: operator, ...options });
+      return seen;
+    },
+  };
+}
+
+/** Has the page see what an address of the API answers as it is after `change`. */
+export async function changed<T>(page: Page, path: RegExp, change: (body: T) => object): Promise<void> {
+  const answer = async (route: Route): Promise<void> => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: change((await response.json()) as T) });
+  };
+  // What was asked by a page that has gone since gets no answer.
+  await page.route(path, (route) => answer(route).catch(() => undefined));
 }

@@ -1,25 +1,9 @@
 /** What *Capacity* tells of what is not to be had, and over how many rows its figures are. */
-import type { Browser, Page, Route } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { changed, makeWatch } from './bed.ts';
 
-let life: Life;
-let browser: Browser;
-let operator: string;
-let seen: Look | undefined;
-beforeAll(async () => {
-  [life, browser] = await Promise.all([makeLife({ jobs: 30 }), openBrowser()]);
-  operator = await life.token('olga', 'operator');
-});
-afterAll(async () => {
-  await browser?.close();
-  await life?.close();
-});
-afterEach(async () => {
-  const left = seen;
-  seen = undefined;
-  await leave(left);
-});
+const watch = makeWatch({ jobs: 30 });
 
 type Body = Record<string, unknown>;
 
@@ -29,14 +13,8 @@ async function visit(
   change: (body: Body) => Body = (body) => body,
   screen: object = {},
 ): Promise<Page> {
-  seen = await look(browser, life.base, { token: operator, ...screen });
-  const { page } = seen;
-  const changed = async (route: Route): Promise<void> => {
-    const answer = await route.fetch();
-    await route.fulfill({ response: answer, json: change((await answer.json()) as Body) });
-  };
-  // What was asked by a page that has gone since gets no answer.
-  if (path !== undefined) await page.route(path, (route) => changed(route).catch(() => undefined));
+  const { page } = await watch.open(screen);
+  if (path !== undefined) await changed(page, path, change);
   await page.goto('/capacity');
   return page;
 }

@@ -1,6 +1,6 @@
 /** Many jobs at once on the page: grouped, kept as a view, and acted on, with what becomes of each; and a node group drained. */
-import type { Browser, Page, Route } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { PortError } from '../../src/domain/fault.ts';
 import { instant, jobRef } from '../../src/domain/ids.ts';
 import { Front } from '../../src/engine/front.ts';
@@ -8,38 +8,22 @@ import type { UsersPort } from '../../src/ports.ts';
 import { cluster, decisionOn, offered, putBurst } from '../api/bed.ts';
 import { detail } from '../burst/fixtures.ts';
 import { newId } from '../contract/samples.ts';
-import { findings, type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+import { changed, findings, makeWatch } from './bed.ts';
 
-let life: Life;
-let browser: Browser;
-let operator: string;
-let seen: Look | undefined;
 /** What Slurm was asked, and of which jobs it does not answer the first time. */
 let slurm: { readonly asked: string[]; readonly silent: Set<string> };
 beforeEach(() => {
   slurm = { asked: [], silent: new Set() };
 });
-beforeAll(async () => {
-  const own = {
-    estimate: () => Promise.reject(new Error('not asked here')),
-    order: async ({ what, ref, user }: { what: string; ref: string; user: string }) => {
-      slurm.asked.push(`${what} ${ref} as ${user}`);
-      if (slurm.silent.delete(ref)) throw new PortError('unreachable', 'slurm.alter', 'slurmctld is away');
-      return { kind: 'done' as const, cluster, ref: jobRef(ref), at: instant(Date.now()) };
-    },
-  };
-  [life, browser] = await Promise.all([makeLife({ jobs: 60, own, front: frontOf() }), openBrowser()]);
-  operator = await life.token('olga', 'operator');
-});
-afterAll(async () => {
-  await browser?.close();
-  await life?.close();
-});
-afterEach(async () => {
-  const left = seen;
-  seen = undefined;
-  await leave(left);
-});
+const own = {
+  estimate: () => Promise.reject(new Error('not asked here')),
+  order: async ({ what, ref, user }: { what: string; ref: string; user: string }) => {
+    slurm.asked.push(`${what} ${ref} as ${user}`);
+    if (slurm.silent.delete(ref)) throw new PortError('unreachable', 'slurm.alter', 'slurmctld is away');
+    return { kind: 'done' as const, cluster, ref: jobRef(ref), at: instant(Date.now()) };
+  },
+};
+const watch = makeWatch({ jobs: 60, own, front: frontOf() });
 
 /** Slurm has any job that it is asked of, and cancels it. */
 function frontOf(): Front {
@@ -61,11 +45,11 @@ function frontOf(): Front {
   });
 }
 
-async function visit(path: string, token = operator): Promise<Page> {
-  seen = await look(browser, life.base, { token });
-  await seen.page.goto(path);
-  await seen.page.getByText('Live', { exact: true }).waitFor();
-  return seen.page;
+async function visit(path: string, token = watch.operator()): Promise<Page> {
+  const { page } = await watch.open({ token });
+  await page.goto(path);
+  await page.getByText('Live', { exact: true }).waitFor();
+  return page;
 }
 
 describe('a view', () => {
@@ -93,7 +77,7 @@ describe('a view', () => {
     expect(await page.getByRole('combobox', { name: 'Group by' }).inputValue()).toBe('rule');
     expect(await findings(page)).toEqual([]);
 
-    const another = await life.token('otto', 'operator');
+    const another = await watch.life().token('otto', 'operator');
     await page
       .context()
       .addInitScript(`sessionStorage.setItem('spillway.token', ${JSON.stringify(another)})`);
@@ -106,15 +90,11 @@ describe('a view', () => {
     'by %s tells of how many jobs it is, each counted once, though only some are loaded',
     async (by) => {
       // Of the page's 500 rows the first few, as if there were many more; by rule a job counts not at all or several times.
-      seen = await look(browser, life.base, { token: operator });
-      const { page } = seen;
-      const few = async (route: Route): Promise<void> => {
-        const answer = await route.fetch();
-        const body = (await answer.json()) as { readonly jobs: readonly unknown[] };
-        await route.fulfill({ response: answer, json: { ...body, jobs: body.jobs.slice(0, 7) } });
-      };
-      // What was asked by a page that has gone on since gets no answer.
-      await page.route(/\/api\/v1\/jobs\?/, (route) => few(route).catch(() => undefined));
+      const { page } = await watch.open();
+      await changed(page, /\/api\/v1\/jobs\?/, (body: { readonly jobs: readonly unknown[] }) => ({
+        ...body,
+        jobs: body.jobs.slice(0, 7),
+      }));
       await page.goto(`/jobs?by=${by}`);
       await page.getByText('7 of 60 loaded').waitFor();
       await page.getByRole('button', { name: 'Choose all 60' }).waitFor();
@@ -138,8 +118,8 @@ describe('a view', () => {
 describe('many quotes', () => {
   it('are approved after their jobs and dollars were read; one that is refused is told, tried again, and no other with it', async () => {
     const third = offered(1006, 'dave');
-    await life.write(putBurst(third, 'offered'), decisionOn(third, { burst: third.id }));
-    const [first, second] = life.quoted;
+    await watch.life().write(putBurst(third, 'offered'), decisionOn(third, { burst: third.id }));
+    const [first, second] = watch.life().quoted;
     const page = await visit('/jobs?burst=proposed');
     const keys: string[] = [];
     page.on('request', (r) => {
@@ -157,8 +137,10 @@ describe('many quotes', () => {
       await dialog.getByRole('row', { name: new RegExp(`^${job} .*\\$2\\.50`) }).waitFor();
     expect(await findings(page)).toEqual([]);
     expect(keys).toEqual([]);
-    await life.ask(operator, `bursts/${second?.id}/decline`, { body: { reason: 'too dear' } });
-    seen?.excuse(/409/);
+    await watch
+      .life()
+      .ask(watch.operator(), `bursts/${second?.id}/decline`, { body: { reason: 'too dear' } });
+    watch.excuse(/409/);
     await dialog.getByLabel('Reason').fill('a deadline');
     await dialog.getByRole('button', { name: 'Approve 3' }).click();
     await dialog.getByText('2 of 3 done, 1 not.').waitFor();
@@ -166,7 +148,7 @@ describe('many quotes', () => {
     await refused.waitFor();
     expect(await findings(page)).toEqual([]);
     for (const burst of [first, third])
-      expect((await life.ask(operator, `bursts/${burst?.id}`)).body.burst).toMatchObject({
+      expect((await watch.life().ask(watch.operator(), `bursts/${burst?.id}`)).body.burst).toMatchObject({
         answer: { approved: true, by: expect.stringContaining('olga'), reason: 'a deadline' },
       });
     await dialog.getByRole('button', { name: 'Try that one again' }).click();
@@ -198,7 +180,7 @@ describe('many jobs', () => {
     await dialog.getByText('Slurm is asked as olga').waitFor();
     await dialog.getByText('No burst of these is under way').waitFor();
     slurm.silent.add(String(ids[1]));
-    seen?.excuse(/50\d/);
+    watch.excuse(/50\d/);
     await dialog.getByLabel('Reason').focus();
     await page.keyboard.press('Enter');
     await dialog.getByText('2 of 3 done, 1 not.').waitFor();
@@ -268,7 +250,7 @@ describe('many jobs', () => {
   });
 
   it('of his own are what a user may hold, release and cancel; he approves nothing', async () => {
-    const page = await visit('/jobs', await life.token('alice', 'user'));
+    const page = await visit('/jobs', await watch.life().token('alice', 'user'));
     await page.getByRole('button', { name: /Choose all 10/ }).click();
     const bar = page.getByRole('group', { name: 'Chosen jobs' });
     await bar.getByRole('button', { name: 'Hold' }).waitFor();
@@ -294,12 +276,12 @@ describe('a node group', () => {
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
-    expect(await life.store.drains(cluster)).toEqual([]);
+    expect(await watch.life().store.drains(cluster)).toEqual([]);
     await switches.getByRole('button', { name: 'Drain cpu' }).click();
     await dialog.getByLabel('Reason').fill('a driver');
     await dialog.getByRole('button', { name: 'Drain', exact: true }).click();
     await switches.getByText(/by olga.*: a driver/).waitFor();
-    expect(await life.store.drains(cluster)).toMatchObject([{ group: 'cpu', why: 'a driver' }]);
+    expect(await watch.life().store.drains(cluster)).toMatchObject([{ group: 'cpu', why: 'a driver' }]);
     expect(await switches.getByRole('button').allTextContents()).toEqual(['Resume']);
     await page.reload();
     await switches.getByText('drained').waitFor();
@@ -307,6 +289,6 @@ describe('a node group', () => {
     await switches.getByRole('button', { name: 'Resume cpu' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
     await switches.getByRole('button', { name: 'Drain cpu' }).waitFor();
-    expect(await life.store.drains(cluster)).toEqual([]);
+    expect(await watch.life().store.drains(cluster)).toEqual([]);
   });
 });

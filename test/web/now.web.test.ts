@@ -1,47 +1,25 @@
 /** What *Now* tells of a queue: how old the look is, when jobs would start, and what it asks for while much happens. */
-import type { Browser, Page, Route } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { cloudId } from '../../src/domain/ids.ts';
 import { burstOfJob, cluster, putBurst } from '../api/bed.ts';
 import { anInstance, nextInstance, putInstance } from '../contract/samples.ts';
-import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+import { changed, makeWatch } from './bed.ts';
 
 /** The issue's: from the step in the store until it can be read. */
 const liveMs = 2_000;
 
-let life: Life;
-let browser: Browser;
-let operator: string;
-let seen: Look | undefined;
-beforeAll(async () => {
-  [life, browser] = await Promise.all([makeLife({ jobs: 60 }), openBrowser()]);
-  operator = await life.token('olga', 'operator');
-});
-afterAll(async () => {
-  await browser?.close();
-  await life?.close();
-});
-afterEach(async () => {
-  const left = seen;
-  seen = undefined;
-  await leave(left);
-});
+const watch = makeWatch({ jobs: 60 });
 
 describe('a look at the queue', () => {
   /** As if the look were so old, of a cluster whose looks count for so long. */
   async function visit(ageMs: number, staleAfterMs: number, skewMs = 0, screen = {}): Promise<Page> {
-    seen = await look(browser, life.base, { token: operator, ...screen });
-    const { page } = seen;
+    const { page } = await watch.open(screen);
     await page.addInitScript(`{ const own = Date.now; Date.now = () => own() + ${skewMs}; }`);
-    const aged = async (route: Route): Promise<void> => {
-      const answer = await route.fetch();
-      const body = (await answer.json()) as { now: string; clusters: object[] };
+    await changed(page, /\/api\/v1\/forecast$/, (body: { now: string; clusters: object[] }) => {
       const at = new Date(Date.parse(body.now) - ageMs).toISOString();
-      const clusters = body.clusters.map((c) => ({ ...c, at, staleAfterMs }));
-      await route.fulfill({ response: answer, json: { ...body, clusters } });
-    };
-    // What was asked by a page that has gone since gets no answer.
-    await page.route(/\/api\/v1\/forecast$/, (route) => aged(route).catch(() => undefined));
+      return { ...body, clusters: body.clusters.map((c) => ({ ...c, at, staleAfterMs })) };
+    });
     await page.goto('/');
     await page.getByText('Backlog by partition').waitFor();
     // Both of them stand among what needs somebody.
@@ -80,15 +58,14 @@ describe('a look at the queue', () => {
 
 describe('while much happens', () => {
   it('counters follow at once, and no long list is read for them', async () => {
-    seen = await look(browser, life.base, { token: operator });
-    const { page } = seen;
+    const { page } = await watch.open();
     const asked: string[] = [];
     page.on('request', (r) => asked.push(r.url().replace(/^.*\/api\/v1\//, '')));
     await page.goto('/');
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByText('2 on their way').waitFor();
     for (let i = 0; i < 6; i++) {
-      await life.write(putBurst(burstOfJob(5000 + i, 'erin'), `begun ${i}`));
+      await watch.life().write(putBurst(burstOfJob(5000 + i, 'erin'), `begun ${i}`));
       await page.getByText(`begun ${i}`, { exact: true }).waitFor();
       await page.getByText(`${3 + i} on their way`).waitFor();
     }
@@ -100,33 +77,32 @@ describe('while much happens', () => {
   });
 
   it('instances, what an hour of them costs, and the job that may cost most follow within two seconds', async () => {
-    seen = await look(browser, life.base, { token: operator });
-    const { page } = seen;
+    const { page } = await watch.open();
     await page.goto('/');
     await page.getByText('Live', { exact: true }).waitFor();
     const figure = (name: string) => page.locator('.figure').filter({ hasText: name });
     await figure('Instances').getByText('5', { exact: true }).waitFor();
     await figure('Spend rate').getByText('$2.00/h').waitFor();
     const wish = anInstance({ cluster });
-    await life.write(putInstance(wish, 'wanted'));
+    await watch.life().write(putInstance(wish, 'wanted'));
     const up = { cloudId: cloudId('i-0dear'), type: 'm.large', launchedAt: wish.createdAt };
-    await life.write(putInstance(nextInstance(wish, 'launched', up), 'CreateFleet'));
+    await watch.life().write(putInstance(nextInstance(wish, 'launched', up), 'CreateFleet'));
     await figure('Spend rate').getByText('$2.40/h').waitFor({ timeout: liveMs });
     await figure('Instances').getByText('6', { exact: true }).waitFor({ timeout: liveMs });
     const strange = anInstance({ cluster });
-    await life.write(putInstance(strange, 'wanted'));
+    await watch.life().write(putInstance(strange, 'wanted'));
     const untold = { cloudId: cloudId('i-0strange'), launchedAt: strange.createdAt };
-    await life.write(putInstance(nextInstance(strange, 'launched', untold), 'CreateFleet'));
+    await watch.life().write(putInstance(nextInstance(strange, 'launched', untold), 'CreateFleet'));
     await figure('Spend rate').getByText('without 1 of no known price').waitFor({ timeout: liveMs });
     const dear = burstOfJob(5100, 'dave', { price: { held: 999e6, rates: {} } });
-    await life.write(putBurst(dear, 'the dearest'));
+    await watch.life().write(putBurst(dear, 'the dearest'));
     await page.getByText('$999.00 at most').waitFor({ timeout: liveMs });
   });
 });
 
 describe('when jobs would start', () => {
   it('is told of the newest job of each partition that has a forecast, and of nobody else’s to a user', async () => {
-    const { body } = await life.ask(operator, 'forecast');
+    const { body } = await watch.life().ask(watch.operator(), 'forecast');
     const startsOf = (of: unknown) =>
       (of as { backlog: { partition: string; starts?: { job: string } }[] }[])[0]?.backlog.map((b) => [
         b.partition,
@@ -137,12 +113,12 @@ describe('when jobs would start', () => {
       ['batch', '1058'],
       ['gpu', '1055'],
     ]);
-    const alice = await life.ask(await life.token('alice', 'user'), 'forecast');
+    const alice = await watch.life().ask(await watch.life().token('alice', 'user'), 'forecast');
     const hers = startsOf(alice.body.clusters)?.map(([, job]) => Number(job));
     // Every sixth job is hers, from 1000 on; those at home run.
     for (const job of hers ?? []) expect(Number.isNaN(job) || (job - 1000) % 6 === 0).toBe(true);
-    seen = await look(browser, life.base, { token: operator });
-    await seen.page.goto('/');
-    await seen.page.getByText('in 10 min – 2 h 10 min').first().waitFor();
+    const { page } = await watch.open();
+    await page.goto('/');
+    await page.getByText('in 10 min – 2 h 10 min').first().waitFor();
   });
 });

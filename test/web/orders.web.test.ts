@@ -1,39 +1,23 @@
 /** What an operator does on the page, and how soon he sees what happens: orders reach the store, steps of the store reach the page. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { burstOfJob, putBurst } from '../api/bed.ts';
-import { findings, type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+import { findings, makeWatch } from './bed.ts';
 
 /** The issue's: from the step in the store until it can be read. */
 const liveMs = 2_000;
 
-let life: Life;
-let browser: Browser;
-let operator: string;
-let seen: Look | undefined;
-beforeAll(async () => {
-  [life, browser] = await Promise.all([makeLife({ jobs: 60 }), openBrowser()]);
-  operator = await life.token('olga', 'operator');
-});
-afterAll(async () => {
-  await browser?.close();
-  await life?.close();
-});
-afterEach(async () => {
-  const left = seen;
-  seen = undefined;
-  await leave(left);
-});
+const watch = makeWatch({ jobs: 60 });
 
 async function visit(path: string): Promise<Page> {
-  seen = await look(browser, life.base, { token: operator });
-  await seen.page.goto(path);
-  await seen.page.getByText('Live', { exact: true }).waitFor();
-  return seen.page;
+  const { page } = await watch.open();
+  await page.goto(path);
+  await page.getByText('Live', { exact: true }).waitFor();
+  return page;
 }
 
 const burstOf = async (id: string) =>
-  (await life.ask(operator, `bursts/${id}`)).body.burst as {
+  (await watch.life().ask(watch.operator(), `bursts/${id}`)).body.burst as {
     answer?: { approved: boolean; by: string; reason?: string };
   };
 
@@ -49,7 +33,7 @@ describe('a quote', () => {
     await dialog.getByRole('button', { name: 'Approve' }).click();
     await dialog.waitFor({ state: 'detached' });
     await page.getByText('1 quote waits for an answer').waitFor();
-    const [first] = life.quoted;
+    const [first] = watch.life().quoted;
     expect((await burstOf(String(first?.id))).answer).toMatchObject({
       approved: true,
       by: expect.stringContaining('olga'),
@@ -60,9 +44,11 @@ describe('a quote', () => {
   it('that somebody else answered meanwhile is refused with the reason, and the page says so', async () => {
     const page = await visit('/');
     await page.getByRole('button', { name: 'Approve: 1004' }).click();
-    const [, second] = life.quoted;
-    await life.ask(operator, `bursts/${second?.id}/decline`, { body: { reason: 'too dear' } });
-    seen?.excuse(/409/);
+    const [, second] = watch.life().quoted;
+    await watch
+      .life()
+      .ask(watch.operator(), `bursts/${second?.id}/decline`, { body: { reason: 'too dear' } });
+    watch.excuse(/409/);
     // The page has heard of it, and the dialog stands.
     await page.getByText('quote waits for an answer').waitFor({ state: 'detached' });
     const dialog = page.getByRole('dialog');
@@ -76,7 +62,7 @@ describe('a quote', () => {
 describe('the stop switch', () => {
   it('says what it does, stops only when that is confirmed, and is taken back the same way', async () => {
     const page = await visit('/');
-    const stops = async () => (await life.ask(operator, 'stop')).body.clusters;
+    const stops = async () => (await watch.life().ask(watch.operator(), 'stop')).body.clusters;
     await page.getByRole('button', { name: 'Stop bursting' }).click();
     const dialog = page.getByRole('dialog', { name: 'Stop bursting in all clusters?' });
     await dialog.getByText('3 jobs that run in the cloud go on to their end.').waitFor();
@@ -103,13 +89,13 @@ describe('what happens', () => {
     const page = await visit('/');
     await page.getByText('What happens').waitFor();
     const burst = burstOfJob(4711, 'erin');
-    await life.write(putBurst(burst, 'bursts: the backlog is long'));
+    await watch.life().write(putBurst(burst, 'bursts: the backlog is long'));
     const began = Date.now();
     await page.getByText('bursts: the backlog is long').waitFor({ timeout: liveMs });
     expect(Date.now() - began).toBeLessThanOrEqual(liveMs);
     await page.goto('/jobs/4711');
     await page.getByText('bursts: the backlog is long').waitFor();
-    const running = life.through(burst, 'running', { startedAt: burst.createdAt });
+    const running = watch.life().through(burst, 'running', { startedAt: burst.createdAt });
     const script = page.getByRole('list', { name: 'Timeline' }).getByText('the script began');
     await running;
     await script.waitFor({ timeout: liveMs });
@@ -121,10 +107,10 @@ describe('what happens', () => {
     const resumed = page.waitForRequest(
       (r) => r.url().endsWith('/events') && r.headers()['last-event-id'] !== undefined,
     );
-    seen?.excuse(/net::ERR_|Failed to load/);
-    life.cut();
+    watch.excuse(/net::ERR_|Failed to load/);
+    watch.life().cut();
     await page.getByText('Reconnecting').waitFor();
-    await life.write(putBurst(burstOfJob(4712, 'frank'), 'bursts while nobody heard it'));
+    await watch.life().write(putBurst(burstOfJob(4712, 'frank'), 'bursts while nobody heard it'));
     await resumed;
     await page.getByText('bursts while nobody heard it').waitFor();
     await page.getByText('Live', { exact: true }).waitFor();

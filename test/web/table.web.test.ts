@@ -1,34 +1,18 @@
 /** A queue of a hundred thousand jobs on the page: found, grouped, counted and scrolled through without waiting. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Life, type Look, leave, look, makeLife, openBrowser } from './bed.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { makeWatch } from './bed.ts';
 
 const jobs = 100_000;
 /** Of what a person waits for; a busy machine of two cores has a browser, a database and the gateway on it. */
 const soonMs = 3_000;
 
-let life: Life;
-let browser: Browser;
-let operator: string;
-let seen: Look | undefined;
-beforeAll(async () => {
-  [life, browser] = await Promise.all([makeLife({ jobs }), openBrowser()]);
-  operator = await life.token('olga', 'operator');
-});
-afterAll(async () => {
-  await browser?.close();
-  await life?.close();
-});
-afterEach(async () => {
-  const left = seen;
-  seen = undefined;
-  await leave(left);
-});
+const watch = makeWatch({ jobs });
 
 async function visit(path: string): Promise<Page> {
-  seen = await look(browser, life.base, { token: operator });
-  await seen.page.goto(path);
-  return seen.page;
+  const { page } = await watch.open();
+  await page.goto(path);
+  return page;
 }
 
 const rows = (page: Page) => page.locator('[role=row][aria-rowindex]:not([aria-rowindex="1"])');

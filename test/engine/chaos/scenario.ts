@@ -186,6 +186,13 @@ const usual: Readonly<Record<string, number>> = {
 
 const minute = 60_000;
 
+/** Nobody submits anything and nothing goes wrong: what a test adds to it is all that happens. */
+export const calm: Scenario = {
+  ...{ seed: 2, onLost: 'requeue', mode: 'auto', lowered: undefined, ramp: undefined, idleMs: minute },
+  ...{ budget: 1_000_000, jobs: [], fullMs: 0, people: [], world: [], faults: [], kills: [] },
+  ...{ pauses: [], secondAtMs: undefined, slowness: 0 },
+};
+
 /** Every second seed has no more than one kind of trouble: what a single fault can do must not hide behind ten others. */
 export function scenarioOf(seed: number, chance: Chance): Scenario {
   const drawn = withData(drawnOf(seed, chance));
